@@ -1,0 +1,61 @@
+"""Every refusal that a person may see, drawn as a tree.
+
+CampaignsError
+├── UsageError            what was typed, or a file, or a setting, is wrong
+│   └── SettingsError     every fault of the settings in one message
+├── NotFound              no such campaign, run, batch or account
+├── NotAllowed            it exists, but its state forbids what was asked
+│   └── StaleClaim        the claim was lost to somebody else; the caller stops
+├── VendorRefused         the vendor refuses the key, the account or the credits
+└── TryLater              the database, Redis or the vendor is away
+    ├── DatabaseAway
+    ├── PacerAway         the shared rate budget cannot be reached: nothing is sent
+    └── VendorAway
+
+A message is one sentence that says what was asked, what was found, and what to do next. The edges map classes to
+exit codes and HTTP statuses; a test walks this tree and fails on a class that is missing from the map.
+"""
+
+
+class CampaignsError(Exception):
+    """Something was asked that cannot be done; the message says why and what to do next."""
+
+
+class UsageError(CampaignsError):
+    """What was typed, or what stands in a file, cannot be used."""
+
+
+class SettingsError(UsageError):
+    """The settings are wrong or contradict each other; nothing was started."""
+
+
+class NotFound(CampaignsError):
+    """There is no such thing."""
+
+
+class NotAllowed(CampaignsError):
+    """The thing exists, but its present state forbids what was asked; nothing was changed."""
+
+
+class StaleClaim(NotAllowed):
+    """Somebody else holds the claim now; the late writer changed nothing."""
+
+
+class VendorRefused(CampaignsError):
+    """The vendor refuses the key, the account or the credits."""
+
+
+class TryLater(CampaignsError):
+    """A part that is needed is away; nothing was changed, and the same request may work later."""
+
+
+class DatabaseAway(TryLater):
+    """The database cannot be reached or is locked."""
+
+
+class PacerAway(TryLater):
+    """The shared rate budget cannot be reached, so nothing is sent."""
+
+
+class VendorAway(TryLater):
+    """The vendor's API cannot be reached."""

@@ -1,0 +1,1 @@
+"""`campaigns up`: broker, database, worker and beat on one machine from one command."""

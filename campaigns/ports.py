@@ -1,0 +1,117 @@
+"""What we do not own: the vendor's API and the shared rate budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from campaigns.domain.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class VendorAccount:
+    """One account that the vendor key can see."""
+
+    id: str  # "acct_..."
+    name: str | None
+    is_authenticated: bool
+
+
+class Gateway(Protocol):
+    """The vendor's API. Nothing here retries."""
+
+    def send(
+        self, account: str, body: bytes, *, deadline_seconds: float, may_start: Callable[[], str | None]
+    ) -> Outcome:
+        """POST one mass message and say what that proved; never raises for anything the network or the vendor does.
+
+        `may_start` is asked once, at the last moment before the first byte leaves: None lets it go, a reason stops it
+        (then the outcome is NOT_SENT with that reason). The whole call takes `deadline_seconds` at most.
+        """
+        ...
+
+    def team(self) -> str:
+        """The slug of the team that the key belongs to. Raises VendorRefused (bad key) or VendorAway."""
+        ...
+
+    def accounts(self) -> list[VendorAccount]:
+        """The accounts that the key can see. Raises VendorRefused or VendorAway."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """The pacer's answer: go now, or come back later."""
+
+    granted: bool
+    wait_seconds: float = 0.0  # when not granted: how long until asking again makes sense
+    why: str = ""  # when not granted: "team budget", "account gap", "cool-down" or "rebuilding"
+
+
+@dataclass(frozen=True, slots=True)
+class RecentUse:
+    """One attempt from SQL that may still count in the vendor's window."""
+
+    key: str
+    account: str
+    seconds_since_start: float
+    seconds_since_answer: float | None  # None: no answer is known
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What SQL knows about recent use, to rebuild the pacer's state after Redis lost it."""
+
+    uses: list[RecentUse]
+    cool_downs: dict[str, float]  # account -> seconds left
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPace:
+    """An account's gap and cool-down, for people."""
+
+    account: str
+    next_start_in_seconds: float
+    cool_down_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PacerState:
+    """The shared budget as it stands, for people."""
+
+    limit_per_minute: int  # the ceiling in force: the setting, lowered by what the vendor reported
+    reserve: int  # slots of it kept for status, reconcile and people
+    used: int  # slots held now
+    vendor_limit: int | None
+    vendor_remaining: int | None
+    accounts: list[AccountPace]
+
+
+class Pacer(Protocol):
+    """The shared rate budget. Every method raises PacerAway when the budget cannot be reached: then nothing is sent."""
+
+    def acquire(self, key: str, account: str, *, hold_seconds: float, reserved: bool = False) -> Permit:
+        """Ask for one request. The same `key` asked twice is granted once and holds one slot.
+
+        `hold_seconds` is the longest the request may take (its deadline): an answer that never comes frees its slot
+        that long plus one window later. `reserved` may use the share kept for status, reconcile and people, and
+        ignores the account's gap.
+        """
+        ...
+
+    def answered(self, key: str, *, limit_minute: int | None = None, remaining_minute: int | None = None) -> None:
+        """The answer has come: the slot is freed one window from now; the vendor's own numbers are learned."""
+        ...
+
+    def refund(self, key: str, account: str) -> None:
+        """The request provably never left: give its slot, and the account's gap, back at once."""
+        ...
+
+    def cool_down(self, account: str, seconds: float) -> None:
+        """Let nothing start on this account for that long; a shorter cool-down never shortens a longer one."""
+        ...
+
+    def state(self) -> PacerState:
+        """The budget as it stands."""
+        ...
