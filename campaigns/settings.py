@@ -23,7 +23,7 @@ LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
 class Settings(BaseSettings):
     """The settings in force. Names and defaults are documented in docs/settings.md, held to this class by a test."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
 
     home: Path = Field(Path(".campaigns"), alias="CAMPAIGNS_HOME")
     database_url_setting: str | None = Field(None, alias="DATABASE_URL")
