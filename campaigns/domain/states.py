@@ -1,0 +1,139 @@
+"""The states of campaigns, runs and batches: a sentence for each, and the only moves there are.
+
+`docs/states.md` is printed from these tables; the database refuses any other word, and each move is one guarded
+UPDATE in `campaigns.store.claims`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class CampaignState(StrEnum):
+    """Where a campaign stands."""
+
+    DRAFT = "draft"
+    SCHEDULED = "scheduled"
+    LAUNCHED = "launched"
+    ARCHIVED = "archived"
+
+
+class RunState(StrEnum):
+    """Where a run stands. Paused is not among them: a run is paused while a hold on it is open."""
+
+    DUE = "due"
+    PLANNED = "planned"
+    SENDING = "sending"
+    CANCELLING = "cancelling"
+    FINISHED = "finished"
+    FINISHED_WITH_FAILURES = "finished_with_failures"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+
+
+class BatchState(StrEnum):
+    """Where a batch stands."""
+
+    READY = "ready"
+    SENDING = "sending"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+    CANCELLED = "cancelled"
+    SPLIT = "split"
+
+
+CAMPAIGN_SENTENCES: dict[CampaignState, str] = {
+    CampaignState.DRAFT: "Written, never launched; edits change what a launch will say.",
+    CampaignState.SCHEDULED: "Armed: its run is opened when its time comes, by whichever beat looks first.",
+    CampaignState.LAUNCHED: "At least one run of it was opened; another launch must say so.",
+    CampaignState.ARCHIVED: "Put away: it opens no run, and nothing of it is ever deleted.",
+}
+
+RUN_SENTENCES: dict[RunState, str] = {
+    RunState.DUE: "Opened; who gets it is not frozen yet. A crash leaves it here and the next tick plans it.",
+    RunState.PLANNED: "Its recipients are frozen and cut into batches; no request was made yet.",
+    RunState.SENDING: "At least one attempt was committed, and batches are waiting or in flight.",
+    RunState.CANCELLING: "An operator cancelled it while a request was in flight; it ends when that one is settled.",
+    RunState.FINISHED: "Nothing waits and everybody who was not cancelled is accepted.",
+    RunState.FINISHED_WITH_FAILURES: "Nothing waits, but some are rejected or unknown; a decision may reopen it.",
+    RunState.CANCELLED: "Ended by an operator; what had not left by then is cancelled.",
+    RunState.SKIPPED: "Its occurrence was found but deliberately not sent; the reason stands on the run.",
+}
+
+BATCH_SENTENCES: dict[BatchState, str] = {
+    BatchState.READY: "Waits for its account's lane, not before `available_at`; provably nothing of it was sent.",
+    BatchState.SENDING: "An attempt is committed; from here a crash means unknown, never ready.",
+    BatchState.ACCEPTED: "The vendor took it; its message ID is recorded. That is all anybody knows.",
+    BatchState.REJECTED: "Refused by the vendor, or given up after attempts that provably never left.",
+    BatchState.UNKNOWN: "It may have reached the vendor. Left only on evidence or by a recorded decision.",
+    BatchState.CANCELLED: "Will not be sent: its run was cancelled, its users were suppressed, or somebody decided so.",
+    BatchState.SPLIT: "Halved; its children took over its users, so it counts in no sum.",
+}
+
+RUN_MOVES: dict[RunState, dict[RunState, str]] = {
+    RunState.DUE: {
+        RunState.PLANNED: "the plan was committed",
+        RunState.FINISHED: "the plan left nobody to send to",
+        RunState.CANCELLED: "an operator cancelled it",
+        RunState.SKIPPED: "misfire or overlap",
+    },
+    RunState.PLANNED: {
+        RunState.SENDING: "the first attempt was committed",
+        RunState.FINISHED: "every batch was emptied by suppressions before the first attempt",
+        RunState.CANCELLED: "an operator cancelled it, nothing in flight",
+        RunState.CANCELLING: "an operator cancelled it, a request in flight",
+    },
+    RunState.SENDING: {
+        RunState.FINISHED: "the last batch was settled, all accepted or cancelled",
+        RunState.FINISHED_WITH_FAILURES: "the last batch was settled, some rejected or unknown",
+        RunState.CANCELLING: "an operator cancelled it, a request in flight",
+        RunState.CANCELLED: "an operator cancelled it, nothing in flight",
+    },
+    RunState.CANCELLING: {RunState.CANCELLED: "the last request in flight was settled"},
+    RunState.FINISHED: {},
+    RunState.FINISHED_WITH_FAILURES: {
+        RunState.SENDING: "an operator decided to send an unknown batch again",
+        RunState.FINISHED: "a decision settled its last failure",
+    },
+    RunState.CANCELLED: {},
+    RunState.SKIPPED: {},
+}
+
+BATCH_MOVES: dict[BatchState, dict[BatchState, str]] = {
+    BatchState.READY: {
+        BatchState.SENDING: "an attempt was committed",
+        BatchState.CANCELLED: "its run was cancelled, or all its users are suppressed",
+    },
+    BatchState.SENDING: {
+        BatchState.ACCEPTED: "2xx with a message ID",
+        BatchState.REJECTED: "the vendor refused it, or the last allowed attempt provably never left",
+        BatchState.UNKNOWN: "anything that proves nothing, a lease that ran out among it",
+        BatchState.READY: "the attempt provably did not leave, or was refused before it was acted on",
+        BatchState.CANCELLED: "as to ready, in a run that is being cancelled",
+    },
+    BatchState.UNKNOWN: {
+        BatchState.ACCEPTED: "evidence, or an operator's decision",
+        BatchState.REJECTED: "evidence",
+        BatchState.CANCELLED: "an operator decided that it was not sent",
+        BatchState.READY: "an operator decided to send it again",
+    },
+    BatchState.ACCEPTED: {},
+    BatchState.REJECTED: {},
+    BatchState.CANCELLED: {},
+    BatchState.SPLIT: {},
+}
+
+RUN_OPEN = frozenset({RunState.DUE, RunState.PLANNED, RunState.SENDING, RunState.CANCELLING})
+"""States in which something of the run may still happen by itself."""
+
+RUN_SENDS = frozenset({RunState.PLANNED, RunState.SENDING})
+"""States in which a new attempt may be committed."""
+
+BATCH_WAITS = frozenset({BatchState.READY, BatchState.SENDING})
+"""States that the books count as waiting."""
+
+
+def ended_state(*, rejected: int, unknown: int) -> RunState:
+    """How a run that has nothing waiting ends, from its counted recipients."""
+    return RunState.FINISHED_WITH_FAILURES if rejected or unknown else RunState.FINISHED
