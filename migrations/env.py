@@ -6,8 +6,9 @@ from alembic import context
 from sqlalchemy import text
 
 from campaigns.settings import load_settings
+from campaigns.store import records, tables  # noqa: F401 - what fills the metadata
+from campaigns.store.columns import Instant, metadata
 from campaigns.store.engine import open_store
-from campaigns.store.tables import Instant, metadata
 
 LOCK_NUMBER = 7_246_001
 """PostgreSQL's advisory lock that lets one migration run at a time; any number that nothing else uses."""

@@ -57,9 +57,7 @@ class Store:
         self.reader.dispose()
 
 
-def open_store(
-    url: str, *, connections: int = 20, clock: Callable[[Connection], datetime] | None = None
-) -> Store:
+def open_store(url: str, *, connections: int = 20, clock: Callable[[Connection], datetime] | None = None) -> Store:
     """The store behind a SQLAlchemy URL; connects only when first asked. Tests may drive the clock."""
     clock = clock or database_now
     if make_url(url).get_backend_name() == "sqlite":

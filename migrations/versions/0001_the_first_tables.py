@@ -421,7 +421,7 @@ def upgrade() -> None:
 
     op.create_table(
         "attempt_outcome",
-        sa.Column("batch_id", sa.BigInteger(), nullable=False),
+        sa.Column("batch_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=False),
@@ -459,6 +459,15 @@ def upgrade() -> None:
             postgresql_where=sa.text("retry_at IS NOT NULL"),
         )
 
+    if op.get_bind().dialect.name == "postgresql":
+        # The two tables refer to each other; SQLite takes the rule when it makes the first one, PostgreSQL cannot.
+        op.create_foreign_key(
+            "fk_attempt_follows_outcome",
+            "attempt",
+            "attempt_outcome",
+            ["batch_id", "previous"],
+            ["batch_id", "number"],
+        )
     refuse_rewriting()
 
 
@@ -483,6 +492,8 @@ def refuse_rewriting() -> None:
 
 
 def downgrade() -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        op.drop_constraint("fk_attempt_follows_outcome", "attempt", type_="foreignkey")
     with op.batch_alter_table("attempt_outcome", schema=None) as batch_op:
         batch_op.drop_index(
             "outcome_retry",

@@ -1,0 +1,93 @@
+"""The audit trail: one insert-only row for everything that changed, with who did it and why."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, insert
+
+from campaigns.store.records import event, evidence
+
+
+class EventKind(StrEnum):
+    """Everything that is ever written to the audit trail, in the past tense. Documented in docs/events.md."""
+
+    ACCOUNT_ADDED = "account_added"
+    ACCOUNT_BOUND = "account_bound"  # the vendor named the team that the account belongs to
+    ACCOUNT_RELEASED = "account_released"
+    CAMPAIGN_CREATED = "campaign_created"
+    CAMPAIGN_EDITED = "campaign_edited"
+    CAMPAIGN_ARCHIVED = "campaign_archived"
+    CAMPAIGN_ARMED = "campaign_armed"
+    RUN_OPENED = "run_opened"
+    RUN_PLANNED = "run_planned"
+    RUN_STARTED = "run_started"
+    RUN_CANCELLED = "run_cancelled"
+    RUN_REOPENED = "run_reopened"
+    RUN_ENDED = "run_ended"
+    HOLD_OPENED = "hold_opened"
+    HOLD_CLOSED = "hold_closed"
+    BATCH_SUPPRESSED = "batch_suppressed"  # users suppressed since the plan were taken out before a send
+    ATTEMPT_ABANDONED = "attempt_abandoned"  # its worker went away in the middle: unknown
+    ANSWER_CAME_LATE = "answer_came_late"  # evidence from a worker that had lost its claim
+    UNKNOWN_DECIDED = "unknown_decided"
+    SUPPRESSIONS_ADDED = "suppressions_added"
+    SUPPRESSIONS_REMOVED = "suppressions_removed"
+
+
+def record_event(
+    connection: Connection,
+    kind: EventKind,
+    *,
+    at: datetime,
+    actor: str,
+    account_id: str | None = None,
+    campaign_id: int | None = None,
+    run_id: int | None = None,
+    batch_seq: int | None = None,
+    reason: str | None = None,
+    detail: dict[str, Any] | None = None,
+) -> None:
+    """Write one event in the caller's transaction: it stands if and only if the change does."""
+    connection.execute(
+        insert(event).values(
+            at=at,
+            actor=actor,
+            kind=kind.value,
+            account_id=account_id,
+            campaign_id=campaign_id,
+            run_id=run_id,
+            batch_seq=batch_seq,
+            reason=reason,
+            detail=detail,
+        )
+    )
+
+
+def record_evidence(
+    connection: Connection,
+    batch_id: int,
+    *,
+    kind: str,
+    at: datetime,
+    actor: str,
+    number: int | None = None,
+    reason: str | None = None,
+    message_id: str | None = None,
+    detail: dict[str, Any] | None = None,
+) -> None:
+    """Keep what was learned about a batch after its outcome stood; evidence never moves a batch."""
+    connection.execute(
+        insert(evidence).values(
+            batch_id=batch_id,
+            number=number,
+            kind=kind,
+            at=at,
+            actor=actor,
+            reason=reason,
+            message_id=message_id,
+            detail=detail,
+        )
+    )

@@ -1,0 +1,251 @@
+"""Campaigns, their immutable revisions and their audience versions: the writes, and what the flow asks of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from campaigns.domain.audience import UserSet
+from campaigns.domain.errors import NotAllowed, NotFound
+from campaigns.domain.states import RUN_OPEN, CampaignState
+from campaigns.store.claims import user_columns
+from campaigns.store.records import audience_version, revision
+from campaigns.store.tables import account, campaign, run
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignRow:
+    """A campaign as it stands."""
+
+    id: int
+    name: str
+    account_id: str
+    state: CampaignState
+    revision: int
+    launches: int
+    due_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionRow:
+    """One immutable revision of a campaign: what to say, to whom, when and how."""
+
+    campaign_id: int
+    number: int
+    message: dict[str, Any]
+    audience_version_id: int | None
+    batch_size: int
+    on_unknown: str
+    starts_at: datetime | None
+    zone: str | None
+    accept_local_suppressions: bool
+    sha256: str
+
+
+def find_campaign(connection: Connection, campaign_id: int) -> CampaignRow:
+    """The campaign, or NotFound."""
+    row = connection.execute(
+        select(
+            campaign.c.id,
+            campaign.c.name,
+            campaign.c.account_id,
+            campaign.c.state,
+            campaign.c.revision,
+            campaign.c.launches,
+            campaign.c.due_at,
+        ).where(campaign.c.id == campaign_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no campaign {campaign_id}; `campaigns list` shows those there are.")
+    return CampaignRow(row.id, row.name, row.account_id, CampaignState(row.state), *row[4:])
+
+
+def find_revision(connection: Connection, campaign_id: int, number: int) -> RevisionRow:
+    """One revision; it never changes, so it may be kept in memory for ever."""
+    row = (
+        connection.execute(
+            select(
+                revision.c.campaign_id,
+                revision.c.number,
+                revision.c.message,
+                revision.c.audience_version_id,
+                revision.c.batch_size,
+                revision.c.on_unknown,
+                revision.c.starts_at,
+                revision.c.zone,
+                revision.c.accept_local_suppressions,
+                revision.c.sha256,
+            ).where(revision.c.campaign_id == campaign_id, revision.c.number == number)
+        )
+        .mappings()
+        .one()
+    )
+    return RevisionRow(**row)
+
+
+def find_upstream(connection: Connection, account_id: str) -> tuple[str, str | None]:
+    """The upstream and the team that an account is bound to, or NotFound."""
+    row = connection.execute(select(account.c.upstream, account.c.team).where(account.c.id == account_id)).one_or_none()
+    if row is None:
+        raise NotFound(
+            f"Account {account_id} is not known here; add it with `campaigns accounts add {account_id}`, "
+            "or see `campaigns accounts list`."
+        )
+    return row.upstream, row.team
+
+
+def add_campaign(connection: Connection, *, name: str, account_id: str, now: datetime) -> int:
+    """A new draft; its first revision is added in the same transaction."""
+    made = connection.scalar(
+        insert(campaign)
+        .values(
+            name=name,
+            account_id=account_id,
+            state=CampaignState.DRAFT.value,
+            revision=1,
+            created_at=now,
+            updated_at=now,
+        )
+        .returning(campaign.c.id)
+    )
+    assert isinstance(made, int)
+    return made
+
+
+def add_revision(
+    connection: Connection,
+    campaign_id: int,
+    number: int,
+    *,
+    message: dict[str, Any],
+    audience: tuple[int, str] | None,
+    batch_size: int,
+    on_unknown: str,
+    starts_at: datetime | None,
+    zone: str | None,
+    accept_local_suppressions: bool,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Write one revision. `audience` is the version's ID and the SHA-256 of its users; None for whole lists."""
+    content = {
+        "message": message,
+        "audience": audience[1] if audience else None,
+        "batch_size": batch_size,
+        "on_unknown": on_unknown,
+        "starts_at": starts_at.isoformat() if starts_at else None,
+        "accept_local_suppressions": accept_local_suppressions,
+    }
+    connection.execute(
+        insert(revision).values(
+            campaign_id=campaign_id,
+            number=number,
+            message=message,
+            audience_version_id=audience[0] if audience else None,
+            batch_size=batch_size,
+            on_unknown=on_unknown,
+            starts_at=starts_at,
+            zone=zone,
+            accept_local_suppressions=accept_local_suppressions,
+            sha256=hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest(),
+            actor=actor,
+            created_at=now,
+        )
+    )
+
+
+def add_audience(
+    connection: Connection,
+    campaign_id: int,
+    users: UserSet,
+    *,
+    source: str,
+    lines: int,
+    duplicates: int,
+    skipped_bad: int,
+    now: datetime,
+) -> tuple[int, str]:
+    """Keep an imported audience; answers its ID and the SHA-256 of its users."""
+    made = connection.scalar(
+        insert(audience_version)
+        .values(
+            campaign_id=campaign_id,
+            source=source,
+            lines=lines,
+            duplicates=duplicates,
+            skipped_bad=skipped_bad,
+            created_at=now,
+            **user_columns(users),
+        )
+        .returning(audience_version.c.id)
+    )
+    assert isinstance(made, int)
+    return made, users.sha256
+
+
+def audience_users(connection: Connection, audience_version_id: int) -> tuple[bytes, str]:
+    """The packed users of an audience version and their SHA-256."""
+    row = connection.execute(
+        select(audience_version.c.users, audience_version.c.users_sha256).where(
+            audience_version.c.id == audience_version_id
+        )
+    ).one()
+    return row.users, row.users_sha256
+
+
+def audience_sha256(connection: Connection, audience_version_id: int | None) -> tuple[int, str] | None:
+    """An audience version as `add_revision` wants it, without its users."""
+    if audience_version_id is None:
+        return None
+    row = connection.execute(
+        select(audience_version.c.id, audience_version.c.users_sha256).where(
+            audience_version.c.id == audience_version_id
+        )
+    ).one()
+    return row.id, row.users_sha256
+
+
+def change_campaign(connection: Connection, seen: CampaignRow, *, now: datetime, **columns: Any) -> None:
+    """Change a campaign if it still stands as it was seen; NotAllowed when somebody changed it in between."""
+    changed = connection.scalar(
+        update(campaign)
+        .where(
+            campaign.c.id == seen.id,
+            campaign.c.state == seen.state.value,
+            campaign.c.revision == seen.revision,
+            campaign.c.launches == seen.launches,
+        )
+        .values(updated_at=now, **columns)
+        .returning(campaign.c.id)
+    )
+    if changed is None:
+        raise NotAllowed(
+            f"Campaign {seen.id} was changed by somebody else at the same moment; look at it with "
+            f"`campaigns show {seen.id}` and try again."
+        )
+
+
+def open_runs_of(connection: Connection, campaign_id: int) -> list[int]:
+    """Runs of the campaign in which something may still happen by itself."""
+    return list(
+        connection.scalars(
+            select(run.c.id)
+            .where(run.c.campaign_id == campaign_id, run.c.state.in_(sorted(RUN_OPEN)))
+            .order_by(run.c.id)
+        )
+    )
+
+
+def due_campaigns(connection: Connection, *, now: datetime) -> list[CampaignRow]:
+    """Armed campaigns whose time has come, the longest due first."""
+    ids = connection.scalars(
+        select(campaign.c.id)
+        .where(campaign.c.due_at.is_not(None), campaign.c.due_at <= now)
+        .order_by(campaign.c.due_at)
+    )
+    return [find_campaign(connection, found) for found in ids.all()]

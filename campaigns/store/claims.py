@@ -1,0 +1,365 @@
+"""Attempts: the locking writes of the send path, each guarded by the fence, so that a late writer changes nothing.
+
+Statements are built once, with bound parameters: building one costs more than running it on SQLite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, and_, bindparam, insert, select, update
+
+from campaigns.domain.audience import UserSet
+from campaigns.domain.outcome import Outcome, OutcomeKind
+from campaigns.domain.states import RUN_SENDS, BatchState, RunState
+from campaigns.store.holds import run_is_held
+from campaigns.store.lanes import LaneClaim
+from campaigns.store.records import attempt, attempt_outcome, message
+from campaigns.store.tables import batch, lane, run
+
+RENEW_LANE = (
+    update(lane)
+    .where(
+        lane.c.account_id == bindparam("account"),
+        lane.c.owner == bindparam("held_by"),
+        lane.c.fence == bindparam("held"),
+        lane.c.lease_until > bindparam("now"),
+    )
+    .values(fence=lane.c.fence + 1, lease_until=bindparam("until"))
+    .returning(lane.c.fence, lane.c.suppressions)
+)
+OPEN_RUNS = (
+    select(run.c.id, run.c.campaign_id, run.c.revision, run.c.state, run.c.suppressions, run.c.whole_list, run.c.launch)
+    .where(
+        run.c.account_id == bindparam("account"),
+        run.c.upstream == bindparam("upstream"),
+        run.c.state.in_(sorted(RUN_SENDS)),
+        ~run_is_held(),
+    )
+    .order_by(run.c.served_at.is_not(None), run.c.served_at, run.c.id)
+)
+NEXT_BATCH = (
+    select(
+        batch.c.id,
+        batch.c.seq,
+        batch.c.attempts,
+        batch.c.failures,
+        batch.c.size,
+        batch.c.first_user,
+        batch.c.last_user,
+        batch.c.users,
+    )
+    .where(
+        batch.c.run_id == bindparam("run"),
+        batch.c.state == BatchState.READY.value,
+        batch.c.available_at <= bindparam("now"),
+    )
+    .order_by(batch.c.seq)
+    .limit(1)
+)
+START_BATCH = (
+    update(batch)
+    .where(batch.c.id == bindparam("batch"), batch.c.state == BatchState.READY.value)
+    .values(
+        state=BatchState.SENDING.value,
+        fence=bindparam("new_fence"),
+        lease_until=bindparam("until"),
+        attempts=bindparam("number"),
+        updated_at=bindparam("now"),
+    )
+    .returning(batch.c.id)
+)
+SERVE_RUN = (
+    update(run)
+    .where(run.c.id == bindparam("run"), run.c.state.in_(sorted(RUN_SENDS)))
+    .values(state=RunState.SENDING.value, served_at=bindparam("now"))
+    .returning(run.c.id)
+)
+SETTLE_BATCH = (
+    update(batch)
+    .where(
+        batch.c.id == bindparam("batch"),
+        batch.c.state == BatchState.SENDING.value,
+        batch.c.fence == bindparam("held"),
+    )
+    .values(
+        state=bindparam("to_state"),
+        lease_until=None,
+        available_at=bindparam("available"),
+        failures=batch.c.failures + bindparam("failed"),
+        message_id=bindparam("new_message"),
+        error=bindparam("new_error"),
+        updated_at=bindparam("now"),
+    )
+    .returning(batch.c.id)
+)
+ADD_ATTEMPT = insert(attempt)
+ADD_OUTCOME = insert(attempt_outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyBatch:
+    """A batch that may be sent now, and what of its run the send must know."""
+
+    id: int
+    seq: int
+    attempts: int
+    failures: int
+    size: int
+    first_user: int | None
+    last_user: int | None
+    users: bytes | None  # None: whole lists
+    run_id: int
+    run_state: RunState
+    campaign_id: int
+    revision: int
+    whole_list: bool
+    planned_suppressions: int  # the lane's suppression number when the run was planned
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAttempt:
+    """A committed attempt whose outcome is not known yet."""
+
+    batch_id: int
+    batch_seq: int
+    number: int
+    failures: int  # of the batch, before this attempt
+    run_id: int
+    account_id: str
+    fence: int
+
+    @property
+    def permit_key(self) -> str:
+        """What the pacer knows this request by; the same key can be read back from SQL."""
+        return permit_key(self.account_id, self.fence)
+
+
+def permit_key(account_id: str, fence: int) -> str:
+    """The pacer's key of an attempt."""
+    return f"{account_id}:{fence}"
+
+
+def renew_lane(
+    connection: Connection, claim: LaneClaim, *, now: datetime, lease: timedelta
+) -> tuple[LaneClaim, int] | None:
+    """Take the lane's lock, a new fence and a new lease; None when the lane is no longer ours.
+
+    Also answers the lane's suppression number.
+    """
+    row = connection.execute(
+        RENEW_LANE,
+        {
+            "account": claim.account_id,
+            "held_by": claim.owner,
+            "held": claim.fence,
+            "now": now,
+            "until": now + lease,
+        },
+    ).one_or_none()
+    if row is None:
+        return None
+    return LaneClaim(claim.account_id, claim.owner, row.fence), row.suppressions
+
+
+def next_batch(connection: Connection, account_id: str, *, upstream: str, now: datetime) -> ReadyBatch | None:
+    """The batch to send now: of the account's open, unheld runs the one served longest ago, in ID order."""
+    for opened in connection.execute(OPEN_RUNS, {"account": account_id, "upstream": upstream}).all():
+        row = connection.execute(NEXT_BATCH, {"run": opened.id, "now": now}).one_or_none()
+        if row is not None:
+            return ReadyBatch(
+                *row,
+                run_id=opened.id,
+                run_state=RunState(opened.state),
+                campaign_id=opened.campaign_id,
+                revision=opened.revision,
+                whole_list=opened.whole_list,
+                planned_suppressions=opened.suppressions,
+            )
+    return None
+
+
+def open_attempt(
+    connection: Connection,
+    claim: LaneClaim,
+    ready: ReadyBatch,
+    *,
+    body_sha256: str,
+    body_bytes: int,
+    now: datetime,
+    deadline: timedelta,
+    lease: timedelta,
+) -> OpenAttempt | None:
+    """Write the attempt and move its batch to `sending`; None when the batch or its run is no longer there to send.
+
+    The caller holds the lane under `claim` in the same transaction. Once this is committed, a crash means unknown.
+    """
+    number = ready.attempts + 1
+    started = connection.scalar(
+        START_BATCH,
+        {"batch": ready.id, "new_fence": claim.fence, "until": now + lease, "number": number, "now": now},
+    )
+    if started is None or connection.scalar(SERVE_RUN, {"run": ready.run_id, "now": now}) is None:
+        return None
+    connection.execute(
+        ADD_ATTEMPT,
+        {
+            "batch_id": ready.id,
+            "number": number,
+            "previous": number - 1 or None,
+            "account_id": claim.account_id,
+            "fence": claim.fence,
+            "request_sha256": body_sha256,
+            "request_bytes": body_bytes,
+            "recipients": ready.size,
+            "worker": claim.owner,
+            "started_at": now,
+            "deadline_at": now + deadline,
+        },
+    )
+    return OpenAttempt(ready.id, ready.seq, number, ready.failures, ready.run_id, claim.account_id, claim.fence)
+
+
+def settle_batch(
+    connection: Connection,
+    opened: OpenAttempt,
+    to: BatchState,
+    *,
+    now: datetime,
+    available_at: datetime | None = None,
+    counts_as_failure: bool = False,
+    message_id: str | None = None,
+    error: str | None = None,
+) -> bool:
+    """Move a batch out of `sending`, if the attempt still holds it; False when the claim was lost."""
+    settled = connection.scalar(
+        SETTLE_BATCH,
+        {
+            "batch": opened.batch_id,
+            "held": opened.fence,
+            "to_state": to.value,
+            "available": available_at or now,
+            "failed": int(counts_as_failure),
+            "new_message": message_id,
+            "new_error": error,
+            "now": now,
+        },
+    )
+    return settled is not None
+
+
+def add_outcome(
+    connection: Connection, opened: OpenAttempt, outcome: Outcome, *, now: datetime, retry_at: datetime | None
+) -> None:
+    """Write what an attempt proved. The key refuses a second outcome of the same attempt."""
+    report = outcome.report
+    rest: dict[str, Any] = {
+        "credits_note": report.credits_note,
+        "is_cached": report.is_cached,
+        "cache_note": report.cache_note,
+        "limit_day": report.limit_day,
+        "remaining_day": report.remaining_day,
+        "limits_notice": report.limits_notice,
+        "data": report.data,
+    }
+    connection.execute(
+        ADD_OUTCOME,
+        {
+            "batch_id": opened.batch_id,
+            "number": opened.number,
+            "kind": outcome.kind.value,
+            "finished_at": now,
+            "http_status": outcome.http_status,
+            "upstream_status": outcome.upstream_status,
+            "message_id": outcome.message_id if outcome.kind is OutcomeKind.ACCEPTED else None,
+            "error": outcome.error,
+            "retry_at": retry_at,
+            "credits_used": report.credits_used,
+            "credits_balance": report.credits_balance,
+            "limit_minute": report.limit_minute,
+            "remaining_minute": report.remaining_minute,
+            "report": rest if outcome.http_status is not None else None,
+            "response": outcome.response,
+        },
+    )
+
+
+def own_message(
+    connection: Connection, *, account_id: str, message_id: str, batch_id: int, now: datetime
+) -> int | None:
+    """Record that a vendor's message is ours; answers the batch that owns it already, if another one does."""
+    owner = connection.scalar(
+        select(message.c.batch_id).where(message.c.account_id == account_id, message.c.message_id == message_id)
+    )
+    if owner is None:
+        connection.execute(
+            insert(message).values(account_id=account_id, message_id=message_id, batch_id=batch_id, at=now)
+        )
+        return None
+    return None if owner == batch_id else owner
+
+
+def expired_attempts(connection: Connection, *, now: datetime, account_id: str | None = None) -> list[OpenAttempt]:
+    """Attempts in flight whose lease has ended: their workers are gone, or too late."""
+    statement = (
+        select(
+            batch.c.id,
+            batch.c.seq,
+            batch.c.attempts,
+            batch.c.failures,
+            batch.c.run_id,
+            batch.c.account_id,
+            batch.c.fence,
+        )
+        .where(batch.c.state == BatchState.SENDING.value, batch.c.lease_until <= now)
+        .order_by(batch.c.id)
+    )
+    if account_id is not None:
+        statement = statement.where(batch.c.account_id == account_id)
+    return [OpenAttempt(*row) for row in connection.execute(statement)]
+
+
+def shrink_batch(
+    connection: Connection, ready: ReadyBatch, *, keep: UserSet | None, out: UserSet, seq: int, why: str, now: datetime
+) -> None:
+    """Take users out of a ready batch into a cancelled one of their own; `keep` None cancels the whole batch."""
+    where = and_(batch.c.id == ready.id, batch.c.state == BatchState.READY.value)
+    if keep is None:
+        connection.execute(
+            update(batch).where(where).values(state=BatchState.CANCELLED.value, error=why, updated_at=now)
+        )
+        return
+    account_id = connection.scalar(select(run.c.account_id).where(run.c.id == ready.run_id))
+    connection.execute(update(batch).where(where).values(updated_at=now, **user_columns(keep)))
+    connection.execute(
+        insert(batch).values(
+            run_id=ready.run_id,
+            account_id=account_id,
+            seq=seq,
+            parent_batch_id=ready.id,
+            state=BatchState.CANCELLED.value,
+            available_at=now,
+            error=why,
+            updated_at=now,
+            **user_columns(out),
+        )
+    )
+
+
+def user_columns(users: UserSet) -> dict[str, Any]:
+    """A packed set as the columns of a row."""
+    return {
+        "size": users.size,
+        "first_user": users.first_user,
+        "last_user": users.last_user,
+        "users_sha256": users.sha256,
+        "users": users.blob,
+    }
+
+
+def lock_runs(connection: Connection, run_ids: Sequence[int]) -> None:
+    """Take the rows of these runs, in order, before their batches are moved by hand."""
+    connection.execute(select(run.c.id).where(run.c.id.in_(run_ids)).order_by(run.c.id).with_for_update())

@@ -1,0 +1,380 @@
+"""Runs and their batches: opening, freezing the plan, counting, ending."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
+
+from campaigns.domain.audience import UserSet
+from campaigns.domain.errors import NotFound
+from campaigns.domain.states import BATCH_WAITS, RUN_MOVES, BatchState, RunState
+from campaigns.store.audit import EventKind, record_event
+from campaigns.store.claims import user_columns
+from campaigns.store.holds import Held, open_hold
+from campaigns.store.records import exclusion
+from campaigns.store.tables import batch, run
+
+ROWS_AT_ONCE = 1000
+"""Batches inserted by one statement: more only costs memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as it stands."""
+
+    id: int
+    campaign_id: int
+    revision: int
+    audience_version_id: int | None
+    account_id: str
+    upstream: str
+    kind: str
+    scheduled_for: datetime | None
+    parent_run_id: int | None
+    root_run_id: int | None
+    state: RunState
+    whole_list: bool
+    planned: int
+    batch_count: int
+
+    @property
+    def lineage(self) -> int:
+        """The first run of this run and all its reruns."""
+        return self.root_run_id or self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """A run's recipients by where they stand; `split` counts in no sum."""
+
+    planned: int
+    accepted: int = 0
+    rejected: int = 0
+    unknown: int = 0
+    cancelled: int = 0
+    waiting: int = 0
+
+    @property
+    def balanced(self) -> bool:
+        """Law 2: planned = accepted + rejected + unknown + cancelled + waiting."""
+        return self.planned == self.accepted + self.rejected + self.unknown + self.cancelled + self.waiting
+
+
+def find_run(connection: Connection, run_id: int) -> RunRow:
+    """The run, or NotFound."""
+    row = connection.execute(
+        select(
+            run.c.id,
+            run.c.campaign_id,
+            run.c.revision,
+            run.c.audience_version_id,
+            run.c.account_id,
+            run.c.upstream,
+            run.c.kind,
+            run.c.scheduled_for,
+            run.c.parent_run_id,
+            run.c.root_run_id,
+            run.c.state,
+            run.c.whole_list,
+            run.c.planned,
+            run.c.batch_count,
+        ).where(run.c.id == run_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no run {run_id}; `campaigns runs list` shows those there are.")
+    return RunRow(*row[:10], RunState(row.state), *row[11:])
+
+
+def add_run(connection: Connection, *, now: datetime, actor: str, reason: str | None, **columns: Any) -> int:
+    """Open a run in state `due`; the unique keys refuse a second one for the same occurrence or launch."""
+    made = connection.scalar(
+        insert(run)
+        .values(state=RunState.DUE.value, actor=actor, reason=reason, created_at=now, **columns)
+        .returning(run.c.id)
+    )
+    assert isinstance(made, int)
+    record_event(
+        connection,
+        EventKind.RUN_OPENED,
+        at=now,
+        actor=actor,
+        run_id=made,
+        campaign_id=columns["campaign_id"],
+        account_id=columns["account_id"],
+        reason=reason,
+        detail={"kind": columns["kind"], "revision": columns["revision"]},
+    )
+    return made
+
+
+def freeze_plan(
+    connection: Connection,
+    run_id: int,
+    *,
+    batches: Iterable[UserSet],
+    whole_list: bool,
+    excluded: dict[str, UserSet],
+    recipients: int,
+    suppressions: int,
+    plan_sha256: str,
+    now: datetime,
+    actor: str,
+) -> bool:
+    """Write who gets a due run, in the caller's one transaction; False when somebody planned it before.
+
+    A run that is left with nobody to send to is finished at once.
+    """
+    planned = connection.execute(
+        update(run)
+        .where(run.c.id == run_id, run.c.state == RunState.DUE.value)
+        .values(
+            state=RunState.PLANNED.value,
+            whole_list=whole_list,
+            planned=recipients,
+            suppressions=suppressions,
+            plan_sha256=plan_sha256,
+            planned_at=now,
+        )
+        .returning(run.c.account_id, run.c.campaign_id)
+    ).one_or_none()
+    if planned is None:
+        return False
+    for reason, users in excluded.items():
+        connection.execute(insert(exclusion).values(run_id=run_id, reason=reason, **user_columns(users)))
+    common = {
+        "run_id": run_id,
+        "account_id": planned.account_id,
+        "state": BatchState.READY.value,
+        "available_at": now,
+        "updated_at": now,
+    }
+    count = _add_batches(connection, common, batches, whole_list=whole_list)
+    connection.execute(update(run).where(run.c.id == run_id).values(batch_count=count))
+    record_event(
+        connection,
+        EventKind.RUN_PLANNED,
+        at=now,
+        actor=actor,
+        run_id=run_id,
+        campaign_id=planned.campaign_id,
+        account_id=planned.account_id,
+        detail={
+            "recipients": None if whole_list else recipients,
+            "batches": count,
+            "excluded": {reason: users.size for reason, users in excluded.items()},
+            "plan_sha256": plan_sha256,
+        },
+    )
+    end_run_if_done(connection, run_id, now=now, actor=actor)
+    return True
+
+
+def _add_batches(
+    connection: Connection, common: dict[str, Any], batches: Iterable[UserSet], *, whole_list: bool
+) -> int:
+    if whole_list:
+        connection.execute(insert(batch).values(seq=1, size=1, **common))
+        return 1
+    count = 0
+    rows: list[dict[str, Any]] = []
+    for users in batches:
+        count += 1
+        rows.append({"seq": count, **common, **user_columns(users)})
+        if len(rows) == ROWS_AT_ONCE:
+            connection.execute(insert(batch), rows)
+            rows = []
+    if rows:
+        connection.execute(insert(batch), rows)
+    return count
+
+
+def next_seq(connection: Connection, run_id: int) -> int:
+    """A number for one more batch of the run."""
+    made = connection.scalar(
+        update(run).where(run.c.id == run_id).values(batch_count=run.c.batch_count + 1).returning(run.c.batch_count)
+    )
+    assert isinstance(made, int)
+    return made
+
+
+def books(connection: Connection, run_id: int) -> Books:
+    """Where the run's recipients stand, counted from its batches."""
+    planned = connection.scalar(select(run.c.planned).where(run.c.id == run_id)) or 0
+    sums = {
+        row.state: int(row.recipients)
+        for row in connection.execute(
+            select(batch.c.state, func.sum(batch.c.size).label("recipients"))
+            .where(batch.c.run_id == run_id)
+            .group_by(batch.c.state)
+        )
+    }
+    return Books(
+        planned,
+        accepted=sums.get(BatchState.ACCEPTED, 0),
+        rejected=sums.get(BatchState.REJECTED, 0),
+        unknown=sums.get(BatchState.UNKNOWN, 0),
+        cancelled=sums.get(BatchState.CANCELLED, 0),
+        waiting=sum(sums.get(state, 0) for state in BATCH_WAITS),
+    )
+
+
+def anything_waits(connection: Connection, run_id: int) -> bool:
+    """Whether a batch of the run is ready or in flight."""
+    return _has_batch(connection, run_id, BatchState.READY) or _has_batch(connection, run_id, BatchState.SENDING)
+
+
+def _has_batch(connection: Connection, run_id: int, state: BatchState) -> bool:
+    found = select(batch.c.id).where(batch.c.run_id == run_id, batch.c.state == state.value).limit(1)
+    return connection.scalar(found) is not None
+
+
+def move_run(
+    connection: Connection, run_id: int, *, start: RunState, end: RunState, now: datetime, **columns: Any
+) -> bool:
+    """One guarded step of a run; False when it was no longer in `start`. Raises KeyError for a step that is illegal."""
+    RUN_MOVES[start][end]
+    ended = not RUN_MOVES[end] or end is RunState.FINISHED_WITH_FAILURES
+    moved = connection.scalar(
+        update(run)
+        .where(run.c.id == run_id, run.c.state == start.value)
+        .values(state=end.value, finished_at=now if ended else None, **columns)
+        .returning(run.c.id)
+    )
+    return moved is not None
+
+
+def end_run_if_done(connection: Connection, run_id: int, *, now: datetime, actor: str) -> None:
+    """End the run when nothing of it waits, after checking in this same transaction that its books balance.
+
+    Books that do not balance leave the run open and held, for a person: the batches tell the truth, the sum is wrong.
+    """
+    if anything_waits(connection, run_id):
+        return
+    connection.execute(select(run.c.id).where(run.c.id == run_id).with_for_update())
+    if anything_waits(connection, run_id):
+        return
+    found, counted = find_run(connection, run_id), books(connection, run_id)
+    if not counted.balanced:
+        open_hold(connection, Held(run_id=run_id), "books", reason=f"{counted}", actor=actor, now=now)
+        return
+    end = _end_of(found.state, counted)
+    if end is None or not move_run(connection, run_id, start=found.state, end=end, now=now):
+        return
+    record_event(
+        connection,
+        EventKind.RUN_ENDED,
+        at=now,
+        actor=actor,
+        run_id=run_id,
+        campaign_id=found.campaign_id,
+        account_id=found.account_id,
+        detail={
+            "state": end.value,
+            "planned": counted.planned,
+            "accepted": counted.accepted,
+            "rejected": counted.rejected,
+            "unknown": counted.unknown,
+            "cancelled": counted.cancelled,
+        },
+    )
+
+
+def _end_of(state: RunState, counted: Books) -> RunState | None:
+    if state is RunState.CANCELLING:
+        return RunState.CANCELLED
+    if state in {RunState.PLANNED, RunState.SENDING}:
+        failed = counted.rejected or counted.unknown
+        return RunState.FINISHED_WITH_FAILURES if failed else RunState.FINISHED
+    if state is RunState.FINISHED_WITH_FAILURES and not counted.rejected and not counted.unknown:
+        return RunState.FINISHED
+    return None
+
+
+def runs_to_plan(connection: Connection, *, again_before: datetime) -> list[int]:
+    """Due runs that nobody was told of lately, the oldest first."""
+    return list(
+        connection.scalars(
+            select(run.c.id)
+            .where(run.c.state == RunState.DUE.value, or_(run.c.hinted_at.is_(None), run.c.hinted_at <= again_before))
+            .order_by(run.c.id)
+        )
+    )
+
+
+def mark_plan_wanted(connection: Connection, run_ids: Sequence[int], *, now: datetime) -> None:
+    """Remember when somebody was last told to plan these runs."""
+    connection.execute(update(run).where(run.c.id.in_(run_ids)).values(hinted_at=now))
+
+
+def cancel_ready(connection: Connection, run_id: int, *, why: str, now: datetime) -> int:
+    """Cancel what has not left; answers how many batches that were."""
+    return len(
+        connection.scalars(
+            update(batch)
+            .where(batch.c.run_id == run_id, batch.c.state == BatchState.READY.value)
+            .values(state=BatchState.CANCELLED.value, error=why, updated_at=now)
+            .returning(batch.c.id)
+        ).all()
+    )
+
+
+def batch_sets(
+    connection: Connection, *, run_ids: Sequence[int], states: Iterable[str], seqs: Sequence[int] | None = None
+) -> list[bytes]:
+    """The packed users of the batches of these runs in these states."""
+    statement = select(batch.c.users).where(
+        batch.c.run_id.in_(run_ids), batch.c.state.in_(sorted(states)), batch.c.users.is_not(None)
+    )
+    if seqs is not None:
+        statement = statement.where(batch.c.seq.in_(seqs))
+    return list(connection.scalars(statement))
+
+
+def lineage_runs(connection: Connection, root_run_id: int) -> list[int]:
+    """A run and all its reruns, and theirs."""
+    return list(
+        connection.scalars(
+            select(run.c.id).where(or_(run.c.id == root_run_id, run.c.root_run_id == root_run_id)).order_by(run.c.id)
+        )
+    )
+
+
+def batches_by_seq(
+    connection: Connection, run_id: int, *, seqs: Sequence[int] | None, state: BatchState | None = None
+) -> list[Any]:
+    """Rows (id, seq, state, size, attempts) of some batches of a run, or of all for None."""
+    wanted = [batch.c.run_id == run_id]
+    if seqs is not None:
+        wanted.append(batch.c.seq.in_(seqs))
+    if state is not None:
+        wanted.append(batch.c.state == state.value)
+    return list(
+        connection.execute(
+            select(batch.c.id, batch.c.seq, batch.c.state, batch.c.size, batch.c.attempts)
+            .where(and_(*wanted))
+            .order_by(batch.c.seq)
+        )
+    )
+
+
+def decide_batch(
+    connection: Connection,
+    batch_id: int,
+    to: BatchState,
+    *,
+    message_id: str | None,
+    error: str | None,
+    now: datetime,
+) -> bool:
+    """Move an unknown batch where an operator says; False when it is not unknown any more."""
+    moved = connection.scalar(
+        update(batch)
+        .where(batch.c.id == batch_id, batch.c.state == BatchState.UNKNOWN.value)
+        .values(state=to.value, message_id=message_id, error=error, available_at=now, updated_at=now)
+        .returning(batch.c.id)
+    )
+    return moved is not None
