@@ -1,0 +1,181 @@
+"""The shared rate budget, kept in Redis so that all workers together stay below the vendor's limit.
+
+The bracket: a slot is taken before a request and is free again one window after its answer; after a lost answer, one
+window after its deadline. Whatever the vendor's windows of that length are, fixed or sliding, at any phase, none can
+hold more than the limit: take the last granted request that a window counts; every other one it counts was answered
+after the window began, so its slot was still held at that grant. No clocks are compared, only durations on Redis'.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any
+
+from redis import Redis
+from redis.backoff import ConstantBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from campaigns.domain.errors import PacerAway
+from campaigns.ports import AccountPace, Pacer, PacerState, Permit, Recovery
+
+SOCKET_SECONDS = 2.0
+"""Longest wait for one reply. The library's own defaults, 5 s and ten retries, would block a lane for a minute."""
+
+REPLAYS = 1
+"""Every verb may be replayed, so one quick second try is safe: it covers a server that was restarted."""
+
+SETTLE_SECONDS = 2.0
+"""After a loss in the middle of sending: how long until every request granted before it has its row in the database."""
+
+CLOCK_TOLERANCE = 0.001
+"""How much longer than the vendor's window a slot is held: two clocks being slewed part by 0.1 % at most."""
+
+KEYS = ("slots", "reserved", "flights", "gaps", "cool", "state", "rebuild")
+
+_DONE, _DENIED, _LOST = 1, 0, -1
+
+
+class RedisPacer(Pacer):
+    """The budget of one upstream; safe for many threads, and for any number of processes and hosts on one Redis.
+
+    `recover` says what the database knows about recent use; it is asked when Redis has no state, or state of another
+    life: after the first start, a restart, a flush or an eviction, or a server's clock that stepped back.
+    `longest_hold_seconds` is the deadline that attempts without an answer are then assumed to have had.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        upstream: str,
+        rate_per_minute: int,
+        reserve: float,
+        account_gap_seconds: float,
+        recover: Callable[[], Recovery],
+        window_seconds: float = 60.0,
+        longest_hold_seconds: float = 60.0,
+    ) -> None:
+        self._redis = Redis.from_url(
+            url,
+            socket_timeout=SOCKET_SECONDS,
+            socket_connect_timeout=SOCKET_SECONDS,
+            retry=Retry(ConstantBackoff(0.05), REPLAYS),
+        )
+        self._script = self._redis.register_script(files(__package__).joinpath("pacer.lua").read_text())
+        self._keys = [f"campaigns:pace:{upstream}:{name}" for name in KEYS]
+        self._budget = (_micros(window_seconds * (1 + CLOCK_TOLERANCE)), rate_per_minute, reserve)
+        self._gap = _micros(account_gap_seconds)
+        self._recover = recover
+        self._longest_hold = longest_hold_seconds
+        self._settle = _micros(SETTLE_SECONDS)
+        self._vendor_limit: int | None = None
+        # Tests drive time here, in microseconds; the empty string means Redis' own clock.
+        self._clock: Callable[[], int | str] = str
+
+    def acquire(self, key: str, account: str, *, hold_seconds: float, reserved: bool = False) -> Permit:
+        self._longest_hold = max(self._longest_hold, hold_seconds)
+        status, *rest = self._ask("acquire", key, account, _micros(hold_seconds), int(reserved), self._gap)
+        if status == _DONE:
+            return Permit(granted=True)
+        return Permit(False, rest[0] / 1e6, rest[1].decode() if status == _DENIED else "rebuilding")
+
+    def answered(self, key: str, *, limit_minute: int | None = None, remaining_minute: int | None = None) -> None:
+        # A limit of nothing would stop the sending for good, since no answer could ever raise it again.
+        limit = limit_minute if limit_minute is not None and limit_minute > 0 else None
+        if limit is not None:
+            self._vendor_limit = limit
+        remaining = remaining_minute if remaining_minute is not None and remaining_minute >= 0 else None
+        self._call("answered", key, _or_empty(limit), _or_empty(remaining))
+
+    def refund(self, key: str, account: str) -> None:
+        self._call("refund", key, account, self._gap)
+
+    def cool_down(self, account: str, seconds: float) -> None:
+        self._call("cool_down", account, _micros(seconds))
+
+    def state(self) -> PacerState:
+        status, *rest = self._ask("describe")
+        if status == _LOST:
+            raise PacerAway(
+                "The shared rate budget was asked for, but it is being rebuilt after Redis lost it; "
+                f"ask again in {rest[0] / 1e6:.1f} s."
+            )
+        limit, reserve, used, vendor_limit, vendor_remaining, gaps, cool_downs = rest
+        next_starts, cools = _seconds_by_account(gaps), _seconds_by_account(cool_downs)
+        return PacerState(
+            limit_per_minute=limit,
+            reserve=reserve,
+            used=used,
+            vendor_limit=None if vendor_limit is None else int(vendor_limit),
+            vendor_remaining=None if vendor_remaining is None else int(vendor_remaining),
+            accounts=[
+                AccountPace(account, next_starts.get(account, 0.0), cools.get(account, 0.0))
+                for account in sorted(next_starts.keys() | cools.keys())
+            ],
+        )
+
+    def close(self) -> None:
+        """Close the connections to Redis."""
+        self._redis.close()
+
+    def _ask(self, verb: str, *arguments: Any) -> list[Any]:
+        """Call a verb that needs the state; when that is lost, rebuild it if it is this caller's turn."""
+        token = secrets.token_hex(8)
+        reply = self._call(verb, token, *arguments)
+        if reply[0] != _LOST or reply[1] > 0:
+            return reply
+        rebuilt = self._rebuild(token)
+        return self._call(verb, token, *arguments) if rebuilt[0] == _DONE else rebuilt
+
+    def _rebuild(self, token: str) -> list[Any]:
+        try:
+            recovery = self._recover()
+        except Exception as error:
+            self._call("release", token)
+            raise PacerAway(
+                f"The shared rate budget was lost and cannot be rebuilt from the database ({error}); "
+                "nothing is sent until it answers."
+            ) from error
+        uses = [field for use in recovery.uses for field in _use_fields(use)]
+        cool_downs = [field for account, left in recovery.cool_downs.items() for field in (account, _micros(left))]
+        return self._call(
+            "restore",
+            token,
+            self._settle,
+            _or_empty(self._vendor_limit),
+            _micros(self._longest_hold),
+            self._gap,
+            len(recovery.uses),
+            *uses,
+            *cool_downs,
+        )
+
+    def _call(self, verb: str, *arguments: Any) -> list[Any]:
+        try:
+            reply: list[Any] = self._script(self._keys, [verb, self._clock(), *self._budget, *arguments])
+        except (RedisError, OSError) as error:
+            raise PacerAway(
+                f"The shared rate budget cannot be reached ({type(error).__name__}: {error}); "
+                "nothing is sent until Redis answers."
+            ) from error
+        return reply
+
+
+def _use_fields(use: Any) -> tuple[Any, ...]:
+    answer = use.seconds_since_answer
+    return use.key, use.account, _micros(use.seconds_since_start), "" if answer is None else _micros(answer)
+
+
+def _micros(seconds: float) -> int:
+    return round(seconds * 1_000_000)
+
+
+def _or_empty(number: int | None) -> int | str:
+    return "" if number is None else number
+
+
+def _seconds_by_account(flat: list[Any]) -> dict[str, float]:
+    return {account.decode(): left / 1e6 for account, left in zip(flat[::2], flat[1::2], strict=True)}
