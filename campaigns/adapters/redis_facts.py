@@ -1,0 +1,65 @@
+"""What a Redis or Valkey server says about itself, for people who ask whether it is set up to be relied on."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from campaigns.domain.errors import PacerAway
+
+ANSWER_SECONDS = 3.0
+"""A server that needs longer to say its version is of no use to a limiter that asks it before each request."""
+
+
+@dataclass(frozen=True, slots=True)
+class RedisFacts:
+    """How a server is set up, and what its clock says."""
+
+    name: str  # "Redis" or "Valkey"
+    version: str
+    appends: bool  # whether it keeps an append-only file
+    max_memory: int  # bytes; 0 means no limit of its own
+    eviction: str  # what it does when that is reached; only "noeviction" loses nothing
+    clock_ahead_seconds: float  # its clock against this machine's, at most half a round trip wrong
+
+
+def redis_facts(url: str) -> RedisFacts:
+    """Ask the server behind `url` once, without retries. Raises PacerAway, whose message holds no password."""
+    try:
+        with redis.Redis.from_url(
+            url,
+            socket_timeout=ANSWER_SECONDS,
+            socket_connect_timeout=ANSWER_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+            decode_responses=True,
+        ) as server:
+            found: dict[str, Any] = server.info()
+            asked = time.time()
+            seconds, microseconds = server.time()
+            answered = time.time()
+    except (redis.RedisError, OSError, ValueError) as error:
+        why = " ".join(str(error).split())[:120] or type(error).__name__
+        raise PacerAway(
+            f"Redis at {shown_url(url)} does not answer ({why}); start it, or correct REDIS_URL, and try again."
+        ) from None
+    name = "Valkey" if "valkey_version" in found else "Redis"
+    return RedisFacts(
+        name=name,
+        version=str(found.get("valkey_version") or found.get("redis_version")),
+        appends=bool(int(found.get("aof_enabled", 0))),
+        max_memory=int(found.get("maxmemory", 0)),
+        eviction=str(found.get("maxmemory_policy", "unknown")),
+        clock_ahead_seconds=seconds + microseconds / 1e6 - (asked + answered) / 2,
+    )
+
+
+def shown_url(url: str) -> str:
+    """The address without its user and password, for people."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

@@ -1,0 +1,107 @@
+"""`accounts`: the vendor accounts that campaigns send from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from campaigns.cli.opening import actor, opened
+from campaigns.cli.output import json_option, note, print_table, show
+from campaigns.cli.times import parse_zone
+from campaigns.domain.errors import NotFound, UsageError, VendorAway
+
+if TYPE_CHECKING:
+    from campaigns.wiring import Parts
+
+PREFIX = "acct_"
+
+
+@click.group()
+def accounts() -> None:
+    """Add, list and release vendor accounts."""
+
+
+@accounts.command()
+@click.argument("account_id", metavar="ACCT")
+@click.option("--name", metavar="TEXT", help="What people call it.")
+@click.option("--zone", metavar="ZONE", help="Its time zone, such as Europe/Berlin.")
+@json_option
+def add(account_id: str, *, name: str | None, zone: str | None, as_json: bool) -> None:
+    """Let campaigns send from a vendor account.
+
+    The vendor is asked whether the key can see it.
+    """
+    from campaigns.flow.accounts import add_account
+
+    if not account_id.startswith(PREFIX) or not account_id.removeprefix(PREFIX).replace("_", "").isalnum():
+        raise UsageError(f"'{account_id}' is no account ID; the vendor's begin with {PREFIX}, as in acct_abc123.")
+    if zone is not None:
+        parse_zone(zone)
+    with opened(says_sandbox=True) as parts:
+        team = _team(parts, account_id)
+        made = add_account(
+            parts.store, account_id, upstream=parts.upstream_name, team=team, name=name, zone=zone, actor=actor()
+        )
+    show(made, as_json=as_json, people=lambda: click.echo(f"Account {account_id} is added."))
+
+
+@accounts.command("list")
+@json_option
+def list_accounts(*, as_json: bool) -> None:
+    """List the accounts."""
+    from campaigns.store import views
+
+    with opened() as parts, parts.store.read() as connection:
+        found = list(views.accounts(connection))
+    columns = ("id", "name", "zone", "upstream", "team", "holds")
+    show(
+        found,
+        as_json=as_json,
+        people=lambda: print_table(
+            columns,
+            ([_cell(row.get(column)) for column in columns] for row in found),
+            empty="There is no account yet; `campaigns accounts add ACCT` adds one.",
+        ),
+    )
+
+
+@accounts.command()
+@click.argument("account_id", metavar="ACCT")
+@click.option("--reason", required=True, metavar="TEXT", help="What was corrected, for the audit.")
+@json_option
+def release(account_id: str, *, reason: str, as_json: bool) -> None:
+    """Let a refused account go on.
+
+    Closes what holds it, and its team, once the vendor's refusal was dealt with.
+    """
+    from campaigns.flow.accounts import release_account
+
+    if not reason.strip():
+        raise UsageError("--reason is empty; say what was corrected, the audit keeps it.")
+    with opened() as parts:
+        released: dict[str, Any] = release_account(parts.store, account_id, reason=reason.strip(), actor=actor())
+    show(released, as_json=as_json, people=lambda: click.echo(f"Account {account_id} is released."))
+
+
+def _team(parts: Parts, account_id: str) -> str | None:
+    """The team that the key belongs to; None when the vendor cannot be asked now. Raises VendorRefused or NotFound."""
+    try:
+        gateway = parts.gateway()
+        team: str = gateway.team()
+        seen = {account.id: account for account in gateway.accounts()}
+    except VendorAway as away:
+        note(f"{away} The account is added without having been checked.")
+        return None
+    if account_id not in seen:
+        listed = ", ".join(sorted(seen)[:5]) or "none"
+        raise NotFound(f"The key sees no account {account_id} (it sees {listed}); check the ID or the key.")
+    if not seen[account_id].is_authenticated:
+        note(f"Note: the vendor says that {account_id} needs to log in again before it can send.")
+    return team
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, list):
+        return [f"{hold['kind']}: {hold['reason']}" if isinstance(hold, dict) else hold for hold in value]
+    return value

@@ -1,0 +1,134 @@
+"""`audit`: what happened, who did it and why; and the proof that the books balance."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from campaigns.cli.opening import CAMPAIGN, RUN, opened
+from campaigns.cli.output import cell, json_option, moment, note, print_json_list, print_table, show, to_json
+from campaigns.cli.recipients import reason
+from campaigns.domain.errors import UsageError
+
+COLUMNS = ("id", "at", "actor", "kind", "account_id", "campaign_id", "run_id", "batch_seq", "reason", "detail")
+
+run_option = click.option("--run", "run_id", type=RUN, metavar="RUN", help="Only events of this run.")
+campaign_option = click.option("--campaign", "campaign_id", type=CAMPAIGN, metavar="ID", help="Only of this campaign.")
+after_option = click.option("--after", type=click.IntRange(min=0), default=0, metavar="ID", help="Only later events.")
+
+
+@click.group()
+def audit() -> None:
+    """List and export the audit trail, and verify the books."""
+
+
+@audit.command("list")
+@run_option
+@campaign_option
+@after_option
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=100, show_default=True, metavar="N", help="At most so many."
+)
+@json_option
+def list_events(run_id: int | None, campaign_id: int | None, *, after: int, limit: int, as_json: bool) -> None:
+    """List events, the oldest first."""
+    from campaigns.store import views
+
+    with opened() as parts, parts.store.read() as connection:
+        found = views.events(connection, run_id=run_id, campaign_id=campaign_id, after=after)
+        listed = list(islice(found, limit + 1))
+    if as_json:
+        print_json_list(listed[:limit])
+    else:
+        print_table(
+            ("id", "at", "actor", "kind", "run", "batch", "reason", "detail"),
+            ([row["id"], moment(row["at"]), row["actor"], row["kind"], *_rest(row)] for row in listed[:limit]),
+            empty="There is no such event.",
+        )
+    if len(listed) > limit:
+        note(f"There are more; --after {listed[limit - 1]['id']} goes on, and `campaigns audit export` gives all.")
+
+
+@audit.command()
+@click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="jsonl", show_default=True)
+@click.option("--output", metavar="FILE", help="Write to this file instead of standard output.")
+@run_option
+@campaign_option
+@after_option
+def export(form: str, output: str | None, run_id: int | None, campaign_id: int | None, *, after: int) -> None:
+    """Write every event as CSV or JSON Lines.
+
+    Streamed. In CSV, a text that a spreadsheet would take for a formula begins with an apostrophe.
+    """
+    from campaigns.store import views
+
+    with opened() as parts, parts.store.read() as connection:
+        found = views.events(connection, run_id=run_id, campaign_id=campaign_id, after=after)
+        if output is None or output == "-":
+            _write(found, sys.stdout, form)
+            return
+        try:
+            with Path(output).open("x", encoding="utf-8", newline="") as stream:
+                count = _write(found, stream, form)
+        except OSError as error:
+            why = "it exists already" if isinstance(error, FileExistsError) else reason(error)
+            raise UsageError(f"--output '{output}' cannot be written: {why}.") from None
+    note(f"Wrote {count:,} events to {output}.")
+
+
+@audit.command()
+@json_option
+def verify(*, as_json: bool) -> None:
+    """Prove that the books balance.
+
+    Of every run, and that nobody is in two of its batches; exit 1 when not.
+    """
+    from campaigns.store import views
+
+    with opened() as parts, parts.store.read() as connection:
+        found = views.verify(connection)
+    show(found, as_json=as_json, people=lambda: _say_verified(found))
+    click.get_current_context().exit(0 if found["ok"] else 1)
+
+
+def _write(events: Iterable[dict[str, Any]], stream: TextIO, form: str) -> int:
+    count = 0
+    writer = csv.writer(stream, lineterminator="\n")
+    if form == "csv":
+        writer.writerow(COLUMNS)
+    for row in events:
+        count += 1
+        if form == "jsonl":
+            stream.write(to_json(row) + "\n")
+        else:
+            writer.writerow([_csv(row.get(column)) for column in COLUMNS])
+    return count
+
+
+def _csv(value: Any) -> Any:
+    """One CSV field; a text that a spreadsheet would take for a formula is defused by an apostrophe."""
+    if isinstance(value, dict | list):
+        return to_json(value)
+    if value is None or isinstance(value, int | float):
+        return value
+    text = value if isinstance(value, str) else json.loads(to_json(value))
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def _rest(row: dict[str, Any]) -> list[str]:
+    return [cell(row.get(name)) for name in ("run_id", "batch_seq", "reason", "detail")]
+
+
+def _say_verified(found: dict[str, Any]) -> None:
+    click.echo(
+        f"{found['events']:,} events, {found['runs']:,} runs: " + ("the books balance." if found["ok"] else "WRONG:")
+    )
+    for fault in found["faults"]:
+        click.echo(f"  {cell(fault)}")

@@ -1,0 +1,233 @@
+"""`create` and `edit`: a campaign from options and a campaign file, or changes to one."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import fields as dataclass_fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from campaigns.cli.fields import BY_OPTION, Given, field_options, gather
+from campaigns.cli.opening import CAMPAIGN, actor, opened
+from campaigns.cli.output import json_option, note, one_line, show
+from campaigns.cli.recipients import read_file
+from campaigns.cli.times import parse_moment, require_future
+from campaigns.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from campaigns.domain.audience import Reading
+    from campaigns.domain.message import Message
+    from campaigns.wiring import Parts
+
+NAME_LENGTH = 40
+"""So much of the text names a campaign that was given no name."""
+
+ON_UNKNOWN = ("hold", "resend")
+
+
+@click.command()
+@click.argument("file", required=False, metavar="[FILE.yaml|-]")
+@field_options
+@json_option
+def create(file: str | None, *, as_json: bool, **options: Any) -> None:
+    """Write a draft campaign.
+
+    From options, or from a YAML file with the same names; options win. Sends nothing: `plan` shows what a launch would do, and `launch` does it.
+    """
+    given = gather(options, file)
+    _require(given, "account_id", "text")
+    _check(given)
+    starts_at = _starts_at(given)
+    message = _message({}, given)
+    with opened(says_sandbox=True) as parts:
+        made = _create(parts, given, message, starts_at)
+    show(made, as_json=as_json, people=lambda: _say_created(made))
+
+
+@click.command()
+@click.argument("campaign_id", type=CAMPAIGN, metavar="ID")
+@click.argument("file", required=False, metavar="[FILE.yaml|-]")
+@field_options
+@click.option("--clear", multiple=True, metavar="OPTION", help="Take a field away, such as `price` or `at`.")
+@json_option
+def edit(campaign_id: int, file: str | None, *, clear: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Change a campaign.
+
+    What was launched keeps what it was launched with. Only what is named changes. A campaign with an open run cannot be edited.
+    """
+    given = gather(options, file)
+    _check(given, zone_alone=True)
+    if not given.values and not clear:
+        raise UsageError(f"Nothing was asked of campaign {campaign_id}: name what to change, as in --text TEXT.")
+    cleared = _cleared(clear, given)
+    starts_at = _starts_at(given)
+    with opened(says_sandbox=True) as parts:
+        changed = _edit(parts, campaign_id, given, cleared, starts_at)
+    show(changed, as_json=as_json, people=lambda: _say_edited(changed))
+
+
+def _create(parts: Parts, given: Given, message: Message, starts_at: datetime | None) -> dict[str, Any]:
+    from campaigns.flow.campaigns import Draft, create_campaign
+    from campaigns.store.campaigns import find_upstream
+
+    values = given.values
+    with parts.store.read() as connection:  # before a long file is read
+        find_upstream(connection, values["account_id"])
+    reading, source = _audience(given)
+    draft = Draft(
+        name=values.get("name") or _name_of(values["text"]),
+        account_id=values["account_id"],
+        message=message,
+        audience=reading,
+        audience_source=source,
+        batch_size=values.get("batch_size", parts.settings.batch_size),
+        on_unknown=values.get("on_unknown", "hold"),
+        starts_at=starts_at,
+        zone=values.get("zone"),
+        accept_suppressed=values.get("accept_suppressed", False),
+    )
+    made = create_campaign(parts.store, draft, actor=actor())
+    _say_read(reading)
+    return made
+
+
+def _edit(
+    parts: Parts, campaign_id: int, given: Given, cleared: set[str], starts_at: datetime | None
+) -> dict[str, Any]:
+    from campaigns.flow.campaigns import Changes, edit_campaign
+    from campaigns.store.views import campaign
+
+    values = given.values
+    with parts.store.read() as connection:
+        current = campaign(connection, campaign_id)
+    changes: dict[str, Any] = {
+        key: values[key]
+        for key in ("name", "account_id", "batch_size", "on_unknown", "accept_suppressed")
+        if key in values
+    }
+    if given.message or cleared - {"at", "users"}:
+        changes["message"] = _message(_told(current["message"], cleared), given)
+    if "users" in values:
+        changes["audience"], changes["audience_source"] = _audience(given)
+        _say_read(changes["audience"])
+    elif "users" in cleared:
+        changes |= {"audience": None, "audience_source": ""}
+    if starts_at is not None:
+        changes |= {"starts_at": starts_at, "zone": values.get("zone")}
+    elif "at" in cleared:
+        changes |= {"starts_at": None, "zone": None}
+    return edit_campaign(parts.store, campaign_id, Changes(**changes), actor=actor())
+
+
+def _told(stored: dict[str, Any], cleared: set[str]) -> dict[str, Any]:
+    """What a stored message was told, by field, less what is taken away."""
+    from campaigns.domain.message import from_json
+
+    message = from_json(stored)
+    return {
+        each.name: getattr(message, each.name)
+        for each in dataclass_fields(message)
+        if each.name not in cleared and getattr(message, each.name) not in (None, ())
+    }
+
+
+def _message(told: dict[str, Any], given: Given) -> Message:
+    from campaigns.domain.message import make_message
+
+    return make_message({**told, **given.message})
+
+
+def _audience(given: Given) -> tuple[Reading | None, str]:
+    """Who was named one by one, and where; None when only whole lists were."""
+    from campaigns.domain.audience import read_users
+
+    users = given.values.get("users")
+    skip_bad = given.values.get("skip_bad", False)
+    if users is None:
+        return None, ""
+    if isinstance(users, tuple):
+        name = "users in the campaign file"
+        return read_users(io.BytesIO("\n".join(users).encode()), name=name, skip_bad=skip_bad), name
+    place = users if users == "-" else str(given.folder / users)
+    return read_file(place, option="--users", skip_bad=skip_bad), "standard input" if place == "-" else Path(place).name
+
+
+def _starts_at(given: Given) -> datetime | None:
+    text = given.values.get("at")
+    if text is None:
+        return None
+    moment = parse_moment(text, given.values.get("zone"))
+    require_future(moment, datetime.now(UTC))
+    return moment
+
+
+def _require(given: Given, *keys: str) -> None:
+    missing = [option for option, each in BY_OPTION.items() if each.key in keys and not given.values.get(each.key)]
+    if missing:
+        wanted = " and ".join(f"--{option}" for option in missing)
+        raise UsageError(f"A campaign needs {wanted}; give it as an option or in the campaign file.")
+
+
+def _check(given: Given, *, zone_alone: bool = False) -> None:
+    """What the options themselves must keep to; everything about the message is the message's own business."""
+    values, faults = given.values, []
+    if values.get("on_unknown", "hold") not in ON_UNKNOWN:
+        faults.append(f"--on-unknown is '{values['on_unknown']}', neither hold nor resend")
+    if values.get("batch_size", 1) < 1:
+        faults.append("--batch-size is 0, but a request needs at least one user ID")
+    if "zone" in values and "at" not in values:
+        faults.append("--zone says in which zone --at is, but there is no --at")
+    if values.get("skip_bad") and "users" not in values:
+        faults.append("--skip-bad is about the lines of --users, but there is no --users")
+    if not zone_alone and "name" in values and not values["name"].strip():
+        faults.append("--name is empty")
+    if faults:
+        raise UsageError(f"{'; '.join(faults)}. Nothing was stored.")
+
+
+def _cleared(names: tuple[str, ...], given: Given) -> set[str]:
+    """The keys to take away. Raises UsageError for a field that is unknown, needed, or also given."""
+    cleared = set()
+    for name in names:
+        each = BY_OPTION.get(name.removeprefix("--").replace("_", "-"))
+        if each is None or not (each.of_message or each.key in {"at", "users"}) or each.key == "text":
+            able = ", ".join(o for o, e in BY_OPTION.items() if (e.of_message or o in {"at", "users"}) and o != "text")
+            raise UsageError(f"--clear '{name}' cannot be taken away; these can: {able}.")
+        if each.key in given.values:
+            raise UsageError(f"--{each.option} is both given and cleared; keep one.")
+        cleared.add(each.key)
+    return cleared
+
+
+def _name_of(text: str) -> str:
+    words = one_line(" ".join(text.split()))
+    return words if len(words) <= NAME_LENGTH else words[: NAME_LENGTH - 1].rstrip() + "…"
+
+
+def _say_read(reading: Reading | None) -> None:
+    if reading is None:
+        return
+    words = f"Read {len(reading.users):,} user IDs"
+    if reading.duplicates:
+        words += f", dropped {reading.duplicates:,} duplicates"
+    if reading.bad_count:
+        first = ", ".join(f"line {number} '{one_line(value)}'" for number, value in reading.bad)
+        words += (
+            f", skipped {reading.bad_count:,} bad lines ({first}{' …' if reading.bad_count > len(reading.bad) else ''})"
+        )
+    note(words + ".")
+
+
+def _say_created(made: dict[str, Any]) -> None:
+    click.echo(
+        f"Campaign {made['id']} '{one_line(made['name'])}' is written; `campaigns plan {made['id']}` shows what "
+        "a launch would do."
+    )
+
+
+def _say_edited(changed: dict[str, Any]) -> None:
+    words = f"Campaign {changed['id']} '{one_line(changed['name'])}' stands at revision {changed['revision']}."
+    click.echo(f"{words} {changed['note']}" if changed.get("note") else words)

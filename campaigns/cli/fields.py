@@ -1,0 +1,240 @@
+"""What a campaign can be told, once for the options of `create` and `edit` and once for a campaign file.
+
+A campaign file is YAML whose names are those of the options (`exclude-list` or `exclude_list`). Options win over it.
+Its scalars are read as text, never guessed: `0123` would otherwise be another user, and `no` no name.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from campaigns.cli.recipients import text_of
+from campaigns.domain.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One thing a campaign can be told."""
+
+    option: str
+    key: str  # what the message or the draft calls it
+    help: str
+    kind: Literal["text", "texts", "flag", "whole", "users"] = "text"
+    metavar: str | None = None
+    of_message: bool = True
+
+    @property
+    def names(self) -> set[str]:
+        """What a campaign file may call it."""
+        return {self.option, self.option.replace("-", "_"), self.key}
+
+
+FIELDS = (
+    Field("account", "account_id", "The vendor account that sends (acct_...).", metavar="ACCT", of_message=False),
+    Field("name", "name", "What people call the campaign.", of_message=False),
+    Field("text", "text", "What the message says."),
+    Field(
+        "users",
+        "users",
+        "Recipients: CSV with a user_id column, JSON Lines, or IDs one a line; - for standard input.",
+        kind="users",
+        metavar="FILE|-",
+        of_message=False,
+    ),
+    Field("list", "user_lists", "A whole list of the vendor's; may be given again.", kind="texts", metavar="ID"),
+    Field("exclude-list", "excluded_lists", "A list to leave out; may be given again.", kind="texts", metavar="ID"),
+    Field("price", "price", "US dollars to unlock the media: 0, or 3 to 200.", metavar="DOLLARS"),
+    Field("media", "media_files", "A media file to send; may be given again.", kind="texts", metavar="ID"),
+    Field("preview", "previews", "A media file shown before unlocking; may be given again.", "texts", "ID"),
+    Field("giphy", "giphy_id", "A GIF by its Giphy ID.", metavar="ID"),
+    Field("locked-text", "locked_text", "Hide the text, too, until the message is paid for.", kind="flag"),
+    Field(
+        "subscribed-within",
+        "subscribed_within_last_days",
+        "Everybody who subscribed within so many days.",
+        kind="whole",
+        metavar="DAYS",
+    ),
+    Field(
+        "block-banned-words",
+        "block_banned_words",
+        "What the vendor does about banned words: strict_ban, risky or replace_soften.",
+        metavar="LEVEL",
+    ),
+    Field("rf-tag", "rf_tag", "A release-form tag; may be given again.", kind="texts", metavar="ID"),
+    Field("rf-partner", "rf_partner", "A release-form partner; may be given again.", kind="texts", metavar="ID"),
+    Field("rf-guest", "rf_guest", "A release-form guest; may be given again.", kind="texts", metavar="ID"),
+    Field("save-for-later", "save_for_later", "Let the vendor keep the message instead of sending it.", kind="flag"),
+    Field("skip-bad", "skip_bad", "Leave bad lines of the recipients out.", kind="flag", of_message=False),
+    Field("batch-size", "batch_size", "User IDs per request.", kind="whole", metavar="N", of_message=False),
+    Field(
+        "on-unknown",
+        "on_unknown",
+        "When an answer is lost for good: hold for a decision, or resend (then somebody may get it twice).",
+        metavar="hold|resend",
+        of_message=False,
+    ),
+    Field("at", "at", "Start once at this time, by RFC 3339 or with --zone.", metavar="TIME", of_message=False),
+    Field("zone", "zone", "The time zone of --at, such as Europe/Berlin.", metavar="ZONE", of_message=False),
+    Field(
+        "accept-suppressed",
+        "accept_suppressed",
+        "Send to whole lists although suppressed users may be on them.",
+        kind="flag",
+        of_message=False,
+    ),
+)
+
+BY_NAME = {name: each for each in FIELDS for name in each.names}
+BY_OPTION = {each.option: each for each in FIELDS}
+
+LONGEST_NUMBER = 9
+"""Digits; more is a slip of the finger, and no column holds it."""
+
+YES = {"true", "yes", "on", "1"}
+NO = {"false", "no", "off", "0"}
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What was told, by key; a key that is absent was not mentioned."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    folder: Path = Path()  # what a relative path to recipients starts from
+    file: str | None = None
+
+    @property
+    def message(self) -> dict[str, Any]:
+        """The part that the message is made of."""
+        return {each.key: self.values[each.key] for each in FIELDS if each.of_message and each.key in self.values}
+
+
+def field_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command one option for each field."""
+    for each in reversed(FIELDS):
+        command = _option(each)(command)
+    return command
+
+
+def _option(each: Field) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    name = f"--{each.option}"
+    if each.kind == "flag":
+        return click.option(name, each.key, is_flag=True, default=None, help=each.help)
+    return click.option(name, each.key, metavar=each.metavar or "TEXT", help=each.help, multiple=each.kind == "texts")
+
+
+def gather(options: Mapping[str, Any], file: str | None) -> Given:
+    """Everything told by a campaign file and by options, which win. Raises UsageError with every fault at once."""
+    faults: list[str] = []
+    told: dict[str, Any] = {}
+    folder = Path()
+    if file is not None:
+        told = _from_file(file, faults)
+        folder = Path(file).parent if file != "-" else Path()
+        if "users" in options and options["users"] is not None:
+            folder = Path()
+    if file == "-" and options.get("users") == "-":
+        faults.append("standard input cannot be both the campaign file and the recipients")
+    values = {key: _valued(BY_KEY[key], value, faults) for key, value in told.items()}
+    for key, value in options.items():
+        if value is not None and value != ():
+            values[key] = _valued(BY_KEY[key], value, faults)
+    if faults:
+        raise UsageError(f"{'; '.join(faults)}. Nothing was stored.")
+    return Given(values, folder, file)
+
+
+BY_KEY = {each.key: each for each in FIELDS}
+
+
+def _from_file(file: str, faults: list[str]) -> dict[str, Any]:
+    found = _parsed(text_of(file, option="FILE"), "standard input" if file == "-" else f"'{file}'")
+    told: dict[str, Any] = {}
+    for name, value in found.items():
+        known = BY_NAME.get(str(name))
+        if known is None:
+            near = difflib.get_close_matches(str(name), BY_NAME, n=1)
+            faults.append(
+                f"{file}: '{name}' is no field of a campaign" + (f", did you mean '{near[0]}'?" if near else "")
+            )
+        elif known.key in told:
+            faults.append(f"{file}: {known.option} is given twice")
+        elif value is not None:
+            told[known.key] = value
+    return told
+
+
+def _parsed(text: str, name: str) -> dict[Any, Any]:
+    import yaml
+
+    class TextLoader(yaml.SafeLoader):
+        """Reads scalars as text, but for the empty ones."""
+
+    TextLoader.yaml_implicit_resolvers = {
+        first: [resolver for resolver in resolvers if resolver[0] == "tag:yaml.org,2002:null"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    try:
+        root = yaml.compose(text, Loader=TextLoader)
+        names = [key.value for key, _value in root.value] if isinstance(root, yaml.MappingNode) else []
+        found = yaml.load(text, Loader=TextLoader)  # noqa: S506 - a SafeLoader that knows even less
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f" in line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "it cannot be read"
+        raise UsageError(f"{name} is no YAML{place}: {problem}.") from None
+    twice = sorted({str(key) for key in names if names.count(key) > 1})
+    if twice:
+        raise UsageError(f"{name} gives {', '.join(twice)} twice; keep one.")
+    if not isinstance(found, dict):
+        raise UsageError(f"{name} is no campaign: write `name: value`, one a line, with the names of the options.")
+    return found
+
+
+def _valued(each: Field, value: Any, faults: list[str]) -> Any:
+    """The value in its field's type; a fault is noted instead of raised, so that all are seen at once."""
+    if each.kind in {"texts", "users"} and isinstance(value, list | tuple):
+        if all(isinstance(item, str) for item in value):
+            return tuple(value) if all(_is_text(item, each, faults) for item in value) else ()
+        faults.append(f"{each.option} must be a list of plain values")
+        return ()
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, str):
+        faults.append(f"{each.option} must be one value, not a {'list' if isinstance(value, list) else 'mapping'}")
+        return None
+    return _from_text(each, value, faults)
+
+
+def _from_text(each: Field, text: str, faults: list[str]) -> Any:
+    if not _is_text(text, each, faults):
+        return None
+    if each.kind == "texts":
+        return (text,)
+    if each.kind == "whole":
+        digits = text.strip()
+        if digits.isascii() and digits.isdigit() and len(digits) <= LONGEST_NUMBER:
+            return int(digits)
+        faults.append(f"{each.option} is '{text}', not a whole number")
+    elif each.kind == "flag":
+        if text.lower() in YES | NO:
+            return text.lower() in YES
+        faults.append(f"{each.option} is '{text}', neither true nor false")
+    else:
+        return text
+    return None
+
+
+def _is_text(text: str, each: Field, faults: list[str]) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        faults.append(f"{each.option} is not UTF-8 text")
+        return False
+    return True

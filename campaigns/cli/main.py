@@ -1,0 +1,185 @@
+"""The `campaigns` command: its group, its lazily loaded commands, and the one table from refusals to exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from typing import Any, NoReturn
+
+import click
+
+from campaigns.domain import errors
+
+UNEXPECTED = 1
+USAGE = 2
+INTERRUPTED = 130
+READER_GONE = 141
+"""As a shell reports SIGPIPE: the reader of a pipe stopped reading."""
+
+EXIT_CODES: dict[type[errors.CampaignsError], int] = {
+    errors.CampaignsError: UNEXPECTED,
+    errors.UsageError: USAGE,
+    errors.SettingsError: USAGE,
+    errors.NotFound: 3,
+    errors.NotAllowed: 4,
+    errors.StaleClaim: 4,
+    errors.VendorRefused: 7,
+    errors.TryLater: 75,
+    errors.DatabaseAway: 75,
+    errors.PacerAway: 75,
+    errors.VendorAway: 75,
+}
+"""Every class of the error tree; a test walks the tree and fails on one that is missing."""
+
+COMMANDS: dict[str, str] = {
+    "demo": "roles:demo",
+    "up": "roles:up",
+    "worker": "roles:worker",
+    "beat": "roles:beat",
+    "sandbox": "roles:sandbox",
+    "db": "database:db",
+    "doctor": "doctor:doctor",
+    "accounts": "accounts:accounts",
+    "create": "drafts:create",
+    "edit": "drafts:edit",
+    "list": "campaign:list_campaigns",
+    "show": "campaign:show",
+    "archive": "campaign:archive",
+    "plan": "launching:plan",
+    "launch": "launching:launch",
+    "runs": "runs:runs",
+    "who": "who:who",
+    "suppress": "suppress:suppress",
+    "audit": "audit:audit",
+    "limits": "limits:limits",
+}
+"""Where each command lives; a module is imported when its command is asked for, so that `--help` stays fast."""
+
+FLAGS: dict[str, str] = {
+    "home": "CAMPAIGNS_HOME",
+    "database_url": "DATABASE_URL",
+    "redis_url": "REDIS_URL",
+    "log_level": "LOG_LEVEL",
+}
+"""Options of `campaigns` itself that stand for a setting and win over the environment."""
+
+
+class CampaignsGroup(click.Group):
+    """Loads a command when it is named, and turns every refusal into one sentence and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        module, _, name = place.partition(":")
+        found: click.Command = getattr(importlib.import_module(f"campaigns.cli.{module}"), name)
+        return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.NoSuchCommand(args[0], possibilities=COMMANDS, ctx=ctx)
+        return super().resolve_command(ctx, args)
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run the command; exits with its code, or returns that when not standalone."""
+        code = self._answer(*args, **extra)
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _stop_writing()
+            code = READER_GONE
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            _stop_writing()
+            return READER_GONE
+
+    def _answer(self, *args: Any, **extra: Any) -> int:
+        try:
+            result: Any = click.Group.main(self, *args, **{**extra, "standalone_mode": False})
+        except click.ClickException as fault:
+            _say(_usage_sentence(fault))
+            return fault.exit_code
+        except click.Abort:
+            _say("Interrupted.")
+            return INTERRUPTED
+        except errors.CampaignsError as refusal:
+            _say(str(refusal))
+            return EXIT_CODES[type(refusal)]
+        except Exception as fault:  # noqa: BLE001 - the last line: whatever it is, a person gets one sentence
+            _say(_unexpected(fault))
+            return UNEXPECTED
+        return result if isinstance(result, int) else 0
+
+
+def _say(sentence: str) -> None:
+    try:
+        click.echo(sentence, err=True)
+    except BrokenPipeError:
+        _stop_writing()
+
+
+def _usage_sentence(fault: click.ClickException) -> str:
+    """Click's complaint without its three lines of usage: what was wrong, and where to read more."""
+    message = fault.format_message()
+    context = getattr(fault, "ctx", None)
+    if context is None or isinstance(fault, click.exceptions.NoArgsIsHelpError):
+        return message
+    return f"{context.command_path}: {message} See `{context.command_path} --help`."
+
+
+def _unexpected(fault: Exception) -> str:
+    if os.environ.get("LOG_LEVEL", "").upper() == "DEBUG":
+        traceback.print_exception(fault)
+    words = " ".join(str(fault).split())[:200]
+    return (
+        f"Unexpected {type(fault).__name__}{f' ({words})' if words else ''}: this is a fault of campaigns; please "
+        "report this sentence with the command you ran, and the traceback that LOG_LEVEL=DEBUG shows."
+    )
+
+
+def _stop_writing() -> None:
+    """Send what is still buffered nowhere, so that the interpreter's own last flush stays quiet."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+@click.group(
+    cls=CampaignsGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 ok, 1 unexpected, 2 usage or settings, 3 not found, 4 not allowed in this state, "
+    "5 finished with rejected batches, 6 unknown outcomes wait for a decision, 7 vendor refused, "
+    "75 try later, 130 interrupted.",
+)
+@click.option("--home", metavar="FOLDER", help="Where the embedded parts keep their files (CAMPAIGNS_HOME).")
+@click.option("--database-url", metavar="URL", help="sqlite:///... or postgresql://... (DATABASE_URL).")
+@click.option("--redis-url", metavar="URL", help="Redis or Valkey (REDIS_URL).")
+@click.option("--log-level", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False))
+@click.version_option(package_name="campaigns", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, /, **flags: str | None) -> None:
+    """Queue bulk campaigns that message nobody twice, lose nobody, and can prove it."""
+    ctx.obj = {FLAGS[name]: value for name, value in flags.items() if value is not None}
+
+
+def main() -> NoReturn:
+    """The entry point of the `campaigns` command."""
+    cli.main(prog_name="campaigns")
+    raise AssertionError  # cli.main exits
