@@ -13,7 +13,7 @@ from sqlalchemy import Connection, insert, select, update
 from campaigns.domain.audience import UserSet
 from campaigns.domain.errors import NotAllowed, NotFound
 from campaigns.domain.states import RUN_OPEN, CampaignState
-from campaigns.store.claims import user_columns
+from campaigns.store.batches import user_columns
 from campaigns.store.records import audience_version, revision
 from campaigns.store.tables import account, campaign, run
 
@@ -123,7 +123,7 @@ def add_revision(
     number: int,
     *,
     message: dict[str, Any],
-    audience: tuple[int, str] | None,
+    audience: tuple[int, str, int] | None,
     batch_size: int,
     on_unknown: str,
     starts_at: datetime | None,
@@ -132,7 +132,7 @@ def add_revision(
     actor: str,
     now: datetime,
 ) -> None:
-    """Write one revision. `audience` is the version's ID and the SHA-256 of its users; None for whole lists."""
+    """Write one revision. `audience` is an audience reference; None for whole lists."""
     content = {
         "message": message,
         "audience": audience[1] if audience else None,
@@ -169,8 +169,8 @@ def add_audience(
     duplicates: int,
     skipped_bad: int,
     now: datetime,
-) -> tuple[int, str]:
-    """Keep an imported audience; answers its ID and the SHA-256 of its users."""
+) -> tuple[int, str, int]:
+    """Keep an imported audience; answers its reference: ID, SHA-256 of its users, size."""
     made = connection.scalar(
         insert(audience_version)
         .values(
@@ -185,7 +185,7 @@ def add_audience(
         .returning(audience_version.c.id)
     )
     assert isinstance(made, int)
-    return made, users.sha256
+    return made, users.sha256, users.size
 
 
 def audience_users(connection: Connection, audience_version_id: int) -> tuple[bytes, str]:
@@ -198,16 +198,16 @@ def audience_users(connection: Connection, audience_version_id: int) -> tuple[by
     return row.users, row.users_sha256
 
 
-def audience_sha256(connection: Connection, audience_version_id: int | None) -> tuple[int, str] | None:
-    """An audience version as `add_revision` wants it, without its users."""
+def audience_reference(connection: Connection, audience_version_id: int | None) -> tuple[int, str, int] | None:
+    """A kept audience version's ID, SHA-256 and size, without reading its users."""
     if audience_version_id is None:
         return None
     row = connection.execute(
-        select(audience_version.c.id, audience_version.c.users_sha256).where(
+        select(audience_version.c.id, audience_version.c.users_sha256, audience_version.c.size).where(
             audience_version.c.id == audience_version_id
         )
     ).one()
-    return row.id, row.users_sha256
+    return row.id, row.users_sha256, row.size
 
 
 def change_campaign(connection: Connection, seen: CampaignRow, *, now: datetime, **columns: Any) -> None:

@@ -5,19 +5,18 @@ Statements are built once, with bound parameters: building one costs more than r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, text, update
 
-from campaigns.domain.audience import UserSet
 from campaigns.domain.outcome import Outcome, OutcomeKind
 from campaigns.domain.states import RUN_SENDS, BatchState, RunState
+from campaigns.store.columns import Instant
 from campaigns.store.holds import run_is_held
 from campaigns.store.lanes import LaneClaim
-from campaigns.store.records import attempt, attempt_outcome, message
+from campaigns.store.records import attempt, attempt_outcome
 from campaigns.store.tables import batch, lane, run
 
 RENEW_LANE = (
@@ -96,6 +95,10 @@ SETTLE_BATCH = (
     )
     .returning(batch.c.id)
 )
+OWN_MESSAGE = text(
+    "INSERT INTO message (account_id, message_id, batch_id, at) VALUES (:account, :message, :batch, :at)"
+    " ON CONFLICT DO NOTHING"
+).bindparams(bindparam("at", type_=Instant))
 ADD_ATTEMPT = insert(attempt)
 ADD_OUTCOME = insert(attempt_outcome)
 
@@ -187,6 +190,7 @@ def open_attempt(
     claim: LaneClaim,
     ready: ReadyBatch,
     *,
+    recipients: int,
     body_sha256: str,
     body_bytes: int,
     now: datetime,
@@ -214,7 +218,7 @@ def open_attempt(
             "fence": claim.fence,
             "request_sha256": body_sha256,
             "request_bytes": body_bytes,
-            "recipients": ready.size,
+            "recipients": recipients,
             "worker": claim.owner,
             "started_at": now,
             "deadline_at": now + deadline,
@@ -287,19 +291,13 @@ def add_outcome(
     )
 
 
-def own_message(
-    connection: Connection, *, account_id: str, message_id: str, batch_id: int, now: datetime
-) -> int | None:
-    """Record that a vendor's message is ours; answers the batch that owns it already, if another one does."""
-    owner = connection.scalar(
-        select(message.c.batch_id).where(message.c.account_id == account_id, message.c.message_id == message_id)
+def own_message(connection: Connection, opened: OpenAttempt, message_id: str, *, now: datetime) -> bool:
+    """Record that a vendor's message is ours; False when another batch of the account owns it already."""
+    added = connection.execute(
+        OWN_MESSAGE,
+        {"account": opened.account_id, "message": message_id, "batch": opened.batch_id, "at": now},
     )
-    if owner is None:
-        connection.execute(
-            insert(message).values(account_id=account_id, message_id=message_id, batch_id=batch_id, at=now)
-        )
-        return None
-    return None if owner == batch_id else owner
+    return added.rowcount == 1
 
 
 def expired_attempts(connection: Connection, *, now: datetime, account_id: str | None = None) -> list[OpenAttempt]:
@@ -320,46 +318,3 @@ def expired_attempts(connection: Connection, *, now: datetime, account_id: str |
     if account_id is not None:
         statement = statement.where(batch.c.account_id == account_id)
     return [OpenAttempt(*row) for row in connection.execute(statement)]
-
-
-def shrink_batch(
-    connection: Connection, ready: ReadyBatch, *, keep: UserSet | None, out: UserSet, seq: int, why: str, now: datetime
-) -> None:
-    """Take users out of a ready batch into a cancelled one of their own; `keep` None cancels the whole batch."""
-    where = and_(batch.c.id == ready.id, batch.c.state == BatchState.READY.value)
-    if keep is None:
-        connection.execute(
-            update(batch).where(where).values(state=BatchState.CANCELLED.value, error=why, updated_at=now)
-        )
-        return
-    account_id = connection.scalar(select(run.c.account_id).where(run.c.id == ready.run_id))
-    connection.execute(update(batch).where(where).values(updated_at=now, **user_columns(keep)))
-    connection.execute(
-        insert(batch).values(
-            run_id=ready.run_id,
-            account_id=account_id,
-            seq=seq,
-            parent_batch_id=ready.id,
-            state=BatchState.CANCELLED.value,
-            available_at=now,
-            error=why,
-            updated_at=now,
-            **user_columns(out),
-        )
-    )
-
-
-def user_columns(users: UserSet) -> dict[str, Any]:
-    """A packed set as the columns of a row."""
-    return {
-        "size": users.size,
-        "first_user": users.first_user,
-        "last_user": users.last_user,
-        "users_sha256": users.sha256,
-        "users": users.blob,
-    }
-
-
-def lock_runs(connection: Connection, run_ids: Sequence[int]) -> None:
-    """Take the rows of these runs, in order, before their batches are moved by hand."""
-    connection.execute(select(run.c.id).where(run.c.id.in_(run_ids)).order_by(run.c.id).with_for_update())

@@ -43,6 +43,12 @@ def lock_lanes(connection: Connection, account_ids: Sequence[str] | None = None)
     return {row.account_id: row.suppressions for row in connection.execute(statement)}
 
 
+def hold_lane(connection: Connection, account_id: str) -> None:
+    """Keep the account's lock until this transaction ends, asking nothing. SQLite's writer holds it already."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(select(lane.c.account_id).where(lane.c.account_id == account_id).with_for_update())
+
+
 def claim_lane(
     connection: Connection, account_id: str, *, owner: str, now: datetime, lease: timedelta
 ) -> LaneClaim | None:
@@ -85,6 +91,11 @@ def release_lane(
 def lane_failures(connection: Connection, account_id: str) -> int:
     """How many attempts in a row provably never left."""
     return connection.scalar(select(lane.c.failures).where(lane.c.account_id == account_id)) or 0
+
+
+def lane_suppressions(connection: Connection, account_id: str) -> int:
+    """The lane's suppression number, which grows whenever a suppression that concerns the account is added."""
+    return connection.scalar(select(lane.c.suppressions).where(lane.c.account_id == account_id)) or 0
 
 
 def count_suppressions(connection: Connection, account_id: str | None) -> None:

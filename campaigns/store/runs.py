@@ -7,19 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, func, insert, or_, select, update
 
 from campaigns.domain.audience import UserSet
 from campaigns.domain.errors import NotFound
 from campaigns.domain.states import BATCH_WAITS, RUN_MOVES, BatchState, RunState
 from campaigns.store.audit import EventKind, record_event
-from campaigns.store.claims import user_columns
+from campaigns.store.batches import add_batches, anything_waits, user_columns
 from campaigns.store.holds import Held, open_hold
 from campaigns.store.records import exclusion
 from campaigns.store.tables import batch, run
-
-ROWS_AT_ONCE = 1000
-"""Batches inserted by one statement: more only costs memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +149,7 @@ def freeze_plan(
         "available_at": now,
         "updated_at": now,
     }
-    count = _add_batches(connection, common, batches, whole_list=whole_list)
+    count = add_batches(connection, common, batches, whole_list=whole_list)
     connection.execute(update(run).where(run.c.id == run_id).values(batch_count=count))
     record_event(
         connection,
@@ -171,34 +168,6 @@ def freeze_plan(
     )
     end_run_if_done(connection, run_id, now=now, actor=actor)
     return True
-
-
-def _add_batches(
-    connection: Connection, common: dict[str, Any], batches: Iterable[UserSet], *, whole_list: bool
-) -> int:
-    if whole_list:
-        connection.execute(insert(batch).values(seq=1, size=1, **common))
-        return 1
-    count = 0
-    rows: list[dict[str, Any]] = []
-    for users in batches:
-        count += 1
-        rows.append({"seq": count, **common, **user_columns(users)})
-        if len(rows) == ROWS_AT_ONCE:
-            connection.execute(insert(batch), rows)
-            rows = []
-    if rows:
-        connection.execute(insert(batch), rows)
-    return count
-
-
-def next_seq(connection: Connection, run_id: int) -> int:
-    """A number for one more batch of the run."""
-    made = connection.scalar(
-        update(run).where(run.c.id == run_id).values(batch_count=run.c.batch_count + 1).returning(run.c.batch_count)
-    )
-    assert isinstance(made, int)
-    return made
 
 
 def books(connection: Connection, run_id: int) -> Books:
@@ -220,16 +189,6 @@ def books(connection: Connection, run_id: int) -> Books:
         cancelled=sums.get(BatchState.CANCELLED, 0),
         waiting=sum(sums.get(state, 0) for state in BATCH_WAITS),
     )
-
-
-def anything_waits(connection: Connection, run_id: int) -> bool:
-    """Whether a batch of the run is ready or in flight."""
-    return _has_batch(connection, run_id, BatchState.READY) or _has_batch(connection, run_id, BatchState.SENDING)
-
-
-def _has_batch(connection: Connection, run_id: int, state: BatchState) -> bool:
-    found = select(batch.c.id).where(batch.c.run_id == run_id, batch.c.state == state.value).limit(1)
-    return connection.scalar(found) is not None
 
 
 def move_run(
@@ -310,30 +269,6 @@ def mark_plan_wanted(connection: Connection, run_ids: Sequence[int], *, now: dat
     connection.execute(update(run).where(run.c.id.in_(run_ids)).values(hinted_at=now))
 
 
-def cancel_ready(connection: Connection, run_id: int, *, why: str, now: datetime) -> int:
-    """Cancel what has not left; answers how many batches that were."""
-    return len(
-        connection.scalars(
-            update(batch)
-            .where(batch.c.run_id == run_id, batch.c.state == BatchState.READY.value)
-            .values(state=BatchState.CANCELLED.value, error=why, updated_at=now)
-            .returning(batch.c.id)
-        ).all()
-    )
-
-
-def batch_sets(
-    connection: Connection, *, run_ids: Sequence[int], states: Iterable[str], seqs: Sequence[int] | None = None
-) -> list[bytes]:
-    """The packed users of the batches of these runs in these states."""
-    statement = select(batch.c.users).where(
-        batch.c.run_id.in_(run_ids), batch.c.state.in_(sorted(states)), batch.c.users.is_not(None)
-    )
-    if seqs is not None:
-        statement = statement.where(batch.c.seq.in_(seqs))
-    return list(connection.scalars(statement))
-
-
 def lineage_runs(connection: Connection, root_run_id: int) -> list[int]:
     """A run and all its reruns, and theirs."""
     return list(
@@ -341,40 +276,3 @@ def lineage_runs(connection: Connection, root_run_id: int) -> list[int]:
             select(run.c.id).where(or_(run.c.id == root_run_id, run.c.root_run_id == root_run_id)).order_by(run.c.id)
         )
     )
-
-
-def batches_by_seq(
-    connection: Connection, run_id: int, *, seqs: Sequence[int] | None, state: BatchState | None = None
-) -> list[Any]:
-    """Rows (id, seq, state, size, attempts) of some batches of a run, or of all for None."""
-    wanted = [batch.c.run_id == run_id]
-    if seqs is not None:
-        wanted.append(batch.c.seq.in_(seqs))
-    if state is not None:
-        wanted.append(batch.c.state == state.value)
-    return list(
-        connection.execute(
-            select(batch.c.id, batch.c.seq, batch.c.state, batch.c.size, batch.c.attempts)
-            .where(and_(*wanted))
-            .order_by(batch.c.seq)
-        )
-    )
-
-
-def decide_batch(
-    connection: Connection,
-    batch_id: int,
-    to: BatchState,
-    *,
-    message_id: str | None,
-    error: str | None,
-    now: datetime,
-) -> bool:
-    """Move an unknown batch where an operator says; False when it is not unknown any more."""
-    moved = connection.scalar(
-        update(batch)
-        .where(batch.c.id == batch_id, batch.c.state == BatchState.UNKNOWN.value)
-        .values(state=to.value, message_id=message_id, error=error, available_at=now, updated_at=now)
-        .returning(batch.c.id)
-    )
-    return moved is not None

@@ -1,0 +1,230 @@
+"""Beside the flow: what to say and to whom. Edits add a revision; none is ever changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from campaigns.domain.audience import Reading, pack
+from campaigns.domain.errors import NotAllowed, UsageError
+from campaigns.domain.message import Message, from_json, message_faults, to_json
+from campaigns.domain.states import CampaignState
+from campaigns.flow.split import count_batches
+from campaigns.store.audit import EventKind, record_event
+from campaigns.store.campaigns import (
+    CampaignRow,
+    RevisionRow,
+    add_audience,
+    add_campaign,
+    add_revision,
+    audience_reference,
+    change_campaign,
+    find_campaign,
+    find_revision,
+    find_upstream,
+    open_runs_of,
+)
+from campaigns.store.engine import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A campaign as an operator wrote it."""
+
+    name: str
+    account_id: str
+    message: Message
+    audience: Reading | None  # None: whole lists
+    audience_source: str = ""
+    batch_size: int = 500
+    on_unknown: str = "hold"
+    starts_at: datetime | None = None
+    zone: str | None = None
+    accept_suppressed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What an edit changes; None leaves a thing as it is."""
+
+    name: str | None = None
+    message: Message | None = None
+    audience: Reading | None = None
+    audience_source: str = ""
+    drop_audience: bool = False  # the new message names whole lists
+    batch_size: int | None = None
+    on_unknown: str | None = None
+    starts_at: datetime | None = None
+    zone: str | None = None
+    accept_suppressed: bool | None = None
+
+
+def create_campaign(store: Store, draft: Draft, *, actor: str) -> dict[str, Any]:
+    """Write a draft: nothing is sent. Raises UsageError that names every fault; then nothing is written."""
+    with store.write() as connection:
+        now = store.now(connection)
+        find_upstream(connection, draft.account_id)
+        size = None if draft.audience is None else len(draft.audience.users)
+        _refuse_faults(draft.message, size, draft.batch_size, draft.starts_at, now)
+        campaign_id = add_campaign(connection, name=draft.name, account_id=draft.account_id, now=now)
+        audience = _keep_audience(connection, campaign_id, draft.audience, draft.audience_source, now)
+        add_revision(
+            connection,
+            campaign_id,
+            1,
+            message=to_json(draft.message),
+            audience=audience,
+            batch_size=draft.batch_size,
+            on_unknown=draft.on_unknown,
+            starts_at=draft.starts_at,
+            zone=draft.zone,
+            accept_local_suppressions=draft.accept_suppressed,
+            actor=actor,
+            now=now,
+        )
+        record_event(
+            connection,
+            EventKind.CAMPAIGN_CREATED,
+            at=now,
+            actor=actor,
+            campaign_id=campaign_id,
+            account_id=draft.account_id,
+            detail={"name": draft.name, "recipients": size},
+        )
+    return {"id": campaign_id, "name": draft.name, "state": CampaignState.DRAFT.value}
+
+
+def edit_campaign(store: Store, campaign_id: int, changes: Changes, *, actor: str) -> dict[str, Any]:
+    """Add a revision. Runs that are open keep theirs; an armed schedule takes the new one, and the note says so."""
+    with store.write() as connection:
+        now = store.now(connection)
+        campaign = find_campaign(connection, campaign_id)
+        if campaign.state is CampaignState.ARCHIVED:
+            raise NotAllowed(f"Campaign {campaign_id} is archived and cannot be edited; create a new one.")
+        old = find_revision(connection, campaign_id, campaign.revision)
+        number = campaign.revision + 1
+        starts_at = changes.starts_at or old.starts_at
+        _write_revision(connection, old, number, changes, starts_at, actor=actor, now=now)
+        columns: dict[str, Any] = {"revision": number, "name": changes.name or campaign.name}
+        if campaign.state is CampaignState.SCHEDULED:
+            columns["due_at"] = starts_at
+        change_campaign(connection, campaign, now=now, **columns)
+        note = _holds_from(campaign, starts_at, open_runs_of(connection, campaign_id))
+        record_event(
+            connection,
+            EventKind.CAMPAIGN_EDITED,
+            at=now,
+            actor=actor,
+            campaign_id=campaign_id,
+            account_id=campaign.account_id,
+            detail={"revision": number, "note": note},
+        )
+    return {
+        "id": campaign_id,
+        "name": columns["name"],
+        "state": campaign.state.value,
+        "revision": number,
+        "note": note,
+    }
+
+
+def archive_campaign(store: Store, campaign_id: int, *, actor: str) -> dict[str, Any]:
+    """Put a campaign away: it opens no run any more. Raises NotAllowed while a run of it is open."""
+    with store.write() as connection:
+        now = store.now(connection)
+        campaign = find_campaign(connection, campaign_id)
+        opened = open_runs_of(connection, campaign_id)
+        if opened:
+            raise NotAllowed(
+                f"Campaign {campaign_id} has an open run ({opened[0]}); let it end, or cancel it with "
+                f"`campaigns runs cancel {opened[0]} --reason TEXT`, then archive."
+            )
+        if campaign.state is CampaignState.ARCHIVED:
+            raise NotAllowed(f"Campaign {campaign_id} is archived already.")
+        change_campaign(connection, campaign, now=now, state=CampaignState.ARCHIVED.value, due_at=None)
+        record_event(
+            connection,
+            EventKind.CAMPAIGN_ARCHIVED,
+            at=now,
+            actor=actor,
+            campaign_id=campaign_id,
+            account_id=campaign.account_id,
+        )
+    return {"id": campaign_id, "name": campaign.name, "state": CampaignState.ARCHIVED.value}
+
+
+def _write_revision(
+    connection: Connection,
+    old: RevisionRow,
+    number: int,
+    changes: Changes,
+    starts_at: datetime | None,
+    *,
+    actor: str,
+    now: datetime,
+) -> None:
+    message = changes.message or from_json(old.message)
+    batch_size = changes.batch_size or old.batch_size
+    audience = _keep_audience(connection, old.campaign_id, changes.audience, changes.audience_source, now)
+    if audience is None and not changes.drop_audience:
+        audience = audience_reference(connection, old.audience_version_id)
+    _refuse_faults(message, audience[2] if audience else None, batch_size, changes.starts_at, now)
+    add_revision(
+        connection,
+        old.campaign_id,
+        number,
+        message=to_json(message),
+        audience=audience,
+        batch_size=batch_size,
+        on_unknown=changes.on_unknown or old.on_unknown,
+        starts_at=starts_at,
+        zone=changes.zone or old.zone,
+        accept_local_suppressions=(
+            old.accept_local_suppressions if changes.accept_suppressed is None else changes.accept_suppressed
+        ),
+        actor=actor,
+        now=now,
+    )
+
+
+def _keep_audience(
+    connection: Connection, campaign_id: int, reading: Reading | None, source: str, now: datetime
+) -> tuple[int, str, int] | None:
+    if reading is None:
+        return None
+    return add_audience(
+        connection,
+        campaign_id,
+        pack(reading.users),
+        source=source,
+        lines=reading.lines,
+        duplicates=reading.duplicates,
+        skipped_bad=reading.bad_count,
+        now=now,
+    )
+
+
+def _refuse_faults(
+    message: Message, users: int | None, batch_size: int, starts_at: datetime | None, now: datetime
+) -> None:
+    batches = 1 if users is None else count_batches(users, batch_size)
+    faults = message_faults(message, user_count=users, batch_count=batches, now=now)
+    if batch_size < 1:
+        faults.append(f"a batch of {batch_size} users is no batch")
+    if starts_at is not None and starts_at <= now:
+        faults.append(f"its time {starts_at.isoformat()} has passed")
+    if faults:
+        raise UsageError(f"The campaign cannot be kept: {'; '.join(faults)}. Nothing was changed.")
+
+
+def _holds_from(campaign: CampaignRow, starts_at: datetime | None, opened: list[int]) -> str | None:
+    notes = []
+    if opened:
+        runs = ", ".join(str(run_id) for run_id in opened)
+        notes.append(f"run {runs} keeps the revision and the audience it was opened with")
+    if campaign.state is CampaignState.SCHEDULED and starts_at is not None:
+        notes.append(f"the edit holds from the occurrence at {starts_at.isoformat()}")
+    return "; ".join(notes) or None

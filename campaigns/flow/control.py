@@ -1,0 +1,88 @@
+"""Beside the flow: what operators may change about a run, and when. Every act takes a reason and leaves an event."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from campaigns.domain.errors import NotAllowed
+from campaigns.domain.states import RUN_OPEN, RunState
+from campaigns.store.audit import EventKind, record_event
+from campaigns.store.batches import anything_waits, cancel_ready
+from campaigns.store.engine import Store
+from campaigns.store.holds import OPERATOR, Held, close_hold, open_hold, open_holds
+from campaigns.store.lanes import hold_lane
+from campaigns.store.runs import RunRow, end_run_if_done, find_run, move_run
+
+
+def pause_run(store: Store, run_id: int, *, reason: str, actor: str) -> dict[str, Any]:
+    """Let nothing of the run leave until it is resumed. A request in flight may still end. Raises NotAllowed."""
+    with store.write() as connection:
+        found = find_run(connection, run_id)
+        hold_lane(connection, found.account_id)
+        _refuse_ended(found, "paused")
+        now = store.now(connection)
+        if not open_hold(connection, Held(run_id=run_id), OPERATOR, reason=reason, actor=actor, now=now):
+            raise NotAllowed(f"Run {run_id} is paused already; `campaigns runs resume {run_id}` lets it go on.")
+        return {"run_id": run_id, "state": found.state.value, "paused": True}
+
+
+def resume_run(store: Store, run_id: int, *, reason: str, actor: str) -> dict[str, Any]:
+    """Close one hold on the run: the operator's if there is one, else the oldest. Others stay. Raises NotAllowed."""
+    with store.write() as connection:
+        found = find_run(connection, run_id)
+        hold_lane(connection, found.account_id)
+        now = store.now(connection)
+        holds = open_holds(connection, Held(run_id=run_id))
+        if not holds:
+            wider = [
+                *open_holds(connection, Held(account_id=found.account_id)),
+                *open_holds(connection, Held(upstream=found.upstream)),
+            ]
+            if wider:
+                raise NotAllowed(
+                    f"Run {run_id} is not paused itself; its account or team is held ({wider[0][2]}). When that is "
+                    f"mended: `campaigns accounts release {found.account_id} --reason TEXT`."
+                )
+            raise NotAllowed(f"Run {run_id} is not paused, so there is nothing to resume.")
+        close_hold(connection, holds[0][0], reason=reason, actor=actor, now=now)
+        return {
+            "run_id": run_id,
+            "state": found.state.value,
+            "paused": len(holds) > 1,
+            "closed": holds[0][1],
+            "still_held_by": [kind for _, kind, _ in holds[1:]],
+        }
+
+
+def cancel_run(store: Store, run_id: int, *, reason: str, actor: str) -> dict[str, Any]:
+    """Cancel what has not left. A request in flight is waited for, in state `cancelling`. Raises NotAllowed."""
+    with store.write() as connection:
+        found = find_run(connection, run_id)
+        hold_lane(connection, found.account_id)
+        found = find_run(connection, run_id)
+        _refuse_ended(found, "cancelled")
+        if found.state is RunState.CANCELLING:
+            raise NotAllowed(f"Run {run_id} is being cancelled already; a request of it is still in flight.")
+        now = store.now(connection)
+        batches = cancel_ready(connection, run_id, why=f"cancelled: {reason}", now=now)
+        in_flight = anything_waits(connection, run_id)
+        end = RunState.CANCELLING if in_flight else RunState.CANCELLED
+        move_run(connection, run_id, start=found.state, end=end, now=now, reason=reason)
+        record_event(
+            connection,
+            EventKind.RUN_CANCELLED,
+            at=now,
+            actor=actor,
+            run_id=run_id,
+            campaign_id=found.campaign_id,
+            account_id=found.account_id,
+            reason=reason,
+            detail={"batches": batches, "in_flight": in_flight},
+        )
+        end_run_if_done(connection, run_id, now=now, actor=actor)
+        return {"run_id": run_id, "state": find_run(connection, run_id).state.value, "cancelled_batches": batches}
+
+
+def _refuse_ended(found: RunRow, what: str) -> None:
+    if found.state not in RUN_OPEN:
+        raise NotAllowed(f"Run {found.id} is {found.state.value} and cannot be {what} any more.")

@@ -1,0 +1,143 @@
+"""6b. An operator's answer to what is unknown: accepted, not sent, or send it again. Always on the record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection
+
+from campaigns.domain.errors import NotAllowed, NotFound
+from campaigns.domain.states import BatchState, RunState
+from campaigns.store.audit import EventKind, record_event, record_evidence
+from campaigns.store.batches import batches_by_seq, decide_batch
+from campaigns.store.claims import OpenAttempt, own_message
+from campaigns.store.engine import Store
+from campaigns.store.lanes import hold_lane
+from campaigns.store.runs import RunRow, end_run_if_done, find_run, move_run
+
+Verdict = Literal["accepted", "not-sent", "resend"]
+
+LEADS_TO: dict[Verdict, BatchState] = {
+    "accepted": BatchState.ACCEPTED,
+    "not-sent": BatchState.CANCELLED,
+    "resend": BatchState.READY,
+}
+
+
+def decide(
+    store: Store,
+    run_id: int,
+    *,
+    seqs: Sequence[int] | None,
+    verdict: Verdict,
+    message_id: str | None = None,
+    reason: str,
+    actor: str,
+) -> dict[str, Any]:
+    """Settle unknown batches (all of the run for None) by an operator's word; all of them or none.
+
+    `resend` may message fans a second time: it is the one way past law 1, and stands in the audit with name and
+    reason. Raises NotAllowed when one of them is not unknown, or the message ID belongs to another batch.
+    """
+    with store.write() as connection:
+        found = find_run(connection, run_id)
+        hold_lane(connection, found.account_id)
+        now = store.now(connection)
+        rows = _unknown_batches(connection, found, seqs)
+        if message_id is not None and (verdict != "accepted" or len(rows) != 1):
+            raise NotAllowed("A message ID belongs to one accepted batch: pass it with one --batch and --as accepted.")
+        if verdict == "resend":
+            _reopen(connection, found, reason=reason, actor=actor, now=now)
+        for row in rows:
+            _settle(connection, found, row, verdict, message_id=message_id, reason=reason, actor=actor, now=now)
+        end_run_if_done(connection, run_id, now=now, actor=actor)
+        return {
+            "run_id": run_id,
+            "as": verdict,
+            "batches": [row.seq for row in rows],
+            "recipients": sum(row.size for row in rows),
+            "state": find_run(connection, run_id).state.value,
+        }
+
+
+def _unknown_batches(connection: Connection, found: RunRow, seqs: Sequence[int] | None) -> list[Any]:
+    if seqs is None:
+        rows = batches_by_seq(connection, found.id, seqs=None, state=BatchState.UNKNOWN)
+        if not rows:
+            raise NotAllowed(f"Run {found.id} has no unknown batch, so there is nothing to decide.")
+        return rows
+    rows = batches_by_seq(connection, found.id, seqs=seqs)
+    missing = sorted(set(seqs) - {row.seq for row in rows})
+    if missing:
+        raise NotFound(f"Run {found.id} has no batch {missing[0]}; `campaigns runs batches {found.id}` lists them.")
+    for row in rows:
+        if row.state != BatchState.UNKNOWN:
+            raise NotAllowed(f"Batch {row.seq} of run {found.id} is {row.state}, not unknown; nothing was decided.")
+    return rows
+
+
+def _reopen(connection: Connection, found: RunRow, *, reason: str, actor: str, now: datetime) -> None:
+    if found.state in {RunState.CANCELLING, RunState.CANCELLED}:
+        raise NotAllowed(
+            f"Run {found.id} is {found.state.value}: nothing of it is sent again. Decide accepted or not-sent."
+        )
+    if found.whole_list:
+        raise NotAllowed(
+            f"Run {found.id} went to whole lists, which are never sent again. Decide accepted or not-sent."
+        )
+    if found.state is RunState.FINISHED_WITH_FAILURES and move_run(
+        connection, found.id, start=found.state, end=RunState.SENDING, now=now
+    ):
+        record_event(
+            connection,
+            EventKind.RUN_REOPENED,
+            at=now,
+            actor=actor,
+            run_id=found.id,
+            account_id=found.account_id,
+            reason=reason,
+        )
+
+
+def _settle(
+    connection: Connection,
+    found: RunRow,
+    row: Any,
+    verdict: Verdict,
+    *,
+    message_id: str | None,
+    reason: str,
+    actor: str,
+    now: datetime,
+) -> None:
+    if message_id is not None:
+        attempt = OpenAttempt(row.id, row.seq, row.attempts, 0, found.id, found.account_id, 0)
+        if not own_message(connection, attempt, message_id, now=now):
+            raise NotAllowed(f"Message ID {message_id} belongs to another batch of {found.account_id} already.")
+    error = None if verdict == "accepted" else f"decided {verdict}: {reason}"
+    if not decide_batch(connection, row.id, LEADS_TO[verdict], message_id=message_id, error=error, now=now):
+        raise NotAllowed(f"Batch {row.seq} of run {found.id} was decided by somebody else at the same moment.")
+    record_evidence(
+        connection,
+        row.id,
+        kind="decision",
+        at=now,
+        actor=actor,
+        number=row.attempts,
+        reason=reason,
+        message_id=message_id,
+        detail={"as": verdict},
+    )
+    record_event(
+        connection,
+        EventKind.UNKNOWN_DECIDED,
+        at=now,
+        actor=actor,
+        account_id=found.account_id,
+        run_id=found.id,
+        batch_seq=row.seq,
+        reason=reason,
+        detail={"as": verdict, "message_id": message_id, "recipients": row.size},
+    )

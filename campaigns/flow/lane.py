@@ -1,0 +1,94 @@
+"""4. Serve an account's lane: one send after the other until it is empty, must wait, or its time is up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from campaigns.domain.errors import PacerAway
+from campaigns.flow.reconcile import expire_attempts
+from campaigns.flow.send import send_one
+from campaigns.flow.sender import Sender, Step
+from campaigns.store.accounts import bind_team
+from campaigns.store.campaigns import find_upstream
+from campaigns.store.claims import permit_key
+from campaigns.store.lanes import LaneClaim, claim_lane, lane_failures, lane_has_work, release_lane
+
+LONGEST_WAIT_IN_MEMORY = 2.0
+"""Seconds that a lane waits holding its thread; a longer wait becomes a time in SQL and frees the thread."""
+
+AWAY_SECONDS = 2.0
+"""How long a lane stays away when the shared rate budget cannot be reached."""
+
+
+def serve_lane(sender: Sender, account_id: str, goes_on: Callable[[], bool]) -> int:
+    """Send for one account until its lane is empty, must wait, or `goes_on` says no; answers the requests made.
+
+    Does nothing when somebody else has the lane. A crash leaves the lane claimed until its lease ends, and a request
+    in flight unknown.
+    """
+    claim = _claim(sender, account_id)
+    if claim is None:
+        return 0
+    with sender.store.read() as connection:
+        step = Step(claim, failures=lane_failures(connection, account_id))
+    requests = 0
+    while step.claim is not None and not step.leave and goes_on() and not sender.stopping():
+        before = step.claim.fence
+        step = _turn(sender, step.claim, step.failures)
+        requests += step.claim is not None and step.claim.fence != before
+    if step.claim is not None:
+        _give_back(sender, step)
+    return requests
+
+
+def _turn(sender: Sender, claim: LaneClaim, failures: int) -> Step:
+    waiting = _take_permit(sender, claim, failures)
+    return send_one(sender, claim, failures) if waiting is None else waiting
+
+
+def _claim(sender: Sender, account_id: str) -> LaneClaim | None:
+    team = sender.team()
+    expire_attempts(sender.store, actor=sender.owner, account_id=account_id)
+    with sender.store.write() as connection:
+        now = sender.store.now(connection)
+        upstream, bound_to = find_upstream(connection, account_id)
+        if upstream != sender.upstream or bound_to not in {None, team}:
+            return None  # one vendor per account: another team's key never sends for it
+        if bound_to is None:
+            bind_team(connection, account_id, team, actor=sender.owner, now=now)
+        lease = timedelta(seconds=sender.limits.lease_seconds)
+        return claim_lane(connection, account_id, owner=sender.owner, now=now, lease=lease)
+
+
+def _take_permit(sender: Sender, claim: LaneClaim, failures: int) -> Step | None:
+    """Ask the pacer; None when the request may be made now."""
+    key = permit_key(claim.account_id, claim.fence + 1)
+    try:
+        permit = sender.pacer.acquire(key, claim.account_id, hold_seconds=sender.limits.request_timeout_seconds)
+    except PacerAway:
+        # Fails closed: without the shared count nobody knows whether the vendor's limit is reached.
+        return Step(claim, leave=True, wait_seconds=AWAY_SECONDS, waits_for="the shared rate budget", failures=failures)
+    if permit.granted:
+        return None
+    if permit.wait_seconds > LONGEST_WAIT_IN_MEMORY:
+        return Step(claim, leave=True, wait_seconds=permit.wait_seconds, waits_for=permit.why, failures=failures)
+    with sender.store.read() as connection:
+        now = sender.store.now(connection)
+        if not lane_has_work(connection, claim.account_id, upstream=sender.upstream, now=now):
+            return Step(claim, leave=True, failures=failures)
+    sender.sleep(permit.wait_seconds)
+    return Step(claim, failures=failures)
+
+
+def _give_back(sender: Sender, step: Step) -> None:
+    assert step.claim is not None
+    with sender.store.write() as connection:
+        wait = timedelta(seconds=step.wait_seconds)
+        release_lane(
+            connection,
+            step.claim,
+            available_at=sender.store.now(connection) + wait if wait else None,
+            waits_for=step.waits_for,
+            failures=step.failures,
+        )

@@ -1,0 +1,143 @@
+"""1b. Launch by hand: open a run now and freeze it in the same transaction, or arm the campaign's schedule."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from campaigns.domain.errors import NotAllowed
+from campaigns.domain.states import CampaignState, RunState
+from campaigns.flow.plan import Plan, make_plan, plan_faults, refuse_faults, write_plan
+from campaigns.store.audit import EventKind, record_event
+from campaigns.store.campaigns import CampaignRow, change_campaign, find_campaign, find_upstream
+from campaigns.store.engine import Store
+from campaigns.store.lanes import lock_lanes
+from campaigns.store.runs import add_run
+
+
+def launch(
+    store: Store,
+    campaign_id: int,
+    *,
+    upstream: str,
+    plan_hash: str | None = None,
+    at_once: bool = False,
+    again_reason: str | None = None,
+    actor: str,
+) -> dict[str, Any]:
+    """Open a run at once, or arm a campaign that has a time.
+
+    `plan_hash` refuses when anything differs from the plan that was looked at; a hash works once. `at_once` opens a
+    run beside the schedule. A launched campaign is launched again only with a reason: it starts a new lineage, and
+    fans may get the message a second time. Raises NotAllowed; nothing is changed then.
+    """
+    while True:
+        with store.read() as connection:
+            now = store.now(connection)
+            campaign = find_campaign(connection, campaign_id)
+            _refuse_wrong_state(campaign, at_once=at_once, again_reason=again_reason)
+            _refuse_other_upstream(connection, campaign, upstream)
+            plan = make_plan(connection, campaign, campaign.revision)
+            _refuse_changed(campaign_id, plan, plan_hash)
+            faults = plan_faults(connection, plan, now)
+        if plan.users is not None and not plan.users:
+            faults.append("nobody is left to send to after the exclusions")
+        refuse_faults(campaign_id, faults)
+        if plan.revision.starts_at is not None and not at_once:
+            return _arm(store, campaign, plan.revision.starts_at, reason=again_reason, actor=actor)
+        launched = _open(store, campaign, plan, reason=again_reason, actor=actor)
+        if launched is not None:
+            return launched
+
+
+def _refuse_wrong_state(campaign: CampaignRow, *, at_once: bool, again_reason: str | None) -> None:
+    if campaign.state is CampaignState.ARCHIVED:
+        raise NotAllowed(f"Campaign {campaign.id} is archived; create a new one to send it again.")
+    if campaign.state is CampaignState.SCHEDULED and not at_once:
+        raise NotAllowed(
+            f"Campaign {campaign.id} is armed already, for {campaign.due_at:%Y-%m-%dT%H:%M:%S%z}; "
+            "pass --now to run it at once beside that."
+        )
+    if campaign.launches and again_reason is None:
+        raise NotAllowed(
+            f"Campaign {campaign.id} was launched before ({campaign.launches} times); its fans would get it again. "
+            "If that is meant, pass --again --reason TEXT; to reach those it did not reach, use `campaigns runs rerun`."
+        )
+
+
+def _refuse_other_upstream(connection: Connection, campaign: CampaignRow, upstream: str) -> None:
+    bound_to, _ = find_upstream(connection, campaign.account_id)
+    if bound_to != upstream:
+        raise NotAllowed(
+            f"Account {campaign.account_id} belongs to {bound_to}, but the settings name {upstream}; a campaign never "
+            "changes vendors. Set the key and CAMPAIGNS_UPSTREAM_URL it was made for."
+        )
+
+
+def _refuse_changed(campaign_id: int, plan: Plan, plan_hash: str | None) -> None:
+    if plan_hash is not None and plan_hash != plan.sha256:
+        raise NotAllowed(
+            f"The plan of campaign {campaign_id} is not the one with hash {plan_hash[:12]} any more: it was edited, "
+            f"launched, or its exclusions changed. Look again with `campaigns plan {campaign_id}`."
+        )
+
+
+def _arm(store: Store, campaign: CampaignRow, starts_at: datetime, *, reason: str | None, actor: str) -> dict[str, Any]:
+    with store.write() as connection:
+        now = store.now(connection)
+        if starts_at <= now:
+            raise NotAllowed(
+                f"Campaign {campaign.id} was to start at {starts_at.isoformat()}, which has passed; give it another "
+                f"time with `campaigns edit {campaign.id} --at TIME`, or pass --now."
+            )
+        change_campaign(connection, campaign, now=now, state=CampaignState.SCHEDULED.value, due_at=starts_at)
+        record_event(
+            connection,
+            EventKind.CAMPAIGN_ARMED,
+            at=now,
+            actor=actor,
+            campaign_id=campaign.id,
+            account_id=campaign.account_id,
+            reason=reason,
+            detail={"starts_at": starts_at.isoformat(), "revision": campaign.revision},
+        )
+    return {
+        "campaign_id": campaign.id,
+        "run_id": None,
+        "state": CampaignState.SCHEDULED.value,
+        "starts_at": starts_at.isoformat(),
+    }
+
+
+def _open(store: Store, campaign: CampaignRow, plan: Plan, *, reason: str | None, actor: str) -> dict[str, Any] | None:
+    """Open and freeze the run in one transaction; None when a suppression came in since the plan was made."""
+    batches = plan.cut()
+    with store.write() as connection:
+        if lock_lanes(connection, [plan.account_id])[plan.account_id] != plan.suppressions:
+            return None
+        now = store.now(connection)
+        stays_armed = campaign.state is CampaignState.SCHEDULED
+        change_campaign(
+            connection,
+            campaign,
+            now=now,
+            launches=campaign.launches + 1,
+            state=(CampaignState.SCHEDULED if stays_armed else CampaignState.LAUNCHED).value,
+        )
+        run_id = add_run(
+            connection,
+            now=now,
+            actor=actor,
+            reason=reason,
+            campaign_id=campaign.id,
+            revision=campaign.revision,
+            audience_version_id=plan.revision.audience_version_id,
+            account_id=plan.account_id,
+            upstream=plan.upstream,
+            kind="launch",
+            launch=campaign.launches + 1,
+        )
+        write_plan(connection, run_id, plan, batches, now=now, actor=actor)
+    return {"campaign_id": campaign.id, "run_id": run_id, "state": RunState.PLANNED.value}

@@ -1,0 +1,164 @@
+"""7. An operator opens a child run over those who were provably not reached. The old run never changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pyroaring import BitMap64
+from sqlalchemy import Connection
+
+from campaigns.domain.audience import UserSet, pack, subtract, union, unpack
+from campaigns.domain.errors import NotAllowed, NotFound
+from campaigns.domain.message import from_json
+from campaigns.domain.states import BatchState
+from campaigns.flow.split import split
+from campaigns.store.batches import batch_sets, batches_by_seq
+from campaigns.store.campaigns import RevisionRow, find_campaign, find_revision
+from campaigns.store.engine import Store
+from campaigns.store.lanes import lock_lanes
+from campaigns.store.runs import RunRow, add_run, find_run, freeze_plan, lineage_runs
+from campaigns.store.suppressions import suppressed_users
+
+REACHED = (BatchState.ACCEPTED, BatchState.UNKNOWN, BatchState.READY, BatchState.SENDING)
+"""A user in such a batch anywhere in the lineage may have been reached, or will be: never a second time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """Who a rerun would send to."""
+
+    parent: RunRow
+    revision: RevisionRow
+    batches: list[UserSet]
+    recipients: int
+    excluded: dict[str, UserSet]
+
+
+def rerun(
+    store: Store,
+    run_id: int,
+    *,
+    upstream: str,
+    states: frozenset[BatchState] = frozenset({BatchState.REJECTED}),
+    seqs: Sequence[int] | None = None,
+    current: bool = False,
+    reason: str,
+    dry_run: bool = False,
+    actor: str,
+) -> dict[str, Any]:
+    """Open a child run over exactly the recipients of these batches whom nothing of the lineage may have reached.
+
+    `states` are of rejected and cancelled; `seqs` narrows to some batches; `current` takes the campaign's newest
+    content instead of the parent's. The check and the opening are one transaction under the account's lock, so two
+    operators at once cannot both take the same users. Raises NotAllowed when nobody is left.
+    """
+    if dry_run:
+        with store.read() as connection:
+            return _answer(_work_out(connection, run_id, upstream, states, seqs, current=current), None)
+    with store.write() as connection:
+        account_id = find_run(connection, run_id).account_id
+        suppressions = lock_lanes(connection, [account_id])[account_id]
+        found = _work_out(connection, run_id, upstream, states, seqs, current=current)
+        now = store.now(connection)
+        made = add_run(
+            connection,
+            now=now,
+            actor=actor,
+            reason=reason,
+            campaign_id=found.parent.campaign_id,
+            revision=found.revision.number,
+            audience_version_id=found.parent.audience_version_id,
+            account_id=account_id,
+            upstream=found.parent.upstream,
+            kind="rerun",
+            parent_run_id=found.parent.id,
+            root_run_id=found.parent.lineage,
+        )
+        freeze_plan(
+            connection,
+            made,
+            batches=found.batches,
+            whole_list=False,
+            excluded=found.excluded,
+            recipients=found.recipients,
+            suppressions=suppressions,
+            plan_sha256=found.revision.sha256,
+            now=now,
+            actor=actor,
+        )
+        return _answer(found, made)
+
+
+def _work_out(
+    connection: Connection,
+    run_id: int,
+    upstream: str,
+    states: frozenset[BatchState],
+    seqs: Sequence[int] | None,
+    *,
+    current: bool,
+) -> Rerun:
+    parent = find_run(connection, run_id)
+    campaign = find_campaign(connection, parent.campaign_id)
+    revision = find_revision(connection, campaign.id, campaign.revision if current else parent.revision)
+    _refuse(connection, parent, revision, upstream, seqs)
+    wanted = _users(connection, [run_id], states, seqs)
+    users, left_out = subtract(
+        wanted,
+        [
+            ("reached_in_lineage", lambda: _users(connection, lineage_runs(connection, parent.lineage), REACHED, None)),
+            ("suppressed", lambda: suppressed_users(connection, None)),
+            ("suppressed_on_account", lambda: suppressed_users(connection, parent.account_id)),
+        ],
+    )
+    if not users:
+        words = " or ".join(sorted(states))
+        why = f"; {len(wanted)} were left out again" if wanted else ""
+        raise NotAllowed(
+            f"Run {run_id} has nobody to send to again: no {words} recipient of it is still unreached{why}. "
+            f"`campaigns runs show {run_id}` tells where its recipients stand."
+        )
+    excluded = {reason: pack(out) for reason, out in left_out.items()}
+    return Rerun(parent, revision, split(users, revision.batch_size), len(users), excluded)
+
+
+def _refuse(
+    connection: Connection, parent: RunRow, revision: RevisionRow, upstream: str, seqs: Sequence[int] | None
+) -> None:
+    if parent.upstream != upstream:
+        raise NotAllowed(f"Run {parent.id} belongs to {parent.upstream}, but the settings name {upstream}.")
+    if parent.whole_list:
+        raise NotAllowed(
+            f"Run {parent.id} went to whole lists of the vendor; who of them was reached cannot be known, "
+            "so it is never sent again. Launch the campaign with --again if everybody may get it twice."
+        )
+    if from_json(revision.message).uses_one_use_media:
+        raise NotAllowed(
+            f"Run {parent.id} used a one-use ofapi_media_ ID, which its first request burned. Edit the campaign to "
+            "vault IDs and rerun with --current."
+        )
+    known = {row.seq for row in batches_by_seq(connection, parent.id, seqs=seqs)}
+    missing = sorted(set(seqs or ()) - known)
+    if missing:
+        raise NotFound(f"Run {parent.id} has no batch {missing[0]}; `campaigns runs batches {parent.id}` lists them.")
+
+
+def _users(
+    connection: Connection,
+    run_ids: Sequence[int],
+    states: frozenset[BatchState] | tuple[BatchState, ...],
+    seqs: Sequence[int] | None,
+) -> BitMap64:
+    return union(unpack(blob) for blob in batch_sets(connection, run_ids=run_ids, states=states, seqs=seqs))
+
+
+def _answer(found: Rerun, run_id: int | None) -> dict[str, Any]:
+    return {
+        "run_id": run_id,
+        "parent_run_id": found.parent.id,
+        "recipients": found.recipients,
+        "batches": len(found.batches),
+        "excluded": {reason: out.size for reason, out in found.excluded.items()},
+    }

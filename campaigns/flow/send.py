@@ -1,0 +1,181 @@
+"""4b. One send: commit the attempt with its re-checks, POST, record the outcome.
+
+The one file that may POST a message. No transaction is open during the call, and no request is made that was not
+committed before: from that commit on, a crash means unknown. Nothing below this file retries.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from campaigns.domain.errors import DatabaseAway, PacerAway, StaleClaim
+from campaigns.domain.message import Message, from_json, request_body
+from campaigns.domain.outcome import Outcome, OutcomeKind
+from campaigns.domain.pacing import back_off_seconds
+from campaigns.domain.states import RunState
+from campaigns.flow.record import Recorded, record_outcome
+from campaigns.flow.sender import Sender, Step
+from campaigns.flow.withhold import users_left
+from campaigns.store.audit import EventKind, record_event
+from campaigns.store.campaigns import find_revision
+from campaigns.store.claims import OpenAttempt, ReadyBatch, next_batch, open_attempt, permit_key, renew_lane
+from campaigns.store.lanes import LaneClaim
+
+RECORD_TRIES = (0.1, 0.5, 1.0, 2.0)
+"""Seconds between tries to write an outcome. When all fail, the lease ends and the attempt counts as unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Committed:
+    opened: OpenAttempt
+    claim: LaneClaim
+    body: bytes
+
+
+def send_one(sender: Sender, claim: LaneClaim, failures: int) -> Step:
+    """Send the lane's next batch; the caller has the pacer's permit for it, which goes back when there is none."""
+    started = sender.monotonic()
+    committed = _commit_attempt(sender, claim)
+    if not isinstance(committed, _Committed):
+        sender.pacer.refund(permit_key(claim.account_id, claim.fence + 1), claim.account_id)
+        return Step(committed, leave=True, failures=failures)
+    outcome, stopped = _post(sender, committed, started)
+    return _finish(sender, committed, outcome, stopped=stopped, failures=failures)
+
+
+def _commit_attempt(sender: Sender, claim: LaneClaim) -> _Committed | LaneClaim | None:
+    """Commit the next attempt with all its re-checks. A bare claim: nothing to send. None: the lane was lost.
+
+    The transaction holds the account's lock: a pause, a cancel or a suppression committed before it is seen here.
+    """
+    limits = sender.limits
+    with sender.store.write() as connection:
+        now = sender.store.now(connection)
+        renewed = renew_lane(connection, claim, now=now, lease=timedelta(seconds=limits.lease_seconds))
+        if renewed is None:
+            return None
+        ours, suppressions = renewed
+        while True:
+            ready = next_batch(connection, claim.account_id, upstream=sender.upstream, now=now)
+            if ready is None:
+                return ours
+            users = users_left(connection, ours.account_id, ready, suppressions, actor=sender.owner, now=now)
+            if users is not None:
+                break
+        body = request_body(_message(sender, connection, ready), users or None, rf_as=sender.rf_as)
+        opened = open_attempt(
+            connection,
+            ours,
+            ready,
+            recipients=len(users) or 1,
+            body_sha256=hashlib.sha256(body).hexdigest(),
+            body_bytes=len(body),
+            now=now,
+            deadline=timedelta(seconds=limits.request_timeout_seconds),
+            lease=timedelta(seconds=limits.lease_seconds),
+        )
+        if opened is None:
+            return ours
+        if ready.run_state is RunState.PLANNED:
+            _say_started(connection, sender, ready, ours)
+    return _Committed(opened, ours, body)
+
+
+def _message(sender: Sender, connection: Connection, ready: ReadyBatch) -> Message:
+    key = (ready.campaign_id, ready.revision)
+    if key not in sender.messages:
+        sender.messages[key] = from_json(find_revision(connection, *key).message)
+    return sender.messages[key]
+
+
+def _say_started(connection: Connection, sender: Sender, ready: ReadyBatch, claim: LaneClaim) -> None:
+    record_event(
+        connection,
+        EventKind.RUN_STARTED,
+        at=sender.store.now(connection),
+        actor=sender.owner,
+        account_id=claim.account_id,
+        campaign_id=ready.campaign_id,
+        run_id=ready.run_id,
+    )
+
+
+def _post(sender: Sender, committed: _Committed, started: float) -> tuple[Outcome, bool]:
+    """Make the request. The second answer: we stopped it ourselves, before a byte left."""
+    limits = sender.limits
+    stopped = False
+
+    def may_start() -> str | None:
+        nonlocal stopped
+        reason = None
+        if sender.stopping():
+            reason = "the worker is stopping"
+        elif sender.monotonic() + limits.request_timeout_seconds > started + limits.lease_seconds:
+            # Whoever slept past the lease must not send: the batch may be unknown by now, or somebody else's.
+            reason = "too little of the lease was left"
+        stopped = reason is not None
+        return reason
+
+    outcome = sender.gateway.send(
+        committed.opened.account_id,
+        committed.body,
+        deadline_seconds=limits.request_timeout_seconds,
+        may_start=may_start,
+    )
+    return outcome, stopped
+
+
+def _finish(sender: Sender, committed: _Committed, outcome: Outcome, *, stopped: bool, failures: int) -> Step:
+    """Record first, then tell the pacer: a slot that is freed late is safe, one freed early is not."""
+    opened, claim = committed.opened, committed.claim
+    try:
+        recorded = _record(sender, opened, outcome, stopped=stopped)
+    except StaleClaim:
+        recorded = None
+    _tell_pacer(sender, opened, outcome)
+    if recorded is None:
+        return Step(None)
+    if outcome.kind is OutcomeKind.NOT_SENT and not stopped:
+        wait = back_off_seconds(failures + 1, sender.chance())
+        return Step(claim, leave=True, wait_seconds=wait, waits_for="the vendor", failures=failures + 1)
+    if recorded.wait_seconds:
+        return Step(claim, leave=True, wait_seconds=recorded.wait_seconds, waits_for="cool-down")
+    return Step(claim)
+
+
+def _record(sender: Sender, opened: OpenAttempt, outcome: Outcome, *, stopped: bool) -> Recorded:
+    for wait in (*RECORD_TRIES, None):
+        try:
+            return record_outcome(
+                sender.store,
+                opened,
+                outcome,
+                sender.limits,
+                actor=sender.owner,
+                jitter=sender.chance(),
+                costs_attempt=not stopped,
+            )
+        except DatabaseAway:
+            if wait is None:
+                raise
+            sender.sleep(wait)
+    raise AssertionError("the last try returns or raises")
+
+
+def _tell_pacer(sender: Sender, opened: OpenAttempt, outcome: Outcome) -> None:
+    report = outcome.report
+    try:
+        if outcome.kind is OutcomeKind.NOT_SENT and outcome.http_status is None:
+            sender.pacer.refund(opened.permit_key, opened.account_id)
+            return
+        sender.pacer.answered(
+            opened.permit_key, limit_minute=report.limit_minute, remaining_minute=report.remaining_minute
+        )
+        if outcome.kind is OutcomeKind.THROTTLED:
+            sender.pacer.cool_down(opened.account_id, outcome.retry_after_seconds or 0.0)
+    except PacerAway:
+        return  # the slot is freed by itself, later than it could be; the cool-down stands in SQL too

@@ -1,0 +1,43 @@
+"""What sending needs: the ports, the clocks, and what one turn of a lane came to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from campaigns.domain.message import Message
+from campaigns.domain.pacing import Limits
+from campaigns.ports import Gateway, Pacer
+from campaigns.store.engine import Store
+from campaigns.store.lanes import LaneClaim
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Everything a lane needs, and the clocks and the chance that tests drive."""
+
+    store: Store
+    gateway: Gateway
+    pacer: Pacer
+    limits: Limits
+    upstream: str
+    team: Callable[[], str]  # whom the key belongs to; raises VendorRefused or VendorAway
+    owner: str  # who we are, in leases and in the audit
+    stopping: Callable[[], bool]
+    sleep: Callable[[float], None]
+    monotonic: Callable[[], float]  # seconds that count while the machine is suspended
+    chance: Callable[[], float]  # from 0 to 1
+    rf_as: Literal["array", "string"] = "array"
+    messages: dict[tuple[int, int], Message] = field(default_factory=dict)  # revisions never change
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one turn of a lane came to."""
+
+    claim: LaneClaim | None  # None: the lane was lost to somebody else
+    leave: bool = False  # nothing more to do now
+    wait_seconds: float = 0.0
+    waits_for: str | None = None
+    failures: int = 0

@@ -1,0 +1,54 @@
+"""Vendor accounts: adding one, and binding it to the team that its key belongs to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, update
+
+from campaigns.domain.errors import NotAllowed
+from campaigns.store.audit import EventKind, record_event
+from campaigns.store.lanes import make_lane
+from campaigns.store.tables import account
+
+
+def add_account(
+    connection: Connection,
+    account_id: str,
+    *,
+    upstream: str,
+    team: str | None,
+    name: str | None,
+    zone: str | None,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Add an account with its lane. Raises NotAllowed when it is here already."""
+    if connection.scalar(select(account.c.id).where(account.c.id == account_id)) is not None:
+        raise NotAllowed(f"Account {account_id} is here already; see `campaigns accounts list`.")
+    connection.execute(
+        insert(account).values(id=account_id, upstream=upstream, team=team, name=name, zone=zone, created_at=now)
+    )
+    make_lane(connection, account_id)
+    record_event(
+        connection,
+        EventKind.ACCOUNT_ADDED,
+        at=now,
+        actor=actor,
+        account_id=account_id,
+        detail={"upstream": upstream, "team": team},
+    )
+
+
+def bind_team(connection: Connection, account_id: str, team: str, *, actor: str, now: datetime) -> None:
+    """Bind an account to the team of the key that first sends for it; it never changes teams afterwards."""
+    bound = connection.scalar(
+        update(account)
+        .where(account.c.id == account_id, account.c.team.is_(None))
+        .values(team=team)
+        .returning(account.c.id)
+    )
+    if bound is not None:
+        record_event(
+            connection, EventKind.ACCOUNT_BOUND, at=now, actor=actor, account_id=account_id, detail={"team": team}
+        )

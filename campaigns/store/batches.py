@@ -1,0 +1,153 @@
+"""Batches: adding, counting, and moving them by hand. The send path's own moves are in `claims.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, insert, select, update
+
+from campaigns.domain.audience import UserSet
+from campaigns.domain.states import BatchState
+from campaigns.store.claims import ReadyBatch
+from campaigns.store.tables import batch, run
+
+ROWS_AT_ONCE = 1000
+"""Batches inserted by one statement: more only costs memory."""
+
+
+def user_columns(users: UserSet) -> dict[str, Any]:
+    """A packed set as the columns of a row."""
+    return {
+        "size": users.size,
+        "first_user": users.first_user,
+        "last_user": users.last_user,
+        "users_sha256": users.sha256,
+        "users": users.blob,
+    }
+
+
+def next_seq(connection: Connection, run_id: int) -> int:
+    """A number for one more batch of the run."""
+    made = connection.scalar(
+        update(run).where(run.c.id == run_id).values(batch_count=run.c.batch_count + 1).returning(run.c.batch_count)
+    )
+    assert isinstance(made, int)
+    return made
+
+
+def anything_waits(connection: Connection, run_id: int) -> bool:
+    """Whether a batch of the run is ready or in flight."""
+    return _has_batch(connection, run_id, BatchState.READY) or _has_batch(connection, run_id, BatchState.SENDING)
+
+
+def _has_batch(connection: Connection, run_id: int, state: BatchState) -> bool:
+    found = select(batch.c.id).where(batch.c.run_id == run_id, batch.c.state == state.value).limit(1)
+    return connection.scalar(found) is not None
+
+
+def cancel_ready(connection: Connection, run_id: int, *, why: str, now: datetime) -> int:
+    """Cancel what has not left; answers how many batches that were."""
+    return len(
+        connection.scalars(
+            update(batch)
+            .where(batch.c.run_id == run_id, batch.c.state == BatchState.READY.value)
+            .values(state=BatchState.CANCELLED.value, error=why, updated_at=now)
+            .returning(batch.c.id)
+        ).all()
+    )
+
+
+def batch_sets(
+    connection: Connection, *, run_ids: Sequence[int], states: Iterable[str], seqs: Sequence[int] | None = None
+) -> list[bytes]:
+    """The packed users of the batches of these runs in these states."""
+    statement = select(batch.c.users).where(
+        batch.c.run_id.in_(run_ids), batch.c.state.in_(sorted(states)), batch.c.users.is_not(None)
+    )
+    if seqs is not None:
+        statement = statement.where(batch.c.seq.in_(seqs))
+    return list(connection.scalars(statement))
+
+
+def batches_by_seq(
+    connection: Connection, run_id: int, *, seqs: Sequence[int] | None, state: BatchState | None = None
+) -> list[Any]:
+    """Rows (id, seq, state, size, attempts) of some batches of a run, or of all for None."""
+    wanted = [batch.c.run_id == run_id]
+    if seqs is not None:
+        wanted.append(batch.c.seq.in_(seqs))
+    if state is not None:
+        wanted.append(batch.c.state == state.value)
+    return list(
+        connection.execute(
+            select(batch.c.id, batch.c.seq, batch.c.state, batch.c.size, batch.c.attempts)
+            .where(and_(*wanted))
+            .order_by(batch.c.seq)
+        )
+    )
+
+
+def decide_batch(
+    connection: Connection,
+    batch_id: int,
+    to: BatchState,
+    *,
+    message_id: str | None,
+    error: str | None,
+    now: datetime,
+) -> bool:
+    """Move an unknown batch where an operator says; False when it is not unknown any more."""
+    moved = connection.scalar(
+        update(batch)
+        .where(batch.c.id == batch_id, batch.c.state == BatchState.UNKNOWN.value)
+        .values(state=to.value, message_id=message_id, error=error, available_at=now, updated_at=now)
+        .returning(batch.c.id)
+    )
+    return moved is not None
+
+
+def add_batches(connection: Connection, common: dict[str, Any], batches: Iterable[UserSet], *, whole_list: bool) -> int:
+    """Insert the batches of a plan, all with the `common` columns; answers how many."""
+    if whole_list:
+        connection.execute(insert(batch).values(seq=1, size=1, **common))
+        return 1
+    count = 0
+    rows: list[dict[str, Any]] = []
+    for users in batches:
+        count += 1
+        rows.append({"seq": count, **common, **user_columns(users)})
+        if len(rows) == ROWS_AT_ONCE:
+            connection.execute(insert(batch), rows)
+            rows = []
+    if rows:
+        connection.execute(insert(batch), rows)
+    return count
+
+
+def shrink_batch(
+    connection: Connection, ready: ReadyBatch, *, keep: UserSet | None, out: UserSet, seq: int, why: str, now: datetime
+) -> None:
+    """Take users out of a ready batch into a cancelled one of their own; `keep` None cancels the whole batch."""
+    where = and_(batch.c.id == ready.id, batch.c.state == BatchState.READY.value)
+    if keep is None:
+        connection.execute(
+            update(batch).where(where).values(state=BatchState.CANCELLED.value, error=why, updated_at=now)
+        )
+        return
+    account_id = connection.scalar(select(run.c.account_id).where(run.c.id == ready.run_id))
+    connection.execute(update(batch).where(where).values(updated_at=now, **user_columns(keep)))
+    connection.execute(
+        insert(batch).values(
+            run_id=ready.run_id,
+            account_id=account_id,
+            seq=seq,
+            parent_batch_id=ready.id,
+            state=BatchState.CANCELLED.value,
+            available_at=now,
+            error=why,
+            updated_at=now,
+            **user_columns(out),
+        )
+    )
