@@ -14,8 +14,6 @@ from campaigns.domain.errors import NotFound, UsageError, VendorAway
 if TYPE_CHECKING:
     from campaigns.wiring import Parts
 
-PREFIX = "acct_"
-
 
 @click.group()
 def accounts() -> None:
@@ -32,10 +30,10 @@ def add(account_id: str, *, name: str | None, zone: str | None, as_json: bool) -
 
     The vendor is asked whether the key can see it.
     """
-    from campaigns.flow.accounts import add_account
+    from campaigns.flow.accounts import ACCOUNT_ID, add_account
 
-    if not account_id.startswith(PREFIX) or not account_id.removeprefix(PREFIX).replace("_", "").isalnum():
-        raise UsageError(f"'{account_id}' is no account ID; the vendor's begin with {PREFIX}, as in acct_abc123.")
+    if not ACCOUNT_ID.fullmatch(account_id):  # before the vendor is asked about it
+        raise UsageError(f"'{account_id}' is no account ID; the vendor's begin with acct_, as in acct_abc123.")
     if zone is not None:
         parse_zone(zone)
     with opened(says_sandbox=True) as parts:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from campaigns.cli.fields import BY_OPTION, Given, field_options, gather
+from campaigns.cli.fields import BY_OPTION, FIELDS, Given, field_options, gather, in_options
 from campaigns.cli.opening import CAMPAIGN, actor, opened
 from campaigns.cli.output import json_option, note, one_line, show
 from campaigns.cli.recipients import read_file
@@ -35,7 +35,8 @@ ON_UNKNOWN = ("hold", "resend")
 def create(file: str | None, *, as_json: bool, **options: Any) -> None:
     """Write a draft campaign.
 
-    From options, or from a YAML file with the same names; options win. Sends nothing: `plan` shows what a launch would do, and `launch` does it.
+    From options, or from a YAML file with the same names; options win. Sends nothing: `plan` shows what a
+    launch would do, and `launch` does it.
     """
     given = gather(options, file)
     _require(given, "account_id", "text")
@@ -51,15 +52,17 @@ def create(file: str | None, *, as_json: bool, **options: Any) -> None:
 @click.argument("campaign_id", type=CAMPAIGN, metavar="ID")
 @click.argument("file", required=False, metavar="[FILE.yaml|-]")
 @field_options
-@click.option("--clear", multiple=True, metavar="OPTION", help="Take a field away, such as `price` or `at`.")
+@click.option("--clear", multiple=True, metavar="OPTION", help="Take a field away, such as `price` or `users`.")
 @json_option
 def edit(campaign_id: int, file: str | None, *, clear: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Change a campaign.
 
-    What was launched keeps what it was launched with. Only what is named changes. A campaign with an open run cannot be edited.
+    What was launched keeps what it was launched with. Only what is named changes.
     """
     given = gather(options, file)
-    _check(given, zone_alone=True)
+    _check(given)
+    if "account_id" in given.values:
+        raise UsageError("A campaign stays with its account; create another one to send from another account.")
     if not given.values and not clear:
         raise UsageError(f"Nothing was asked of campaign {campaign_id}: name what to change, as in --text TEXT.")
     cleared = _cleared(clear, given)
@@ -104,21 +107,17 @@ def _edit(
     with parts.store.read() as connection:
         current = campaign(connection, campaign_id)
     changes: dict[str, Any] = {
-        key: values[key]
-        for key in ("name", "account_id", "batch_size", "on_unknown", "accept_suppressed")
-        if key in values
+        key: values[key] for key in ("name", "batch_size", "on_unknown", "accept_suppressed", "zone") if key in values
     }
-    if given.message or cleared - {"at", "users"}:
+    if given.message or cleared - {"users"}:
         changes["message"] = _message(_told(current["message"], cleared), given)
     if "users" in values:
         changes["audience"], changes["audience_source"] = _audience(given)
         _say_read(changes["audience"])
     elif "users" in cleared:
-        changes |= {"audience": None, "audience_source": ""}
+        changes["drop_audience"] = True
     if starts_at is not None:
-        changes |= {"starts_at": starts_at, "zone": values.get("zone")}
-    elif "at" in cleared:
-        changes |= {"starts_at": None, "zone": None}
+        changes["starts_at"] = starts_at
     return edit_campaign(parts.store, campaign_id, Changes(**changes), actor=actor())
 
 
@@ -137,7 +136,10 @@ def _told(stored: dict[str, Any], cleared: set[str]) -> dict[str, Any]:
 def _message(told: dict[str, Any], given: Given) -> Message:
     from campaigns.domain.message import make_message
 
-    return make_message({**told, **given.message})
+    try:
+        return make_message({**told, **given.message})
+    except UsageError as fault:
+        raise UsageError(in_options(str(fault))) from None
 
 
 def _audience(given: Given) -> tuple[Reading | None, str]:
@@ -171,7 +173,7 @@ def _require(given: Given, *keys: str) -> None:
         raise UsageError(f"A campaign needs {wanted}; give it as an option or in the campaign file.")
 
 
-def _check(given: Given, *, zone_alone: bool = False) -> None:
+def _check(given: Given) -> None:
     """What the options themselves must keep to; everything about the message is the message's own business."""
     values, faults = given.values, []
     if values.get("on_unknown", "hold") not in ON_UNKNOWN:
@@ -182,7 +184,7 @@ def _check(given: Given, *, zone_alone: bool = False) -> None:
         faults.append("--zone says in which zone --at is, but there is no --at")
     if values.get("skip_bad") and "users" not in values:
         faults.append("--skip-bad is about the lines of --users, but there is no --users")
-    if not zone_alone and "name" in values and not values["name"].strip():
+    if "name" in values and not values["name"].strip():
         faults.append("--name is empty")
     if faults:
         raise UsageError(f"{'; '.join(faults)}. Nothing was stored.")
@@ -190,12 +192,12 @@ def _check(given: Given, *, zone_alone: bool = False) -> None:
 
 def _cleared(names: tuple[str, ...], given: Given) -> set[str]:
     """The keys to take away. Raises UsageError for a field that is unknown, needed, or also given."""
+    able = {each.option: each for each in FIELDS if each.key == "users" or (each.of_message and each.key != "text")}
     cleared = set()
     for name in names:
-        each = BY_OPTION.get(name.removeprefix("--").replace("_", "-"))
-        if each is None or not (each.of_message or each.key in {"at", "users"}) or each.key == "text":
-            able = ", ".join(o for o, e in BY_OPTION.items() if (e.of_message or o in {"at", "users"}) and o != "text")
-            raise UsageError(f"--clear '{name}' cannot be taken away; these can: {able}.")
+        each = able.get(name.removeprefix("--").replace("_", "-"))
+        if each is None:
+            raise UsageError(f"--clear '{name}' cannot be taken away; these can: {', '.join(able)}.")
         if each.key in given.values:
             raise UsageError(f"--{each.option} is both given and cleared; keep one.")
         cleared.add(each.key)

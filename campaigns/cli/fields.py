@@ -7,6 +7,7 @@ Its scalars are read as text, never guessed: `0123` would otherwise be another u
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,7 +59,6 @@ FIELDS = (
         "subscribed-within",
         "subscribed_within_last_days",
         "Everybody who subscribed within so many days.",
-        kind="whole",
         metavar="DAYS",
     ),
     Field(
@@ -148,6 +148,16 @@ def gather(options: Mapping[str, Any], file: str | None) -> Given:
     if faults:
         raise UsageError(f"{'; '.join(faults)}. Nothing was stored.")
     return Given(values, folder, file)
+
+
+def in_options(sentence: str) -> str:
+    """The sentence with the names of fields as people typed them: `--media` for `media_files`."""
+    return re.sub(r"\b[a-z]+(?:_[a-z]+)*\b", lambda word: _as_option(word[0]), sentence)
+
+
+def _as_option(word: str) -> str:
+    each = BY_KEY.get(word)
+    return f"--{each.option}" if each is not None and "_" in word else word
 
 
 BY_KEY = {each.key: each for each in FIELDS}

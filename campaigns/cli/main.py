@@ -6,6 +6,8 @@ import importlib
 import os
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import click
@@ -66,8 +68,49 @@ FLAGS: dict[str, str] = {
 """Options of `campaigns` itself that stand for a setting and win over the environment."""
 
 
-class CampaignsGroup(click.Group):
-    """Loads a command when it is named, and turns every refusal into one sentence and an exit code."""
+class AnsweringGroup(click.Group):
+    """Turns every refusal, fault and interruption of its commands into one sentence and an exit code."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run the command; exits with its code, or returns that when not standalone."""
+        code = self._answer(*args, **extra)
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _stop_writing()
+            code = READER_GONE
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        with _quiet_when_reader_is_gone():  # help is printed here
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _quiet_when_reader_is_gone():
+            return super().invoke(ctx)
+
+    def _answer(self, *args: Any, **extra: Any) -> int:
+        try:
+            result: Any = click.Group.main(self, *args, **{**extra, "standalone_mode": False})
+        except click.ClickException as fault:
+            _say(_usage_sentence(fault))
+            return fault.exit_code
+        except click.Abort:
+            _say("Interrupted.")
+            return INTERRUPTED
+        except errors.CampaignsError as refusal:
+            _say(str(refusal))
+            return EXIT_CODES[type(refusal)]
+        except Exception as fault:  # noqa: BLE001 - the last line: whatever it is, a person gets one sentence
+            _say(_unexpected(fault))
+            return UNEXPECTED
+        return result if isinstance(result, int) else 0
+
+
+class LazyGroup(AnsweringGroup):
+    """Loads a command when it is named."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(COMMANDS)
@@ -86,42 +129,6 @@ class CampaignsGroup(click.Group):
         if args[0] not in COMMANDS and not args[0].startswith("-"):
             raise click.NoSuchCommand(args[0], possibilities=COMMANDS, ctx=ctx)
         return super().resolve_command(ctx, args)
-
-    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
-        """Run the command; exits with its code, or returns that when not standalone."""
-        code = self._answer(*args, **extra)
-        try:
-            sys.stdout.flush()
-        except BrokenPipeError:
-            _stop_writing()
-            code = READER_GONE
-        if standalone_mode:
-            sys.exit(code)
-        return code
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            _stop_writing()
-            return READER_GONE
-
-    def _answer(self, *args: Any, **extra: Any) -> int:
-        try:
-            result: Any = click.Group.main(self, *args, **{**extra, "standalone_mode": False})
-        except click.ClickException as fault:
-            _say(_usage_sentence(fault))
-            return fault.exit_code
-        except click.Abort:
-            _say("Interrupted.")
-            return INTERRUPTED
-        except errors.CampaignsError as refusal:
-            _say(str(refusal))
-            return EXIT_CODES[type(refusal)]
-        except Exception as fault:  # noqa: BLE001 - the last line: whatever it is, a person gets one sentence
-            _say(_unexpected(fault))
-            return UNEXPECTED
-        return result if isinstance(result, int) else 0
 
 
 def _say(sentence: str) -> None:
@@ -150,6 +157,15 @@ def _unexpected(fault: Exception) -> str:
     )
 
 
+@contextmanager
+def _quiet_when_reader_is_gone() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        _stop_writing()
+        raise click.exceptions.Exit(READER_GONE) from None
+
+
 def _stop_writing() -> None:
     """Send what is still buffered nowhere, so that the interpreter's own last flush stays quiet."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -162,7 +178,7 @@ def _stop_writing() -> None:
 
 
 @click.group(
-    cls=CampaignsGroup,
+    cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 ok, 1 unexpected, 2 usage or settings, 3 not found, 4 not allowed in this state, "
     "5 finished with rejected batches, 6 unknown outcomes wait for a decision, 7 vendor refused, "

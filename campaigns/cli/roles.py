@@ -31,7 +31,8 @@ log_level_option = click.option(
 def demo(*, as_json: bool) -> None:
     """Run the whole main job in the sandbox.
 
-    In a home of its own, with faults, ignoring DATABASE_URL, REDIS_URL and the key. Exit 0 when the books balance and agree with what the sandbox says it accepted.
+    In a home of its own, with faults, ignoring DATABASE_URL, REDIS_URL and the key. Exit 0 when the books
+    balance and agree with what the sandbox says it accepted.
     """
     from campaigns.cli.demo import run_demo
 
@@ -43,7 +44,8 @@ def demo(*, as_json: bool) -> None:
 def up(*, no_web: bool) -> None:  # noqa: ARG001 - accepted already, so that scripts need no change later
     """Run every part on this machine.
 
-    Redis, database, worker, beat, and the sandbox when no key is set. Ctrl-C stops it all within 15 s. With DATABASE_URL and REDIS_URL set, those servers are used instead.
+    Redis, database, worker, beat, and the sandbox when no key is set. Ctrl-C stops it all within 15 s. With
+    DATABASE_URL and REDIS_URL set, those servers are used instead.
     """
     from campaigns.embedded.supervisor import run_up
 

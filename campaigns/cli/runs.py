@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,9 @@ from campaigns.cli.opening import CAMPAIGN, RUN, actor, opened
 from campaigns.cli.output import json_option, print_facts, print_json_list, print_table
 from campaigns.cli.output import show as show_result
 from campaigns.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from campaigns.flow.decide import Verdict
 
 SEQ_DIGITS = 7
 """Digits of the largest batch number taken; ten million fans one by one would need eight."""
@@ -79,8 +82,8 @@ def show(run_id: int, *, as_json: bool) -> None:
 def watch(run_id: int, *, as_json: bool) -> None:
     """Watch a run until it ends.
 
-    Or until it cannot go on by itself. Exit codes: 7 the vendor refused, else 6 unknowns wait, else 5 some were rejected, else 0; 4 paused or cancelled.
-    Ctrl-C ends the watching, not the run.
+    Or until it cannot go on by itself. Exit codes: 7 the vendor refused, else 6 unknowns wait, else 5 some were
+    rejected, else 0; 4 paused or cancelled. Ctrl-C ends the watching, not the run.
     """
     from campaigns.cli.watch import watch as watch_run
     from campaigns.store.runs import find_run
@@ -183,21 +186,23 @@ def rerun(
 ) -> None:
     """Send again to those provably not reached.
 
-    Opens a child run. Nobody who is accepted, unknown or waiting anywhere in the lineage is in it, nor who is suppressed today.
+    Opens a child run. Nobody who is accepted, unknown or waiting anywhere in the lineage is in it, nor who is
+    suppressed today.
     """
+    from campaigns.domain.states import BatchState
     from campaigns.flow.rerun import rerun as rerun_run
 
-    chosen = {name for name, is_chosen in (("rejected", rejected), ("cancelled", cancelled)) if is_chosen}
+    flags = ((BatchState.REJECTED, rejected), (BatchState.CANCELLED, cancelled))
+    chosen = {state for state, is_chosen in flags if is_chosen}
     with opened(says_sandbox=True) as parts:
         made = rerun_run(
             parts.store,
             run_id,
-            states=frozenset(chosen or {"rejected"}),
-            batches=_numbers(batch),
+            states=frozenset(chosen or {BatchState.REJECTED}),
+            seqs=_numbers(batch),
             current=current,
             reason=_reason(reason),
             dry_run=dry_run,
-            limits=parts.limits,
             upstream=parts.upstream_name,
             actor=actor(),
         )
@@ -223,7 +228,7 @@ def decide(
     *,
     batch: tuple[str, ...],
     all_batches: bool,
-    verdict: str,
+    verdict: Verdict,
     message_id: str | None,
     reason: str,
     as_json: bool,
@@ -242,7 +247,7 @@ def decide(
         decided = decide_run(
             parts.store,
             run_id,
-            batches=_numbers(batch),
+            seqs=_numbers(batch),
             verdict=verdict,
             message_id=message_id,
             reason=_reason(reason),

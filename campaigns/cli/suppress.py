@@ -68,7 +68,7 @@ def remove(users: tuple[str, ...], *, account_id: str | None, reason: str, as_js
 
     From the next plan on.
     """
-    from campaigns.flow.control import unsuppress
+    from campaigns.flow.suppress import unsuppress
 
     with opened() as parts:
         changed = unsuppress(parts.store, _users(users), account_id=account_id, reason=_reason(reason), actor=actor())
@@ -101,7 +101,7 @@ def list_suppressed(*, account_id: str | None, as_json: bool) -> None:
 
 
 def _suppress(users: BitMap64, account_id: str | None, reason: str, *, as_json: bool) -> None:
-    from campaigns.flow.control import suppress as suppress_users
+    from campaigns.flow.suppress import suppress as suppress_users
 
     with opened() as parts:
         changed: dict[str, Any] = suppress_users(

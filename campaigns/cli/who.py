@@ -15,7 +15,8 @@ from campaigns.domain.errors import UsageError
 def who(user: str, *, as_json: bool) -> None:
     """Show everything about one fan.
 
-    In which batches of which runs the fan is, and what became of them. Batches that went to whole lists are not among them: only the vendor knows who is on its lists.
+    In which batches of which runs the fan is, and what became of them. Batches that went to whole lists are not
+    among them: only the vendor knows who is on its lists.
     """
     from campaigns.domain.audience import LARGEST_USER_ID, parse_user
     from campaigns.store import views
