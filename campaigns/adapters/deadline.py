@@ -1,0 +1,171 @@
+"""A total deadline for HTTP: httpx's own time-outs are per socket operation, so a dripping server outlives them.
+
+Every operation's time-out is lowered to what is left of the deadline, for connecting (name resolution and each address
+of a host included), the TLS handshake, each write and each read.
+"""
+
+from __future__ import annotations
+
+import queue
+import re
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import httpcore
+import httpx
+
+KEEPALIVE_SECONDS = 5.0
+"""An idle connection is kept this long: reused for the next send of a busy lane, gone before a server drops it."""
+
+LONGEST_HEAD = 65_536
+CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*\r\n", re.IGNORECASE)
+
+_ends_at: ContextVar[float] = ContextVar("ends_at")
+
+
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """Let everything that this thread does over a `DeadlineTransport` inside the block take `seconds` in total."""
+    token = _ends_at.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _ends_at.reset(token)
+
+
+def seconds_left() -> float:
+    """What is left of this thread's deadline; negative when it is over. Raises LookupError outside a deadline."""
+    return _ends_at.get() - time.monotonic()
+
+
+def _lowered(timeout: float | None, over: type[Exception]) -> float:
+    left = seconds_left()
+    if left <= 0:
+        raise over("the total deadline is over")
+    return left if timeout is None else min(timeout, left)
+
+
+class DeadlineTransport(httpx.HTTPTransport):
+    """HTTP/1.1 under a total deadline: no retries, no proxies, no redirects, one TLS context."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        super().__init__(verify=context, trust_env=False, http1=True, http2=False, retries=0)
+        # httpx offers no way to hand a network backend in, so the pool it made is replaced (httpx is pinned to 0.28).
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=context,
+            max_connections=None,  # the threads that send are the bound
+            keepalive_expiry=KEEPALIVE_SECONDS,
+            http1=True,
+            http2=False,
+            retries=0,
+            network_backend=_Backend(),
+        )
+
+
+class _Backend(httpcore.NetworkBackend):
+    """Connects within the deadline."""
+
+    def __init__(self) -> None:
+        self._sockets = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        failure: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in _resolve(host, port, _lowered(timeout, httpcore.ConnectTimeout)):
+            lowered = _lowered(timeout, httpcore.ConnectTimeout)
+            try:
+                return _Stream(self._sockets.connect_tcp(address, port, lowered, local_address, socket_options))
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+
+def _resolve(host: str, port: int, seconds: float) -> list[str]:
+    """The addresses of a host, in the resolver's order.
+
+    The resolver takes no time-out (some wait half a minute), so it is asked in a thread that is left behind when it is
+    late: nothing was sent by then, and nothing will be.
+    """
+    answers: queue.SimpleQueue[list[str] | Exception] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            answers.put(list(dict.fromkeys(str(each[4][0]) for each in found)))
+        except (OSError, UnicodeError) as error:
+            answers.put(httpcore.ConnectError(f"{host} cannot be resolved: {error}"))
+
+    threading.Thread(target=ask, name=f"resolve {host}", daemon=True).start()
+    try:
+        answer = answers.get(timeout=seconds)
+    except queue.Empty:
+        raise httpcore.ConnectTimeout(f"{host} was not resolved in time") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+class _Stream(httpcore.NetworkStream):
+    """A connection whose every read and write ends with the deadline; it is not reused when a reply had a tail."""
+
+    def __init__(self, inner: httpcore.NetworkStream) -> None:
+        self._inner = inner
+        self._head = bytearray()
+        self._received = 0
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        received = self._inner.read(max_bytes, _lowered(timeout, httpcore.ReadTimeout))
+        self._received += len(received)
+        if len(self._head) < LONGEST_HEAD:
+            self._head += received
+        return received
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        # Piece by piece by our own loop: the one below would give each piece the whole time-out again.
+        sock: socket.socket = self._inner.get_extra_info("socket")
+        self._head.clear()
+        self._received = 0
+        rest = memoryview(buffer)
+        while rest:
+            sock.settimeout(_lowered(timeout, httpcore.WriteTimeout))
+            try:
+                rest = rest[sock.send(rest) :]
+            except TimeoutError as error:
+                raise httpcore.WriteTimeout(str(error)) from error
+            except OSError as error:
+                raise httpcore.WriteError(str(error)) from error
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        lowered = _lowered(timeout, httpcore.ConnectTimeout)
+        return _Stream(self._inner.start_tls(ssl_context, server_hostname, lowered))
+
+    def get_extra_info(self, info: str) -> Any:
+        found = self._inner.get_extra_info(info)
+        if info == "is_readable":
+            # Asked of an idle connection only; yes means "do not reuse". What came behind the last reply already sits
+            # in the parser and would be taken for the answer to the next request.
+            return found or not self._ended_with_its_reply()
+        return found
+
+    def _ended_with_its_reply(self) -> bool:
+        """Whether what was read is one reply and no byte more; without a length that cannot be told."""
+        head_ends = self._head.find(b"\r\n\r\n") + 4
+        length = CONTENT_LENGTH.search(self._head, 0, head_ends)
+        return length is not None and self._received == head_ends + int(length.group(1))

@@ -1,0 +1,132 @@
+"""Reading one field of a message: what may stand in it, and what is said about anything else.
+
+Rules are those of the vendor's send call (its OpenAPI description and reference page, read 2026-09). Values come from
+options, campaign files and stored messages, so numbers may be written as text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+LOWEST_PRICE = Decimal(3)
+HIGHEST_PRICE = Decimal(200)
+CENT = Decimal("0.01")
+LONGEST_LOOK_BACK_DAYS = 30
+BANNED_WORD_LEVELS = ("strict_ban", "risky", "replace_soften")
+
+ONE_USE_MEDIA = "ofapi_media_"
+"""What the IDs of fresh uploads start with: the first request that names one uses it up."""
+
+MEDIA_ID = re.compile(rf"[0-9]+|{ONE_USE_MEDIA}[A-Za-z0-9_-]+")
+AMOUNT = re.compile(r"[0-9]{1,6}(\.[0-9]+)?")
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+class FieldFault(Exception):
+    """A value that cannot stand in its field; the text goes on from the field's name."""
+
+
+def _text(given: object) -> str:
+    if not isinstance(given, str):
+        raise FieldFault(f"is {given!r}, not text")
+    if not given.strip():
+        raise FieldFault("is empty")
+    if CONTROL.search(given):
+        raise FieldFault("holds a control character")
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        raise FieldFault("is no valid Unicode text") from None
+    return given
+
+
+def _text_or_number(given: object) -> str:
+    if isinstance(given, int) and not isinstance(given, bool):
+        return str(given)
+    return _text(given).strip()
+
+
+def _ids(given: object) -> tuple[str, ...]:
+    if not isinstance(given, list | tuple):
+        raise FieldFault(f"is {given!r}, not a list of IDs")
+    return tuple(_text_or_number(each) for each in given)
+
+
+def _media(given: object) -> tuple[str, ...]:
+    ids = _ids(given)
+    wrong = [each for each in ids if not MEDIA_ID.fullmatch(each)]
+    if wrong:
+        raise FieldFault(f"has '{wrong[0]}', which is neither a vault ID (a number) nor an {ONE_USE_MEDIA} ID")
+    return ids
+
+
+def _price(given: object) -> Decimal:
+    written = "" if isinstance(given, bool) else str(given).strip()
+    if not AMOUNT.fullmatch(written):
+        raise FieldFault(f"is '{given}', not an amount in US dollars")
+    price = Decimal(written)
+    if price and not LOWEST_PRICE <= price <= HIGHEST_PRICE:
+        raise FieldFault(f"is {written}, but must be 0 or from {LOWEST_PRICE} to {HIGHEST_PRICE}")
+    if price != price.quantize(CENT):
+        raise FieldFault(f"is {written}, but may have two decimals at most")
+    return Decimal(int(price)) if price == int(price) else price.quantize(CENT)
+
+
+def _flag(given: object) -> bool:
+    if not isinstance(given, bool):
+        raise FieldFault(f"is {given!r}, but must be true or false")
+    return given
+
+
+def _moment(given: object) -> datetime:
+    moment = given
+    if isinstance(given, str):
+        try:
+            moment = datetime.fromisoformat(given.strip())
+        except ValueError:
+            moment = None
+    if not isinstance(moment, datetime):
+        raise FieldFault(f"is '{given}', not a time such as 2026-01-31T18:00:00+01:00")
+    if moment.utcoffset() is None:
+        raise FieldFault(f"is '{given}', which names no offset from UTC")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise FieldFault(f"is '{given}', which no calendar holds") from None
+
+
+def _days(given: object) -> int:
+    written = "" if isinstance(given, bool) else str(given).strip()
+    days = int(written) if written.isascii() and written.isdigit() and len(written) < 4 else 0  # noqa: PLR2004
+    if not 1 <= days <= LONGEST_LOOK_BACK_DAYS:
+        raise FieldFault(f"is '{given}', but must be a whole number from 1 to {LONGEST_LOOK_BACK_DAYS}")
+    return days
+
+
+def _banned_words(given: object) -> str:
+    if given not in BANNED_WORD_LEVELS:
+        raise FieldFault(f"is '{given}', but must be one of {', '.join(BANNED_WORD_LEVELS)}")
+    return str(given)
+
+
+READERS: dict[str, Callable[[object], Any]] = {
+    "text": _text,
+    "locked_text": _flag,
+    "price": _price,
+    "media_files": _media,
+    "previews": _media,
+    "giphy_id": _text_or_number,
+    "rf_tag": _ids,
+    "rf_partner": _ids,
+    "rf_guest": _ids,
+    "scheduled_date": _moment,
+    "save_for_later": _flag,
+    "block_banned_words": _banned_words,
+    "user_lists": _ids,
+    "excluded_lists": _ids,
+    "subscribed_within_last_days": _days,
+}

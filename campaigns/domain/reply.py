@@ -1,0 +1,89 @@
+"""What came back for one request, read but not judged: the facts that `outcome.classify` decides on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+ERROR_FIELDS = ("error", "code", "message", "description")
+"""Where the vendor's error bodies say what is wrong; each of the known shapes uses one or two."""
+
+
+@dataclass(frozen=True, slots=True)
+class VendorReport:
+    """What a reply said about itself: `_meta` and headers, each None where absent or null."""
+
+    credits_used: int | None = None
+    credits_balance: int | None = None
+    credits_note: str | None = None
+    is_cached: bool | None = None
+    cache_note: str | None = None
+    limit_minute: int | None = None
+    remaining_minute: int | None = None
+    limit_day: int | None = None
+    remaining_day: int | None = None
+    limits_notice: str | None = None
+    cached_at: str | None = None
+    data: dict[str, Any] = field(default_factory=dict)  # the reply's `data` as it came, every field
+
+
+@dataclass(frozen=True, slots=True)
+class NoReply:
+    """A request that got no whole reply, for whatever reason."""
+
+    bytes_left: bool  # False only when it is proved that no byte of the request was handed to the network
+    error: str
+    http_status: int | None = None  # when a status line came, but not the rest
+    report: VendorReport = field(default_factory=VendorReport)
+    response: str | None = None  # what came of the body, redacted
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole reply, read but not judged."""
+
+    status: int
+    body: Mapping[str, Any] | None = None  # None: not JSON, or JSON but no object
+    retry_after_seconds: float | None = None  # None: there was no Retry-After
+    report: VendorReport = field(default_factory=VendorReport)
+    response: str | None = None  # the raw body, redacted
+    words: str = ""  # what it says for people, redacted
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status says that it worked."""
+        return 200 <= self.status < 300  # noqa: PLR2004
+
+    @property
+    def message_id(self) -> str | None:
+        """`data.id` as text: a positive whole number, or a short text without blanks."""
+        data = (self.body or {}).get("data")
+        found = data.get("id") if isinstance(data, Mapping) else None
+        if isinstance(found, bool) or not isinstance(found, int | str):
+            return None
+        written = str(found)
+        is_usable = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}", written) and written.strip("0")
+        return written if is_usable else None
+
+    @property
+    def wraps_onlyfans(self) -> bool:
+        """Whether the vendor passes on what OnlyFans answered: then the vendor itself let the request through."""
+        return isinstance((self.body or {}).get("onlyfans_response"), Mapping)
+
+    @property
+    def upstream_status(self) -> int | None:
+        """The status that OnlyFans gave the vendor; None when the reply wraps none, 0 when it is no HTTP status."""
+        wrapped = (self.body or {}).get("onlyfans_response")
+        found = wrapped.get("status") if isinstance(wrapped, Mapping) else None
+        if found is None:
+            return None
+        written = str(found)
+        return int(written) if re.fullmatch(r"[0-9]{3}", written) else 0
+
+    @property
+    def request_outcome(self) -> str | None:
+        """The vendor's own word on what became of the request (its idempotency page, documented for chats only)."""
+        found = (self.body or {}).get("request_outcome")
+        return found if isinstance(found, str) else None
