@@ -9,7 +9,7 @@ import click
 from campaigns.cli.opening import actor, opened
 from campaigns.cli.output import json_option, note, print_table, show
 from campaigns.cli.times import parse_zone
-from campaigns.domain.errors import NotFound, UsageError, VendorAway
+from campaigns.domain.errors import UsageError, VendorAway
 
 if TYPE_CHECKING:
     from campaigns.wiring import Parts
@@ -83,7 +83,7 @@ def release(account_id: str, *, reason: str, as_json: bool) -> None:
 
 
 def _team(parts: Parts, account_id: str) -> str | None:
-    """The team that the key belongs to; None when the vendor cannot be asked now. Raises VendorRefused or NotFound."""
+    """The team that the key belongs to; None when the vendor cannot be asked now. Raises VendorRefused."""
     try:
         gateway = parts.gateway()
         team: str = gateway.team()
@@ -91,10 +91,11 @@ def _team(parts: Parts, account_id: str) -> str | None:
     except VendorAway as away:
         note(f"{away} The account is added without having been checked.")
         return None
-    if account_id not in seen:
+    account = seen.get(account_id)
+    if account is None and parts.settings.has_key:
         listed = ", ".join(sorted(seen)[:5]) or "none"
-        raise NotFound(f"The key sees no account {account_id} (it sees {listed}); check the ID or the key.")
-    if not seen[account_id].is_authenticated:
+        note(f"Note: the key does not see {account_id} (it sees {listed}); sends are refused until it does.")
+    if account is not None and not account.is_authenticated:
         note(f"Note: the vendor says that {account_id} needs to log in again before it can send.")
     return team
 

@@ -17,7 +17,7 @@ from campaigns.cli.output import cell, json_option, moment, note, print_json_lis
 from campaigns.cli.recipients import reason
 from campaigns.domain.errors import UsageError
 
-COLUMNS = ("id", "at", "actor", "kind", "account_id", "campaign_id", "run_id", "batch_seq", "reason", "detail")
+COLUMNS = ("id", "at", "actor", "kind", "account", "campaign_id", "run_id", "batch", "reason", "detail")
 
 run_option = click.option("--run", "run_id", type=RUN, metavar="RUN", help="Only events of this run.")
 campaign_option = click.option("--campaign", "campaign_id", type=CAMPAIGN, metavar="ID", help="Only of this campaign.")
@@ -39,10 +39,10 @@ def audit() -> None:
 @json_option
 def list_events(run_id: int | None, campaign_id: int | None, *, after: int, limit: int, as_json: bool) -> None:
     """List events, the oldest first."""
-    from campaigns.store import views
+    from campaigns.store import proof
 
     with opened() as parts, parts.store.read() as connection:
-        found = views.events(connection, run_id=run_id, campaign_id=campaign_id, after=after)
+        found = proof.events(connection, run_id=run_id, campaign_id=campaign_id, after=after)
         listed = list(islice(found, limit + 1))
     if as_json:
         print_json_list(listed[:limit])
@@ -67,10 +67,10 @@ def export(form: str, output: str | None, run_id: int | None, campaign_id: int |
 
     Streamed. In CSV, a text that a spreadsheet would take for a formula begins with an apostrophe.
     """
-    from campaigns.store import views
+    from campaigns.store import proof
 
     with opened() as parts, parts.store.read() as connection:
-        found = views.events(connection, run_id=run_id, campaign_id=campaign_id, after=after)
+        found = proof.events(connection, run_id=run_id, campaign_id=campaign_id, after=after)
         if output is None or output == "-":
             _write(found, sys.stdout, form)
             return
@@ -90,10 +90,10 @@ def verify(*, as_json: bool) -> None:
 
     Of every run, and that nobody is in two of its batches; exit 1 when not.
     """
-    from campaigns.store import views
+    from campaigns.store import proof
 
     with opened() as parts, parts.store.read() as connection:
-        found = views.verify(connection)
+        found = proof.verify(connection)
     show(found, as_json=as_json, people=lambda: _say_verified(found))
     click.get_current_context().exit(0 if found["ok"] else 1)
 
@@ -123,7 +123,7 @@ def _csv(value: Any) -> Any:
 
 
 def _rest(row: dict[str, Any]) -> list[str]:
-    return [cell(row.get(name)) for name in ("run_id", "batch_seq", "reason", "detail")]
+    return [cell(row.get(name)) for name in ("run_id", "batch", "reason", "detail")]
 
 
 def _say_verified(found: dict[str, Any]) -> None:

@@ -30,11 +30,11 @@ def show(campaign_id: int, *, as_json: bool) -> None:
 
     What it says, to whom, and when.
     """
-    from campaigns.store.views import campaign
+    from campaigns.store.views import campaign_of
 
     with opened() as parts, parts.store.read() as connection:
-        found = campaign(connection, campaign_id)
-    show_result(found, as_json=as_json, people=lambda: print_facts(found))
+        found = campaign_of(connection, campaign_id)
+    show_result(found, as_json=as_json, people=lambda: print_facts(_for_people(found)))
 
 
 @click.command()
@@ -52,8 +52,19 @@ def archive(campaign_id: int, *, as_json: bool) -> None:
     show_result(changed, as_json=as_json, people=lambda: click.echo(f"Campaign {campaign_id} is archived."))
 
 
+def _for_people(found: dict[str, Any]) -> dict[str, Any]:
+    message = {name: value for name, value in found["message"].items() if value not in (None, [], False)}
+    audience = found["audience"]
+    whom = None if audience is None else f"{audience['size']:,} user IDs from {audience['source']}"
+    return {
+        name.replace("_", " "): value
+        for name, value in {**found, **message, "audience": whom}.items()
+        if name != "message"
+    }
+
+
 def _table(found: list[dict[str, Any]]) -> None:
-    columns = ("id", "name", "account_id", "state", "recipients", "starts_at", "created_at")
+    columns = ("id", "name", "account", "state", "revision", "launches", "due_at", "created_at")
     print_table(
         columns,
         ([row.get(column) for column in columns] for row in found),

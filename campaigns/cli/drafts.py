@@ -101,11 +101,11 @@ def _edit(
     parts: Parts, campaign_id: int, given: Given, cleared: set[str], starts_at: datetime | None
 ) -> dict[str, Any]:
     from campaigns.flow.campaigns import Changes, edit_campaign
-    from campaigns.store.views import campaign
+    from campaigns.store.views import campaign_of
 
     values = given.values
     with parts.store.read() as connection:
-        current = campaign(connection, campaign_id)
+        current = campaign_of(connection, campaign_id)
     changes: dict[str, Any] = {
         key: values[key] for key in ("name", "batch_size", "on_unknown", "accept_suppressed", "zone") if key in values
     }

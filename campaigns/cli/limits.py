@@ -15,11 +15,11 @@ from campaigns.cli.output import duration, json_option, print_facts, print_table
 @json_option
 def limits(*, as_json: bool) -> None:
     """Show the team's budget and who must wait."""
-    from campaigns.store.facts import credits_last_seen
+    from campaigns.store.views import credits_balance
 
     with opened() as parts:
         with parts.store.read() as connection:
-            seen = credits_last_seen(connection)
+            seen = credits_balance(connection)
         state = dataclasses.asdict(parts.pacer().state())
     found = {**state, "account_gap_seconds": parts.limits.account_gap_seconds, "credits": seen and seen[0]}
     show(found, as_json=as_json, people=lambda: _say(found))

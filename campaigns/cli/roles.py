@@ -89,14 +89,21 @@ def beat(*, log_level: str | None) -> None:
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=8700, show_default=True, help="0 takes a free one.")
 @click.option("--faults", type=click.Path(path_type=Path), metavar="FILE", help="Faults to play, scripted or by rates.")
-def sandbox(*, port: int, faults: Path | None) -> None:
+@click.option("--ledger", type=click.Path(path_type=Path), metavar="FILE", help="Remember here what was accepted.")
+def sandbox(*, port: int, faults: Path | None, ledger: Path | None) -> None:
     """Run the local vendor alone.
 
     The real API's shapes, limits and faults, and no messages to anybody.
     """
-    from campaigns.adapters.sandbox.server import run_sandbox
+    from campaigns.adapters.sandbox import serve
 
-    click.get_current_context().exit(run_sandbox(port=port, faults=faults))
+    serve(
+        "127.0.0.1",
+        port,
+        faults_file=faults,
+        ledger_file=ledger,
+        announce=lambda url: note(f"The sandbox listens on {url}; Ctrl-C stops it."),
+    )
 
 
 def _require_parts(settings: Settings) -> None:

@@ -37,31 +37,12 @@ def runs() -> None:
 @json_option
 def list_runs(campaign_id: int | None, *, as_json: bool) -> None:
     """List the runs, the newest first."""
-    from campaigns.store import campaigns, views
+    from campaigns.store import views
 
     with opened() as parts, parts.store.read() as connection:
-        if campaign_id is not None:
-            campaigns.find_campaign(connection, campaign_id)
         found = list(views.runs(connection, campaign_id=campaign_id))
-    columns = (
-        "id",
-        "campaign_id",
-        "kind",
-        "state",
-        "planned",
-        "accepted",
-        "rejected",
-        "unknown",
-        "cancelled",
-        "waiting",
-    )
-    show_result(
-        found,
-        as_json=as_json,
-        people=lambda: print_table(
-            columns, _rows(found, columns), empty="There is no run yet; `campaigns launch` opens one."
-        ),
-    )
+    columns = ("id", "campaign_id", "campaign", "kind", "state", "planned", "batches", "created_at", "finished_at")
+    _show_list(found, columns, as_json=as_json, empty="There is no run yet; `campaigns launch` opens one.")
 
 
 @runs.command()
@@ -69,10 +50,10 @@ def list_runs(campaign_id: int | None, *, as_json: bool) -> None:
 @json_option
 def show(run_id: int, *, as_json: bool) -> None:
     """Show one run: its books and its holds."""
-    from campaigns.store import views
+    from campaigns.cli.watch import run_of
 
     with opened() as parts, parts.store.read() as connection:
-        found = views.run(connection, run_id)
+        found = run_of(parts, connection, run_id)
     show_result(found, as_json=as_json, people=lambda: print_facts(_for_people(found)))
 
 

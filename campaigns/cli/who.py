@@ -19,13 +19,13 @@ def who(user: str, *, as_json: bool) -> None:
     among them: only the vendor knows who is on its lists.
     """
     from campaigns.domain.audience import LARGEST_USER_ID, parse_user
-    from campaigns.store import views
+    from campaigns.store import proof
 
     number = parse_user(user)
     if number is None:
         raise UsageError(f"'{user}' is no user ID; it is a whole number from 1 to {LARGEST_USER_ID}.")
     with opened() as parts, parts.store.read() as connection:
-        found = list(views.who(connection, number))
+        found = list(proof.who(connection, number))
     columns = ("run_id", "campaign", "batch", "state", "message_id", "at")
     show(
         found,

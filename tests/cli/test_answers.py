@@ -26,12 +26,12 @@ def answer_to(fault: BaseException) -> Result:
     return CliRunner().invoke(group, ["fail"])
 
 
-def test_every_class_of_the_error_tree_has_an_exit_code():
+def test_every_class_of_the_error_tree_has_an_exit_code() -> None:
     assert set(every_class(errors.CampaignsError)) == set(EXIT_CODES)
 
 
 @pytest.mark.parametrize("refusal", EXIT_CODES)
-def test_a_refusal_is_its_sentence_and_its_code(refusal: type[errors.CampaignsError]):
+def test_a_refusal_is_its_sentence_and_its_code(refusal: type[errors.CampaignsError]) -> None:
     result = answer_to(refusal("The plan has changed; look again."))
     assert (result.exit_code, result.stdout, result.stderr) == (
         EXIT_CODES[refusal],
@@ -50,11 +50,11 @@ def test_a_refusal_is_its_sentence_and_its_code(refusal: type[errors.CampaignsEr
         (errors.TryLater, 75),
     ],
 )
-def test_the_codes_are_those_that_scripts_rely_on(refusal: type[errors.CampaignsError], code: int):
+def test_the_codes_are_those_that_scripts_rely_on(refusal: type[errors.CampaignsError], code: int) -> None:
     assert {EXIT_CODES[each] for each in every_class(refusal)} == {code}
 
 
-def test_an_unforeseen_exception_is_one_sentence_that_says_what_to_report():
+def test_an_unforeseen_exception_is_one_sentence_that_says_what_to_report() -> None:
     result = answer_to(KeyError("lane"))
     assert result.exit_code == 1
     assert result.stderr.count("\n") == 1
@@ -63,18 +63,18 @@ def test_an_unforeseen_exception_is_one_sentence_that_says_what_to_report():
     assert "Traceback" not in result.stderr
 
 
-def test_an_unforeseen_exception_shows_its_traceback_when_debugging(monkeypatch: pytest.MonkeyPatch):
+def test_an_unforeseen_exception_shows_its_traceback_when_debugging(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOG_LEVEL", "DEBUG")
     assert "Traceback" in answer_to(KeyError("lane")).stderr
 
 
-def test_an_interruption_ends_with_130():
+def test_an_interruption_ends_with_130() -> None:
     result = answer_to(KeyboardInterrupt())
     assert result.exit_code == 130
     assert "Interrupted." in result.stderr
 
 
-def test_a_reader_that_went_away_is_no_fault_to_talk_about():
+def test_a_reader_that_went_away_is_no_fault_to_talk_about() -> None:
     code = "import click\nfrom campaigns.cli.main import AnsweringGroup\n"
     code += "group = AnsweringGroup('campaigns')\n"
     code += "@group.command()\ndef pour():\n    while True:\n        click.echo('x' * 1000)\n"
@@ -88,7 +88,7 @@ def test_a_reader_that_went_away_is_no_fault_to_talk_about():
         assert process.wait(30) == 141
 
 
-def test_a_reader_that_went_away_before_a_short_answer_is_no_fault_either():
+def test_a_reader_that_went_away_before_a_short_answer_is_no_fault_either() -> None:
     code = "import sys, time\nfrom campaigns.cli.main import cli\nsys.stdin.read()\ncli(['--help'])"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -111,21 +111,21 @@ def test_a_reader_that_went_away_before_a_short_answer_is_no_fault_either():
         (["runs", "rerun", "1", "--canceled"], "'--cancelled'"),
     ],
 )
-def test_a_slip_of_the_finger_gets_a_suggestion(typed: list[str], suggested: str):
+def test_a_slip_of_the_finger_gets_a_suggestion(typed: list[str], suggested: str) -> None:
     result = CliRunner().invoke(cli, typed)
     assert (result.exit_code, result.stdout) == (2, "")
     assert suggested in result.stderr
     assert result.stderr.count("\n") == 1
 
 
-def test_a_value_that_is_none_of_the_choices_is_one_sentence():
+def test_a_value_that_is_none_of_the_choices_is_one_sentence() -> None:
     result = CliRunner().invoke(cli, ["runs", "decide", "1", "--all", "--as", "sent", "--reason", "x"])
     assert result.exit_code == 2
     assert "'accepted', 'not-sent', 'resend'" in result.stderr
     assert result.stderr.count("\n") == 1
 
 
-def test_the_help_loads_nothing_heavy():
+def test_the_help_loads_nothing_heavy() -> None:
     code = "import sys\nfrom campaigns.cli.main import cli\ncli.main(['--help'], standalone_mode=False)\n"
     code += "heavy = {'sqlalchemy', 'celery', 'kombu', 'httpx', 'redis', 'rich', 'pydantic', 'alembic', 'yaml'}\n"
     code += "print(sorted(heavy & set(sys.modules)))"

@@ -1,0 +1,143 @@
+"""How a run gets on: what is settled, how fast, when it will end and what binds that, and what its end means."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from campaigns.cli.output import duration, one_line
+from campaigns.domain.pacing import Limits, estimate
+
+RATE_SECONDS = 60.0
+LEAST_RATE_SECONDS = 3.0
+"""No rate is shown before that much was measured."""
+
+QUIET_SECONDS = 15.0
+"""A worker or beat that gave no sign for longer is called missing."""
+
+SHORT_WAIT_SECONDS = 3.0
+"""Waits up to this are the ordinary pace, and not worth a word."""
+
+MUCH_SLOWER = 1.5
+"""A measured pace that much slower than the estimate is believed instead of it."""
+
+FINAL = {"finished", "finished_with_failures", "cancelled", "skipped"}
+VENDOR_HOLDS = {"key", "credits", "account", "configuration"}
+
+OK, STOPPED, REJECTED, UNKNOWN, VENDOR = 0, 4, 5, 6, 7
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at a run. Times are seconds."""
+
+    at: float  # on a clock that only goes forward
+    run: dict[str, Any]
+    quiet: dict[str, float | None] = field(default_factory=dict)  # part -> since its last sign; None: never seen
+    lane_waits: float = 0.0  # until the account may start again
+
+
+@dataclass(slots=True)
+class Rates:
+    """What was settled lately."""
+
+    looks: deque[tuple[float, int, int]] = field(default_factory=deque)
+
+    def add(self, look: Look) -> None:
+        """Take one more look into account."""
+        self.looks.append((look.at, settled(look.run), settled_batches(look.run)))
+        while look.at - self.looks[0][0] > RATE_SECONDS:
+            self.looks.popleft()
+
+    @property
+    def per_second(self) -> tuple[float, float] | None:
+        """Recipients and requests per second; None until enough was measured."""
+        if not self.looks:
+            return None
+        first, last = self.looks[0], self.looks[-1]
+        seconds = last[0] - first[0]
+        if seconds < LEAST_RATE_SECONDS:
+            return None
+        return (last[1] - first[1]) / seconds, (last[2] - first[2]) / seconds
+
+
+def settled(run: dict[str, Any]) -> int:
+    """Recipients who are not waiting any more."""
+    return int(run["accepted"] + run["rejected"] + run["unknown"] + run["cancelled"])
+
+
+def settled_batches(run: dict[str, Any]) -> int:
+    """Batches for which a request was made and is settled."""
+    return sum(run["batches"].get(state, 0) for state in ("accepted", "rejected", "unknown"))
+
+
+def batches_left(run: dict[str, Any]) -> int:
+    """Batches that still wait or are in flight."""
+    return sum(run["batches"].get(state, 0) for state in ("ready", "sending"))
+
+
+def exit_code(run: dict[str, Any]) -> int | None:
+    """What a run's end means to a script, or None while it goes on by itself."""
+    if run["state"] in FINAL:
+        if run["state"] in {"cancelled", "skipped"}:
+            return STOPPED
+        if run["unknown"]:
+            return UNKNOWN
+        return REJECTED if run["rejected"] else OK
+    kinds = {hold["kind"] for hold in run["holds"]}
+    if run["state"] == "cancelling" or not kinds:
+        return None
+    return VENDOR if kinds & VENDOR_HOLDS else STOPPED
+
+
+def eta(run: dict[str, Any], limits: Limits, now: datetime) -> str | None:
+    """When the run will end if nothing gets in its way; None when it has ended or is held."""
+    if run["state"] in FINAL or run["holds"] or run["state"] == "due":
+        return None
+    return (now + timedelta(seconds=estimate(batches_left(run), limits).seconds)).isoformat()
+
+
+def binding(look: Look, rates: Rates, limits: Limits) -> str:
+    """When the run will end and what binds that, or why it does not go on."""
+    run = look.run
+    if run["state"] in FINAL:
+        return "ended"
+    stopped = _stopped_by(look)
+    if stopped is not None:
+        return stopped
+    left = batches_left(run)
+    if not left:
+        return "planning" if run["state"] == "due" else "settling"
+    bound = estimate(left, limits)
+    measured = rates.per_second
+    if measured and measured[1] > 0 and left / measured[1] > MUCH_SLOWER * bound.seconds:
+        return f"about {duration(left / measured[1])} left at the measured pace"
+    return f"about {duration(bound.seconds)} left, bound by the {bound.bound_by}"
+
+
+def _stopped_by(look: Look) -> str | None:
+    if look.run["holds"]:
+        return f"held: {one_line(look.run['holds'][0]['reason'])}"
+    for part, seconds in look.quiet.items():
+        if seconds is None or seconds > QUIET_SECONDS:
+            seen = "was ever seen" if seconds is None else f"seen for {duration(seconds)}"
+            return f"nothing moves: no {part} {seen}; is `campaigns up` running?"
+    if look.lane_waits > SHORT_WAIT_SECONDS:
+        why = (look.run.get("lane") or {}).get("waits_for") or "its turn"
+        return f"the account waits {duration(look.lane_waits)} more ({one_line(why)})"
+    return None
+
+
+def words(look: Look, rates: Rates, limits: Limits) -> str:
+    """One line about the run."""
+    run = look.run
+    of = "" if run["whole_list"] else f" of {run['planned']:,}"
+    line = f"run {run['id']} {run['state']}: {run['accepted']:,}{of} accepted"
+    line += "".join(f", {run[name]:,} {name}" for name in ("rejected", "unknown", "cancelled") if run[name])
+    line += f", {run['waiting']:,} waiting"
+    measured = rates.per_second
+    if measured is not None and run["state"] not in FINAL:
+        line += f"; {measured[0]:,.0f} recipients/s, {measured[1] * 60:,.0f} requests/min"
+    return f"{line}; {binding(look, rates, limits)}"
