@@ -40,7 +40,8 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(90.0, alias="CAMPAIGNS_LEASE_SECONDS", gt=0)
     tick_seconds: float = Field(1.0, alias="CAMPAIGNS_TICK_SECONDS", gt=0)
     max_attempts: int = Field(8, alias="CAMPAIGNS_MAX_ATTEMPTS", ge=1)
-    worker_threads: int = Field(16, alias="CAMPAIGNS_WORKER_THREADS", ge=1)
+    worker_threads: int = Field(16, alias="CAMPAIGNS_WORKER_THREADS", ge=4)
+    rf_as: Literal["array", "string"] = Field("array", alias="CAMPAIGNS_RF_AS")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="LOG_LEVEL")
     log_format: Literal["json", "console"] | None = Field(None, alias="LOG_FORMAT")
 

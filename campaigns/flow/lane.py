@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from campaigns.domain.errors import PacerAway
+from campaigns.domain.errors import PacerAway, VendorAway, VendorRefused
 from campaigns.flow.reconcile import expire_attempts
 from campaigns.flow.send import send_one
 from campaigns.flow.sender import Sender, Step
 from campaigns.store.accounts import bind_team
 from campaigns.store.campaigns import find_upstream
 from campaigns.store.claims import permit_key
-from campaigns.store.lanes import LaneClaim, claim_lane, lane_failures, lane_has_work, release_lane
+from campaigns.store.holds import Held, open_hold
+from campaigns.store.lanes import (
+    LaneClaim,
+    claim_lane,
+    lane_failures,
+    lane_has_work,
+    lock_lanes,
+    postpone_lane,
+    release_lane,
+)
 
 LONGEST_WAIT_IN_MEMORY = 2.0
 """Seconds that a lane waits holding its thread; a longer wait becomes a time in SQL and frees the thread."""
@@ -34,9 +43,8 @@ def serve_lane(sender: Sender, account_id: str, goes_on: Callable[[], bool]) -> 
         step = Step(claim, failures=lane_failures(connection, account_id))
     requests = 0
     while step.claim is not None and not step.leave and goes_on() and not sender.stopping():
-        before = step.claim.fence
         step = _turn(sender, step.claim, step.failures)
-        requests += step.claim is not None and step.claim.fence != before
+        requests += step.sent
     if step.claim is not None:
         _give_back(sender, step)
     return requests
@@ -48,7 +56,14 @@ def _turn(sender: Sender, claim: LaneClaim, failures: int) -> Step:
 
 
 def _claim(sender: Sender, account_id: str) -> LaneClaim | None:
-    team = sender.team()
+    try:
+        team = sender.team()
+    except VendorRefused as refusal:
+        _hold_team(sender, str(refusal))
+        return None
+    except VendorAway:
+        _postpone(sender, account_id)
+        return None
     expire_attempts(sender.store, actor=sender.owner, account_id=account_id)
     with sender.store.write() as connection:
         now = sender.store.now(connection)
@@ -59,6 +74,19 @@ def _claim(sender: Sender, account_id: str) -> LaneClaim | None:
             bind_team(connection, account_id, team, actor=sender.owner, now=now)
         lease = timedelta(seconds=sender.limits.lease_seconds)
         return claim_lane(connection, account_id, owner=sender.owner, now=now, lease=lease)
+
+
+def _hold_team(sender: Sender, reason: str) -> None:
+    with sender.store.write() as connection:
+        lock_lanes(connection)
+        now = sender.store.now(connection)
+        open_hold(connection, Held(upstream=sender.upstream), "key", reason=reason, actor=sender.owner, now=now)
+
+
+def _postpone(sender: Sender, account_id: str) -> None:
+    with sender.store.write() as connection:
+        until = sender.store.now(connection) + timedelta(seconds=AWAY_SECONDS)
+        postpone_lane(connection, account_id, until=until, waits_for="the vendor")
 
 
 def _take_permit(sender: Sender, claim: LaneClaim, failures: int) -> Step | None:

@@ -138,13 +138,13 @@ def _finish(sender: Sender, committed: _Committed, outcome: Outcome, *, stopped:
         recorded = None
     _tell_pacer(sender, opened, outcome)
     if recorded is None:
-        return Step(None)
+        return Step(None, sent=True)
     if outcome.kind is OutcomeKind.NOT_SENT and not stopped:
         wait = back_off_seconds(failures + 1, sender.chance())
-        return Step(claim, leave=True, wait_seconds=wait, waits_for="the vendor", failures=failures + 1)
+        return Step(claim, leave=True, sent=True, wait_seconds=wait, waits_for="the vendor", failures=failures + 1)
     if recorded.wait_seconds:
-        return Step(claim, leave=True, wait_seconds=recorded.wait_seconds, waits_for="cool-down")
-    return Step(claim)
+        return Step(claim, leave=True, sent=True, wait_seconds=recorded.wait_seconds, waits_for="cool-down")
+    return Step(claim, sent=True)
 
 
 def _record(sender: Sender, opened: OpenAttempt, outcome: Outcome, *, stopped: bool) -> Recorded:

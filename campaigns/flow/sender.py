@@ -25,7 +25,7 @@ class Sender:
     team: Callable[[], str]  # whom the key belongs to; raises VendorRefused or VendorAway
     owner: str  # who we are, in leases and in the audit
     stopping: Callable[[], bool]
-    sleep: Callable[[float], None]
+    sleep: Callable[[float], object]  # may end early when the process is stopping
     monotonic: Callable[[], float]  # seconds that count while the machine is suspended
     chance: Callable[[], float]  # from 0 to 1
     rf_as: Literal["array", "string"] = "array"
@@ -38,6 +38,7 @@ class Step:
 
     claim: LaneClaim | None  # None: the lane was lost to somebody else
     leave: bool = False  # nothing more to do now
+    sent: bool = False  # a request was made
     wait_seconds: float = 0.0
     waits_for: str | None = None
     failures: int = 0

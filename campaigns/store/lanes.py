@@ -88,6 +88,15 @@ def release_lane(
     )
 
 
+def postpone_lane(connection: Connection, account_id: str, *, until: datetime, waits_for: str) -> None:
+    """Let nobody be woken for a free lane before that time."""
+    connection.execute(
+        update(lane)
+        .where(lane.c.account_id == account_id, lane.c.owner.is_(None))
+        .values(available_at=until, waits_for=waits_for)
+    )
+
+
 def lane_failures(connection: Connection, account_id: str) -> int:
     """How many attempts in a row provably never left."""
     return connection.scalar(select(lane.c.failures).where(lane.c.account_id == account_id)) or 0

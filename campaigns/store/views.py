@@ -1,0 +1,350 @@
+"""Read-only questions that people ask about campaigns, runs and accounts; the keys are those of the documented JSON."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from campaigns.domain.errors import NotFound
+from campaigns.domain.states import RUN_OPEN, BatchState
+from campaigns.store.campaigns import find_campaign, find_revision, open_runs_of
+from campaigns.store.records import attempt as attempt_table
+from campaigns.store.records import attempt_outcome, audience_version, exclusion
+from campaigns.store.runs import books, find_run
+from campaigns.store.tables import account, batch, campaign, heartbeat, hold, lane, run
+
+
+def campaigns(connection: Connection) -> list[dict[str, Any]]:
+    """All campaigns, the newest first."""
+    rows = connection.execute(
+        select(
+            campaign.c.id,
+            campaign.c.name,
+            campaign.c.account_id,
+            campaign.c.state,
+            campaign.c.revision,
+            campaign.c.launches,
+            campaign.c.due_at,
+            campaign.c.created_at,
+        ).order_by(campaign.c.id.desc())
+    )
+    return [
+        {
+            "id": row.id,
+            "name": row.name,
+            "account": row.account_id,
+            "state": row.state,
+            "revision": row.revision,
+            "launches": row.launches,
+            "due_at": as_text(row.due_at),
+            "created_at": as_text(row.created_at),
+        }
+        for row in rows
+    ]
+
+
+def campaign_of(connection: Connection, campaign_id: int) -> dict[str, Any]:
+    """One campaign with its newest revision, its audience and its runs. Raises NotFound."""
+    found = find_campaign(connection, campaign_id)
+    revision = find_revision(connection, campaign_id, found.revision)
+    return {
+        "id": found.id,
+        "name": found.name,
+        "account": found.account_id,
+        "state": found.state.value,
+        "revision": found.revision,
+        "launches": found.launches,
+        "due_at": as_text(found.due_at),
+        "message": revision.message,
+        "audience": _audience(connection, revision.audience_version_id),
+        "batch_size": revision.batch_size,
+        "on_unknown": revision.on_unknown,
+        "starts_at": as_text(revision.starts_at),
+        "zone": revision.zone,
+        "open_runs": open_runs_of(connection, campaign_id),
+        "runs": list(
+            connection.scalars(select(run.c.id).where(run.c.campaign_id == campaign_id).order_by(run.c.id.desc()))
+        ),
+    }
+
+
+def _audience(connection: Connection, audience_version_id: int | None) -> dict[str, Any] | None:
+    if audience_version_id is None:
+        return None
+    row = connection.execute(
+        select(
+            audience_version.c.id,
+            audience_version.c.source,
+            audience_version.c.size,
+            audience_version.c.lines,
+            audience_version.c.duplicates,
+            audience_version.c.skipped_bad,
+            audience_version.c.users_sha256,
+        ).where(audience_version.c.id == audience_version_id)
+    ).one()
+    return dict(row._asdict())
+
+
+def runs(connection: Connection, campaign_id: int | None = None) -> list[dict[str, Any]]:
+    """Runs, the newest first, of one campaign or of all."""
+    if campaign_id is not None:
+        find_campaign(connection, campaign_id)
+    statement = select(
+        run.c.id,
+        run.c.campaign_id,
+        campaign.c.name,
+        run.c.account_id,
+        run.c.kind,
+        run.c.state,
+        run.c.planned,
+        run.c.batch_count,
+        run.c.created_at,
+        run.c.finished_at,
+    ).join(campaign, campaign.c.id == run.c.campaign_id)
+    if campaign_id is not None:
+        statement = statement.where(run.c.campaign_id == campaign_id)
+    return [
+        {
+            "id": row.id,
+            "campaign_id": row.campaign_id,
+            "campaign": row.name,
+            "account": row.account_id,
+            "kind": row.kind,
+            "state": row.state,
+            "planned": row.planned,
+            "batches": row.batch_count,
+            "created_at": as_text(row.created_at),
+            "finished_at": as_text(row.finished_at),
+        }
+        for row in connection.execute(statement.order_by(run.c.id.desc()))
+    ]
+
+
+def run_of(connection: Connection, run_id: int) -> dict[str, Any]:
+    """One run with its books, its batches by state and its holds; counts are recipients. Raises NotFound."""
+    found = find_run(connection, run_id)
+    counted = books(connection, run_id)
+    row = connection.execute(
+        select(
+            run.c.reason,
+            run.c.team,
+            run.c.actor,
+            run.c.created_at,
+            run.c.planned_at,
+            run.c.served_at,
+            run.c.finished_at,
+        ).where(run.c.id == run_id)
+    ).one()
+    return {
+        "id": found.id,
+        "campaign_id": found.campaign_id,
+        "revision": found.revision,
+        "account": found.account_id,
+        "upstream": found.upstream,
+        "kind": found.kind,
+        "parent_run_id": found.parent_run_id,
+        "scheduled_for": as_text(found.scheduled_for),
+        "state": found.state.value,
+        "reason": row.reason,
+        "planned": counted.planned,
+        "recipients": None if found.whole_list else counted.planned,
+        "accepted": counted.accepted,
+        "rejected": counted.rejected,
+        "unknown": counted.unknown,
+        "cancelled": counted.cancelled,
+        "waiting": counted.waiting,
+        "excluded": {
+            out.reason: out.size
+            for out in connection.execute(
+                select(exclusion.c.reason, exclusion.c.size).where(exclusion.c.run_id == run_id)
+            )
+        },
+        "batches": _batches_by_state(connection, run_id),
+        "holds": holds_of(connection, run_id),
+        "lane": _lane(connection, found.account_id) if found.state in RUN_OPEN else None,
+        "whole_list": found.whole_list,
+        "credits_used": _credits_used(connection, run_id),
+        "actor": row.actor,
+        "created_at": as_text(row.created_at),
+        "planned_at": as_text(row.planned_at),
+        "served_at": as_text(row.served_at),
+        "finished_at": as_text(row.finished_at),
+        "eta": None,
+    }
+
+
+def _batches_by_state(connection: Connection, run_id: int) -> dict[str, int]:
+    counted = connection.execute(
+        select(batch.c.state, func.count()).where(batch.c.run_id == run_id).group_by(batch.c.state)
+    )
+    found = {row[0]: row[1] for row in counted}
+    return {state.value: found[state.value] for state in BatchState if state.value in found}
+
+
+def _credits_used(connection: Connection, run_id: int) -> int:
+    return int(
+        connection.scalar(
+            select(func.coalesce(func.sum(attempt_outcome.c.credits_used), 0))
+            .join(batch, batch.c.id == attempt_outcome.c.batch_id)
+            .where(batch.c.run_id == run_id)
+        )
+        or 0
+    )
+
+
+def _lane(connection: Connection, account_id: str) -> dict[str, Any]:
+    row = connection.execute(
+        select(lane.c.owner, lane.c.available_at, lane.c.waits_for).where(lane.c.account_id == account_id)
+    ).one()
+    return {"owner": row.owner, "available_at": as_text(row.available_at), "waits_for": row.waits_for}
+
+
+def holds_of(connection: Connection, run_id: int) -> list[dict[str, Any]]:
+    """The open holds that pause a run: its own, its account's and its team's."""
+    found = find_run(connection, run_id)
+    rows = connection.execute(
+        select(hold.c.id, hold.c.scope, hold.c.kind, hold.c.reason, hold.c.actor, hold.c.opened_at)
+        .where(
+            hold.c.closed_at.is_(None),
+            (hold.c.run_id == run_id) | (hold.c.account_id == found.account_id) | (hold.c.upstream == found.upstream),
+        )
+        .order_by(hold.c.id)
+    )
+    return [{**row._asdict(), "opened_at": as_text(row.opened_at)} for row in rows]
+
+
+def batches(connection: Connection, run_id: int, state: str | None = None) -> list[dict[str, Any]]:
+    """The batches of a run, or those in one state. Raises NotFound."""
+    find_run(connection, run_id)
+    statement = select(batch).where(batch.c.run_id == run_id).order_by(batch.c.seq)
+    if state is not None:
+        statement = statement.where(batch.c.state == state)
+    return [
+        {
+            "seq": row.seq,
+            "state": row.state,
+            "size": row.size,
+            "message_id": row.message_id,
+            "attempts": row.attempts,
+            "available_at": as_text(row.available_at),
+            "error": row.error,
+            "first_user": as_id(row.first_user),
+            "last_user": as_id(row.last_user),
+        }
+        for row in connection.execute(statement)
+    ]
+
+
+def attempts(connection: Connection, run_id: int) -> list[dict[str, Any]]:
+    """Every request of a run, in the order they were made; one without outcome is in flight. Raises NotFound."""
+    find_run(connection, run_id)
+    joined = (
+        select(
+            batch.c.seq,
+            attempt_table.c.number,
+            attempt_table.c.started_at,
+            attempt_table.c.request_sha256,
+            attempt_table.c.recipients,
+            attempt_table.c.worker,
+            attempt_outcome.c.finished_at,
+            attempt_outcome.c.kind,
+            attempt_outcome.c.http_status,
+            attempt_outcome.c.upstream_status,
+            attempt_outcome.c.message_id,
+            attempt_outcome.c.credits_used,
+            attempt_outcome.c.error,
+        )
+        .join(batch, batch.c.id == attempt_table.c.batch_id)
+        .outerjoin(
+            attempt_outcome,
+            (attempt_outcome.c.batch_id == attempt_table.c.batch_id)
+            & (attempt_outcome.c.number == attempt_table.c.number),
+        )
+        .where(batch.c.run_id == run_id)
+        .order_by(attempt_table.c.started_at, attempt_table.c.fence)
+    )
+    return [
+        {
+            "batch": row.seq,
+            "number": row.number,
+            "started_at": as_text(row.started_at),
+            "finished_at": as_text(row.finished_at),
+            "outcome": row.kind,
+            "http_status": row.http_status,
+            "upstream_status": row.upstream_status,
+            "message_id": row.message_id,
+            "request_sha256": row.request_sha256,
+            "recipients": row.recipients,
+            "credits_used": row.credits_used,
+            "error": row.error,
+            "worker": row.worker,
+        }
+        for row in connection.execute(joined)
+    ]
+
+
+def accounts(connection: Connection) -> list[dict[str, Any]]:
+    """All accounts with what their lanes wait for and the holds on them."""
+    rows = connection.execute(
+        select(account, lane.c.owner, lane.c.available_at, lane.c.waits_for)
+        .join(lane, lane.c.account_id == account.c.id)
+        .order_by(account.c.id)
+    ).all()
+    held = connection.execute(
+        select(hold.c.account_id, hold.c.upstream, hold.c.kind, hold.c.reason).where(
+            hold.c.closed_at.is_(None), hold.c.scope != "run"
+        )
+    ).all()
+    return [
+        {
+            "id": row.id,
+            "name": row.name,
+            "zone": row.zone,
+            "upstream": row.upstream,
+            "team": row.team,
+            "sending": row.owner is not None,
+            "available_at": as_text(row.available_at),
+            "waits_for": row.waits_for,
+            "holds": [
+                {"kind": one.kind, "reason": one.reason}
+                for one in held
+                if one.account_id == row.id or one.upstream == row.upstream
+            ],
+            "created_at": as_text(row.created_at),
+        }
+        for row in rows
+    ]
+
+
+def credits_balance(connection: Connection) -> tuple[int, str] | None:
+    """The team's credits as the newest answer told, and when; None when no answer did."""
+    row = connection.execute(
+        select(attempt_outcome.c.credits_balance, attempt_outcome.c.finished_at)
+        .where(attempt_outcome.c.credits_balance.is_not(None))
+        .order_by(attempt_outcome.c.finished_at.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else (row.credits_balance, str(as_text(row.finished_at)))
+
+
+def heartbeats(connection: Connection) -> dict[str, datetime]:
+    """When each part was last seen at work."""
+    return {row.component: row.at for row in connection.execute(select(heartbeat.c.component, heartbeat.c.at))}
+
+
+def require_account(connection: Connection, account_id: str) -> None:
+    """Raise NotFound unless the account is here."""
+    if connection.scalar(select(account.c.id).where(account.c.id == account_id)) is None:
+        raise NotFound(f"Account {account_id} is not known here; see `campaigns accounts list`.")
+
+
+def as_text(instant: datetime | None) -> str | None:
+    """RFC 3339 with offset."""
+    return None if instant is None else instant.isoformat()
+
+
+def as_id(number: int | None) -> str | None:
+    """IDs are strings on every wire."""
+    return None if number is None else str(number)

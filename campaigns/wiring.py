@@ -1,0 +1,157 @@
+"""The one place that builds the store, the gateway, the pacer and the logs from the settings."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+
+import structlog
+from pydantic import SecretStr
+
+from campaigns.domain.errors import PacerAway, VendorAway
+from campaigns.domain.pacing import Limits
+from campaigns.flow.sender import Sender
+from campaigns.flow.tick import recovery
+from campaigns.ports import Gateway, Pacer
+from campaigns.settings import Settings
+from campaigns.store.engine import Store, open_store
+
+WINDOW_SECONDS = 60.0
+"""The vendor counts requests by the minute (its rate limit page, read 2026-11); fixed or sliding is not stated."""
+
+TEAM_SECONDS = 300.0
+"""How long the answer to "whose key is this" is believed. A key that is revoked is found by the next send anyway."""
+
+SANDBOX_KEY = SecretStr("sandbox")
+"""What is sent as the key when none is set; only the sandbox takes it."""
+
+
+@dataclass
+class Parts:
+    """Everything built, each when first asked for."""
+
+    settings: Settings
+    store: Store
+
+    @cached_property
+    def limits(self) -> Limits:
+        """The numbers that bound sending."""
+        settings = self.settings
+        return Limits(
+            rate_per_minute=settings.rate_per_minute,
+            reserve=settings.rate_reserve,
+            account_gap_seconds=settings.account_gap_seconds,
+            request_timeout_seconds=settings.request_timeout_seconds,
+            lease_seconds=settings.lease_seconds,
+            max_attempts=settings.max_attempts,
+            batch_size=settings.batch_size,
+        )
+
+    @property
+    def upstream_name(self) -> str:
+        """What accounts and runs are bound to."""
+        return self.settings.upstream_name
+
+    def gateway(self) -> Gateway:
+        """A client of the vendor. Raises VendorAway when that is the sandbox and it is not running."""
+        from campaigns.adapters.http_gateway import HttpGateway
+
+        url = self.settings.upstream_url
+        if url is None:
+            raise VendorAway("No vendor key is set and the sandbox is not running; start it with `campaigns up`.")
+        return HttpGateway(url, self.settings.read_key() or SANDBOX_KEY)
+
+    def pacer(self) -> Pacer:
+        """The shared rate budget. Raises PacerAway when nobody said where Redis is."""
+        from campaigns.adapters.redis_pacer import RedisPacer
+
+        url = self.settings.redis_url
+        if url is None:
+            raise PacerAway("REDIS_URL is not set and no embedded server is running; start it with `campaigns up`.")
+        hold = self.settings.request_timeout_seconds
+        return RedisPacer(
+            url,
+            upstream=self.upstream_name,
+            rate_per_minute=self.settings.rate_per_minute,
+            reserve=self.settings.rate_reserve,
+            account_gap_seconds=self.settings.account_gap_seconds,
+            recover=lambda: recovery(self.store, within=timedelta(seconds=hold + WINDOW_SECONDS)),
+            window_seconds=WINDOW_SECONDS,
+            longest_hold_seconds=hold,
+        )
+
+    def sender(self, *, stopping: threading.Event) -> Sender:
+        """What the lanes of this process share: one HTTP client, one Redis connection pool, one name."""
+        gateway = self.gateway()
+        return Sender(
+            store=self.store,
+            gateway=gateway,
+            pacer=self.pacer(),
+            limits=self.limits,
+            upstream=self.upstream_name,
+            team=remembered(gateway.team, TEAM_SECONDS, clock_of_the_machine),
+            owner=worker_name(),
+            stopping=stopping.is_set,
+            sleep=stopping.wait,
+            monotonic=clock_of_the_machine,
+            chance=random.random,
+            rf_as=self.settings.rf_as,
+        )
+
+
+def open_parts(settings: Settings) -> Parts:
+    """The parts behind the settings; nothing is connected yet."""
+    return Parts(settings, open_store(settings.database_url, connections=settings.worker_threads + 4))
+
+
+def remembered(ask: Callable[[], str], seconds: float, clock: Callable[[], float]) -> Callable[[], str]:
+    """The same question, asked again only when the last answer is older than that; a failure is not remembered."""
+    lock = threading.Lock()
+    answers: list[tuple[float, str]] = []
+
+    def answer() -> str:
+        with lock:
+            if not answers or clock() - answers[-1][0] > seconds:
+                answers[:] = [(clock(), ask())]
+            return answers[-1][1]
+
+    return answer
+
+
+def clock_of_the_machine() -> float:
+    """Seconds that go on while the machine sleeps: a lease does not stop because a laptop was closed."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+def worker_name() -> str:
+    """Who we are, in leases and in the audit: host, process and a number that no other start has."""
+    return f"worker:{socket.gethostname()}:{os.getpid()}:{random.randrange(16**6):06x}"  # noqa: S311 - a name
+
+
+def configure_logging(settings: Settings) -> None:
+    """One line per event on stderr, for people or as JSON. Keys and message texts are never passed to it."""
+    as_json = settings.log_format == "json" or (settings.log_format is None and not sys.stderr.isatty())
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
+    for chatty in ("httpx", "httpcore", "alembic", "celery.worker.strategy", "celery.app.trace", "celery.beat"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))

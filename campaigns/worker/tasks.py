@@ -1,0 +1,105 @@
+"""Three thin tasks: look once a second, freeze a run, serve a lane. Their arguments are IDs, never work.
+
+A task that cannot do its work now says so in the log and ends: the next tick asks again.
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import cache
+
+import structlog
+
+from campaigns.domain.errors import TryLater
+from campaigns.flow.lane import serve_lane
+from campaigns.flow.plan import plan_run
+from campaigns.flow.sender import Sender
+from campaigns.flow.tick import tick as look
+from campaigns.wiring import Parts, clock_of_the_machine, open_parts, worker_name
+from campaigns.worker.app import app, settings, stopping
+
+log = structlog.get_logger()
+
+SLICE_SECONDS = 30.0
+"""How long a lane keeps its seat while others wait for one."""
+
+CONTROL_THREADS = 2
+"""Threads that lanes never take, so that ticks and plans always find one."""
+
+
+class Seats:
+    """How many lanes this process serves at once. Who finds none is asked again by a later tick."""
+
+    def __init__(self, count: int) -> None:
+        self._free = threading.BoundedSemaphore(count)
+        self.turned_away = 0
+
+    def take(self) -> bool:
+        """Take a seat if one is free."""
+        if self._free.acquire(blocking=False):
+            return True
+        self.turned_away += 1
+        return False
+
+    def leave(self) -> None:
+        """Give the seat back."""
+        self._free.release()
+
+
+seats = Seats(settings.worker_threads - CONTROL_THREADS)
+
+
+@cache
+def parts() -> Parts:
+    """Built once per process, after any fork."""
+    return open_parts(settings)
+
+
+@cache
+def sender() -> Sender:
+    """What the lanes of this process share."""
+    return parts().sender(stopping=stopping)
+
+
+@app.task(name="campaigns.tick")
+def tick() -> None:
+    """Look at everything that waits for its time, and wake whoever has work."""
+    try:
+        wake = look(parts().store, upstream=settings.upstream_name, actor=worker_name())
+    except TryLater as away:
+        log.warning("tick_postponed", reason=str(away))
+        return
+    for run_id in wake.plans:
+        plan.apply_async((run_id,))
+    for account_id in wake.lanes:
+        serve.apply_async((account_id,))
+
+
+@app.task(name="campaigns.plan")
+def plan(run_id: int) -> None:
+    """Freeze who gets a due run."""
+    try:
+        if plan_run(parts().store, run_id, actor=worker_name()):
+            log.info("run_planned", run_id=run_id)
+    except TryLater as away:
+        log.warning("plan_postponed", run_id=run_id, reason=str(away))
+
+
+@app.task(name="campaigns.serve")
+def serve(account_id: str) -> None:
+    """Serve an account's lane until it is empty or its slice is over and somebody else wants the seat."""
+    if not seats.take():
+        return
+    try:
+        started, turned_away = clock_of_the_machine(), seats.turned_away
+
+        def goes_on() -> bool:
+            return clock_of_the_machine() - started < SLICE_SECONDS or seats.turned_away == turned_away
+
+        requests = serve_lane(sender(), account_id, goes_on)
+        if requests:
+            log.info("lane_served", account_id=account_id, requests=requests)
+    except TryLater as away:
+        log.warning("lane_postponed", account_id=account_id, reason=str(away))
+    finally:
+        seats.leave()
