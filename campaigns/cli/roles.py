@@ -47,7 +47,7 @@ def up(*, no_web: bool) -> None:  # noqa: ARG001 - accepted already, so that scr
     Redis, database, worker, beat, and the sandbox when no key is set. Ctrl-C stops it all within 15 s. With
     DATABASE_URL and REDIS_URL set, those servers are used instead.
     """
-    from campaigns.embedded.supervisor import run_up
+    from campaigns.embedded.up import run_up
 
     settings = settings_in_force()
     if not settings.has_key:

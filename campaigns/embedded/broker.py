@@ -1,0 +1,105 @@
+"""The Redis or Valkey that `campaigns up` starts: Celery's broker and the shared rate budget of one machine.
+
+It listens on a socket in the home folder, or, where that path is too long for a socket, on loopback with a generated
+password; never on any other interface. It appends to a file every second, so it comes back with what it knew, and it
+evicts nothing: the budget must not be forgotten because a queue grew.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from campaigns.embedded.home import write_private
+from campaigns.embedded.server import find_server
+from campaigns.embedded.supervisor import Part
+
+LONGEST_SOCKET_PATH = 100
+"""In bytes. The system's own limit is 107 on Linux and 103 on macOS."""
+
+ANSWER_SECONDS = 1.0
+
+RULES = """\
+appendonly yes
+appendfsync everysec
+save ""
+maxmemory-policy noeviction
+daemonize no
+loglevel warning
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where one embedded server keeps its files and how it is reached."""
+
+    folder: Path
+    path: Path | None = None
+    port: int = 0
+    password: str = ""
+
+    @property
+    def url(self) -> str:
+        """The address as redis-py spells it; with a password in it when it is not a socket."""
+        return f"unix://{quote(str(self.path))}" if self.path else f"redis://:{self.password}@127.0.0.1:{self.port}/0"
+
+    @property
+    def configuration(self) -> str:
+        """The server's own configuration file."""
+        if self.path:
+            reached = f"port 0\nunixsocket {_quoted(self.path)}\nunixsocketperm 700\n"
+        else:
+            reached = f"bind 127.0.0.1\nport {self.port}\nrequirepass {self.password}\n"
+        return f"{reached}dir {_quoted(self.folder)}\n{RULES}"
+
+    def answers(self) -> bool:
+        """Whether it is up and has loaded what it keeps."""
+        login = f"AUTH {self.password}\r\n" if self.password else ""
+        address = str(self.path) if self.path else ("127.0.0.1", self.port)
+        try:
+            with socket.socket(socket.AF_UNIX if self.path else socket.AF_INET) as line:
+                line.settimeout(ANSWER_SECONDS)
+                line.connect(address)
+                line.sendall(f"{login}PING\r\nQUIT\r\n".encode())
+                with line.makefile("rb") as answers:
+                    return b"+PONG\r\n" in answers
+        except OSError:
+            return False
+
+
+def broker_in(home: Path) -> Broker:
+    """The server of one home folder, which has to be absolute."""
+    path, folder = home / "redis.sock", home / "redis"
+    if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
+        return Broker(folder, path)
+    return Broker(folder, port=free_port(), password=secrets.token_urlsafe(32))
+
+
+def broker_part(broker: Broker, environment: dict[str, str]) -> Part:
+    """The server as a part. Its configuration, not its command line, holds the password: anyone may read the latter.
+
+    Raises SettingsError when there is no server to start.
+    """
+    server = find_server()
+    broker.folder.mkdir(exist_ok=True, mode=0o700)
+    configuration = broker.folder / "redis.conf"
+    write_private(configuration, broker.configuration)
+    command = (str(server), str(configuration))
+    return Part("redis", lambda: command, environment, broker.answers, grace_seconds=2.0)
+
+
+def free_port() -> int:
+    """A port of loopback that nobody has now."""
+    with socket.socket() as line:
+        line.bind(("127.0.0.1", 0))
+        port: int = line.getsockname()[1]
+        return port
+
+
+def _quoted(path: Path) -> str:
+    """A path as the configuration file wants it: spaces and quotes would end the word."""
+    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'

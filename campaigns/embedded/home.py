@@ -1,0 +1,93 @@
+"""The home folder of `campaigns up`: made for its owner only, and used by one `up` at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from campaigns.domain.errors import NotAllowed, SettingsError
+
+LEFTOVER_SECONDS = 20.0
+"""How long the parts of an `up` that was killed may take to end."""
+
+POLL_SECONDS = 0.1
+
+
+def prepare_home(home: Path) -> Path:
+    """The folder, made if need be, by its absolute path. Raises SettingsError when nothing can be written there."""
+    home = home.expanduser().absolute()
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = home / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        reason = error.strerror or "it cannot be written"
+        raise SettingsError(
+            f"CAMPAIGNS_HOME '{home}' cannot be used ({reason}): name a folder that you may write. Nothing was started."
+        ) from None
+    return home
+
+
+@contextmanager
+def only_up(home: Path, say: Callable[[str], None]) -> Iterator[int]:
+    """Hold the home for one `up`; gives the descriptor that every part has to keep open.
+
+    Two locks: one that ends with us and refuses a second `up` at once, and one that ends with the last of the parts.
+    After a kill -9 the next `up` waits for that one: two brokers on one file, or two sandboxes, would be worse.
+    Raises NotAllowed.
+    """
+    ours, parts = _opened(home / "up.lock"), _opened(home / "parts.lock")
+    try:
+        if not _taken(ours):
+            holder = (home / "up.lock").read_text().strip() or "unknown"
+            raise NotAllowed(
+                f"`campaigns up` already runs on '{home}' (process {holder}): stop that one, or set CAMPAIGNS_HOME to "
+                "another folder."
+            )
+        os.ftruncate(ours, 0)
+        os.pwrite(ours, str(os.getpid()).encode(), 0)
+        _await_leftovers(parts, home, say)
+        yield parts
+    finally:
+        os.close(ours)
+        os.close(parts)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, whole or not at all: a reader sees the old one or the new one."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    draft.replace(path)
+
+
+def _await_leftovers(parts: int, home: Path, say: Callable[[str], None]) -> None:
+    if _taken(parts):
+        return
+    say("Waiting for the parts of an earlier `campaigns up` to end.")
+    give_up_at = time.monotonic() + LEFTOVER_SECONDS
+    while not _taken(parts):
+        if time.monotonic() > give_up_at:
+            raise NotAllowed(
+                f"Parts of an earlier `campaigns up` still run on '{home}' after {LEFTOVER_SECONDS:g} s: end them and "
+                "start again."
+            )
+        time.sleep(POLL_SECONDS)  # there is no way to wait for a lock with a deadline
+
+
+def _opened(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

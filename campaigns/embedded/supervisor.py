@@ -1,0 +1,251 @@
+"""One small supervisor for the parts of `campaigns up`. For production use systemd or containers.
+
+Parts start in order, each after the one before it is ready. Each runs in a session of its own, so that a terminal's
+Ctrl-C reaches only us. One that dies starts again, after 0.5, 1, 2 ... 30 s; eight quick deaths in a row end it all.
+They are stopped in reverse order. When we are killed, the kernel's parent-death signal and a watcher end them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from campaigns.domain.errors import CampaignsError
+from campaigns.embedded import watcher
+from campaigns.embedded.bonds import dies_with_parent
+from campaigns.embedded.output import Output
+
+DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+"""Seconds before each new start; one quick death more than there are delays ends everything."""
+
+STEADY_SECONDS = 30.0
+"""A part that lived that long has not died quickly: counting begins anew."""
+
+READY_SECONDS = 60.0
+POLL_SECONDS = 0.05
+LAST_WORDS_SECONDS = 1.0
+LONGEST_LINE = 1 << 16
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One child: how it is started, when it counts as ready, and how long it may take to stop."""
+
+    name: str
+    command: Callable[[], Sequence[str]]
+    environment: Mapping[str, str]
+    ready: Callable[[], bool] = lambda: True
+    grace_seconds: float = 5.0
+
+
+@dataclass(slots=True)
+class _Kept:
+    """A part as it runs: its present child, and the task that starts it again."""
+
+    part: Part
+    child: asyncio.subprocess.Process | None = None
+    # Held while a child is started, so that stopping never misses one.
+    starting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    keeping: asyncio.Task[None] | None = None
+
+
+class Supervisor:
+    """Runs parts until a signal asks to stop, or one of them cannot be kept alive. Use it from the main thread.
+
+    `kept_open`: file descriptors that every child inherits, such as a lock that must last as long as any of them.
+    """
+
+    def __init__(
+        self,
+        output: Output,
+        *,
+        kept_open: Sequence[int] = (),
+        delays: Sequence[float] = DELAYS,
+        steady_seconds: float = STEADY_SECONDS,
+    ) -> None:
+        self._output = output
+        self._kept_open = kept_open
+        self._delays = delays
+        self._steady_seconds = steady_seconds
+        self._kept: list[_Kept] = []
+        self._ended = asyncio.Event()
+        self._settled = False
+        self._code = 0
+        self._watcher = subprocess.Popen(  # noqa: S603 - our own file
+            [sys.executable, "-I", str(Path(watcher.__file__))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    async def run(self, start_all: Callable[[Supervisor], Awaitable[None]]) -> int:
+        """Start everything, keep it running, stop it all. Returns the exit code; re-raises what `start_all` raised."""
+        loop = asyncio.get_running_loop()
+        for number in STOP_SIGNALS:
+            loop.add_signal_handler(number, self._stop_asked)
+        starting = asyncio.ensure_future(start_all(self))
+        ending = asyncio.create_task(self._ended.wait())
+        try:
+            await asyncio.wait({starting, ending}, return_when=asyncio.FIRST_COMPLETED)
+            if not self._ended.is_set():
+                starting.result()  # raises what went wrong
+                self._settled = True
+                await ending
+        finally:
+            self._ended.set()
+            starting.cancel()
+            await self._stop_all()
+            await asyncio.gather(starting, ending, return_exceptions=True)
+        return self._code
+
+    async def start(self, part: Part) -> None:
+        """Start `part`, and return when it is ready. Raises CampaignsError when that takes too long."""
+        kept = _Kept(part)
+        kept.keeping = asyncio.create_task(self._keep(kept))
+        self._kept.append(kept)
+        give_up_at = time.monotonic() + READY_SECONDS
+        while kept.child is None or not part.ready():
+            if time.monotonic() > give_up_at:
+                raise CampaignsError(f"{part.name} was started, but was not ready after {READY_SECONDS:g} s.")
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _keep(self, kept: _Kept) -> None:
+        """Start the part, again and again, until everything ends."""
+        name, quick_deaths, clock = kept.part.name, 0, asyncio.get_running_loop().time
+        while True:
+            began = clock()
+            try:
+                code = await self._live(kept)
+            except OSError as error:
+                return self._give_up(f"{name} cannot be started ({error}).", 1)
+            if code is None or self._ended.is_set():
+                return None
+            quick_deaths = quick_deaths + 1 if clock() - began < self._steady_seconds else 1
+            if code > 0 and not self._settled:
+                return self._give_up(f"{name} ended with {_words(code)} before everything was ready.", code)
+            if quick_deaths > len(self._delays):
+                return self._give_up(f"{name} ended {quick_deaths} times in a row, at last with {_words(code)}.", 1)
+            delay = self._delays[quick_deaths - 1]
+            self._output.say(f"{name} ended with {_words(code)}; it starts again in {delay:g} s.")
+            await self._pause(delay)
+
+    async def _live(self, kept: _Kept) -> int | None:
+        """One life of a part, from its start to its exit code; None when everything ended before it began."""
+        async with kept.starting:
+            if self._ended.is_set():
+                return None
+            kept.child, said = await self._spawn(kept.part)
+        self._tell(f"+{kept.child.pid} {kept.part.grace_seconds}")
+        code = await kept.child.wait()
+        self._tell(f"-{kept.child.pid}")
+        await asyncio.wait({said}, timeout=LAST_WORDS_SECONDS)
+        said.cancel()
+        return code
+
+    async def _spawn(self, part: Part) -> tuple[asyncio.subprocess.Process, asyncio.Task[None]]:
+        # A pipe of our own and not asyncio's: a child has ended when it ended, whoever still holds its output open.
+        reading, writing = os.pipe()
+        try:
+            child = await asyncio.create_subprocess_exec(
+                *part.command(),
+                env=part.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=writing,
+                stderr=writing,
+                start_new_session=True,
+                pass_fds=self._kept_open,
+                preexec_fn=dies_with_parent(),
+            )
+        except BaseException:
+            os.close(reading)
+            raise
+        finally:
+            os.close(writing)
+        return child, asyncio.create_task(self._repeat(part.name, reading))
+
+    async def _repeat(self, name: str, reading: int) -> None:
+        """Say what a child says, after its name, until nobody can write any more."""
+        stream = asyncio.StreamReader()
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(reading, "rb", buffering=0)
+        )
+        try:
+            rest = b""
+            while said := await stream.read(LONGEST_LINE):
+                *lines, rest = (rest + said).split(b"\n")
+                if len(rest) > LONGEST_LINE:
+                    lines, rest = [*lines, rest], b""
+                for line in lines:
+                    self._output.say(line.decode(errors="replace"), name)
+            if rest:
+                self._output.say(rest.decode(errors="replace"), name)
+        finally:
+            transport.close()
+
+    def _stop_asked(self) -> None:
+        if not self._ended.is_set():
+            self._output.say("Stopping; once more kills.")
+            self._ended.set()
+            return
+        for kept in self._kept:
+            if kept.child is not None and kept.child.returncode is None:
+                _signal(kept.child, signal.SIGKILL)
+
+    def _give_up(self, sentence: str, code: int) -> None:
+        if not self._ended.is_set():
+            self._output.say(f"{sentence} Everything is stopped.")
+            self._code = code
+            self._ended.set()
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
+
+    async def _stop_all(self) -> None:
+        for kept in reversed(self._kept):
+            await self._stop(kept)
+        if self._watcher.stdin is not None:
+            self._watcher.stdin.close()
+        self._watcher.wait()
+
+    async def _stop(self, kept: _Kept) -> None:
+        async with kept.starting:
+            child, keeping = kept.child, kept.keeping
+        if child is not None and child.returncode is None:
+            _signal(child, signal.SIGTERM)
+            if keeping is not None:
+                await asyncio.wait({keeping}, timeout=kept.part.grace_seconds)
+            if child.returncode is None:
+                self._output.say(f"{kept.part.name} did not stop in {kept.part.grace_seconds:g} s and is killed.")
+            _signal(child, signal.SIGKILL)
+        if keeping is not None:
+            await keeping
+
+    def _tell(self, line: str) -> None:
+        """Keep the watcher informed. Were it killed itself, the parent-death signal would be what is left."""
+        if self._watcher.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._watcher.stdin.write(f"{line}\n".encode())
+                self._watcher.stdin.flush()
+
+
+def _signal(child: asyncio.subprocess.Process, number: int) -> None:
+    """Signal a child and whatever it started."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, number)
+
+
+def _words(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

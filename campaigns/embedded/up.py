@@ -1,0 +1,173 @@
+"""`campaigns up`: broker, sandbox, database, worker and beat on one machine, from one command."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from campaigns.domain.errors import CampaignsError, DatabaseAway
+from campaigns.embedded.broker import broker_in, broker_part
+from campaigns.embedded.home import only_up, prepare_home, write_private
+from campaigns.embedded.output import Output
+from campaigns.embedded.supervisor import Part, Supervisor
+from campaigns.settings import Settings
+from campaigns.store.engine import Store, open_store
+from campaigns.store.migrate import upgrade
+from campaigns.store.views import heartbeats
+
+FIRST_TICK_SECONDS = 30.0
+POLL_SECONDS = 0.1
+CONNECT_SECONDS = 1.0
+
+T = TypeVar("T")
+
+
+def run_up(settings: Settings, environment: Mapping[str, str]) -> int:
+    """Run everything until Ctrl-C or SIGTERM, which stop it within 15 s; returns the exit code. Needs the main thread.
+
+    `environment` is what the parts get, besides the addresses that are made here. Everything is said on standard
+    error; `ready` once a tick has come through beat, broker, worker and database. Raises NotAllowed when another `up`
+    has this home, SettingsError when the home or a server cannot be used, and what a migration raises.
+    """
+    home = prepare_home(settings.home)
+    output = Output()
+    try:
+        with only_up(home, output.say) as lock, _recorded_in(home):
+            return asyncio.run(_run(_Installation(settings, home, environment, output), lock))
+    finally:
+        output.close()
+
+
+async def _run(installation: _Installation, lock: int) -> int:
+    supervisor = Supervisor(installation.output, kept_open=[lock])
+    return await supervisor.run(installation.start)
+
+
+@contextlib.contextmanager
+def _recorded_in(home: Path) -> Iterator[None]:
+    """The addresses that other commands read: none of an earlier life at the start, none at all at the end."""
+    addresses = [home / "redis.url", home / "sandbox.url"]
+    try:
+        for address in addresses:
+            address.unlink(missing_ok=True)
+        yield
+    finally:
+        for address in addresses:
+            address.unlink(missing_ok=True)
+
+
+class _Installation:
+    """What one `up` consists of."""
+
+    def __init__(self, settings: Settings, home: Path, environment: Mapping[str, str], output: Output) -> None:
+        self.output = output
+        self._settings = settings
+        self._home = home
+        self._environment = {
+            **environment,
+            "CAMPAIGNS_HOME": str(home),
+            "DATABASE_URL": settings.database_url,
+            # A part's output goes through a pipe, and must not wait in its buffers while somebody looks for it.
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    async def start(self, supervisor: Supervisor) -> None:
+        """Start each part when what it needs is ready, and say `ready` in the end."""
+        if self._settings.redis_url_setting is None:
+            broker = broker_in(self._home)
+            await supervisor.start(broker_part(broker, self._environment))
+            write_private(self._home / "redis.url", f"{broker.url}\n")
+            self._environment["REDIS_URL"] = broker.url
+        if not self._settings.has_key and self._settings.upstream_url_setting is None:
+            await supervisor.start(self._sandbox())
+        await _in_thread(lambda: upgrade(self._settings.database_url))
+        store = open_store(self._settings.database_url)
+        try:
+            began = await _in_thread(lambda: _now(store))
+            await supervisor.start(self._role("worker", grace_seconds=9.0))
+            await supervisor.start(self._role("beat", grace_seconds=1.5))
+            await self._await_tick(store, began)
+        finally:
+            store.close()
+
+    async def _await_tick(self, store: Store, began: datetime) -> None:
+        give_up_at = time.monotonic() + FIRST_TICK_SECONDS
+        while not await _in_thread(lambda: _ticked(store, began)):
+            if time.monotonic() > give_up_at:
+                raise CampaignsError(
+                    f"Everything was started, but no tick came through in {FIRST_TICK_SECONDS:g} s; the lines above "
+                    "say why, and so does `campaigns doctor`."
+                )
+            await asyncio.sleep(POLL_SECONDS)
+        self.output.say("ready")
+
+    def _role(self, name: str, *, grace_seconds: float) -> Part:
+        command = (sys.executable, "-m", "campaigns", name)
+        return Part(name, lambda: command, self._environment, grace_seconds=grace_seconds)
+
+    def _sandbox(self) -> Part:
+        address, ledger = self._home / "sandbox.url", self._home / "sandbox.jsonl"
+
+        def command() -> tuple[str, ...]:
+            # Workers keep the address, so one that starts again has to be found where it was.
+            port = _port(address) or 0
+            files = ("--ledger", str(ledger), "--url-file", str(address))
+            return (sys.executable, "-m", "campaigns.adapters.sandbox", "--port", str(port), *files)
+
+        return Part("sandbox", command, self._environment, lambda: _listens(_port(address)), grace_seconds=1.5)
+
+
+def _ticked(store: Store, began: datetime) -> bool:
+    try:
+        with store.read() as connection:
+            last = heartbeats(connection).get("beat")
+    except DatabaseAway:
+        return False
+    return last is not None and last > began
+
+
+def _now(store: Store) -> datetime:
+    with store.read() as connection:
+        return store.now(connection)
+
+
+def _port(address: Path) -> int | None:
+    try:
+        return urlsplit(address.read_text().strip()).port
+    except (OSError, ValueError):
+        return None
+
+
+def _listens(port: int | None) -> bool:
+    if port is None:
+        return False
+    try:
+        socket.create_connection(("127.0.0.1", port), CONNECT_SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    """Do what blocks beside the loop. In a daemon thread: whoever ends it all does not wait for a locked database."""
+    done: concurrent.futures.Future[T] = concurrent.futures.Future()
+    done.set_running_or_notify_cancel()  # from here on it cannot be cancelled under the thread's feet
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - handed to the one who waits
+            done.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return await asyncio.wrap_future(done)

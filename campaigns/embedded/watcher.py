@@ -1,0 +1,55 @@
+"""Ends the parts that a supervisor left behind when it was killed. Run as a file of its own; standard library only.
+
+The supervisor tells it on standard input which process groups run: `+GROUP GRACE` and `-GROUP`, in the order of their
+start. When the input ends and groups are left, the supervisor died without stopping them: they are asked to stop in
+reverse order, the broker last, and killed when their grace in seconds is over. Linux' parent-death signal asks them
+too, and at once; it is not there on other systems, and it cannot insist.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable
+
+POLL_SECONDS = 0.05
+
+
+def watch(told: Iterable[str]) -> None:
+    """Follow what the supervisor tells until it is gone, then end what it left."""
+    left: dict[int, float] = {}
+    for line in told:
+        group, _, grace = line[1:].partition(" ")
+        if line.startswith("+"):
+            left[int(group)] = float(grace)
+        else:
+            left.pop(int(group), None)
+    for started, grace_seconds in reversed(left.items()):
+        end_group(started, grace_seconds)
+
+
+def end_group(group: int, grace_seconds: float) -> None:
+    """Ask a process group to stop, and kill it when its grace is over."""
+    give_up_at = time.monotonic() + grace_seconds
+    if not _signal(group, signal.SIGTERM):
+        return
+    while time.monotonic() < give_up_at:
+        if not _signal(group, 0):
+            return
+        time.sleep(POLL_SECONDS)  # they are not our children: there is no other way to see them go
+    _signal(group, signal.SIGKILL)
+
+
+def _signal(group: int, number: int) -> bool:
+    """Whether there was anybody left in the group to get the signal."""
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    watch(sys.stdin)
