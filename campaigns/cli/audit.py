@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import click
 
 from campaigns.cli.opening import CAMPAIGN, RUN, opened
-from campaigns.cli.output import cell, json_option, moment, note, print_json_list, print_table, show, to_json
+from campaigns.cli.output import cell, counted, json_option, moment, note, print_json_list, print_table, show, to_json
 from campaigns.cli.recipients import reason
 from campaigns.domain.errors import UsageError
 
@@ -128,7 +128,8 @@ def _rest(row: dict[str, Any]) -> list[str]:
 
 def _say_verified(found: dict[str, Any]) -> None:
     click.echo(
-        f"{found['events']:,} events, {found['runs']:,} runs: " + ("the books balance." if found["ok"] else "WRONG:")
+        f"{counted(found['events'], 'event')}, {counted(found['runs'], 'run')}: "
+        + ("the books balance." if found["ok"] else "WRONG:")
     )
     for fault in found["faults"]:
         click.echo(f"  {cell(fault)}")

@@ -12,7 +12,7 @@ import click
 
 from campaigns.cli.fields import BY_OPTION, FIELDS, Given, field_options, gather, in_options
 from campaigns.cli.opening import CAMPAIGN, actor, opened
-from campaigns.cli.output import json_option, note, one_line, show
+from campaigns.cli.output import counted, json_option, note, one_line, show
 from campaigns.cli.recipients import read_file
 from campaigns.cli.times import parse_moment, require_future
 from campaigns.domain.errors import UsageError
@@ -212,14 +212,13 @@ def _name_of(text: str) -> str:
 def _say_read(reading: Reading | None) -> None:
     if reading is None:
         return
-    words = f"Read {len(reading.users):,} user IDs"
+    words = f"Read {counted(len(reading.users), 'user ID')}"
     if reading.duplicates:
-        words += f", dropped {reading.duplicates:,} duplicates"
+        words += f", dropped {counted(reading.duplicates, 'duplicate')}"
     if reading.bad_count:
         first = ", ".join(f"line {number} '{one_line(value)}'" for number, value in reading.bad)
-        words += (
-            f", skipped {reading.bad_count:,} bad lines ({first}{' …' if reading.bad_count > len(reading.bad) else ''})"
-        )
+        more = " …" if reading.bad_count > len(reading.bad) else ""
+        words += f", skipped {counted(reading.bad_count, 'bad line')} ({first}{more})"
     note(words + ".")
 
 

@@ -15,6 +15,12 @@ import click
 NOTHING = "-"
 """How a table shows a value that is not there."""
 
+TIMES = {"at", "for", "eta", "starts", "ends"}
+"""Last words of names that hold a time."""
+
+NUMBERS_THAT_NAME = {"id", "run", "runs", "seq", "batch", "number", "revision", "http_status", "status"}
+"""Last words of names whose numbers count nothing, so that no thousands are parted in them."""
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON value on standard output.")
 
 
@@ -58,7 +64,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty:
         click.echo(empty, err=True)
         return
     to_the_right = [all(isinstance(row[at], int | float | None) for row in listed) for at in range(len(columns))]
-    cells = [[cell(value) for value in row] for row in listed]
+    cells = [[named_cell(name, value) for name, value in zip(columns, row, strict=True)] for row in listed]
     if sys.stdout.isatty():
         _drawn(columns, cells, to_the_right)
     else:
@@ -93,7 +99,17 @@ def print_facts(facts: Mapping[str, Any]) -> None:
     """Names and values, one a line, the values aligned."""
     width = max(len(name) for name in facts) + 2
     for name, value in facts.items():
-        click.echo(f"{name:<{width}}{cell(value)}")
+        click.echo(f"{name:<{width}}{named_cell(name, value)}")
+
+
+def named_cell(name: str, value: Any) -> str:
+    """One value for people, by what its name says it is: a time, a number that names something, or a plain value."""
+    word = name.replace(" ", "_").rpartition("_")[2]
+    if word in TIMES and isinstance(value, str):
+        return moment(value)
+    if word in NUMBERS_THAT_NAME and isinstance(value, int | list):
+        return ", ".join(str(number) for number in value) or NOTHING if isinstance(value, list) else str(value)
+    return cell(value)
 
 
 def cell(value: Any) -> str:
@@ -147,6 +163,12 @@ def show(value: Any, *, as_json: bool, people: Callable[[], None]) -> None:
         print_json(value)
     else:
         people()
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 batch`, `2 batches`."""
+    ending = "" if number == 1 else "es" if thing.endswith(("ch", "s")) else "s"
+    return f"{number:,} {thing}{ending}"
 
 
 def note(sentence: str) -> None:

@@ -43,7 +43,7 @@ def opened_bytes(place: str, *, option: str) -> Iterator[tuple[BinaryIO, str, in
     if place == "-":
         if sys.stdin.isatty():
             note("Reading from standard input; end with Ctrl-D.")
-        yield click.get_binary_stream("stdin"), "standard input", None
+        yield sys.stdin.buffer, "standard input", None
         return
     try:
         stream = Path(place).open("rb")  # noqa: SIM115 - closed below; only the opening may be refused

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from campaigns.cli.opening import CAMPAIGN, RUN, actor, opened
-from campaigns.cli.output import json_option, print_facts, print_json_list, print_table
+from campaigns.cli.output import counted, json_option, moment, print_facts, print_json_list, print_table
 from campaigns.cli.output import show as show_result
 from campaigns.domain.errors import UsageError
 
@@ -274,11 +274,13 @@ def _rows(found: list[dict[str, Any]], columns: tuple[str, ...]) -> list[list[An
 
 def _for_people(run: dict[str, Any]) -> dict[str, Any]:
     holds = [f"{hold['kind']}: {hold['reason']}" for hold in run["holds"]]
-    return {name.replace("_", " "): value for name, value in {**run, "holds": holds}.items()}
+    lane = run["lane"] or {}
+    waits = f"{lane['waits_for']}, until {moment(lane['available_at'])}" if lane.get("waits_for") else None
+    return {name.replace("_", " "): value for name, value in {**run, "holds": holds, "lane": waits}.items()}
 
 
 def _say_rerun(made: dict[str, Any], *, dry_run: bool) -> None:
-    what = f"{made['recipients']:,} recipients in {made['batches']:,} batches"
+    what = f"{counted(made['recipients'], 'recipient')} in {counted(made['batches'], 'batch')}"
     if dry_run:
         click.echo(f"A rerun of run {made['parent_run_id']} would send to {what}; nothing was opened.")
     else:

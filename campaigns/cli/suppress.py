@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from campaigns.cli.opening import actor, opened
-from campaigns.cli.output import json_option, note, print_json_list, print_table, show
+from campaigns.cli.output import counted, json_option, note, print_json_list, print_table, show
 from campaigns.cli.recipients import read_file
 from campaigns.domain.errors import UsageError
 
@@ -54,7 +54,7 @@ def import_file(file: str, *, skip_bad: bool, account_id: str | None, reason: st
     """
     reading = read_file(file, option="FILE", skip_bad=skip_bad)
     if reading.bad_count:
-        note(f"Skipped {reading.bad_count:,} bad lines.")
+        note(f"Skipped {counted(reading.bad_count, 'bad line')}.")
     _suppress(reading.users, account_id, reason, as_json=as_json)
 
 
@@ -76,7 +76,7 @@ def remove(users: tuple[str, ...], *, account_id: str | None, reason: str, as_js
         changed,
         as_json=as_json,
         people=lambda: click.echo(
-            f"{changed['removed']:,} are not suppressed any more; {changed['absent']:,} were not."
+            f"{counted(changed['removed'], 'user')} may be sent to again; {changed['absent']:,} were not suppressed."
         ),
     )
 
@@ -110,7 +110,9 @@ def _suppress(users: BitMap64, account_id: str | None, reason: str, *, as_json: 
     show(
         changed,
         as_json=as_json,
-        people=lambda: click.echo(f"{changed['added']:,} are suppressed now; {changed['already']:,} were before."),
+        people=lambda: click.echo(
+            f"Suppressed {counted(changed['added'], 'user')}; {changed['already']:,} were already."
+        ),
     )
 
 
