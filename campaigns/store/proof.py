@@ -56,7 +56,7 @@ def suppressions(connection: Connection, account_id: str | None = None) -> Itera
     statement = select(suppression).order_by(suppression.c.account_id, suppression.c.user_id)
     if account_id is not None:
         statement = statement.where(suppression.c.account_id == account_id)
-    for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(statement):
+    for row in connection.execute(statement.execution_options(yield_per=ROWS_AT_ONCE)):
         yield {
             "user_id": str(row.user_id),
             "account": None if row.account_id == ALL_ACCOUNTS else row.account_id,
@@ -75,7 +75,7 @@ def events(
         statement = statement.where(event.c.run_id == run_id)
     if campaign_id is not None:
         statement = statement.where(event.c.campaign_id == campaign_id)
-    for row in connection.execution_options(yield_per=ROWS_AT_ONCE).execute(statement):
+    for row in connection.execute(statement.execution_options(yield_per=ROWS_AT_ONCE)):
         yield {
             "id": row.id,
             "at": as_text(row.at),
@@ -115,10 +115,11 @@ def run_faults(connection: Connection, run_id: int) -> list[str]:
         faults.append(f"run {run_id}: {found.state}, but {counted.waiting} recipients wait")
     union = BitMap64()
     last = 0
-    rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(
+    rows = connection.execute(
         select(batch.c.seq, batch.c.size, batch.c.first_user, batch.c.last_user, batch.c.users_sha256, batch.c.users)
         .where(batch.c.run_id == run_id, batch.c.state != BatchState.SPLIT.value, batch.c.users.is_not(None))
         .order_by(batch.c.first_user)
+        .execution_options(yield_per=ROWS_AT_ONCE)
     )
     for row in rows:
         users = unpack(row.users)

@@ -45,8 +45,10 @@ def remove_suppressions(connection: Connection, users: BitMap64, *, account_id: 
 
 def suppressed_users(connection: Connection, account_id: str | None) -> BitMap64:
     """Everybody on one account's own list, or on the list for all accounts (None)."""
-    rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(
-        select(suppression.c.user_id).where(suppression.c.account_id == (account_id or ALL_ACCOUNTS))
+    rows = connection.execute(
+        select(suppression.c.user_id)
+        .where(suppression.c.account_id == (account_id or ALL_ACCOUNTS))
+        .execution_options(yield_per=ROWS_AT_ONCE)
     )
     users = BitMap64()
     for part in rows.partitions():

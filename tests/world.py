@@ -1,0 +1,217 @@
+"""A small world for stories: a real store, a vendor that answers as told and keeps what it got, a driven clock."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyroaring import BitMap64
+from sqlalchemy import text
+
+from campaigns.domain.audience import Reading, unpack
+from campaigns.domain.errors import PacerAway
+from campaigns.domain.message import make_message
+from campaigns.domain.outcome import HoldOrder, HoldScope, Outcome, OutcomeKind
+from campaigns.domain.pacing import Limits
+from campaigns.flow.accounts import add_account
+from campaigns.flow.campaigns import Draft, create_campaign
+from campaigns.flow.lane import serve_lane
+from campaigns.flow.launch import launch
+from campaigns.flow.sender import Sender
+from campaigns.ports import PacerState, Permit, VendorAccount
+from campaigns.store import proof, views
+from campaigns.store.engine import Store
+from tests.clock import DrivenClock
+
+ACCOUNT = "acct_one"
+UPSTREAM = "sandbox"
+TEAM = "sandbox"
+ANNA = "operator:anna"
+
+LIMITS = Limits(
+    rate_per_minute=1000,
+    reserve=0.05,
+    account_gap_seconds=0,
+    request_timeout_seconds=3,
+    lease_seconds=6,
+    max_attempts=3,
+    batch_size=2,
+)
+
+NOT_SENT = Outcome(OutcomeKind.NOT_SENT, error="connection refused")
+UNKNOWN = Outcome(OutcomeKind.UNKNOWN, error="the answer did not come")
+REJECTED = Outcome(OutcomeKind.REJECTED, error="refused", http_status=422)
+THROTTLED = Outcome(OutcomeKind.THROTTLED, error="slow down", http_status=429, retry_after_seconds=20)
+NO_CREDITS = Outcome(
+    OutcomeKind.HELD, error="no credits are left", http_status=402, hold=HoldOrder(HoldScope.TEAM, "credits")
+)
+LOGGED_OUT = Outcome(
+    OutcomeKind.HELD, error="the account is logged out", http_status=500, hold=HoldOrder(HoldScope.ACCOUNT, "account")
+)
+
+
+def accepted(message_id: str) -> Outcome:
+    return Outcome(OutcomeKind.ACCEPTED, message_id=message_id, http_status=200)
+
+
+@dataclass
+class FakeGateway:
+    """Accepts everything, unless a test has scripted the next answers. An answer may also be a function to call."""
+
+    script: list[Outcome | Callable[[], Outcome]] = field(default_factory=list)
+    received: list[dict[str, Any]] = field(default_factory=list)  # bodies whose bytes left us
+    accounts_seen: list[str] = field(default_factory=list)
+
+    def send(
+        self, account: str, body: bytes, *, deadline_seconds: float, may_start: Callable[[], str | None]
+    ) -> Outcome:
+        assert deadline_seconds > 0
+        reason = may_start()
+        if reason is not None:
+            return Outcome(OutcomeKind.NOT_SENT, error=reason)
+        answer = self.script.pop(0) if self.script else None
+        if not (isinstance(answer, Outcome) and answer.kind is OutcomeKind.NOT_SENT):
+            self.received.append(json.loads(body))
+            self.accounts_seen.append(account)
+        if answer is None:
+            return accepted(f"{account}-{len(self.received)}")
+        return answer if isinstance(answer, Outcome) else answer()
+
+    def team(self) -> str:
+        return TEAM
+
+    def accounts(self) -> list[VendorAccount]:
+        return []
+
+
+@dataclass
+class FakePacer:
+    """Grants everything, unless told otherwise; remembers what it was told."""
+
+    permits: list[Permit] = field(default_factory=list)
+    away: bool = False
+    held: list[str] = field(default_factory=list)
+    cooling: dict[str, float] = field(default_factory=dict)
+
+    def acquire(self, key: str, account: str, *, hold_seconds: float, reserved: bool = False) -> Permit:
+        if self.away:
+            raise PacerAway("Redis is away")
+        permit = self.permits.pop(0) if self.permits else Permit(granted=True)
+        if permit.granted:
+            assert key not in self.held, "asked twice for one request"
+            self.held.append(key)
+        return permit
+
+    def answered(self, key: str, *, limit_minute: int | None = None, remaining_minute: int | None = None) -> None:
+        assert key in self.held
+
+    def refund(self, key: str, account: str) -> None:
+        self.held.remove(key)
+
+    def cool_down(self, account: str, seconds: float) -> None:
+        self.cooling[account] = seconds
+
+    def state(self) -> PacerState:
+        raise NotImplementedError
+
+
+@dataclass
+class World:
+    """One account, one vendor, one clock."""
+
+    store: Store
+    clock: DrivenClock
+    gateway: FakeGateway = field(default_factory=FakeGateway)
+    pacer: FakePacer = field(default_factory=FakePacer)
+    stopping: bool = False
+    slept: list[float] = field(default_factory=list)
+    local_clock: float = 1000.0
+
+    def sender(self, owner: str = "worker:one", limits: Limits = LIMITS) -> Sender:
+        def sleep(seconds: float) -> None:
+            self.slept.append(seconds)
+
+        return Sender(
+            store=self.store,
+            gateway=self.gateway,
+            pacer=self.pacer,
+            limits=limits,
+            upstream=UPSTREAM,
+            team=self.gateway.team,
+            owner=owner,
+            stopping=lambda: self.stopping,
+            sleep=sleep,
+            monotonic=lambda: self.local_clock,
+            chance=lambda: 0.0,
+        )
+
+    def account(self, account_id: str = ACCOUNT) -> str:
+        add_account(self.store, account_id, upstream=UPSTREAM, team=TEAM, actor=ANNA)
+        return account_id
+
+    def campaign(self, users: Iterable[int] = (1, 2, 3, 4, 5), **changes: Any) -> int:
+        fields = {"text": "Hello", **changes.pop("message", {})}
+        audience = None if fields.get("user_lists") else Reading(users=BitMap64(users))
+        draft = {
+            "name": "Friday",
+            "account_id": ACCOUNT,
+            "message": make_message(fields),
+            "audience": audience,
+            "batch_size": LIMITS.batch_size,
+            **changes,
+        }
+        return int(create_campaign(self.store, Draft(**draft), actor=ANNA)["id"])
+
+    def launch(self, campaign_id: int, **how: Any) -> int:
+        run_id = launch(self.store, campaign_id, upstream=UPSTREAM, actor=ANNA, **how)["run_id"]
+        assert isinstance(run_id, int)
+        return run_id
+
+    def launched(self, users: Iterable[int] = (1, 2, 3, 4, 5), **changes: Any) -> int:
+        """A run that is ready to send, with its account."""
+        with self.store.read() as connection:
+            known = connection.scalar(text("SELECT count(*) FROM account"))
+        if not known:
+            self.account()
+        return self.launch(self.campaign(users, **changes))
+
+    def serve(self, account_id: str = ACCOUNT, *, owner: str = "worker:one", turns: int = 100) -> int:
+        left = iter(range(turns))
+        return serve_lane(self.sender(owner), account_id, lambda: next(left, None) is not None)
+
+    def run(self, run_id: int) -> dict[str, Any]:
+        with self.store.read() as connection:
+            return views.run_of(connection, run_id)
+
+    def batches(self, run_id: int) -> list[dict[str, Any]]:
+        with self.store.read() as connection:
+            return views.batches(connection, run_id)
+
+    def states(self, run_id: int) -> list[str]:
+        return [batch["state"] for batch in self.batches(run_id)]
+
+    def attempts(self, run_id: int) -> list[dict[str, Any]]:
+        with self.store.read() as connection:
+            return views.attempts(connection, run_id)
+
+    def events(self) -> list[str]:
+        with self.store.read() as connection:
+            return [event["kind"] for event in proof.events(connection)]
+
+    def users(self, run_id: int, seq: int) -> set[int]:
+        statement = text("SELECT users FROM batch WHERE run_id = :run AND seq = :seq")
+        with self.store.read() as connection:
+            return set(unpack(bytes(connection.execute(statement, {"run": run_id, "seq": seq}).scalar_one())))
+
+    def requests_by_user(self) -> Counter[int]:
+        """How many requests that left us named each user."""
+        return Counter(int(user) for body in self.gateway.received for user in body["userIds"])
+
+    def prove(self) -> None:
+        """The books of every run balance, from the sets themselves."""
+        with self.store.read() as connection:
+            found = proof.verify(connection)
+        assert found["ok"], found["faults"]
