@@ -58,7 +58,8 @@ app.conf.update(
     worker_hijack_root_logger=False,
     task_create_missing_queues=False,
     task_default_queue="control",
-    task_queues=[Queue("control"), Queue("send")],
+    # Each with a key of its own: queues that share the default one would all get every message.
+    task_queues=[Queue("control", routing_key="control"), Queue("send", routing_key="send")],
     task_routes={"campaigns.serve": {"queue": "send"}},
     beat_schedule={
         "tick": {
