@@ -53,7 +53,7 @@ def read_users(
     `skip_bad` one bad line refuses the whole file. `progress` is told the bytes read so far, about once a megabyte.
     Raises UsageError, which names the file by `name`.
     """
-    blocks = _blocks(stream, name, progress)
+    blocks = _without_mark(_blocks(stream, name, progress), name)
     gathering = _Gathering()
     number = 1
     for block in blocks:
@@ -127,28 +127,35 @@ class _Gathering:
 
 
 def _blocks(stream: BinaryIO, name: str, progress: Callable[[int], None] | None) -> Iterator[bytes]:
-    """The bytes in blocks that end where a line ends, without the byte-order mark."""
+    """The bytes in blocks that end where a line ends."""
     rest = b""
     read = 0
     while piece := stream.read(BLOCK_BYTES):
-        if not read and piece.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise UsageError(f"{name} is written in UTF-16; save it as UTF-8 and try again.")
-        whole = rest + (piece if read else piece.removeprefix(b"\xef\xbb\xbf"))
+        rest += piece
         read += len(piece)
         if progress is not None:
             progress(read)
         # A carriage return at the very end may be the first half of a line end.
-        end = (whole.rfind(b"\n") + 1) or (whole.rfind(b"\r", 0, -1) + 1)
-        rest = whole[end:]
+        end = (rest.rfind(b"\n") + 1) or (rest.rfind(b"\r", 0, -1) + 1)
+        if end:
+            yield rest[:end]
+            rest = rest[end:]
         if len(rest) > LONGEST_LINE_BYTES:
             raise UsageError(
                 f"{name} has a line of more than {LONGEST_LINE_BYTES} bytes, so it is no recipient file; "
                 "give CSV, JSON Lines, or one ID a line."
             )
-        if end:
-            yield whole[:end]
     if rest:
         yield rest
+
+
+def _without_mark(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
+    """The blocks without the byte-order mark, which stands in the first line whatever a block's size."""
+    for block in blocks:
+        if block.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise UsageError(f"{name} is written in UTF-16; save it as UTF-8 and try again.")
+        yield block.removeprefix(b"\xef\xbb\xbf")
+        yield from blocks
 
 
 def _line_count(block: bytes) -> int:
@@ -220,11 +227,13 @@ def _read_csv(number: int, blocks: Iterator[bytes], column: int, gathering: _Gat
 
 def _column_of(block: bytes, column: int) -> bytes:
     """That column one value a line, or something that is not all digits when a row has no value there."""
+    lines = block.splitlines()
     try:
-        values = [line.split(b",", column + 1)[column] for line in block.splitlines()]
+        values = [line.split(b",", column + 1)[column] for line in lines]
     except IndexError:
         return b"-"
-    return b"-" if b"" in values else b"\n".join(values)
+    parser_agrees = max(map(len, lines), default=0) <= csv.field_size_limit()
+    return b"\n".join(values) if parser_agrees and b"" not in values else b"-"
 
 
 def _read_rows(number: int, blocks: Iterator[bytes], column: int, gathering: _Gathering) -> None:
