@@ -74,7 +74,7 @@ class Journal:
             self._lock.notify_all()
 
     def wait_until_settled(self) -> None:
-        """Let answers that are just leaving be noted as delivered: a client may ask before the server has noted them."""
+        """Let answers that are just leaving be noted as delivered: a client may ask before they are."""
         with self._lock:
             self._lock.wait_for(lambda: self._leaving == 0, SETTLE_SECONDS)
 

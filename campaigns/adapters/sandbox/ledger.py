@@ -88,6 +88,7 @@ def _open(path: Path) -> int:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        _sync_folder(path.parent)
     except OSError as error:
         raise UsageError(f"The ledger '{path}' cannot be opened: {error.strerror}.") from None
     try:
@@ -98,6 +99,15 @@ def _open(path: Path) -> int:
             f"The ledger '{path}' belongs to a sandbox that is running; stop it or name another."
         ) from None
     return file
+
+
+def _sync_folder(folder: Path) -> None:
+    """A power cut may lose a new file whose folder was not synced."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def _write_all(file: int, content: bytes) -> None:

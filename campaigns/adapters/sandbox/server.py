@@ -7,7 +7,6 @@ import errno
 import select
 import socket
 import struct
-import sys
 import threading
 import time
 from pathlib import Path
@@ -26,6 +25,7 @@ READ_SIZE = 65_536
 LARGEST_BODY = 64 * 1024 * 1024
 BACKLOG = 512
 STOP_SECONDS = 5.0
+ACCEPT_PAUSE_SECONDS = 0.05
 
 
 class Sandbox:
@@ -88,7 +88,9 @@ class Sandbox:
             try:
                 connection, _ = self._listener.accept()
             except OSError:
-                continue  # the client is gone again
+                # The client is gone again, or this process has no descriptors left: then waiting is all that helps.
+                self._stopping.wait(ACCEPT_PAUSE_SECONDS)
+                continue
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             thread = threading.Thread(target=self._converse, args=(connection,), name="sandbox", daemon=True)
             with self._lock:
@@ -114,6 +116,7 @@ class _Conversation:
         self._vendor = vendor
         self._stopping = stopping
         self._http = h11.Connection(h11.SERVER)
+        self._head_only = False  # an answer to HEAD has the headers of a body, and none
 
     def run(self) -> None:
         """Serve until either side ends it. Raises OSError when the client is gone."""
@@ -140,6 +143,7 @@ class _Conversation:
                 self._http.receive_data(self._socket.recv(READ_SIZE))
             elif isinstance(event, h11.Request):
                 head = event
+                self._head_only = event.method == b"HEAD"
             elif isinstance(event, h11.Data):
                 body += event.data
                 if len(body) > LARGEST_BODY:
@@ -154,13 +158,7 @@ class _Conversation:
         if request.path.startswith(PREFIX):
             self._socket.sendall(self._encoded(inspect(self._vendor, request)))
             return True
-        try:
-            exchange = self._vendor.answer(request)
-        except OSError as error:
-            words = f"The sandbox cannot write its ledger: {error.strerror}."
-            sys.stderr.write(words + "\n")
-            self._socket.sendall(self._encoded(Reply(500, encode({"error": words}), "ledger")))
-            return True
+        exchange = self._vendor.answer(request)
         try:
             return self._deliver(exchange)
         finally:
@@ -225,7 +223,7 @@ class _Conversation:
         headers = [("Content-Type", reply.content_type), ("Content-Length", str(len(reply.body))), *reply.headers]
         events = (
             h11.Response(status_code=reply.status, headers=headers),
-            h11.Data(data=reply.body),
+            h11.Data(data=b"" if self._head_only else reply.body),
             h11.EndOfMessage(),
         )
         return b"".join(self._http.send(event) or b"" for event in events)

@@ -111,9 +111,23 @@ def _user_ids(draft: Draft) -> Iterator[Fault]:
         return
     if draft.setup.user_ids_cap is not None and len(users) > draft.setup.user_ids_cap:
         yield "userIds", f"The userIds field must not have more than {draft.setup.user_ids_cap} items."
+    if _are_plain_ids(users):
+        return
     for place, user in enumerate(users):
         if not _is_user_id(user):
             yield f"userIds.{place}", f"The userIds.{place} field must be a user ID."
+
+
+def _are_plain_ids(users: list[Any]) -> bool:
+    """Whether all are strings of digits in range: a quick yes for what clients send, far cheaper than one by one."""
+    try:
+        digits = "".join(users)
+    except TypeError:
+        return False
+    if not (digits.isascii() and digits.isdecimal() and max(map(len, users)) <= LONGEST_USER_ID and all(users)):
+        return False
+    numbers = list(map(int, users))
+    return min(numbers) > 0 and max(numbers) <= LARGEST_USER_ID
 
 
 def _is_user_id(value: Any) -> bool:

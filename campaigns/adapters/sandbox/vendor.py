@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -83,7 +84,10 @@ class Vendor:
         self.world.credits = max(0, self.world.credits - len(self.world.book.accepted()))
 
     def answer(self, request: Request) -> Exchange:
-        """Judge one request, act on it, and prepare its reply. Raises OSError when the ledger's disk refuses."""
+        """Judge one request, act on it, and prepare its reply.
+
+        When the ledger's disk refuses, the answer is a 500 that proves nothing, as from a vendor in trouble.
+        """
         now, journal = self.clock(), self.journal
         try:
             call = route(request)
@@ -95,13 +99,16 @@ class Vendor:
         turn = Turn(self.world, request, call, request.fields() if request.body else {}, now)
         reply, done = self._decided(turn)
         seen.fault = turn.chosen.words
-        accepted = None
-        if done is not None:
+        if done is None:
+            return self._noted(journal, seen, reply)
+        try:
             self._remember(done)
-            if done.message is not None:
-                accepted = (done.message.account, done.message.id)
-                seen.message_id = done.message.id
-        return self._noted(journal, seen, reply, accepted)
+        except OSError as error:
+            return self._noted(journal, seen, _not_remembered(error))
+        if done.message is None:
+            return self._noted(journal, seen, reply)
+        seen.message_id = done.message.id
+        return self._noted(journal, seen, reply, (done.message.account, done.message.id))
 
     def note_delivered(self, account: str, message_id: int) -> None:
         """Note that the answer to an accepted send left whole. Not synced: a kill keeps it, a power cut may not."""
@@ -189,6 +196,12 @@ class Vendor:
         silent = reply.status == NO_ANSWER or reply.transport.how in ("close", "reset", "hang")
         seen.status = None if silent else reply.status
         return Exchange(reply, seen, self, journal, accepted)
+
+
+def _not_remembered(error: OSError) -> Reply:
+    words = f"The sandbox cannot write its ledger: {error.strerror}."
+    sys.stderr.write(words + "\n")
+    return Reply(500, encode({"error": words}), "ledger_failed")
 
 
 def _seen(request: Request, call: Call | None, now: float) -> Seen:

@@ -42,9 +42,15 @@ class World:
         self._begin()
 
     def adopt(self, setup: Setup) -> None:
-        """Put another setup in force: budgets, faults and log-outs begin anew, items and accounts stay."""
-        self.setup = setup
-        self._begin()
+        """Put another setup in force: its script begins anew; items, and what is used of the minute, stay.
+
+        Credits stay too, unless the setup names a number of them.
+        """
+        self.setup = self.window.setup = setup
+        self.plan = setup.fault_plan()
+        self.logged_out = set(setup.logged_out)
+        if "credits" in setup.model_fields_set:
+            self.credits = setup.credits
 
     def forget(self) -> None:
         """Everything as at a first start, under the setup in force."""

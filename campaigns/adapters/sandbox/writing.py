@@ -44,7 +44,7 @@ def check_send(turn: Turn) -> None:
     if errors:
         raise invalid(errors)
     _check_lists(turn, turn.body)
-    if world.setup.bad_user_answer == "refuse" and _bad_users(world, read_users(turn.body)):
+    if world.setup.bad_user_answer == "refuse" and _bad_users(world, turn.body):
         world.book.spend(read_content(turn.body))
         raise onlyfans_error(400, 400, "Some users cannot be messaged", outcome="refused_bad_user")
 
@@ -152,16 +152,15 @@ def _expanded(turn: Turn, body: Body) -> list[int]:
     return list(users)
 
 
-def _bad_users(world: World, users: BitMap64) -> BitMap64:
-    return users & BitMap64(world.setup.bad_users) if world.setup.bad_users else BitMap64()
+def _bad_users(world: World, body: Body) -> list[int]:
+    return list(read_users(body) & BitMap64(world.setup.bad_users)) if world.setup.bad_users else []
 
 
 def _skipped(world: World, body: Body, effect: Effect | None) -> list[int]:
     """Users whom OnlyFans leaves out without a word: bad ones, and with the fault the first `count` of the request."""
-    users = read_users(body)
-    skipped = list(_bad_users(world, users))
+    skipped = _bad_users(world, body)
     if effect is not None:
-        skipped += list(users)[: effect.count]
+        skipped += list(read_users(body))[: effect.count]
     return skipped
 
 
