@@ -23,7 +23,7 @@ def run() -> None:
     url = context.config.attributes.get("database_url") or load_settings().database_url
     store = open_store(url)
     try:
-        with store.writer.begin() as connection:
+        with store.write() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK_NUMBER})"))
                 # A migration that waits for a busy table would queue every sender behind it: rather give up.

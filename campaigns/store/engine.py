@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from campaigns.domain.errors import DatabaseAway
@@ -78,9 +78,16 @@ def database_now(connection: Connection) -> datetime:
 def _named_faults() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, PoolTimeoutError) as error:
+    except (OperationalError, PoolTimeoutError, DatabaseError) as error:
+        if isinstance(error, DatabaseError) and not _is_unusable(error):
+            raise
         cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         raise DatabaseAway(f"The database cannot be used now ({cause}); nothing was changed, try again.") from error
+
+
+def _is_unusable(error: DatabaseError) -> bool:
+    """Whether the database is the trouble, not what was asked of it. SQLite's plain error means a broken file."""
+    return isinstance(error, OperationalError) or type(error.orig) is sqlite3.DatabaseError
 
 
 def _sqlite(url: str, connections: int, *, writes: bool) -> Engine:
