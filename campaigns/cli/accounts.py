@@ -48,10 +48,10 @@ def add(account_id: str, *, name: str | None, zone: str | None, as_json: bool) -
 @json_option
 def list_accounts(*, as_json: bool) -> None:
     """List the accounts."""
-    from campaigns.store import views
+    from campaigns.store import health
 
     with opened() as parts, parts.store.read() as connection:
-        found = list(views.accounts(connection))
+        found = list(health.accounts(connection))
     columns = ("id", "name", "zone", "upstream", "team", "holds")
     show(
         found,

@@ -42,6 +42,7 @@ def list_events(run_id: int | None, campaign_id: int | None, *, after: int, limi
     from campaigns.store import proof
 
     with opened() as parts, parts.store.read() as connection:
+        _require(connection, run_id, campaign_id)
         found = proof.events(connection, run_id=run_id, campaign_id=campaign_id, after=after)
         listed = list(islice(found, limit + 1))
     if as_json:
@@ -70,6 +71,7 @@ def export(form: str, output: str | None, run_id: int | None, campaign_id: int |
     from campaigns.store import proof
 
     with opened() as parts, parts.store.read() as connection:
+        _require(connection, run_id, campaign_id)
         found = proof.events(connection, run_id=run_id, campaign_id=campaign_id, after=after)
         if output is None or output == "-":
             _write(found, sys.stdout, form)
@@ -96,6 +98,17 @@ def verify(*, as_json: bool) -> None:
         found = proof.verify(connection)
     show(found, as_json=as_json, people=lambda: _say_verified(found))
     click.get_current_context().exit(0 if found["ok"] else 1)
+
+
+def _require(connection: Any, run_id: int | None, campaign_id: int | None) -> None:
+    """Raise NotFound for a run or a campaign that there is not: no events would look like nothing happened."""
+    from campaigns.store.campaigns import find_campaign
+    from campaigns.store.runs import find_run
+
+    if run_id is not None:
+        find_run(connection, run_id)
+    if campaign_id is not None:
+        find_campaign(connection, campaign_id)
 
 
 def _write(events: Iterable[dict[str, Any]], stream: TextIO, form: str) -> int:

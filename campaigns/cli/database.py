@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from campaigns.cli.opening import settings_in_force
+from campaigns.cli.output import json_option, show
 
 
 @click.group()
@@ -13,7 +14,8 @@ def db() -> None:
 
 
 @db.command()
-def upgrade() -> None:
+@json_option
+def upgrade(*, as_json: bool) -> None:
     """Apply the migrations that are missing.
 
     Doing it twice, or at the same time, does it once.
@@ -21,13 +23,19 @@ def upgrade() -> None:
     from campaigns.store import migrate
 
     migrate.upgrade(settings_in_force().database_url)
-    click.echo(f"The database stands at migration {migrate.head()}, the newest.")
+    _say_head(migrate.head(), as_json=as_json)
 
 
 @db.command()
-def check() -> None:
+@json_option
+def check(*, as_json: bool) -> None:
     """Exit 0 at the newest migration, 4 when not."""
     from campaigns.store import migrate
 
     migrate.check(settings_in_force().database_url)
-    click.echo(f"The database stands at migration {migrate.head()}, the newest.")
+    _say_head(migrate.head(), as_json=as_json)
+
+
+def _say_head(revision: str, *, as_json: bool) -> None:
+    sentence = f"The database stands at migration {revision}, the newest."
+    show({"revision": revision}, as_json=as_json, people=lambda: click.echo(sentence))

@@ -104,7 +104,7 @@ def _database_ahead(store: Store) -> float:
 
 def _signs(store: Store) -> Iterator[Check]:
     from campaigns.store.facts import commits_are_durable
-    from campaigns.store.views import credits_balance, heartbeats
+    from campaigns.store.health import credits_balance, heartbeats
 
     with store.read() as connection:
         now, seen = store.now(connection), heartbeats(connection)
@@ -160,7 +160,7 @@ def _redis(settings: Settings) -> Iterator[Check]:
 
 
 def _vendor(settings: Settings) -> Iterator[Check]:
-    from campaigns.store.views import accounts
+    from campaigns.store.health import accounts
     from campaigns.wiring import open_parts
 
     if not settings.has_key:

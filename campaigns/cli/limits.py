@@ -15,7 +15,7 @@ from campaigns.cli.output import duration, json_option, print_facts, print_table
 @json_option
 def limits(*, as_json: bool) -> None:
     """Show the team's budget and who must wait."""
-    from campaigns.store.views import credits_balance
+    from campaigns.store.health import credits_balance
 
     with opened() as parts:
         with parts.store.read() as connection:

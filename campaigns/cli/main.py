@@ -187,7 +187,11 @@ def _stop_writing() -> None:
 @click.option("--home", metavar="FOLDER", help="Where the embedded parts keep their files (CAMPAIGNS_HOME).")
 @click.option("--database-url", metavar="URL", help="sqlite:///... or postgresql://... (DATABASE_URL).")
 @click.option("--redis-url", metavar="URL", help="Redis or Valkey (REDIS_URL).")
-@click.option("--log-level", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False))
+@click.option(
+    "--log-level",
+    type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False),
+    help="How much to log (LOG_LEVEL).",
+)
 @click.version_option(package_name="campaigns", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(ctx: click.Context, /, **flags: str | None) -> None:

@@ -87,7 +87,9 @@ def beat(*, log_level: str | None) -> None:
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=8700, show_default=True, help="0 takes a free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), metavar="N", default=8700, show_default=True, help="0 takes a free one."
+)
 @click.option("--faults", type=click.Path(path_type=Path), metavar="FILE", help="Faults to play, scripted or by rates.")
 @click.option("--ledger", type=click.Path(path_type=Path), metavar="FILE", help="Remember here what was accepted.")
 def sandbox(*, port: int, faults: Path | None, ledger: Path | None) -> None:
@@ -124,7 +126,7 @@ def _require_parts(settings: Settings) -> None:
 
 def _become(settings: Settings, role: str, options: list[str], **flags: object) -> NoReturn:
     """Print the plain command and turn into it, so that signals and exit codes are its own."""
-    command = [sys.executable, "-m", "celery", "-A", APP, role, "-l", settings.log_level, *options]
+    command = [sys.executable, "-m", "celery", "-q", "-A", APP, role, "-l", settings.log_level, *options]
     note(shlex.join(["celery", *command[3:]]))
     sys.stdout.flush()
     os.execve(sys.executable, command, environment_for_children(**flags))  # noqa: S606 - no shell is wanted

@@ -247,8 +247,8 @@ def _numbers(given: tuple[str, ...]) -> list[int] | None:
     """Batch numbers from `3`, `3,5` and `5-7`; None when none was given."""
     numbers: set[int] = set()
     for part in ",".join(given).split(",") if given else []:
-        first, _, last = part.strip().partition("-")
-        ends = [first, last or first]
+        first, dash, last = part.strip().partition("-")
+        ends = [first, last if dash else first]
         if not all(end.isascii() and end.isdigit() and len(end) <= SEQ_DIGITS for end in ends):
             raise UsageError(f"--batch '{part}' is no batch number; write 3, or 3,5-7, as `runs batches` numbers them.")
         numbers.update(range(int(ends[0]), int(ends[1]) + 1))

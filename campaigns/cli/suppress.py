@@ -86,10 +86,12 @@ def remove(users: tuple[str, ...], *, account_id: str | None, reason: str, as_js
 @json_option
 def list_suppressed(*, account_id: str | None, as_json: bool) -> None:
     """List the suppressed users."""
-    from campaigns.store import proof
+    from campaigns.store import proof, views
 
     columns = ("user_id", "account", "reason", "actor", "created_at")
     with opened() as parts, parts.store.read() as connection:
+        if account_id is not None:
+            health.require_account(connection, account_id)
         found = proof.suppressions(connection, account_id=account_id)
         if as_json:
             print_json_list(found)

@@ -88,7 +88,7 @@ def _looks(parts: Parts, run_id: int) -> Iterator[Look]:
 
 
 def _look(parts: Parts, run_id: int) -> Look:
-    from campaigns.store.views import heartbeats
+    from campaigns.store.health import heartbeats
 
     with parts.store.read() as connection:
         now, seen = parts.store.now(connection), heartbeats(connection)

@@ -1,0 +1,94 @@
+"""A shell in an installation of its own: a migrated SQLite home, no key, no Redis, no sandbox."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from campaigns.cli.main import cli
+from campaigns.cli.opening import SANDBOX_NOTE
+from campaigns.store.engine import open_store
+from tests.clock import DrivenClock
+from tests.world import World
+
+SETTINGS = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "CELERY_BROKER_URL",
+    "ONLYFANSAPI_API_KEY",
+    "ONLYFANSAPI_API_KEY_FILE",
+    "CAMPAIGNS_UPSTREAM_URL",
+    "LOG_LEVEL",
+)
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Runs commands as an operator would."""
+
+    folder: Path
+    database_url: str
+
+    def run(self, *words: str, stdin: bytes | None = None) -> Result:
+        """One command; whatever happened."""
+        return CliRunner().invoke(cli, list(words), input=stdin)
+
+    def ok(self, *words: str, stdin: bytes | None = None) -> Any:
+        """What a command answers with --json. It must succeed."""
+        result = self.run(*words, "--json", stdin=stdin)
+        assert result.exit_code == 0, result.stderr
+        return json.loads(result.stdout)
+
+    def refusal(self, *words: str, code: int, stdin: bytes | None = None) -> str:
+        """The one sentence of a command that must be refused with this code, printing nothing else."""
+        result = self.run(*words, stdin=stdin)
+        said = [line for line in result.stderr.splitlines() if line != SANDBOX_NOTE]
+        assert (result.exit_code, result.stdout, len(said)) == (code, "", 1), result.output
+        return said[0]
+
+    def file(self, name: str, content: str | bytes) -> str:
+        """A file in the folder where commands run."""
+        path = self.folder / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return str(path)
+
+    def campaign(self, *options: str, account: str = "acct_one", users: str = "1\n2\n3\n4\n5\n") -> int:
+        """A draft, with its account if that is new."""
+        if account not in {row["id"] for row in self.ok("accounts", "list")}:
+            self.ok("accounts", "add", account)
+        made = self.ok("create", "--account", account, "--text", "Hi", "--users", "-", *options, stdin=users.encode())
+        return int(made["id"])
+
+
+@pytest.fixture
+def empty_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    """An installation whose database was never migrated."""
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("CAMPAIGNS_HOME", str(home))
+    monkeypatch.chdir(tmp_path)
+    return Shell(tmp_path, f"sqlite:///{home / 'campaigns.db'}")
+
+
+@pytest.fixture
+def shell(empty_shell: Shell, sqlite_template: Path) -> Shell:
+    """An installation that is ready, with nothing in it."""
+    shutil.copy(sqlite_template, empty_shell.folder / "home" / "campaigns.db")
+    return empty_shell
+
+
+@pytest.fixture
+def world(shell: Shell) -> Iterator[World]:
+    """The same installation's worker and vendor, played in this process."""
+    store = open_store(shell.database_url)
+    yield World(store, DrivenClock())
+    store.close()
