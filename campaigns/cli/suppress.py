@@ -86,7 +86,7 @@ def remove(users: tuple[str, ...], *, account_id: str | None, reason: str, as_js
 @json_option
 def list_suppressed(*, account_id: str | None, as_json: bool) -> None:
     """List the suppressed users."""
-    from campaigns.store import proof, views
+    from campaigns.store import health, proof
 
     columns = ("user_id", "account", "reason", "actor", "created_at")
     with opened() as parts, parts.store.read() as connection:

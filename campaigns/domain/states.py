@@ -74,13 +74,12 @@ BATCH_SENTENCES: dict[BatchState, str] = {
 RUN_MOVES: dict[RunState, dict[RunState, str]] = {
     RunState.DUE: {
         RunState.PLANNED: "the plan was committed",
-        RunState.FINISHED: "the plan left nobody to send to",
         RunState.CANCELLED: "an operator cancelled it",
         RunState.SKIPPED: "misfire or overlap",
     },
     RunState.PLANNED: {
         RunState.SENDING: "the first attempt was committed",
-        RunState.FINISHED: "every batch was emptied by suppressions before the first attempt",
+        RunState.FINISHED: "nobody was left to send to, at the plan or by suppressions after it",
         RunState.CANCELLED: "an operator cancelled it, nothing in flight",
         RunState.CANCELLING: "an operator cancelled it, a request in flight",
     },

@@ -1,0 +1,97 @@
+"""The statements of the send path, built once: building one costs more than running it on SQLite.
+
+Those that move a row are guarded by its state and fence, and return what they moved.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import bindparam, insert, select, text, update
+
+from campaigns.domain.states import RUN_SENDS, BatchState, RunState
+from campaigns.store.columns import Instant
+from campaigns.store.holds import run_is_held
+from campaigns.store.records import attempt, attempt_outcome
+from campaigns.store.tables import batch, lane, run
+
+RENEW_LANE = (
+    update(lane)
+    .where(
+        lane.c.account_id == bindparam("account"),
+        lane.c.owner == bindparam("held_by"),
+        lane.c.fence == bindparam("held"),
+        lane.c.lease_until > bindparam("now"),
+    )
+    .values(fence=lane.c.fence + 1, lease_until=bindparam("until"))
+    .returning(lane.c.fence, lane.c.suppressions)
+)
+OPEN_RUNS = (
+    select(run.c.id, run.c.campaign_id, run.c.revision, run.c.state, run.c.suppressions, run.c.whole_list, run.c.launch)
+    .where(
+        run.c.account_id == bindparam("account"),
+        run.c.upstream == bindparam("upstream"),
+        run.c.state.in_(sorted(RUN_SENDS)),
+        ~run_is_held(),
+    )
+    .order_by(run.c.served_at.is_not(None), run.c.served_at, run.c.id)
+)
+NEXT_BATCH = (
+    select(
+        batch.c.id,
+        batch.c.seq,
+        batch.c.attempts,
+        batch.c.failures,
+        batch.c.size,
+        batch.c.first_user,
+        batch.c.last_user,
+        batch.c.users,
+    )
+    .where(
+        batch.c.run_id == bindparam("run"),
+        batch.c.state == BatchState.READY.value,
+        batch.c.available_at <= bindparam("now"),
+    )
+    .order_by(batch.c.seq)
+    .limit(1)
+)
+START_BATCH = (
+    update(batch)
+    .where(batch.c.id == bindparam("batch"), batch.c.state == BatchState.READY.value)
+    .values(
+        state=BatchState.SENDING.value,
+        fence=bindparam("new_fence"),
+        lease_until=bindparam("until"),
+        attempts=bindparam("number"),
+        updated_at=bindparam("now"),
+    )
+    .returning(batch.c.id)
+)
+SERVE_RUN = (
+    update(run)
+    .where(run.c.id == bindparam("run"), run.c.state.in_(sorted(RUN_SENDS)))
+    .values(state=RunState.SENDING.value, served_at=bindparam("now"))
+    .returning(run.c.id)
+)
+SETTLE_BATCH = (
+    update(batch)
+    .where(
+        batch.c.id == bindparam("batch"),
+        batch.c.state == BatchState.SENDING.value,
+        batch.c.fence == bindparam("held"),
+    )
+    .values(
+        state=bindparam("to_state"),
+        lease_until=None,
+        available_at=bindparam("available"),
+        failures=batch.c.failures + bindparam("failed"),
+        message_id=bindparam("new_message"),
+        error=bindparam("new_error"),
+        updated_at=bindparam("now"),
+    )
+    .returning(batch.c.id)
+)
+OWN_MESSAGE = text(
+    "INSERT INTO message (account_id, message_id, batch_id, at) VALUES (:account, :message, :batch, :at)"
+    " ON CONFLICT DO NOTHING"
+).bindparams(bindparam("at", type_=Instant))
+ADD_ATTEMPT = insert(attempt)
+ADD_OUTCOME = insert(attempt_outcome)

@@ -1,0 +1,48 @@
+"""Print docs/states.md from the tables in campaigns/domain/states.py: `python docs/generate.py > docs/states.md`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from enum import StrEnum
+
+from campaigns.domain import states
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [
+        "# States",
+        "",
+        "Printed from `campaigns/domain/states.py` by `python docs/generate.py`; do not edit by hand.",
+        "Each move is one guarded update: who finds another state or an older fence changes nothing.",
+        "",
+        *_machine("Campaign", states.CAMPAIGN_SENTENCES, {}),
+        *_machine("Run", states.RUN_SENTENCES, states.RUN_MOVES),
+        "**Paused** is not a state: a run is paused while a hold is open on it, on its account or on its team.",
+        "",
+        *_machine("Batch", states.BATCH_SENTENCES, states.BATCH_MOVES),
+        "The books of a run count recipients: planned = accepted + rejected + unknown + cancelled + waiting, where",
+        "waiting is ready and sending together.",
+        "",
+    ]
+    return "\n".join(parts)
+
+
+def _machine(name: str, sentences: Mapping[StrEnum, str], moves: Mapping[StrEnum, Mapping[StrEnum, str]]) -> list[str]:
+    lines = [f"## {name}", "", "| state | meaning |", "|---|---|"]
+    lines += [f"| `{state.value}` | {sentence} |" for state, sentence in sentences.items()]
+    if moves:
+        lines += ["", "```mermaid", "stateDiagram-v2"]
+        lines += [f"    {start.value} --> {end.value}" for start, ends in moves.items() for end in ends]
+        lines += ["```", "", "| from | to | when |", "|---|---|---|"]
+        lines += [
+            f"| `{start.value}` | `{end.value}` | {when} |"
+            for start, ends in moves.items()
+            for end, when in ends.items()
+        ]
+    return [*lines, ""]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
