@@ -199,7 +199,8 @@ def _check(base_url: str, secret: str) -> None:
     url = urlsplit(base_url)
     is_plain = url.scheme in {"http", "https"} and url.hostname and not (url.username or url.query or url.fragment)
     if not is_plain or not re.fullmatch(r"(\[[^]]*\]|[^:]*)(:[0-9]{1,5})?", url.netloc):
-        raise UsageError(f"The vendor's address is '{base_url}'; give an http or https address without credentials.")
+        shown = re.sub(r"//[^/]*@", "//", base_url)
+        raise UsageError(f"The vendor's address is '{shown}'; give an http or https address without credentials.")
     if url.scheme == "http" and not _is_loopback(str(url.hostname)):
         raise UsageError(
             f"The vendor's address {base_url} is plain http; a key travels over https only, except to this machine."

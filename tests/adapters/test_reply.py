@@ -1,0 +1,196 @@
+"""Reading a reply: Retry-After, credits and limits, and what must not be kept of it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from campaigns.adapters.reply import Redactor, read_json, read_reply, read_report, read_response, read_retry_after
+from campaigns.domain.outcome import DEFAULT_RETRY_AFTER_SECONDS, classify
+from campaigns.domain.reply import VendorReport
+
+NOW = datetime(2026, 11, 1, 12, 0, 0, tzinfo=UTC)
+SECRET = "sk-live/0123456789"
+REDACTOR = Redactor(SECRET)
+
+
+def retry_after(written: str, **headers: str) -> float | None:
+    return read_retry_after(httpx.Headers({"Retry-After": written, **headers}), NOW)
+
+
+@pytest.mark.parametrize(("written", "seconds"), [("7", 7), (" 120 ", 120), ("2.5", 2.5), ("3600", 3600)])
+def test_retry_after_may_be_seconds(written: str, seconds: float) -> None:
+    assert retry_after(written) == seconds
+
+
+@pytest.mark.parametrize("written", ["0", "0.2", "Sun, 01 Nov 2026 11:00:00 GMT"])
+def test_a_limiter_that_says_now_is_asked_a_second_later(written: str) -> None:
+    assert retry_after(written) == 1
+
+
+def test_retry_after_is_a_day_at_most() -> None:
+    assert retry_after("9" * 400) == 86_400
+    assert retry_after("Fri, 31 Dec 9999 23:59:59 GMT") == 86_400
+
+
+def test_retry_after_may_be_a_date() -> None:
+    assert retry_after("Sun, 01 Nov 2026 12:01:30 GMT") == 90
+    assert retry_after("Sun, 01 Nov 2026 12:01:30 +0000") == 90
+    assert retry_after("Sunday, 01-Nov-26 12:01:30 GMT") == 90
+
+
+def test_a_date_is_measured_from_the_replys_own_clock() -> None:
+    assert retry_after("Sun, 01 Nov 2026 15:01:30 GMT", Date="Sun, 01 Nov 2026 15:00:00 GMT") == 90
+    assert retry_after("Sun, 01 Nov 2026 12:01:30 GMT", Date="no date") == 90
+
+
+@pytest.mark.parametrize("written", ["", "soon", "-5", "1e3", "nan", "inf", "5, 10", "Sun, 99 Nov 2026 12:01:30 GMT"])
+def test_one_that_cannot_be_read_is_still_a_mark(written: str) -> None:
+    assert retry_after(written) == DEFAULT_RETRY_AFTER_SECONDS
+
+
+def test_none_is_none() -> None:
+    assert read_retry_after(httpx.Headers({"Date": "Sun, 01 Nov 2026 15:00:00 GMT"}), NOW) is None
+
+
+# Credits, cache, limits
+
+
+def test_headers_win_over_the_body_and_fill_what_it_lacks() -> None:
+    headers = httpx.Headers(
+        {
+            "X-OFAPI-Credits-Used": "2",
+            "X-OFAPI-Credits-Balance": "99",
+            "X-OFAPI-Is-Cached": "true",
+            "X-Rate-Limit-Limit-Minute": "1000",
+            "X-Rate-Limit-Remaining-Minute": "0",
+            "X-Rate-Limit-Limit-Day": "5",
+            "X-Rate-Limit-Remaining-Day": "4",
+        }
+    )
+    meta = {
+        "_credits": {"used": 1, "balance": 5, "note": "n"},
+        "_cache": {"is_cached": False, "cached_at": "then"},
+        "_rate_limits": {"limit_minute": 60, "remaining_minute": 59, "limit_day": None, "remaining_day": None},
+    }
+    expected = VendorReport(
+        credits_used=2,
+        credits_balance=99,
+        credits_note="n",
+        is_cached=True,
+        cached_at="then",
+        limit_minute=1000,
+        remaining_minute=0,
+        limit_day=5,
+        remaining_day=4,
+    )
+    assert read_report(headers, {"_meta": meta}, REDACTOR) == expected
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        None,
+        {},
+        [],
+        {"_credits": None, "_cache": [], "_rate_limits": "x"},
+        {
+            "_credits": {"used": None, "balance": True},
+            "_rate_limits": {"limit_minute": 1.5, "remaining_minute": "many"},
+        },
+        {"_credits": {"balance": 2**31}, "_rate_limits": {"limit_minute": 10**30}},
+    ],
+)
+def test_nulls_absent_fields_and_nonsense_are_none(meta: Any) -> None:
+    assert (
+        read_report(httpx.Headers({"X-Rate-Limit-Limit-Minute": "lots"}), {"_meta": meta}, REDACTOR) == VendorReport()
+    )
+
+
+def test_numbers_may_be_text() -> None:
+    meta = {"_credits": {"used": "1", "balance": "-3"}}
+    report = read_report(httpx.Headers(), {"_meta": meta}, REDACTOR)
+    assert (report.credits_used, report.credits_balance) == (1, -3)
+
+
+# What must not be kept
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"your key {SECRET} is wrong",
+        f"Authorization: Bearer {SECRET}",
+        json.dumps({"authorization": f"Bearer {SECRET}"}),
+        SECRET.replace("/", "\\/"),
+        "?key=sk-live%2F0123456789",
+        "authorization=Basic c2stbGl2ZS8wMTIzNDU2Nzg5",
+        "bearer c2stbGl2ZS8wMTIzNDU2Nzg5",
+    ],
+)
+def test_no_form_of_the_key_is_left(text: str) -> None:
+    cleaned = REDACTOR.text(text)
+    assert "0123456789" not in cleaned
+    assert "c2stbGl2" not in cleaned
+    assert "[removed]" in cleaned
+
+
+def test_other_text_is_left_as_it_is() -> None:
+    assert REDACTOR.text('{"message": "No user \u00e9"}') == '{"message": "No user \u00e9"}'
+
+
+def test_what_no_database_stores_is_replaced() -> None:
+    assert REDACTOR.text("a\x00b\ud800c") == "a\ufffdb?c"
+
+
+def test_a_response_is_cut_after_it_was_cleaned() -> None:
+    kept = read_response(b"x" * 4090 + SECRET.encode(), REDACTOR)
+    assert kept is not None
+    assert len(kept) == 4096
+    assert "sk-" not in kept
+    assert read_response(b"", REDACTOR) is None
+    assert read_response(b"\xff\xfe", REDACTOR) is not None
+
+
+def test_data_is_cleaned_through_and_through() -> None:
+    data = {"a": [SECRET, {SECRET: "\x00"}], "n": 1e999, "deep": json.loads("[" * 100 + "]" * 100)}
+    kept = read_report(httpx.Headers(), {"data": data}, REDACTOR).data
+    assert kept["a"] == ["[removed]", {"[removed]": "\ufffd"}]
+    assert kept["n"] is None
+    assert len(json.dumps(kept["deep"])) < 60
+
+
+def test_a_short_key_spoils_no_verdict() -> None:
+    body = json.dumps({"data": {"id": 11}, "_meta": {}}).encode()
+    reply = read_reply(200, httpx.Headers(), body, redactor=Redactor("a"), now=NOW)
+    assert classify(reply).message_id == "11"
+
+
+# Any bytes
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"\xff", b"[" * 100_000, b"1" * 5000, b"\xef\xbb\xbf", b'{"a":"\\ud800"']
+)
+def test_what_is_no_json_is_none(content: bytes) -> None:
+    assert read_json(content) is None
+
+
+@given(
+    st.integers(100, 999),
+    st.binary(max_size=200) | st.text(max_size=100).map(str.encode),
+    st.dictionaries(
+        st.sampled_from(["Retry-After", "Date", "X-OFAPI-Credits-Used"]), st.text("0123456789 :,GMT-", max_size=30)
+    ),
+)
+def test_any_reply_can_be_read_and_judged(status: int, content: bytes, headers: dict[str, str]) -> None:
+    reply = read_reply(status, httpx.Headers(headers), content, redactor=REDACTOR, now=NOW)
+    outcome = classify(reply)
+    assert outcome.response is None or len(outcome.response) <= 4096
+    assert "\x00" not in f"{outcome.response}{outcome.error}"

@@ -1,0 +1,312 @@
+"""The table of what an answer proves, row by row, and the doubts that overrule it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from campaigns.domain.outcome import (
+    DEFAULT_RETRY_AFTER_SECONDS,
+    HoldOrder,
+    HoldScope,
+    NoReply,
+    Outcome,
+    OutcomeKind,
+    Reply,
+    VendorReport,
+    classify,
+    one_line,
+)
+
+ACCEPTED = {"data": {"id": 40627236721}}
+
+
+def wrapped(status: Any, *, body: Any = None, **more: Any) -> dict[str, Any]:
+    return {"error": "ONLYFANS_COM_ERROR", "onlyfans_response": {"status": status, "body": body}, **more}
+
+
+def judge(status: int, body: dict[str, Any] | None = None, **more: Any) -> Outcome:
+    return classify(Reply(status, body, **more))
+
+
+def kind(status: int, body: dict[str, Any] | None = None, **more: Any) -> str:
+    return judge(status, body, **more).kind.value
+
+
+# Row 1: nothing left, or the vendor says so
+
+
+def test_nothing_that_left_is_not_sent() -> None:
+    assert classify(NoReply(bytes_left=False, error="refused")).kind is OutcomeKind.NOT_SENT
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 429, 500, 503])
+def test_the_vendors_word_that_it_was_not_sent_is_believed(status: int) -> None:
+    assert kind(status, {"request_outcome": "not_sent"}) == "not_sent"
+    assert kind(status, wrapped(502, request_outcome="not_sent")) == "not_sent"
+
+
+@pytest.mark.parametrize("word", ["sent", "NOT_SENT", "maybe", None, 0, ["not_sent"], {"not_sent": True}])
+def test_no_other_word_is_taken_for_it(word: Any) -> None:
+    assert kind(500, {"request_outcome": word}) == "unknown"
+
+
+def test_the_vendors_word_deep_inside_is_not_its_own() -> None:
+    assert kind(500, wrapped(500, body={"request_outcome": "not_sent"})) == "unknown"
+
+
+# Row 2: limiters
+
+
+@pytest.mark.parametrize(
+    ("body", "facts"),
+    [
+        (None, {"retry_after_seconds": 7.0}),
+        ({}, {"report": VendorReport(remaining_minute=0)}),
+        ({"error": "ONLYFANS_COM_RATE_LIMIT_ERROR"}, {}),
+        ({"message": "CF:ONLYFANS_COM_RATE_LIMIT_ERROR 1015"}, {}),
+        ({"error": "RATE_LIMIT_EXCEEDED"}, {}),
+        ({"message": "Too Many Attempts."}, {}),
+        (wrapped(429), {"retry_after_seconds": 7.0}),
+        (wrapped(429, message="ONLYFANS_COM_RATE_LIMIT_ERROR"), {}),
+    ],
+)
+def test_429_with_a_limiters_marks_is_throttled(body: Any, facts: dict[str, Any]) -> None:
+    outcome = judge(429, body, **facts)
+    assert outcome.kind is OutcomeKind.THROTTLED
+    assert outcome.retry_after_seconds == facts.get("retry_after_seconds", DEFAULT_RETRY_AFTER_SECONDS)
+    if body and "onlyfans_response" in body:
+        assert kind(500, body, **facts) == "throttled"
+
+
+@pytest.mark.parametrize(
+    ("body", "facts"),
+    [
+        (None, {}),
+        ({}, {}),
+        ({"message": "Too Many Requests"}, {}),
+        ({"message": "Slow down."}, {}),
+        ({}, {"report": VendorReport(remaining_minute=1)}),
+        (wrapped(429), {}),
+        (wrapped(429, body={"error": "ONLYFANS_COM_RATE_LIMIT_ERROR"}), {}),
+    ],
+)
+def test_429_without_marks_is_unknown(body: Any, facts: dict[str, Any]) -> None:
+    assert kind(429, body, **facts) == "unknown"
+    assert kind(500, body, **facts) == "unknown"
+
+
+@pytest.mark.parametrize("status", [408, 500, 502, 503])
+def test_a_limiters_marks_without_a_429_prove_nothing(status: int) -> None:
+    marked = {"error": "ONLYFANS_COM_RATE_LIMIT_ERROR"}
+    assert kind(status, marked, retry_after_seconds=5.0, report=VendorReport(remaining_minute=0)) == "unknown"
+
+
+# Row 3: key, credits, account
+
+ACCOUNT = HoldOrder(HoldScope.ACCOUNT, "account")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "order"),
+    [
+        (401, {"error": "The key is wrong."}, HoldOrder(HoldScope.TEAM, "key")),
+        (401, None, HoldOrder(HoldScope.TEAM, "key")),
+        (402, {"message": "No credits."}, HoldOrder(HoldScope.TEAM, "credits")),
+        (403, {"message": "Forbidden."}, ACCOUNT),
+        (403, None, HoldOrder(HoldScope.TEAM, "configuration")),
+        (404, {"code": "account_not_found"}, ACCOUNT),
+        (500, wrapped(401), ACCOUNT),
+        (500, wrapped(403), ACCOUNT),
+        (400, wrapped("403"), ACCOUNT),
+        (401, wrapped(401), ACCOUNT),
+        (401, wrapped(None), ACCOUNT),
+        (200, wrapped(401), ACCOUNT),
+    ],
+)
+def test_a_refusal_holds_what_it_concerns(status: int, body: Any, order: HoldOrder) -> None:
+    outcome = judge(status, body)
+    assert (outcome.kind, outcome.hold) == (OutcomeKind.HELD, order)
+
+
+# Row 4: refused
+
+
+@pytest.mark.parametrize("status", [200, 400, 404, 408, 409, 500, 502, 503])
+@pytest.mark.parametrize("upstream", [400, 402, 404, 405, 413, 422, 451])
+def test_a_wrapped_refusal_counts_whatever_the_replys_own_status(status: int, upstream: int) -> None:
+    outcome = judge(status, wrapped(upstream))
+    assert (outcome.kind, outcome.upstream_status) == (OutcomeKind.REJECTED, upstream)
+    assert outcome.one_user_may_be_the_cause == (upstream in {400, 422})
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_400_and_422_in_json_are_refusals_and_in_html_prove_nothing(status: int) -> None:
+    assert kind(status, {}) == "rejected"
+    assert kind(status, None) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("body", "may_be"),
+    [
+        ({"error": "VALIDATION_ERROR", "errors": {"userIds.3": ["wrong"]}}, True),
+        ({"error": "VALIDATION_ERROR", "errors": {"userIds": ["wrong"]}}, True),
+        ({"error": "VALIDATION_ERROR", "errors": {"price": ["wrong"]}}, False),
+        ({"error": "VALIDATION_ERROR", "errors": {"userIds": ["wrong"], "text": ["wrong"]}}, False),
+        ({"message": "Your text contains banned words: x"}, False),
+        ({"error": "BANNED_WORDS"}, False),
+        ({"message": "Refused.", "banned_words": ["x"]}, False),
+        (wrapped(400), True),
+        (wrapped(400, body={"error": {"code": 0, "message": "A user cannot receive messages"}}), True),
+        (wrapped(400, body={"errors": {"text": ["wrong"]}}), False),
+        (wrapped(400, body={"errors": {"userIds": ["wrong"]}}), True),
+        ({"message": "Something is wrong."}, True),
+        ({"errors": ["no mapping"]}, True),
+    ],
+)
+def test_one_user_may_be_the_cause_unless_something_else_is_blamed(body: dict[str, Any], may_be: bool) -> None:
+    outcome = judge(400, body)
+    assert outcome.kind is OutcomeKind.REJECTED
+    assert outcome.one_user_may_be_the_cause is may_be
+
+
+# Row 5: not the vendor's call as we know it
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308, 404, 405, 413])
+@pytest.mark.parametrize("body", [None, {}, {"message": "no route"}])
+def test_a_wrong_address_holds_the_team(status: int, body: Any) -> None:
+    outcome = judge(status, body)
+    assert (outcome.kind, outcome.hold) == (OutcomeKind.HELD, HoldOrder(HoldScope.TEAM, "configuration"))
+
+
+# Row 6: accepted
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 299])
+@pytest.mark.parametrize(("found", "kept"), [(40627236721, "40627236721"), ("123", "123"), ("a-1", "a-1"), (1, "1")])
+def test_2xx_with_an_id_is_accepted(status: int, found: Any, kept: str) -> None:
+    outcome = judge(status, {"data": {"id": found, "hasError": True}})
+    assert (outcome.kind, outcome.message_id, outcome.error) == (OutcomeKind.ACCEPTED, kept, None)
+
+
+@pytest.mark.parametrize("found", [None, 0, -1, "", " ", "a b", "0", True, 1.0, [1], {"id": 1}, "x" * 65, 10**70])
+def test_2xx_without_a_usable_id_is_unknown(found: Any) -> None:
+    assert kind(200, {"data": {"id": found}}) == "unknown"
+
+
+@pytest.mark.parametrize("body", [None, {}, {"id": 5}, {"data": None}, {"data": [{"id": 5}]}, {"data": "5"}])
+def test_2xx_of_any_other_form_is_unknown(body: Any) -> None:
+    assert kind(200, body) == "unknown"
+
+
+# Row 7: all else
+
+
+@pytest.mark.parametrize("status", [100, 101, 408, 409, 410, 415, 418, 425, 429, 451, 500, 502, 503, 504, 522, 599])
+@pytest.mark.parametrize("body", [None, {}, {"message": "no"}, ACCEPTED, wrapped(500), wrapped(0), wrapped(None)])
+def test_all_else_is_unknown(status: int, body: Any) -> None:
+    assert kind(status, body) == "unknown"
+
+
+@pytest.mark.parametrize("retry_after", [None, 5.0])
+def test_503_is_unknown_even_when_it_says_when_to_come_back(retry_after: float | None) -> None:
+    assert kind(503, {}, retry_after_seconds=retry_after) == "unknown"
+
+
+def test_a_lost_answer_is_unknown_and_keeps_what_came() -> None:
+    outcome = classify(NoReply(bytes_left=True, error="cut", http_status=200, response='{"data"'))
+    assert (outcome.kind, outcome.http_status, outcome.response) == (OutcomeKind.UNKNOWN, 200, '{"data"')
+
+
+# Doubts
+
+
+@pytest.mark.parametrize(
+    "denial", [{"request_outcome": "not_sent"}, wrapped(400), wrapped(403), {"code": "account_not_found"}]
+)
+def test_a_refusal_that_carries_a_message_id_proves_nothing(denial: dict[str, Any]) -> None:
+    outcome = judge(200, {**ACCEPTED, **denial})
+    assert outcome.kind is OutcomeKind.UNKNOWN
+    assert "40627236721" in str(outcome.error)
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 413, 422])
+@pytest.mark.parametrize("upstream", [0, 200, 302, 408, 409, 425, 500, 502, True, "oops", 12345])
+def test_a_refusal_proves_nothing_when_onlyfans_had_the_request_and_did_not_refuse(status: int, upstream: Any) -> None:
+    # Seen in the vendor's examples: a reply with 404 around an OnlyFans 200.
+    assert kind(status, wrapped(upstream)) == "unknown"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 429])
+def test_a_refusal_proves_nothing_when_the_vendor_says_that_it_does_not_know(status: int) -> None:
+    assert kind(status, {"request_outcome": "unknown"}, retry_after_seconds=5.0) == "unknown"
+
+
+def test_a_limiter_proves_nothing_when_onlyfans_failed_behind_it() -> None:
+    assert kind(429, wrapped(500), retry_after_seconds=5.0) == "unknown"
+
+
+# What is kept
+
+
+def test_an_error_names_both_statuses_and_the_vendors_words() -> None:
+    outcome = judge(500, wrapped(400), words="No such user")
+    assert outcome.error == "HTTP 500, OnlyFans 400: No such user"
+
+
+def test_an_error_is_one_line_of_500_characters_at_most() -> None:
+    outcome = judge(500, {}, words="a\n b\t" * 400)
+    assert outcome.error is not None
+    assert len(outcome.error) == 500
+    assert "\n" not in outcome.error
+    assert one_line(" a\nb ") == "a b"
+
+
+def test_report_and_response_are_kept_whatever_was_proved() -> None:
+    report = VendorReport(credits_used=1)
+    for status, body in [(200, ACCEPTED), (400, {}), (404, None), (429, {}), (401, {}), (500, None)]:
+        outcome = judge(status, body, report=report, response="raw")
+        assert (outcome.report, outcome.response, outcome.http_status) == (report, "raw", status)
+
+
+# Any reply at all
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+statuses = st.sampled_from([200, 400, 401, 403, 404, 408, 422, 429, 500]) | st.integers(100, 999)
+known = st.sampled_from(["data", "error", "code", "message", "errors", "request_outcome", "onlyfans_response", "id"])
+telling = st.one_of(
+    json_values,
+    st.fixed_dictionaries({"id": json_values}),
+    st.fixed_dictionaries({"status": st.one_of(statuses, json_values), "body": json_values}),
+    st.sampled_from(["not_sent", "unknown", "account_not_found", "ONLYFANS_COM_RATE_LIMIT_ERROR"]),
+)
+bodies = st.none() | st.dictionaries(known | st.text(max_size=8), telling, max_size=5)
+
+
+@given(statuses, bodies, st.none() | st.floats(0, 100), st.none() | st.integers(0, 5))
+def test_any_reply_gets_one_outcome_with_all_that_belongs_to_it(
+    status: int, body: dict[str, Any] | None, retry_after: float | None, remaining: int | None
+) -> None:
+    report = VendorReport(remaining_minute=remaining)
+    outcome = classify(Reply(status, body, retry_after_seconds=retry_after, report=report))
+    assert (outcome.message_id is not None) == (outcome.kind is OutcomeKind.ACCEPTED)
+    assert (outcome.hold is not None) == (outcome.kind is OutcomeKind.HELD)
+    assert (outcome.retry_after_seconds is not None) == (outcome.kind is OutcomeKind.THROTTLED)
+    assert outcome.kind is OutcomeKind.REJECTED or not outcome.one_user_may_be_the_cause
+    if outcome.kind is OutcomeKind.ACCEPTED:
+        assert 200 <= status < 300
+
+
+@given(st.integers(500, 999), bodies)
+def test_5xx_proves_something_only_by_what_it_wraps_or_says(status: int, body: dict[str, Any] | None) -> None:
+    outcome = classify(Reply(status, body))
+    telling_fields = (body or {}).keys() & {"onlyfans_response", "request_outcome", "code", "error", "message"}
+    assert outcome.kind is OutcomeKind.UNKNOWN or telling_fields
