@@ -39,7 +39,11 @@ class _Committed:
 def send_one(sender: Sender, claim: LaneClaim, failures: int) -> Step:
     """Send the lane's next batch; the caller has the pacer's permit for it, which goes back when there is none."""
     started = sender.monotonic()
-    committed = _commit_attempt(sender, claim)
+    committed: _Committed | LaneClaim | None
+    try:
+        committed = _commit_attempt(sender, claim)
+    except StaleClaim:
+        committed = claim  # rolled back whole; whoever changed the run or the batch has the say
     if not isinstance(committed, _Committed):
         sender.pacer.refund(permit_key(claim.account_id, claim.fence + 1), claim.account_id)
         return Step(committed, leave=True, failures=failures)
@@ -78,8 +82,6 @@ def _commit_attempt(sender: Sender, claim: LaneClaim) -> _Committed | LaneClaim 
             deadline=timedelta(seconds=limits.request_timeout_seconds),
             lease=timedelta(seconds=limits.lease_seconds),
         )
-        if opened is None:
-            return ours
         if ready.run_state is RunState.PLANNED:
             _say_started(connection, sender, ready, ours)
     return _Committed(opened, ours, body)

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from campaigns.domain.errors import StaleClaim
 from campaigns.domain.outcome import Outcome, OutcomeKind
 from campaigns.domain.states import BatchState, RunState
 from campaigns.store.lanes import LaneClaim
@@ -118,10 +119,11 @@ def open_attempt(
     now: datetime,
     deadline: timedelta,
     lease: timedelta,
-) -> OpenAttempt | None:
-    """Write the attempt and move its batch to `sending`; None when the batch or its run is no longer there to send.
+) -> OpenAttempt:
+    """Write the attempt and move its batch to `sending`. Once this is committed, a crash means unknown.
 
-    The caller holds the lane under `claim` in the same transaction. Once this is committed, a crash means unknown.
+    The caller holds the lane under `claim` and chose the batch in the same transaction. Raises StaleClaim, to roll all
+    of it back, should the batch or its run not be there to send any more.
     """
     number = ready.attempts + 1
     started = connection.scalar(
@@ -129,7 +131,7 @@ def open_attempt(
         {"batch": ready.id, "new_fence": claim.fence, "until": now + lease, "number": number, "now": now},
     )
     if started is None or connection.scalar(SERVE_RUN, {"run": ready.run_id, "now": now}) is None:
-        return None
+        raise StaleClaim(f"Batch {ready.seq} of run {ready.run_id} is not there to send any more.")
     connection.execute(
         ADD_ATTEMPT,
         {
