@@ -38,11 +38,12 @@ def main() -> int:
 
 def _announce(url: str, url_file: Path | None) -> None:
     """A reader of the file sees no URL or the whole URL."""
-    sys.stderr.write(f"The sandbox listens on {url}\n")
     if url_file is not None:
         unfinished = url_file.with_name(f".{url_file.name}.{os.getpid()}")
         unfinished.write_text(url + "\n", encoding="utf-8")
         unfinished.replace(url_file)
+    sys.stderr.write(f"The sandbox listens on {url}\n")
+    sys.stderr.flush()
 
 
 if __name__ == "__main__":

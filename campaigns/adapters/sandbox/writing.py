@@ -27,6 +27,7 @@ DEFAULT_SECONDS = {"late_in_list": 30.0, "gone_from_list": 10.0, "media_not_read
 SLOW_START_SECONDS = 5.0
 FOREIGN_TEXT = "Posted by another tool"
 RECENT_LIST = "recent"
+NOT_COUNTED_YET = {"isDone": False, "total": -1, "pending": 0}  # however quick delivery is, the answer is quicker
 UPDATE_FIELDS = (
     "text", "userLists", "userIds", "lockedText", "price", "mediaFiles", "previews", "giphyId", "scheduledDate",
     "blockBannedWords",
@@ -68,7 +69,7 @@ def send(turn: Turn) -> Done:
     }
     item = item_of(entry)
     turn.world.book.spend(item.content)
-    data = item.short_form(turn.now)
+    data = {**item.short_form(turn.now), **NOT_COUNTED_YET}
     if answer_fault == "accepted_without_id":
         del data["id"]
     changes = [Change(entry, turn.request.body, item)]

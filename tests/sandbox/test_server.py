@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from campaigns.adapters.sandbox import Sandbox, Setup
+from campaigns.domain.errors import UsageError
+from tests.sandbox.conftest import MASS, Listening, Start, plain_client
+from tests.sandbox.processes import started
+
+
+def _talk(sandbox: Listening, *sent: bytes) -> bytes:
+    """Everything that comes back until the sandbox closes, or until our own end of the talk is answered."""
+    port = int(sandbox.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        for part in sent:
+            connection.sendall(part)
+        connection.shutdown(socket.SHUT_WR)
+        received = b""
+        while part := connection.recv(65536):
+            received += part
+        return received
+
+
+def test_one_connection_serves_many_requests(start: Start) -> None:
+    request = b"GET /api/whoami HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer key\r\n\r\n"
+    assert _talk(start(), request * 20).count(b"HTTP/1.1 200") == 20
+
+
+def test_a_closed_connection_is_closed(start: Start) -> None:
+    request = b"GET /api/whoami HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer key\r\n\r\n"
+    assert _talk(start(), request * 3).count(b"HTTP/1.1 200") == 1
+
+
+def test_a_body_may_be_chunked_and_wait_for_a_go_ahead(start: Start) -> None:
+    sandbox = start()
+    head = (
+        b"POST /api/acct_a/mass-messaging HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer key\r\n"
+        b"Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    body = b'{"text":"Hi","userIds":["1"]}'
+    answer = _talk(sandbox, head, b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+    assert b"HTTP/1.1 200" in answer
+    assert len(sandbox.accepted()) == 1
+
+
+def test_head_has_headers_and_no_body(start: Start) -> None:
+    answer = _talk(start(), b"HEAD /api/whoami HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer key\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 405")
+    assert answer.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("nonsense", [b"\x16\x03\x01 hello\r\n\r\n", b"GET /\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n"])
+def test_what_is_no_http_is_a_400(start: Start, nonsense: bytes) -> None:
+    assert b"HTTP/1.1 400" in _talk(start(), nonsense)
+
+
+def test_a_request_that_is_cut_is_not_accepted(start: Start) -> None:
+    sandbox = start()
+    head = b"POST /api/acct_a/mass-messaging HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer key\r\n"
+    _talk(sandbox, head, b"Content-Length: 100\r\n\r\n", b'{"text":"Hi","userIds":["1"]}')
+    assert sandbox.accepted() == []
+    assert sandbox.requests() == []
+
+
+def test_a_body_without_end_is_refused(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("campaigns.adapters.sandbox.server.LARGEST_BODY", 1000)
+    response = start().client.post(MASS, content=b"x" * 5000)
+    assert response.status_code == 413
+
+
+def test_many_connections_at_once_accept_everybody_once(start: Start) -> None:
+    sandbox = start(limit_per_minute=None)
+    together = threading.Barrier(24)
+
+    def send(account: int) -> None:
+        together.wait(30)
+        with plain_client(sandbox.url) as client:
+            for number in range(20):
+                user = str(account * 100 + number + 1)
+                body = {"text": "Hi", "userIds": [user]}
+                assert client.post(f"/api/acct_{account}/mass-messaging", json=body).status_code == 200
+
+    with ThreadPoolExecutor(24) as pool:
+        assert list(pool.map(send, range(24))) == [None] * 24
+    summary = sandbox.summary()
+    assert (summary["accepted_sends"], summary["users"], summary["repeated"]) == (480, 480, 0)
+    assert summary["answers_delivered"] == 480
+    assert set(summary["most_sends_in_flight"].values()) == {1}
+    assert len({row["id"] for row in sandbox.accepted()}) == 480
+
+
+def test_the_minute_is_never_exceeded_by_parallel_requests(start: Start) -> None:
+    sandbox = start(limit_per_minute=50)
+
+    def send(_: int) -> int:
+        with plain_client(sandbox.url) as client:
+            return sum(client.get("/api/whoami").status_code == 200 for _ in range(10))
+
+    with ThreadPoolExecutor(12) as pool:
+        assert sum(pool.map(send, range(12))) == 50
+    assert sandbox.summary()["overlimit"] == 70
+
+
+def test_a_port_in_use_is_refused_in_one_sentence(start: Start) -> None:
+    port = int(start().url.rpartition(":")[2])
+    with pytest.raises(UsageError, match=f"cannot listen on 127.0.0.1:{port}: the port is in use"):
+        Sandbox("127.0.0.1", port, setup=Setup(), ledger_file=None)
+
+
+@pytest.mark.parametrize(("host", "port"), [("127.0.0.1", 70_000), ("192.0.2.1", 0), ("no such host", 0)])
+def test_an_address_that_is_not_ours_is_refused(host: str, port: int) -> None:
+    with pytest.raises(UsageError, match="cannot listen on"):
+        Sandbox(host, port, setup=Setup(), ledger_file=None)
+
+
+def test_it_listens_on_the_given_address_only(start: Start) -> None:
+    port = int(start().url.rpartition(":")[2])
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.2", port), timeout=10)
+
+
+def test_stopping_cuts_what_hangs_and_frees_the_port(start: Start) -> None:
+    sandbox = start(
+        script=[{"fault": "hang"}, {"fault": "drip", "seconds": 60}, {"fault": "slow_answer", "seconds": 60}]
+    )
+    with ThreadPoolExecutor(3) as pool:
+        answers = [pool.submit(sandbox.post, f"acct_{number}", timeout=60) for number in range(3)]
+        sandbox.judged(3)
+        sandbox.sandbox.stop()
+        for answer in answers:
+            assert isinstance(answer.exception(30), httpx.TransportError)
+    port = int(sandbox.client.base_url.port or 0)
+    again = Sandbox("127.0.0.1", port, setup=Setup(), ledger_file=None)
+    again.start()
+    again.stop()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_process_announces_itself_and_stops_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "faults.yaml").write_text("team: north\n")
+    url_file = tmp_path / "sandbox.url"
+    process = started("--faults", str(tmp_path / "faults.yaml"), "--url-file", str(url_file))
+    try:
+        assert process.stderr is not None
+        assert b"listens on http://127.0.0.1:" in process.stderr.readline()
+        with plain_client(url_file.read_text().strip()) as client:
+            assert client.get("/api/whoami").json()["team"]["slug"] == "north"
+            process.send_signal(number)
+            assert process.wait(30) == 0
+        assert process.stderr.read() == b""
+        assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_the_process_says_in_one_sentence_why_it_cannot_start(start: Start, tmp_path: Path) -> None:
+    port = start().url.rpartition(":")[2]
+    for arguments, words in (
+        (["--port", port], b"the port is in use"),
+        (["--faults", str(tmp_path / "none.yaml")], b"cannot be read"),
+    ):
+        ended = started(*arguments)
+        _, said = ended.communicate(timeout=30)
+        assert (ended.returncode, said.count(b"\n")) == (2, 1)
+        assert words in said
+
+
+def test_the_process_explains_its_options() -> None:
+    process = started("--help")
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    for option in (b"--port", b"--faults", b"--ledger", b"--url-file"):
+        assert option in said
