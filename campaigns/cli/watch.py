@@ -69,7 +69,7 @@ def run_of_schedule(parts: Parts, campaign_id: int) -> int:
             found = [run for run in views.runs(connection, campaign_id=campaign_id) if run["kind"] == "schedule"]
         if found:
             return max(int(run["id"]) for run in found)
-        time.sleep(POLL_SECONDS)
+        time.sleep(POLL_SECONDS)  # the database calls nobody when it changes
 
 
 def _looks(parts: Parts, run_id: int) -> Iterator[Look]:
@@ -84,7 +84,7 @@ def _looks(parts: Parts, run_id: int) -> Iterator[Look]:
         else:
             seen_at = look.at
             yield look
-        time.sleep(POLL_SECONDS)
+        time.sleep(POLL_SECONDS)  # the database calls nobody when it changes
 
 
 def _look(parts: Parts, run_id: int) -> Look:
