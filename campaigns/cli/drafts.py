@@ -30,7 +30,7 @@ ON_UNKNOWN = ("hold", "resend")
 
 @click.command()
 @click.argument("file", required=False, metavar="[FILE.yaml|-]")
-@field_options
+@field_options()
 @json_option
 def create(file: str | None, *, as_json: bool, **options: Any) -> None:
     """Write a draft campaign.
@@ -51,7 +51,7 @@ def create(file: str | None, *, as_json: bool, **options: Any) -> None:
 @click.command()
 @click.argument("campaign_id", type=CAMPAIGN, metavar="ID")
 @click.argument("file", required=False, metavar="[FILE.yaml|-]")
-@field_options
+@field_options(without="account")
 @click.option("--clear", multiple=True, metavar="OPTION", help="Take a field away, such as `price` or `users`.")
 @json_option
 def edit(campaign_id: int, file: str | None, *, clear: tuple[str, ...], as_json: bool, **options: Any) -> None:

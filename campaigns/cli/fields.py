@@ -115,11 +115,15 @@ class Given:
         return {each.key: self.values[each.key] for each in FIELDS if each.of_message and each.key in self.values}
 
 
-def field_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command one option for each field."""
-    for each in reversed(FIELDS):
-        command = _option(each)(command)
-    return command
+def field_options(*, without: str | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command one option for each field, but for the one named."""
+
+    def give(command: Callable[..., Any]) -> Callable[..., Any]:
+        for each in reversed(FIELDS):
+            command = command if each.option == without else _option(each)(command)
+        return command
+
+    return give
 
 
 def _option(each: Field) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

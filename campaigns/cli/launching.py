@@ -93,7 +93,7 @@ def _say_plan(found: dict[str, Any]) -> None:
             "requests": f"{cell(found['requests'])} of up to {cell(found['batch_size'])} users",
             "credits": found["credits"],
             "starts": moment(found["starts_at"]),
-            "ends": f"about {moment(found['ends_at'])}" if found["ends_at"] else None,
+            "ends about": moment(found["ends_at"]),
             "hash": found["hash"],
         }
     )

@@ -142,7 +142,7 @@ def cancel(run_id: int, *, reason: str, as_json: bool) -> None:
     """
     from campaigns.flow.control import cancel_run
 
-    _control(cancel_run, run_id, reason, as_json=as_json, done="is being cancelled")
+    _control(cancel_run, run_id, reason, as_json=as_json, done="is {state}")
 
 
 @runs.command()
@@ -240,7 +240,7 @@ def decide(
 def _control(verb: Callable[..., dict[str, Any]], run_id: int, reason: str, *, as_json: bool, done: str) -> None:
     with opened() as parts:
         changed = verb(parts.store, run_id, reason=_reason(reason), actor=actor())
-    show_result(changed, as_json=as_json, people=lambda: click.echo(f"Run {run_id} {done}."))
+    show_result(changed, as_json=as_json, people=lambda: click.echo(f"Run {run_id} {done.format(**changed)}."))
 
 
 def _numbers(given: tuple[str, ...]) -> list[int] | None:

@@ -284,7 +284,8 @@ def test_an_edit_of_an_armed_campaign_says_from_when_it_holds(ready: Shell) -> N
 def test_an_edit_of_nothing(ready: Shell) -> None:
     campaign = str(ready.campaign())
     assert "Nothing was asked" in ready.refusal("edit", campaign, code=2)
-    assert "stays with its account" in ready.refusal("edit", campaign, "--account", "acct_two", code=2)
+    path = ready.file("other.yaml", "account: acct_two\n")
+    assert "stays with its account" in ready.refusal("edit", campaign, path, code=2)
     assert "cannot be taken away" in ready.refusal("edit", campaign, "--clear", "text", code=2)
     assert "both given and cleared" in ready.refusal("edit", campaign, "--price", "0", "--clear", "price", code=2)
 

@@ -1,0 +1,141 @@
+"""docs/commands.md names every command with its options, an example that parses, its JSON and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from campaigns.cli.main import EXIT_CODES, INTERRUPTED, READER_GONE, cli
+from campaigns.cli.progress import OK, REJECTED, UNKNOWN
+from tests.cli.conftest import Shell
+from tests.world import LOGGED_OUT, World
+from tests.world import REJECTED as REFUSED
+from tests.world import UNKNOWN as LOST
+
+PAGE = (Path(__file__).parents[2] / "docs/commands.md").read_text()
+HEAD, *PARTS = re.split(r"^## `campaigns (.+)`$", PAGE, flags=re.MULTILINE)
+SECTIONS = dict(zip(PARTS[::2], PARTS[1::2], strict=True))
+EXAMPLES = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+JSON = re.compile(r"```json\n(.*?)```", re.DOTALL)
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield " ".join((*path, name)), command
+
+
+COMMANDS = dict(commands(cli))
+
+
+def options(command: click.Command) -> set[str]:
+    return {each.opts[0] for each in command.params if isinstance(each, click.Option)}
+
+
+def test_every_command_is_documented_and_no_other() -> None:
+    assert list(SECTIONS) == list(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_is_documented_and_no_other(name: str) -> None:
+    assert set(re.findall(r"^\| `(--[\w-]+)", SECTIONS[name], re.MULTILINE)) == options(COMMANDS[name])
+
+
+def test_the_options_of_the_command_itself_are_documented() -> None:
+    assert set(re.findall(r"^\| `(--[\w-]+)", HEAD, re.MULTILINE)) == options(cli)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_example_can_be_typed(name: str) -> None:
+    block = EXAMPLES.search(SECTIONS[name])
+    assert block, "an example is missing"
+    for line in block[1].splitlines():
+        words = shlex.split(line.partition(" < ")[0])
+        start = ["campaigns", *name.split()]
+        assert words[: len(start)] == start
+        COMMANDS[name].make_context(name, words[len(start) :])
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_says_how_it_ends(name: str) -> None:
+    said = re.search(r"^Exit codes: .+$", SECTIONS[name], re.MULTILINE)
+    assert said
+    known = set(map(str, documented_codes()))
+    assert set(re.findall(r"(?:^|· |: )(\d+)\b", said[0])) <= known
+
+
+def documented_codes() -> set[int]:
+    return {int(code) for code in re.findall(r"^\| (\d+) \|", HEAD, re.MULTILINE)}
+
+
+def test_every_exit_code_is_documented_and_no_other() -> None:
+    assert documented_codes() == {*EXIT_CODES.values(), OK, REJECTED, UNKNOWN, INTERRUPTED, READER_GONE}
+
+
+def test_every_json_example_has_the_keys_that_are_printed(shell: Shell, world: World) -> None:
+    answers = every_answer(shell, world)
+    shown = {name: json.loads(found[1]) for name, section in SECTIONS.items() if (found := JSON.search(section))}
+    with_json = {name for name, command in COMMANDS.items() if "--json" in options(command)}
+    assert with_json - set(shown) == {"demo"}
+    not_run_here = {"limits", "runs watch", "suppress import"}
+    assert set(shown) - set(answers) == not_run_here
+    assert {name: keys(shown[name]) for name in answers} == {name: keys(answer) for name, answer in answers.items()}
+    assert keys(shown["runs watch"]) == keys(shown["runs show"])
+
+
+def keys(answer: Any) -> list[str]:
+    return sorted(answer[0] if isinstance(answer, list) else answer)
+
+
+def every_answer(shell: Shell, world: World) -> dict[str, Any]:
+    """What the commands print in the course of one day."""
+    day: dict[str, Any] = {}
+
+    def does(command: str, *words: str) -> None:
+        day[command] = shell.ok(*command.split(), *words)
+
+    does("db upgrade")
+    does("db check")
+    does("accounts add", "acct_one", "--name", "Anna", "--zone", "Europe/Berlin")
+    does("accounts list")
+    path = shell.file("fans.csv", "user_id\n1\n2\n3\n4\n5\n")
+    does("create", "--account", "acct_one", "--text", "Hi", "--users", path, "--batch-size", "2")
+    does("edit", "1", "--text", "Hello")
+    does("list")
+    does("show", "1")
+    does("plan", "1")
+    does("launch", "1")
+    does("runs list")
+    does("runs pause", "1", "--reason", "x")
+    does("runs resume", "1", "--reason", "x")
+    world.gateway.script = [LOST, REFUSED, LOGGED_OUT]
+    world.serve()
+    does("accounts release", "acct_one", "--reason", "x")
+    does("runs show", "1")
+    does("runs batches", "1")
+    does("runs attempts", "1")
+    does("runs decide", "1", "--all", "--as", "not-sent", "--reason", "x")
+    does("runs cancel", "1", "--reason", "x")
+    does("runs rerun", "1", "--reason", "x")
+    does("who", "3")
+    does("suppress add", "7", "--reason", "x")
+    does("suppress list")
+    does("suppress remove", "7", "--reason", "x")
+    does("audit list")
+    does("audit verify")
+    shell.ok("runs", "cancel", "2", "--reason", "x")
+    does("archive", "1")
+    day["doctor"] = json.loads(shell.run("doctor", "--json").stdout)
+    return day
