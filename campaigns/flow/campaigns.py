@@ -107,11 +107,12 @@ def edit_campaign(store: Store, campaign_id: int, changes: Changes, *, actor: st
         old = find_revision(connection, campaign_id, campaign.revision)
         number = campaign.revision + 1
         starts_at = changes.starts_at or old.starts_at
-        _write_revision(connection, old, number, changes, starts_at, actor=actor, now=now)
         columns: dict[str, Any] = {"revision": number, "name": changes.name or campaign.name}
         if campaign.state is CampaignState.SCHEDULED:
             columns["due_at"] = starts_at
+        # First, since this refuses the second of two edits at once; both would write a revision of this number.
         change_campaign(connection, campaign, now=now, **columns)
+        _write_revision(connection, old, number, changes, starts_at, actor=actor, now=now)
         note = _holds_from(campaign, starts_at, open_runs_of(connection, campaign_id))
         record_event(
             connection,

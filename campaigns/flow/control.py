@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import Connection
+
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.states import RUN_OPEN, RunState
 from campaigns.store.audit import EventKind, record_event
@@ -17,8 +19,7 @@ from campaigns.store.runs import RunRow, end_run_if_done, find_run, move_run
 def pause_run(store: Store, run_id: int, *, reason: str, actor: str) -> dict[str, Any]:
     """Let nothing of the run leave until it is resumed. A request in flight may still end. Raises NotAllowed."""
     with store.write() as connection:
-        found = find_run(connection, run_id)
-        hold_lane(connection, found.account_id)
+        found = _locked(connection, run_id)
         _refuse_ended(found, "paused")
         now = store.now(connection)
         if not open_hold(connection, Held(run_id=run_id), OPERATOR, reason=reason, actor=actor, now=now):
@@ -29,8 +30,7 @@ def pause_run(store: Store, run_id: int, *, reason: str, actor: str) -> dict[str
 def resume_run(store: Store, run_id: int, *, reason: str, actor: str) -> dict[str, Any]:
     """Close one hold on the run: the operator's if there is one, else the oldest. Others stay. Raises NotAllowed."""
     with store.write() as connection:
-        found = find_run(connection, run_id)
-        hold_lane(connection, found.account_id)
+        found = _locked(connection, run_id)
         now = store.now(connection)
         holds = open_holds(connection, Held(run_id=run_id))
         if not holds:
@@ -57,9 +57,7 @@ def resume_run(store: Store, run_id: int, *, reason: str, actor: str) -> dict[st
 def cancel_run(store: Store, run_id: int, *, reason: str, actor: str) -> dict[str, Any]:
     """Cancel what has not left. A request in flight is waited for, in state `cancelling`. Raises NotAllowed."""
     with store.write() as connection:
-        found = find_run(connection, run_id)
-        hold_lane(connection, found.account_id)
-        found = find_run(connection, run_id)
+        found = _locked(connection, run_id)
         _refuse_ended(found, "cancelled")
         if found.state is RunState.CANCELLING:
             raise NotAllowed(f"Run {run_id} is being cancelled already; a request of it is still in flight.")
@@ -81,6 +79,12 @@ def cancel_run(store: Store, run_id: int, *, reason: str, actor: str) -> dict[st
         )
         end_run_if_done(connection, run_id, now=now, actor=actor)
         return {"run_id": run_id, "state": find_run(connection, run_id).state.value, "cancelled_batches": batches}
+
+
+def _locked(connection: Connection, run_id: int) -> RunRow:
+    """The run under its account's lock, read after that was got: its last holder may have ended the run."""
+    hold_lane(connection, find_run(connection, run_id).account_id)
+    return find_run(connection, run_id)
 
 
 def _refuse_ended(found: RunRow, what: str) -> None:

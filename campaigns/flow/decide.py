@@ -42,8 +42,9 @@ def decide(
     reason. Raises NotAllowed when one of them is not unknown, or the message ID belongs to another batch.
     """
     with store.write() as connection:
+        hold_lane(connection, find_run(connection, run_id).account_id)
+        # Read again under the lock: whoever had it may have cancelled or ended the run.
         found = find_run(connection, run_id)
-        hold_lane(connection, found.account_id)
         now = store.now(connection)
         rows = _unknown_batches(connection, found, seqs)
         if message_id is not None and (verdict != "accepted" or len(rows) != 1):

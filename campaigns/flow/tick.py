@@ -12,7 +12,7 @@ from campaigns.flow.due import open_due_runs
 from campaigns.flow.reconcile import expire_attempts
 from campaigns.ports import RecentUse, Recovery
 from campaigns.store.engine import Store
-from campaigns.store.lanes import lanes_to_wake, mark_woken
+from campaigns.store.lanes import lanes_to_wake, lock_lanes, mark_woken
 from campaigns.store.pace import beat_heart, cool_downs, recent_requests
 from campaigns.store.runs import mark_plan_wanted, runs_to_plan
 
@@ -40,6 +40,8 @@ def tick(store: Store, *, upstream: str, actor: str) -> WakeUps:
         plans = runs_to_plan(connection, again_before=now - PLAN_AGAIN)
         lanes = lanes_to_wake(connection, upstream=upstream, now=now, again_before=now - WAKE_AGAIN)
     with store.write() as connection:
+        # Lanes before runs, as everybody locks them: a plan that holds its lane would else wait for us, and we for it.
+        lock_lanes(connection, lanes)
         beat_heart(connection, "beat", now=now)
         beat_heart(connection, "worker", now=now)
         mark_plan_wanted(connection, plans, now=now)
