@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-import pwd
 import re
 import shutil
 import signal
@@ -15,13 +14,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psycopg
 
-from campaigns.embedded.bonds import dies_with_parent
+from campaigns.embedded.bonds import bound
 from campaigns.embedded.server import find_server
 
 OLDEST_POSTGRES = 14
@@ -44,7 +42,7 @@ def redis_server() -> Iterator[str]:
     with _folder("redis") as folder:
         path = folder / "socket"
         command = [str(find_server()), "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(folder)]
-        with _running(command, folder, lambda: _answers_ping(path)):
+        with _running(bound(command), folder, lambda: _answers_ping(path)):
             yield f"unix://{path}"
 
 
@@ -56,19 +54,23 @@ def postgres_server() -> Iterator[str]:
         cluster = str(folder / "cluster")
         _initialise(start, cluster)
         options = [part for option in FAST for part in ("-c", option)]
-        command = [*start.prefix, str(start.tools / "postgres"), "-D", cluster, "-k", str(folder), "-h", "", *options]
+        command = [str(start.tools / "postgres"), "-D", cluster, "-k", str(folder), "-h", "", *options]
+        command = [*start.lent, *command] if start.lent else bound(command, signal.SIGINT)
         address = f"host={folder} user=campaigns dbname=postgres"
-        with _running(command, folder, lambda: _accepts(address), stop=signal.SIGINT, **start.user):
+        with _running(command, folder, lambda: _accepts(address), stop=signal.SIGINT):
             yield f"postgresql+psycopg://campaigns@/postgres?host={folder}"
 
 
 @dataclass(frozen=True)
 class _Postgres:
-    """Where `initdb` and `postgres` are, and as whom they are run."""
+    """Where `initdb` and `postgres` are, and what runs them as somebody else than root, bound to us."""
 
     tools: Path
-    prefix: tuple[str, ...] = ()
-    user: dict[str, Any] = field(default_factory=dict)
+    lent: tuple[str, ...] = ()
+
+
+AS_NOBODY = ("setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "--pdeathsig", "INT")
+MAPPED = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "setpriv", "--pdeathsig", "INT")
 
 
 def _postgres(folder: Path) -> _Postgres:
@@ -81,15 +83,13 @@ def _postgres(folder: Path) -> _Postgres:
         )
     if os.geteuid() != 0:
         return _Postgres(tools[0])
-    # As nobody where nobody may read the server, else in a user namespace where root is somebody else.
-    nobody = pwd.getpwnam("nobody")
-    lent = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-    mapped = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "setpriv", "--pdeathsig", "INT")
-    for start in (*(_Postgres(place, user=lent) for place in tools), *(_Postgres(place, mapped) for place in tools)):
-        if _runs(start):
-            if start.user:
-                os.chown(folder, nobody.pw_uid, nobody.pw_gid)
-            return start
+    # As nobody, unless nobody may read the server; else in a user namespace, where root is somebody else.
+    for lent in (AS_NOBODY, MAPPED):
+        for place in tools:
+            if _runs([*lent, str(place / "postgres")]):
+                if lent == AS_NOBODY:
+                    shutil.chown(folder, "nobody", "nogroup")
+                return _Postgres(place, lent)
     raise NoServer("PostgreSQL refuses root, and neither `nobody` nor a user namespace can run it: be another user.")
 
 
@@ -112,18 +112,17 @@ def _version(tools: Path) -> int:
     return int(found[1]) if found else 0
 
 
-def _runs(start: _Postgres) -> bool:
-    command = [*start.prefix, str(start.tools / "initdb"), "--version"]
+def _runs(command: list[str]) -> bool:
     try:
-        return subprocess.run(command, env=PLAIN, check=False, capture_output=True, **start.user).returncode == 0
+        return subprocess.run([*command, "--version"], env=PLAIN, check=False, capture_output=True).returncode == 0
     except OSError:
         return False
 
 
 def _initialise(start: _Postgres, cluster: str) -> None:
-    command = [*start.prefix, str(start.tools / "initdb"), "-D", cluster, "-U", "campaigns", "-E", "UTF8"]
+    command = [*start.lent, str(start.tools / "initdb"), "-D", cluster, "-U", "campaigns", "-E", "UTF8"]
     command += ["--auth=trust", "--locale=C", "--no-sync"]
-    done = subprocess.run(command, env=PLAIN, cwd="/", check=False, capture_output=True, text=True, **start.user)
+    done = subprocess.run(command, env=PLAIN, cwd="/", check=False, capture_output=True, text=True)
     if done.returncode != 0:
         raise NoServer(f"initdb failed: {done.stderr.strip()}")
 
@@ -141,7 +140,7 @@ def _folder(name: str) -> Iterator[Path]:
 
 @contextmanager
 def _running(
-    command: list[str], folder: Path, ready: Callable[[], bool], *, stop: int = signal.SIGTERM, **user: Any
+    command: list[str], folder: Path, ready: Callable[[], bool], *, stop: int = signal.SIGTERM
 ) -> Iterator[None]:
     """The server, from its first good answer on until it has gone. Raises NoServer with its last words."""
     with (folder / "log").open("wb") as log:
@@ -153,8 +152,6 @@ def _running(
             stdout=log,
             stderr=log,
             start_new_session=True,
-            preexec_fn=dies_with_parent(stop),  # noqa: PLW1509 - two system calls, no lock
-            **user,
         )
         try:
             _await(server, ready, folder / "log")

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from campaigns.domain.errors import CampaignsError
 from campaigns.embedded import watcher
-from campaigns.embedded.bonds import dies_with_parent
+from campaigns.embedded.bonds import bound
 from campaigns.embedded.output import Output
 
 DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
@@ -158,14 +158,13 @@ class Supervisor:
         reading, writing = os.pipe()
         try:
             child = await asyncio.create_subprocess_exec(
-                *part.command(),
+                *bound(part.command()),
                 env=part.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=writing,
                 stderr=writing,
                 start_new_session=True,
                 pass_fds=self._kept_open,
-                preexec_fn=dies_with_parent(),
             )
         except BaseException:
             os.close(reading)

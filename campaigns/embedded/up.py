@@ -22,8 +22,8 @@ from campaigns.embedded.output import Output
 from campaigns.embedded.supervisor import Part, Supervisor
 from campaigns.settings import Settings
 from campaigns.store.engine import Store, open_store
-from campaigns.store.migrate import upgrade
 from campaigns.store.health import heartbeats
+from campaigns.store.migrate import upgrade
 
 FIRST_TICK_SECONDS = 30.0
 POLL_SECONDS = 0.1

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from campaigns.embedded import bonds
+from campaigns.embedded import supervisor as supervisor_module
 from campaigns.embedded.output import Output
 from campaigns.embedded.supervisor import Part, Supervisor
 
@@ -16,7 +16,7 @@ from campaigns.embedded.supervisor import Part, Supervisor
 def main() -> int:
     told = json.loads(sys.argv[1])
     if told["no_death_signal"]:
-        bonds._libc = None
+        vars(supervisor_module)["bound"] = list
     output = Output()
     try:
         return asyncio.run(_run(told, output))
