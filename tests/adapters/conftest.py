@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import signal
 import subprocess
 import tempfile
 import time
@@ -18,7 +17,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from campaigns.adapters.redis_pacer import RedisPacer
-from campaigns.embedded.bonds import dies_with_parent
+from campaigns.embedded.bonds import bound
 from campaigns.embedded.server import find_server
 from campaigns.ports import Recovery
 
@@ -39,11 +38,8 @@ class OwnRedis:
 
     def start(self) -> None:
         command = [str(find_server()), "--port", "0", "--unixsocket", str(self.folder / "socket"), "--save", ""]
-        self.server = subprocess.Popen(
-            [*command, "--dir", str(self.folder), *self.options],
-            stdout=subprocess.DEVNULL,
-            preexec_fn=dies_with_parent(signal.SIGTERM),  # noqa: PLW1509 - two system calls, no lock
-        )
+        command += ["--dir", str(self.folder), *self.options]
+        self.server = subprocess.Popen(bound(command), stdout=subprocess.DEVNULL)
         give_up_at = time.monotonic() + 30
         while not self.answers():
             assert self.server.poll() is None, "the server did not start"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.domain.pacing import WINDOW_SECONDS, Estimate, Limits, back_off_seconds, estimate, reserve_slots
@@ -35,6 +35,7 @@ def played_out(batches: int, bounds: Limits, accounts: int, seconds_per_request:
     return starts[-1] + seconds_per_request
 
 
+@settings(deadline=None)
 @given(
     batches=st.integers(1, 400),
     rate=st.integers(2, 120),
@@ -96,6 +97,7 @@ def test_failures_in_a_row_are_waited_for_twice_as_long_each_time_up_to_a_minute
     assert back_off_seconds(10_000, 0.0) == 60
 
 
+@settings(deadline=None)
 @given(st.integers(1, 100), st.floats(0, 1, exclude_max=True))
 def test_jitter_takes_off_up_to_half_of_the_wait(failures: int, jitter: float) -> None:
     longest = back_off_seconds(failures, 0.0)
