@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from campaigns.cli.opening import actor, opened
+from campaigns.cli.opening import actor, closed_after, opened
 from campaigns.cli.output import json_option, note, print_table, show
 from campaigns.cli.times import parse_zone
 from campaigns.domain.errors import UsageError, VendorAway
@@ -85,9 +85,9 @@ def release(account_id: str, *, reason: str, as_json: bool) -> None:
 def _team(parts: Parts, account_id: str) -> str | None:
     """The team that the key belongs to; None when the vendor cannot be asked now. Raises VendorRefused."""
     try:
-        gateway = parts.gateway()
-        team: str = gateway.team()
-        seen = {account.id: account for account in gateway.accounts()}
+        with closed_after(parts.gateway()) as gateway:
+            team: str = gateway.team()
+            seen = {account.id: account for account in gateway.accounts()}
     except VendorAway as away:
         note(f"{away} The account is added without having been checked.")
         return None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from campaigns.cli.main import EXIT_CODES
-from campaigns.cli.opening import settings_in_force
+from campaigns.cli.opening import closed_after, settings_in_force
 from campaigns.cli.output import duration, json_option, moment, print_table, show
 from campaigns.domain.errors import CampaignsError, SettingsError
 
@@ -170,9 +170,9 @@ def _vendor(settings: Settings) -> Iterator[Check]:
         return
     parts = open_parts(settings)
     try:
-        gateway = parts.gateway()
-        yield Check("vendor", "ok", f"{settings.upstream_url} knows the key as team {gateway.team()}")
-        seen = {account.id: account.is_authenticated for account in gateway.accounts()} if settings.has_key else {}
+        with closed_after(parts.gateway()) as gateway:
+            yield Check("vendor", "ok", f"{settings.upstream_url} knows the key as team {gateway.team()}")
+            seen = {account.id: account.is_authenticated for account in gateway.accounts()}
         with parts.store.read() as connection:
             ours = [str(row["id"]) for row in accounts(connection)]
     except CampaignsError as fault:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from campaigns.cli.opening import opened
+from campaigns.cli.opening import closed_after, opened
 from campaigns.cli.output import duration, json_option, print_facts, print_table, show
 
 
@@ -20,7 +20,8 @@ def limits(*, as_json: bool) -> None:
     with opened() as parts:
         with parts.store.read() as connection:
             seen = credits_balance(connection)
-        state = dataclasses.asdict(parts.pacer().state())
+        with closed_after(parts.pacer()) as pacer:
+            state = dataclasses.asdict(pacer.state())
     found = {**state, "account_gap_seconds": parts.limits.account_gap_seconds, "credits": seen and seen[0]}
     show(found, as_json=as_json, people=lambda: _say(found))
 

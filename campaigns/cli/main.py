@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
+from campaigns import __version__
 from campaigns.domain import errors
 
 UNEXPECTED = 1
@@ -89,7 +90,14 @@ class AnsweringGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         with _quiet_when_reader_is_gone():
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except (click.ClickException, click.Abort, click.exceptions.Exit, errors.CampaignsError, BrokenPipeError):
+                raise
+            except Exception as fault:
+                if _is_debugging(ctx):
+                    traceback.print_exception(fault)
+                raise
 
     def _answer(self, *args: Any, **extra: Any) -> int:
         try:
@@ -147,9 +155,11 @@ def _usage_sentence(fault: click.ClickException) -> str:
     return f"{context.command_path}: {message} See `{context.command_path} --help`."
 
 
+def _is_debugging(ctx: click.Context) -> bool:
+    return str((ctx.obj or {}).get("LOG_LEVEL") or os.environ.get("LOG_LEVEL")).upper() == "DEBUG"
+
+
 def _unexpected(fault: Exception) -> str:
-    if os.environ.get("LOG_LEVEL", "").upper() == "DEBUG":
-        traceback.print_exception(fault)
     words = " ".join(str(fault).split())[:200]
     return (
         f"Unexpected {type(fault).__name__}{f' ({words})' if words else ''}: this is a fault of campaigns; please "
@@ -192,7 +202,7 @@ def _stop_writing() -> None:
     type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False),
     help="How much to log (LOG_LEVEL).",
 )
-@click.version_option(package_name="campaigns", message="%(prog)s %(version)s")
+@click.version_option(__version__, message="%(prog)s %(version)s")
 @click.pass_context
 def cli(ctx: click.Context, /, **flags: str | None) -> None:
     """Queue bulk campaigns that message nobody twice, lose nobody, and can prove it."""

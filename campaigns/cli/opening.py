@@ -6,16 +6,19 @@ import getpass
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from campaigns.cli.output import note
-from campaigns.domain.errors import NotFound, UsageError
+from campaigns.domain.errors import NotAllowed, NotFound, UsageError
 
 if TYPE_CHECKING:
     from campaigns.settings import Settings
     from campaigns.wiring import Parts
+
+Part = TypeVar("Part")
 
 LARGEST_ID = 2**63 - 1
 
@@ -53,12 +56,33 @@ def opened(*, says_sandbox: bool = False) -> Iterator[Parts]:
     settings = settings_in_force()
     if says_sandbox and not settings.has_key:
         note(SANDBOX_NOTE)
+    if _is_missing_file(settings.database_url):
+        raise NotAllowed("There is no database yet: run `campaigns db upgrade` (or `campaigns up`, which does it).")
     parts = open_parts(settings)
     try:
         require_head(parts.store)
         yield parts
     finally:
         parts.store.close()
+
+
+def _is_missing_file(database_url: str) -> bool:
+    """Whether it names a SQLite file that is not there; asking SQLite would make an empty one in its place."""
+    from sqlalchemy import make_url
+
+    url = make_url(database_url)
+    return url.get_backend_name() == "sqlite" and not Path(url.database or "").exists()
+
+
+@contextmanager
+def closed_after(part: Part) -> Iterator[Part]:
+    """A gateway or a pacer, whose connections are closed at the end."""
+    try:
+        yield part
+    finally:
+        close = getattr(part, "close", None)
+        if close is not None:
+            close()
 
 
 def actor() -> str:

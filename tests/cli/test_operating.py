@@ -6,22 +6,20 @@ import csv
 import json
 import os
 import pty
-import select
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from campaigns.domain.outcome import HoldOrder, HoldScope, Outcome, OutcomeKind
 from tests.cli.conftest import Shell
+from tests.cli.processes import GIVE_UP_SECONDS, await_words, started
 from tests.servers import redis_server
 from tests.world import LOGGED_OUT, REJECTED, UNKNOWN, World
 
-GIVE_UP_SECONDS = 60.0
 BAD_KEY = Outcome(OutcomeKind.HELD, error="the key is wrong", http_status=401, hold=HoldOrder(HoldScope.TEAM, "key"))
 
 
@@ -254,34 +252,23 @@ def test_watching_on_a_terminal_draws_a_bar(launched: Shell, world: World) -> No
     assert done.stdout == b"Run 1 is finished: 5 accepted.\n"
 
 
-@contextmanager
-def started(*words: str) -> Iterator[subprocess.Popen[str]]:
-    """A command as a process of its own, ended at the end."""
-    command = [sys.executable, "-m", "campaigns", *words]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.kill()
-
-
-def await_words(process: subprocess.Popen[str], words: str) -> str:
-    """What a process says, up to the line that holds these words."""
-    assert process.stdout is not None
-    give_up_at, said = time.monotonic() + GIVE_UP_SECONDS, ""
-    while words not in said:
-        left = give_up_at - time.monotonic()
-        assert left > 0, said
-        readable, _, _ = select.select([process.stdout], [], [], left)
-        assert readable, said
-        line = process.stdout.readline()
-        assert line, f"it ended: {said}"
-        said += line
-    return said
+def test_reading_a_big_file_shows_progress_on_a_terminal(shell: Shell) -> None:
+    shell.ok("accounts", "add", "acct_one")
+    shell.file("big.txt", "".join(f"{user}\n" for user in range(10_000_000, 10_600_000)))
+    ours, theirs = pty.openpty()
+    command = [
+        sys.executable,
+        "-m",
+        "campaigns",
+        *("create", "--account", "acct_one", "--text", "Hi", "--users", "big.txt"),
+    ]
+    done = subprocess.run(command, stderr=theirs, stdout=subprocess.PIPE, check=False)
+    os.close(theirs)
+    drawn = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert done.returncode == 0
+    assert re.search(r"\rReading 'big.txt': 1.0 of 5.4 MB \(19 %\), ", drawn)
+    assert "Read 600,000 user IDs." in drawn
 
 
 def await_signs(shell: Shell) -> None:
