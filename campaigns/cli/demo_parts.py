@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from campaigns.domain.errors import CampaignsError
-from campaigns.embedded.bonds import dies_with_parent
+from campaigns.embedded.bonds import bound
 from campaigns.settings import Settings
 
 SHORT: Mapping[str, Any] = {
@@ -37,7 +37,7 @@ class DemoSettings(Settings):
     """Settings that are told and not found: no environment and no `.env` has a say."""
 
     @classmethod
-    def settings_customise_sources(cls, settings_cls: Any, init_settings: Any, **others: Any) -> tuple[Any, ...]:  # noqa: ARG003
+    def settings_customise_sources(cls, settings_cls: Any, init_settings: Any, *_: Any, **__: Any) -> tuple[Any, ...]:  # noqa: ARG003
         return (init_settings,)
 
 
@@ -61,15 +61,14 @@ def running_parts(home: Path) -> Iterator[Settings]:
     settings = DemoSettings(CAMPAIGNS_HOME=home, **SHORT)
     log = home / "up.log"
     with log.open("wb") as output:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "campaigns", "up"],
+        child = subprocess.Popen(  # noqa: S603 - this very program
+            bound([sys.executable, "-m", "campaigns", "up"]),
             cwd=home,  # where no `.env` lies
             env=_environment(home),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,  # Ctrl-C is for us, and we stop it in order
-            preexec_fn=dies_with_parent(),  # noqa: PLW1509 - two system calls, no lock
         )
     try:
         _await_ready(child, log)

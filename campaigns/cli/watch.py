@@ -35,7 +35,7 @@ def watch(parts: Parts, run_id: int, *, as_json: bool) -> int:
     code: int | None = None
     try:
         with _display(parts.limits, as_json=as_json) as shown:
-            for look in _looks(parts, run_id):
+            for look in looks(parts, run_id):
                 rates.add(look)
                 shown(look, rates)
                 code = exit_code(look.run)
@@ -72,7 +72,7 @@ def run_of_schedule(parts: Parts, campaign_id: int) -> int:
         time.sleep(POLL_SECONDS)  # the database calls nobody when it changes
 
 
-def _looks(parts: Parts, run_id: int) -> Iterator[Look]:
+def looks(parts: Parts, run_id: int) -> Iterator[Look]:
     """A look at the run every half second, for ever. Raises DatabaseAway when that lasts."""
     seen_at = time.monotonic()
     while True:
@@ -103,16 +103,16 @@ def _look(parts: Parts, run_id: int) -> Look:
 def _display(limits: Limits, *, as_json: bool) -> Iterator[Callable[[Look, Rates], None]]:
     """Where progress goes: a live bar on a terminal, else a line every few seconds."""
     if not sys.stderr.isatty():
-        yield _lines(limits, to_stderr=as_json)
+        yield lines(limits, to_stderr=as_json)
         return
     from rich.console import Console
     from rich.live import Live
 
     with Live(console=Console(stderr=True), refresh_per_second=4) as live:
-        yield lambda look, rates: live.update(_drawn(look, rates, limits))
+        yield lambda look, rates: live.update(drawn(look, rates, limits))
 
 
-def _lines(limits: Limits, *, to_stderr: bool) -> Callable[[Look, Rates], None]:
+def lines(limits: Limits, *, to_stderr: bool) -> Callable[[Look, Rates], None]:
     last: tuple[float, str] = (float("-inf"), "")
 
     def shown(look: Look, rates: Rates) -> None:
@@ -125,7 +125,7 @@ def _lines(limits: Limits, *, to_stderr: bool) -> Callable[[Look, Rates], None]:
     return shown
 
 
-def _drawn(look: Look, rates: Rates, limits: Limits) -> Any:
+def drawn(look: Look, rates: Rates, limits: Limits) -> Any:
     from rich.console import Group
     from rich.progress_bar import ProgressBar
     from rich.text import Text
