@@ -55,7 +55,7 @@ class DeadlineTransport(httpx.HTTPTransport):
     """HTTP/1.1 under a total deadline: no retries, no proxies, no redirects, one TLS context."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
-        super().__init__(verify=context, trust_env=False, http1=True, http2=False, retries=0)
+        super().__init__(verify=context, trust_env=False)
         # httpx offers no way to hand a network backend in, so the pool it made is replaced (httpx is pinned to 0.28).
         self._pool = httpcore.ConnectionPool(
             ssl_context=context,

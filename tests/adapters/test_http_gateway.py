@@ -97,8 +97,9 @@ def close_before_reading(talk: Conversation) -> None:
 
 
 def hang(talk: Conversation) -> None:
+    """Say nothing for longer than any deadline here, but for less than the time-out of an operation."""
     talk.request()
-    talk.client_left_within(15)
+    talk.client_left_within(4)
 
 
 def continue_then_close(talk: Conversation) -> None:
@@ -387,6 +388,7 @@ def test_an_answer_that_does_not_come_is_unknown_at_the_deadline(start: Start) -
     line = start(hang)
     outcome = line.send(seconds=0.3)
     assert (outcome.kind, outcome.http_status) == (OutcomeKind.UNKNOWN, None)
+    assert "ReadTimeout" in str(outcome.error)
     assert len(line.hang_up().requests) == 1
 
 
@@ -411,7 +413,11 @@ def test_a_server_that_takes_the_request_in_sips_does_not_outlive_the_deadline()
 
 
 def test_a_handshake_that_hangs_is_not_sent() -> None:
-    vendor = RawVendor(hang).__enter__()
+    def play(talk: Conversation) -> None:
+        talk.receive(65536)
+        talk.client_left_within(4)
+
+    vendor = RawVendor(play).__enter__()
     gateway = HttpGateway(f"https://127.0.0.1:{vendor.port}", KEY)
     outcome = gateway.send("acct_1", BODY, deadline_seconds=0.3, may_start=go)
     gateway.close()
@@ -433,7 +439,7 @@ def test_a_resolver_that_hangs_is_not_sent_at_the_deadline(monkeypatch: pytest.M
     over = threading.Event()
 
     def hanging(*_: object, **__: object) -> list[Any]:
-        over.wait(15)
+        over.wait(4)
         return []
 
     gateway = HttpGateway("https://vendor.invalid", KEY)
@@ -761,6 +767,10 @@ def test_an_exception_proves_something_only_before_the_first_byte(name: str, mom
 def test_so_does_any_other_exception(error: Exception) -> None:
     assert raised_outcome(error, AFTER).kind is OutcomeKind.UNKNOWN
     assert raised_outcome(error, BEFORE).kind is OutcomeKind.NOT_SENT
+
+
+def test_an_exception_that_quotes_the_key_is_kept_without_it() -> None:
+    assert KEY not in str(raised_outcome(ValueError(f"Illegal header value b'Bearer {KEY}'"), BEFORE).error)
 
 
 def raised_outcome(error: Exception, moment: str) -> Outcome:

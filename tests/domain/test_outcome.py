@@ -47,6 +47,7 @@ def test_nothing_that_left_is_not_sent() -> None:
 def test_the_vendors_word_that_it_was_not_sent_is_believed(status: int) -> None:
     assert kind(status, {"request_outcome": "not_sent"}) == "not_sent"
     assert kind(status, wrapped(502, request_outcome="not_sent")) == "not_sent"
+    assert kind(status, {"request_outcome": "not_sent"}, retry_after_seconds=5.0) == "not_sent"
 
 
 @pytest.mark.parametrize("word", ["sent", "NOT_SENT", "maybe", None, 0, ["not_sent"], {"not_sent": True}])
@@ -80,6 +81,10 @@ def test_429_with_a_limiters_marks_is_throttled(body: Any, facts: dict[str, Any]
     assert outcome.retry_after_seconds == facts.get("retry_after_seconds", DEFAULT_RETRY_AFTER_SECONDS)
     if body and "onlyfans_response" in body:
         assert kind(500, body, **facts) == "throttled"
+
+
+def test_a_limiter_in_front_is_believed_before_the_account_behind_it() -> None:
+    assert kind(429, wrapped(403), retry_after_seconds=5.0) == "throttled"
 
 
 @pytest.mark.parametrize(
@@ -125,6 +130,7 @@ ACCOUNT = HoldOrder(HoldScope.ACCOUNT, "account")
         (401, wrapped(401), ACCOUNT),
         (401, wrapped(None), ACCOUNT),
         (200, wrapped(401), ACCOUNT),
+        (402, wrapped(400), HoldOrder(HoldScope.TEAM, "credits")),
     ],
 )
 def test_a_refusal_holds_what_it_concerns(status: int, body: Any, order: HoldOrder) -> None:
@@ -264,6 +270,7 @@ def test_an_error_is_one_line_of_500_characters_at_most() -> None:
     assert len(outcome.error) == 500
     assert "\n" not in outcome.error
     assert one_line(" a\nb ") == "a b"
+    assert classify(NoReply(bytes_left=True, error="a\nb")).error == "a b"
 
 
 def test_report_and_response_are_kept_whatever_was_proved() -> None:
