@@ -1,0 +1,338 @@
+"""A process may die between any two steps of the send path; whoever takes over must double nobody and lose nobody.
+
+Every boundary of serving a run of three batches is listed here, in order; the first test holds the list to what is
+really crossed. Then the process dies at each of them, its lease runs out, and another worker serves what is left.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, cast
+
+import pytest
+from sqlalchemy import Connection, bindparam, update
+
+from campaigns.domain.errors import StaleClaim
+from campaigns.domain.outcome import Outcome, OutcomeKind
+from campaigns.domain.states import BatchState
+from campaigns.flow import reconcile, record
+from campaigns.flow.decide import decide
+from campaigns.flow.lane import serve_lane
+from campaigns.flow.reconcile import expire_attempts
+from campaigns.flow.record import record_outcome
+from campaigns.ports import Pacer, PacerState, Permit
+from campaigns.store import claims
+from campaigns.store.claims import OpenAttempt, expired_attempts, settle_batch
+from campaigns.store.engine import Store, open_store
+from campaigns.store.tables import batch
+from tests.clock import DrivenClock
+from tests.conftest import _database
+from tests.invariants import Vendor, hold_the_law, vendor_of
+from tests.world import ANNA, LIMITS, NOT_SENT, REJECTED, THROTTLED, UNKNOWN, World, accepted
+
+CLAIM = ("read", "begin", "commit", "committed", "read")
+PERMIT = ("acquire", "acquired")
+ATTEMPT = ("begin", "commit", "committed")
+POST = ("send", "leave", "left", "answered")
+RECORD = ("begin", "commit", "committed", "free the slot", "slot freed")
+NOTHING_LEFT = ("acquire", "acquired", "begin", "commit", "committed", "refund", "refunded")
+GIVE_BACK = ("begin", "commit", "committed")
+BOUNDARIES = (*CLAIM, *(PERMIT + ATTEMPT + POST + RECORD) * 3, *NOTHING_LEFT, *GIVE_BACK)
+"""What is crossed in serving three batches that are accepted at once."""
+
+
+class Killed(BaseException):
+    """The process is gone: no handler of ours may run, and none catches this."""
+
+
+@dataclass
+class Steps:
+    """Counts the boundaries that are crossed, and ends the process at one of them."""
+
+    die_at: int | None = None
+    crossed: list[str] = field(default_factory=list)
+
+    def cross(self, name: str) -> None:
+        self.crossed.append(name)
+        if len(self.crossed) - 1 == self.die_at:
+            raise Killed(name)
+
+
+@dataclass
+class FragileStore:
+    real: Store
+    steps: Steps
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        self.steps.cross("begin")
+        with self.real.write() as connection:
+            yield connection
+            self.steps.cross("commit")
+        self.steps.cross("committed")
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        self.steps.cross("read")
+        with self.real.read() as connection:
+            yield connection
+
+    def now(self, connection: Connection) -> datetime:
+        return self.real.now(connection)
+
+
+@dataclass
+class FragileGateway:
+    real: Vendor
+    steps: Steps
+
+    def send(
+        self, account: str, body: bytes, *, deadline_seconds: float, may_start: Callable[[], str | None]
+    ) -> Outcome:
+        def ask() -> str | None:
+            self.steps.cross("leave")
+            return may_start()
+
+        self.steps.cross("send")
+        answer = self.real.script.pop(0) if self.real.script else None
+        self.real.script.insert(0, answer if answer is NOT_SENT else lambda: self._answer(account, answer))
+        outcome = self.real.send(account, body, deadline_seconds=deadline_seconds, may_start=ask)
+        self.steps.cross("answered")
+        return outcome
+
+    def _answer(self, account: str, answer: Any) -> Outcome:
+        """What happens at the vendor once it has the request."""
+        self.steps.cross("left")
+        if callable(answer):
+            answer = answer()
+        return cast("Outcome", answer or accepted(f"{account}-{len(self.real.received)}"))
+
+    def team(self) -> str:
+        return self.real.team()
+
+    def accounts(self) -> list[Any]:
+        return self.real.accounts()
+
+
+@dataclass
+class FragilePacer:
+    real: Pacer
+    steps: Steps
+
+    def acquire(self, key: str, account: str, *, hold_seconds: float, reserved: bool = False) -> Permit:
+        self.steps.cross("acquire")
+        permit = self.real.acquire(key, account, hold_seconds=hold_seconds, reserved=reserved)
+        self.steps.cross("acquired")
+        return permit
+
+    def answered(self, key: str, *, limit_minute: int | None = None, remaining_minute: int | None = None) -> None:
+        self.steps.cross("free the slot")
+        self.real.answered(key, limit_minute=limit_minute, remaining_minute=remaining_minute)
+        self.steps.cross("slot freed")
+
+    def refund(self, key: str, account: str) -> None:
+        self.steps.cross("refund")
+        self.real.refund(key, account)
+        self.steps.cross("refunded")
+
+    def cool_down(self, account: str, seconds: float) -> None:
+        self.steps.cross("cool down")
+        self.real.cool_down(account, seconds)
+        self.steps.cross("cooled down")
+
+    def state(self) -> PacerState:
+        return self.real.state()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One database of each kind for all of these: every death gets an account of its own in it."""
+    if request.param == "sqlite":
+        path = tmp_path_factory.mktemp("crashes") / "campaigns.db"
+        yield f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), path)}"
+        return
+    server, template = request.getfixturevalue("postgres_url"), request.getfixturevalue("postgres_template")
+    with _database(server, f"campaigns_crashes_{os.getpid()}", template) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def clock() -> DrivenClock:
+    return DrivenClock()
+
+
+@pytest.fixture(scope="module")
+def store(database_url: str, clock: DrivenClock) -> Iterator[Store]:
+    opened = open_store(database_url, clock=clock)
+    yield opened
+    opened.close()
+
+
+@dataclass
+class Place:
+    """A world with an account of its own in the shared database, and a run of three batches on it."""
+
+    world: World
+    account_id: str
+
+    def launched(self, users: Iterable[int] = range(1, 6)) -> int:
+        return self.world.launch(self.world.campaign(users, account_id=self.account_id))
+
+    def serve_and_die(self, die_at: int | None) -> list[str]:
+        """Serve until the process dies at that boundary (never for None); answers the boundaries crossed."""
+        steps = Steps(die_at)
+        sender = self.world.sender("worker:one")
+        fragile = replace(
+            sender,
+            store=cast("Store", FragileStore(sender.store, steps)),
+            gateway=FragileGateway(vendor_of(self.world), steps),
+            pacer=FragilePacer(sender.pacer, steps),
+        )
+        if die_at is None:
+            serve_lane(fragile, self.account_id, lambda: True)
+            return steps.crossed
+        with pytest.raises(Killed):
+            serve_lane(fragile, self.account_id, lambda: True)
+        return steps.crossed
+
+    def take_over(self, owner: str = "worker:two") -> None:
+        """The lease runs out, a tick sweeps, another worker serves what is left, for as long as anything is."""
+        for _ in range(len(BOUNDARIES)):
+            self.world.clock.advance(60)
+            expire_attempts(self.world.store, actor="worker:beat")
+            if not self.world.serve(self.account_id, owner=owner):
+                return
+
+
+@pytest.fixture
+def place(store: Store, clock: DrivenClock) -> Place:
+    world = World(store, clock, gateway=Vendor())
+    return Place(world, world.account(f"acct_{next(_numbers)}"))
+
+
+_numbers = itertools.count(1)
+
+
+def test_the_boundaries_of_the_send_path_are_these(place: Place) -> None:
+    place.launched()
+
+    assert place.serve_and_die(None) == list(BOUNDARIES)
+
+
+@pytest.mark.parametrize("die_at", range(len(BOUNDARIES)), ids=lambda at: f"{at}-{BOUNDARIES[at].replace(' ', '-')}")
+def test_a_death_at_any_boundary_doubles_nobody_and_loses_nobody(place: Place, die_at: int) -> None:
+    run_id = place.launched()
+
+    place.serve_and_die(die_at)
+    hold_the_law(place.world, [run_id])
+    place.take_over()
+
+    hold_the_law(place.world, [run_id])
+    run = place.world.run(run_id)
+    assert run["waiting"] == 0
+    assert run["state"] == ("finished_with_failures" if run["unknown"] else "finished")
+    assert run["unknown"] == _left_unknown(die_at)
+
+
+def _left_unknown(die_at: int) -> int:
+    """Users whose request was committed and whose outcome was not: from one commit to the other."""
+    path = [*CLAIM, *(PERMIT + ATTEMPT + POST + RECORD) * 3]
+    for number, size in enumerate((2, 2, 1)):
+        start = len(CLAIM) + number * (len(path) - len(CLAIM)) // 3
+        committed = start + path[start:].index("committed")
+        recorded = committed + 1 + path[committed + 1 :].index("committed")
+        if committed <= die_at < recorded:
+            return size
+    return 0
+
+
+def test_a_death_at_any_boundary_of_a_rough_run_doubles_nobody_and_loses_nobody(place: Place) -> None:
+    """As above, with answers of every kind: not sent, throttled, refused, unknown."""
+    rough = [NOT_SENT, THROTTLED, REJECTED, UNKNOWN]
+    for die_at in itertools.count():
+        there = Place(place.world, place.world.account(f"acct_{next(_numbers)}"))
+        there.world.gateway = Vendor(script=list(rough))
+        run_id = there.launched()
+        try:
+            crossed = there.serve_and_die(die_at)
+        except pytest.fail.Exception:  # it got through: there is no such boundary any more
+            assert die_at > len(CLAIM + PERMIT + ATTEMPT + POST + RECORD)
+            return
+        there.take_over()
+        assert there.world.run(run_id)["waiting"] == 0, crossed
+        hold_the_law(there.world, [run_id])
+
+
+def test_a_build_that_makes_an_abandoned_attempt_ready_is_found_out(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make_ready(connection: Connection, opened: OpenAttempt, _: BatchState, **how: Any) -> bool:
+        return settle_batch(connection, opened, BatchState.READY, **how)
+
+    monkeypatch.setattr(reconcile, "ABANDONED", Outcome(OutcomeKind.NOT_SENT, error="its worker went away"))
+    monkeypatch.setattr(reconcile, "settle_batch", make_ready)
+    run_id = place.launched()
+
+    place.serve_and_die(BOUNDARIES.index("answered"))
+    place.take_over()
+
+    with pytest.raises(AssertionError, match="messaged more than once"):
+        hold_the_law(place.world, [run_id])
+
+
+def test_a_build_that_takes_unknown_for_not_sent_is_found_out(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "SETTLES", {**record.SETTLES, OutcomeKind.UNKNOWN: BatchState.READY})
+    run_id = place.launched()
+    vendor_of(place.world).script = [UNKNOWN]
+
+    place.take_over()
+
+    with pytest.raises(AssertionError, match="messaged more than once"):
+        hold_the_law(place.world, [run_id])
+
+
+def test_a_build_that_settles_without_the_fence_is_found_out(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even then the key that refuses a second outcome of an attempt stands in its way, so that is broken here, too."""
+    columns: Any = {
+        batch.c.state: bindparam("to_state"),
+        batch.c.lease_until: None,
+        batch.c.message_id: bindparam("new_message"),
+    }
+    unguarded = update(batch).where(batch.c.id == bindparam("batch")).values(columns).returning(batch.c.id)
+    monkeypatch.setattr(claims, "SETTLE_BATCH", unguarded)
+    monkeypatch.setattr(record, "add_outcome", lambda *_, **__: None)
+
+    with pytest.raises(AssertionError, match="no batch says so"):
+        _refused_late(place)
+
+
+def test_a_late_refusal_says_nothing_about_the_request_that_is_at_the_vendor_now(place: Place) -> None:
+    assert _refused_late(place) == ["accepted"]
+
+
+def _refused_late(place: Place) -> list[str]:
+    """The first attempt is given up, decided to be sent again, and answered while the second is at the vendor."""
+    world, run_id = place.world, place.launched([1])
+    place.serve_and_die(BOUNDARIES.index("left"))
+    vendor_of(world).reached.clear()  # it will turn out that the vendor refused it
+    world.clock.advance(LIMITS.lease_seconds + 1)
+    with world.store.read() as connection:
+        (first,) = expired_attempts(connection, now=world.clock.now)
+    expire_attempts(world.store, actor="worker:beat")
+    decide(world.store, run_id, seqs=None, verdict="resend", reason="the vendor's list is empty", actor=ANNA)
+
+    def second() -> Outcome:
+        with suppress(StaleClaim):
+            record_outcome(world.store, first, REJECTED, LIMITS, actor="worker:one")
+        hold_the_law(world, [run_id])
+        return accepted("m2")
+
+    vendor_of(world).script = [second]
+    world.serve(place.account_id, owner="worker:two")
+    return world.states(run_id)
