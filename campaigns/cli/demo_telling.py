@@ -40,16 +40,25 @@ class Telling:
     def step(self, command: str, sentence: str) -> None:
         """One more step: the command that does it by hand, and what came of it."""
         self._steps += 1
-        if self.is_terminal:
-            from rich.text import Text
-
-            self._console.print(Text.assemble((f"{self._steps:>2}  {command:<{WIDTH}}", "bold cyan"), sentence))
-        else:
-            self._say(f"{self._steps:>2}  {command:<{WIDTH}}{sentence}", "")
+        self._line(f"{self._steps:>2}  {command:<{WIDTH}}", sentence, "")
 
     def aside(self, sentence: str, style: str = "yellow") -> None:
         """Something that happens within a step."""
-        self._say(f"    {'':<{WIDTH}}{sentence}", style)
+        self._line(" " * (4 + WIDTH), sentence, style)
+
+    def _line(self, start: str, sentence: str, style: str) -> None:
+        """On a terminal a long sentence goes on below its own beginning."""
+        if not self.is_terminal:
+            self._say(start + sentence, "")
+            return
+        from rich.table import Table
+        from rich.text import Text
+
+        grid = Table.grid()
+        grid.add_column(width=len(start))
+        grid.add_column()
+        grid.add_row(Text(start, style="bold cyan"), Text(sentence, style=style))
+        self._console.print(grid)
 
     @contextmanager
     def progress(self, limits: Limits) -> Iterator[Callable[[Look, Rates], None]]:

@@ -27,8 +27,9 @@ log_level_option = click.option(
 
 
 @click.command()
+@click.option("--keep", is_flag=True, help="Keep its home afterwards, to look into its database.")
 @json_option
-def demo(*, as_json: bool) -> None:
+def demo(*, keep: bool, as_json: bool) -> None:
     """Run the whole main job in the sandbox.
 
     In a home of its own, with faults, ignoring DATABASE_URL, REDIS_URL and the key. Exit 0 when the books
@@ -36,7 +37,7 @@ def demo(*, as_json: bool) -> None:
     """
     from campaigns.cli.demo import run_demo
 
-    click.get_current_context().exit(run_demo(as_json))
+    click.get_current_context().exit(run_demo(as_json, keep=keep))
 
 
 @click.command()

@@ -113,6 +113,7 @@ def _display(limits: Limits, *, as_json: bool) -> Iterator[Callable[[Look, Rates
 
 
 def lines(limits: Limits, *, to_stderr: bool) -> Callable[[Look, Rates], None]:
+    """Say a line about a run every few seconds, and whenever its state changes."""
     last: tuple[float, str] = (float("-inf"), "")
 
     def shown(look: Look, rates: Rates) -> None:
@@ -126,12 +127,15 @@ def lines(limits: Limits, *, to_stderr: bool) -> Callable[[Look, Rates], None]:
 
 
 def drawn(look: Look, rates: Rates, limits: Limits) -> Any:
-    from rich.console import Group
+    """The bar of a run with the words about it, as rich draws them."""
     from rich.progress_bar import ProgressBar
+    from rich.table import Table
     from rich.text import Text
 
-    total = look.run["planned"] or 1
-    return Group(ProgressBar(total=total, completed=settled(look.run), width=60), Text(words(look, rates, limits)))
+    grid = Table.grid()  # a bar ends no line by itself
+    grid.add_row(ProgressBar(total=look.run["planned"] or 1, completed=settled(look.run), width=60))
+    grid.add_row(Text(words(look, rates, limits)))
+    return grid
 
 
 def _end(run: dict[str, Any], code: int | None) -> str:
