@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from campaigns.embedded.bonds import dies_with_parent
+from campaigns.embedded.bonds import bound
 
 ROOT = Path(__file__).resolve().parents[1]
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -40,14 +40,13 @@ def running(command: Sequence[str], log: Path, environment: Mapping[str, str] | 
     """A child that serves until the block ends; answers its process ID. It dies with us, however we end."""
     with log.open("wb") as output:
         child = subprocess.Popen(
-            command,
+            bound(command, signal.SIGKILL),
             cwd=ROOT,
             env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,
-            preexec_fn=dies_with_parent(signal.SIGKILL),  # noqa: PLW1509 - two system calls, no lock
         )
         try:
             yield child.pid

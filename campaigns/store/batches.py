@@ -11,6 +11,8 @@ from sqlalchemy import Connection, and_, insert, select, update
 from campaigns.domain.audience import UserSet
 from campaigns.domain.states import BatchState
 from campaigns.store.claims import ReadyBatch
+from campaigns.store.prepared import run_prepared
+from campaigns.store.statements import ANY_BATCH
 from campaigns.store.tables import batch, run
 
 ROWS_AT_ONCE = 1000
@@ -43,8 +45,8 @@ def anything_waits(connection: Connection, run_id: int) -> bool:
 
 
 def _has_batch(connection: Connection, run_id: int, state: BatchState) -> bool:
-    found = select(batch.c.id).where(batch.c.run_id == run_id, batch.c.state == state.value).limit(1)
-    return connection.scalar(found) is not None
+    found = run_prepared(connection, ANY_BATCH, {"run": run_id, "in_state": state.value}).fetchone()
+    return found is not None
 
 
 def cancel_ready(connection: Connection, run_id: int, *, why: str, now: datetime) -> int:

@@ -12,6 +12,7 @@ from campaigns.domain.errors import StaleClaim
 from campaigns.domain.outcome import Outcome, OutcomeKind
 from campaigns.domain.states import BatchState, RunState
 from campaigns.store.lanes import LaneClaim
+from campaigns.store.prepared import run_prepared
 from campaigns.store.statements import (
     ADD_ATTEMPT,
     ADD_OUTCOME,
@@ -76,7 +77,8 @@ def renew_lane(
 
     Also answers the lane's suppression number.
     """
-    row = connection.execute(
+    row = run_prepared(
+        connection,
         RENEW_LANE,
         {
             "account": claim.account_id,
@@ -85,26 +87,21 @@ def renew_lane(
             "now": now,
             "until": now + lease,
         },
-    ).one_or_none()
+    ).fetchone()
     if row is None:
         return None
-    return LaneClaim(claim.account_id, claim.owner, row.fence), row.suppressions
+    fence, suppressions = row
+    return LaneClaim(claim.account_id, claim.owner, fence), suppressions
 
 
 def next_batch(connection: Connection, account_id: str, *, upstream: str, now: datetime) -> ReadyBatch | None:
     """The batch to send now: of the account's open, unheld runs the one served longest ago, in ID order."""
-    for opened in connection.execute(OPEN_RUNS, {"account": account_id, "upstream": upstream}).all():
-        row = connection.execute(NEXT_BATCH, {"run": opened.id, "now": now}).one_or_none()
+    for opened in run_prepared(connection, OPEN_RUNS, {"account": account_id, "upstream": upstream}).fetchall():
+        run_id, campaign_id, revision, state, suppressions, whole_list = opened
+        row = run_prepared(connection, NEXT_BATCH, {"run": run_id, "now": now}).fetchone()
         if row is not None:
-            return ReadyBatch(
-                *row,
-                run_id=opened.id,
-                run_state=RunState(opened.state),
-                campaign_id=opened.campaign_id,
-                revision=opened.revision,
-                whole_list=opened.whole_list,
-                planned_suppressions=opened.suppressions,
-            )
+            of_run = (run_id, RunState(state), campaign_id, revision, bool(whole_list), suppressions)
+            return ReadyBatch(*(*row, *of_run))
     return None
 
 
@@ -126,13 +123,16 @@ def open_attempt(
     of it back, should the batch or its run not be there to send any more.
     """
     number = ready.attempts + 1
-    started = connection.scalar(
+    started = run_prepared(
+        connection,
         START_BATCH,
         {"batch": ready.id, "new_fence": claim.fence, "until": now + lease, "number": number, "now": now},
-    )
-    if started is None or connection.scalar(SERVE_RUN, {"run": ready.run_id, "now": now}) is None:
+    ).fetchone()
+    served = run_prepared(connection, SERVE_RUN, {"run": ready.run_id, "now": now}).fetchone()
+    if started is None or served is None:
         raise StaleClaim(f"Batch {ready.seq} of run {ready.run_id} is not there to send any more.")
-    connection.execute(
+    run_prepared(
+        connection,
         ADD_ATTEMPT,
         {
             "batch_id": ready.id,
@@ -163,7 +163,8 @@ def settle_batch(
     error: str | None = None,
 ) -> bool:
     """Move a batch out of `sending`, if the attempt still holds it; False when the claim was lost."""
-    settled = connection.scalar(
+    settled = run_prepared(
+        connection,
         SETTLE_BATCH,
         {
             "batch": opened.batch_id,
@@ -175,7 +176,7 @@ def settle_batch(
             "new_error": error,
             "now": now,
         },
-    )
+    ).fetchone()
     return settled is not None
 
 
@@ -193,7 +194,8 @@ def add_outcome(
         "limits_notice": report.limits_notice,
         "data": report.data,
     }
-    connection.execute(
+    run_prepared(
+        connection,
         ADD_OUTCOME,
         {
             "batch_id": opened.batch_id,
@@ -217,11 +219,12 @@ def add_outcome(
 
 def own_message(connection: Connection, opened: OpenAttempt, message_id: str, *, now: datetime) -> bool:
     """Record that a vendor's message is ours; False when another batch of the account owns it already."""
-    added = connection.execute(
+    added = run_prepared(
+        connection,
         OWN_MESSAGE,
         {"account": opened.account_id, "message": message_id, "batch": opened.batch_id, "at": now},
     )
-    return added.rowcount == 1
+    return bool(added.rowcount == 1)
 
 
 def expired_attempts(connection: Connection, *, now: datetime, account_id: str | None = None) -> list[OpenAttempt]:

@@ -1,17 +1,19 @@
-"""The statements of the send path, built once: building one costs more than running it on SQLite.
+"""The statements of the send path, built once and run by `prepared.run_prepared`.
 
 Those that move a row are guarded by its state and fence, and return what they moved.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, insert, select, text, update
+from sqlalchemy import ColumnElement, bindparam, insert, literal_column, select, text, update
 
 from campaigns.domain.states import RUN_SENDS, BatchState, RunState
 from campaigns.store.columns import Instant
 from campaigns.store.holds import run_is_held
 from campaigns.store.records import attempt, attempt_outcome
 from campaigns.store.tables import batch, lane, run
+
+_SENDS: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in sorted(RUN_SENDS)]
 
 RENEW_LANE = (
     update(lane)
@@ -25,11 +27,11 @@ RENEW_LANE = (
     .returning(lane.c.fence, lane.c.suppressions)
 )
 OPEN_RUNS = (
-    select(run.c.id, run.c.campaign_id, run.c.revision, run.c.state, run.c.suppressions, run.c.whole_list, run.c.launch)
+    select(run.c.id, run.c.campaign_id, run.c.revision, run.c.state, run.c.suppressions, run.c.whole_list)
     .where(
         run.c.account_id == bindparam("account"),
         run.c.upstream == bindparam("upstream"),
-        run.c.state.in_(sorted(RUN_SENDS)),
+        run.c.state.in_(_SENDS),
         ~run_is_held(),
     )
     .order_by(run.c.served_at.is_not(None), run.c.served_at, run.c.id)
@@ -67,7 +69,7 @@ START_BATCH = (
 )
 SERVE_RUN = (
     update(run)
-    .where(run.c.id == bindparam("run"), run.c.state.in_(sorted(RUN_SENDS)))
+    .where(run.c.id == bindparam("run"), run.c.state.in_(_SENDS))
     .values(state=RunState.SENDING.value, served_at=bindparam("now"))
     .returning(run.c.id)
 )
@@ -88,6 +90,9 @@ SETTLE_BATCH = (
         updated_at=bindparam("now"),
     )
     .returning(batch.c.id)
+)
+ANY_BATCH = (
+    select(batch.c.id).where(batch.c.run_id == bindparam("run"), batch.c.state == bindparam("in_state")).limit(1)
 )
 OWN_MESSAGE = text(
     "INSERT INTO message (account_id, message_id, batch_id, at) VALUES (:account, :message, :batch, :at)"
