@@ -155,9 +155,8 @@ def test_whole_lists_are_recipients_but_never_beside_user_ids(lists: dict[str, A
 
 @pytest.mark.parametrize("where", ["media_files", "previews"])
 def test_one_use_media_goes_into_one_batch_only(where: str) -> None:
-    message = Message(
-        "Hello", media_files=("ofapi_media_a",), previews=("ofapi_media_a",) if where == "previews" else ()
-    )
+    fields: dict[str, Any] = {where: ("7", "ofapi_media_a")}
+    message = Message("Hello", **fields)
     assert message.uses_one_use_media
     assert faults(message, batch_count=1) == []
     assert "2 requests" in faults(message, batch_count=2)[0]
