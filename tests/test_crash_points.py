@@ -12,29 +12,39 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import Connection, bindparam, update
+from pyroaring import BitMap64
+from sqlalchemy import Connection, bindparam, text, update
 
 from campaigns.domain.errors import StaleClaim
 from campaigns.domain.outcome import Outcome, OutcomeKind
 from campaigns.domain.states import BatchState
 from campaigns.flow import reconcile, record
+from campaigns.flow.campaigns import Changes, edit_campaign
+from campaigns.flow.control import cancel_run, pause_run
 from campaigns.flow.decide import decide
+from campaigns.flow.due import open_due_runs
 from campaigns.flow.lane import serve_lane
+from campaigns.flow.launch import launch
+from campaigns.flow.plan import plan_run
 from campaigns.flow.reconcile import expire_attempts
 from campaigns.flow.record import record_outcome
+from campaigns.flow.rerun import rerun
+from campaigns.flow.suppress import suppress as suppress_users
+from campaigns.flow.suppress import unsuppress
+from campaigns.flow.tick import tick
 from campaigns.ports import Pacer, PacerState, Permit
-from campaigns.store import claims
+from campaigns.store import claims, views
 from campaigns.store.claims import OpenAttempt, expired_attempts, settle_batch
 from campaigns.store.engine import Store, open_store
 from campaigns.store.tables import batch
 from tests.clock import DrivenClock
 from tests.conftest import _database
 from tests.invariants import Vendor, hold_the_law, vendor_of
-from tests.world import ANNA, LIMITS, NOT_SENT, REJECTED, THROTTLED, UNKNOWN, World, accepted
+from tests.world import ANNA, LIMITS, NOT_SENT, REJECTED, THROTTLED, UNKNOWN, UPSTREAM, World, accepted
 
 CLAIM = ("read", "begin", "commit", "committed", "read")
 PERMIT = ("acquire", "acquired")
@@ -45,6 +55,9 @@ NOTHING_LEFT = ("acquire", "acquired", "begin", "commit", "committed", "refund",
 GIVE_BACK = ("begin", "commit", "committed")
 BOUNDARIES = (*CLAIM, *(PERMIT + ATTEMPT + POST + RECORD) * 3, *NOTHING_LEFT, *GIVE_BACK)
 """What is crossed in serving three batches that are accepted at once."""
+
+
+BEAT = "worker:beat"
 
 
 class Killed(BaseException):
@@ -205,7 +218,7 @@ class Place:
         """The lease runs out, a tick sweeps, another worker serves what is left, for as long as anything is."""
         for _ in range(len(BOUNDARIES)):
             self.world.clock.advance(60)
-            expire_attempts(self.world.store, actor="worker:beat")
+            expire_attempts(self.world.store, actor=BEAT)
             if not self.world.serve(self.account_id, owner=owner):
                 return
 
@@ -324,7 +337,7 @@ def _refused_late(place: Place) -> list[str]:
     world.clock.advance(LIMITS.lease_seconds + 1)
     with world.store.read() as connection:
         (first,) = expired_attempts(connection, now=world.clock.now)
-    expire_attempts(world.store, actor="worker:beat")
+    expire_attempts(world.store, actor=BEAT)
     decide(world.store, run_id, seqs=None, verdict="resend", reason="the vendor's list is empty", actor=ANNA)
 
     def second() -> Outcome:
@@ -336,3 +349,126 @@ def _refused_late(place: Place) -> list[str]:
     vendor_of(world).script = [second]
     world.serve(place.account_id, owner="worker:two")
     return world.states(run_id)
+
+
+@dataclass
+class Command:
+    """Something that an operator or a beat asks for, and how to bring a run to where it may be asked for."""
+
+    prepare: Callable[[Place], int]
+    act: Callable[[Store, Place, int], object]
+
+
+def _draft(place: Place) -> int:
+    return place.world.campaign(range(1, 6), account_id=place.account_id)
+
+
+def _armed(place: Place) -> int:
+    starts_at = place.world.clock.now + timedelta(seconds=1)
+    campaign_id = place.world.campaign(range(1, 6), account_id=place.account_id, starts_at=starts_at)
+    launch(place.world.store, campaign_id, upstream=UPSTREAM, actor=ANNA)
+    place.world.clock.advance(1)
+    return campaign_id
+
+
+def _due(place: Place) -> int:
+    campaign_id = _armed(place)
+    open_due_runs(place.world.store, actor=BEAT)
+    with place.world.store.read() as connection:
+        return int(views.runs(connection, campaign_id)[0]["id"])
+
+
+def _ended_with(answer: Outcome) -> Callable[[Place], int]:
+    def prepare(place: Place) -> int:
+        run_id = place.launched()
+        vendor_of(place.world).script = [answer]
+        place.world.serve(place.account_id)
+        return run_id
+
+    return prepare
+
+
+def _suppress_two(store: Store, place: Place, _: int = 0) -> int:
+    return int(suppress_users(store, BitMap64([2]), account_id=place.account_id, reason="asked", actor=ANNA)["added"])
+
+
+COMMANDS = {
+    "launch": Command(_draft, lambda store, _, campaign_id: launch(store, campaign_id, upstream=UPSTREAM, actor=ANNA)),
+    "arm": Command(
+        lambda place: place.world.campaign(
+            [1], account_id=place.account_id, starts_at=place.world.clock.now + timedelta(days=365)
+        ),
+        lambda store, _, campaign_id: launch(store, campaign_id, upstream=UPSTREAM, actor=ANNA),
+    ),
+    "due": Command(_armed, lambda store, *_: open_due_runs(store, actor=BEAT)),
+    "plan": Command(_due, lambda store, _, run_id: plan_run(store, run_id, actor=BEAT)),
+    "edit": Command(_draft, lambda store, _, made: edit_campaign(store, made, Changes(batch_size=3), actor=ANNA)),
+    "rerun": Command(
+        _ended_with(REJECTED),
+        lambda store, _, run_id: rerun(store, run_id, upstream=UPSTREAM, reason="once more", actor=ANNA),
+    ),
+    "decide": Command(
+        _ended_with(UNKNOWN),
+        lambda store, _, run_id: decide(store, run_id, seqs=None, verdict="resend", reason="not there", actor=ANNA),
+    ),
+    "pause": Command(Place.launched, lambda store, _, run_id: pause_run(store, run_id, reason="wait", actor=ANNA)),
+    "cancel": Command(Place.launched, lambda store, _, run_id: cancel_run(store, run_id, reason="stop", actor=ANNA)),
+    "suppress": Command(
+        Place.launched,
+        _suppress_two,
+    ),
+    "unsuppress": Command(
+        lambda place: _suppress_two(place.world.store, place),
+        lambda store, place, _: unsuppress(
+            store, BitMap64([2]), account_id=place.account_id, reason="asked", actor=ANNA
+        ),
+    ),
+    "tick": Command(Place.launched, lambda store, *_: tick(store, upstream=UPSTREAM, actor=BEAT)),
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_that_dies_is_done_whole_or_not_at_all(place: Place, name: str) -> None:
+    """Killed at each of its boundaries in turn; where nothing was committed, asking again does it."""
+    command = COMMANDS[name]
+    shapes = []
+    for die_at in itertools.count():
+        there = Place(place.world, place.world.account(f"acct_{next(_numbers)}"))
+        subject = command.prepare(there)
+        before = _shape(there)
+        steps = Steps(die_at)
+        try:
+            command.act(cast("Store", FragileStore(place.world.store, steps)), there, subject)
+        except Killed:
+            if "committed" not in steps.crossed:
+                assert _shape(there) == before, f"half done, having died at {steps.crossed[-1]}"
+                command.act(place.world.store, there, subject)
+            shapes.append(_shape(there))
+        else:
+            break
+    assert "committed" in steps.crossed
+    assert before not in shapes
+    assert shapes == [_shape(there)] * len(steps.crossed)
+
+
+SHAPE = (
+    "SELECT state, revision, launches, due_at IS NULL FROM campaign WHERE account_id = :account",
+    "SELECT kind, state, planned, batch_count FROM run WHERE account_id = :account",
+    "SELECT seq, state, size FROM batch WHERE account_id = :account",
+    "SELECT kind, actor, reason, batch_seq FROM event WHERE account_id = :account",
+    "SELECT hold.kind, hold.reason, closed_by FROM hold JOIN run ON run.id = hold.run_id WHERE run.account_id = :account",
+    "SELECT user_id FROM suppression WHERE account_id = :account",
+    "SELECT suppressions, hinted_at IS NULL, owner FROM lane WHERE account_id = :account",
+    "SELECT number FROM revision JOIN campaign ON campaign.id = campaign_id WHERE account_id = :account",
+    "SELECT e.kind FROM evidence e JOIN batch ON batch.id = e.batch_id WHERE account_id = :account",
+    "SELECT e.size FROM exclusion e JOIN run ON run.id = run_id WHERE account_id = :account",
+)
+"""All that a command can change of an account, but for IDs and times."""
+
+
+def _shape(place: Place) -> list[list[str]]:
+    with place.world.store.read() as connection:
+        return [
+            sorted(str(tuple(row)) for row in connection.execute(text(one), {"account": place.account_id}))
+            for one in SHAPE
+        ]
