@@ -77,14 +77,15 @@ class Parts:
         url = self.settings.redis_url
         if url is None:
             raise PacerAway("REDIS_URL is not set and no embedded server is running; start it with `campaigns up`.")
-        hold = self.settings.request_timeout_seconds
+        # A permit may be used until the lease that follows it ends, so that is how long a lost answer holds its slot.
+        hold = self.settings.lease_seconds
         return RedisPacer(
             url,
             upstream=self.upstream_name,
             rate_per_minute=self.settings.rate_per_minute,
             reserve=self.settings.rate_reserve,
             account_gap_seconds=self.settings.account_gap_seconds,
-            recover=lambda: recovery(self.store, within=timedelta(seconds=hold + WINDOW_SECONDS)),
+            recover=lambda: recovery(self.store, within=timedelta(seconds=hold + WINDOW_SECONDS + 1)),
             window_seconds=WINDOW_SECONDS,
             longest_hold_seconds=hold,
         )

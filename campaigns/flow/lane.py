@@ -93,7 +93,7 @@ def _take_permit(sender: Sender, claim: LaneClaim, failures: int) -> Step | None
     """Ask the pacer; None when the request may be made now."""
     key = permit_key(claim.account_id, claim.fence + 1)
     try:
-        permit = sender.pacer.acquire(key, claim.account_id, hold_seconds=sender.limits.request_timeout_seconds)
+        permit = sender.pacer.acquire(key, claim.account_id, hold_seconds=sender.limits.lease_seconds)
     except PacerAway:
         # Fails closed: without the shared count nobody knows whether the vendor's limit is reached.
         return Step(claim, leave=True, wait_seconds=AWAY_SECONDS, waits_for="the shared rate budget", failures=failures)

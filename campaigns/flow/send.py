@@ -45,7 +45,7 @@ def send_one(sender: Sender, claim: LaneClaim, failures: int) -> Step:
     except StaleClaim:
         committed = claim  # rolled back whole; whoever changed the run or the batch has the say
     if not isinstance(committed, _Committed):
-        sender.pacer.refund(permit_key(claim.account_id, claim.fence + 1), claim.account_id)
+        _refund(sender, permit_key(claim.account_id, claim.fence + 1), claim.account_id)
         return Step(committed, leave=True, failures=failures)
     outcome, stopped = _post(sender, committed, started)
     return _finish(sender, committed, outcome, stopped=stopped, failures=failures)
@@ -168,15 +168,23 @@ def _record(sender: Sender, opened: OpenAttempt, outcome: Outcome, *, stopped: b
     raise AssertionError("the last try returns or raises")
 
 
+def _refund(sender: Sender, key: str, account_id: str) -> None:
+    try:
+        sender.pacer.refund(key, account_id)
+    except PacerAway:
+        return  # the slot frees itself, later than it could
+
+
 def _tell_pacer(sender: Sender, opened: OpenAttempt, outcome: Outcome) -> None:
     report = outcome.report
     try:
-        if outcome.kind is OutcomeKind.NOT_SENT and outcome.http_status is None:
+        if outcome.http_status is not None:
+            sender.pacer.answered(
+                opened.permit_key, limit_minute=report.limit_minute, remaining_minute=report.remaining_minute
+            )
+        elif outcome.kind is OutcomeKind.NOT_SENT:
             sender.pacer.refund(opened.permit_key, opened.account_id)
-            return
-        sender.pacer.answered(
-            opened.permit_key, limit_minute=report.limit_minute, remaining_minute=report.remaining_minute
-        )
+        # No answer: the vendor may still be counting it, so its slot is held as long as the request might have lasted.
         if outcome.kind is OutcomeKind.THROTTLED:
             sender.pacer.cool_down(opened.account_id, outcome.retry_after_seconds or 0.0)
     except PacerAway:

@@ -39,7 +39,7 @@ def recent_requests(
             permit_key(row.account_id, row.fence),
             row.account_id,
             (now - row.started_at).total_seconds(),
-            None if row.finished_at is None else (now - row.finished_at).total_seconds(),
+            None if row.http_status is None else (now - row.finished_at).total_seconds(),
         )
         for row in rows
         if not (row.kind == OutcomeKind.NOT_SENT.value and row.http_status is None)
