@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pyroaring import BitMap64
@@ -11,10 +12,10 @@ from sqlalchemy import Connection
 
 from campaigns.domain.audience import UserSet, pack, subtract, union, unpack
 from campaigns.domain.errors import NotAllowed, NotFound
-from campaigns.domain.message import from_json
-from campaigns.domain.states import BatchState
+from campaigns.domain.message import from_json, message_faults
+from campaigns.domain.states import BatchState, CampaignState
 from campaigns.flow.split import split
-from campaigns.store.batches import batch_sets, batches_by_seq
+from campaigns.store.batches import batch_sets, batches_by_seq, late_accepted_sets
 from campaigns.store.campaigns import RevisionRow, find_campaign, find_revision
 from campaigns.store.engine import Store
 from campaigns.store.lanes import lock_lanes
@@ -56,12 +57,13 @@ def rerun(
     """
     if dry_run:
         with store.read() as connection:
-            return _answer(_work_out(connection, run_id, upstream, states, seqs, current=current), None)
+            now = store.now(connection)
+            return _answer(_work_out(connection, run_id, upstream, states, seqs, current=current, now=now), None)
     with store.write() as connection:
         account_id = find_run(connection, run_id).account_id
         suppressions = lock_lanes(connection, [account_id])[account_id]
-        found = _work_out(connection, run_id, upstream, states, seqs, current=current)
         now = store.now(connection)
+        found = _work_out(connection, run_id, upstream, states, seqs, current=current, now=now)
         made = add_run(
             connection,
             now=now,
@@ -99,16 +101,19 @@ def _work_out(
     seqs: Sequence[int] | None,
     *,
     current: bool,
+    now: datetime,
 ) -> Rerun:
     parent = find_run(connection, run_id)
     campaign = find_campaign(connection, parent.campaign_id)
+    if campaign.state is CampaignState.ARCHIVED:
+        raise NotAllowed(f"Run {run_id} is of campaign {campaign.id}, which is archived and opens no run any more.")
     revision = find_revision(connection, campaign.id, campaign.revision if current else parent.revision)
     _refuse(connection, parent, revision, upstream, seqs)
     wanted = _users(connection, [run_id], states, seqs)
     users, left_out = subtract(
         wanted,
         [
-            ("reached_in_lineage", lambda: _users(connection, lineage_runs(connection, parent.lineage), REACHED, None)),
+            ("reached_in_lineage", lambda: _reached(connection, lineage_runs(connection, parent.lineage))),
             ("suppressed", lambda: suppressed_users(connection, None)),
             ("suppressed_on_account", lambda: suppressed_users(connection, parent.account_id)),
         ],
@@ -120,8 +125,17 @@ def _work_out(
             f"Run {run_id} has nobody to send to again: no {words} recipient of it is still unreached{why}. "
             f"`campaigns runs show {run_id}` tells where its recipients stand."
         )
+    batches = split(users, revision.batch_size)
+    _refuse_faults(run_id, revision, len(users), len(batches), now)
     excluded = {reason: pack(out) for reason, out in left_out.items()}
-    return Rerun(parent, revision, split(users, revision.batch_size), len(users), excluded)
+    return Rerun(parent, revision, batches, len(users), excluded)
+
+
+def _refuse_faults(run_id: int, revision: RevisionRow, users: int, batches: int, now: datetime) -> None:
+    """The newest content may be such that it cannot go to user IDs at all."""
+    faults = message_faults(from_json(revision.message), user_count=users, batch_count=batches, now=now)
+    if faults:
+        raise NotAllowed(f"Run {run_id} cannot be sent again: {'; '.join(faults)}.")
 
 
 def _refuse(
@@ -143,6 +157,11 @@ def _refuse(
     missing = sorted(set(seqs or ()) - known)
     if missing:
         raise NotFound(f"Run {parent.id} has no batch {missing[0]}; `campaigns runs batches {parent.id}` lists them.")
+
+
+def _reached(connection: Connection, run_ids: Sequence[int]) -> BitMap64:
+    """Who may have been reached by these runs, or will be; a late answer with a message ID outweighs any decision."""
+    return _users(connection, run_ids, REACHED, None) | union(map(unpack, late_accepted_sets(connection, run_ids)))
 
 
 def _users(

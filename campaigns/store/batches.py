@@ -12,6 +12,7 @@ from campaigns.domain.audience import UserSet
 from campaigns.domain.states import BatchState
 from campaigns.store.claims import ReadyBatch
 from campaigns.store.prepared import run_prepared
+from campaigns.store.records import evidence
 from campaigns.store.statements import ANY_BATCH
 from campaigns.store.tables import batch, run
 
@@ -70,6 +71,15 @@ def batch_sets(
     )
     if seqs is not None:
         statement = statement.where(batch.c.seq.in_(seqs))
+    return list(connection.scalars(statement))
+
+
+def late_accepted_sets(connection: Connection, run_ids: Sequence[int]) -> list[bytes]:
+    """The packed users of batches of these runs for which an answer came late that carried a message ID."""
+    late = select(evidence.c.id).where(
+        evidence.c.batch_id == batch.c.id, evidence.c.kind == "late_answer", evidence.c.message_id.is_not(None)
+    )
+    statement = select(batch.c.users).where(batch.c.run_id.in_(run_ids), batch.c.users.is_not(None), late.exists())
     return list(connection.scalars(statement))
 
 
