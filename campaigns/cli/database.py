@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from campaigns.cli.opening import settings_in_force
+from campaigns.cli.opening import refuse_missing_file, settings_in_force
 from campaigns.cli.output import json_option, show
 
 
@@ -32,7 +32,9 @@ def check(*, as_json: bool) -> None:
     """Exit 0 at the newest migration, 4 when not."""
     from campaigns.store import migrate
 
-    migrate.check(settings_in_force().database_url)
+    database_url = settings_in_force().database_url
+    refuse_missing_file(database_url)
+    migrate.check(database_url)
     _say_head(migrate.head(), as_json=as_json)
 
 

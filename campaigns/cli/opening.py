@@ -56,8 +56,7 @@ def opened(*, says_sandbox: bool = False) -> Iterator[Parts]:
     settings = settings_in_force()
     if says_sandbox and not settings.has_key:
         note(SANDBOX_NOTE)
-    if _is_missing_file(settings.database_url):
-        raise NotAllowed("There is no database yet: run `campaigns db upgrade` (or `campaigns up`, which does it).")
+    refuse_missing_file(settings.database_url)
     parts = open_parts(settings)
     try:
         require_head(parts.store)
@@ -66,12 +65,13 @@ def opened(*, says_sandbox: bool = False) -> Iterator[Parts]:
         parts.store.close()
 
 
-def _is_missing_file(database_url: str) -> bool:
-    """Whether it names a SQLite file that is not there; asking SQLite would make an empty one in its place."""
+def refuse_missing_file(database_url: str) -> None:
+    """Raise NotAllowed for a SQLite file that is not there; asking SQLite would make an empty one in its place."""
     from sqlalchemy import make_url
 
     url = make_url(database_url)
-    return url.get_backend_name() == "sqlite" and not Path(url.database or "").exists()
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        raise NotAllowed("There is no database yet: run `campaigns db upgrade` (or `campaigns up`, which does it).")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from campaigns.cli.opening import SANDBOX_NOTE, environment_for_children, settings_in_force
+from campaigns.cli.opening import SANDBOX_NOTE, environment_for_children, refuse_missing_file, settings_in_force
 from campaigns.cli.output import json_option, note
 from campaigns.domain.errors import SettingsError
 
@@ -121,6 +121,7 @@ def _require_parts(settings: Settings) -> None:
             "No Redis is known: set REDIS_URL (redis://host:6379/0), or run `campaigns up`, which starts its own. "
             "Nothing was started."
         )
+    refuse_missing_file(settings.database_url)
     migrate.check(settings.database_url)
     redis_facts(settings.redis_url)
 

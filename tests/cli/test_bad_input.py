@@ -138,6 +138,12 @@ def test_a_wrong_setting(shell: Shell, monkeypatch: pytest.MonkeyPatch, setting:
 )
 def test_a_database_that_was_never_migrated(empty_shell: Shell, command: tuple[str, ...]) -> None:
     assert "run `campaigns db upgrade`" in empty_shell.refusal(*command, code=4)
+    assert list((empty_shell.folder / "home").iterdir()) == []  # nor made by asking for it
+
+
+def test_a_database_without_tables(empty_shell: Shell) -> None:
+    empty_shell.file("home/campaigns.db", "")
+    assert "run `campaigns db upgrade`" in empty_shell.refusal("list", code=4)
 
 
 def test_migrating_makes_it_ready(empty_shell: Shell) -> None:
