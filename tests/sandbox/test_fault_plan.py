@@ -62,6 +62,7 @@ def test_a_seed_gives_the_same_faults_however_accounts_interleave() -> None:
     second = {(account, n): other.choose("send", account).words for account in ("b", "a") for n in range(50)}
     assert first == second
     assert len(set(first.values())) == 4
+    assert [first["a", n] for n in range(50)] != [first["b", n] for n in range(50)]
     changed = _faults("{seed: 6, rates: {hang: 0.5, late_in_list: 0.5}}", *["a"] * 50)
     assert changed != [first["a", n] for n in range(50)]
 

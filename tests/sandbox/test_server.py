@@ -5,13 +5,16 @@ import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import cast
 
 import httpx
 import pytest
 
 from campaigns.adapters.sandbox import Sandbox, Setup
+from campaigns.adapters.sandbox.journal import Journal, Seen
+from campaigns.adapters.sandbox.server import _Conversation
 from campaigns.domain.errors import UsageError
-from tests.sandbox.conftest import MASS, Listening, Start, plain_client
+from tests.sandbox.conftest import MASS, Listening, Start, bench, plain_client
 from tests.sandbox.processes import started
 
 
@@ -45,9 +48,49 @@ def test_a_body_may_be_chunked_and_wait_for_a_go_ahead(start: Start) -> None:
         b"Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n"
     )
     body = b'{"text":"Hi","userIds":["1"]}'
-    answer = _talk(sandbox, head, b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
-    assert b"HTTP/1.1 200" in answer
+    with socket.create_connection(("127.0.0.1", int(sandbox.url.rpartition(":")[2])), timeout=20) as connection:
+        connection.sendall(head)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 100")
+        connection.sendall(b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
     assert len(sandbox.accepted()) == 1
+
+
+class Client:
+    """A connection with one request in it, that looks into the sandbox's log at each piece of the answer."""
+
+    def __init__(self, journal: Journal, request: bytes) -> None:
+        self.in_flight: list[int] = []
+        self._journal = journal
+        self._unread = [request, b""]
+
+    def recv(self, _: int) -> bytes:
+        return self._unread.pop(0)
+
+    def sendall(self, _: bytes) -> None:
+        self.in_flight.append(self._journal._open["acct_a", False])
+
+
+@pytest.mark.parametrize("script", [[], [{"fault": "drip", "request": "list", "seconds": 0}]])
+def test_a_request_is_over_before_its_last_byte_leaves(script: list[dict[str, object]]) -> None:
+    """Else a client that sends one request after another would seem to send two at once."""
+    vendor = bench(script=script).vendor
+    client = Client(vendor.journal, b"GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer key\r\n\r\n" % MASS.encode())
+    _Conversation(cast(socket.socket, client), vendor, threading.Event()).run()
+    assert client.in_flight[-1] == 0
+    assert set(client.in_flight[:-1]) <= {1}
+
+
+def test_the_inspection_waits_for_answers_that_are_just_leaving() -> None:
+    journal = Journal()
+    seen = journal.begin(Seen(0.0, "POST", MASS, "send", "acct_a", None))
+    journal.end(seen)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(journal.wait_until_settled)
+        with pytest.raises(TimeoutError):
+            waiting.result(0.05)
+        journal.close(seen)
+        waiting.result(20)
 
 
 def test_head_has_headers_and_no_body(start: Start) -> None:

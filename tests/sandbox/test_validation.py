@@ -22,6 +22,7 @@ from tests.sandbox.conftest import MASS, bench
         ("userIds.0", [True]),
         ("userIds.0", [1.5]),
         ("userIds.0", [""]),
+        ("userIds.1", ["1", ""]),
         ("userIds.0", ["9223372036854775808"]),
         ("userIds.0", ["99999999999999999999"]),
         ("userIds.0", ["\u0661"]),

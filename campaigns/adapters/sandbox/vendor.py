@@ -132,6 +132,7 @@ class Vendor:
     def _decided(self, turn: Turn) -> tuple[Reply, Done | None]:
         """The reply, and what is to be remembered before it leaves."""
         with self.lock:
+            done = None
             try:
                 self._admit(turn)
                 turn.chosen = self.world.plan.choose(turn.call.kind, turn.call.account)
@@ -139,10 +140,13 @@ class Vendor:
                 if fault is not None and fault.stage is Stage.BEFORE:
                     return self._not_acted_on(turn, fault), None
                 done = ENDPOINTS[turn.call.kind](turn)
+                reply = self._served(turn, done)
             except Refused as refused:
-                return self._refused(refused, turn.now), None
-            reply = self._served(turn, done)
-            return reply if fault is None else after_acting(fault, reply), done
+                reply = self._refused(refused, turn.now)
+            fault = turn.chosen.answer
+            if fault is None or fault.stage is Stage.BEFORE:
+                return reply, done
+            return after_acting(fault, reply), done
 
     def _admit(self, turn: Turn) -> None:
         """The order in which the vendor refuses is assumed: key, minute, account, credits, body."""
