@@ -45,24 +45,26 @@ class HttpGateway(Gateway):
         _check(base_url, secret)
         self._base = base_url.rstrip("/")
         self._redactor = Redactor(secret)
-        self._client = httpx.Client(
-            transport=DeadlineTransport(httpx.create_ssl_context(trust_env=False)),
-            headers={
+        # The transport alone: what a client puts around it (redirects, cookies, authentication) is not wanted here, and
+        # costs as much again as the request.
+        self._transport: httpx.BaseTransport = DeadlineTransport(httpx.create_ssl_context(trust_env=False))
+        self._headers = httpx.Headers(
+            {
+                "host": urlsplit(self._base).netloc,
                 "authorization": f"Bearer {secret}",
                 "user-agent": f"campaigns/{__version__}",
                 "accept": "application/json",
                 # Replies are small; uncompressed, their size is what is counted.
                 "accept-encoding": "identity",
-            },
-            # The deadline sets all the others.
-            timeout=httpx.Timeout(None, connect=connect_seconds),
-            follow_redirects=False,
-            trust_env=False,
+                "content-type": "application/json",
+            }
         )
+        # The deadline sets all the others.
+        self._timeout = httpx.Timeout(None, connect=connect_seconds).as_dict()
 
     def close(self) -> None:
         """Close the idle connections; the gateway cannot be used afterwards."""
-        self._client.close()
+        self._transport.close()
 
     def send(
         self, account: str, body: bytes, *, deadline_seconds: float, may_start: Callable[[], str | None]
@@ -117,7 +119,14 @@ class HttpGateway(Gateway):
 
     def _exchange(self, exchange: _Exchange, gate: _Gate, deadline_seconds: float) -> Reply:
         with deadline(deadline_seconds):
-            status = exchange.run(self._client, gate)
+            request = httpx.Request(
+                exchange.method,
+                exchange.url,
+                headers=self._headers,
+                content=exchange.body,
+                extensions={"trace": gate, "timeout": self._timeout},
+            )
+            status = exchange.run(self._transport, request)
         content = bytes(exchange.content)
         return read_reply(status, exchange.headers, content, redactor=self._redactor, now=datetime.now(UTC))
 
@@ -142,23 +151,22 @@ class _Exchange:
     body: bytes | None
     largest: int
     status: int | None = None
-    headers: httpx.Headers = field(default_factory=httpx.Headers)
+    headers: dict[str, str] = field(default_factory=dict)  # by their names in lower case
     content: bytearray = field(default_factory=bytearray)
 
-    def run(self, client: httpx.Client, gate: _Gate) -> int:
+    def run(self, transport: httpx.BaseTransport, request: httpx.Request) -> int:
         """Make the request, read the whole reply and return its status; raises whatever comes between."""
-        headers = {} if self.body is None else {"content-type": "application/json"}
-        extensions = {"trace": gate}
-        with client.stream(
-            self.method, self.url, content=self.body, headers=headers, extensions=extensions
-        ) as response:
+        response = transport.handle_request(request)
+        try:
             self.status = response.status_code
-            self.headers = response.headers
+            self.headers = dict(response.headers.items())
             for chunk in response.iter_bytes():
                 self.content += chunk
                 if len(self.content) > self.largest:
                     raise _TooLong(f"the reply is longer than {self.largest} bytes")
             return response.status_code
+        finally:
+            response.close()
 
 
 class _Stopped(Exception):

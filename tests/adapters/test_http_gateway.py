@@ -578,7 +578,7 @@ def test_an_echoed_key_is_kept_nowhere(start: Start, status: int, form: str) -> 
 
 def test_the_gateway_does_not_show_its_key() -> None:
     gateway = HttpGateway("https://vendor.invalid", KEY)
-    assert KEY not in repr(gateway) + repr(vars(gateway).get("_client"))
+    assert KEY not in repr(gateway) + repr(vars(gateway))
     gateway.close()
 
 
@@ -775,8 +775,8 @@ def test_an_exception_that_quotes_the_key_is_kept_without_it() -> None:
 
 def raised_outcome(error: Exception, moment: str) -> Outcome:
     gateway = HttpGateway("https://vendor.invalid", KEY)
-    gateway._client.close()
-    gateway._client = httpx.Client(transport=Raising(error, moment), trust_env=False)
+    gateway.close()
+    gateway._transport = Raising(error, moment)
     outcome = gateway.send("acct_1", BODY, deadline_seconds=5, may_start=go)
     gateway.close()
     return outcome
@@ -790,8 +790,8 @@ def test_a_request_that_would_start_twice_is_stopped_and_stays_unknown() -> None
             return httpx.Response(200, json=OK)
 
     gateway = HttpGateway("https://vendor.invalid", KEY)
-    gateway._client.close()
-    gateway._client = httpx.Client(transport=Twice(), trust_env=False)
+    gateway.close()
+    gateway._transport = Twice()
     outcome = gateway.send("acct_1", BODY, deadline_seconds=5, may_start=go)
     gateway.close()
     assert outcome.kind is OutcomeKind.UNKNOWN
