@@ -1,0 +1,61 @@
+"""Redis goes away, the vendor goes away: nothing is sent meanwhile, and it goes on by itself."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections import Counter
+from collections.abc import Iterator
+
+from tests.embedded.left import wait_until
+from tests.stories.conftest import Town
+from tests.stories.rig import Rig, times_accepted
+
+FANS = range(7_000_000, 7_000_200)
+
+
+@contextlib.contextmanager
+def frozen(rig: Rig, words: str) -> Iterator[None]:
+    """A part that neither answers nor closes its connections."""
+    process = rig.part(words)
+    os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process, signal.SIGCONT)
+
+
+def test_without_redis_nothing_is_sent_and_with_it_the_run_goes_on(town: Town) -> None:
+    rig = town.rig
+    campaign = rig.campaign("acct_without_redis", FANS, "--batch-size", "20")
+    with frozen(rig, "redis.sock"):
+        run = rig.launched(campaign)
+        refused = rig.run("limits")
+        assert refused.exit_code == 75, refused.output
+        assert "Redis" in refused.stderr
+        assert rig.attempts(run) == []
+        assert not times_accepted(town.record, "acct_without_redis")
+
+    wait_until(lambda: rig.run_of(run)["state"] == "finished", 60)
+
+    assert times_accepted(town.record, "acct_without_redis") == Counter(FANS)
+    assert rig.run("limits").exit_code == 0
+
+
+def test_while_the_vendor_is_away_batches_wait_and_then_go(town: Town) -> None:
+    rig = town.rig
+    campaign = rig.campaign("acct_without_vendor", FANS, "--batch-size", "100")
+    town.take_vendor_away()
+    try:
+        run = rig.launched(campaign)
+        wait_until(lambda: len(rig.attempts(run)) > 1 or rig.run_of(run)["lane"]["waits_for"] == "the vendor")
+        waiting = rig.run_of(run)
+        assert (waiting["waiting"], waiting["unknown"], waiting["rejected"]) == (200, 0, 0)
+    finally:
+        town.bring_vendor()
+
+    wait_until(lambda: rig.run_of(run)["state"] == "finished", 60)
+
+    assert times_accepted(town.record, "acct_without_vendor") == Counter(FANS)
+    assert {row["outcome"] for row in rig.attempts(run)} <= {"accepted", "not_sent"}
