@@ -6,7 +6,6 @@ import getpass
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -67,10 +66,9 @@ def opened(*, says_sandbox: bool = False) -> Iterator[Parts]:
 
 def refuse_missing_file(database_url: str) -> None:
     """Raise NotAllowed for a SQLite file that is not there; asking SQLite would make an empty one in its place."""
-    from sqlalchemy import make_url
+    from campaigns.store.facts import is_missing_file
 
-    url = make_url(database_url)
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+    if is_missing_file(database_url):
         raise NotAllowed("There is no database yet: run `campaigns db upgrade` (or `campaigns up`, which does it).")
 
 

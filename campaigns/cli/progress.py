@@ -23,6 +23,8 @@ SHORT_WAIT_SECONDS = 3.0
 MUCH_SLOWER = 1.5
 """A measured pace that much slower than the estimate is believed instead of it."""
 
+REQUEST_TIME = "request time"
+
 FINAL = {"finished", "finished_with_failures", "cancelled", "skipped"}
 VENDOR_HOLDS = {"key", "credits", "account", "configuration"}
 
@@ -112,9 +114,14 @@ def binding(look: Look, rates: Rates, limits: Limits) -> str:
         return "planning" if run["state"] == "due" else "settling"
     bound = estimate(left, limits)
     measured = rates.per_second
-    if measured and measured[1] > 0 and left / measured[1] > MUCH_SLOWER * bound.seconds:
-        return f"about {duration(left / measured[1])} left at the measured pace"
-    return f"about {duration(bound.seconds)} left, bound by the {bound.bound_by}"
+    seconds = bound.seconds
+    if measured and measured[1] > 0:
+        at_this_pace = left / measured[1]
+        if at_this_pace > MUCH_SLOWER * bound.seconds:
+            return f"about {duration(at_this_pace)} left at the measured pace"
+        if bound.bound_by == REQUEST_TIME:  # which the estimate can only guess
+            seconds = at_this_pace
+    return f"about {duration(seconds)} left, bound by the {bound.bound_by}"
 
 
 def _stopped_by(look: Look) -> str | None:

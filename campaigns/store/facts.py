@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, text
+from pathlib import Path
+
+from sqlalchemy import Connection, make_url, text
+
+
+def is_missing_file(database_url: str) -> bool:
+    """Whether the URL names a SQLite file that is not there; connecting would make an empty one in its place."""
+    url = make_url(database_url)
+    return url.get_backend_name() == "sqlite" and not Path(url.database or "").exists()
 
 
 def commits_are_durable(connection: Connection) -> bool:

@@ -119,6 +119,16 @@ def test_a_pace_much_slower_than_the_estimate_is_believed() -> None:
     assert binding(last, rates, LIMITS) == "about 16 min 30 s left at the measured pace"
 
 
+def test_the_request_time_is_measured_and_not_guessed() -> None:
+    quick = dataclasses.replace(LIMITS, account_gap_seconds=0.0)
+    rates = Rates()
+    rates.add(Look(0.0, a_run(batches={"accepted": 0, "ready": 200})))
+    last = Look(10.0, a_run(batches={"accepted": 100, "ready": 100}), SEEN)
+    assert binding(last, Rates(), quick) == "about 50 s left, bound by the request time"
+    rates.add(last)
+    assert binding(last, rates, quick) == "about 10 s left, bound by the request time"
+
+
 def test_one_line_says_it_all() -> None:
     rates = Rates()
     rates.add(Look(0.0, a_run()))
