@@ -144,6 +144,7 @@ def test_each_throttle_has_its_own_marks(start: Start) -> None:
     assert "Retry-After" not in unmarked.headers
     assert unmarked.headers["X-Rate-Limit-Remaining-Minute"] != "0"
     assert wrapped.json()["onlyfans_response"]["status"] == 429
+    assert "ONLYFANS_COM_RATE_LIMIT_ERROR" in wrapped.json()["message"]
 
 
 def test_upstream_errors_are_wrapped_and_cost_a_credit(start: Start) -> None:

@@ -104,7 +104,7 @@ _REFUSALS: dict[str, Refused] = {
     "answer_409": Refused(409, {"message": "The request conflicts with another."}, ""),
     "html_502": Refused(502, CLOUDFLARE_PAGE, ""),
     "throttled_without_marks": Refused(429, {"message": "Slow down."}, ""),
-    "wrapped_429": onlyfans_error(500, 429, "Slow down", outcome=""),
+    "wrapped_429": onlyfans_error(500, 429, "ONLYFANS_COM_RATE_LIMIT_ERROR: slow down", outcome=""),
     "wrapped_403": onlyfans_error(500, 403, "Access denied", outcome=""),
     "refused_by_onlyfans": onlyfans_error(400, 400, "Message refused", outcome=""),
     "not_sent_hint": onlyfans_error(500, 500, FAILED, outcome="", hint={"request_outcome": "not_sent"}),
