@@ -11,9 +11,12 @@ from campaigns.store.audit import EventKind, record_event
 from campaigns.store.batches import next_seq, shrink_batch
 from campaigns.store.campaigns import find_revision
 from campaigns.store.claims import ReadyBatch
-from campaigns.store.holds import Held, open_hold
+from campaigns.store.holds import Held, last_closed, open_hold
 from campaigns.store.runs import end_run_if_done
-from campaigns.store.suppressions import anybody_suppressed, suppressed_between
+from campaigns.store.suppressions import newest_suppression, suppressed_between
+
+SUPPRESSIONS = "suppressions"
+"""The kind of the hold on a whole-list run of an account where somebody is suppressed."""
 
 
 def users_left(
@@ -25,7 +28,7 @@ def users_left(
     of their own, so the books keep them; an emptied batch is cancelled itself.
     """
     if ready.users is None:
-        may_go = _whole_list_may_go(connection, account_id, ready, suppressions, actor=actor, now=now)
+        may_go = _whole_list_may_go(connection, account_id, ready, actor=actor, now=now)
         return [] if may_go else None
     if suppressions == ready.planned_suppressions:
         return to_ids(ready.users)
@@ -61,18 +64,24 @@ def users_left(
 
 
 def _whole_list_may_go(
-    connection: Connection, account_id: str, ready: ReadyBatch, suppressions: int, *, actor: str, now: datetime
+    connection: Connection, account_id: str, ready: ReadyBatch, *, actor: str, now: datetime
 ) -> bool:
-    revision = find_revision(connection, ready.campaign_id, ready.revision)
-    if suppressions == ready.planned_suppressions or revision.accept_local_suppressions:
+    """Looked at for every send: between the arming of a schedule and its plan, nobody did.
+
+    Who resumes the run accepts the suppressions that stood then; a newer one holds it again.
+    """
+    newest = newest_suppression(connection, account_id)
+    if newest is None or find_revision(connection, ready.campaign_id, ready.revision).accept_local_suppressions:
         return True
-    if not anybody_suppressed(connection, account_id):
+    held = Held(run_id=ready.run_id)
+    accepted_at = last_closed(connection, held, SUPPRESSIONS)
+    if accepted_at is not None and accepted_at > newest:
         return True
     open_hold(
         connection,
-        Held(run_id=ready.run_id),
-        "suppressions",
-        reason="users were suppressed since the plan, and the vendor would message them with its whole list",
+        held,
+        SUPPRESSIONS,
+        reason="users are suppressed here, and the vendor would message them with its whole list",
         actor=actor,
         now=now,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
 from campaigns.domain.outcome import HoldScope
 from campaigns.store.audit import EventKind, record_event
@@ -71,6 +71,14 @@ def open_holds(connection: Connection, held: Held) -> list[tuple[int, str, str]]
         .order_by(hold.c.kind != OPERATOR, hold.c.id)
     )
     return [(row.id, row.kind, row.reason) for row in rows]
+
+
+def last_closed(connection: Connection, held: Held, kind: str) -> datetime | None:
+    """When a hold of that kind on the thing was last closed; None when none was."""
+    closed: datetime | None = connection.scalar(
+        select(func.max(hold.c.closed_at)).where(_on(held), hold.c.kind == kind, hold.c.closed_at.is_not(None))
+    )
+    return closed
 
 
 def close_hold(connection: Connection, hold_id: int, *, reason: str, actor: str, now: datetime) -> None:

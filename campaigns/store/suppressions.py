@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from pyroaring import BitMap64
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from campaigns.store.tables import suppression
 
@@ -75,6 +75,14 @@ def anybody_suppressed(connection: Connection, account_id: str) -> bool:
         )
         is not None
     )
+
+
+def newest_suppression(connection: Connection, account_id: str) -> datetime | None:
+    """When the newest suppression that concerns the account was added; None when nobody is suppressed."""
+    newest: datetime | None = connection.scalar(
+        select(func.max(suppression.c.created_at)).where(suppression.c.account_id.in_([ALL_ACCOUNTS, account_id]))
+    )
+    return newest
 
 
 def _pieces(users: BitMap64) -> Iterator[list[int]]:

@@ -1,0 +1,121 @@
+"""1b. A launch sends what was looked at, once, from the account's own vendor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pyroaring import BitMap64
+
+from campaigns.domain.errors import NotAllowed, NotFound
+from campaigns.domain.message import make_message
+from campaigns.flow.campaigns import Changes, archive_campaign, edit_campaign
+from campaigns.flow.launch import launch
+from campaigns.flow.plan import preview
+from campaigns.flow.suppress import suppress
+from tests.world import ANNA, LIMITS, World
+
+
+def test_a_launch_opens_and_freezes_its_run_at_once(world: World) -> None:
+    run_id = world.launched()
+
+    assert world.run(run_id)["state"] == "planned"
+    assert world.states(run_id) == ["ready"] * 3
+    assert world.events()[-2:] == ["run_opened", "run_planned"]
+
+
+def test_a_second_launch_needs_a_reason_and_starts_a_lineage_of_its_own(world: World) -> None:
+    campaign_id = _campaign(world)
+    world.launch(campaign_id)
+    with pytest.raises(NotAllowed, match="launched before"):
+        world.launch(campaign_id)
+
+    again = world.launch(campaign_id, again_reason="the first one was a test")
+
+    world.serve()
+    assert world.run(again)["accepted"] == 5
+    assert world.run(again)["parent_run_id"] is None
+    assert set(world.requests_by_user().values()) == {2}
+
+
+def test_a_hash_works_once(world: World) -> None:
+    campaign_id = _campaign(world)
+    digest = preview(world.store, campaign_id, LIMITS)["hash"]
+
+    world.launch(campaign_id, plan_hash=digest)
+
+    with pytest.raises(NotAllowed, match="not the one with hash"):
+        world.launch(campaign_id, plan_hash=digest, again_reason="again")
+
+
+@pytest.mark.parametrize("change", ["edit", "suppress"])
+def test_a_launch_of_a_plan_that_has_changed_is_refused(world: World, change: str) -> None:
+    campaign_id = _campaign(world)
+    digest = preview(world.store, campaign_id, LIMITS)["hash"]
+    if change == "edit":
+        edit_campaign(world.store, campaign_id, Changes(message=make_message({"text": "Other"})), actor=ANNA)
+    else:
+        suppress(world.store, BitMap64([1]), account_id=None, reason="asked to stop", actor=ANNA)
+
+    with pytest.raises(NotAllowed, match="Look again"):
+        world.launch(campaign_id, plan_hash=digest)
+
+    assert "run_opened" not in world.events()
+
+
+def test_a_campaign_of_another_vendor_is_not_launched(world: World) -> None:
+    campaign_id = _campaign(world)
+
+    with pytest.raises(NotAllowed, match="never changes vendors"):
+        launch(world.store, campaign_id, upstream="https://vendor.example", actor=ANNA)
+
+
+def test_a_lane_of_another_vendor_sends_nothing(world: World) -> None:
+    """A campaign that was launched in the sandbox never goes out for real when a key is set later."""
+    from dataclasses import replace
+
+    from campaigns.flow.lane import serve_lane
+
+    run_id = world.launched()
+    real = replace(world.sender(), upstream="https://vendor.example")
+    other_team = replace(world.sender(), team=lambda: "another")
+
+    assert serve_lane(real, "acct_one", lambda: True) == 0
+    assert serve_lane(other_team, "acct_one", lambda: True) == 0
+    assert world.states(run_id) == ["ready"] * 3
+
+
+def test_nothing_is_launched_for_nobody(world: World) -> None:
+    campaign_id = _campaign(world)
+    suppress(world.store, BitMap64(range(1, 6)), account_id=None, reason="asked to stop", actor=ANNA)
+
+    with pytest.raises(NotAllowed, match="nobody is left"):
+        world.launch(campaign_id)
+
+
+def test_a_whole_list_is_refused_while_anybody_is_suppressed_unless_that_is_accepted(world: World) -> None:
+    world.account()
+    suppress(world.store, BitMap64([1]), account_id="acct_one", reason="asked to stop", actor=ANNA)
+    lists: dict[str, Any] = {"message": {"user_lists": ["fans"]}}
+
+    with pytest.raises(NotAllowed, match="--accept-suppressed"):
+        world.launch(world.campaign(**lists))
+    run_id = world.launch(world.campaign(**lists, accept_suppressed=True))
+    world.serve()
+
+    assert world.states(run_id) == ["accepted"]
+
+
+def test_archived_and_unknown_campaigns_are_not_launched(world: World) -> None:
+    campaign_id = _campaign(world)
+    archive_campaign(world.store, campaign_id, actor=ANNA)
+
+    with pytest.raises(NotAllowed, match="archived"):
+        world.launch(campaign_id)
+    with pytest.raises(NotFound, match="no campaign 7"):
+        world.launch(7)
+
+
+def _campaign(world: World) -> int:
+    world.account()
+    return world.campaign()
