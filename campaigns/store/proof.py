@@ -15,6 +15,7 @@ from campaigns.store.records import audience_version, event, exclusion
 from campaigns.store.runs import books
 from campaigns.store.suppressions import ALL_ACCOUNTS
 from campaigns.store.tables import batch, campaign, run, suppression
+from campaigns.store.trail import lineage_faults, request_faults
 from campaigns.store.views import as_text
 
 ROWS_AT_ONCE = 1000
@@ -91,11 +92,15 @@ def events(
 
 
 def verify(connection: Connection) -> dict[str, Any]:
-    """Prove the books of every run again, from the sets themselves; every fault is a sentence."""
+    """Prove the books of every run again, from the sets themselves, and law 1 from the requests on record.
+
+    Every fault is a sentence.
+    """
     faults: list[str] = []
     run_ids = list(connection.scalars(select(run.c.id).order_by(run.c.id)))
     for run_id in run_ids:
-        faults += run_faults(connection, run_id)
+        faults += run_faults(connection, run_id) + request_faults(connection, run_id)
+    faults += lineage_faults(connection)
     return {
         "events": connection.scalar(select(func.count()).select_from(event)) or 0,
         "runs": len(run_ids),
@@ -147,15 +152,14 @@ def _audience_faults(connection: Connection, found: Any, union: BitMap64) -> lis
     """A run's batches and its exclusions are together exactly its audience (a rerun's are a part of it)."""
     if found.audience_version_id is None or found.planned_at is None:
         return []
-    audience = unpack(
-        connection.execute(
-            select(audience_version.c.users).where(audience_version.c.id == found.audience_version_id)
-        ).scalar_one()
-    )
+    kept = connection.execute(select(audience_version).where(audience_version.c.id == found.audience_version_id)).one()
+    audience = unpack(kept.users)
+    faults = _set_faults(f"run {found.id}, audience version {kept.id}", kept, audience)
     left_out = BitMap64()
-    for blob in connection.scalars(select(exclusion.c.users).where(exclusion.c.run_id == found.id)):
-        left_out |= unpack(blob)
-    faults = []
+    for row in connection.execute(select(exclusion).where(exclusion.c.run_id == found.id)):
+        users = unpack(row.users)
+        faults += _set_faults(f"run {found.id}, left out as {row.reason}", row, users)
+        left_out |= users
     if union & left_out:
         faults.append(f"run {found.id}: {len(union & left_out)} users are both left out and in a batch")
     whole = union | left_out
