@@ -1,12 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from campaigns.store.engine import Store
 from tests.clock import DrivenClock
+from tests.one_database import KINDS, reused_database, reused_postgres_url  # noqa: F401 - a fixture
 from tests.world import World
+
+
+@pytest.fixture(params=KINDS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty, migrated database, once of each kind."""
+    yield from reused_database(request, tmp_path)
 
 
 @pytest.fixture
