@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from campaigns.domain.outcome import Outcome
+from campaigns.domain.reconcile import ItemContent, QueueItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,20 @@ class Gateway(Protocol):
 
         `may_start` is asked once, at the last moment before the first byte leaves: None lets it go, a reason stops it
         (then the outcome is NOT_SENT with that reason). The whole call takes `deadline_seconds` at most.
+        """
+        ...
+
+    def queue(self, account: str) -> list[QueueItem]:
+        """The vendor's list of pending, scheduled and recent mass messages of an account. Costs a credit.
+
+        Raises VendorRefused or VendorAway.
+        """
+        ...
+
+    def item(self, account: str, message_id: str) -> ItemContent | None:
+        """What one of them holds; None when the vendor does not show it. Costs a credit.
+
+        Raises VendorRefused or VendorAway.
         """
         ...
 

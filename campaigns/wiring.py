@@ -54,6 +54,8 @@ class Parts:
             lease_seconds=settings.lease_seconds,
             max_attempts=settings.max_attempts,
             batch_size=settings.batch_size,
+            settle_seconds=settings.settle_seconds,
+            settle_looks=settings.settle_looks,
         )
 
     @property

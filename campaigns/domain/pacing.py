@@ -23,6 +23,8 @@ class Limits:
     lease_seconds: float
     max_attempts: int
     batch_size: int
+    settle_seconds: float = 30.0  # looks at an unknown come 1, 2, 4, 8 ... times this long after its deadline
+    settle_looks: int = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,9 @@ class EventKind(StrEnum):
     BATCH_SUPPRESSED = "batch_suppressed"  # users suppressed since the plan were taken out before a send
     ATTEMPT_ABANDONED = "attempt_abandoned"  # its worker went away in the middle: unknown
     ANSWER_CAME_LATE = "answer_came_late"  # evidence from a worker that had lost its claim
+    UNKNOWN_FOUND = "unknown_found"  # the vendor's queue shows the one item that it can be: accepted
+    UNKNOWN_GIVEN_UP = "unknown_given_up"  # after the last look an operator is asked
+    UNKNOWN_RESENT = "unknown_resent"  # by the campaign's own policy, after the last look: at least once
     UNKNOWN_DECIDED = "unknown_decided"
     SUPPRESSIONS_ADDED = "suppressions_added"
     SUPPRESSIONS_REMOVED = "suppressions_removed"

@@ -40,6 +40,12 @@ def next_seq(connection: Connection, run_id: int) -> int:
     return made
 
 
+def anything_is_looked_for(connection: Connection, run_id: int) -> bool:
+    """Whether the vendor's queue is being searched for a batch of the run."""
+    found = select(batch.c.id).where(batch.c.run_id == run_id, batch.c.look_at.is_not(None)).limit(1)
+    return connection.scalar(found) is not None
+
+
 def anything_waits(connection: Connection, run_id: int) -> bool:
     """Whether a batch of the run is ready or in flight."""
     return _has_batch(connection, run_id, BatchState.READY) or _has_batch(connection, run_id, BatchState.SENDING)

@@ -161,6 +161,7 @@ def settle_batch(
     counts_as_failure: bool = False,
     message_id: str | None = None,
     error: str | None = None,
+    look_at: datetime | None = None,
 ) -> bool:
     """Move a batch out of `sending`, if the attempt still holds it; False when the claim was lost."""
     settled = run_prepared(
@@ -174,6 +175,7 @@ def settle_batch(
             "failed": int(counts_as_failure),
             "new_message": message_id,
             "new_error": error,
+            "look": look_at,
             "now": now,
         },
     ).fetchone()

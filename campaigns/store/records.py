@@ -145,7 +145,7 @@ evidence = Table(
     Column("reason", Text),
     Column("message_id", Text),
     Column("detail", JSON(none_as_null=True)),
-    CheckConstraint("kind IN ('late_answer', 'decision')", name="kind_is_known"),
+    CheckConstraint("kind IN ('late_answer', 'look', 'decision')", name="kind_is_known"),
 )
 
 

@@ -13,7 +13,7 @@ from campaigns.domain.audience import UserSet
 from campaigns.domain.errors import NotFound
 from campaigns.domain.states import BATCH_WAITS, RUN_MOVES, BatchState, RunState
 from campaigns.store.audit import EventKind, record_event
-from campaigns.store.batches import add_batches, anything_waits, user_columns
+from campaigns.store.batches import add_batches, anything_is_looked_for, anything_waits, user_columns
 from campaigns.store.holds import Held, open_hold
 from campaigns.store.records import exclusion
 from campaigns.store.tables import batch, run
@@ -211,7 +211,7 @@ def end_run_if_done(connection: Connection, run_id: int, *, now: datetime, actor
 
     Books that do not balance leave the run open and held, for a person: the batches tell the truth, the sum is wrong.
     """
-    if anything_waits(connection, run_id):
+    if anything_waits(connection, run_id) or anything_is_looked_for(connection, run_id):
         return
     connection.execute(select(run.c.id).where(run.c.id == run_id).with_for_update())
     if anything_waits(connection, run_id):

@@ -141,6 +141,8 @@ batch = Table(
     Column("failures", Integer, nullable=False, server_default=text("0")),  # of them, those that provably never left
     Column("message_id", Text),
     Column("error", Text),
+    Column("looks", Integer, nullable=False, server_default=text("0")),  # how often the vendor was asked for it
+    Column("look_at", Instant),  # when it is looked for next; NULL: it is not, or not any more
     Column("updated_at", Instant, nullable=False),
     *user_set(optional=True),
     UniqueConstraint("run_id", "seq"),
@@ -148,6 +150,7 @@ batch = Table(
     CheckConstraint("seq > 0 AND attempts >= 0 AND failures >= 0 AND fence >= 0", name="numbers_fit"),
     CheckConstraint("(state = 'sending') = (lease_until IS NOT NULL)", name="sending_has_lease"),
     CheckConstraint("message_id IS NULL OR state = 'accepted'", name="message_id_is_of_accepted"),
+    CheckConstraint("look_at IS NULL OR state = 'unknown'", name="only_unknown_is_looked_for"),
     # One request in flight per account: an unexplained message at the vendor can belong to one attempt only.
     Index(
         "batch_in_flight_by_account",
@@ -168,6 +171,13 @@ batch = Table(
         "account_id",
         sqlite_where=text("state = 'unknown'"),
         postgresql_where=text("state = 'unknown'"),
+    ),
+    Index(
+        "batch_looked_for",
+        "account_id",
+        "look_at",
+        sqlite_where=text("look_at IS NOT NULL"),
+        postgresql_where=text("look_at IS NOT NULL"),
     ),
     Index("batch_of_user", "first_user", "last_user"),
 )

@@ -221,6 +221,8 @@ def upgrade() -> None:
         sa.Column("failures", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("message_id", sa.Text(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("looks", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("look_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("first_user", sa.BigInteger(), nullable=True),
@@ -229,6 +231,7 @@ def upgrade() -> None:
         sa.Column("users", sa.LargeBinary(), nullable=True),
         sa.CheckConstraint("(state = 'sending') = (lease_until IS NOT NULL)", name=op.f("ck_batch_sending_has_lease")),
         sa.CheckConstraint("message_id IS NULL OR state = 'accepted'", name=op.f("ck_batch_message_id_is_of_accepted")),
+        sa.CheckConstraint("look_at IS NULL OR state = 'unknown'", name=op.f("ck_batch_only_unknown_is_looked_for")),
         sa.CheckConstraint(
             "state IN ('ready', 'sending', 'accepted', 'rejected', 'unknown', 'cancelled', 'split')",
             name=op.f("ck_batch_state_is_known"),
@@ -253,6 +256,13 @@ def upgrade() -> None:
             unique=True,
             sqlite_where=sa.text("state = 'sending'"),
             postgresql_where=sa.text("state = 'sending'"),
+        )
+        batch_op.create_index(
+            "batch_looked_for",
+            ["account_id", "look_at"],
+            unique=False,
+            sqlite_where=sa.text("look_at IS NOT NULL"),
+            postgresql_where=sa.text("look_at IS NOT NULL"),
         )
         batch_op.create_index("batch_of_user", ["first_user", "last_user"], unique=False)
         batch_op.create_index(
@@ -399,7 +409,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("message_id", sa.Text(), nullable=True),
         sa.Column("detail", sa.JSON(none_as_null=True), nullable=True),
-        sa.CheckConstraint("kind IN ('late_answer', 'decision')", name=op.f("ck_evidence_kind_is_known")),
+        sa.CheckConstraint("kind IN ('late_answer', 'look', 'decision')", name=op.f("ck_evidence_kind_is_known")),
         sa.ForeignKeyConstraint(["batch_id"], ["batch.id"], name=op.f("fk_evidence_batch_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_evidence")),
     )
@@ -548,6 +558,11 @@ def downgrade() -> None:
             "batch_ready_by_run", sqlite_where=sa.text("state = 'ready'"), postgresql_where=sa.text("state = 'ready'")
         )
         batch_op.drop_index("batch_of_user")
+        batch_op.drop_index(
+            "batch_looked_for",
+            sqlite_where=sa.text("look_at IS NOT NULL"),
+            postgresql_where=sa.text("look_at IS NOT NULL"),
+        )
         batch_op.drop_index(
             "batch_in_flight_by_account",
             sqlite_where=sa.text("state = 'sending'"),
