@@ -65,8 +65,10 @@ class RedisPacer(Pacer):
             retry=Retry(ConstantBackoff(0.05), REPLAYS),
         )
         self._script = self._redis.register_script(files(__package__).joinpath("pacer.lua").read_text())
-        self._keys = [f"campaigns:pace:{upstream}:{name}" for name in KEYS]
-        self._budget = (_micros(window_seconds * (1 + CLOCK_TOLERANCE)), rate_per_minute, reserve)
+        # In bytes, since they are sent with every call and the library would encode them anew each time.
+        self._keys = [f"campaigns:pace:{upstream}:{name}".encode() for name in KEYS]
+        budget = (_micros(window_seconds * (1 + CLOCK_TOLERANCE)), rate_per_minute, reserve)
+        self._budget = tuple(str(each).encode() for each in budget)
         self._gap = _micros(account_gap_seconds)
         self._recover = recover
         self._longest_hold = longest_hold_seconds

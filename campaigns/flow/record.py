@@ -12,7 +12,7 @@ from campaigns.domain.outcome import HoldScope, Outcome, OutcomeKind
 from campaigns.domain.pacing import Limits, back_off_seconds
 from campaigns.domain.states import BatchState, RunState
 from campaigns.store.audit import EventKind, record_event, record_evidence
-from campaigns.store.claims import OpenAttempt, add_outcome, own_message, settle_batch
+from campaigns.store.claims import OpenAttempt, add_outcome, own_message, recorded_before, settle_batch
 from campaigns.store.engine import Store
 from campaigns.store.holds import Held, open_hold
 from campaigns.store.lanes import hold_lane, lock_lanes
@@ -65,7 +65,13 @@ def record_outcome(
             )
     except StaleClaim:
         with store.write() as connection:
-            _keep_late_answer(connection, opened, outcome, actor=actor, now=store.now(connection))
+            now = store.now(connection)
+            before = recorded_before(connection, opened, outcome)
+            if before is not None:
+                # By ourselves: the commit was done, and only the news of it was lost.
+                state, available_at = before
+                return Recorded(state, max(0.0, (available_at - now).total_seconds()))
+            _keep_late_answer(connection, opened, outcome, actor=actor, now=now)
         raise
 
 

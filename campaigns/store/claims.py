@@ -13,6 +13,7 @@ from campaigns.domain.outcome import Outcome, OutcomeKind
 from campaigns.domain.states import BatchState, RunState
 from campaigns.store.lanes import LaneClaim
 from campaigns.store.prepared import run_prepared
+from campaigns.store.records import attempt_outcome
 from campaigns.store.statements import (
     ADD_ATTEMPT,
     ADD_OUTCOME,
@@ -217,6 +218,24 @@ def add_outcome(
             "response": outcome.response,
         },
     )
+
+
+def recorded_before(
+    connection: Connection, opened: OpenAttempt, outcome: Outcome
+) -> tuple[BatchState, datetime] | None:
+    """Where the batch stands and until when it waits, if this very outcome of the attempt stands already."""
+    row = connection.execute(
+        select(batch.c.state, batch.c.available_at)
+        .join(attempt_outcome, attempt_outcome.c.batch_id == batch.c.id)
+        .where(
+            attempt_outcome.c.batch_id == opened.batch_id,
+            attempt_outcome.c.number == opened.number,
+            attempt_outcome.c.kind == outcome.kind.value,
+            attempt_outcome.c.message_id.is_not_distinct_from(outcome.message_id),
+            attempt_outcome.c.error.is_not_distinct_from(outcome.error),
+        )
+    ).one_or_none()
+    return None if row is None else (BatchState(row.state), row.available_at)
 
 
 def own_message(connection: Connection, opened: OpenAttempt, message_id: str, *, now: datetime) -> bool:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from campaigns.domain.errors import DatabaseAway
@@ -112,10 +112,15 @@ def _sqlite(url: str, connections: int, *, writes: bool) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        if writes:
-            _retry(lambda: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-        else:
-            connection.exec_driver_sql("BEGIN")
+        # The driver itself is asked: every send begins two, and SQLAlchemy's way costs ten times as much.
+        driver: Any = connection.connection.dbapi_connection
+        try:
+            if writes:
+                _retry(lambda: driver.execute("BEGIN IMMEDIATE"))
+            else:
+                driver.execute("BEGIN")
+        except sqlite3.Error as error:
+            raise DBAPIError.instance("BEGIN", None, error, sqlite3.Error, dialect=engine.dialect) from error
 
     return engine
 
@@ -126,7 +131,7 @@ def _retry(take_lock: Callable[[], object]) -> None:
     while True:
         try:
             take_lock()
-        except (OperationalError, sqlite3.OperationalError) as error:
+        except sqlite3.OperationalError as error:
             if "locked" not in str(error) or time.monotonic() > give_up_at:
                 raise
             time.sleep(random.uniform(0.0005, 0.004))  # noqa: S311 - fairness, not secrecy

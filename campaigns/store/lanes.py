@@ -53,13 +53,21 @@ def hold_lane(connection: Connection, account_id: str) -> None:
 def claim_lane(
     connection: Connection, account_id: str, *, owner: str, now: datetime, lease: timedelta
 ) -> LaneClaim | None:
-    """Become the account's one sender, if nobody is or the last one's lease ran out; None when somebody is.
+    """Become the account's one sender; None when somebody is, or when the lane must still wait for its time.
 
-    A crash afterwards leaves the lane claimed until the lease ends.
+    Somebody is, too, while an attempt is in flight: the last owner's lease may have ended a moment after the sweep.
+    Asking for the time keeps a wake-up that comes twice or late from cutting a back-off short. A crash afterwards
+    leaves the lane claimed until the lease ends.
     """
+    in_flight = select(batch.c.id).where(batch.c.account_id == account_id, batch.c.state == BatchState.SENDING.value)
     fence = connection.scalar(
         update(lane)
-        .where(lane.c.account_id == account_id, or_(lane.c.owner.is_(None), lane.c.lease_until <= now))
+        .where(
+            lane.c.account_id == account_id,
+            or_(lane.c.owner.is_(None), lane.c.lease_until <= now),
+            or_(lane.c.available_at.is_(None), lane.c.available_at <= now),
+            ~in_flight.exists(),
+        )
         .values(fence=lane.c.fence + 1, owner=owner, lease_until=now + lease)
         .returning(lane.c.fence)
     )
