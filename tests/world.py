@@ -16,6 +16,7 @@ from campaigns.domain.errors import PacerAway
 from campaigns.domain.message import make_message
 from campaigns.domain.outcome import HoldOrder, HoldScope, Outcome, OutcomeKind
 from campaigns.domain.pacing import Limits
+from campaigns.domain.reconcile import ItemContent, QueueItem
 from campaigns.flow.accounts import add_account
 from campaigns.flow.campaigns import Draft, create_campaign
 from campaigns.flow.lane import serve_lane
@@ -39,6 +40,8 @@ LIMITS = Limits(
     lease_seconds=6,
     max_attempts=3,
     batch_size=2,
+    settle_seconds=1,
+    settle_looks=3,
 )
 
 NOT_SENT = Outcome(OutcomeKind.NOT_SENT, error="connection refused")
@@ -64,6 +67,10 @@ class FakeGateway:
     script: list[Outcome | Callable[[], Outcome]] = field(default_factory=list)
     received: list[dict[str, Any]] = field(default_factory=list)  # bodies whose bytes left us
     accounts_seen: list[str] = field(default_factory=list)
+    listed: list[QueueItem] = field(default_factory=list)  # what the vendor's queue shows
+    contents: dict[str, ItemContent] = field(default_factory=dict)
+    questions: list[str] = field(default_factory=list)
+    obstacle: Exception | None = None
 
     def send(
         self, account: str, body: bytes, *, deadline_seconds: float, may_start: Callable[[], str | None]
@@ -79,6 +86,16 @@ class FakeGateway:
         if answer is None:
             return accepted(f"{account}-{len(self.received)}")
         return answer if isinstance(answer, Outcome) else answer()
+
+    def queue(self, account: str) -> list[QueueItem]:
+        self.questions.append(f"list {account}")
+        if self.obstacle is not None:
+            raise self.obstacle
+        return list(self.listed)
+
+    def item(self, account: str, message_id: str) -> ItemContent | None:
+        self.questions.append(f"item {message_id}")
+        return self.contents.get(message_id)
 
     def team(self) -> str:
         return TEAM

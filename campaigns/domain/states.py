@@ -90,7 +90,7 @@ RUN_MOVES: dict[RunState, dict[RunState, str]] = {
         RunState.CANCELLED: "an operator cancelled it, nothing in flight",
     },
     RunState.CANCELLING: {RunState.CANCELLED: "the last request in flight was settled"},
-    RunState.FINISHED: {},
+    RunState.FINISHED: {RunState.SENDING: "an operator overruled a search and decided to send a batch again"},
     RunState.FINISHED_WITH_FAILURES: {
         RunState.SENDING: "an operator decided to send an unknown batch again",
         RunState.FINISHED: "a decision settled its last failure",
@@ -112,12 +112,14 @@ BATCH_MOVES: dict[BatchState, dict[BatchState, str]] = {
         BatchState.CANCELLED: "as to ready, in a run that is being cancelled",
     },
     BatchState.UNKNOWN: {
-        BatchState.ACCEPTED: "evidence, or an operator's decision",
-        BatchState.REJECTED: "evidence",
+        BatchState.ACCEPTED: "the vendor's queue shows the one item that it can be, or an operator's decision",
         BatchState.CANCELLED: "an operator decided that it was not sent",
-        BatchState.READY: "an operator decided to send it again",
+        BatchState.READY: "an operator decided to send it again, or policy `resend` after the last look",
     },
-    BatchState.ACCEPTED: {},
+    BatchState.ACCEPTED: {
+        BatchState.CANCELLED: "an operator overruled a search: it was not sent",
+        BatchState.READY: "an operator overruled a search: send it again",
+    },
     BatchState.REJECTED: {},
     BatchState.CANCELLED: {},
     BatchState.SPLIT: {},

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from campaigns.domain.errors import PacerAway, VendorAway, VendorRefused
+from campaigns.flow.look import look_for_unknowns
 from campaigns.flow.reconcile import expire_attempts
 from campaigns.flow.send import send_one
 from campaigns.flow.sender import Sender, Step
@@ -39,6 +40,7 @@ def serve_lane(sender: Sender, account_id: str, goes_on: Callable[[], bool]) -> 
     claim = _claim(sender, account_id)
     if claim is None:
         return 0
+    look_for_unknowns(sender, account_id)
     with sender.store.read() as connection:
         step = Step(claim, failures=lane_failures(connection, account_id))
     requests = 0
@@ -64,7 +66,9 @@ def _claim(sender: Sender, account_id: str) -> LaneClaim | None:
     except VendorAway:
         _postpone(sender, account_id)
         return None
-    expire_attempts(sender.store, actor=sender.owner, account_id=account_id)
+    expire_attempts(
+        sender.store, settle_seconds=sender.limits.settle_seconds, actor=sender.owner, account_id=account_id
+    )
     with sender.store.write() as connection:
         now = sender.store.now(connection)
         upstream, bound_to = find_upstream(connection, account_id)

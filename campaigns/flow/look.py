@@ -135,7 +135,9 @@ def _ask_items(sender: Sender, found: LookedFor, possible: list[QueueItem]) -> l
 
 def _permit(sender: Sender, found: LookedFor, what: str) -> str:
     """A slot of the reserve. Raises PacerAway when there is none now: then the look is made later."""
-    key = f"look:{found.account_id}:{found.batch_id}:{found.number}:{found.looks}:{what}:{sender.chance()}"
+    with sender.store.read() as connection:
+        asked_at = sender.store.now(connection)
+    key = f"look:{found.batch_id}:{found.number}:{found.looks}:{what}:{asked_at.timestamp()}"
     permit = sender.pacer.acquire(key, found.account_id, hold_seconds=ASK_SECONDS, reserved=True)
     if not permit.granted:
         raise PacerAway(f"the shared rate budget has no room for a question now ({permit.why})")
@@ -157,9 +159,7 @@ def _postpone(sender: Sender, found: LookedFor, obstacle: str) -> None:
         )
 
 
-def _settle(
-    sender: Sender, found: LookedFor, case: _Case, judgement: Judgement, possible: list[str]
-) -> None:
+def _settle(sender: Sender, found: LookedFor, case: _Case, judgement: Judgement, possible: list[str]) -> None:
     with sender.store.write() as connection:
         hold_lane(connection, found.account_id)
         now = sender.store.now(connection)
@@ -184,7 +184,7 @@ def _settle(
             detail={**detail, "to": to.value},
         )
         if look_at is None:
-            _say_settled(connection, sender, found, to, judgement, now)
+            _say_settled(connection, found, to, judgement, actor=sender.owner, now=now)
             end_run_if_done(connection, found.run_id, now=now, actor=sender.owner)
 
 
@@ -219,7 +219,7 @@ def _next(
 
 
 def _say_settled(
-    connection: Connection, sender: Sender, found: LookedFor, to: BatchState, judgement: Judgement, now: datetime
+    connection: Connection, found: LookedFor, to: BatchState, judgement: Judgement, *, actor: str, now: datetime
 ) -> None:
     kind = {
         BatchState.ACCEPTED: EventKind.UNKNOWN_FOUND,
@@ -230,7 +230,7 @@ def _say_settled(
         connection,
         kind,
         at=now,
-        actor=sender.owner,
+        actor=actor,
         account_id=found.account_id,
         campaign_id=found.campaign_id,
         run_id=found.run_id,

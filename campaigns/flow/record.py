@@ -12,10 +12,17 @@ from campaigns.domain.outcome import HoldScope, Outcome, OutcomeKind
 from campaigns.domain.pacing import Limits, back_off_seconds
 from campaigns.domain.states import BatchState, RunState
 from campaigns.store.audit import EventKind, record_event, record_evidence
-from campaigns.store.claims import OpenAttempt, add_outcome, own_message, recorded_before, settle_batch
+from campaigns.store.claims import (
+    OpenAttempt,
+    add_outcome,
+    own_message,
+    recorded_before,
+    settle_batch,
+)
 from campaigns.store.engine import Store
 from campaigns.store.holds import Held, open_hold
 from campaigns.store.lanes import hold_lane, lock_lanes
+from campaigns.store.looks import attempt_deadline
 from campaigns.store.runs import end_run_if_done, find_run
 
 SETTLES = {
@@ -99,6 +106,7 @@ def _record(
         counts_as_failure=step.counts_as_failure,
         message_id=outcome.message_id if step.state is BatchState.ACCEPTED else None,
         error=outcome.error,
+        look_at=_look_at(connection, opened, limits, now) if step.state is BatchState.UNKNOWN else None,
     )
     if not settled:
         raise StaleClaim(f"Batch {opened.batch_seq} of run {opened.run_id} was settled by somebody else.")
@@ -109,6 +117,13 @@ def _record(
     if step.state is not BatchState.READY:
         end_run_if_done(connection, opened.run_id, now=now, actor=actor)
     return Recorded(step.state, step.wait_seconds)
+
+
+def _look_at(connection: Connection, opened: OpenAttempt, limits: Limits, now: datetime) -> datetime:
+    """When an unknown is looked for first: the settle time after the moment until which it may still have arrived."""
+    return max(attempt_deadline(connection, opened.batch_id, opened.number), now) + timedelta(
+        seconds=limits.settle_seconds
+    )
 
 
 def _lock(connection: Connection, opened: OpenAttempt, outcome: Outcome) -> None:

@@ -31,10 +31,10 @@ class WakeUps:
     lanes: list[str]  # account IDs
 
 
-def tick(store: Store, *, upstream: str, actor: str) -> WakeUps:
+def tick(store: Store, *, upstream: str, settle_seconds: float, actor: str) -> WakeUps:
     """One look at everything that waits for its time."""
     open_due_runs(store, actor=actor)
-    expire_attempts(store, actor=actor)
+    expire_attempts(store, settle_seconds=settle_seconds, actor=actor)
     with store.read() as connection:
         now = store.now(connection)
         plans = runs_to_plan(connection, again_before=now - PLAN_AGAIN)

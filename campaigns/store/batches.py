@@ -112,15 +112,16 @@ def decide_batch(
     batch_id: int,
     to: BatchState,
     *,
+    seen: BatchState,
     message_id: str | None,
     error: str | None,
     now: datetime,
 ) -> bool:
-    """Move an unknown batch where an operator says; False when it is not unknown any more."""
+    """Move a batch where an operator says, and look for it no more; False when it is not as it was seen."""
     moved = connection.scalar(
         update(batch)
-        .where(batch.c.id == batch_id, batch.c.state == BatchState.UNKNOWN.value)
-        .values(state=to.value, message_id=message_id, error=error, available_at=now, updated_at=now)
+        .where(batch.c.id == batch_id, batch.c.state == seen.value)
+        .values(state=to.value, message_id=message_id, error=error, look_at=None, available_at=now, updated_at=now)
         .returning(batch.c.id)
     )
     return moved is not None

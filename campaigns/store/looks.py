@@ -79,6 +79,14 @@ def due_look(connection: Connection, account_id: str, *, now: datetime) -> Looke
     )
 
 
+def attempt_deadline(connection: Connection, batch_id: int, number: int) -> datetime:
+    """Until when a request may have been on its way."""
+    found: datetime = connection.execute(
+        select(attempt.c.deadline_at).where(attempt.c.batch_id == batch_id, attempt.c.number == number)
+    ).scalar_one()
+    return found
+
+
 def next_look_at(connection: Connection, account_id: str) -> datetime | None:
     """When the account is looked at next; None when nothing of it is looked for."""
     return connection.scalar(
@@ -188,3 +196,11 @@ def look_again(connection: Connection, run_id: int | None, *, now: datetime) -> 
     if run_id is not None:
         statement = statement.where(batch.c.run_id == run_id)
     return list(connection.scalars(statement.returning(batch.c.run_id)))
+
+
+def was_found(connection: Connection, batch_id: int) -> bool:
+    """Whether a batch was accepted because a search found it, which an operator may overrule."""
+    found = select(evidence.c.id).where(
+        evidence.c.batch_id == batch_id, evidence.c.kind == "look", evidence.c.message_id.is_not(None)
+    )
+    return connection.scalar(found.limit(1)) is not None

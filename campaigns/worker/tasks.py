@@ -65,7 +65,12 @@ def sender() -> Sender:
 def tick() -> None:
     """Look at everything that waits for its time, and wake whoever has work."""
     try:
-        wake = look(parts().store, upstream=settings.upstream_name, actor=worker_name())
+        wake = look(
+            parts().store,
+            upstream=settings.upstream_name,
+            settle_seconds=settings.settle_seconds,
+            actor=worker_name(),
+        )
     except TryLater as away:
         log.warning("tick_postponed", reason=str(away))
         return
