@@ -128,4 +128,7 @@ def medians(figures: Mapping[str, Sequence[float]]) -> dict[str, float]:
 def print_machine() -> None:
     """What it ran on, and how busy that was with other things: above one load for each core, read the ratios only."""
     load, cores = os.getloadavg()[0], os.cpu_count()
-    print(f"{platform.platform()}, Python {platform.python_version()}, {cores} cores, load {load:.2f} at the start", flush=True)
+    print(
+        f"{platform.platform()}, Python {platform.python_version()}, {cores} cores, load {load:.2f} at the start",
+        flush=True,
+    )

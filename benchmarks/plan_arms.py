@@ -1,4 +1,4 @@
-"""One arm of the plan benchmark in a process of its own: `python -m benchmarks.plan_arms ARM FILE DATABASE_URL [COUNT]`."""
+"""One arm of the plan benchmark in a process of its own; started by `benchmarks.plan`."""
 
 from __future__ import annotations
 

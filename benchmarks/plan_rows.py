@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from typing import cast
 
-from sqlalchemy import ForeignKey, Index, insert
+from sqlalchemy import ForeignKey, Index, Table, insert
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from campaigns.store.engine import open_store
@@ -37,6 +38,8 @@ def row_for_each(file: str, url: str, count: int, *, objects: bool) -> Callable[
     engine = open_store(url).writer
     Base.metadata.create_all(engine)
 
+    table = cast("Table", Recipient.__table__)
+
     def work() -> int:
         with Path(file).open() as lines:
             users = sorted(set(map(int, islice(lines, count))))
@@ -46,7 +49,7 @@ def row_for_each(file: str, url: str, count: int, *, objects: bool) -> Callable[
             if objects:
                 session.add_all(Recipient(**row) for row in rows)
             else:
-                session.execute(insert(Recipient.__table__), rows)
+                session.execute(insert(table), rows)
             session.commit()
         return len(users)
 

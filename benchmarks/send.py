@@ -231,15 +231,18 @@ def _peer(stage: Stage, setting: Setting) -> Figures:
     store = open_store(stage.database_url)
     stage.stack.callback(store.close)
     with send_peer.app.connection_for_write(broker) as connection:
-        for batch_id in warm:
-            send_peer.send_batch.apply_async((batch_id,), connection=connection)
+
+        def publish(batch_ids: list[int]) -> None:
+            for batch_id in batch_ids:
+                send_peer.send_batch.apply_async((batch_id,), connection=connection)  # type: ignore[call-arg]
+
+        publish(warm)
         wait_until(lambda: _accepted(store) == len(warm), "warming up", LONGEST_SECONDS)
         stage.counts()
 
         def begin() -> float:
             used = time.process_time()
-            for batch_id in rest:
-                send_peer.send_batch.apply_async((batch_id,), connection=connection)
+            publish(rest)
             return time.process_time() - used
 
         return stage.measure(begin, lambda: _accepted(store) == len(ordered), setting)

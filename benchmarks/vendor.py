@@ -1,7 +1,7 @@
 """A vendor that costs next to nothing: it answers every send at once, in the vendor's shape, and counts what came.
 
-Run as `python -m benchmarks.vendor URL_FILE LATENCY_MS DELAY_MS`: each answer takes LATENCY_MS, and is counted a random part
-of DELAY_MS after its arrival, as behind a network. GET /counts answers and forgets what was counted.
+Run as `python -m benchmarks.vendor URL_FILE LATENCY_MS DELAY_MS`: a request is counted a random part of DELAY_MS after
+it came, as behind a network, and answered LATENCY_MS later. GET /counts answers and forgets what was counted.
 """
 
 from __future__ import annotations

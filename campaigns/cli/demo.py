@@ -53,8 +53,7 @@ def _play(home: Path, telling: Telling) -> Audit:
         parts = open_parts(settings)
         with closing(parts.store), closing(_record(settings)) as record:
             Story(parts, record, telling).play()
-            with parts.store.read() as connection:
-                return make_audit(connection, record.accepted())
+            return make_audit(parts.store, record.accepted())
 
 
 def _record(settings: Settings) -> Any:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pyroaring import BitMap64
-from sqlalchemy import Connection
 
 from campaigns.adapters.sandbox_record import AcceptedSend
 from campaigns.domain.audience import union, unpack
 from campaigns.domain.states import BatchState
 from campaigns.store import proof, views
 from campaigns.store.batches import batch_sets
+from campaigns.store.engine import Store
 
 COUNTS = ("accepted", "rejected", "unknown", "cancelled")
 
@@ -33,19 +33,20 @@ class Audit:
         return {name: sum(run[name] for run in self.runs) for name in ("planned", *COUNTS)}
 
 
-def make_audit(connection: Connection, record: list[AcceptedSend]) -> Audit:
+def make_audit(store: Store, record: list[AcceptedSend]) -> Audit:
     """Compare everything that we know with everything that the sandbox accepted."""
-    runs = [views.run_of(connection, row["id"]) for row in reversed(views.runs(connection))]
-    run_ids = [run["id"] for run in runs]
-    ours = union(map(unpack, batch_sets(connection, run_ids=run_ids, states=[BatchState.ACCEPTED])))
+    with store.read() as connection:
+        runs = [views.run_of(connection, row["id"]) for row in reversed(views.runs(connection))]
+        run_ids = [run["id"] for run in runs]
+        ours = union(map(unpack, batch_sets(connection, run_ids=run_ids, states=[BatchState.ACCEPTED])))
+        committed = {row["request_sha256"] for run_id in run_ids for row in views.attempts(connection, run_id)}
+        verified = proof.verify(connection)
     theirs, twice = _users_of(record)
     sandbox = {"sends": len(record), "users": len(theirs), "users_accepted_twice": len(twice)}
-    verified = proof.verify(connection)
+    strange = [send.message_id for send in record if send.request_sha256 not in committed]
     differences = [*_unbalanced(runs), *verified["faults"], *_apart(ours, theirs, twice)]
-    attempts = {row["request_sha256"] for run_id in run_ids for row in views.attempts(connection, run_id)}
-    strange = [send.message_id for send in record if send.request_sha256 not in attempts]
     if strange:
-        differences.append(f"the sandbox got {len(strange)} requests that no attempt of ours has committed: {strange}")
+        differences.append(f"the sandbox accepted {', '.join(strange)}, and no attempt of ours has that request")
     return Audit(runs, sandbox, len(ours), verified, differences)
 
 

@@ -12,13 +12,8 @@ from campaigns.domain.outcome import HoldScope, Outcome, OutcomeKind
 from campaigns.domain.pacing import Limits, back_off_seconds
 from campaigns.domain.states import BatchState, RunState
 from campaigns.store.audit import EventKind, record_event, record_evidence
-from campaigns.store.claims import (
-    OpenAttempt,
-    add_outcome,
-    own_message,
-    recorded_before,
-    settle_batch,
-)
+from campaigns.store.batches import batch_state
+from campaigns.store.claims import OpenAttempt, add_outcome, own_message, recorded_before, settle_batch
 from campaigns.store.engine import Store
 from campaigns.store.holds import Held, open_hold
 from campaigns.store.lanes import hold_lane, lock_lanes
@@ -72,6 +67,7 @@ def record_outcome(
             )
     except StaleClaim:
         with store.write() as connection:
+            hold_lane(connection, opened.account_id)
             now = store.now(connection)
             before = recorded_before(connection, opened, outcome)
             if before is not None:
@@ -204,4 +200,18 @@ def _keep_late_answer(
         run_id=opened.run_id,
         batch_seq=opened.batch_seq,
         detail={**detail, "message_id": outcome.message_id},
+    )
+    if outcome.message_id is not None and batch_state(connection, opened.batch_id) is BatchState.READY:
+        _stop_resend(connection, opened, outcome.message_id, actor=actor, now=now)
+
+
+def _stop_resend(connection: Connection, opened: OpenAttempt, message_id: str, *, actor: str, now: datetime) -> None:
+    """It was decided to send the batch again, before anybody knew that the first request had been accepted."""
+    open_hold(
+        connection,
+        Held(run_id=opened.run_id),
+        "late_answer",
+        reason=f"batch {opened.batch_seq} is to be sent again, but its first request was accepted as {message_id}",
+        actor=actor,
+        now=now,
     )

@@ -80,6 +80,11 @@ def batch_sets(
     return list(connection.scalars(statement))
 
 
+def batch_state(connection: Connection, batch_id: int) -> BatchState:
+    """Where one batch stands."""
+    return BatchState(connection.execute(select(batch.c.state).where(batch.c.id == batch_id)).scalar_one())
+
+
 def late_accepted_sets(connection: Connection, run_ids: Sequence[int]) -> list[bytes]:
     """The packed users of batches of these runs for which an answer came late that carried a message ID."""
     late = select(evidence.c.id).where(

@@ -25,6 +25,9 @@ TICK_EXPIRES_SECONDS = max(10.0, 10 * settings.tick_seconds)
 
 app = Celery("campaigns", broker=settings.broker_url, include=["campaigns.worker.tasks"], set_as_current=False)
 app.conf.update(
+    # Celery reads CELERY_BROKER_URL itself, as it stands in the environment: these two it asks first.
+    broker_read_url=settings.broker_url,
+    broker_write_url=settings.broker_url,
     # A broker that died in the middle (half-open) is noticed in about 12 s; with kombu's defaults, never.
     broker_transport_options={
         "socket_timeout": 5,

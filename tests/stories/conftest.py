@@ -9,6 +9,7 @@ import pytest
 
 from campaigns.adapters.sandbox import Sandbox, Setup
 from campaigns.adapters.sandbox_record import SandboxRecord
+from tests.servers import redis_server
 from tests.stories.rig import Rig
 
 
@@ -28,13 +29,16 @@ def rig(folder: Path) -> Iterator[Rig]:
 
 
 class Town:
-    """An installation that runs, with a vendor that a test can take away and bring back."""
+    """An installation that runs, with a vendor that a test can take away and bring back.
 
-    def __init__(self, folder: Path) -> None:
+    Its broker is a server of its own: so wake-ups come while the rate budget is away.
+    """
+
+    def __init__(self, folder: Path, broker_url: str) -> None:
         self._ledger = folder / "vendor.jsonl"
         self._port = 0
         self.bring_vendor()
-        self.rig = Rig(folder, CAMPAIGNS_UPSTREAM_URL=self.vendor.url)
+        self.rig = Rig(folder, CAMPAIGNS_UPSTREAM_URL=self.vendor.url, CELERY_BROKER_URL=broker_url)
 
     def bring_vendor(self) -> None:
         """Let the vendor answer, at its old address and with all that it ever accepted."""
@@ -49,11 +53,11 @@ class Town:
         self.vendor.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def town() -> Iterator[Town]:
     """Shared by the stories that kill nothing; each takes an account of its own."""
-    with tempfile.TemporaryDirectory(prefix="campaigns-town-") as folder:
-        made = Town(Path(folder))
+    with tempfile.TemporaryDirectory(prefix="campaigns-town-") as folder, redis_server() as broker_url:
+        made = Town(Path(folder), broker_url)
         try:
             made.rig.up()
             yield made
