@@ -103,6 +103,7 @@ BATCH_MOVES: dict[BatchState, dict[BatchState, str]] = {
     BatchState.READY: {
         BatchState.SENDING: "an attempt was committed",
         BatchState.CANCELLED: "its run was cancelled, or all its users are suppressed",
+        BatchState.REJECTED: "its siblings were all refused: the cause is not one user",
     },
     BatchState.SENDING: {
         BatchState.ACCEPTED: "2xx with a message ID",
@@ -110,6 +111,7 @@ BATCH_MOVES: dict[BatchState, dict[BatchState, str]] = {
         BatchState.UNKNOWN: "anything that proves nothing, a lease that ran out among it",
         BatchState.READY: "the attempt provably did not leave, or was refused before it was acted on",
         BatchState.CANCELLED: "as to ready, in a run that is being cancelled",
+        BatchState.SPLIT: "the vendor refused it, and one bad user may be the cause: its halves are tried",
     },
     BatchState.UNKNOWN: {
         BatchState.ACCEPTED: "the vendor's queue shows the one item that it can be, or an operator's decision",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
+from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import PacerAway, VendorAway, VendorRefused
 from campaigns.flow.look import look_for_unknowns
 from campaigns.flow.reconcile import expire_attempts
@@ -40,6 +41,7 @@ def serve_lane(sender: Sender, account_id: str, goes_on: Callable[[], bool]) -> 
     claim = _claim(sender, account_id)
     if claim is None:
         return 0
+    crash_point("lane.claimed")
     look_for_unknowns(sender, account_id)
     with sender.store.read() as connection:
         step = Step(claim, failures=lane_failures(connection, account_id))
@@ -102,6 +104,7 @@ def _take_permit(sender: Sender, claim: LaneClaim, failures: int) -> Step | None
         # Fails closed: without the shared count nobody knows whether the vendor's limit is reached.
         return Step(claim, leave=True, wait_seconds=AWAY_SECONDS, waits_for="the shared rate budget", failures=failures)
     if permit.granted:
+        crash_point("lane.permitted")
         return None
     if permit.wait_seconds > LONGEST_WAIT_IN_MEMORY:
         return Step(claim, leave=True, wait_seconds=permit.wait_seconds, waits_for=permit.why, failures=failures)

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import PacerAway, VendorAway, VendorRefused
 from campaigns.domain.message import Message, from_json
 from campaigns.domain.reconcile import (
@@ -118,6 +119,7 @@ def _look(sender: Sender, found: LookedFor, case: _Case) -> bool:
 def _ask_list(sender: Sender, found: LookedFor) -> list[QueueItem]:
     key = _permit(sender, found, "list")
     items = sender.gateway.queue(found.account_id)
+    crash_point("look.asked")
     sender.pacer.answered(key)
     return items
 
@@ -186,6 +188,8 @@ def _settle(sender: Sender, found: LookedFor, case: _Case, judgement: Judgement,
         if look_at is None:
             _say_settled(connection, found, to, judgement, actor=sender.owner, now=now)
             end_run_if_done(connection, found.run_id, now=now, actor=sender.owner)
+        crash_point("look.written")
+    crash_point("look.committed")
 
 
 def _own(connection: Connection, found: LookedFor, judgement: Judgement, now: datetime) -> Judgement:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from campaigns.crashpoint import crash_point
 from campaigns.domain.outcome import Outcome, OutcomeKind
 from campaigns.domain.states import BatchState
 from campaigns.store.audit import EventKind, record_event
@@ -48,4 +49,6 @@ def _abandon(store: Store, opened: OpenAttempt, *, settle_seconds: float, actor:
             detail={"number": opened.number},
         )
         end_run_if_done(connection, opened.run_id, now=now, actor=actor)
-        return True
+        crash_point("expire.written")
+    crash_point("expire.committed")
+    return True

@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import StaleClaim
 from campaigns.domain.outcome import HoldScope, Outcome, OutcomeKind
 from campaigns.domain.pacing import Limits, back_off_seconds
 from campaigns.domain.states import BatchState, RunState
+from campaigns.flow.halve import halve, may_halve, stop_halving
 from campaigns.store.audit import EventKind, record_event, record_evidence
 from campaigns.store.batches import batch_state
 from campaigns.store.claims import OpenAttempt, add_outcome, own_message, recorded_before, settle_batch
@@ -62,9 +64,11 @@ def record_outcome(
     try:
         with store.write() as connection:
             now = store.now(connection)
-            return _record(
+            recorded = _record(
                 connection, opened, outcome, limits, actor=actor, jitter=jitter, costs_attempt=costs_attempt, now=now
             )
+            crash_point("record.written")
+            return recorded
     except StaleClaim:
         with store.write() as connection:
             hold_lane(connection, opened.account_id)
@@ -92,6 +96,9 @@ def _record(
     _lock(connection, opened, outcome)
     outcome = _own(connection, opened, outcome, now)
     step = _next(connection, opened, outcome, limits, jitter=jitter, costs_attempt=costs_attempt)
+    refused = may_halve(connection, opened, outcome)
+    if refused is not None:
+        step = _Next(BatchState.SPLIT)
     retry_at = now + timedelta(seconds=step.wait_seconds)
     settled = settle_batch(
         connection,
@@ -110,6 +117,10 @@ def _record(
     add_outcome(connection, opened, outcome, now=now, retry_at=retry_at if throttled else None)
     if outcome.hold is not None:
         _hold(connection, opened, outcome, actor=actor, now=now)
+    if refused is not None:
+        halve(connection, opened, refused, actor=actor, now=now)
+    elif step.state is BatchState.REJECTED:
+        stop_halving(connection, opened, outcome, actor=actor, now=now)
     if step.state is not BatchState.READY:
         end_run_if_done(connection, opened.run_id, now=now, actor=actor)
     return Recorded(step.state, step.wait_seconds)

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
+from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import DatabaseAway, PacerAway, StaleClaim
 from campaigns.domain.message import Message, from_json, request_body
 from campaigns.domain.outcome import Outcome, OutcomeKind
@@ -47,7 +48,9 @@ def send_one(sender: Sender, claim: LaneClaim, failures: int) -> Step:
     if not isinstance(committed, _Committed):
         _refund(sender, permit_key(claim.account_id, claim.fence + 1), claim.account_id)
         return Step(committed, leave=True, failures=failures)
+    crash_point("send.committed")
     outcome, stopped = _post(sender, committed, started)
+    crash_point("send.answered")
     return _finish(sender, committed, outcome, stopped=stopped, failures=failures)
 
 
@@ -84,6 +87,7 @@ def _commit_attempt(sender: Sender, claim: LaneClaim) -> _Committed | LaneClaim 
         )
         if ready.run_state is RunState.PLANNED:
             _say_started(connection, sender, ready, ours)
+        crash_point("send.written")
     return _Committed(opened, ours, body)
 
 
@@ -120,6 +124,7 @@ def _post(sender: Sender, committed: _Committed, started: float) -> tuple[Outcom
             # Whoever slept past the lease must not send: the batch may be unknown by now, or somebody else's.
             reason = "too little of the lease was left"
         stopped = reason is not None
+        crash_point("send.first_byte")
         return reason
 
     outcome = sender.gateway.send(
@@ -136,6 +141,7 @@ def _finish(sender: Sender, committed: _Committed, outcome: Outcome, *, stopped:
     opened, claim = committed.opened, committed.claim
     try:
         recorded = _record(sender, opened, outcome, stopped=stopped)
+        crash_point("record.committed")
     except StaleClaim:
         recorded = None
     _tell_pacer(sender, opened, outcome)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from campaigns.crashpoint import crash_point
 from campaigns.flow.due import open_due_runs
 from campaigns.flow.reconcile import expire_attempts
 from campaigns.ports import RecentUse, Recovery
@@ -46,6 +47,7 @@ def tick(store: Store, *, upstream: str, settle_seconds: float, actor: str) -> W
         beat_heart(connection, "worker", now=now)
         mark_plan_wanted(connection, plans, now=now)
         mark_woken(connection, lanes, now=now)
+    crash_point("tick.marked")
     return WakeUps(plans, lanes)
 
 

@@ -29,6 +29,8 @@ class EventKind(StrEnum):
     RUN_ENDED = "run_ended"
     HOLD_OPENED = "hold_opened"
     HOLD_CLOSED = "hold_closed"
+    BATCH_HALVED = "batch_halved"  # refused, and one bad user may be the cause
+    HALVING_STOPPED = "halving_stopped"  # so many halves were refused that the cause is not one user
     BATCH_SUPPRESSED = "batch_suppressed"  # users suppressed since the plan were taken out before a send
     ATTEMPT_ABANDONED = "attempt_abandoned"  # its worker went away in the middle: unknown
     ANSWER_CAME_LATE = "answer_came_late"  # evidence from a worker that had lost its claim

@@ -54,7 +54,7 @@ NEXT_BATCH = (
         batch.c.state == BatchState.READY.value,
         batch.c.available_at <= bindparam("now"),
     )
-    .order_by(batch.c.seq)
+    .order_by(batch.c.rank, batch.c.seq)
     .limit(1)
 )
 START_BATCH = (

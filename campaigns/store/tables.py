@@ -133,7 +133,10 @@ batch = Table(
     Column("account_id", ForeignKey("account.id"), nullable=False),
     Column("seq", Integer, nullable=False),
     Column("parent_batch_id", ForeignKey("batch.id")),
+    Column("root_batch_id", ForeignKey("batch.id")),  # the batch that halving began with; NULL: not halved from any
     Column("state", String(20), nullable=False),
+    # Which go first: halves (-1) before whole batches (0), so that one family tells soon whether it is one bad user.
+    Column("rank", Integer, nullable=False, server_default=text("0")),
     Column("fence", BigInteger, nullable=False, server_default=text("0")),
     Column("available_at", Instant, nullable=False),
     Column("lease_until", Instant),
@@ -162,6 +165,7 @@ batch = Table(
     Index(
         "batch_ready_by_run",
         "run_id",
+        "rank",
         "seq",
         sqlite_where=text("state = 'ready'"),
         postgresql_where=text("state = 'ready'"),
@@ -178,6 +182,12 @@ batch = Table(
         "look_at",
         sqlite_where=text("look_at IS NOT NULL"),
         postgresql_where=text("look_at IS NOT NULL"),
+    ),
+    Index(
+        "batch_by_root",
+        "root_batch_id",
+        sqlite_where=text("root_batch_id IS NOT NULL"),
+        postgresql_where=text("root_batch_id IS NOT NULL"),
     ),
     Index("batch_of_user", "first_user", "last_user"),
 )

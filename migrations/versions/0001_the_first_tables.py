@@ -213,7 +213,9 @@ def upgrade() -> None:
         sa.Column("account_id", sa.String(length=80), nullable=False),
         sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("parent_batch_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("root_batch_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("rank", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("fence", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("available_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
@@ -245,6 +247,7 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_batch_account_id")),
         sa.ForeignKeyConstraint(["parent_batch_id"], ["batch.id"], name=op.f("fk_batch_parent_batch_id")),
+        sa.ForeignKeyConstraint(["root_batch_id"], ["batch.id"], name=op.f("fk_batch_root_batch_id")),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_batch_run_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batch")),
         sa.UniqueConstraint("run_id", "seq", name=op.f("uq_batch_run_id_seq")),
@@ -264,10 +267,17 @@ def upgrade() -> None:
             sqlite_where=sa.text("look_at IS NOT NULL"),
             postgresql_where=sa.text("look_at IS NOT NULL"),
         )
+        batch_op.create_index(
+            "batch_by_root",
+            ["root_batch_id"],
+            unique=False,
+            sqlite_where=sa.text("root_batch_id IS NOT NULL"),
+            postgresql_where=sa.text("root_batch_id IS NOT NULL"),
+        )
         batch_op.create_index("batch_of_user", ["first_user", "last_user"], unique=False)
         batch_op.create_index(
             "batch_ready_by_run",
-            ["run_id", "seq"],
+            ["run_id", "rank", "seq"],
             unique=False,
             sqlite_where=sa.text("state = 'ready'"),
             postgresql_where=sa.text("state = 'ready'"),
@@ -558,6 +568,11 @@ def downgrade() -> None:
             "batch_ready_by_run", sqlite_where=sa.text("state = 'ready'"), postgresql_where=sa.text("state = 'ready'")
         )
         batch_op.drop_index("batch_of_user")
+        batch_op.drop_index(
+            "batch_by_root",
+            sqlite_where=sa.text("root_batch_id IS NOT NULL"),
+            postgresql_where=sa.text("root_batch_id IS NOT NULL"),
+        )
         batch_op.drop_index(
             "batch_looked_for",
             sqlite_where=sa.text("look_at IS NOT NULL"),
