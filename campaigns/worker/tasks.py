@@ -10,6 +10,7 @@ from functools import cache
 
 import structlog
 
+from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import TryLater
 from campaigns.flow.lane import serve_lane
 from campaigns.flow.plan import plan_run
@@ -78,6 +79,7 @@ def tick() -> None:
         plan.apply_async((run_id,))
     for account_id in wake.lanes:
         serve.apply_async((account_id,))
+    crash_point("tick.woken")
 
 
 @app.task(name="campaigns.plan")
@@ -85,6 +87,7 @@ def plan(run_id: int) -> None:
     """Freeze who gets a due run."""
     try:
         if plan_run(parts().store, run_id, actor=worker_name()):
+            crash_point("plan.committed")
             log.info("run_planned", run_id=run_id)
     except TryLater as away:
         log.warning("plan_postponed", run_id=run_id, reason=str(away))
