@@ -61,12 +61,12 @@ def run(*, quick: bool, postgres: bool = False) -> None:
     """Print the rounds and a table for each setting."""
     rounds = 2 if quick else 5
     for users in (500,) if quick else (500, 100):
-        _compare("SQLite", Setting(60 if quick else 200, users), rounds)
+        _compare("SQLite", Setting(60 if quick else 100, users), rounds)
     if postgres:
         from tests.servers import postgres_server
 
         with postgres_server() as url:
-            _compare("PostgreSQL", Setting(60 if quick else 200, 500, url), rounds)
+            _compare("PostgreSQL", Setting(60 if quick else 100, 500, url), rounds)
 
 
 def _compare(database: str, setting: Setting, rounds: int) -> None:

@@ -1,4 +1,4 @@
-"""The peer: Celery as most people write it, one task a batch, with the same durable writes and the same engine.
+"""The peer: Celery as most people write it, one task a batch, with the same durable writes.
 
 An intent row is committed before the POST, an outcome row and the batch's state after it. One `httpx.Client` for each
 process. There is no rate limiter here and no lease, fence, suppression or pause is looked at: that is left out of the
@@ -8,16 +8,15 @@ peer's bill.
 from __future__ import annotations
 
 import os
+import sqlite3
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 import httpx
 from celery import Celery
-from sqlalchemy import JSON, ForeignKey
+from sqlalchemy import JSON, Engine, ForeignKey, create_engine, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship, sessionmaker
-
-from campaigns.store.engine import open_store
 
 REDIS_URL = os.environ.get("REDIS_URL", "").replace("unix://", "redis+socket://", 1)
 DATABASE_URL = os.environ.get("DATABASE_URL", "")
@@ -76,10 +75,24 @@ class Outcome(Base):
     response: Mapped[dict[str, Any]]
 
 
+def make_engine(url: str) -> Engine:
+    """An engine as the documentation shows it, with the SQLite file settings that this project has."""
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_size=THREADS)
+    engine = create_engine(url, pool_size=THREADS, connect_args={"timeout": 30})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, _: object) -> None:
+        for setting in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "cache_size = -32000"):
+            connection.execute(f"PRAGMA {setting}")
+
+    return engine
+
+
 @cache
 def sessions() -> sessionmaker[Session]:
-    """Sessions on the engine that this project itself writes with: the same file settings, the same fair retry."""
-    return sessionmaker(open_store(DATABASE_URL).writer)
+    """Sessions on the engine below."""
+    return sessionmaker(make_engine(DATABASE_URL))
 
 
 @cache
@@ -121,7 +134,7 @@ def send_batch(batch_id: int) -> None:
 
 def prepare(url: str, accounts: list[str], users: list[list[list[int]]]) -> list[list[int]]:
     """Write each account's campaign and its batches; answers their batch IDs."""
-    engine = open_store(url).writer
+    engine = make_engine(url)
     Base.metadata.create_all(engine)
     made = []
     with Session(engine) as session:

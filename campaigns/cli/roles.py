@@ -41,8 +41,9 @@ def demo(*, keep: bool, as_json: bool) -> None:
 
 
 @click.command()
+@click.option("--port", type=click.IntRange(0, 65535), metavar="N", help="Where pages go; this release has none yet.")
 @click.option("--no-web", is_flag=True, help="Start no pages; this release has none yet.")
-def up(*, no_web: bool) -> None:  # noqa: ARG001 - accepted already, so that scripts need no change later
+def up(*, port: int | None, no_web: bool) -> None:  # noqa: ARG001 - accepted already, so that scripts need no change
     """Run every part on this machine.
 
     Redis, database, worker, beat, and the sandbox when no key is set. Ctrl-C stops it all within 15 s. With
@@ -98,7 +99,7 @@ def sandbox(*, port: int, faults: Path | None, ledger: Path | None) -> None:
 
     The real API's shapes, limits and faults, and no messages to anybody.
     """
-    from campaigns.adapters.sandbox import serve
+    from campaigns.adapters.sandbox.serving import serve
 
     serve(
         "127.0.0.1",

@@ -16,13 +16,10 @@ from typing import BinaryIO
 from pyroaring import BitMap64
 
 from campaigns.domain.errors import UsageError
+from campaigns.domain.recipient_blocks import chain, line_count, numbered_lines, read_blocks, without_mark
 
 LARGEST_USER_ID = 2**63 - 1
 """User IDs are 64-bit integers in the database, and signed there."""
-
-BLOCK_BYTES = 2**20
-LONGEST_LINE_BYTES = 16 * 2**20
-"""A longer line is no recipient, but a file of another kind; it is refused before it fills the memory."""
 
 GATHERED_IDS = 4_000_000
 """IDs gathered (8 bytes each) before they join the bitmap: in portions of 100,000 it takes up to four times as long."""
@@ -53,14 +50,14 @@ def read_users(
     `skip_bad` one bad line refuses the whole file. `progress` is told the bytes read so far, about once a megabyte.
     Raises UsageError, which names the file by `name`.
     """
-    blocks = _without_mark(_blocks(stream, name, progress), name)
+    blocks = without_mark(read_blocks(stream, name, progress), name)
     gathering = _Gathering()
     number = 1
     for block in blocks:
         if block.strip():
             _read_from_first_value(number, block, blocks, gathering, name)
             break
-        number += _line_count(block)
+        number += line_count(block)
     reading = gathering.finish()
     if reading.bad_count and not skip_bad:
         raise UsageError(_bad_lines(reading, name))
@@ -126,59 +123,17 @@ class _Gathering:
         self._ids = array("Q")
 
 
-def _blocks(stream: BinaryIO, name: str, progress: Callable[[int], None] | None) -> Iterator[bytes]:
-    """The bytes in blocks that end where a line ends."""
-    rest = b""
-    read = 0
-    while piece := stream.read(BLOCK_BYTES):
-        rest += piece
-        read += len(piece)
-        if progress is not None:
-            progress(read)
-        # A carriage return at the very end may be the first half of a line end.
-        end = (rest.rfind(b"\n") + 1) or (rest.rfind(b"\r", 0, -1) + 1)
-        if end:
-            yield rest[:end]
-            rest = rest[end:]
-        if len(rest) > LONGEST_LINE_BYTES:
-            raise UsageError(
-                f"{name} has a line of more than {LONGEST_LINE_BYTES} bytes, so it is no recipient file; "
-                "give CSV, JSON Lines, or one ID a line."
-            )
-    if rest:
-        yield rest
-
-
-def _without_mark(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
-    """The blocks without the byte-order mark, which stands in the first line whatever a block's size."""
-    for block in blocks:
-        if block.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise UsageError(f"{name} is written in UTF-16; save it as UTF-8 and try again.")
-        yield block.removeprefix(b"\xef\xbb\xbf")
-        yield from blocks
-
-
-def _line_count(block: bytes) -> int:
-    return block.count(b"\n") + block.count(b"\r") - block.count(b"\r\n")
-
-
-def _numbered_lines(number: int, block: bytes) -> Iterator[tuple[int, str]]:
-    """The lines with their numbers; bytes that are no UTF-8 become characters that no ID has."""
-    for n, line in enumerate(block.splitlines(keepends=True), number):
-        yield n, line.decode(errors="surrogateescape")
-
-
 def _read_from_first_value(
     number: int, block: bytes, blocks: Iterator[bytes], gathering: _Gathering, name: str
 ) -> None:
     """Decide by the first line that is not blank what the file is, and read it all."""
     start = len(block) - len(block.lstrip())
     start = max(block.rfind(b"\n", 0, start), block.rfind(b"\r", 0, start)) + 1
-    number += _line_count(block[:start])
+    number += line_count(block[:start])
     first, *_ = block[start:].splitlines(keepends=True)
     line = first.decode(errors="surrogateescape")
     if line.lstrip().startswith("{"):
-        _read_single(number, _chain(block[start:], blocks), gathering, _json_value)
+        _read_single(number, chain(block[start:], blocks), gathering, _json_value)
         return
     columns = _columns(line, name)
     column = _column(columns, line, name)
@@ -186,14 +141,9 @@ def _read_from_first_value(
         number += 1
         start += len(first)
     if len(columns) > 1 and column is not None:
-        _read_csv(number, _chain(block[start:], blocks), column, gathering)
+        _read_csv(number, chain(block[start:], blocks), column, gathering)
     else:
-        _read_single(number, _chain(block[start:], blocks), gathering, _bare_value, all_digits=True)
-
-
-def _chain(block: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
-    yield block
-    yield from blocks
+        _read_single(number, chain(block[start:], blocks), gathering, _bare_value, all_digits=True)
 
 
 def _read_single(
@@ -207,10 +157,10 @@ def _read_single(
     """One value a line; with `all_digits` a block may be read at once."""
     for block in blocks:
         if not (all_digits and gathering.take_block(block)):
-            for n, line in _numbered_lines(number, block):
+            for n, line in numbered_lines(number, block):
                 if line.strip():
                     gathering.take(n, value_of(line))
-        number += _line_count(block)
+        number += line_count(block)
 
 
 def _read_csv(number: int, blocks: Iterator[bytes], column: int, gathering: _Gathering) -> None:
@@ -218,11 +168,11 @@ def _read_csv(number: int, blocks: Iterator[bytes], column: int, gathering: _Gat
     for block in blocks:
         if b'"' in block:
             # A quoted field may go on in the next block, so nobody but the parser can tell where rows begin now.
-            _read_rows(number, _chain(block, blocks), column, gathering)
+            _read_rows(number, chain(block, blocks), column, gathering)
             return
         if not gathering.take_block(_column_of(block, column)):
             _read_rows(number, iter([block]), column, gathering)
-        number += _line_count(block)
+        number += line_count(block)
 
 
 def _column_of(block: bytes, column: int) -> bytes:
@@ -238,7 +188,7 @@ def _column_of(block: bytes, column: int) -> bytes:
 
 def _read_rows(number: int, blocks: Iterator[bytes], column: int, gathering: _Gathering) -> None:
     """One column of several, with care; a quoted field may span lines, and a row counts by the line it begins on."""
-    rows = csv.reader(line for block in blocks for _, line in _numbered_lines(0, block))
+    rows = csv.reader(line for block in blocks for _, line in numbered_lines(0, block))
     while True:
         begins = number + rows.line_num
         try:

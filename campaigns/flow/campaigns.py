@@ -168,7 +168,7 @@ def _write_revision(
     now: datetime,
 ) -> None:
     message = changes.message or from_json(old.message)
-    batch_size = changes.batch_size or old.batch_size
+    batch_size = old.batch_size if changes.batch_size is None else changes.batch_size
     audience = _keep_audience(connection, old.campaign_id, changes.audience, changes.audience_source, now)
     if audience is None and not changes.drop_audience:
         audience = audience_reference(connection, old.audience_version_id)
@@ -211,7 +211,7 @@ def _keep_audience(
 def _refuse_faults(
     message: Message, users: int | None, batch_size: int, starts_at: datetime | None, now: datetime
 ) -> None:
-    batches = 1 if users is None else count_batches(users, batch_size)
+    batches = 1 if users is None else count_batches(users, max(batch_size, 1))
     faults = message_faults(message, user_count=users, batch_count=batches, now=now)
     if batch_size < 1:
         faults.append(f"a batch of {batch_size} users is no batch")

@@ -47,21 +47,27 @@ class RevisionRow:
     sha256: str
 
 
+CAMPAIGNS = select(
+    campaign.c.id,
+    campaign.c.name,
+    campaign.c.account_id,
+    campaign.c.state,
+    campaign.c.revision,
+    campaign.c.launches,
+    campaign.c.due_at,
+)
+"""The columns of a CampaignRow, in its order."""
+
+
 def find_campaign(connection: Connection, campaign_id: int) -> CampaignRow:
     """The campaign, or NotFound."""
-    row = connection.execute(
-        select(
-            campaign.c.id,
-            campaign.c.name,
-            campaign.c.account_id,
-            campaign.c.state,
-            campaign.c.revision,
-            campaign.c.launches,
-            campaign.c.due_at,
-        ).where(campaign.c.id == campaign_id)
-    ).one_or_none()
+    row = connection.execute(CAMPAIGNS.where(campaign.c.id == campaign_id)).one_or_none()
     if row is None:
         raise NotFound(f"There is no campaign {campaign_id}; `campaigns list` shows those there are.")
+    return _campaign_row(row)
+
+
+def _campaign_row(row: Any) -> CampaignRow:
     return CampaignRow(row.id, row.name, row.account_id, CampaignState(row.state), *row[4:])
 
 
@@ -243,9 +249,5 @@ def open_runs_of(connection: Connection, campaign_id: int) -> list[int]:
 
 def due_campaigns(connection: Connection, *, now: datetime) -> list[CampaignRow]:
     """Armed campaigns whose time has come, the longest due first."""
-    ids = connection.scalars(
-        select(campaign.c.id)
-        .where(campaign.c.due_at.is_not(None), campaign.c.due_at <= now)
-        .order_by(campaign.c.due_at)
-    )
-    return [find_campaign(connection, found) for found in ids.all()]
+    armed = CAMPAIGNS.where(campaign.c.due_at.is_not(None), campaign.c.due_at <= now).order_by(campaign.c.due_at)
+    return [_campaign_row(row) for row in connection.execute(armed)]

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ class Store:
     writer: Engine
     reader: Engine
     clock: Callable[[Connection], datetime]
+    # SQLite lets one write at a time; sixteen threads that poll for that burn as much CPU as their sending takes.
+    turn: AbstractContextManager[object] = field(default_factory=nullcontext)
 
     def now(self, connection: Connection) -> datetime:
         """The one clock that all hosts share: the database's."""
@@ -42,7 +45,7 @@ class Store:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction, committed at the end, rolled back by an exception. Raises DatabaseAway."""
-        with _named_faults(), self.writer.begin() as connection:
+        with self.turn, _named_faults(), self.writer.begin() as connection:
             yield connection
 
     @contextmanager
@@ -61,9 +64,28 @@ def open_store(url: str, *, connections: int = 20, clock: Callable[[Connection],
     """The store behind a SQLAlchemy URL; connects only when first asked. Tests may drive the clock."""
     clock = clock or database_now
     if make_url(url).get_backend_name() == "sqlite":
-        return Store(_sqlite(url, connections, writes=True), _sqlite(url, connections, writes=False), clock)
+        reader = _sqlite(url, connections, writes=False)
+        return Store(_sqlite(url, connections, writes=True), reader, clock, _Turn())
     engine = create_engine(url, pool_size=connections, max_overflow=4, pool_pre_ping=True, pool_timeout=30)
-    return Store(engine, engine, clock)
+    # One snapshot for all that a look asks; else each question would see another moment.
+    return Store(engine, engine.execution_options(isolation_level="REPEATABLE READ"), clock)
+
+
+class _Turn:
+    """One thread of this process at a time; who waits sleeps. Other processes are met at SQLite's own lock."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(timeout=WRITE_LOCK_SECONDS):
+            raise DatabaseAway(
+                f"The database cannot be used now (another thread has been writing for {WRITE_LOCK_SECONDS:g} s); "
+                "nothing was changed, try again."
+            )
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
 
 
 def database_now(connection: Connection) -> datetime:

@@ -151,23 +151,30 @@ def freeze_plan(
     }
     count = add_batches(connection, common, batches, whole_list=whole_list)
     connection.execute(update(run).where(run.c.id == run_id).values(batch_count=count))
+    detail = {
+        "recipients": None if whole_list else recipients,
+        "batches": count,
+        "excluded": {reason: users.size for reason, users in excluded.items()},
+        "plan_sha256": plan_sha256,
+    }
+    _say_planned(connection, run_id, planned, detail, at=now, actor=actor)
+    end_run_if_done(connection, run_id, now=now, actor=actor)
+    return True
+
+
+def _say_planned(
+    connection: Connection, run_id: int, planned: Any, detail: dict[str, Any], *, at: datetime, actor: str
+) -> None:
     record_event(
         connection,
         EventKind.RUN_PLANNED,
-        at=now,
+        at=at,
         actor=actor,
         run_id=run_id,
         campaign_id=planned.campaign_id,
         account_id=planned.account_id,
-        detail={
-            "recipients": None if whole_list else recipients,
-            "batches": count,
-            "excluded": {reason: users.size for reason, users in excluded.items()},
-            "plan_sha256": plan_sha256,
-        },
+        detail=detail,
     )
-    end_run_if_done(connection, run_id, now=now, actor=actor)
-    return True
 
 
 def books(connection: Connection, run_id: int) -> Books:

@@ -34,12 +34,11 @@ def remove_suppressions(connection: Connection, users: BitMap64, *, account_id: 
     """Remove users from the list of one account, or of all; answers how many were on it."""
     removed = 0
     for rows in _pieces(users & suppressed_users(connection, account_id)):
-        removed += len(rows)
-        connection.execute(
+        removed += connection.execute(
             delete(suppression).where(
                 suppression.c.account_id == (account_id or ALL_ACCOUNTS), suppression.c.user_id.in_(rows)
             )
-        )
+        ).rowcount
     return removed
 
 

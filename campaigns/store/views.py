@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from campaigns.domain.states import RUN_OPEN, BatchState
 from campaigns.store.campaigns import find_campaign, find_revision, open_runs_of
@@ -13,6 +13,32 @@ from campaigns.store.records import attempt as attempt_table
 from campaigns.store.records import attempt_outcome, audience_version, exclusion
 from campaigns.store.runs import books, find_run
 from campaigns.store.tables import batch, campaign, hold, lane, run
+
+ATTEMPTS = (
+    select(
+        batch.c.seq,
+        attempt_table.c.number,
+        attempt_table.c.started_at,
+        attempt_table.c.request_sha256,
+        attempt_table.c.recipients,
+        attempt_table.c.worker,
+        attempt_outcome.c.finished_at,
+        attempt_outcome.c.kind,
+        attempt_outcome.c.http_status,
+        attempt_outcome.c.upstream_status,
+        attempt_outcome.c.message_id,
+        attempt_outcome.c.credits_used,
+        attempt_outcome.c.error,
+    )
+    .join(batch, batch.c.id == attempt_table.c.batch_id)
+    .outerjoin(
+        attempt_outcome,
+        (attempt_outcome.c.batch_id == attempt_table.c.batch_id) & (attempt_outcome.c.number == attempt_table.c.number),
+    )
+    .where(batch.c.run_id == bindparam("run"))
+    .order_by(attempt_table.c.started_at, attempt_table.c.fence)
+)
+"""Every request of a run with what it proved, in the order they were made."""
 
 
 def campaigns(connection: Connection) -> list[dict[str, Any]]:
@@ -125,17 +151,6 @@ def run_of(connection: Connection, run_id: int) -> dict[str, Any]:
     """One run with its books, its batches by state and its holds; counts are recipients. Raises NotFound."""
     found = find_run(connection, run_id)
     counted = books(connection, run_id)
-    row = connection.execute(
-        select(
-            run.c.reason,
-            run.c.team,
-            run.c.actor,
-            run.c.created_at,
-            run.c.planned_at,
-            run.c.served_at,
-            run.c.finished_at,
-        ).where(run.c.id == run_id)
-    ).one()
     return {
         "id": found.id,
         "campaign_id": found.campaign_id,
@@ -146,7 +161,6 @@ def run_of(connection: Connection, run_id: int) -> dict[str, Any]:
         "parent_run_id": found.parent_run_id,
         "scheduled_for": as_text(found.scheduled_for),
         "state": found.state.value,
-        "reason": row.reason,
         "planned": counted.planned,
         "recipients": None if found.whole_list else counted.planned,
         "accepted": counted.accepted,
@@ -154,24 +168,30 @@ def run_of(connection: Connection, run_id: int) -> dict[str, Any]:
         "unknown": counted.unknown,
         "cancelled": counted.cancelled,
         "waiting": counted.waiting,
-        "excluded": {
-            out.reason: out.size
-            for out in connection.execute(
-                select(exclusion.c.reason, exclusion.c.size).where(exclusion.c.run_id == run_id)
-            )
-        },
+        "excluded": _excluded(connection, run_id),
         "batches": _batches_by_state(connection, run_id),
         "holds": holds_of(connection, run_id),
         "lane": _lane(connection, found.account_id) if found.state in RUN_OPEN else None,
         "whole_list": found.whole_list,
         "credits_used": _credits_used(connection, run_id),
-        "actor": row.actor,
-        "created_at": as_text(row.created_at),
-        "planned_at": as_text(row.planned_at),
-        "served_at": as_text(row.served_at),
-        "finished_at": as_text(row.finished_at),
+        **_history(connection, run_id),
         "eta": None,
     }
+
+
+def _excluded(connection: Connection, run_id: int) -> dict[str, int]:
+    rows = connection.execute(select(exclusion.c.reason, exclusion.c.size).where(exclusion.c.run_id == run_id))
+    return {row.reason: row.size for row in rows}
+
+
+def _history(connection: Connection, run_id: int) -> dict[str, Any]:
+    row = connection.execute(
+        select(run.c.reason, run.c.actor, run.c.created_at, run.c.planned_at, run.c.served_at, run.c.finished_at).where(
+            run.c.id == run_id
+        )
+    ).one()
+    times = {name: as_text(getattr(row, name)) for name in ("created_at", "planned_at", "served_at", "finished_at")}
+    return {"reason": row.reason, "actor": row.actor, **times}
 
 
 def _batches_by_state(connection: Connection, run_id: int) -> dict[str, int]:
@@ -239,31 +259,6 @@ def batches(connection: Connection, run_id: int, state: str | None = None) -> li
 def attempts(connection: Connection, run_id: int) -> list[dict[str, Any]]:
     """Every request of a run, in the order they were made; one without outcome is in flight. Raises NotFound."""
     find_run(connection, run_id)
-    joined = (
-        select(
-            batch.c.seq,
-            attempt_table.c.number,
-            attempt_table.c.started_at,
-            attempt_table.c.request_sha256,
-            attempt_table.c.recipients,
-            attempt_table.c.worker,
-            attempt_outcome.c.finished_at,
-            attempt_outcome.c.kind,
-            attempt_outcome.c.http_status,
-            attempt_outcome.c.upstream_status,
-            attempt_outcome.c.message_id,
-            attempt_outcome.c.credits_used,
-            attempt_outcome.c.error,
-        )
-        .join(batch, batch.c.id == attempt_table.c.batch_id)
-        .outerjoin(
-            attempt_outcome,
-            (attempt_outcome.c.batch_id == attempt_table.c.batch_id)
-            & (attempt_outcome.c.number == attempt_table.c.number),
-        )
-        .where(batch.c.run_id == run_id)
-        .order_by(attempt_table.c.started_at, attempt_table.c.fence)
-    )
     return [
         {
             "batch": row.seq,
@@ -280,7 +275,7 @@ def attempts(connection: Connection, run_id: int) -> list[dict[str, Any]]:
             "error": row.error,
             "worker": row.worker,
         }
-        for row in connection.execute(joined)
+        for row in connection.execute(ATTEMPTS, {"run": run_id})
     ]
 
 

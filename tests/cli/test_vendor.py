@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from campaigns.adapters.sandbox import Sandbox, Setup
+from campaigns.adapters.sandbox.server import Sandbox
+from campaigns.adapters.sandbox.setup import Setup
 from tests.cli.conftest import Shell
 from tests.cli.processes import GIVE_UP_SECONDS, await_words, started
 from tests.servers import redis_server

@@ -10,10 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
-from campaigns.adapters.sandbox import Sandbox, Setup
 from campaigns.adapters.sandbox.ledger import Ledger
 from campaigns.adapters.sandbox.replies import Reply
 from campaigns.adapters.sandbox.routes import Request
+from campaigns.adapters.sandbox.server import Sandbox
+from campaigns.adapters.sandbox.setup import Setup
 from campaigns.adapters.sandbox.vendor import Exchange, Vendor
 
 NOON = 1_800_000_000.0

@@ -13,8 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from campaigns.adapters.sandbox import Sandbox, Setup
 from campaigns.adapters.sandbox.ledger import Ledger
+from campaigns.adapters.sandbox.server import Sandbox
+from campaigns.adapters.sandbox.setup import Setup
 from campaigns.domain.errors import UsageError
 from tests.sandbox.conftest import MASS, Start, plain_client
 from tests.sandbox.processes import started

@@ -10,9 +10,9 @@ from typing import cast
 import httpx
 import pytest
 
-from campaigns.adapters.sandbox import Sandbox, Setup
 from campaigns.adapters.sandbox.journal import Journal, Seen
-from campaigns.adapters.sandbox.server import _Conversation
+from campaigns.adapters.sandbox.server import Sandbox, _Conversation
+from campaigns.adapters.sandbox.setup import Setup
 from campaigns.domain.errors import UsageError
 from tests.sandbox.conftest import MASS, Listening, Start, bench, plain_client
 from tests.sandbox.processes import started

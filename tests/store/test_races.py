@@ -24,11 +24,12 @@ from campaigns.flow.reconcile import expire_attempts
 from campaigns.flow.record import record_outcome
 from campaigns.flow.rerun import rerun
 from campaigns.flow.send import send_one
-from campaigns.flow.suppress import suppress
+from campaigns.flow.suppress import suppress, unsuppress
 from campaigns.flow.tick import tick
 from campaigns.store.claims import OpenAttempt, expired_attempts, permit_key
 from campaigns.store.engine import Store
 from campaigns.store.lanes import claim_lane, lock_lanes
+from campaigns.store.runs import books, find_run
 from tests.invariants import hold_the_law, nobody_lost, vendor_of
 from tests.store.interleave import Act, overlapping, together
 from tests.world import ACCOUNT, ANNA, LIMITS, REJECTED, THROTTLED, UNKNOWN, UPSTREAM, World, accepted
@@ -52,6 +53,17 @@ def test_two_beats_open_one_run_for_one_occurrence(world: World) -> None:
     assert len(first) == 1
     assert second == []
     assert _count(world, "run") == 1
+
+
+def test_a_look_sees_one_moment_however_long_it_takes(world: World) -> None:
+    """Else `audit verify` would find faults in every run that is being sent."""
+    run_id = world.launched()
+    with world.store.read() as connection:
+        before = books(connection, run_id)
+        world.serve()
+        assert books(connection, run_id) == before
+        assert find_run(connection, run_id).state == "planned"
+    assert world.run(run_id)["accepted"] == 5
 
 
 def test_ten_beats_at_once_open_one_run_and_plan_it_once(world: World) -> None:
@@ -329,6 +341,18 @@ def test_a_tick_and_a_plan_never_wait_for_each_other_in_a_ring(world: World) -> 
 
     assert planned is True
     assert looked.lanes == [ACCOUNT]
+
+
+def test_two_who_lift_the_same_suppressions_count_them_once(world: World) -> None:
+    world.account()
+    suppress(world.store, BitMap64([1, 2]), account_id=None, reason="asked to stop", actor=ANNA)
+
+    def lift(store: Store) -> Any:
+        return unsuppress(store, BitMap64([1, 2]), account_id=None, reason="came back", actor=ANNA)
+
+    first, second = overlapping(world.store, lift, lift)
+
+    assert (first["removed"], second["removed"]) == (2, 0)
 
 
 def test_two_suppressions_of_the_same_users_count_them_once(world: World) -> None:

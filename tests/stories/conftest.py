@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.adapters.sandbox import Sandbox, Setup
+from campaigns.adapters.sandbox.server import Sandbox
+from campaigns.adapters.sandbox.setup import Setup
 from campaigns.adapters.sandbox_record import SandboxRecord
 from tests.servers import redis_server
 from tests.stories.rig import Rig

@@ -21,6 +21,7 @@ script:
 
 
 def test_kills_in_the_middle_lose_nobody_and_reach_nobody_twice(rig: Rig) -> None:
+    rig.told |= {"CAMPAIGNS_REQUEST_TIMEOUT_SECONDS": "2", "CAMPAIGNS_LEASE_SECONDS": "4"}
     up = rig.up()
     with rig.record() as record:
         record.put_faults(HANGS)

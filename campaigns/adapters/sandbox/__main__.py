@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from campaigns.adapters.sandbox import serve
+from campaigns.adapters.sandbox.serving import serve
 from campaigns.domain.errors import UsageError
 
 USAGE_EXIT_CODE = 2

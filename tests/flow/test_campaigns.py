@@ -1,0 +1,137 @@
+"""Drafts and their edits: all of a fault is named, nothing is half written, no revision is ever changed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pyroaring import BitMap64
+from sqlalchemy import text
+
+from campaigns.domain.audience import Reading
+from campaigns.domain.errors import NotAllowed, NotFound, UsageError
+from campaigns.domain.message import make_message
+from campaigns.flow.campaigns import Changes, archive_campaign, edit_campaign
+from campaigns.flow.control import cancel_run
+from campaigns.store import views
+from tests.world import ANNA, World
+
+
+def test_a_draft_keeps_what_was_written(world: World) -> None:
+    world.account()
+    campaign_id = world.campaign([3, 1, 2], name="Monday", audience_source="fans.csv", on_unknown="resend")
+
+    kept = _campaign(world, campaign_id)
+
+    assert (kept["name"], kept["state"], kept["revision"], kept["on_unknown"]) == ("Monday", "draft", 1, "resend")
+    assert kept["message"]["text"] == "Hello"
+    assert (kept["audience"]["size"], kept["audience"]["source"]) == (3, "fans.csv")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"users": []}, "there are no recipients"),
+        ({"batch_size": 0}, "a batch of 0 users is no batch"),
+        ({"batch_size": -1}, "a batch of -1 users is no batch"),
+        ({"message": {"media_files": ["ofapi_media_1"]}}, "can be used once, but this takes 3 requests"),
+    ],
+)
+def test_a_draft_that_cannot_be_sent_is_not_kept(world: World, changes: dict[str, object], told: str) -> None:
+    world.account()
+
+    with pytest.raises(UsageError, match=told):
+        world.campaign(**changes)  # type: ignore[arg-type]
+
+    assert _rows(world, "campaign") == _rows(world, "audience_version") == _rows(world, "revision") == 0
+
+
+def test_every_fault_is_named_at_once(world: World) -> None:
+    world.account()
+
+    with pytest.raises(UsageError) as refused:
+        world.campaign([], batch_size=0, starts_at=world.clock.now)
+
+    assert all(words in str(refused.value) for words in ("no recipients", "no batch", "has passed"))
+
+
+def test_a_campaign_of_an_unknown_account_is_refused(world: World) -> None:
+    with pytest.raises(NotFound, match="accounts add acct_one"):
+        world.campaign()
+
+
+def test_an_edit_adds_a_revision_and_leaves_the_rest_as_it_is(world: World) -> None:
+    world.account()
+    campaign_id = world.campaign([1, 2])
+
+    told = edit_campaign(world.store, campaign_id, Changes(batch_size=1), actor=ANNA)
+
+    assert (told["revision"], told["note"], told["state"]) == (2, None, "draft")
+    kept = _campaign(world, campaign_id)
+    assert (kept["batch_size"], kept["message"]["text"], kept["audience"]["size"]) == (1, "Hello", 2)
+    assert _rows(world, "revision") == 2
+    assert _rows(world, "audience_version") == 1
+
+
+def test_an_edit_may_bring_another_audience(world: World) -> None:
+    world.account()
+    campaign_id = world.campaign([1, 2])
+    reading = Reading(users=BitMap64([7, 8, 9]))
+
+    edit_campaign(world.store, campaign_id, Changes(audience=reading, name="Others"), actor=ANNA)
+    run_id = world.launch(campaign_id)
+
+    assert world.run(run_id)["planned"] == 3
+    assert _campaign(world, campaign_id)["name"] == "Others"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (Changes(batch_size=0), "a batch of 0 users is no batch"),
+        (Changes(message=make_message({"text": "x", "user_lists": ["fans"]})), "cannot be mixed"),
+        (Changes(drop_audience=True), "no recipients"),
+    ],
+)
+def test_an_edit_that_cannot_be_sent_changes_nothing(world: World, changes: Changes, told: str) -> None:
+    world.account()
+    campaign_id = world.campaign()
+
+    with pytest.raises(UsageError, match=told):
+        edit_campaign(world.store, campaign_id, changes, actor=ANNA)
+
+    assert _campaign(world, campaign_id)["revision"] == 1
+    assert _rows(world, "revision") == 1
+
+
+def test_a_campaign_with_an_open_run_is_not_archived(world: World) -> None:
+    run_id = world.launched()
+    campaign_id = world.run(run_id)["campaign_id"]
+
+    with pytest.raises(NotAllowed, match=f"runs cancel {run_id}"):
+        archive_campaign(world.store, campaign_id, actor=ANNA)
+    cancel_run(world.store, run_id, reason="stop", actor=ANNA)
+    assert archive_campaign(world.store, campaign_id, actor=ANNA)["state"] == "archived"
+    with pytest.raises(NotAllowed, match="archived already"):
+        archive_campaign(world.store, campaign_id, actor=ANNA)
+    with pytest.raises(NotAllowed, match="cannot be edited"):
+        edit_campaign(world.store, campaign_id, Changes(name="New"), actor=ANNA)
+
+
+def test_a_past_time_is_refused_when_it_is_written(world: World) -> None:
+    world.account()
+    campaign_id = world.campaign()
+
+    with pytest.raises(UsageError, match="has passed"):
+        edit_campaign(world.store, campaign_id, Changes(starts_at=world.clock.now - timedelta(1)), actor=ANNA)
+
+
+def _campaign(world: World, campaign_id: int) -> dict[str, Any]:
+    with world.store.read() as connection:
+        return views.campaign_of(connection, campaign_id)
+
+
+def _rows(world: World, table: str) -> int:
+    with world.store.read() as connection:
+        return int(connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())
