@@ -218,7 +218,7 @@ class Place:
         """The lease runs out, a tick sweeps, another worker serves what is left, for as long as anything is."""
         for _ in range(len(BOUNDARIES)):
             self.world.clock.advance(60)
-            expire_attempts(self.world.store, actor=BEAT)
+            expire_attempts(self.world.store, settle_seconds=1, actor=BEAT)
             if not self.world.serve(self.account_id, owner=owner):
                 return
 
@@ -337,7 +337,7 @@ def _refused_late(place: Place) -> list[str]:
     world.clock.advance(LIMITS.lease_seconds + 1)
     with world.store.read() as connection:
         (first,) = expired_attempts(connection, now=world.clock.now)
-    expire_attempts(world.store, actor=BEAT)
+    expire_attempts(world.store, settle_seconds=1, actor=BEAT)
     decide(world.store, run_id, seqs=None, verdict="resend", reason="the vendor's list is empty", actor=ANNA)
 
     def second() -> Outcome:
@@ -423,7 +423,7 @@ COMMANDS = {
             store, BitMap64([2]), account_id=place.account_id, reason="asked", actor=ANNA
         ),
     ),
-    "tick": Command(Place.launched, lambda store, *_: tick(store, upstream=UPSTREAM, actor=BEAT)),
+    "tick": Command(Place.launched, lambda store, *_: tick(store, upstream=UPSTREAM, settle_seconds=1, actor=BEAT)),
 }
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection
 
 from campaigns.crashpoint import crash_point
-from campaigns.domain.errors import PacerAway, VendorAway, VendorRefused
+from campaigns.domain.errors import NotAllowed, PacerAway, VendorAway, VendorRefused
 from campaigns.domain.message import Message, from_json
 from campaigns.domain.reconcile import (
     MOST_CANDIDATES,
@@ -32,18 +33,20 @@ from campaigns.flow.sender import Sender
 from campaigns.store.audit import EventKind, record_event, record_evidence
 from campaigns.store.campaigns import find_revision
 from campaigns.store.claims import OpenAttempt, own_message
-from campaigns.store.lanes import hold_lane
+from campaigns.store.engine import Store
+from campaigns.store.lanes import hold_lane, lock_lanes
 from campaigns.store.looks import (
     LookedFor,
     due_look,
     late_message,
+    look_again,
     newest_owned,
     other_unknowns,
     owned_among,
     postpone_look,
     settle_look,
 )
-from campaigns.store.runs import end_run_if_done
+from campaigns.store.runs import end_run_if_done, find_run
 
 AGAIN_SECONDS = 5.0
 """How soon a look is tried again that could not be made."""
@@ -71,6 +74,23 @@ def look_for_unknowns(sender: Sender, account_id: str) -> int:
             return made
         made += 1
     return made
+
+
+def ask_to_look(store: Store, run_id: int | None, *, actor: str) -> dict[str, Any]:
+    """Have every unknown batch looked for now, of one run or of all, also those that were given up. A worker looks.
+
+    Raises NotAllowed when nothing is unknown.
+    """
+    with store.write() as connection:
+        now = store.now(connection)
+        lock_lanes(connection, None if run_id is None else [find_run(connection, run_id).account_id])
+        of_runs = look_again(connection, run_id, now=now)
+        if not of_runs:
+            where = "No run" if run_id is None else f"Run {run_id}"
+            raise NotAllowed(f"{where} has an unknown batch, so there is nothing to look for.")
+        for found in sorted(set(of_runs)):
+            record_event(connection, EventKind.SEARCH_ASKED, at=now, actor=actor, run_id=found)
+    return {"runs": sorted(set(of_runs)), "batches": len(of_runs)}
 
 
 def _case(connection: Connection, found: LookedFor) -> _Case:
@@ -217,6 +237,7 @@ def _next(
         and case.on_unknown == "resend"
         and found.run_state in RUN_SENDS
         and found.size is not None
+        and not found.was_restored
         and not case.message.uses_one_use_media
     )
     return (BatchState.READY if may_resend else BatchState.UNKNOWN), None

@@ -132,7 +132,7 @@ def test_a_late_answer_stops_a_resend_that_has_not_left(world: World) -> None:
 
     def late() -> Any:
         world.clock.advance(LIMITS.lease_seconds + 1)
-        expire_attempts(world.store, actor="worker:beat")
+        expire_attempts(world.store, settle_seconds=1, actor="worker:beat")
         _decide(world, run_id, "resend")
         return accepted("m1")
 

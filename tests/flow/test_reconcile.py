@@ -18,9 +18,9 @@ def test_an_attempt_is_given_up_when_its_lease_ends_and_not_a_moment_before(worl
     run_id = _abandoned(world)
 
     world.clock.advance(LIMITS.lease_seconds - 0.001)
-    assert expire_attempts(world.store, actor=BEAT) == 0
+    assert expire_attempts(world.store, settle_seconds=1, actor=BEAT) == 0
     world.clock.advance(0.001)
-    assert expire_attempts(world.store, actor=BEAT) == 1
+    assert expire_attempts(world.store, settle_seconds=1, actor=BEAT) == 1
 
     assert world.states(run_id) == ["unknown", "ready", "ready"]
     assert [one["outcome"] for one in world.attempts(run_id)] == ["unknown"]
@@ -57,7 +57,7 @@ def test_an_abandoned_attempt_ends_a_run_that_is_being_cancelled(world: World) -
     assert cancel_run(world.store, run_id, reason="stop", actor=ANNA)["state"] == "cancelling"
 
     world.clock.advance(LIMITS.lease_seconds)
-    expire_attempts(world.store, actor=BEAT)
+    expire_attempts(world.store, settle_seconds=1, actor=BEAT)
 
     assert world.run(run_id)["state"] == "cancelled"
     assert world.states(run_id) == ["unknown", "cancelled", "cancelled"]
@@ -67,8 +67,8 @@ def test_a_sweep_may_be_asked_for_one_account(world: World) -> None:
     _abandoned(world)
     world.clock.advance(LIMITS.lease_seconds)
 
-    assert expire_attempts(world.store, actor=BEAT, account_id="acct_two") == 0
-    assert expire_attempts(world.store, actor=BEAT, account_id=ACCOUNT) == 1
+    assert expire_attempts(world.store, settle_seconds=1, actor=BEAT, account_id="acct_two") == 0
+    assert expire_attempts(world.store, settle_seconds=1, actor=BEAT, account_id=ACCOUNT) == 1
 
 
 class _Killed(BaseException):

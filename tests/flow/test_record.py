@@ -106,7 +106,7 @@ def test_a_late_answer_of_each_kind_is_kept_as_evidence(world: World) -> None:
     def late(answer: Outcome) -> Any:
         def come() -> Outcome:
             world.clock.advance(LIMITS.lease_seconds + 1)
-            expire_attempts(world.store, actor=BEAT)
+            expire_attempts(world.store, settle_seconds=1, actor=BEAT)
             return answer
 
         return come

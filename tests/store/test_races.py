@@ -73,7 +73,7 @@ def test_ten_beats_at_once_open_one_run_and_plan_it_once(world: World) -> None:
     world.clock.advance(3600)
 
     def beat() -> None:
-        for run_id in tick(world.store, upstream=UPSTREAM, actor=BEAT).plans:
+        for run_id in tick(world.store, upstream=UPSTREAM, settle_seconds=1, actor=BEAT).plans:
             plan_run(world.store, run_id, actor=BEAT)
 
     assert together(*[beat] * 10) == [None] * 10
@@ -178,7 +178,7 @@ def test_a_late_answer_after_the_sweep_moves_nothing_and_is_kept(world: World) -
 
     def late() -> Any:
         world.clock.advance(LIMITS.lease_seconds + 1)
-        assert expire_attempts(world.store, actor=BEAT) == 1
+        assert expire_attempts(world.store, settle_seconds=1, actor=BEAT) == 1
         return accepted("m1")
 
     world.gateway.script = [late]
@@ -335,7 +335,7 @@ def test_a_tick_and_a_plan_never_wait_for_each_other_in_a_ring(world: World) -> 
     planned, looked = overlapping(
         world.store,
         _take_lock,
-        lambda store: tick(store, upstream=UPSTREAM, actor=BEAT),
+        lambda store: tick(store, upstream=UPSTREAM, settle_seconds=1, actor=BEAT),
         then=lambda store: plan_run(store, run_id, actor=BEAT),
     )
 
