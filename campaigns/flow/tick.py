@@ -5,12 +5,15 @@ Wake-ups may be lost, doubled or late: everything that is asked for here is aske
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from campaigns.crashpoint import crash_point
+from campaigns.domain.errors import TryLater
 from campaigns.flow.due import open_due_runs
 from campaigns.flow.reconcile import expire_attempts
+from campaigns.flow.seal import seal_events
 from campaigns.ports import RecentUse, Recovery
 from campaigns.store.engine import Store
 from campaigns.store.lanes import lanes_to_wake, lock_lanes, mark_woken
@@ -48,6 +51,8 @@ def tick(store: Store, *, upstream: str, settle_seconds: float, actor: str) -> W
         mark_plan_wanted(connection, plans, now=now)
         mark_woken(connection, lanes, now=now)
     crash_point("tick.marked")
+    with suppress(TryLater):  # the trail can wait for the next tick, whoever is to be woken cannot
+        seal_events(store)
     return WakeUps(plans, lanes)
 
 

@@ -16,6 +16,7 @@ INSERT_ONLY = (
     "exclusion",
     "message",
     "revision",
+    "seal",
 )
 """What is written here is never rewritten: the audit rests on it, so the database itself refuses."""
 
@@ -312,6 +313,46 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("event_run_id"), ["run_id"], unique=False)
 
     op.create_table(
+        "unsealed",
+        sa.Column(
+            "event_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.ForeignKeyConstraint(["event_id"], ["event.id"], name=op.f("fk_unsealed_event_id")),
+        sa.PrimaryKeyConstraint("event_id", name=op.f("pk_unsealed")),
+    )
+    op.create_table(
+        "seal",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("chain", sa.String(length=100), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("event_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("trail_sha256", sa.String(length=64), nullable=False),
+        sa.Column("sealed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("covered_attempts", sa.LargeBinary(), nullable=True),
+        sa.Column("covered_evidence", sa.LargeBinary(), nullable=True),
+        sa.Column("covered_sha256", sa.String(length=64), nullable=True),
+        sa.CheckConstraint("number > 0 AND position > 0 AND position <= number", name=op.f("ck_seal_numbers_fit")),
+        sa.CheckConstraint(
+            "(covered_sha256 IS NULL) = (covered_attempts IS NULL)"
+            " AND (covered_sha256 IS NULL) = (covered_evidence IS NULL)",
+            name=op.f("ck_seal_covered_is_whole"),
+        ),
+        sa.ForeignKeyConstraint(["event_id"], ["event.id"], name=op.f("fk_seal_event_id")),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_seal")),
+        sa.UniqueConstraint("chain", "position", name=op.f("uq_seal_chain_position")),
+        sa.UniqueConstraint("event_id", name=op.f("uq_seal_event_id")),
+    )
+    with op.batch_alter_table("seal", schema=None) as batch_op:
+        batch_op.create_index(
+            "seal_of_ended_run",
+            ["number"],
+            unique=False,
+            sqlite_where=sa.text("covered_sha256 IS NOT NULL"),
+            postgresql_where=sa.text("covered_sha256 IS NOT NULL"),
+        )
+
+    op.create_table(
         "exclusion",
         sa.Column("run_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
@@ -553,6 +594,15 @@ def downgrade() -> None:
 
     op.drop_table("hold")
     op.drop_table("exclusion")
+    with op.batch_alter_table("seal", schema=None) as batch_op:
+        batch_op.drop_index(
+            "seal_of_ended_run",
+            sqlite_where=sa.text("covered_sha256 IS NOT NULL"),
+            postgresql_where=sa.text("covered_sha256 IS NOT NULL"),
+        )
+
+    op.drop_table("seal")
+    op.drop_table("unsealed")
     with op.batch_alter_table("event", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("event_run_id"))
         batch_op.drop_index("event_by_campaign")
