@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -56,6 +56,9 @@ WORDS = {
 }
 
 OURS = {str(field.alias) for field in Settings.model_fields.values()} | {VARIABLE, "PYTHONSAFEPATH"}
+OUR_NAME = "campaigns-rig"
+"""By which the rig's own connections to the database are told from the workers'."""
+
 STOP_SECONDS = 20.0
 START_SECONDS = 60.0
 
@@ -99,7 +102,7 @@ class Program:
 class Installation:
     """Everything that a storm shakes. `broken` names a build of tests.faults.broken that the workers run."""
 
-    def __init__(self, folder: Path, database: str, *, vendor: dict[str, object], broken: str | None = None) -> None:
+    def __init__(self, folder: Path, database: str, *, vendor: Mapping[str, object], broken: str | None = None) -> None:
         """`database` is sqlite or the address of a PostgreSQL server on a socket."""
         self.folder = folder
         self._numbers = itertools.count(1)
@@ -136,6 +139,7 @@ class Installation:
         direct = make_url(database).set(database=name)
         proxy = self.proxies["database"] = FaultProxy(f"{direct.query['host']}/.s.PGSQL.5432")
         told = direct.set(host="127.0.0.1", port=proxy.port, query={})
+        direct = direct.update_query_dict({"application_name": OUR_NAME})
         return direct.render_as_string(hide_password=False), told.render_as_string(hide_password=False)
 
     @property

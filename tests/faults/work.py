@@ -29,8 +29,10 @@ OPEN = "('due', 'planned', 'sending', 'cancelling')"
 class Work:
     """Gives work to accounts, and does what an operator would: releases what is held."""
 
-    def __init__(self, store: Store, accounts: int) -> None:
+    def __init__(self, store: Store, accounts: int, *, resend_share: float = 0.0) -> None:
+        """A share of the accounts has chosen to send unknowns again, at least once: the law is not claimed there."""
         self._store = store
+        self._resenders = int(accounts * resend_share)
         self._users = itertools.count(10_000_000)
         self._names = itertools.count(1)
         self._turns = itertools.count(1)
@@ -65,7 +67,13 @@ class Work:
         idle = self._with_little_left()[:at_most]
         for account in idle:
             by_time = next(self._turns) % 5 == 0
-            self.run_for(account, batches=batches, in_seconds=0.5 if by_time else None)
+            resends = account in self.accounts[: self._resenders]
+            self.run_for(
+                account,
+                batches=batches,
+                in_seconds=0.5 if by_time else None,
+                on_unknown="resend" if resends else "hold",
+            )
         return len(idle)
 
     def _with_little_left(self) -> list[str]:
