@@ -46,7 +46,7 @@ from tests.conftest import _database
 from tests.invariants import Vendor, hold_the_law, vendor_of
 from tests.world import ANNA, LIMITS, NOT_SENT, REJECTED, THROTTLED, UNKNOWN, UPSTREAM, World, accepted
 
-CLAIM = ("read", "begin", "commit", "committed", "read")
+CLAIM = ("read", "read", "begin", "commit", "committed", "read")
 PERMIT = ("acquire", "acquired")
 ATTEMPT = ("begin", "commit", "committed")
 POST = ("send", "leave", "left", "answered")

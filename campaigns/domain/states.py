@@ -79,6 +79,7 @@ RUN_MOVES: dict[RunState, dict[RunState, str]] = {
     },
     RunState.PLANNED: {
         RunState.SENDING: "the first attempt was committed",
+        RunState.FINISHED_WITH_FAILURES: "the database was restored, and all that was ready may have been sent",
         RunState.FINISHED: "nobody was left to send to, at the plan or by suppressions after it",
         RunState.CANCELLED: "an operator cancelled it, nothing in flight",
         RunState.CANCELLING: "an operator cancelled it, a request in flight",
@@ -102,6 +103,7 @@ RUN_MOVES: dict[RunState, dict[RunState, str]] = {
 BATCH_MOVES: dict[BatchState, dict[BatchState, str]] = {
     BatchState.READY: {
         BatchState.SENDING: "an attempt was committed",
+        BatchState.UNKNOWN: "the database was restored from a backup: it may have been sent since",
         BatchState.CANCELLED: "its run was cancelled, or all its users are suppressed",
         BatchState.REJECTED: "its siblings were all refused: the cause is not one user",
     },

@@ -7,17 +7,19 @@ committed before: from that commit on, a crash means unknown. Nothing below this
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sqlalchemy import Connection
 
 from campaigns.crashpoint import crash_point
-from campaigns.domain.errors import DatabaseAway, PacerAway, StaleClaim
+from campaigns.domain.errors import DatabaseAway, FencesAway, PacerAway, StaleClaim
 from campaigns.domain.message import Message, from_json, request_body
 from campaigns.domain.outcome import Outcome, OutcomeKind
 from campaigns.domain.pacing import back_off_seconds
-from campaigns.domain.states import RunState
+from campaigns.domain.states import BatchState, RunState
+from campaigns.flow.circuit import after_not_sent, after_unknown
+from campaigns.flow.kept import keep_outcome
 from campaigns.flow.record import Recorded, record_outcome
 from campaigns.flow.sender import Sender, Step
 from campaigns.flow.withhold import users_left
@@ -27,7 +29,7 @@ from campaigns.store.claims import OpenAttempt, ReadyBatch, next_batch, open_att
 from campaigns.store.lanes import LaneClaim
 
 RECORD_TRIES = (0.1, 0.5, 1.0, 2.0)
-"""Seconds between tries to write an outcome. When all fail, the lease ends and the attempt counts as unknown."""
+"""Seconds between tries to write an outcome. When all fail, it is kept on this host and written later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,33 @@ def send_one(sender: Sender, claim: LaneClaim, failures: int) -> Step:
         _refund(sender, permit_key(claim.account_id, claim.fence + 1), claim.account_id)
         return Step(committed, leave=True, failures=failures)
     crash_point("send.committed")
-    outcome, stopped = _post(sender, committed, started)
-    crash_point("send.answered")
-    return _finish(sender, committed, outcome, stopped=stopped, failures=failures)
+    unnoted = _note_fence(sender, committed.claim)
+    if unnoted is None:
+        outcome, stopped = _post(sender, committed, started)
+        crash_point("send.answered")
+    else:
+        outcome, stopped = Outcome(OutcomeKind.NOT_SENT, error=unnoted), True
+    try:
+        step = _finish(sender, committed, outcome, stopped=stopped, failures=failures)
+    except DatabaseAway:
+        sender.stranded[claim.account_id] = Step(committed.claim, leave=True, failures=failures)
+        raise
+    if unnoted is None or step.claim is None:
+        return step
+    wait = back_off_seconds(failures + 1, sender.chance())
+    return replace(step, leave=True, wait_seconds=wait, waits_for="the fence book", failures=failures + 1)
+
+
+def _note_fence(sender: Sender, claim: LaneClaim) -> str | None:
+    """Keep the committed fence outside the database; a reason not to send when that cannot be done.
+
+    Before a byte leaves: a database restored from an earlier backup is recognised by it, whatever came of the request.
+    """
+    try:
+        sender.fences.note(claim.name, claim.fence)
+    except FencesAway as away:
+        return str(away)
+    return None
 
 
 def _commit_attempt(sender: Sender, claim: LaneClaim) -> _Committed | LaneClaim | None:
@@ -148,14 +174,16 @@ def _finish(sender: Sender, committed: _Committed, outcome: Outcome, *, stopped:
     if recorded is None:
         return Step(None, sent=True)
     if outcome.kind is OutcomeKind.NOT_SENT and not stopped:
-        wait = back_off_seconds(failures + 1, sender.chance())
-        return Step(claim, leave=True, sent=True, wait_seconds=wait, waits_for="the vendor", failures=failures + 1)
+        return after_not_sent(sender, claim, failures)
+    if recorded.state is BatchState.UNKNOWN:
+        return after_unknown(sender, claim, failures)
     if recorded.wait_seconds:
         return Step(claim, leave=True, sent=True, wait_seconds=recorded.wait_seconds, waits_for="cool-down")
     return Step(claim, sent=True)
 
 
 def _record(sender: Sender, opened: OpenAttempt, outcome: Outcome, *, stopped: bool) -> Recorded:
+    kept = False
     for wait in (*RECORD_TRIES, None):
         try:
             return record_outcome(
@@ -168,6 +196,8 @@ def _record(sender: Sender, opened: OpenAttempt, outcome: Outcome, *, stopped: b
                 costs_attempt=not stopped,
             )
         except DatabaseAway:
+            # At once, since this process may not live until the last try; written twice, it is written once.
+            kept = kept or keep_outcome(sender.spool, opened, outcome, costs_attempt=not stopped)
             if wait is None:
                 raise
             sender.sleep(wait)

@@ -92,7 +92,7 @@ def renew_lane(
     if row is None:
         return None
     fence, suppressions = row
-    return LaneClaim(claim.account_id, claim.owner, fence), suppressions
+    return LaneClaim(claim.account_id, claim.owner, fence, claim.name), suppressions
 
 
 def next_batch(connection: Connection, account_id: str, *, upstream: str, now: datetime) -> ReadyBatch | None:

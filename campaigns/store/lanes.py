@@ -25,6 +25,7 @@ class LaneClaim:
     account_id: str
     owner: str
     fence: int
+    name: str  # what the fence book calls the lane
 
 
 def make_lane(connection: Connection, account_id: str) -> None:
@@ -51,7 +52,7 @@ def hold_lane(connection: Connection, account_id: str) -> None:
 
 
 def claim_lane(
-    connection: Connection, account_id: str, *, owner: str, now: datetime, lease: timedelta
+    connection: Connection, account_id: str, *, owner: str, name: str, now: datetime, lease: timedelta
 ) -> LaneClaim | None:
     """Become the account's one sender; None when somebody is, or when the lane must still wait for its time.
 
@@ -71,7 +72,7 @@ def claim_lane(
         .values(fence=lane.c.fence + 1, owner=owner, lease_until=now + lease)
         .returning(lane.c.fence)
     )
-    return None if fence is None else LaneClaim(account_id, owner, fence)
+    return None if fence is None else LaneClaim(account_id, owner, fence, name)
 
 
 def release_lane(

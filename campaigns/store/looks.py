@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, select, update
 
 from campaigns.domain.states import BatchState, RunState
 from campaigns.store.records import attempt, evidence, message
+from campaigns.store.restored import restored_at
 from campaigns.store.tables import batch, run
 
 
@@ -29,6 +31,7 @@ class LookedFor:
     revision: int
     started_at: datetime
     deadline_at: datetime
+    was_restored: bool  # the database was restored since: later requests for the batch may be missing from it
 
 
 def account_is_looked_at(account_id: ColumnElement[str]) -> ColumnElement[bool]:
@@ -52,17 +55,26 @@ def due_look(connection: Connection, account_id: str, *, now: datetime) -> Looke
             run.c.whole_list,
             run.c.campaign_id,
             run.c.revision,
+            run.c.planned_at,
             attempt.c.started_at,
             attempt.c.deadline_at,
+            restored_at(account_id).label("restored_at"),
         )
         .join(run, run.c.id == batch.c.run_id)
-        .join(attempt, and_(attempt.c.batch_id == batch.c.id, attempt.c.number == batch.c.attempts))
+        .outerjoin(attempt, and_(attempt.c.batch_id == batch.c.id, attempt.c.number == batch.c.attempts))
         .where(batch.c.account_id == account_id, batch.c.look_at <= now)
         .order_by(batch.c.look_at, batch.c.id)
         .limit(1)
     ).one_or_none()
     if row is None:
         return None
+    return _looked_for(row, account_id)
+
+
+def _looked_for(row: Any, account_id: str) -> LookedFor:
+    started_at = row.started_at or row.planned_at
+    was_restored = row.restored_at is not None and row.restored_at >= started_at
+    known = [at for at in (row.deadline_at, row.restored_at if was_restored else None) if at is not None]
     return LookedFor(
         row.id,
         row.seq,
@@ -74,8 +86,9 @@ def due_look(connection: Connection, account_id: str, *, now: datetime) -> Looke
         account_id,
         row.campaign_id,
         row.revision,
-        row.started_at,
-        row.deadline_at,
+        started_at,
+        max(known, default=started_at),
+        was_restored,
     )
 
 

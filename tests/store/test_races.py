@@ -369,7 +369,7 @@ def _next_send(world: World) -> Act:
     sender = world.sender("worker:two")
     with world.store.write() as connection:
         lease = timedelta(seconds=LIMITS.lease_seconds)
-        claim = claim_lane(connection, ACCOUNT, owner=sender.owner, now=world.clock.now, lease=lease)
+        claim = claim_lane(connection, ACCOUNT, owner=sender.owner, name=ACCOUNT, now=world.clock.now, lease=lease)
     assert claim is not None
     world.pacer.acquire(permit_key(ACCOUNT, claim.fence + 1), ACCOUNT, hold_seconds=1)
     return lambda store: send_one(replace(sender, store=store), claim, 0)
