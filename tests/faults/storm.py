@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import text
 
 from tests.faults.acts import Acts
-from tests.faults.installation import SHORT, Installation, database_server, wait_for
+from tests.faults.installation import LEASE_SECONDS, SHORT, Installation, database_server, wait_for
 from tests.faults.matrix import VENDOR as VENDOR_OF_THE_MATRIX
 from tests.faults.matrix import run_matrix
 from tests.faults.oracle import Verdict, judge
@@ -27,6 +27,8 @@ from tests.faults.work import Work
 ACCOUNTS = 36
 ENDS_WITHIN_SECONDS = 150.0
 """After the last fault. The longest wait by design is that for a lost wake-up to plan: a minute."""
+
+RECOVERS_WITHIN_SECONDS = LEASE_SECONDS + 6
 
 STUCK_SECONDS = 120.0
 """A storm that finds nothing to kill for so long has found something else."""
@@ -135,6 +137,7 @@ class Storm:
         """Raise it, let it end, judge."""
         self._acts.begin()
         self._rage(self._one_kill, lambda: sum(self._acts.kills.values()) >= self._wanted.kills)
+        self._lull()
         recovery = self._acts.struck[:]
         self._rage(self._one_cut, lambda: sum(self._acts.cuts.values()) >= self._wanted.cuts)
         self._acts.calm()
@@ -174,6 +177,13 @@ class Storm:
             self._tend(now)
             if now - self._acted >= pause and act():
                 self._acted, pause = time.monotonic(), self._chance.uniform(0.1, 1.5)
+            time.sleep(0.05)  # the pace of the storm
+
+    def _lull(self) -> None:
+        """Let the accounts of the last kills come back before the network fails: recovery is measured from kills."""
+        until = time.monotonic() + RECOVERS_WITHIN_SECONDS
+        while time.monotonic() < until:
+            self._tend(time.monotonic())
             time.sleep(0.05)  # the pace of the storm
 
     def _one_kill(self) -> bool:

@@ -103,6 +103,12 @@ class Work:
             return  # it is not held, or not any more
         self.released += 1
 
+    def given_up(self) -> list[int]:
+        """The batches that are unknown and not looked for any more: an operator has to decide."""
+        statement = text("SELECT id FROM batch WHERE state = 'unknown' AND look_at IS NULL")
+        with self._store.read() as connection:
+            return list(connection.scalars(statement))
+
     def unfinished(self) -> list[str]:
         """Everything that still has to come to an end, in words."""
         statement = text(
