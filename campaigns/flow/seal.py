@@ -1,4 +1,4 @@
-"""8. Seal what happened, after it happened: no send waits for the trail."""
+"""Seal what happened, after it happened: no send waits for the trail."""
 
 from __future__ import annotations
 

@@ -88,7 +88,6 @@ def make_seals(connection: Connection, waiting: Iterable[Row[Any]], *, now: date
 
     An event that cannot be read is left unsealed: `verify` names it, and the others must not wait for it.
     """
-    # The events were read before the heads: whoever sealed in between took some of them, and add_seals sees that.
     rows = list(waiting)
     trail = _trail_head(connection)
     heads = _heads(connection, {chain_of(row.run_id, row.account_id) for row in rows})
@@ -132,14 +131,12 @@ def _covered_columns(covered: Covered | None) -> dict[str, Any]:
 
 def add_seals(connection: Connection, seals: list[dict[str, Any]]) -> None:
     """Write the seals. Raises StaleClaim when another sealer was quicker: the caller rolls back, and all is well."""
-    event_ids = [one["event_id"] for one in seals]
-    taken = connection.execute(delete(unsealed).where(unsealed.c.event_id.in_(event_ids)))
-    if taken.rowcount != len(seals):
-        raise StaleClaim("Another sealer took these events.")
     try:
         connection.execute(insert(seal), seals)
     except IntegrityError as error:
-        raise StaleClaim("Another sealer sealed other events of these chains.") from error
+        # Somebody sealed since we read: the next number of the trail is used, or these very events have their seals.
+        raise StaleClaim("Another sealer was quicker; the trail goes on from its seals.") from error
+    connection.execute(delete(unsealed).where(unsealed.c.event_id.in_([one["event_id"] for one in seals])))
 
 
 def _trail_head(connection: Connection) -> Head:

@@ -27,6 +27,7 @@ from tests.test_crash_points import FragileStore, Killed, Steps
 from tests.world import ACCOUNT, ANNA, REJECTED, UNKNOWN, UPSTREAM, World
 
 RUN = "run:1"
+NOT_WHAT_WAS_SEALED = "global: {} of it, is not what was sealed there: edited, or moved"
 
 
 @pytest.fixture
@@ -196,16 +197,19 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("change", CHANGES)
-def test_an_edited_event_is_named(world: World, forger: Forger, change: str) -> None:
+def test_an_edited_event_is_named(world: World, forger: Forger) -> None:
     add_events(world.store, 4)
     seal_events(world.store)
+    forger.does("CREATE TABLE before AS SELECT * FROM event WHERE id = 2")
 
-    forger.does(f"UPDATE event SET {CHANGES[change]} WHERE id = 2")
+    for name, change in CHANGES.items():
+        forger.does(f"UPDATE event SET {change} WHERE id = 2")
 
-    (fault,) = faults(world)
-    assert fault.startswith("global: event 2 (")
-    assert "sealed as number 2 of it, is not what was sealed there: edited, or moved" in fault
+        (fault,) = faults(world)
+        assert fault.startswith("global: event 2 ("), name
+        assert fault.endswith("sealed as number 2 of it, is not what was sealed there: edited, or moved"), name
+        forger.does("DELETE FROM event WHERE id = 2", "INSERT INTO event SELECT * FROM before")
+        assert faults(world) == []
 
 
 def test_the_first_edited_event_of_each_chain_is_named(world: World, forger: Forger) -> None:
@@ -251,8 +255,7 @@ def test_closing_the_gap_does_not_hide_it(world: World, forger: Forger) -> None:
 
     assert faults(world) == [
         "seal 2 (event 3 of global) does not follow from the one before it",
-        "global: event 3 (suppressions_added), sealed as number 2 of it, is not what was sealed there: "
-        "edited, or moved",
+        NOT_WHAT_WAS_SEALED.format("event 3 (suppressions_added), sealed as number 2"),
     ]
 
 
@@ -375,7 +378,7 @@ def test_an_event_that_was_slipped_in_with_a_seal_is_named(world: World, forger:
 
     assert faults(world) == [
         "seal 3 (event 77 of global) does not follow from the one before it",
-        "global: event 77 (hold_closed), sealed as number 3 of it, is not what was sealed there: edited, or moved",
+        NOT_WHAT_WAS_SEALED.format("event 77 (hold_closed), sealed as number 3"),
     ]
 
 
@@ -547,7 +550,7 @@ def test_a_sealer_that_read_old_heads_writes_nothing(world: World) -> None:
     with world.store.write() as connection:
         connection.execute(insert(unsealed).values(event_id=1))
 
-    with pytest.raises(StaleClaim, match="sealed other events"), world.store.write() as connection:
+    with pytest.raises(StaleClaim, match="quicker"), world.store.write() as connection:
         add_seals(connection, old)
 
     assert kept_in_chains(world) == {"global": 1}
@@ -576,11 +579,10 @@ def test_a_sealer_that_dies_has_sealed_all_or_nothing(world: World) -> None:
 
 
 def test_a_long_trail_needs_no_more_memory_than_a_short_one(sqlite_store: Store, clock: DrivenClock) -> None:
-    rows = [{"at": clock.now, "actor": ANNA, "kind": "hold_opened", "reason": "x" * 1000} for _ in range(20_000)]
+    row = {"at": clock.now, "actor": ANNA, "kind": "hold_opened", "reason": "x" * 4000}
     with sqlite_store.write() as connection:
-        connection.execute(insert(event), rows)
+        connection.execute(insert(event), [row] * 6000)
         connection.execute(text("INSERT INTO unsealed SELECT id FROM event"))
-    rows.clear()
     while seal_events(sqlite_store):
         pass
 
@@ -591,8 +593,8 @@ def test_a_long_trail_needs_no_more_memory_than_a_short_one(sqlite_store: Store,
     finally:
         tracemalloc.stop()
 
-    assert (found["events"], found["ok"], found["heads"]["trail"]["position"]) == (20_000, True, 20_000)
-    assert peak < 8_000_000, "20,000 rows of 1,000 bytes are more than that"
+    assert (found["events"], found["ok"], found["heads"]["trail"]["position"]) == (6000, True, 6000)
+    assert peak < 16_000_000, "all rows together are more than that"
 
 
 @pytest.fixture
