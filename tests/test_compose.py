@@ -122,7 +122,7 @@ def test_what_is_waited_for_has_a_health_check_and_roles_wait_for_the_migration(
         for other, how in service.get("depends_on", {}).items()
         if how == {"condition": "service_healthy"}
     }
-    assert waited_for == {"postgres", "redis"}
+    assert waited_for == {"postgres", "redis", "home"}
     assert [name for name in (*waited_for, "worker", "beat") if "healthcheck" not in SERVICES[name]] == []
 
 
