@@ -122,7 +122,7 @@ def test_what_is_waited_for_has_a_health_check_and_roles_wait_for_the_migration(
         for other, how in service.get("depends_on", {}).items()
         if how == {"condition": "service_healthy"}
     }
-    assert waited_for == {"postgres", "redis", "home"}
+    assert waited_for == {"postgres", "redis"}
     assert [name for name in (*waited_for, "worker", "beat") if "healthcheck" not in SERVICES[name]] == []
 
 
@@ -132,4 +132,4 @@ def test_nothing_listens_outside_the_services_own_network() -> None:
 
 def test_what_must_outlive_a_container_is_on_a_volume() -> None:
     named = {volume.partition(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
-    assert named == COMPOSE["volumes"].keys() == {"postgres", "redis"}
+    assert named == COMPOSE["volumes"].keys() == {"postgres", "redis", "home"}
