@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from tests.faults.installation import LEASE_SECONDS, OUR_NAME, Installation, Program
 from tests.faults.proxy import FaultProxy
-from tests.faults.recovery import Struck, owners, struck_accounts
+from tests.faults.recovery import Struck, lanes_of, struck_accounts
 from tests.faults.work import Work
 
 WORKERS = 2
@@ -78,9 +78,9 @@ class Acts:
         self.keep_running()
 
     def busy_worker(self) -> Program | None:
-        """A worker that is sending: killing one that only starts would prove little."""
-        busy = owners(self._site.store)
-        found = [one for one in self._site.alive("worker") if one.pid in busy and one.pid not in self._stopped]
+        """A worker with a request under way: killing one that only starts would prove little."""
+        able = [one for one in self._site.alive("worker") if one.pid not in self._stopped]
+        found = [one for one in able if any(lanes_of(self._site.store, one.pid, one.started_at).values())]
         return self._chance.choice(found) if found else None
 
     def kill_worker(self) -> bool:
@@ -89,7 +89,7 @@ class Acts:
         if worker is None:
             return False
         worker.kill()
-        self.struck += struck_accounts(self._site.store, worker.pid, time.time())
+        self.struck += struck_accounts(self._site.store, worker.pid, worker.started_at, time.time())
         self.kills["worker"] += 1
         self.keep_running()
         return True

@@ -69,7 +69,7 @@ class Program:
     def __init__(self, name: str, process: subprocess.Popen[bytes]) -> None:
         self.name = name
         self.process = process
-        self.started_at = time.monotonic()
+        self.started_at = time.time()  # by the clock that the database goes by, too
 
     @property
     def pid(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import text
 
 from campaigns.store.engine import Store
+from tests.faults.installation import LEASE_SECONDS
 from tests.faults.oracle import seconds_of
 
 
@@ -21,23 +22,26 @@ class Struck:
     in_flight: int | None  # the batch whose request was under way
 
 
-def struck_accounts(store: Store, pid: int, at: float) -> list[Struck]:
-    """The accounts that a process held when it was killed, of those with something left to send."""
+def lanes_of(store: Store, pid: int, since: float) -> dict[str, int | None]:
+    """The accounts that a process holds, and the batch whose request is under way there.
+
+    `since`: when it started. Its number may have been an earlier worker's, whose leases run on for a while.
+    """
     statement = text(
-        "SELECT lane.account_id, (SELECT max(id) FROM batch WHERE batch.account_id = lane.account_id"
-        " AND state = 'sending') AS in_flight FROM lane WHERE owner LIKE :owner"
-        " AND (SELECT count(*) FROM batch WHERE batch.account_id = lane.account_id AND state = 'ready') > 0"
+        "SELECT lane.account_id, lane.lease_until, (SELECT max(id) FROM batch WHERE state = 'sending'"
+        " AND batch.account_id = lane.account_id) AS in_flight FROM lane WHERE owner LIKE :owner"
     )
     with store.read() as connection:
         rows = list(connection.execute(statement, {"owner": f"worker:%:{pid}:%"}))
-    return [Struck(at, row.account_id, row.in_flight) for row in rows]
+    return {row.account_id: row.in_flight for row in rows if seconds_of(row.lease_until) > since + LEASE_SECONDS}
 
 
-def owners(store: Store) -> set[int]:
-    """The processes that hold lanes now."""
+def struck_accounts(store: Store, pid: int, since: float, at: float) -> list[Struck]:
+    """The accounts that a process held when it was killed, of those with something left to send."""
     with store.read() as connection:
-        found = connection.scalars(text("SELECT DISTINCT owner FROM lane WHERE owner LIKE 'worker:%'"))
-        return {int(owner.split(":")[2]) for owner in found}
+        waiting = set(connection.scalars(text("SELECT DISTINCT account_id FROM batch WHERE state = 'ready'")))
+    held = lanes_of(store, pid, since)
+    return [Struck(at, account, in_flight) for account, in_flight in held.items() if account in waiting]
 
 
 def recovery_seconds(store: Store, struck: list[Struck]) -> list[float]:
