@@ -97,8 +97,12 @@ def sessions() -> sessionmaker[Session]:
 
 @cache
 def client() -> httpx.Client:
-    """One client for the process."""
-    return httpx.Client(headers={"authorization": "Bearer benchmark"}, timeout=TIMEOUT_SECONDS)
+    """One client for the process, whose idle connections are kept.
+
+    With the default of 5 s its pool now and then closes one that another thread was just given, and the task fails.
+    """
+    limits = httpx.Limits(keepalive_expiry=None)
+    return httpx.Client(headers={"authorization": "Bearer benchmark"}, timeout=TIMEOUT_SECONDS, limits=limits)
 
 
 @app.task(name="peer.send_batch")

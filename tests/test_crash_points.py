@@ -7,8 +7,6 @@ really crossed. Then the process dies at each of them, its lease runs out, and a
 from __future__ import annotations
 
 import itertools
-import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -42,8 +40,8 @@ from campaigns.store.claims import OpenAttempt, expired_attempts, settle_batch
 from campaigns.store.engine import Store, open_store
 from campaigns.store.tables import batch
 from tests.clock import DrivenClock
-from tests.conftest import _database
 from tests.invariants import Vendor, hold_the_law, vendor_of
+from tests.one_database import KINDS, one_database
 from tests.world import ANNA, LIMITS, NOT_SENT, REJECTED, THROTTLED, UNKNOWN, UPSTREAM, World, accepted
 
 CLAIM = ("read", "read", "begin", "commit", "committed", "read")
@@ -163,16 +161,10 @@ class FragilePacer:
         return self.real.state()
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=KINDS)
 def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One database of each kind for all of these: every death gets an account of its own in it."""
-    if request.param == "sqlite":
-        path = tmp_path_factory.mktemp("crashes") / "campaigns.db"
-        yield f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), path)}"
-        return
-    server, template = request.getfixturevalue("postgres_url"), request.getfixturevalue("postgres_template")
-    with _database(server, f"campaigns_crashes_{os.getpid()}", template) as url:
-        yield url
+    """Every death gets an account of its own in it."""
+    yield from one_database(request, tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
@@ -456,7 +448,7 @@ SHAPE = (
     "SELECT kind, state, planned, batch_count FROM run WHERE account_id = :account",
     "SELECT seq, state, size FROM batch WHERE account_id = :account",
     "SELECT kind, actor, reason, batch_seq FROM event WHERE account_id = :account",
-    "SELECT hold.kind, hold.reason, closed_by FROM hold JOIN run ON run.id = hold.run_id WHERE run.account_id = :account",
+    "SELECT h.kind, h.reason, closed_by FROM hold h JOIN run ON run.id = h.run_id WHERE run.account_id = :account",
     "SELECT user_id FROM suppression WHERE account_id = :account",
     "SELECT suppressions, hinted_at IS NULL, owner FROM lane WHERE account_id = :account",
     "SELECT number FROM revision JOIN campaign ON campaign.id = campaign_id WHERE account_id = :account",

@@ -68,6 +68,30 @@ class DeadlineTransport(httpx.HTTPTransport):
         )
 
 
+class TransportOfEachThread(httpx.BaseTransport):
+    """A `DeadlineTransport` for each thread, over one TLS context.
+
+    A pool that threads share may close a connection that another thread was just given: httpcore 1.0 takes it for idle
+    until its request begins, and closes it when its time is over then. The send would be unknown for nothing.
+    """
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        self._mine = threading.local()
+        self._all: list[DeadlineTransport] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        transport: DeadlineTransport | None = getattr(self._mine, "transport", None)
+        if transport is None:
+            transport = self._mine.transport = DeadlineTransport(self._context)
+            self._all.append(transport)
+        return transport.handle_request(request)
+
+    def close(self) -> None:
+        for transport in self._all:
+            transport.close()
+
+
 class _Backend(httpcore.NetworkBackend):
     """Connects within the deadline."""
 

@@ -18,7 +18,7 @@ import httpx
 from pydantic import SecretStr
 
 from campaigns import __version__
-from campaigns.adapters.deadline import DeadlineTransport, deadline, seconds_left
+from campaigns.adapters.deadline import TransportOfEachThread, deadline, seconds_left
 from campaigns.adapters.queue import read_item, read_queue
 from campaigns.adapters.reply import Redactor, read_json, read_reply, read_report, read_response
 from campaigns.domain.errors import UsageError, VendorAway, VendorRefused
@@ -49,7 +49,7 @@ class HttpGateway(Gateway):
         self._redactor = Redactor(secret)
         # The transport alone: what a client puts around it (redirects, cookies, authentication) is not wanted here, and
         # costs as much again as the request.
-        self._transport: httpx.BaseTransport = DeadlineTransport(httpx.create_ssl_context(trust_env=False))
+        self._transport: httpx.BaseTransport = TransportOfEachThread(httpx.create_ssl_context(trust_env=False))
         self._headers = httpx.Headers(
             {
                 "host": urlsplit(self._base).netloc,

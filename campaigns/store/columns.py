@@ -60,20 +60,26 @@ def one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_is_known")
 
 
+NAMES_USERS = ("users", "users_sha256", "first_user", "last_user")
+"""The columns of a user set that a whole-list batch leaves empty."""
+
+
 def user_set(*, optional: bool = False) -> list[Any]:
     """The columns of one packed user set, and the rules that make its numbers fit each other.
 
     `optional`: a whole-list batch names no users, since only the vendor knows who is on the list.
     """
     fits = "size > 0 AND first_user > 0 AND first_user <= last_user AND size <= last_user - first_user + 1"
-    rule = (
-        f"(users IS NULL AND size = 1 AND first_user IS NULL AND last_user IS NULL) OR ({fits})" if optional else fits
-    )
+    if optional:
+        # Each column by name: a rule that comes to NULL is kept, not broken.
+        known = " AND ".join(f"{column} IS NOT NULL" for column in NAMES_USERS)
+        none = " AND ".join(f"{column} IS NULL" for column in NAMES_USERS)
+        fits = f"({none} AND size = 1) OR ({known} AND {fits})"
     return [
         Column("size", BigInteger, nullable=False),
         Column("first_user", BigInteger, nullable=optional),
         Column("last_user", BigInteger, nullable=optional),
         Column("users_sha256", String(64), nullable=optional),
         Column("users", LargeBinary, nullable=optional),
-        CheckConstraint(rule, name="users_fit"),
+        CheckConstraint(fits, name="users_fit"),
     ]

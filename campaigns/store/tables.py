@@ -114,7 +114,10 @@ run = Table(
     CheckConstraint("kind IN ('launch', 'schedule', 'rerun')", name="kind_is_known"),
     CheckConstraint("(kind = 'schedule') = (scheduled_for IS NOT NULL)", name="occurrence_has_time"),
     CheckConstraint("(kind = 'launch') = (launch IS NOT NULL)", name="launch_has_number"),
-    CheckConstraint("(kind = 'rerun') = (parent_run_id IS NOT NULL)", name="rerun_has_parent"),
+    CheckConstraint(
+        "(kind = 'rerun') = (parent_run_id IS NOT NULL) AND (kind = 'rerun') = (root_run_id IS NOT NULL)",
+        name="rerun_has_parent",
+    ),
     CheckConstraint(
         "(state IN ('finished', 'finished_with_failures', 'cancelled', 'skipped')) = (finished_at IS NOT NULL)",
         name="ended_has_time",

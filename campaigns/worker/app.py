@@ -6,9 +6,11 @@ Each setting below has its reason; the figures were measured with Celery 5.7 and
 from __future__ import annotations
 
 import threading
+import warnings
 from typing import Any
 
 from celery import Celery
+from celery.exceptions import SecurityWarning
 from celery.signals import setup_logging, worker_shutting_down
 from kombu import Queue
 
@@ -16,6 +18,9 @@ from campaigns.settings import load_settings
 from campaigns.wiring import configure_logging
 
 settings = load_settings()
+
+# It warns root of messages that carry code; ours are JSON with an ID in it, and nothing else is accepted.
+warnings.filterwarnings("ignore", category=SecurityWarning)
 
 stopping = threading.Event()
 """Set when this worker is told to stop: lanes end after the request in flight."""

@@ -174,7 +174,10 @@ def upgrade() -> None:
         sa.Column("served_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("(kind = 'launch') = (launch IS NOT NULL)", name=op.f("ck_run_launch_has_number")),
-        sa.CheckConstraint("(kind = 'rerun') = (parent_run_id IS NOT NULL)", name=op.f("ck_run_rerun_has_parent")),
+        sa.CheckConstraint(
+            "(kind = 'rerun') = (parent_run_id IS NOT NULL) AND (kind = 'rerun') = (root_run_id IS NOT NULL)",
+            name=op.f("ck_run_rerun_has_parent"),
+        ),
         sa.CheckConstraint(
             "(kind = 'schedule') = (scheduled_for IS NOT NULL)", name=op.f("ck_run_occurrence_has_time")
         ),
@@ -240,7 +243,7 @@ def upgrade() -> None:
             name=op.f("ck_batch_state_is_known"),
         ),
         sa.CheckConstraint(
-            "(users IS NULL AND size = 1 AND first_user IS NULL AND last_user IS NULL) OR (size > 0 AND first_user > 0 AND first_user <= last_user AND size <= last_user - first_user + 1)",
+            "(users IS NULL AND users_sha256 IS NULL AND first_user IS NULL AND last_user IS NULL AND size = 1) OR (users IS NOT NULL AND users_sha256 IS NOT NULL AND first_user IS NOT NULL AND last_user IS NOT NULL AND size > 0 AND first_user > 0 AND first_user <= last_user AND size <= last_user - first_user + 1)",
             name=op.f("ck_batch_users_fit"),
         ),
         sa.CheckConstraint(

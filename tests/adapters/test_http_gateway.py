@@ -249,6 +249,15 @@ def test_many_threads_share_one_gateway_and_each_gets_its_own_answer(start: Star
     assert vendor.connections <= 8
 
 
+def test_no_thread_is_given_a_connection_of_another(start: Start) -> None:
+    """A pool that they shared closed now and then, as idle too long, what another thread was about to send on."""
+    line = start(answering(http(200, OK)))
+    assert line.send().kind is OutcomeKind.ACCEPTED
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(line.send).result().kind is OutcomeKind.ACCEPTED
+    assert line.hang_up().connections == 2
+
+
 # Connections that are used again
 
 

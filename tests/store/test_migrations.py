@@ -1,0 +1,166 @@
+"""Migrations: up, down and up again, the same as the models, once when two do it, and whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from campaigns.domain.errors import DatabaseAway, NotAllowed
+from campaigns.store import migrate, records, tables  # noqa: F401 - what fills the metadata
+from campaigns.store.columns import metadata
+from tests.one_database import KINDS
+
+FAILING = """
+from alembic import op
+
+revision = "9999"
+down_revision = "{head}"
+branch_labels = None
+depends_on = None
+
+
+def upgrade():
+    op.execute("CREATE TABLE half_done (id INTEGER)")
+    op.execute("SELECT * FROM no_such_table")
+
+
+def downgrade():
+    op.execute("DROP TABLE half_done")
+"""
+
+
+@pytest.fixture(params=KINDS)
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database without tables."""
+    from tests.conftest import _database
+
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+        return
+    with _database(request.getfixturevalue("postgres_url"), f"campaigns_empty_{tmp_path.name[:20]}") as url:
+        yield url
+
+
+@pytest.fixture
+def database_url(empty_url: str) -> str:
+    """Named so that `--no-postgres` finds it."""
+    return empty_url
+
+
+def test_up_down_and_up_again_leaves_nothing_and_then_the_same(database_url: str) -> None:
+    migrate.upgrade(database_url)
+    first = _schema(database_url)
+    migrate.downgrade(database_url, "base")
+    assert _schema(database_url).keys() <= {"alembic_version"}
+    assert _leftovers(database_url) == []
+    migrate.upgrade(database_url)
+
+    assert _schema(database_url) == first
+    migrate.check(database_url)
+
+
+def test_the_migrations_make_what_the_models_say(database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Alembic compares tables, columns and indexes; the rules of the rows are compared by us."""
+    migrate.upgrade(database_url)
+
+    command.check(migrate.config(database_url))
+
+    migrated = _schema(database_url)
+    migrate.downgrade(database_url, "base")
+    with _engine(database_url) as engine:
+        metadata.create_all(engine)
+    made = _schema(database_url)
+    migrated.pop("alembic_version")
+    made.pop("alembic_version")
+    assert made.keys() == migrated.keys()
+    for table in made:
+        assert migrated[table] == made[table], table
+
+
+def test_two_upgrades_at_once_upgrade_once(database_url: str) -> None:
+    """By two hosts, or a migrating container and an impatient operator: in processes of their own."""
+    upgrade = "import sys; from campaigns.store.migrate import upgrade; upgrade(sys.argv[1])"
+    started = [subprocess.Popen([sys.executable, "-c", upgrade, database_url]) for _ in range(2)]
+
+    assert [process.wait(60) for process in started] == [0, 0]
+
+    migrate.check(database_url)
+
+
+def test_a_migration_that_fails_leaves_nothing_of_itself(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrate.upgrade(database_url)
+    before, head = _schema(database_url), migrate.head()
+    folder = tmp_path / "migrations"
+    shutil.copytree(migrate.scripts_folder(), folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "versions" / "9999_fails.py").write_text(FAILING.format(head=head))
+    with monkeypatch.context() as patch:
+        patch.setattr(migrate, "scripts_folder", lambda: folder)
+        with pytest.raises((SQLAlchemyError, DatabaseAway), match="no_such_table"):
+            migrate.upgrade(database_url)
+        with pytest.raises(NotAllowed, match=f"stands at migration {head}, this release needs 9999"):
+            migrate.check(database_url)
+
+    assert _schema(database_url) == before
+    migrate.check(database_url)
+
+
+def test_a_database_without_tables_is_named_as_such(database_url: str) -> None:
+    with pytest.raises(NotAllowed, match="has no tables yet"):
+        migrate.check(database_url)
+
+
+@contextmanager
+def _engine(url: str) -> Iterator[Engine]:
+    engine = create_engine(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _schema(url: str) -> dict[str, Any]:
+    """All that the database itself says about its tables."""
+    with _engine(url) as engine:
+        asked = inspect(engine)
+        return {
+            table: {
+                "columns": [
+                    (column["name"], str(column["type"]), column["nullable"]) for column in asked.get_columns(table)
+                ],
+                "key": asked.get_pk_constraint(table),
+                "unique": _sorted(asked.get_unique_constraints(table)),
+                "checks": _sorted(asked.get_check_constraints(table)),
+                "foreign": _sorted(asked.get_foreign_keys(table)),
+                "indexes": _sorted(asked.get_indexes(table)),
+            }
+            for table in asked.get_table_names()
+        }
+
+
+def _sorted(found: list[Any]) -> list[str]:
+    return sorted(str({key: _plain(value) for key, value in each.items()}) for each in found)
+
+
+def _plain(value: Any) -> Any:
+    return {key: str(each) for key, each in value.items()} if isinstance(value, dict) else value
+
+
+def _leftovers(url: str) -> list[str]:
+    """Triggers and functions of ours."""
+    on_postgres = "SELECT proname FROM pg_proc JOIN pg_namespace n ON n.oid = pronamespace WHERE nspname = 'public'"
+    on_sqlite = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+    with _engine(url) as engine, engine.connect() as connection:
+        asked = on_sqlite if connection.dialect.name == "sqlite" else on_postgres
+        return list(connection.execute(text(asked)).scalars())
