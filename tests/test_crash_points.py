@@ -19,6 +19,7 @@ from sqlalchemy import Connection, bindparam, text, update
 
 from campaigns.domain.errors import StaleClaim
 from campaigns.domain.outcome import Outcome, OutcomeKind
+from campaigns.domain.reconcile import ItemContent, QueueItem
 from campaigns.domain.states import BatchState
 from campaigns.flow import reconcile, record
 from campaigns.flow.campaigns import Changes, edit_campaign
@@ -44,7 +45,7 @@ from tests.invariants import Vendor, hold_the_law, vendor_of
 from tests.one_database import KINDS, one_database
 from tests.world import ANNA, LIMITS, NOT_SENT, REJECTED, THROTTLED, UNKNOWN, UPSTREAM, World, accepted
 
-CLAIM = ("read", "read", "begin", "commit", "committed", "read")
+CLAIM = ("read", "read", "begin", "commit", "committed", "read", "read")
 PERMIT = ("acquire", "acquired")
 ATTEMPT = ("begin", "commit", "committed")
 POST = ("send", "leave", "left", "answered")
@@ -123,6 +124,14 @@ class FragileGateway:
         if callable(answer):
             answer = answer()
         return cast("Outcome", answer or accepted(f"{account}-{len(self.real.received)}"))
+
+    def queue(self, account: str) -> list[QueueItem]:
+        self.steps.cross("list")
+        return self.real.queue(account)
+
+    def item(self, account: str, message_id: str) -> ItemContent | None:
+        self.steps.cross("item")
+        return self.real.item(account, message_id)
 
     def team(self) -> str:
         return self.real.team()
@@ -211,7 +220,7 @@ class Place:
         for _ in range(len(BOUNDARIES)):
             self.world.clock.advance(60)
             expire_attempts(self.world.store, settle_seconds=1, actor=BEAT)
-            if not self.world.serve(self.account_id, owner=owner):
+            if not self.world.serve_out(self.account_id, owner=owner):
                 return
 
 

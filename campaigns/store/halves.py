@@ -17,7 +17,6 @@ from campaigns.store.batches import next_seq, user_columns
 from campaigns.store.records import attempt, attempt_outcome
 from campaigns.store.tables import batch
 
-
 HALVES_FIRST = -1
 
 

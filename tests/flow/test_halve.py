@@ -26,7 +26,7 @@ class Picky(FakeGateway):
         self.refused = 0
         self.accepted: list[int] = []
 
-    def send(self, account: str, body: bytes, **how: object) -> Outcome:  # type: ignore[override]
+    def send(self, account: str, body: bytes, **how: object) -> Outcome:
         users = {int(user) for user in json.loads(body)["userIds"]}
         self.received.append(json.loads(body))
         if users & self.bad:

@@ -117,9 +117,13 @@ def test_a_late_answer_of_each_kind_is_kept_as_evidence(world: World) -> None:
         world.serve()
         world.serve_out(turns=0)
 
-    assert world.states(run_id) == ["accepted", "unknown", "unknown", "unknown", "accepted"], "the next look believes it"
+    assert world.states(run_id) == ["accepted", "unknown", "unknown", "unknown", "accepted"], (
+        "the next look believes it"
+    )
     with world.store.read() as connection:
-        kept = connection.execute(text("SELECT number, message_id, kind FROM evidence WHERE kind = 'late_answer' ORDER BY id")).all()
+        kept = connection.execute(
+            text("SELECT number, message_id, kind FROM evidence WHERE kind = 'late_answer' ORDER BY id")
+        ).all()
     assert [tuple(row) for row in kept] == [(1, answer.message_id, "late_answer") for answer in answers]
     assert world.events().count("answer_came_late") == 5
 

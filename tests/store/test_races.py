@@ -406,7 +406,7 @@ def _other(answer: Outcome) -> Outcome:
 
 
 def _sweep(store: Store) -> int:
-    return expire_attempts(store, actor=BEAT)
+    return expire_attempts(store, settle_seconds=1, actor=BEAT)
 
 
 def _take_lock(store: Store) -> None:
