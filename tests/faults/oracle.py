@@ -54,6 +54,8 @@ class Verdict:
     wrong_ids: list[str] = field(default_factory=list)  # I3
     unannounced: list[str] = field(default_factory=list)  # I4
     crowded: list[str] = field(default_factory=list)  # I5
+    unknown: int = 0  # batches that are left to an operator
+    unknown_accepted: int = 0  # of them, those that the vendor had accepted
     doubled_by_policy: int = 0  # users of campaigns that chose to resend unknowns: at least once, as they were told
 
     @property
@@ -84,6 +86,9 @@ def judge(store: Store, ledger: Path, *, unfinished: list[str], most_in_flight: 
         verdict.crowded.append(f"{most_in_flight} sends of one account were in flight at once")
     _nobody_twice(verdict, items, attempts, batches)
     _every_id_is_right(verdict, items, attempts, batches)
+    reached = {batch_id for item in items for batch_id, _ in attempts.get((item.account, item.sha256), [])}
+    left = {batch.id for batch in batches.values() if batch.state == "unknown"}
+    verdict.unknown, verdict.unknown_accepted = len(left), len(left & reached)
     return verdict
 
 

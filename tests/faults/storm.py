@@ -112,6 +112,7 @@ class Report:
             ),
             f"recovery   {recovery} (seconds from a kill to the account's next send, looking left out)",
             f"accepted   {found.accepted} sends, {found.users} users; holds released {self.released}",
+            f"to decide  {found.unknown} unknown batches, {found.unknown_accepted} of them accepted by the vendor",
             f"duplicates {len(found.duplicates)}  losses {len(found.losses)}  wrong message IDs {len(found.wrong_ids)}",
             f"besides    sends without an attempt {len(found.unannounced)}  two in flight {len(found.crowded)}"
             + (f"  doubled by the policy `resend`: {found.doubled_by_policy}" if found.doubled_by_policy else ""),

@@ -21,7 +21,7 @@ from tests.faults.work import Work
 SENDS = 504
 ACCOUNTS = 8
 AT_MOST_TIMES_THE_VENDOR = 12.0
-"""Measured: 3 to 5. The two bad settings that this guards against were 20 and 100 times slower."""
+"""Measured: 2 to 3. The two bad settings that this guards against were 20 and 100 times slower."""
 
 VENDOR = {"limit_per_minute": None, "answer_seconds": 0.01}
 
