@@ -287,7 +287,7 @@ def test_a_build_that_makes_an_abandoned_attempt_ready_is_found_out(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def make_ready(connection: Connection, opened: OpenAttempt, _: BatchState, **how: Any) -> bool:
-        return settle_batch(connection, opened, BatchState.READY, **how)
+        return settle_batch(connection, opened, BatchState.READY, **{**how, "look_at": None})
 
     monkeypatch.setattr(reconcile, "ABANDONED", Outcome(OutcomeKind.NOT_SENT, error="its worker went away"))
     monkeypatch.setattr(reconcile, "settle_batch", make_ready)
@@ -339,6 +339,7 @@ def _refused_late(place: Place) -> list[str]:
     with world.store.read() as connection:
         (first,) = expired_attempts(connection, now=world.clock.now)
     expire_attempts(world.store, settle_seconds=1, actor=BEAT)
+    world.serve_out(place.account_id, owner="worker:two", turns=0)
     decide(world.store, run_id, seqs=None, verdict="resend", reason="the vendor's list is empty", actor=ANNA)
 
     def second() -> Outcome:
@@ -383,7 +384,7 @@ def _ended_with(answer: Outcome) -> Callable[[Place], int]:
     def prepare(place: Place) -> int:
         run_id = place.launched()
         vendor_of(place.world).script = [answer]
-        place.world.serve(place.account_id)
+        place.world.serve_out(place.account_id)
         return run_id
 
     return prepare

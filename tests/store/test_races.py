@@ -161,9 +161,13 @@ def test_a_cancel_and_the_last_settlement_end_the_run_whichever_is_first(world: 
     settled, cancelled = overlapping(world.store, _settle(_in_flight(world), answer), _cancel(first))
     if answer is THROTTLED:
         assert cancelled["state"] == "cancelled"
+    elif answer is UNKNOWN:
+        assert cancelled["state"] == "cancelling", "it is still being looked for"
     else:
         assert isinstance(cancelled, NotAllowed), "it had ended when the cancel got its turn"
+    _end_searches(world)
     cancelled, settled = overlapping(world.store, _cancel(second), _settle(_in_flight(world), _other(answer)))
+    _end_searches(world)
 
     assert cancelled["state"] == "cancelling"
     assert settled.state in set(BatchState)
@@ -196,11 +200,13 @@ def test_the_sweep_and_a_late_answer_at_once_settle_an_attempt_once(world: World
     world.clock.advance(LIMITS.lease_seconds + 1)
 
     assert overlapping(world.store, _sweep, _settle(opened, accepted("m1")))[0] == 1
+    assert world.states(first) == ["unknown"]
+    _end_searches(world)
+    assert world.states(first) == ["accepted"], "the next look believes the late answer"
     opened = _in_flight(world)
     world.clock.advance(LIMITS.lease_seconds + 1)
     assert overlapping(world.store, _settle(opened, accepted("m2")), _sweep)[1] == 0
 
-    assert world.states(first) == ["unknown"]
     assert world.states(second) == ["accepted"]
     assert world.events().count("attempt_abandoned") == world.events().count("answer_came_late") == 1
     hold_the_law(world, [first])
@@ -257,7 +263,7 @@ def test_a_resend_decided_while_the_run_is_cancelled_is_refused(world: World) ->
 
     cancelled, decided = overlapping(world.store, _cancel(run_id), _resend(run_id))
 
-    assert cancelled["state"] == "cancelled"
+    assert cancelled["state"] == "cancelling", "the unknown is still being looked for"
     assert isinstance(decided, NotAllowed)
     assert world.states(run_id) == ["unknown", "cancelled"]
     hold_the_law(world, [run_id])
@@ -288,7 +294,7 @@ def test_a_pause_of_a_run_that_ends_meanwhile_is_refused(world: World) -> None:
 def test_two_operators_decide_the_same_unknown_and_one_is_refused(world: World) -> None:
     run_id = world.launched([1])
     world.gateway.script = [UNKNOWN]
-    world.serve()
+    world.serve_out()
 
     first, second = overlapping(world.store, _resend(run_id), _resend(run_id))
 
@@ -403,6 +409,12 @@ def _settle(opened: OpenAttempt, answer: Outcome) -> Act:
 
 def _other(answer: Outcome) -> Outcome:
     return accepted("m2") if answer.message_id else answer
+
+
+def _end_searches(world: World) -> None:
+    """Whoever had the lane is gone, and every look is made."""
+    world.clock.advance(LIMITS.lease_seconds + 1)
+    world.serve_out(owner="worker:searching", turns=0)
 
 
 def _sweep(store: Store) -> int:
