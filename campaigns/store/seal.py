@@ -85,9 +85,11 @@ def trail_digest(before: str, sha256: str) -> str:
 
 def unsealed_events(connection: Connection, limit: int) -> Sequence[Row[Any]]:
     """The oldest events that wait for their seal."""
-    return connection.execute(
-        select(*raw(event)).join(unsealed, unsealed.c.event_id == event.c.id).order_by(event.c.id).limit(limit)
-    ).all()
+    # In two steps: joined, SQLite goes through all events there are to find that none of them waits.
+    waiting = connection.scalars(select(unsealed.c.event_id).order_by(unsealed.c.event_id).limit(limit)).all()
+    if not waiting:
+        return []
+    return connection.execute(select(*raw(event)).where(event.c.id.in_(waiting)).order_by(event.c.id)).all()
 
 
 def make_seals(connection: Connection, waiting: Iterable[Row[Any]], *, now: datetime) -> list[dict[str, Any]]:
