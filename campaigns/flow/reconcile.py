@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from campaigns.crashpoint import crash_point
-from campaigns.domain.outcome import Outcome, OutcomeKind
+from campaigns.domain.outcome import ABANDONED_WORDS, Outcome, OutcomeKind
 from campaigns.domain.states import BatchState
 from campaigns.store.audit import EventKind, record_event
 from campaigns.store.claims import OpenAttempt, add_outcome, expired_attempts, settle_batch
@@ -14,7 +14,7 @@ from campaigns.store.lanes import hold_lane
 from campaigns.store.looks import attempt_deadline
 from campaigns.store.runs import end_run_if_done
 
-ABANDONED = Outcome(OutcomeKind.UNKNOWN, error="its worker went away before the outcome was written")
+ABANDONED = Outcome(OutcomeKind.UNKNOWN, error=ABANDONED_WORDS)
 
 
 def expire_attempts(store: Store, *, settle_seconds: float, actor: str, account_id: str | None = None) -> int:

@@ -23,7 +23,7 @@ from campaigns.store.runs import mark_plan_wanted, runs_to_plan
 WAKE_AGAIN = timedelta(seconds=5)
 """A lane or a plan that nobody took up is asked for again after this: the broker may lose a message."""
 
-PLAN_AGAIN = timedelta(seconds=60)
+PLAN_AGAIN = timedelta(seconds=20)
 """Planning ten million recipients takes seconds, so its wake-up is given longer."""
 
 

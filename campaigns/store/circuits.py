@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
-from campaigns.domain.outcome import OutcomeKind
+from campaigns.domain.outcome import ABANDONED_WORDS, OutcomeKind
 from campaigns.domain.pacing import CIRCUIT_FAILURES
 from campaigns.store.records import attempt, attempt_outcome
 from campaigns.store.tables import account, lane
@@ -18,14 +18,20 @@ MOST_COUNTED = 20
 
 
 def unknowns_in_a_row(connection: Connection, account_id: str) -> int:
-    """How many of the account's last outcomes, the newest first, were unknown."""
+    """How many of the account's last answers, the newest first, proved nothing.
+
+    An attempt whose worker died says nothing about the vendor: it counts neither way.
+    """
     kinds = connection.scalars(
         select(attempt_outcome.c.kind)
         .join(
             attempt,
             and_(attempt.c.batch_id == attempt_outcome.c.batch_id, attempt.c.number == attempt_outcome.c.number),
         )
-        .where(attempt.c.account_id == account_id)
+        .where(
+            attempt.c.account_id == account_id,
+            func.coalesce(attempt_outcome.c.error, "") != ABANDONED_WORDS,
+        )
         .order_by(attempt.c.fence.desc())
         .limit(MOST_COUNTED)
     )

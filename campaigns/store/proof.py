@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from campaigns.domain.audience import unpack
 from campaigns.domain.states import RUN_OPEN, BatchState
 from campaigns.store.records import audience_version, event, exclusion
+from campaigns.store.requests import lineage_faults, request_faults
 from campaigns.store.runs import books
 from campaigns.store.seal import Head
 from campaigns.store.suppressions import ALL_ACCOUNTS
@@ -100,7 +101,9 @@ def events(
 def verify(
     connection: Connection, kept: Mapping[str, Head] | None = None, *, every_chain: bool = False
 ) -> dict[str, Any]:
-    """Prove the books of every run again, from the sets themselves, and the sealed trail; every fault is a sentence.
+    """Prove the books of every run again from the sets, law 1 from the requests, and the sealed trail.
+
+    Every fault is a sentence.
 
     `kept`: the `heads` of an earlier answer, without which a trail that was cut off or rewritten as a whole cannot be
     told from a true one. `every_chain`: answer the head of each chain too, one for each run and account.
@@ -131,11 +134,13 @@ def _book_faults(connection: Connection, run_ids: Iterable[int]) -> Iterator[str
     for run_id in run_ids:
         try:
             yield from run_faults(connection, run_id)
+            yield from request_faults(connection, run_id)
         except (DBAPIError, TypeError, ValueError) as error:
             if not is_damage(error):
                 raise
             connection.rollback()  # PostgreSQL answers nothing more in a transaction that has failed
             yield f"run {run_id}: its books cannot be read ({cause(error)})"
+    yield from lineage_faults(connection)
 
 
 def run_faults(connection: Connection, run_id: int) -> list[str]:
@@ -181,15 +186,14 @@ def _audience_faults(connection: Connection, found: Any, union: BitMap64) -> lis
     """A run's batches and its exclusions are together exactly its audience (a rerun's are a part of it)."""
     if found.audience_version_id is None or found.planned_at is None:
         return []
-    audience = unpack(
-        connection.execute(
-            select(audience_version.c.users).where(audience_version.c.id == found.audience_version_id)
-        ).scalar_one()
-    )
+    kept = connection.execute(select(audience_version).where(audience_version.c.id == found.audience_version_id)).one()
+    audience = unpack(kept.users)
+    faults = _set_faults(f"run {found.id}, audience version {kept.id}", kept, audience)
     left_out = BitMap64()
-    for blob in connection.scalars(select(exclusion.c.users).where(exclusion.c.run_id == found.id)):
-        left_out |= unpack(blob)
-    faults = []
+    for row in connection.execute(select(exclusion).where(exclusion.c.run_id == found.id)):
+        users = unpack(row.users)
+        faults += _set_faults(f"run {found.id}, left out as {row.reason}", row, users)
+        left_out |= users
     if union & left_out:
         faults.append(f"run {found.id}: {len(union & left_out)} users are both left out and in a batch")
     whole = union | left_out
