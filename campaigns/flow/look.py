@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import NotAllowed, PacerAway, VendorAway, VendorRefused
 from campaigns.domain.message import Message, from_json
+from campaigns.domain.pacing import Limits
 from campaigns.domain.reconcile import (
     MOST_CANDIDATES,
     Finding,
@@ -45,6 +46,7 @@ from campaigns.store.looks import (
     owned_among,
     postpone_look,
     settle_look,
+    was_ever_listed,
 )
 from campaigns.store.runs import end_run_if_done, find_run
 
@@ -186,7 +188,7 @@ def _settle(sender: Sender, found: LookedFor, case: _Case, judgement: Judgement,
         hold_lane(connection, found.account_id)
         now = sender.store.now(connection)
         judgement = _own(connection, found, judgement, now)
-        to, look_at = _next(sender, found, case, judgement, now)
+        to, look_at = _next(connection, found, case, judgement, sender.limits, now=now)
         error = None if to is BatchState.ACCEPTED else f"after {found.looks + 1} looks: {judgement.reason}"
         settled = settle_look(
             connection, found, to, look_at=look_at, message_id=judgement.message_id, error=error, now=now
@@ -223,24 +225,29 @@ def _own(connection: Connection, found: LookedFor, judgement: Judgement, now: da
 
 
 def _next(
-    sender: Sender, found: LookedFor, case: _Case, judgement: Judgement, now: datetime
+    connection: Connection, found: LookedFor, case: _Case, judgement: Judgement, limits: Limits, *, now: datetime
 ) -> tuple[BatchState, datetime | None]:
     """Where the batch goes, and when it is looked for next."""
     if judgement.finding is Finding.FOUND:
         return BatchState.ACCEPTED, None
-    delays = look_delays(sender.limits.settle_seconds, sender.limits.settle_looks)
+    delays = look_delays(limits.settle_seconds, limits.settle_looks)
     later = [found.deadline_at + timedelta(seconds=delay) for delay in delays[found.looks + 1 :]]
     if later:
         return BatchState.UNKNOWN, max(later[0], now)
-    may_resend = (
-        judgement.finding is Finding.ABSENT
-        and case.on_unknown == "resend"
-        and found.run_state in RUN_SENDS
+    may_resend = judgement.finding is Finding.ABSENT and _may_resend(connection, found, case)
+    return (BatchState.READY if may_resend else BatchState.UNKNOWN), None
+
+
+def _may_resend(connection: Connection, found: LookedFor, case: _Case) -> bool:
+    """Whether the campaign's policy sends again what no look has ever seen a trace of, in a run that still sends."""
+    return (
+        case.on_unknown == "resend"
         and found.size is not None
         and not found.was_restored
         and not case.message.uses_one_use_media
+        and find_run(connection, found.run_id).state in RUN_SENDS
+        and not was_ever_listed(connection, found)
     )
-    return (BatchState.READY if may_resend else BatchState.UNKNOWN), None
 
 
 def _say_settled(

@@ -217,3 +217,13 @@ def was_found(connection: Connection, batch_id: int) -> bool:
         evidence.c.batch_id == batch_id, evidence.c.kind == "look", evidence.c.message_id.is_not(None)
     )
     return connection.scalar(found.limit(1)) is not None
+
+
+def was_ever_listed(connection: Connection, found: LookedFor) -> bool:
+    """Whether any look at the attempt saw an item that could be it; items leave the vendor's list after a while."""
+    details = connection.scalars(
+        select(evidence.c.detail).where(
+            evidence.c.batch_id == found.batch_id, evidence.c.number == found.number, evidence.c.kind == "look"
+        )
+    )
+    return any((detail or {}).get("finding") == "unclear" for detail in details)

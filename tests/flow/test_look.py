@@ -174,6 +174,35 @@ def test_policy_resend_never_sends_what_might_be_listed(world: World) -> None:
     assert world.requests_by_user()[1] == 1
 
 
+def test_policy_resend_never_sends_what_was_listed_once(world: World) -> None:
+    run_id = lost_answer(world, on_unknown="resend")
+    shows(world, "777")
+    shows(world, "778")
+    look(world)
+    world.gateway.listed = world.gateway.listed[:1]
+
+    world.serve_out()
+
+    assert world.states(run_id)[0] == "unknown"
+    assert world.requests_by_user()[1] == 1
+
+
+def test_policy_resend_never_sends_in_a_run_that_is_cancelled_during_the_last_look(world: World) -> None:
+    run_id = lost_answer(world, on_unknown="resend")
+    queue = world.gateway.queue
+
+    def cancel(account: str) -> list[QueueItem]:
+        if len(world.gateway.questions) == LIMITS.settle_looks - 1:
+            cancel_run(world.store, run_id, reason="stop", actor=ANNA)
+        return queue(account)
+
+    world.gateway.queue = cancel  # type: ignore[method-assign]
+    world.serve_out()
+
+    assert world.states(run_id) == ["unknown", "cancelled"]
+    assert world.run(run_id)["state"] == "cancelled"
+
+
 def test_a_vendor_that_cannot_be_asked_costs_no_look(world: World) -> None:
     run_id = lost_answer(world)
     world.gateway.obstacle = VendorAway("away")
