@@ -19,6 +19,7 @@ def test_a_worker_that_dies_at_any_point_doubles_nobody_and_loses_nobody(install
     assert verdict.accepted > len(POINTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", BUILDS)
 def test_a_broken_build_is_found_out(install: Install, build: str) -> None:
     installation = install(vendor=VENDOR, broken=build)

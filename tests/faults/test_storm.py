@@ -12,6 +12,7 @@ from tests.faults.oracle import Verdict
 from tests.faults.storm import Report, Wanted
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_short_storm_messages_nobody_twice_and_loses_nobody(tmp_path: Path) -> None:
     said: list[str] = []
