@@ -1,12 +1,13 @@
-"""What we do not own: the vendor's API and the shared rate budget."""
+"""What we do not own: the vendor's API, the shared rate budget, and what is remembered outside the database."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from campaigns.domain.outcome import Outcome
+from campaigns.domain.reconcile import ItemContent, QueueItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,20 @@ class Gateway(Protocol):
 
         `may_start` is asked once, at the last moment before the first byte leaves: None lets it go, a reason stops it
         (then the outcome is NOT_SENT with that reason). The whole call takes `deadline_seconds` at most.
+        """
+        ...
+
+    def queue(self, account: str) -> list[QueueItem]:
+        """The vendor's list of pending, scheduled and recent mass messages of an account. Costs a credit.
+
+        Raises VendorRefused or VendorAway.
+        """
+        ...
+
+    def item(self, account: str, message_id: str) -> ItemContent | None:
+        """What one of them holds; None when the vendor does not show it. Costs a credit.
+
+        Raises VendorRefused or VendorAway.
         """
         ...
 
@@ -114,4 +129,43 @@ class Pacer(Protocol):
 
     def state(self) -> PacerState:
         """The budget as it stands."""
+        ...
+
+
+class FenceBook(Protocol):
+    """The highest committed fence of each lane, kept outside the database, so that a restored one is recognised.
+
+    `lane` is what `campaigns.store.restored.lane_name` calls it. Both methods raise FencesAway.
+    """
+
+    def note(self, lane: str, fence: int) -> None:
+        """Keep a fence that was committed; one that is lower than what is kept changes nothing."""
+        ...
+
+    def highest(self, lane: str) -> int | None:
+        """The highest that was ever noted, as far as anything remembers; None on a first start."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What became of the outcomes that were kept while the database was away."""
+
+    written: int = 0
+    damaged: int = 0  # lines that could not be read
+    aside: str | None = None  # the file in which those are kept
+
+
+class Spool(Protocol):
+    """Outcomes that could not be written, kept on this host until the database answers."""
+
+    def keep(self, kept: Mapping[str, Any]) -> bool:
+        """Keep one, safe from a power cut when this returns; False when the disk refuses that too."""
+        ...
+
+    def replay(self, write: Callable[[Mapping[str, Any]], None]) -> Replayed:
+        """Hand over each one that is kept, the oldest first, and forget those for which `write` returned.
+
+        What `write` raises ends it: that one and all after it stay kept; a ValueError means that one is damaged.
+        """
         ...

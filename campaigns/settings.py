@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     batch_size: int = Field(500, alias="CAMPAIGNS_BATCH_SIZE", ge=1)
     request_timeout_seconds: float = Field(60.0, alias="CAMPAIGNS_REQUEST_TIMEOUT_SECONDS", gt=0)
     lease_seconds: float = Field(90.0, alias="CAMPAIGNS_LEASE_SECONDS", gt=0)
+    settle_seconds: float = Field(30.0, alias="CAMPAIGNS_SETTLE_SECONDS", ge=0)
+    settle_looks: int = Field(4, alias="CAMPAIGNS_SETTLE_LOOKS", ge=1, le=16)
     tick_seconds: float = Field(1.0, alias="CAMPAIGNS_TICK_SECONDS", gt=0)
     max_attempts: int = Field(8, alias="CAMPAIGNS_MAX_ATTEMPTS", ge=1)
     worker_threads: int = Field(16, alias="CAMPAIGNS_WORKER_THREADS", ge=4)

@@ -21,7 +21,7 @@ from campaigns.domain.errors import PacerAway, VendorAway
 from campaigns.domain.pacing import Limits
 from campaigns.flow.sender import Sender
 from campaigns.flow.tick import recovery
-from campaigns.ports import Gateway, Pacer
+from campaigns.ports import FenceBook, Gateway, Pacer, Spool
 from campaigns.settings import Settings
 from campaigns.store.engine import Store, open_store
 
@@ -54,6 +54,8 @@ class Parts:
             lease_seconds=settings.lease_seconds,
             max_attempts=settings.max_attempts,
             batch_size=settings.batch_size,
+            settle_seconds=settings.settle_seconds,
+            settle_looks=settings.settle_looks,
         )
 
     @property
@@ -74,13 +76,10 @@ class Parts:
         """The shared rate budget. Raises PacerAway when nobody said where Redis is."""
         from campaigns.adapters.redis_pacer import RedisPacer
 
-        url = self.settings.redis_url
-        if url is None:
-            raise PacerAway("REDIS_URL is not set and no embedded server is running; start it with `campaigns up`.")
         # A permit may be used until the lease that follows it ends, so that is how long a lost answer holds its slot.
         hold = self.settings.lease_seconds
         return RedisPacer(
-            url,
+            self._redis_url(),
             upstream=self.upstream_name,
             rate_per_minute=self.settings.rate_per_minute,
             reserve=self.settings.rate_reserve,
@@ -90,6 +89,25 @@ class Parts:
             longest_hold_seconds=hold,
         )
 
+    def _redis_url(self) -> str:
+        url = self.settings.redis_url
+        if url is None:
+            raise PacerAway("REDIS_URL is not set and no embedded server is running; start it with `campaigns up`.")
+        return url
+
+    def fences(self) -> FenceBook:
+        """The fences kept outside the database, in Redis and in the home. Raises PacerAway as `pacer` does."""
+        from campaigns.adapters.fence_book import KeptFences
+
+        return KeptFences(self._redis_url(), self.settings.home.resolve())
+
+    @cached_property
+    def spool(self) -> Spool:
+        """Where this host keeps outcomes that the database would not take."""
+        from campaigns.adapters.spool import FileSpool
+
+        return FileSpool(self.settings.home.resolve())
+
     def sender(self, *, stopping: threading.Event) -> Sender:
         """What the lanes of this process share: one HTTP client, one Redis connection pool, one name."""
         gateway = self.gateway()
@@ -97,6 +115,8 @@ class Parts:
             store=self.store,
             gateway=gateway,
             pacer=self.pacer(),
+            fences=self.fences(),
+            spool=self.spool,
             limits=self.limits,
             upstream=self.upstream_name,
             team=remembered(gateway.team, TEAM_SECONDS, clock_of_the_machine),

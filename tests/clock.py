@@ -22,3 +22,21 @@ class DrivenClock:
         """Let that many seconds pass; returns the new time."""
         self.now += timedelta(seconds=seconds)
         return self.now
+
+
+class RunningClock(DrivenClock):
+    """The machine's clock, which a test may put forward: for a worker beside commands that go by the real time."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
+
+    def __call__(self, _connection: Any = None) -> datetime:
+        return self.now
+
+    @property
+    def now(self) -> datetime:  # type: ignore[override]
+        return datetime.now(UTC) + self._ahead
+
+    def advance(self, seconds: float) -> datetime:
+        self._ahead += timedelta(seconds=seconds)
+        return self.now

@@ -27,12 +27,13 @@ BELOW_EDGES = BELOW_WIRING | {"settings", "wiring"}
 MAY_IMPORT = {
     "domain": {"domain"},
     "ports": PURE,
+    "crashpoint": set(),
     "settings": {"domain"},
     "store": PURE | {"store"},
-    "flow": PURE | {"store", "flow"},
+    "flow": PURE | {"store", "flow", "crashpoint"},
     "adapters": PURE | {"adapters"},
     "wiring": BELOW_EDGES,
-    "worker": BELOW_EDGES | {"worker"},
+    "worker": BELOW_EDGES | {"worker", "crashpoint"},
     "embedded": BELOW_EDGES | {"embedded"},
     "cli": BELOW_EDGES | {"cli", "embedded"},
     "__main__": {"cli"},
@@ -42,6 +43,7 @@ MAY_IMPORT = {
 THIRD_PARTY = {
     "domain": {"pyroaring"},
     "ports": set(),
+    "crashpoint": set(),
     "settings": {"pydantic", "pydantic_settings"},
     "store": {"sqlalchemy", "alembic", "pyroaring"},
     "flow": {"pyroaring", "sqlalchemy"},

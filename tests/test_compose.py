@@ -132,4 +132,4 @@ def test_nothing_listens_outside_the_services_own_network() -> None:
 
 def test_what_must_outlive_a_container_is_on_a_volume() -> None:
     named = {volume.partition(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
-    assert named == COMPOSE["volumes"].keys() == {"postgres", "redis"}
+    assert named == COMPOSE["volumes"].keys() == {"postgres", "redis", "home"}

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, bindparam, text, update
 
 from campaigns.domain.errors import StaleClaim
 from campaigns.domain.outcome import Outcome, OutcomeKind
+from campaigns.domain.reconcile import ItemContent, QueueItem
 from campaigns.domain.states import BatchState
 from campaigns.flow import reconcile, record
 from campaigns.flow.campaigns import Changes, edit_campaign
@@ -44,7 +45,7 @@ from tests.invariants import Vendor, hold_the_law, vendor_of
 from tests.one_database import KINDS, one_database
 from tests.world import ANNA, LIMITS, NOT_SENT, REJECTED, THROTTLED, UNKNOWN, UPSTREAM, World, accepted
 
-CLAIM = ("read", "begin", "commit", "committed", "read")
+CLAIM = ("read", "read", "begin", "commit", "committed", "read", "read")
 PERMIT = ("acquire", "acquired")
 ATTEMPT = ("begin", "commit", "committed")
 POST = ("send", "leave", "left", "answered")
@@ -123,6 +124,14 @@ class FragileGateway:
         if callable(answer):
             answer = answer()
         return cast("Outcome", answer or accepted(f"{account}-{len(self.real.received)}"))
+
+    def queue(self, account: str) -> list[QueueItem]:
+        self.steps.cross("list")
+        return self.real.queue(account)
+
+    def item(self, account: str, message_id: str) -> ItemContent | None:
+        self.steps.cross("item")
+        return self.real.item(account, message_id)
 
     def team(self) -> str:
         return self.real.team()
@@ -210,8 +219,8 @@ class Place:
         """The lease runs out, a tick sweeps, another worker serves what is left, for as long as anything is."""
         for _ in range(len(BOUNDARIES)):
             self.world.clock.advance(60)
-            expire_attempts(self.world.store, actor=BEAT)
-            if not self.world.serve(self.account_id, owner=owner):
+            expire_attempts(self.world.store, settle_seconds=1, actor=BEAT)
+            if not self.world.serve_out(self.account_id, owner=owner):
                 return
 
 
@@ -278,7 +287,7 @@ def test_a_build_that_makes_an_abandoned_attempt_ready_is_found_out(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def make_ready(connection: Connection, opened: OpenAttempt, _: BatchState, **how: Any) -> bool:
-        return settle_batch(connection, opened, BatchState.READY, **how)
+        return settle_batch(connection, opened, BatchState.READY, **{**how, "look_at": None})
 
     monkeypatch.setattr(reconcile, "ABANDONED", Outcome(OutcomeKind.NOT_SENT, error="its worker went away"))
     monkeypatch.setattr(reconcile, "settle_batch", make_ready)
@@ -329,7 +338,8 @@ def _refused_late(place: Place) -> list[str]:
     world.clock.advance(LIMITS.lease_seconds + 1)
     with world.store.read() as connection:
         (first,) = expired_attempts(connection, now=world.clock.now)
-    expire_attempts(world.store, actor=BEAT)
+    expire_attempts(world.store, settle_seconds=1, actor=BEAT)
+    world.serve_out(place.account_id, owner="worker:two", turns=0)
     decide(world.store, run_id, seqs=None, verdict="resend", reason="the vendor's list is empty", actor=ANNA)
 
     def second() -> Outcome:
@@ -374,7 +384,7 @@ def _ended_with(answer: Outcome) -> Callable[[Place], int]:
     def prepare(place: Place) -> int:
         run_id = place.launched()
         vendor_of(place.world).script = [answer]
-        place.world.serve(place.account_id)
+        place.world.serve_out(place.account_id)
         return run_id
 
     return prepare
@@ -415,7 +425,7 @@ COMMANDS = {
             store, BitMap64([2]), account_id=place.account_id, reason="asked", actor=ANNA
         ),
     ),
-    "tick": Command(Place.launched, lambda store, *_: tick(store, upstream=UPSTREAM, actor=BEAT)),
+    "tick": Command(Place.launched, lambda store, *_: tick(store, upstream=UPSTREAM, settle_seconds=1, actor=BEAT)),
 }
 
 

@@ -37,6 +37,7 @@ from campaigns.flow.record import record_outcome
 from campaigns.flow.rerun import rerun
 from campaigns.flow.suppress import suppress as suppress_users
 from campaigns.flow.tick import tick
+from campaigns.store.batches import anything_is_looked_for
 from campaigns.store.claims import OpenAttempt, expired_attempts
 from campaigns.store.engine import Store, open_store
 from campaigns.store.migrate import upgrade
@@ -183,7 +184,7 @@ class Law(RuleBasedStateMachine):
         plans = [
             run_id
             for beat in ("worker:beat-one", "worker:beat-two")
-            for run_id in tick(self.world.store, upstream=UPSTREAM, actor=beat).plans
+            for run_id in tick(self.world.store, upstream=UPSTREAM, settle_seconds=1, actor=beat).plans
         ]
         for run_id in [*plans, *plans]:
             plan_run(self.world.store, run_id, actor=BEAT)
@@ -216,10 +217,15 @@ class Law(RuleBasedStateMachine):
             assert {where for where, _ in own} <= set(BatchState)
             waiting = {where for where, _ in own} & {BatchState.READY, BatchState.SENDING}
             assert state in RUN_OPEN or not waiting, f"run {run_id} is {state}, but some wait"
+            looked_for = self._is_looked_for(run_id)
             if state == RunState.CANCELLING:
-                assert waiting == {BatchState.SENDING}
+                assert waiting == {BatchState.SENDING} or (looked_for and not waiting)
             if state in {RunState.PLANNED, RunState.SENDING}:
-                assert waiting, f"run {run_id} is {state}, but nothing waits"
+                assert waiting or looked_for, f"run {run_id} is {state}, but nothing waits"
+
+    def _is_looked_for(self, run_id: int) -> bool:
+        with self.world.store.read() as connection:
+            return anything_is_looked_for(connection, run_id)
 
     def _accepted(self) -> Outcome:
         self.numbers += 1

@@ -100,7 +100,7 @@ def test_alone_it_lists_what_it_can_do_and_sets_nothing_up(checkout: Checkout) -
     code, out, _ = checkout.run()
     assert code == 0
     listed = re.findall(r"^\./run (\w+)", out, re.MULTILINE)
-    assert listed == ["demo", "up", "campaigns", "test", "lint", "setup"]
+    assert listed == ["demo", "up", "campaigns", "test", "storm", "lint", "setup"]
     assert not (checkout.place / ".venv").exists()
 
 

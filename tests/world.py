@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from pyroaring import BitMap64
 from sqlalchemy import text
 
 from campaigns.domain.audience import Reading, unpack
-from campaigns.domain.errors import PacerAway
+from campaigns.domain.errors import FencesAway, PacerAway
 from campaigns.domain.message import make_message
 from campaigns.domain.outcome import HoldOrder, HoldScope, Outcome, OutcomeKind
 from campaigns.domain.pacing import Limits
+from campaigns.domain.reconcile import ItemContent, QueueItem
 from campaigns.flow.accounts import add_account
 from campaigns.flow.campaigns import Draft, create_campaign
 from campaigns.flow.lane import serve_lane
 from campaigns.flow.launch import launch
-from campaigns.flow.sender import Sender
-from campaigns.ports import PacerState, Permit, VendorAccount
-from campaigns.store import proof, views
+from campaigns.flow.sender import Sender, Step
+from campaigns.ports import PacerState, Permit, Replayed, VendorAccount
+from campaigns.store import health, proof, views
 from campaigns.store.engine import Store
+from campaigns.store.looks import next_look_at
 from tests.clock import DrivenClock
 
 ACCOUNT = "acct_one"
@@ -39,6 +42,8 @@ LIMITS = Limits(
     lease_seconds=6,
     max_attempts=3,
     batch_size=2,
+    settle_seconds=1,
+    settle_looks=3,
 )
 
 NOT_SENT = Outcome(OutcomeKind.NOT_SENT, error="connection refused")
@@ -64,6 +69,10 @@ class FakeGateway:
     script: list[Outcome | Callable[[], Outcome]] = field(default_factory=list)
     received: list[dict[str, Any]] = field(default_factory=list)  # bodies whose bytes left us
     accounts_seen: list[str] = field(default_factory=list)
+    listed: list[QueueItem] = field(default_factory=list)  # what the vendor's queue shows
+    contents: dict[str, ItemContent] = field(default_factory=dict)
+    questions: list[str] = field(default_factory=list)
+    obstacle: Exception | None = None
 
     def send(
         self, account: str, body: bytes, *, deadline_seconds: float, may_start: Callable[[], str | None]
@@ -79,6 +88,16 @@ class FakeGateway:
         if answer is None:
             return accepted(f"{account}-{len(self.received)}")
         return answer if isinstance(answer, Outcome) else answer()
+
+    def queue(self, account: str) -> list[QueueItem]:
+        self.questions.append(f"list {account}")
+        if self.obstacle is not None:
+            raise self.obstacle
+        return list(self.listed)
+
+    def item(self, account: str, message_id: str) -> ItemContent | None:
+        self.questions.append(f"item {message_id}")
+        return self.contents.get(message_id)
 
     def team(self) -> str:
         return TEAM
@@ -119,6 +138,43 @@ class FakePacer:
 
 
 @dataclass
+class FakeFences:
+    """A fence book that forgets nothing."""
+
+    noted: dict[str, int] = field(default_factory=dict)
+    away: bool = False
+
+    def note(self, lane: str, fence: int) -> None:
+        if self.away:
+            raise FencesAway("the book is away")
+        self.noted[lane] = max(fence, self.noted.get(lane, 0))
+
+    def highest(self, lane: str) -> int | None:
+        if self.away:
+            raise FencesAway("the book is away")
+        return self.noted.get(lane)
+
+
+@dataclass
+class FakeSpool:
+    """Keeps outcomes in memory, as JSON like the real one."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def keep(self, kept: Mapping[str, Any]) -> bool:
+        self.lines.append(json.dumps(kept))
+        return True
+
+    def replay(self, write: Callable[[Mapping[str, Any]], None]) -> Replayed:
+        written = 0
+        while self.lines:
+            write(json.loads(self.lines[0]))
+            del self.lines[0]
+            written += 1
+        return Replayed(written)
+
+
+@dataclass
 class World:
     """One account, one vendor, one clock."""
 
@@ -126,6 +182,9 @@ class World:
     clock: DrivenClock
     gateway: FakeGateway = field(default_factory=FakeGateway)
     pacer: FakePacer = field(default_factory=FakePacer)
+    fences: FakeFences = field(default_factory=FakeFences)
+    spool: FakeSpool = field(default_factory=FakeSpool)
+    stranded: dict[str, Step] = field(default_factory=dict)
     stopping: bool = False
     slept: list[float] = field(default_factory=list)
     local_clock: float = 1000.0
@@ -138,6 +197,9 @@ class World:
             store=self.store,
             gateway=self.gateway,
             pacer=self.pacer,
+            fences=self.fences,
+            spool=self.spool,
+            stranded=self.stranded,
             limits=limits,
             upstream=UPSTREAM,
             team=self.gateway.team,
@@ -181,6 +243,21 @@ class World:
     def serve(self, account_id: str = ACCOUNT, *, owner: str = "worker:one", turns: int = 100) -> int:
         left = iter(range(turns))
         return serve_lane(self.sender(owner), account_id, lambda: next(left, None) is not None)
+
+    def serve_out(self, account_id: str = ACCOUNT, *, owner: str = "worker:one", turns: int = 100) -> int:
+        """Serve a lane until it is empty, with all the looks for its unknowns, as time goes by."""
+        requests = 0
+        for _ in range(100):
+            requests += self.serve(account_id, owner=owner, turns=turns)
+            with self.store.read() as connection:
+                due = next_look_at(connection, account_id)
+                waits = {row["id"]: row["available_at"] for row in health.accounts(connection)}[account_id]
+            if due is None:
+                return requests
+            if waits is not None:
+                due = max(due, datetime.fromisoformat(waits))
+            self.clock.advance(max(0.0, (due - self.clock.now).total_seconds()))
+        raise AssertionError("the lane never came to rest")
 
     def run(self, run_id: int) -> dict[str, Any]:
         with self.store.read() as connection:

@@ -19,9 +19,11 @@ from pydantic import SecretStr
 
 from campaigns import __version__
 from campaigns.adapters.deadline import TransportOfEachThread, deadline, seconds_left
+from campaigns.adapters.queue import read_item, read_queue
 from campaigns.adapters.reply import Redactor, read_json, read_reply, read_report, read_response
 from campaigns.domain.errors import UsageError, VendorAway, VendorRefused
 from campaigns.domain.outcome import Outcome, classify, one_line
+from campaigns.domain.reconcile import ItemContent, QueueItem
 from campaigns.domain.reply import NoReply, Reply
 from campaigns.ports import Gateway, VendorAccount
 
@@ -83,6 +85,17 @@ class HttpGateway(Gateway):
         except Exception as error:  # noqa: BLE001 - whatever it is, the gate alone knows whether anything left
             return classify(self._without_reply(exchange, gate, error))
 
+    def queue(self, account: str) -> list[QueueItem]:
+        """The vendor's list of an account's mass messages. Raises VendorRefused or VendorAway."""
+        items = read_queue(self._ask(f"/api/{account}/mass-messaging"))
+        if items is None:
+            raise VendorAway(self._strange("a list of mass messages"))
+        return items
+
+    def item(self, account: str, message_id: str) -> ItemContent | None:
+        """What one mass message holds; None when it is not shown. Raises VendorRefused or VendorAway."""
+        return read_item(self._ask(f"/api/{account}/mass-messaging/{message_id}", missing=404))
+
     def team(self) -> str:
         """The slug of the team that the key belongs to. Raises VendorRefused (bad key) or VendorAway."""
         found = self._ask("/api/whoami")
@@ -99,7 +112,7 @@ class HttpGateway(Gateway):
             raise VendorAway(self._strange("a list of accounts"))
         return [_account(each) for each in found if isinstance(each, dict) and isinstance(each.get("id"), str)]
 
-    def _ask(self, path: str) -> Any:
+    def _ask(self, path: str, *, missing: int | None = None) -> Any:
         exchange = _Exchange("GET", self._base + path, None, LARGEST_ANSWER)
         try:
             reply = self._exchange(exchange, _Gate(lambda: None), READ_SECONDS)
@@ -108,6 +121,8 @@ class HttpGateway(Gateway):
             raise VendorAway(f"The vendor at {self._base} does not answer ({told}); try again later.") from None
         if reply.is_success:
             return read_json(bytes(exchange.content))
+        if missing is not None and missing in {reply.status, reply.upstream_status}:
+            return None
         told = one_line(f"HTTP {reply.status}: {reply.words}")
         if reply.status >= 500 or reply.status in {408, 429}:  # noqa: PLR2004
             raise VendorAway(f"The vendor at {self._base} cannot answer now ({told}); try again later.")

@@ -52,7 +52,7 @@ def list_accounts(*, as_json: bool) -> None:
 
     with opened() as parts, parts.store.read() as connection:
         found = list(health.accounts(connection))
-    columns = ("id", "name", "zone", "upstream", "team", "holds")
+    columns = ("id", "name", "zone", "upstream", "team", "waits_for", "holds")
     show(
         found,
         as_json=as_json,

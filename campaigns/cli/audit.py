@@ -86,16 +86,22 @@ def export(form: str, output: str | None, run_id: int | None, campaign_id: int |
 
 
 @audit.command()
+@click.option("--heads", "heads_file", metavar="FILE", help="Compare with the heads that were kept in this file.")
+@click.option("--every-chain", is_flag=True, help="Tell the head of each run and account too, not only of the trail.")
 @json_option
-def verify(*, as_json: bool) -> None:
-    """Prove that the books balance.
+def verify(heads_file: str | None, *, every_chain: bool, as_json: bool) -> None:
+    """Prove the books and the sealed trail.
 
-    Of every run, and that nobody is in two of its batches; exit 1 when not.
+    Of every run: that its books balance and that nobody is in two of its batches. Of the trail: that no sealed row was
+    edited, removed or moved. Exit 1 when not. Keep what --json prints somewhere else, and give it back with --heads:
+    only that shows a trail that was cut off or rewritten as a whole.
     """
+    from campaigns.cli.heads import read_heads
     from campaigns.store import proof
 
+    kept = read_heads(heads_file) if heads_file is not None else None
     with opened() as parts, parts.store.read() as connection:
-        found = proof.verify(connection)
+        found = proof.verify(connection, kept, every_chain=every_chain)
     show(found, as_json=as_json, people=lambda: _say_verified(found))
     click.get_current_context().exit(0 if found["ok"] else 1)
 
@@ -140,9 +146,12 @@ def _rest(row: dict[str, Any]) -> list[str]:
 
 
 def _say_verified(found: dict[str, Any]) -> None:
+    unsealed = f" ({found['unsealed']:,} not sealed yet)" if found["unsealed"] else ""
     click.echo(
-        f"{counted(found['events'], 'event')}, {counted(found['runs'], 'run')}: "
-        + ("the books balance." if found["ok"] else "WRONG:")
+        f"{counted(found['events'], 'event')}{unsealed}, {counted(found['runs'], 'run')}: "
+        + ("the books balance, and the trail is whole." if found["ok"] else "WRONG:")
     )
     for fault in found["faults"]:
         click.echo(f"  {cell(fault)}")
+    for name, head in found["heads"].items():
+        click.echo(f"head of {cell(name)}: {head['position']} {cell(head['sha256'])}")

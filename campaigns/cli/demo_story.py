@@ -24,7 +24,7 @@ from campaigns.flow.launch import launch
 from campaigns.flow.plan import preview
 from campaigns.flow.rerun import rerun
 from campaigns.flow.suppress import suppress
-from campaigns.store import views
+from campaigns.store import proof, views
 
 if TYPE_CHECKING:
     from campaigns.wiring import Parts
@@ -82,7 +82,7 @@ class Story:
             f"left out: {left_out}",
         )
         self.record.put_faults((FOLDER / "faults.yaml").read_text(encoding="utf-8"))
-        self.telling.step("sandbox", "will throttle, refuse, lose an answer, drop a request and let one hang")
+        self.telling.step("sandbox", "will throttle, refuse two fans, lose an answer, drop a request and let one hang")
         upstream = self.parts.upstream_name
         launched = launch(store, campaign_id, upstream=upstream, plan_hash=plan["hash"], actor=ACTOR)
         self.telling.step("launch", f"run {launched['run_id']}, exactly as planned (hash {plan['hash'][:8]})")
@@ -118,6 +118,11 @@ class Story:
         run, unknown = self._unknowns(run_id)
         counts = ", ".join(f"{run[name]:,} {name}" for name in ("accepted", "rejected", "unknown") if run[name])
         self.telling.step("runs show", f"run {run_id} has ended: {counts}")
+        for event in self._found(run_id):
+            self.telling.aside(
+                f"batch {event['batch']} was unknown, and found in the vendor's queue as message "
+                f"{event['detail']['message_id']}: accepted, never again"
+            )
         for row in unknown:
             self.telling.aside(f"batch {row['batch']} is unknown: {one_line(str(row['error'] or 'no answer came'))}")
         if not unknown:
@@ -150,6 +155,11 @@ class Story:
         )
         self.telling.aside(f"batch {batch} was accepted as message {message_id}: --as accepted, never again", "green")
 
+    def _found(self, run_id: int) -> list[dict[str, Any]]:
+        """What the search in the vendor's queue settled by itself."""
+        with self.parts.store.read() as connection:
+            return [event for event in proof.events(connection, run_id) if event["kind"] == "unknown_found"]
+
     def _unknowns(self, run_id: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         with self.parts.store.read() as connection:
             run = views.run_of(connection, run_id)
@@ -159,6 +169,8 @@ class Story:
         return run, list(last.values())
 
     def _rerun(self, run_id: int) -> None:
+        # The two fans who could not be messaged can be now.
+        self.record.put_faults("answer_seconds: 0.02")
         again = rerun(
             self.parts.store,
             run_id,

@@ -15,14 +15,21 @@ from campaigns.cli.output import duration, json_option, print_facts, print_table
 @json_option
 def limits(*, as_json: bool) -> None:
     """Show the team's budget and who must wait."""
+    from campaigns.store.circuits import open_circuits
     from campaigns.store.health import credits_balance
 
     with opened() as parts:
         with parts.store.read() as connection:
             seen = credits_balance(connection)
+            circuits = open_circuits(connection, now=parts.store.now(connection))
         with closed_after(parts.pacer()) as pacer:
             state = dataclasses.asdict(pacer.state())
-    found = {**state, "account_gap_seconds": parts.limits.account_gap_seconds, "credits": seen and seen[0]}
+    found = {
+        **state,
+        "account_gap_seconds": parts.limits.account_gap_seconds,
+        "credits": seen and seen[0],
+        "circuits": circuits,
+    }
     show(found, as_json=as_json, people=lambda: _say(found))
 
 
@@ -49,3 +56,7 @@ def _say(found: dict[str, Any]) -> None:
             ),
             empty="",
         )
+    if found["circuits"]:
+        click.echo()
+        columns = ("account", "failures", "until", "why")
+        print_table(columns, ([row[column] for column in columns] for row in found["circuits"]), empty="")

@@ -32,6 +32,7 @@ EXIT_CODES: dict[type[errors.CampaignsError], int] = {
     errors.TryLater: 75,
     errors.DatabaseAway: 75,
     errors.PacerAway: 75,
+    errors.FencesAway: 75,
     errors.VendorAway: 75,
 }
 """Every class of the error tree; a test walks the tree and fails on one that is missing."""
@@ -53,6 +54,7 @@ COMMANDS: dict[str, str] = {
     "plan": "launching:plan",
     "launch": "launching:launch",
     "runs": "runs:runs",
+    "reconcile": "reconcile:reconcile",
     "who": "who:who",
     "suppress": "suppress:suppress",
     "audit": "audit:audit",

@@ -10,6 +10,7 @@ CampaignsError
 └── TryLater              the database, Redis or the vendor is away
     ├── DatabaseAway
     ├── PacerAway         the shared rate budget cannot be reached: nothing is sent
+    ├── FencesAway        the committed fences cannot be kept outside the database: nothing is sent
     └── VendorAway
 
 A message is one sentence that says what was asked, what was found, and what to do next. The edges map classes to
@@ -55,6 +56,10 @@ class DatabaseAway(TryLater):
 
 class PacerAway(TryLater):
     """The shared rate budget cannot be reached, so nothing is sent."""
+
+
+class FencesAway(TryLater):
+    """What would recognise a restored database cannot be kept or read, so nothing is sent."""
 
 
 class VendorAway(TryLater):

@@ -107,6 +107,10 @@ def classify(facts: NoReply | Reply) -> Outcome:
     return _outcome(facts, OutcomeKind.UNKNOWN)
 
 
+ABANDONED_WORDS = "its worker went away before the outcome was written"
+"""The error of an attempt that nobody brought an answer for: it says something of us, and nothing of the vendor."""
+
+
 def one_line(words: str) -> str:
     """Text for an error column: one line of at most 500 characters."""
     line = " ".join(words.split())

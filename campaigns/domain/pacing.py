@@ -23,6 +23,8 @@ class Limits:
     lease_seconds: float
     max_attempts: int
     batch_size: int
+    settle_seconds: float = 30.0  # looks at an unknown come 1, 2, 4, 8 ... times this long after its deadline
+    settle_looks: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +70,25 @@ def back_off_seconds(failures: int, jitter: float) -> float:
         return 0.0
     longest = FIRST_BACK_OFF_SECONDS * 2.0 ** min(failures - 1, 16)
     return min(longest, LONGEST_BACK_OFF_SECONDS) * (1 - jitter / 2)
+
+
+CIRCUIT_FAILURES = 5
+"""So many requests in a row that did not get through open an account's circuit."""
+
+CIRCUIT_UNKNOWNS = 2
+"""So many answers in a row that proved nothing do, too: each of them costs an operator's time."""
+
+TEAM_CIRCUIT_ACCOUNTS = 3
+"""So many open circuits at once mean that the vendor is the trouble: the team's other accounts wait as well."""
+
+
+def circuit_is_open(failures: int) -> bool:
+    """Whether an account's failures in a row have opened its circuit; an answer that proves something shuts it."""
+    return failures >= CIRCUIT_FAILURES
+
+
+def failures_after_unknown(failures: int, unknowns: int) -> int:
+    """What an account's failures in a row are after the last `unknowns` outcomes were unknown, this one included."""
+    if unknowns < CIRCUIT_UNKNOWNS:
+        return failures + 1
+    return max(failures + 1, CIRCUIT_FAILURES + unknowns - CIRCUIT_UNKNOWNS)

@@ -79,6 +79,7 @@ RUN_MOVES: dict[RunState, dict[RunState, str]] = {
     },
     RunState.PLANNED: {
         RunState.SENDING: "the first attempt was committed",
+        RunState.FINISHED_WITH_FAILURES: "the database was restored, and all that was ready may have been sent",
         RunState.FINISHED: "nobody was left to send to, at the plan or by suppressions after it",
         RunState.CANCELLED: "an operator cancelled it, nothing in flight",
         RunState.CANCELLING: "an operator cancelled it, a request in flight",
@@ -90,7 +91,7 @@ RUN_MOVES: dict[RunState, dict[RunState, str]] = {
         RunState.CANCELLED: "an operator cancelled it, nothing in flight",
     },
     RunState.CANCELLING: {RunState.CANCELLED: "the last request in flight was settled"},
-    RunState.FINISHED: {},
+    RunState.FINISHED: {RunState.SENDING: "an operator overruled a search and decided to send a batch again"},
     RunState.FINISHED_WITH_FAILURES: {
         RunState.SENDING: "an operator decided to send an unknown batch again",
         RunState.FINISHED: "a decision settled its last failure",
@@ -102,7 +103,9 @@ RUN_MOVES: dict[RunState, dict[RunState, str]] = {
 BATCH_MOVES: dict[BatchState, dict[BatchState, str]] = {
     BatchState.READY: {
         BatchState.SENDING: "an attempt was committed",
+        BatchState.UNKNOWN: "the database was restored from a backup: it may have been sent since",
         BatchState.CANCELLED: "its run was cancelled, or all its users are suppressed",
+        BatchState.REJECTED: "its siblings were all refused: the cause is not one user",
     },
     BatchState.SENDING: {
         BatchState.ACCEPTED: "2xx with a message ID",
@@ -110,14 +113,17 @@ BATCH_MOVES: dict[BatchState, dict[BatchState, str]] = {
         BatchState.UNKNOWN: "anything that proves nothing, a lease that ran out among it",
         BatchState.READY: "the attempt provably did not leave, or was refused before it was acted on",
         BatchState.CANCELLED: "as to ready, in a run that is being cancelled",
+        BatchState.SPLIT: "the vendor refused it, and one bad user may be the cause: its halves are tried",
     },
     BatchState.UNKNOWN: {
-        BatchState.ACCEPTED: "evidence, or an operator's decision",
-        BatchState.REJECTED: "evidence",
+        BatchState.ACCEPTED: "the vendor's queue shows the one item that it can be, or an operator's decision",
         BatchState.CANCELLED: "an operator decided that it was not sent",
-        BatchState.READY: "an operator decided to send it again",
+        BatchState.READY: "an operator decided to send it again, or policy `resend` after the last look",
     },
-    BatchState.ACCEPTED: {},
+    BatchState.ACCEPTED: {
+        BatchState.CANCELLED: "an operator overruled a search: it was not sent",
+        BatchState.READY: "an operator overruled a search: send it again",
+    },
     BatchState.REJECTED: {},
     BatchState.CANCELLED: {},
     BatchState.SPLIT: {},

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.states import RUN_OPEN, RunState
 from campaigns.store.audit import EventKind, record_event
-from campaigns.store.batches import anything_waits, cancel_ready
+from campaigns.store.batches import anything_is_looked_for, anything_waits, cancel_ready
 from campaigns.store.engine import Store
 from campaigns.store.holds import OPERATOR, Held, close_hold, open_hold, open_holds
 from campaigns.store.lanes import hold_lane
@@ -55,7 +55,7 @@ def resume_run(store: Store, run_id: int, *, reason: str, actor: str) -> dict[st
 
 
 def cancel_run(store: Store, run_id: int, *, reason: str, actor: str) -> dict[str, Any]:
-    """Cancel what has not left. A request in flight is waited for, in state `cancelling`. Raises NotAllowed."""
+    """Cancel what has not left. Anything in flight or looked for is waited for, in `cancelling`. Raises NotAllowed."""
     with store.write() as connection:
         found = _locked(connection, run_id)
         _refuse_ended(found, "cancelled")
@@ -63,7 +63,7 @@ def cancel_run(store: Store, run_id: int, *, reason: str, actor: str) -> dict[st
             raise NotAllowed(f"Run {run_id} is being cancelled already; a request of it is still in flight.")
         now = store.now(connection)
         batches = cancel_ready(connection, run_id, why=f"cancelled: {reason}", now=now)
-        in_flight = anything_waits(connection, run_id)
+        in_flight = anything_waits(connection, run_id) or anything_is_looked_for(connection, run_id)
         end = RunState.CANCELLING if in_flight else RunState.CANCELLED
         move_run(connection, run_id, start=found.state, end=end, now=now, reason=reason)
         record_event(

@@ -12,11 +12,12 @@ from campaigns.domain.errors import NotAllowed, NotFound
 from campaigns.domain.message import from_json
 from campaigns.domain.states import BatchState, RunState
 from campaigns.store.audit import EventKind, record_event, record_evidence
-from campaigns.store.batches import batches_by_seq, decide_batch
+from campaigns.store.batches import anything_is_looked_for, batches_by_seq, decide_batch
 from campaigns.store.campaigns import find_revision
 from campaigns.store.claims import OpenAttempt, own_message
 from campaigns.store.engine import Store
 from campaigns.store.lanes import hold_lane
+from campaigns.store.looks import was_found
 from campaigns.store.runs import RunRow, end_run_if_done, find_run, move_run
 
 Verdict = Literal["accepted", "not-sent", "resend"]
@@ -76,7 +77,8 @@ def _unknown_batches(connection: Connection, found: RunRow, seqs: Sequence[int] 
     if missing:
         raise NotFound(f"Run {found.id} has no batch {missing[0]}; `campaigns runs batches {found.id}` lists them.")
     for row in rows:
-        if row.state != BatchState.UNKNOWN:
+        overrules = row.state == BatchState.ACCEPTED and was_found(connection, row.id)
+        if row.state != BatchState.UNKNOWN and not overrules:
             raise NotAllowed(f"Batch {row.seq} of run {found.id} is {row.state}, not unknown; nothing was decided.")
     return rows
 
@@ -95,7 +97,12 @@ def _reopen(connection: Connection, found: RunRow, *, reason: str, actor: str, n
             f"Run {found.id} used a one-use ofapi_media_ ID, which its first request may have burned; it is never sent "
             "again. Decide accepted or not-sent."
         )
-    if found.state is RunState.FINISHED_WITH_FAILURES and move_run(
+    if anything_is_looked_for(connection, found.id):
+        raise NotAllowed(
+            f"The vendor's queue is still being searched for unknown batches of run {found.id}; decide to send one "
+            "again after the last look."
+        )
+    if found.state in {RunState.FINISHED, RunState.FINISHED_WITH_FAILURES} and move_run(
         connection, found.id, start=found.state, end=RunState.SENDING, now=now
     ):
         record_event(
@@ -125,7 +132,8 @@ def _settle(
         if not own_message(connection, attempt, message_id, now=now):
             raise NotAllowed(f"Message ID {message_id} belongs to another batch of {found.account_id} already.")
     error = None if verdict == "accepted" else f"decided {verdict}: {reason}"
-    if not decide_batch(connection, row.id, LEADS_TO[verdict], message_id=message_id, error=error, now=now):
+    seen = BatchState(row.state)
+    if not decide_batch(connection, row.id, LEADS_TO[verdict], seen=seen, message_id=message_id, error=error, now=now):
         raise NotAllowed(f"Batch {row.seq} of run {found.id} was decided by somebody else at the same moment.")
     record_evidence(
         connection,

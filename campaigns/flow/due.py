@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.states import CampaignState
 from campaigns.store.campaigns import CampaignRow, change_campaign, due_campaigns, find_revision, find_upstream
@@ -17,6 +18,8 @@ def open_due_runs(store: Store, *, actor: str) -> list[int]:
     with store.read() as connection:
         found = due_campaigns(connection, now=store.now(connection))
     opened = [_open(store, campaign, actor=actor) for campaign in found]
+    if opened:
+        crash_point("due.opened")
     return [run_id for run_id in opened if run_id is not None]
 
 

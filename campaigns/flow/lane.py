@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from campaigns.domain.errors import PacerAway, VendorAway, VendorRefused
+from campaigns.crashpoint import crash_point
+from campaigns.domain.errors import DatabaseAway, FencesAway, PacerAway, VendorAway, VendorRefused
+from campaigns.flow.circuit import team_waits
+from campaigns.flow.look import look_for_unknowns
 from campaigns.flow.reconcile import expire_attempts
+from campaigns.flow.restore import recognise
 from campaigns.flow.send import send_one
 from campaigns.flow.sender import Sender, Step
 from campaigns.store.accounts import bind_team
@@ -34,20 +38,40 @@ def serve_lane(sender: Sender, account_id: str, goes_on: Callable[[], bool]) -> 
     """Send for one account until its lane is empty, must wait, or `goes_on` says no; answers the requests made.
 
     Does nothing when somebody else has the lane. A crash leaves the lane claimed until its lease ends, and a request
-    in flight unknown.
+    in flight unknown. Raises DatabaseAway: the lane is then given back by `give_back_stranded`.
     """
+    give_back_stranded(sender)
     claim = _claim(sender, account_id)
     if claim is None:
         return 0
-    with sender.store.read() as connection:
-        step = Step(claim, failures=lane_failures(connection, account_id))
+    crash_point("lane.claimed")
+    step = Step(claim)
     requests = 0
-    while step.claim is not None and not step.leave and goes_on() and not sender.stopping():
-        step = _turn(sender, step.claim, step.failures)
-        requests += step.sent
-    if step.claim is not None:
-        _give_back(sender, step)
+    try:
+        look_for_unknowns(sender, account_id)
+        with sender.store.read() as connection:
+            step = Step(claim, failures=lane_failures(connection, account_id))
+        while step.claim is not None and not step.leave and goes_on() and not sender.stopping():
+            step = _turn(sender, step.claim, step.failures)
+            requests += step.sent
+        if step.claim is not None:
+            _give_back(sender, step)
+    except DatabaseAway:
+        sender.stranded.setdefault(account_id, step)
+        raise
     return requests
+
+
+def give_back_stranded(sender: Sender) -> None:
+    """Give back the lanes that this process held when the database went away, instead of letting their leases end.
+
+    Each by the owner and the fence it was claimed with: one that moved on is left alone. A request in flight keeps its
+    lane closed all the same. Raises DatabaseAway: it is still away.
+    """
+    for account_id, step in list(sender.stranded.items()):
+        if step.claim is not None:
+            _give_back(sender, step)
+        sender.stranded.pop(account_id, None)
 
 
 def _turn(sender: Sender, claim: LaneClaim, failures: int) -> Step:
@@ -56,15 +80,13 @@ def _turn(sender: Sender, claim: LaneClaim, failures: int) -> Step:
 
 
 def _claim(sender: Sender, account_id: str) -> LaneClaim | None:
-    try:
-        team = sender.team()
-    except VendorRefused as refusal:
-        _hold_team(sender, str(refusal))
+    known = _team_and_name(sender, account_id)
+    if known is None:
         return None
-    except VendorAway:
-        _postpone(sender, account_id)
-        return None
-    expire_attempts(sender.store, actor=sender.owner, account_id=account_id)
+    team, name = known
+    expire_attempts(
+        sender.store, settle_seconds=sender.limits.settle_seconds, actor=sender.owner, account_id=account_id
+    )
     with sender.store.write() as connection:
         now = sender.store.now(connection)
         upstream, bound_to = find_upstream(connection, account_id)
@@ -72,8 +94,27 @@ def _claim(sender: Sender, account_id: str) -> LaneClaim | None:
             return None  # one vendor per account: another team's key never sends for it
         if bound_to is None:
             bind_team(connection, account_id, team, actor=sender.owner, now=now)
+        if team_waits(connection, account_id, upstream=upstream, team=team, now=now):
+            return None
         lease = timedelta(seconds=sender.limits.lease_seconds)
-        return claim_lane(connection, account_id, owner=sender.owner, now=now, lease=lease)
+        return claim_lane(connection, account_id, owner=sender.owner, name=name, now=now, lease=lease)
+
+
+def _team_and_name(sender: Sender, account_id: str) -> tuple[str, str] | None:
+    """Whom the key belongs to, and what the fence book calls the lane; None when it cannot be served now."""
+    try:
+        team = sender.team()
+        name = recognise(sender, account_id)
+    except VendorRefused as refusal:
+        _hold_team(sender, str(refusal))
+        return None
+    except VendorAway:
+        _postpone(sender, account_id, "the vendor")
+        return None
+    except FencesAway:
+        _postpone(sender, account_id, "the fence book")
+        return None
+    return None if name is None else (team, name)
 
 
 def _hold_team(sender: Sender, reason: str) -> None:
@@ -83,10 +124,10 @@ def _hold_team(sender: Sender, reason: str) -> None:
         open_hold(connection, Held(upstream=sender.upstream), "key", reason=reason, actor=sender.owner, now=now)
 
 
-def _postpone(sender: Sender, account_id: str) -> None:
+def _postpone(sender: Sender, account_id: str, waits_for: str) -> None:
     with sender.store.write() as connection:
         until = sender.store.now(connection) + timedelta(seconds=AWAY_SECONDS)
-        postpone_lane(connection, account_id, until=until, waits_for="the vendor")
+        postpone_lane(connection, account_id, until=until, waits_for=waits_for)
 
 
 def _take_permit(sender: Sender, claim: LaneClaim, failures: int) -> Step | None:
@@ -98,6 +139,7 @@ def _take_permit(sender: Sender, claim: LaneClaim, failures: int) -> Step | None
         # Fails closed: without the shared count nobody knows whether the vendor's limit is reached.
         return Step(claim, leave=True, wait_seconds=AWAY_SECONDS, waits_for="the shared rate budget", failures=failures)
     if permit.granted:
+        crash_point("lane.permitted")
         return None
     if permit.wait_seconds > LONGEST_WAIT_IN_MEMORY:
         return Step(claim, leave=True, wait_seconds=permit.wait_seconds, waits_for=permit.why, failures=failures)

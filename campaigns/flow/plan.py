@@ -15,6 +15,7 @@ from typing import Any
 from pyroaring import BitMap64
 from sqlalchemy import Connection
 
+from campaigns.crashpoint import crash_point
 from campaigns.domain.audience import UserSet, pack, subtract, unpack
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.message import Message, from_json, message_faults
@@ -155,6 +156,7 @@ def plan_run(store: Store, run_id: int, *, actor: str) -> bool:
                 return False
             plan = make_plan(connection, find_campaign(connection, found.campaign_id), found.revision)
         batches = plan.cut()
+        crash_point("plan.cut")
         with store.write() as connection:
             if lock_lanes(connection, [plan.account_id])[plan.account_id] == plan.suppressions:
                 return write_plan(connection, run_id, plan, batches, now=store.now(connection), actor=actor)

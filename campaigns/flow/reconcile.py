@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-from campaigns.domain.outcome import Outcome, OutcomeKind
+from datetime import timedelta
+
+from campaigns.crashpoint import crash_point
+from campaigns.domain.outcome import ABANDONED_WORDS, Outcome, OutcomeKind
 from campaigns.domain.states import BatchState
 from campaigns.store.audit import EventKind, record_event
 from campaigns.store.claims import OpenAttempt, add_outcome, expired_attempts, settle_batch
 from campaigns.store.engine import Store
 from campaigns.store.lanes import hold_lane
+from campaigns.store.looks import attempt_deadline
 from campaigns.store.runs import end_run_if_done
 
-ABANDONED = Outcome(OutcomeKind.UNKNOWN, error="its worker went away before the outcome was written")
+ABANDONED = Outcome(OutcomeKind.UNKNOWN, error=ABANDONED_WORDS)
 
 
-def expire_attempts(store: Store, *, actor: str, account_id: str | None = None) -> int:
-    """Settle as unknown every attempt in flight whose lease has ended; answers how many.
+def expire_attempts(store: Store, *, settle_seconds: float, actor: str, account_id: str | None = None) -> int:
+    """Settle as unknown every attempt in flight whose lease has ended, to be looked for; answers how many.
 
     Any number of callers may do this at once: the fence lets one of them settle each attempt. A worker that comes
     back later finds its claim lost and leaves its answer as evidence.
     """
     with store.read() as connection:
         expired = expired_attempts(connection, now=store.now(connection), account_id=account_id)
-    return sum(_abandon(store, opened, actor=actor) for opened in expired)
+    return sum(_abandon(store, opened, settle_seconds=settle_seconds, actor=actor) for opened in expired)
 
 
-def _abandon(store: Store, opened: OpenAttempt, *, actor: str) -> bool:
+def _abandon(store: Store, opened: OpenAttempt, *, settle_seconds: float, actor: str) -> bool:
     with store.write() as connection:
         now = store.now(connection)
         hold_lane(connection, opened.account_id)
-        if not settle_batch(connection, opened, BatchState.UNKNOWN, now=now, error=ABANDONED.error):
+        look_at = max(attempt_deadline(connection, opened.batch_id, opened.number), now) + timedelta(
+            seconds=settle_seconds
+        )
+        if not settle_batch(connection, opened, BatchState.UNKNOWN, now=now, error=ABANDONED.error, look_at=look_at):
             return False
         add_outcome(connection, opened, ABANDONED, now=now, retry_at=None)
         record_event(
@@ -42,4 +49,6 @@ def _abandon(store: Store, opened: OpenAttempt, *, actor: str) -> bool:
             detail={"number": opened.number},
         )
         end_run_if_done(connection, opened.run_id, now=now, actor=actor)
-        return True
+        crash_point("expire.written")
+    crash_point("expire.committed")
+    return True

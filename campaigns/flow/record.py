@@ -7,16 +7,19 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import StaleClaim
 from campaigns.domain.outcome import HoldScope, Outcome, OutcomeKind
 from campaigns.domain.pacing import Limits, back_off_seconds
 from campaigns.domain.states import BatchState, RunState
+from campaigns.flow.halve import halve, may_halve, stop_halving
 from campaigns.store.audit import EventKind, record_event, record_evidence
 from campaigns.store.batches import batch_state
 from campaigns.store.claims import OpenAttempt, add_outcome, own_message, recorded_before, settle_batch
 from campaigns.store.engine import Store
 from campaigns.store.holds import Held, open_hold
 from campaigns.store.lanes import hold_lane, lock_lanes
+from campaigns.store.looks import attempt_deadline
 from campaigns.store.runs import end_run_if_done, find_run
 
 SETTLES = {
@@ -61,9 +64,11 @@ def record_outcome(
     try:
         with store.write() as connection:
             now = store.now(connection)
-            return _record(
+            recorded = _record(
                 connection, opened, outcome, limits, actor=actor, jitter=jitter, costs_attempt=costs_attempt, now=now
             )
+            crash_point("record.written")
+            return recorded
     except StaleClaim:
         with store.write() as connection:
             hold_lane(connection, opened.account_id)
@@ -91,6 +96,9 @@ def _record(
     _lock(connection, opened, outcome)
     outcome = _own(connection, opened, outcome, now)
     step = _next(connection, opened, outcome, limits, jitter=jitter, costs_attempt=costs_attempt)
+    refused = may_halve(connection, opened, outcome)
+    if refused is not None:
+        step = _Next(BatchState.SPLIT)
     retry_at = now + timedelta(seconds=step.wait_seconds)
     settled = settle_batch(
         connection,
@@ -101,6 +109,7 @@ def _record(
         counts_as_failure=step.counts_as_failure,
         message_id=outcome.message_id if step.state is BatchState.ACCEPTED else None,
         error=outcome.error,
+        look_at=_look_at(connection, opened, limits, now) if step.state is BatchState.UNKNOWN else None,
     )
     if not settled:
         raise StaleClaim(f"Batch {opened.batch_seq} of run {opened.run_id} was settled by somebody else.")
@@ -108,9 +117,20 @@ def _record(
     add_outcome(connection, opened, outcome, now=now, retry_at=retry_at if throttled else None)
     if outcome.hold is not None:
         _hold(connection, opened, outcome, actor=actor, now=now)
+    if refused is not None:
+        halve(connection, opened, refused, actor=actor, now=now)
+    elif step.state is BatchState.REJECTED:
+        stop_halving(connection, opened, outcome, actor=actor, now=now)
     if step.state is not BatchState.READY:
         end_run_if_done(connection, opened.run_id, now=now, actor=actor)
     return Recorded(step.state, step.wait_seconds)
+
+
+def _look_at(connection: Connection, opened: OpenAttempt, limits: Limits, now: datetime) -> datetime:
+    """When an unknown is looked for first: the settle time after the moment until which it may still have arrived."""
+    return max(attempt_deadline(connection, opened.batch_id, opened.number), now) + timedelta(
+        seconds=limits.settle_seconds
+    )
 
 
 def _lock(connection: Connection, opened: OpenAttempt, outcome: Outcome) -> None:

@@ -18,6 +18,7 @@ from campaigns.flow.split import split
 from campaigns.store.batches import batch_sets, batches_by_seq, late_accepted_sets
 from campaigns.store.campaigns import RevisionRow, find_campaign, find_revision
 from campaigns.store.engine import Store
+from campaigns.store.halves import with_halves
 from campaigns.store.lanes import lock_lanes
 from campaigns.store.runs import RunRow, add_run, find_run, freeze_plan, lineage_runs
 from campaigns.store.suppressions import suppressed_users
@@ -109,7 +110,7 @@ def _work_out(
         raise NotAllowed(f"Run {run_id} is of campaign {campaign.id}, which is archived and opens no run any more.")
     revision = find_revision(connection, campaign.id, campaign.revision if current else parent.revision)
     _refuse(connection, parent, revision, upstream, seqs)
-    wanted = _users(connection, [run_id], states, seqs)
+    wanted = _users(connection, [run_id], states, None if seqs is None else with_halves(connection, run_id, seqs))
     users, left_out = subtract(
         wanted,
         [

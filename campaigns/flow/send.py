@@ -7,16 +7,19 @@ committed before: from that commit on, a crash means unknown. Nothing below this
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from campaigns.domain.errors import DatabaseAway, PacerAway, StaleClaim
+from campaigns.crashpoint import crash_point
+from campaigns.domain.errors import DatabaseAway, FencesAway, PacerAway, StaleClaim
 from campaigns.domain.message import Message, from_json, request_body
 from campaigns.domain.outcome import Outcome, OutcomeKind
 from campaigns.domain.pacing import back_off_seconds
-from campaigns.domain.states import RunState
+from campaigns.domain.states import BatchState, RunState
+from campaigns.flow.circuit import after_not_sent, after_unknown
+from campaigns.flow.kept import keep_outcome
 from campaigns.flow.record import Recorded, record_outcome
 from campaigns.flow.sender import Sender, Step
 from campaigns.flow.withhold import users_left
@@ -26,7 +29,7 @@ from campaigns.store.claims import OpenAttempt, ReadyBatch, next_batch, open_att
 from campaigns.store.lanes import LaneClaim
 
 RECORD_TRIES = (0.1, 0.5, 1.0, 2.0)
-"""Seconds between tries to write an outcome. When all fail, the lease ends and the attempt counts as unknown."""
+"""Seconds between tries to write an outcome. When all fail, it is kept on this host and written later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,34 @@ def send_one(sender: Sender, claim: LaneClaim, failures: int) -> Step:
     if not isinstance(committed, _Committed):
         _refund(sender, permit_key(claim.account_id, claim.fence + 1), claim.account_id)
         return Step(committed, leave=True, failures=failures)
-    outcome, stopped = _post(sender, committed, started)
-    return _finish(sender, committed, outcome, stopped=stopped, failures=failures)
+    crash_point("send.committed")
+    unnoted = _note_fence(sender, committed.claim)
+    if unnoted is None:
+        outcome, stopped = _post(sender, committed, started)
+        crash_point("send.answered")
+    else:
+        outcome, stopped = Outcome(OutcomeKind.NOT_SENT, error=unnoted), True
+    try:
+        step = _finish(sender, committed, outcome, stopped=stopped, failures=failures)
+    except DatabaseAway:
+        sender.stranded[claim.account_id] = Step(committed.claim, leave=True, failures=failures)
+        raise
+    if unnoted is None or step.claim is None:
+        return step
+    wait = back_off_seconds(failures + 1, sender.chance())
+    return replace(step, leave=True, wait_seconds=wait, waits_for="the fence book", failures=failures + 1)
+
+
+def _note_fence(sender: Sender, claim: LaneClaim) -> str | None:
+    """Keep the committed fence outside the database; a reason not to send when that cannot be done.
+
+    Before a byte leaves: a database restored from an earlier backup is recognised by it, whatever came of the request.
+    """
+    try:
+        sender.fences.note(claim.name, claim.fence)
+    except FencesAway as away:
+        return str(away)
+    return None
 
 
 def _commit_attempt(sender: Sender, claim: LaneClaim) -> _Committed | LaneClaim | None:
@@ -84,6 +113,7 @@ def _commit_attempt(sender: Sender, claim: LaneClaim) -> _Committed | LaneClaim 
         )
         if ready.run_state is RunState.PLANNED:
             _say_started(connection, sender, ready, ours)
+        crash_point("send.written")
     return _Committed(opened, ours, body)
 
 
@@ -120,6 +150,7 @@ def _post(sender: Sender, committed: _Committed, started: float) -> tuple[Outcom
             # Whoever slept past the lease must not send: the batch may be unknown by now, or somebody else's.
             reason = "too little of the lease was left"
         stopped = reason is not None
+        crash_point("send.first_byte")
         return reason
 
     outcome = sender.gateway.send(
@@ -136,20 +167,23 @@ def _finish(sender: Sender, committed: _Committed, outcome: Outcome, *, stopped:
     opened, claim = committed.opened, committed.claim
     try:
         recorded = _record(sender, opened, outcome, stopped=stopped)
+        crash_point("record.committed")
     except StaleClaim:
         recorded = None
     _tell_pacer(sender, opened, outcome)
     if recorded is None:
         return Step(None, sent=True)
     if outcome.kind is OutcomeKind.NOT_SENT and not stopped:
-        wait = back_off_seconds(failures + 1, sender.chance())
-        return Step(claim, leave=True, sent=True, wait_seconds=wait, waits_for="the vendor", failures=failures + 1)
+        return after_not_sent(sender, claim, failures)
+    if recorded.state is BatchState.UNKNOWN:
+        return after_unknown(sender, claim, failures)
     if recorded.wait_seconds:
         return Step(claim, leave=True, sent=True, wait_seconds=recorded.wait_seconds, waits_for="cool-down")
     return Step(claim, sent=True)
 
 
 def _record(sender: Sender, opened: OpenAttempt, outcome: Outcome, *, stopped: bool) -> Recorded:
+    kept = False
     for wait in (*RECORD_TRIES, None):
         try:
             return record_outcome(
@@ -162,6 +196,8 @@ def _record(sender: Sender, opened: OpenAttempt, outcome: Outcome, *, stopped: b
                 costs_attempt=not stopped,
             )
         except DatabaseAway:
+            # At once, since this process may not live until the last try; written twice, it is written once.
+            kept = kept or keep_outcome(sender.spool, opened, outcome, costs_attempt=not stopped)
             if wait is None:
                 raise
             sender.sleep(wait)

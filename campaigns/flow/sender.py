@@ -8,7 +8,7 @@ from typing import Literal
 
 from campaigns.domain.message import Message
 from campaigns.domain.pacing import Limits
-from campaigns.ports import Gateway, Pacer
+from campaigns.ports import FenceBook, Gateway, Pacer, Spool
 from campaigns.store.engine import Store
 from campaigns.store.lanes import LaneClaim
 
@@ -20,6 +20,8 @@ class Sender:
     store: Store
     gateway: Gateway
     pacer: Pacer
+    fences: FenceBook
+    spool: Spool
     limits: Limits
     upstream: str
     team: Callable[[], str]  # whom the key belongs to; raises VendorRefused or VendorAway
@@ -30,6 +32,7 @@ class Sender:
     chance: Callable[[], float]  # from 0 to 1
     rf_as: Literal["array", "string"] = "array"
     messages: dict[tuple[int, int], Message] = field(default_factory=dict)  # revisions never change
+    stranded: dict[str, Step] = field(default_factory=dict)  # lanes that could not be given back: no database
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,15 @@ Wake-ups may be lost, doubled or late: everything that is asked for here is aske
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
+from campaigns.crashpoint import crash_point
+from campaigns.domain.errors import TryLater
 from campaigns.flow.due import open_due_runs
 from campaigns.flow.reconcile import expire_attempts
+from campaigns.flow.seal import seal_events
 from campaigns.ports import RecentUse, Recovery
 from campaigns.store.engine import Store
 from campaigns.store.lanes import lanes_to_wake, lock_lanes, mark_woken
@@ -19,7 +23,7 @@ from campaigns.store.runs import mark_plan_wanted, runs_to_plan
 WAKE_AGAIN = timedelta(seconds=5)
 """A lane or a plan that nobody took up is asked for again after this: the broker may lose a message."""
 
-PLAN_AGAIN = timedelta(seconds=60)
+PLAN_AGAIN = timedelta(seconds=20)
 """Planning ten million recipients takes seconds, so its wake-up is given longer."""
 
 
@@ -31,10 +35,10 @@ class WakeUps:
     lanes: list[str]  # account IDs
 
 
-def tick(store: Store, *, upstream: str, actor: str) -> WakeUps:
+def tick(store: Store, *, upstream: str, settle_seconds: float, actor: str) -> WakeUps:
     """One look at everything that waits for its time."""
     open_due_runs(store, actor=actor)
-    expire_attempts(store, actor=actor)
+    expire_attempts(store, settle_seconds=settle_seconds, actor=actor)
     with store.read() as connection:
         now = store.now(connection)
         plans = runs_to_plan(connection, again_before=now - PLAN_AGAIN)
@@ -46,6 +50,9 @@ def tick(store: Store, *, upstream: str, actor: str) -> WakeUps:
         beat_heart(connection, "worker", now=now)
         mark_plan_wanted(connection, plans, now=now)
         mark_woken(connection, lanes, now=now)
+    crash_point("tick.marked")
+    with suppress(TryLater):  # the trail can wait for the next tick, whoever is to be woken cannot
+        seal_events(store)
     return WakeUps(plans, lanes)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
-from campaigns.store.records import event, evidence
+from campaigns.store.records import event, evidence, unsealed
 
 
 class EventKind(StrEnum):
@@ -29,10 +29,18 @@ class EventKind(StrEnum):
     RUN_ENDED = "run_ended"
     HOLD_OPENED = "hold_opened"
     HOLD_CLOSED = "hold_closed"
+    BATCH_HALVED = "batch_halved"  # refused, and one bad user may be the cause
+    HALVING_STOPPED = "halving_stopped"  # so many halves were refused that the cause is not one user
     BATCH_SUPPRESSED = "batch_suppressed"  # users suppressed since the plan were taken out before a send
     ATTEMPT_ABANDONED = "attempt_abandoned"  # its worker went away in the middle: unknown
     ANSWER_CAME_LATE = "answer_came_late"  # evidence from a worker that had lost its claim
+    SEARCH_ASKED = "search_asked"  # an operator asked to look for unknowns now
+    UNKNOWN_FOUND = "unknown_found"  # the vendor's queue shows the one item that it can be: accepted
+    UNKNOWN_GIVEN_UP = "unknown_given_up"  # after the last look an operator is asked
+    UNKNOWN_RESENT = "unknown_resent"  # by the campaign's own policy, after the last look: at least once
     UNKNOWN_DECIDED = "unknown_decided"
+    DATABASE_RESTORED = "database_restored"  # the fence book knows later requests of the account than the database
+    READY_DOUBTED = "ready_doubted"  # batches that were ready at the backup are unknown
     SUPPRESSIONS_ADDED = "suppressions_added"
     SUPPRESSIONS_REMOVED = "suppressions_removed"
 
@@ -50,9 +58,10 @@ def record_event(
     reason: str | None = None,
     detail: dict[str, Any] | None = None,
 ) -> None:
-    """Write one event in the caller's transaction: it stands if and only if the change does."""
-    connection.execute(
-        insert(event).values(
+    """Write one event in the caller's transaction: it stands if and only if the change does. It is sealed later."""
+    made = connection.scalar(
+        insert(event)
+        .values(
             at=at,
             actor=actor,
             kind=kind.value,
@@ -63,7 +72,9 @@ def record_event(
             reason=reason,
             detail=detail,
         )
+        .returning(event.c.id)
     )
+    connection.execute(insert(unsealed).values(event_id=made))
 
 
 def record_evidence(

@@ -40,6 +40,12 @@ def next_seq(connection: Connection, run_id: int) -> int:
     return made
 
 
+def anything_is_looked_for(connection: Connection, run_id: int) -> bool:
+    """Whether the vendor's queue is being searched for a batch of the run."""
+    found = select(batch.c.id).where(batch.c.run_id == run_id, batch.c.look_at.is_not(None)).limit(1)
+    return connection.scalar(found) is not None
+
+
 def anything_waits(connection: Connection, run_id: int) -> bool:
     """Whether a batch of the run is ready or in flight."""
     return _has_batch(connection, run_id, BatchState.READY) or _has_batch(connection, run_id, BatchState.SENDING)
@@ -111,15 +117,16 @@ def decide_batch(
     batch_id: int,
     to: BatchState,
     *,
+    seen: BatchState,
     message_id: str | None,
     error: str | None,
     now: datetime,
 ) -> bool:
-    """Move an unknown batch where an operator says; False when it is not unknown any more."""
+    """Move a batch where an operator says, and look for it no more; False when it is not as it was seen."""
     moved = connection.scalar(
         update(batch)
-        .where(batch.c.id == batch_id, batch.c.state == BatchState.UNKNOWN.value)
-        .values(state=to.value, message_id=message_id, error=error, available_at=now, updated_at=now)
+        .where(batch.c.id == batch_id, batch.c.state == seen.value)
+        .values(state=to.value, message_id=message_id, error=error, look_at=None, available_at=now, updated_at=now)
         .returning(batch.c.id)
     )
     return moved is not None

@@ -92,7 +92,7 @@ def renew_lane(
     if row is None:
         return None
     fence, suppressions = row
-    return LaneClaim(claim.account_id, claim.owner, fence), suppressions
+    return LaneClaim(claim.account_id, claim.owner, fence, claim.name), suppressions
 
 
 def next_batch(connection: Connection, account_id: str, *, upstream: str, now: datetime) -> ReadyBatch | None:
@@ -162,6 +162,7 @@ def settle_batch(
     counts_as_failure: bool = False,
     message_id: str | None = None,
     error: str | None = None,
+    look_at: datetime | None = None,
 ) -> bool:
     """Move a batch out of `sending`, if the attempt still holds it; False when the claim was lost."""
     settled = run_prepared(
@@ -175,6 +176,7 @@ def settle_batch(
             "failed": int(counts_as_failure),
             "new_message": message_id,
             "new_error": error,
+            "look": look_at,
             "now": now,
         },
     ).fetchone()

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, selec
 
 from campaigns.domain.states import RUN_SENDS, BatchState
 from campaigns.store.holds import run_is_held
+from campaigns.store.looks import account_is_looked_at
 from campaigns.store.tables import batch, lane, run
 
 
@@ -24,6 +25,7 @@ class LaneClaim:
     account_id: str
     owner: str
     fence: int
+    name: str  # what the fence book calls the lane
 
 
 def make_lane(connection: Connection, account_id: str) -> None:
@@ -50,7 +52,7 @@ def hold_lane(connection: Connection, account_id: str) -> None:
 
 
 def claim_lane(
-    connection: Connection, account_id: str, *, owner: str, now: datetime, lease: timedelta
+    connection: Connection, account_id: str, *, owner: str, name: str, now: datetime, lease: timedelta
 ) -> LaneClaim | None:
     """Become the account's one sender; None when somebody is, or when the lane must still wait for its time.
 
@@ -70,7 +72,7 @@ def claim_lane(
         .values(fence=lane.c.fence + 1, owner=owner, lease_until=now + lease)
         .returning(lane.c.fence)
     )
-    return None if fence is None else LaneClaim(account_id, owner, fence)
+    return None if fence is None else LaneClaim(account_id, owner, fence, name)
 
 
 def release_lane(
@@ -134,7 +136,7 @@ def lane_has_work(connection: Connection, account_id: str, *, upstream: str, now
 
 
 def lanes_to_wake(connection: Connection, *, upstream: str, now: datetime, again_before: datetime) -> list[str]:
-    """Accounts with something to send and nobody at it, the longest idle first.
+    """Accounts with somebody to look for, then those with something to send and nobody at it, the longest idle first.
 
     Skipped: lanes that wait for their time, and those woken after `again_before` (a wake-up may be lost, so it is
     repeated).
@@ -146,14 +148,20 @@ def lanes_to_wake(connection: Connection, *, upstream: str, now: datetime, again
             run.c.upstream == upstream,
             _sends(),
             _has_ready_batch(now),
-            or_(lane.c.owner.is_(None), lane.c.lease_until <= now),
-            or_(lane.c.available_at.is_(None), lane.c.available_at <= now),
-            or_(lane.c.hinted_at.is_(None), lane.c.hinted_at <= again_before),
+            *_may_wake(now, again_before),
         )
         .group_by(lane.c.account_id)
         .order_by(func.min(func.coalesce(run.c.served_at, run.c.planned_at)), lane.c.account_id)
     )
-    return [row.account_id for row in rows]
+    looks = connection.scalars(
+        select(lane.c.account_id)
+        .join(batch, batch.c.account_id == lane.c.account_id)
+        .join(run, run.c.id == batch.c.run_id)
+        .where(run.c.upstream == upstream, batch.c.look_at <= now, *_may_wake(now, again_before))
+        .distinct()
+        .order_by(lane.c.account_id)
+    )
+    return [*looks, *(row.account_id for row in rows)]
 
 
 def mark_woken(connection: Connection, account_ids: Sequence[str], *, now: datetime) -> None:
@@ -161,8 +169,16 @@ def mark_woken(connection: Connection, account_ids: Sequence[str], *, now: datet
     connection.execute(update(lane).where(lane.c.account_id.in_(account_ids)).values(hinted_at=now))
 
 
+def _may_wake(now: datetime, again_before: datetime) -> list[ColumnElement[bool]]:
+    return [
+        or_(lane.c.owner.is_(None), lane.c.lease_until <= now),
+        or_(lane.c.available_at.is_(None), lane.c.available_at <= now),
+        or_(lane.c.hinted_at.is_(None), lane.c.hinted_at <= again_before),
+    ]
+
+
 def _sends() -> ColumnElement[bool]:
-    return and_(run.c.state.in_(sorted(RUN_SENDS)), ~run_is_held())
+    return and_(run.c.state.in_(sorted(RUN_SENDS)), ~run_is_held(), ~account_is_looked_at(run.c.account_id))
 
 
 def _has_ready_batch(now: datetime) -> ColumnElement[bool]:

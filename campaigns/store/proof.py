@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from pyroaring import BitMap64
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import DBAPIError
 
 from campaigns.domain.audience import unpack
 from campaigns.domain.states import RUN_OPEN, BatchState
 from campaigns.store.records import audience_version, event, exclusion
+from campaigns.store.requests import lineage_faults, request_faults
 from campaigns.store.runs import books
+from campaigns.store.seal import Head
 from campaigns.store.suppressions import ALL_ACCOUNTS
 from campaigns.store.tables import batch, campaign, run, suppression
-from campaigns.store.trail import lineage_faults, request_faults
+from campaigns.store.trail import Trail, cause, count_events, is_damage, trail_faults
 from campaigns.store.views import as_text
 
 ROWS_AT_ONCE = 1000
+
+FAULTS_TOLD = 100
+"""How many faults are told one by one; the rest is counted."""
 
 
 def who(connection: Connection, user: int) -> list[dict[str, Any]]:
@@ -91,22 +98,49 @@ def events(
         }
 
 
-def verify(connection: Connection) -> dict[str, Any]:
-    """Prove the books of every run again, from the sets themselves, and law 1 from the requests on record.
+def verify(
+    connection: Connection, kept: Mapping[str, Head] | None = None, *, every_chain: bool = False
+) -> dict[str, Any]:
+    """Prove the books of every run again from the sets, law 1 from the requests, and the sealed trail.
 
     Every fault is a sentence.
+
+    `kept`: the `heads` of an earlier answer, without which a trail that was cut off or rewritten as a whole cannot be
+    told from a true one. `every_chain`: answer the head of each chain too, one for each run and account.
     """
-    faults: list[str] = []
     run_ids = list(connection.scalars(select(run.c.id).order_by(run.c.id)))
-    for run_id in run_ids:
-        faults += run_faults(connection, run_id) + request_faults(connection, run_id)
-    faults += lineage_faults(connection)
+    trail = Trail()
+    faults = _told(_book_faults(connection, run_ids))
+    faults += _told(trail_faults(connection, trail, kept, every_chain=every_chain))
     return {
-        "events": connection.scalar(select(func.count()).select_from(event)) or 0,
+        "events": count_events(connection),
         "runs": len(run_ids),
         "ok": not faults,
         "faults": faults,
+        "unsealed": trail.unsealed,
+        "heads": {name: {"position": one.position, "sha256": one.sha256} for name, one in trail.heads.items()},
     }
+
+
+def _told(faults: Iterable[str]) -> list[str]:
+    """The first faults in full, so that a ruined database cannot fill the memory."""
+    rest = iter(faults)
+    told = list(islice(rest, FAULTS_TOLD))
+    more = sum(1 for _ in rest)
+    return [*told, f"and {more:,} more faults like these"] if more else told
+
+
+def _book_faults(connection: Connection, run_ids: Iterable[int]) -> Iterator[str]:
+    for run_id in run_ids:
+        try:
+            yield from run_faults(connection, run_id)
+            yield from request_faults(connection, run_id)
+        except (DBAPIError, TypeError, ValueError) as error:
+            if not is_damage(error):
+                raise
+            connection.rollback()  # PostgreSQL answers nothing more in a transaction that has failed
+            yield f"run {run_id}: its books cannot be read ({cause(error)})"
+    yield from lineage_faults(connection)
 
 
 def run_faults(connection: Connection, run_id: int) -> list[str]:

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, func, insert, or_, select, update
 
 from campaigns.domain.audience import UserSet
 from campaigns.domain.errors import NotFound
-from campaigns.domain.states import BATCH_WAITS, RUN_MOVES, BatchState, RunState
+from campaigns.domain.states import BATCH_WAITS, RUN_MOVES, RUN_OPEN, BatchState, RunState
 from campaigns.store.audit import EventKind, record_event
-from campaigns.store.batches import add_batches, anything_waits, user_columns
+from campaigns.store.batches import add_batches, anything_is_looked_for, anything_waits, user_columns
 from campaigns.store.holds import Held, open_hold
 from campaigns.store.records import exclusion
 from campaigns.store.tables import batch, run
@@ -203,11 +203,10 @@ def move_run(
 ) -> bool:
     """One guarded step of a run; False when it was no longer in `start`. Raises KeyError for a step that is illegal."""
     RUN_MOVES[start][end]
-    ended = not RUN_MOVES[end] or end is RunState.FINISHED_WITH_FAILURES
     moved = connection.scalar(
         update(run)
         .where(run.c.id == run_id, run.c.state == start.value)
-        .values(state=end.value, finished_at=now if ended else None, **columns)
+        .values(state=end.value, finished_at=None if end in RUN_OPEN else now, **columns)
         .returning(run.c.id)
     )
     return moved is not None
@@ -218,10 +217,10 @@ def end_run_if_done(connection: Connection, run_id: int, *, now: datetime, actor
 
     Books that do not balance leave the run open and held, for a person: the batches tell the truth, the sum is wrong.
     """
-    if anything_waits(connection, run_id):
+    if anything_waits(connection, run_id) or anything_is_looked_for(connection, run_id):
         return
     connection.execute(select(run.c.id).where(run.c.id == run_id).with_for_update())
-    if anything_waits(connection, run_id):
+    if anything_waits(connection, run_id) or anything_is_looked_for(connection, run_id):
         return
     found, counted = find_run(connection, run_id), books(connection, run_id)
     if not counted.balanced:

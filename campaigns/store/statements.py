@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, bindparam, insert, literal_column, select,
 from campaigns.domain.states import RUN_SENDS, BatchState, RunState
 from campaigns.store.columns import Instant
 from campaigns.store.holds import run_is_held
+from campaigns.store.looks import account_is_looked_at
 from campaigns.store.records import attempt, attempt_outcome
 from campaigns.store.tables import batch, lane, run
 
@@ -33,6 +34,7 @@ OPEN_RUNS = (
         run.c.upstream == bindparam("upstream"),
         run.c.state.in_(_SENDS),
         ~run_is_held(),
+        ~account_is_looked_at(run.c.account_id),
     )
     .order_by(run.c.served_at.is_not(None), run.c.served_at, run.c.id)
 )
@@ -52,7 +54,7 @@ NEXT_BATCH = (
         batch.c.state == BatchState.READY.value,
         batch.c.available_at <= bindparam("now"),
     )
-    .order_by(batch.c.seq)
+    .order_by(batch.c.rank, batch.c.seq)
     .limit(1)
 )
 START_BATCH = (
@@ -87,6 +89,8 @@ SETTLE_BATCH = (
         failures=batch.c.failures + bindparam("failed"),
         message_id=bindparam("new_message"),
         error=bindparam("new_error"),
+        looks=0,
+        look_at=bindparam("look"),
         updated_at=bindparam("now"),
     )
     .returning(batch.c.id)

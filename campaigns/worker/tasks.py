@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import threading
 from functools import cache
+from typing import Any
 
 import structlog
+from celery.signals import worker_ready
 
+from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import TryLater
-from campaigns.flow.lane import serve_lane
+from campaigns.flow.kept import write_kept
+from campaigns.flow.lane import give_back_stranded, serve_lane
 from campaigns.flow.plan import plan_run
 from campaigns.flow.sender import Sender
 from campaigns.flow.tick import tick as look
@@ -61,11 +65,45 @@ def sender() -> Sender:
     return parts().sender(stopping=stopping)
 
 
+@worker_ready.connect
+def catch_up(**_: Any) -> None:
+    """What this host owes the database from before: at the start, and before each tick and each lane."""
+    try:
+        _catch_up()
+    except TryLater as away:
+        log.warning("catch_up_postponed", reason=str(away))
+
+
+def _catch_up() -> None:
+    """Write the outcomes that were kept, then give back the lanes that were held. Raises DatabaseAway."""
+    try:
+        replayed = write_kept(parts().store, parts().spool, parts().limits, actor=worker_name())
+    except OSError as fault:
+        log.exception("kept_outcomes_unreadable", reason=str(fault))
+        return
+    if replayed.written:
+        log.info("kept_outcomes_written", outcomes=replayed.written)
+    if replayed.damaged:
+        log.error(
+            "kept_outcomes_damaged",
+            reason=f"{replayed.damaged} outcomes kept on this host cannot be read and count as unknown; "
+            f"they were put aside in {replayed.aside}.",
+        )
+    if sender.cache_info().currsize:
+        give_back_stranded(sender())
+
+
 @app.task(name="campaigns.tick")
 def tick() -> None:
     """Look at everything that waits for its time, and wake whoever has work."""
     try:
-        wake = look(parts().store, upstream=settings.upstream_name, actor=worker_name())
+        _catch_up()
+        wake = look(
+            parts().store,
+            upstream=settings.upstream_name,
+            settle_seconds=settings.settle_seconds,
+            actor=worker_name(),
+        )
     except TryLater as away:
         log.warning("tick_postponed", reason=str(away))
         return
@@ -73,6 +111,7 @@ def tick() -> None:
         plan.apply_async((run_id,))
     for account_id in wake.lanes:
         serve.apply_async((account_id,))
+    crash_point("tick.woken")
 
 
 @app.task(name="campaigns.plan")
@@ -80,6 +119,7 @@ def plan(run_id: int) -> None:
     """Freeze who gets a due run."""
     try:
         if plan_run(parts().store, run_id, actor=worker_name()):
+            crash_point("plan.committed")
             log.info("run_planned", run_id=run_id)
     except TryLater as away:
         log.warning("plan_postponed", run_id=run_id, reason=str(away))
@@ -96,6 +136,7 @@ def serve(account_id: str) -> None:
         def goes_on() -> bool:
             return clock_of_the_machine() - started < SLICE_SECONDS or seats.turned_away == turned_away
 
+        _catch_up()
         requests = serve_lane(sender(), account_id, goes_on)
         if requests:
             log.info("lane_served", account_id=account_id, requests=requests)

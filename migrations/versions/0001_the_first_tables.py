@@ -16,6 +16,7 @@ INSERT_ONLY = (
     "exclusion",
     "message",
     "revision",
+    "seal",
 )
 """What is written here is never rewritten: the audit rests on it, so the database itself refuses."""
 
@@ -216,7 +217,9 @@ def upgrade() -> None:
         sa.Column("account_id", sa.String(length=80), nullable=False),
         sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("parent_batch_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("root_batch_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("rank", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("fence", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("available_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
@@ -224,6 +227,8 @@ def upgrade() -> None:
         sa.Column("failures", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("message_id", sa.Text(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("looks", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("look_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("first_user", sa.BigInteger(), nullable=True),
@@ -232,6 +237,7 @@ def upgrade() -> None:
         sa.Column("users", sa.LargeBinary(), nullable=True),
         sa.CheckConstraint("(state = 'sending') = (lease_until IS NOT NULL)", name=op.f("ck_batch_sending_has_lease")),
         sa.CheckConstraint("message_id IS NULL OR state = 'accepted'", name=op.f("ck_batch_message_id_is_of_accepted")),
+        sa.CheckConstraint("look_at IS NULL OR state = 'unknown'", name=op.f("ck_batch_only_unknown_is_looked_for")),
         sa.CheckConstraint(
             "state IN ('ready', 'sending', 'accepted', 'rejected', 'unknown', 'cancelled', 'split')",
             name=op.f("ck_batch_state_is_known"),
@@ -245,6 +251,7 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_batch_account_id")),
         sa.ForeignKeyConstraint(["parent_batch_id"], ["batch.id"], name=op.f("fk_batch_parent_batch_id")),
+        sa.ForeignKeyConstraint(["root_batch_id"], ["batch.id"], name=op.f("fk_batch_root_batch_id")),
         sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_batch_run_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batch")),
         sa.UniqueConstraint("run_id", "seq", name=op.f("uq_batch_run_id_seq")),
@@ -257,10 +264,24 @@ def upgrade() -> None:
             sqlite_where=sa.text("state = 'sending'"),
             postgresql_where=sa.text("state = 'sending'"),
         )
+        batch_op.create_index(
+            "batch_looked_for",
+            ["account_id", "look_at"],
+            unique=False,
+            sqlite_where=sa.text("look_at IS NOT NULL"),
+            postgresql_where=sa.text("look_at IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "batch_by_root",
+            ["root_batch_id"],
+            unique=False,
+            sqlite_where=sa.text("root_batch_id IS NOT NULL"),
+            postgresql_where=sa.text("root_batch_id IS NOT NULL"),
+        )
         batch_op.create_index("batch_of_user", ["first_user", "last_user"], unique=False)
         batch_op.create_index(
             "batch_ready_by_run",
-            ["run_id", "seq"],
+            ["run_id", "rank", "seq"],
             unique=False,
             sqlite_where=sa.text("state = 'ready'"),
             postgresql_where=sa.text("state = 'ready'"),
@@ -293,6 +314,46 @@ def upgrade() -> None:
     with op.batch_alter_table("event", schema=None) as batch_op:
         batch_op.create_index("event_by_campaign", ["campaign_id"], unique=False)
         batch_op.create_index(batch_op.f("event_run_id"), ["run_id"], unique=False)
+
+    op.create_table(
+        "unsealed",
+        sa.Column(
+            "event_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.ForeignKeyConstraint(["event_id"], ["event.id"], name=op.f("fk_unsealed_event_id")),
+        sa.PrimaryKeyConstraint("event_id", name=op.f("pk_unsealed")),
+    )
+    op.create_table(
+        "seal",
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("chain", sa.String(length=100), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("event_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("trail_sha256", sa.String(length=64), nullable=False),
+        sa.Column("sealed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("covered_attempts", sa.LargeBinary(), nullable=True),
+        sa.Column("covered_evidence", sa.LargeBinary(), nullable=True),
+        sa.Column("covered_sha256", sa.String(length=64), nullable=True),
+        sa.CheckConstraint("number > 0 AND position > 0 AND position <= number", name=op.f("ck_seal_numbers_fit")),
+        sa.CheckConstraint(
+            "(covered_sha256 IS NULL) = (covered_attempts IS NULL)"
+            " AND (covered_sha256 IS NULL) = (covered_evidence IS NULL)",
+            name=op.f("ck_seal_covered_is_whole"),
+        ),
+        sa.ForeignKeyConstraint(["event_id"], ["event.id"], name=op.f("fk_seal_event_id")),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_seal")),
+        sa.UniqueConstraint("chain", "position", name=op.f("uq_seal_chain_position")),
+        sa.UniqueConstraint("event_id", name=op.f("uq_seal_event_id")),
+    )
+    with op.batch_alter_table("seal", schema=None) as batch_op:
+        batch_op.create_index(
+            "seal_of_ended_run",
+            ["number"],
+            unique=False,
+            sqlite_where=sa.text("covered_sha256 IS NOT NULL"),
+            postgresql_where=sa.text("covered_sha256 IS NOT NULL"),
+        )
 
     op.create_table(
         "exclusion",
@@ -402,7 +463,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("message_id", sa.Text(), nullable=True),
         sa.Column("detail", sa.JSON(none_as_null=True), nullable=True),
-        sa.CheckConstraint("kind IN ('late_answer', 'decision')", name=op.f("ck_evidence_kind_is_known")),
+        sa.CheckConstraint("kind IN ('late_answer', 'look', 'decision')", name=op.f("ck_evidence_kind_is_known")),
         sa.ForeignKeyConstraint(["batch_id"], ["batch.id"], name=op.f("fk_evidence_batch_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_evidence")),
     )
@@ -536,6 +597,15 @@ def downgrade() -> None:
 
     op.drop_table("hold")
     op.drop_table("exclusion")
+    with op.batch_alter_table("seal", schema=None) as batch_op:
+        batch_op.drop_index(
+            "seal_of_ended_run",
+            sqlite_where=sa.text("covered_sha256 IS NOT NULL"),
+            postgresql_where=sa.text("covered_sha256 IS NOT NULL"),
+        )
+
+    op.drop_table("seal")
+    op.drop_table("unsealed")
     with op.batch_alter_table("event", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("event_run_id"))
         batch_op.drop_index("event_by_campaign")
@@ -551,6 +621,16 @@ def downgrade() -> None:
             "batch_ready_by_run", sqlite_where=sa.text("state = 'ready'"), postgresql_where=sa.text("state = 'ready'")
         )
         batch_op.drop_index("batch_of_user")
+        batch_op.drop_index(
+            "batch_by_root",
+            sqlite_where=sa.text("root_batch_id IS NOT NULL"),
+            postgresql_where=sa.text("root_batch_id IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "batch_looked_for",
+            sqlite_where=sa.text("look_at IS NOT NULL"),
+            postgresql_where=sa.text("look_at IS NOT NULL"),
+        )
         batch_op.drop_index(
             "batch_in_flight_by_account",
             sqlite_where=sa.text("state = 'sending'"),

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from campaigns.cli.main import cli
 from campaigns.cli.opening import SANDBOX_NOTE
 from campaigns.store.engine import open_store
-from tests.clock import DrivenClock
+from tests.clock import RunningClock
 from tests.world import World
 
 SETTINGS = (
@@ -89,6 +89,7 @@ def shell(empty_shell: Shell, sqlite_template: Path) -> Shell:
 @pytest.fixture
 def world(shell: Shell) -> Iterator[World]:
     """The same installation's worker and vendor, played in this process."""
-    store = open_store(shell.database_url)
-    yield World(store, DrivenClock())
+    clock = RunningClock()
+    store = open_store(shell.database_url, clock=clock)
+    yield World(store, clock)
     store.close()

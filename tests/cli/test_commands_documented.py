@@ -121,11 +121,12 @@ def every_answer(shell: Shell, world: World) -> dict[str, Any]:
     does("runs pause", "1", "--reason", "x")
     does("runs resume", "1", "--reason", "x")
     world.gateway.script = [LOST, REFUSED, LOGGED_OUT]
-    world.serve()
+    world.serve_out()
     does("accounts release", "acct_one", "--reason", "x")
     does("runs show", "1")
     does("runs batches", "1")
     does("runs attempts", "1")
+    does("reconcile", "1")
     does("runs decide", "1", "--all", "--as", "not-sent", "--reason", "x")
     does("runs cancel", "1", "--reason", "x")
     does("runs rerun", "1", "--reason", "x")

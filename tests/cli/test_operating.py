@@ -66,7 +66,7 @@ def test_watching_in_a_pipe_prints_lines_for_people(launched: Shell, world: Worl
 )
 def test_how_a_watched_run_ends(launched: Shell, world: World, answers: list[Outcome], code: int, said: str) -> None:
     world.gateway.script = list(answers)
-    world.serve()
+    world.serve_out()
     result = launched.run("runs", "watch", "1")
     assert result.exit_code == code
     assert said in result.stdout
@@ -103,7 +103,7 @@ def test_ctrl_c_ends_the_watching_and_not_the_run(launched: Shell) -> None:
 
 def test_an_unknown_is_decided_and_the_rejected_are_rerun(launched: Shell, world: World) -> None:
     world.gateway.script = [UNKNOWN, REJECTED]
-    world.serve()
+    world.serve_out()
     assert [row["state"] for row in launched.ok("runs", "batches", "1")] == ["unknown", "rejected", "accepted"]
     assert [row["seq"] for row in launched.ok("runs", "batches", "1", "--state", "unknown")] == [1]
     decided = launched.ok("runs", "decide", "1", "--all", "--as", "accepted", "--message-id", "77", "--reason", "seen")

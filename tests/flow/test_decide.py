@@ -68,7 +68,7 @@ def test_a_resend_reopens_the_run_and_sends_with_the_next_number(world: World) -
 def test_all_unknowns_are_decided_at_once_or_none(world: World) -> None:
     run_id = world.launched()
     world.gateway.script = [UNKNOWN, UNKNOWN]
-    world.serve()
+    world.serve_out()
 
     with pytest.raises(NotAllowed, match="is accepted, not unknown"):
         _decide(world, run_id, "not-sent", seqs=[1, 3])
@@ -118,7 +118,7 @@ def test_one_use_media_is_never_sent_again(world: World) -> None:
 def test_a_run_with_rejected_recipients_still_ends_with_failures(world: World) -> None:
     run_id = world.launched()
     world.gateway.script = [UNKNOWN, REJECTED]
-    world.serve()
+    world.serve_out()
 
     assert _decide(world, run_id, "accepted")["state"] == "finished_with_failures"
 
@@ -132,7 +132,8 @@ def test_a_late_answer_stops_a_resend_that_has_not_left(world: World) -> None:
 
     def late() -> Any:
         world.clock.advance(LIMITS.lease_seconds + 1)
-        expire_attempts(world.store, actor="worker:beat")
+        expire_attempts(world.store, settle_seconds=1, actor="worker:beat")
+        world.serve_out(owner="worker:two")
         _decide(world, run_id, "resend")
         return accepted("m1")
 
@@ -148,7 +149,7 @@ def _unknown(world: World) -> int:
     """A finished run whose first batch is unknown and whose second was accepted."""
     run_id = world.launched([1, 2, 3])
     world.gateway.script = [UNKNOWN]
-    world.serve()
+    world.serve_out()
     assert world.states(run_id) == ["unknown", "accepted"]
     assert world.run(run_id)["state"] == "finished_with_failures"
     return run_id

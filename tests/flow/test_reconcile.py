@@ -18,9 +18,9 @@ def test_an_attempt_is_given_up_when_its_lease_ends_and_not_a_moment_before(worl
     run_id = _abandoned(world)
 
     world.clock.advance(LIMITS.lease_seconds - 0.001)
-    assert expire_attempts(world.store, actor=BEAT) == 0
+    assert expire_attempts(world.store, settle_seconds=1, actor=BEAT) == 0
     world.clock.advance(0.001)
-    assert expire_attempts(world.store, actor=BEAT) == 1
+    assert expire_attempts(world.store, settle_seconds=1, actor=BEAT) == 1
 
     assert world.states(run_id) == ["unknown", "ready", "ready"]
     assert [one["outcome"] for one in world.attempts(run_id)] == ["unknown"]
@@ -32,7 +32,7 @@ def test_nobody_else_gets_the_lane_before_the_lease_ends(world: World) -> None:
 
     assert world.serve(owner="worker:two") == 0
     world.clock.advance(LIMITS.lease_seconds)
-    assert world.serve(owner="worker:two") == 2
+    assert world.serve_out(owner="worker:two") == 2
 
     assert world.states(run_id) == ["unknown", "accepted", "accepted"]
     assert set(world.requests_by_user().values()) == {1}
@@ -48,7 +48,7 @@ def test_a_lane_is_not_taken_while_a_request_of_the_account_is_in_flight(
         patch.setattr("campaigns.flow.lane.expire_attempts", lambda *_, **__: 0)
         assert world.serve(owner="worker:two") == 0
 
-    world.serve(owner="worker:two")
+    world.serve_out(owner="worker:two")
     assert world.states(run_id) == ["unknown", "accepted", "accepted"]
 
 
@@ -57,7 +57,9 @@ def test_an_abandoned_attempt_ends_a_run_that_is_being_cancelled(world: World) -
     assert cancel_run(world.store, run_id, reason="stop", actor=ANNA)["state"] == "cancelling"
 
     world.clock.advance(LIMITS.lease_seconds)
-    expire_attempts(world.store, actor=BEAT)
+    expire_attempts(world.store, settle_seconds=1, actor=BEAT)
+    assert world.run(run_id)["state"] == "cancelling", "it is still being looked for"
+    world.serve_out(owner="worker:two")
 
     assert world.run(run_id)["state"] == "cancelled"
     assert world.states(run_id) == ["unknown", "cancelled", "cancelled"]
@@ -67,8 +69,8 @@ def test_a_sweep_may_be_asked_for_one_account(world: World) -> None:
     _abandoned(world)
     world.clock.advance(LIMITS.lease_seconds)
 
-    assert expire_attempts(world.store, actor=BEAT, account_id="acct_two") == 0
-    assert expire_attempts(world.store, actor=BEAT, account_id=ACCOUNT) == 1
+    assert expire_attempts(world.store, settle_seconds=1, actor=BEAT, account_id="acct_two") == 0
+    assert expire_attempts(world.store, settle_seconds=1, actor=BEAT, account_id=ACCOUNT) == 1
 
 
 class _Killed(BaseException):

@@ -71,7 +71,7 @@ def test_an_answer_that_can_never_be_written_leaves_an_unknown(world: World, mon
     assert world.states(run_id) == ["sending", "ready"]
 
     world.clock.advance(LIMITS.lease_seconds + 1)
-    world.serve(owner="worker:two")
+    world.serve_out(owner="worker:two")
 
     assert world.states(run_id) == ["unknown", "accepted"]
     assert world.requests_by_user() == {1: 1, 2: 1, 3: 1}
@@ -106,7 +106,7 @@ def test_a_late_answer_of_each_kind_is_kept_as_evidence(world: World) -> None:
     def late(answer: Outcome) -> Any:
         def come() -> Outcome:
             world.clock.advance(LIMITS.lease_seconds + 1)
-            expire_attempts(world.store, actor=BEAT)
+            expire_attempts(world.store, settle_seconds=1, actor=BEAT)
             return answer
 
         return come
@@ -115,10 +115,15 @@ def test_a_late_answer_of_each_kind_is_kept_as_evidence(world: World) -> None:
     for answer in answers:
         world.gateway.script = [late(answer)]
         world.serve()
+        world.serve_out(turns=0)
 
-    assert world.states(run_id) == ["unknown"] * 5
+    assert world.states(run_id) == ["accepted", "unknown", "unknown", "unknown", "accepted"], (
+        "the next look believes it"
+    )
     with world.store.read() as connection:
-        kept = connection.execute(text("SELECT number, message_id, kind FROM evidence ORDER BY id")).all()
+        kept = connection.execute(
+            text("SELECT number, message_id, kind FROM evidence WHERE kind = 'late_answer' ORDER BY id")
+        ).all()
     assert [tuple(row) for row in kept] == [(1, answer.message_id, "late_answer") for answer in answers]
     assert world.events().count("answer_came_late") == 5
 
@@ -139,7 +144,7 @@ def test_the_end_of_a_run_is_written_with_its_books(world: World) -> None:
     run_id = world.launched()
     world.gateway.script = [REJECTED, UNKNOWN]
 
-    world.serve()
+    world.serve_out()
 
     with world.store.read() as connection:
         ended = [event for event in proof.events(connection, run_id) if event["kind"] == "run_ended"]
@@ -176,7 +181,7 @@ def test_an_unknown_that_comes_while_a_run_is_cancelled_stays_unknown(world: Wor
         return UNKNOWN
 
     world.gateway.script = [cancel]
-    world.serve()
+    world.serve_out()
 
     assert (world.states(run_id), world.run(run_id)["state"]) == (["unknown"], "cancelled")
     assert world.run(run_id)["account"] == ACCOUNT

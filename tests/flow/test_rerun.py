@@ -170,7 +170,7 @@ def test_who_is_known_by_a_late_answer_to_have_been_reached_is_left_out(world: W
 
     def late() -> Any:
         world.clock.advance(LIMITS.lease_seconds + 1)
-        expire_attempts(world.store, actor="worker:beat")
+        expire_attempts(world.store, settle_seconds=1, actor="worker:beat")
         decide(world.store, run_id, seqs=None, verdict="not-sent", reason="not in the list", actor=ANNA)
         return accepted("m1")
 
@@ -184,10 +184,13 @@ def test_who_is_known_by_a_late_answer_to_have_been_reached_is_left_out(world: W
     assert world.users(again["run_id"], 1) == {3}
 
 
-def _run(world: World, answers: list[Any], *, turns: int = 100) -> int:
+def _run(world: World, answers: list[Any], *, turns: int | None = None) -> int:
     run_id = world.launched()
     world.gateway.script = answers
-    world.serve(turns=turns)
+    if turns is None:
+        world.serve_out()
+    else:
+        world.serve(turns=turns)
     return run_id
 
 

@@ -40,7 +40,7 @@ def test_a_lane_without_work_is_left_alone(world: World) -> None:
 def test_a_lane_of_another_vendor_is_never_woken(world: World) -> None:
     world.launched()
 
-    assert tick(world.store, upstream="https://vendor.example", actor=BEAT) == NOBODY
+    assert tick(world.store, upstream="https://vendor.example", settle_seconds=1, actor=BEAT) == NOBODY
 
 
 def test_a_due_run_is_planned_by_whoever_is_woken_for_it(world: World) -> None:
@@ -135,4 +135,4 @@ def test_a_held_account_is_not_woken(world: World) -> None:
 
 
 def _tick(world: World) -> WakeUps:
-    return tick(world.store, upstream=UPSTREAM, actor=BEAT)
+    return tick(world.store, upstream=UPSTREAM, settle_seconds=1, actor=BEAT)

@@ -51,8 +51,9 @@ def filled(database_url: str) -> Iterator[Store]:
     suppress(store, BitMap64([99]), account_id=None, reason="asked to stop", actor=ANNA)
     run_id = world.launch(world.campaign([1, 2, 3, 4, 5, 6, 7, 99]))
     world.gateway.script = [lambda: UNKNOWN]
-    world.serve(turns=2)
+    world.serve(turns=1)
     decide(store, run_id, seqs=[1], verdict="not-sent", reason="not in the list", actor=ANNA)
+    world.serve(turns=1)
     world.gateway.script = [_die]
     with pytest.raises(_Killed):
         world.serve(turns=1)

@@ -43,7 +43,7 @@ def store(database_url: str) -> Iterator[Store]:
     suppress(opened, BitMap64([99]), account_id=None, reason="asked to stop", actor=ANNA)
     run_id = world.launch(world.campaign([1, 2, 3, 4, 5, 6, 99]))
     world.gateway.script = [REJECTED, UNKNOWN]
-    world.serve()
+    world.serve_out()
     decide(opened, run_id, seqs=[2], verdict="resend", reason="nobody got it", actor=ANNA)
     world.serve()
     rerun(opened, run_id, upstream=UPSTREAM, reason="once more", actor=ANNA)

@@ -73,7 +73,7 @@ def test_ten_beats_at_once_open_one_run_and_plan_it_once(world: World) -> None:
     world.clock.advance(3600)
 
     def beat() -> None:
-        for run_id in tick(world.store, upstream=UPSTREAM, actor=BEAT).plans:
+        for run_id in tick(world.store, upstream=UPSTREAM, settle_seconds=1, actor=BEAT).plans:
             plan_run(world.store, run_id, actor=BEAT)
 
     assert together(*[beat] * 10) == [None] * 10
@@ -161,9 +161,13 @@ def test_a_cancel_and_the_last_settlement_end_the_run_whichever_is_first(world: 
     settled, cancelled = overlapping(world.store, _settle(_in_flight(world), answer), _cancel(first))
     if answer is THROTTLED:
         assert cancelled["state"] == "cancelled"
+    elif answer is UNKNOWN:
+        assert cancelled["state"] == "cancelling", "it is still being looked for"
     else:
         assert isinstance(cancelled, NotAllowed), "it had ended when the cancel got its turn"
+    _end_searches(world)
     cancelled, settled = overlapping(world.store, _cancel(second), _settle(_in_flight(world), _other(answer)))
+    _end_searches(world)
 
     assert cancelled["state"] == "cancelling"
     assert settled.state in set(BatchState)
@@ -178,7 +182,7 @@ def test_a_late_answer_after_the_sweep_moves_nothing_and_is_kept(world: World) -
 
     def late() -> Any:
         world.clock.advance(LIMITS.lease_seconds + 1)
-        assert expire_attempts(world.store, actor=BEAT) == 1
+        assert expire_attempts(world.store, settle_seconds=1, actor=BEAT) == 1
         return accepted("m1")
 
     world.gateway.script = [late]
@@ -196,11 +200,13 @@ def test_the_sweep_and_a_late_answer_at_once_settle_an_attempt_once(world: World
     world.clock.advance(LIMITS.lease_seconds + 1)
 
     assert overlapping(world.store, _sweep, _settle(opened, accepted("m1")))[0] == 1
+    assert world.states(first) == ["unknown"]
+    _end_searches(world)
+    assert world.states(first) == ["accepted"], "the next look believes the late answer"
     opened = _in_flight(world)
     world.clock.advance(LIMITS.lease_seconds + 1)
     assert overlapping(world.store, _settle(opened, accepted("m2")), _sweep)[1] == 0
 
-    assert world.states(first) == ["unknown"]
     assert world.states(second) == ["accepted"]
     assert world.events().count("attempt_abandoned") == world.events().count("answer_came_late") == 1
     hold_the_law(world, [first])
@@ -257,7 +263,7 @@ def test_a_resend_decided_while_the_run_is_cancelled_is_refused(world: World) ->
 
     cancelled, decided = overlapping(world.store, _cancel(run_id), _resend(run_id))
 
-    assert cancelled["state"] == "cancelled"
+    assert cancelled["state"] == "cancelling", "the unknown is still being looked for"
     assert isinstance(decided, NotAllowed)
     assert world.states(run_id) == ["unknown", "cancelled"]
     hold_the_law(world, [run_id])
@@ -288,7 +294,7 @@ def test_a_pause_of_a_run_that_ends_meanwhile_is_refused(world: World) -> None:
 def test_two_operators_decide_the_same_unknown_and_one_is_refused(world: World) -> None:
     run_id = world.launched([1])
     world.gateway.script = [UNKNOWN]
-    world.serve()
+    world.serve_out()
 
     first, second = overlapping(world.store, _resend(run_id), _resend(run_id))
 
@@ -335,7 +341,7 @@ def test_a_tick_and_a_plan_never_wait_for_each_other_in_a_ring(world: World) -> 
     planned, looked = overlapping(
         world.store,
         _take_lock,
-        lambda store: tick(store, upstream=UPSTREAM, actor=BEAT),
+        lambda store: tick(store, upstream=UPSTREAM, settle_seconds=1, actor=BEAT),
         then=lambda store: plan_run(store, run_id, actor=BEAT),
     )
 
@@ -369,7 +375,7 @@ def _next_send(world: World) -> Act:
     sender = world.sender("worker:two")
     with world.store.write() as connection:
         lease = timedelta(seconds=LIMITS.lease_seconds)
-        claim = claim_lane(connection, ACCOUNT, owner=sender.owner, now=world.clock.now, lease=lease)
+        claim = claim_lane(connection, ACCOUNT, owner=sender.owner, name=ACCOUNT, now=world.clock.now, lease=lease)
     assert claim is not None
     world.pacer.acquire(permit_key(ACCOUNT, claim.fence + 1), ACCOUNT, hold_seconds=1)
     return lambda store: send_one(replace(sender, store=store), claim, 0)
@@ -405,8 +411,14 @@ def _other(answer: Outcome) -> Outcome:
     return accepted("m2") if answer.message_id else answer
 
 
+def _end_searches(world: World) -> None:
+    """Whoever had the lane is gone, and every look is made."""
+    world.clock.advance(LIMITS.lease_seconds + 1)
+    world.serve_out(owner="worker:searching", turns=0)
+
+
 def _sweep(store: Store) -> int:
-    return expire_attempts(store, actor=BEAT)
+    return expire_attempts(store, settle_seconds=1, actor=BEAT)
 
 
 def _take_lock(store: Store) -> None:

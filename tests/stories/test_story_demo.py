@@ -50,7 +50,8 @@ def test_it_ends_well_whatever_the_settings_of_the_user(folder: Path) -> None:
     assert answer["ok"]
     assert answer["differences"] == []
     assert answer["accepted_users"] == 20_000
-    assert answer["sandbox"] == {"sends": 200, "users": 20_000, "users_accepted_twice": 0}
+    assert answer["sandbox"].pop("sends") > 200, "two batches were halved"
+    assert answer["sandbox"] == {"users": 20_000, "users_accepted_twice": 0}
     assert (first["planned"], first["accepted"], first["rejected"]) == (20_000, 19_700, 200)
     assert (first["unknown"], first["cancelled"], first["excluded"]) == (0, 100, {"suppressed": 100})
     assert (second["planned"], second["accepted"], second["parent_run_id"]) == (300, 300, first["id"])

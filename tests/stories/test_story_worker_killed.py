@@ -22,6 +22,7 @@ script:
 
 def test_kills_in_the_middle_lose_nobody_and_reach_nobody_twice(rig: Rig) -> None:
     rig.told |= {"CAMPAIGNS_REQUEST_TIMEOUT_SECONDS": "2", "CAMPAIGNS_LEASE_SECONDS": "4"}
+    rig.told |= {"CAMPAIGNS_SETTLE_SECONDS": "0.5", "CAMPAIGNS_SETTLE_LOOKS": "2"}
     up = rig.up()
     with rig.record() as record:
         record.put_faults(HANGS)
@@ -40,12 +41,12 @@ def test_kills_in_the_middle_lose_nobody_and_reach_nobody_twice(rig: Rig) -> Non
     rig.up()
     ended = rig.ask("runs", "watch", str(run), code=6)
 
-    assert (ended["state"], ended["unknown"], ended["waiting"]) == ("finished_with_failures", 30, 0)
-    assert (ended["accepted"], ended["rejected"], ended["cancelled"]) == (570, 0, 0)
+    # The first was found in the vendor's queue. The second never arrived, and so long as nobody has decided about it
+    # the third, which says the same, could be either.
+    assert (ended["state"], ended["unknown"], ended["waiting"]) == ("finished_with_failures", 20, 0)
+    assert (ended["accepted"], ended["rejected"], ended["cancelled"]) == (580, 0, 0)
     unknown = rig.batches(run, "--state", "unknown")
-    # The third one's worker outlived `up` by a moment, in which it may have seen the sandbox go.
-    assert [row["error"] for row in unknown[:2]] == ["its worker went away before the outcome was written"] * 2
-    assert len(unknown) == 3
+    assert [row["error"].split(":")[0] for row in unknown] == ["after 2 looks"] * 2
     with rig.record() as record:
         told = times_accepted(record, ACCOUNT)
         sent = {send.request_sha256 for send in record.accepted()}

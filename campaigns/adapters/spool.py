@@ -1,0 +1,126 @@
+"""Outcomes that could not be written, in one file of this host, forced to the disk one by one.
+
+A line is a JSON object with its own checksum and has a line break on either side, so that a line torn by a power cut
+spoils no other. What cannot be read is put aside in a file of its own, never dropped. The lines hold IDs, states and
+numbers; no key and no message text.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from campaigns.ports import Replayed, Spool
+
+
+class FileSpool(Spool):
+    """The spool of a home; safe for many threads and processes of one host."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._path = home / "outcomes.jsonl"
+
+    def keep(self, kept: Mapping[str, Any]) -> bool:
+        try:
+            self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with self._locked():
+                _append(self._path, [_line(kept)])
+        except OSError:
+            return False
+        return True
+
+    def replay(self, write: Callable[[Mapping[str, Any]], None]) -> Replayed:
+        if not self._path.exists():
+            return Replayed()
+        with self._locked():
+            return self._replay(write)
+
+    def _replay(self, write: Callable[[Mapping[str, Any]], None]) -> Replayed:
+        lines = [line for line in self._path.read_bytes().split(b"\n") if line.strip()]
+        damaged: list[bytes] = []
+        done = 0
+        try:
+            for line in lines:
+                try:
+                    write(_read(line))
+                except ValueError:
+                    damaged.append(line)
+                done += 1
+        finally:
+            aside = self._put_aside(damaged)
+            self._rewrite(lines[done:])
+        return Replayed(done - len(damaged), len(damaged), None if aside is None else str(aside))
+
+    def _put_aside(self, damaged: list[bytes]) -> Path | None:
+        if not damaged:
+            return None
+        aside = self._home / f"outcomes.damaged-{time.time_ns()}"
+        _append(aside, damaged)
+        return aside
+
+    def _rewrite(self, lines: list[bytes]) -> None:
+        """A crash before this hands lines over again, which changes nothing: an outcome is written once."""
+        rest = self._path.with_suffix(".rest")
+        rest.unlink(missing_ok=True)
+        if lines:
+            _append(rest, lines)
+            rest.replace(self._path)
+        else:
+            self._path.unlink()
+        _sync_folder(self._home)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        lock = os.open(self._home / "outcomes.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+
+def _line(kept: Mapping[str, Any]) -> bytes:
+    body = json.dumps(kept, sort_keys=True)
+    return json.dumps({"sum": _checksum(body), "kept": kept}, sort_keys=True).encode()
+
+
+def _read(line: bytes) -> Mapping[str, Any]:
+    """What a line keeps. Raises ValueError when it is damaged."""
+    found = json.loads(line)
+    kept = found.get("kept") if isinstance(found, dict) else None
+    if not isinstance(kept, dict) or found.get("sum") != _checksum(json.dumps(kept, sort_keys=True)):
+        raise ValueError("the line is damaged")
+    return kept
+
+
+def _checksum(body: str) -> str:
+    return f"{zlib.crc32(body.encode()):08x}"
+
+
+def _append(path: Path, lines: list[bytes]) -> None:
+    is_new = not path.exists()
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        content = memoryview(b"".join(b"\n" + line + b"\n" for line in lines))
+        while content:
+            content = content[os.write(file, content) :]
+        os.fsync(file)
+    finally:
+        os.close(file)
+    if is_new:
+        _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -1,0 +1,121 @@
+"""What is sent during a storm: small campaigns of many accounts, each with a text of its own; and an operator."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+from pyroaring import BitMap64
+from sqlalchemy import text
+
+from campaigns.domain.audience import Reading
+from campaigns.domain.errors import NotAllowed
+from campaigns.domain.message import make_message
+from campaigns.flow.accounts import add_account, release_account
+from campaigns.flow.campaigns import Draft, create_campaign
+from campaigns.flow.control import resume_run
+from campaigns.flow.launch import launch
+from campaigns.store.engine import Store
+
+UPSTREAM = "sandbox"
+STORM = "operator:storm"
+BATCH_SIZE = 4
+
+OPEN = "('due', 'planned', 'sending', 'cancelling')"
+
+
+class Work:
+    """Gives work to accounts, and does what an operator would: releases what is held."""
+
+    def __init__(self, store: Store, accounts: int, *, resend_share: float = 0.0) -> None:
+        """A share of the accounts has chosen to send unknowns again, at least once: the law is not claimed there."""
+        self._store = store
+        self._resenders = int(accounts * resend_share)
+        self._users = itertools.count(10_000_000)
+        self._names = itertools.count(1)
+        self._turns = itertools.count(1)
+        self.accounts = [f"acct_storm{number:03d}" for number in range(accounts)]
+        for account in self.accounts:
+            add_account(store, account, upstream=UPSTREAM, team=None, actor=STORM)
+        self.released = 0
+
+    def run_for(
+        self, account: str, *, batches: int = 6, in_seconds: float | None = None, on_unknown: str = "hold"
+    ) -> int:
+        """One campaign, launched at once, or armed for later; answers the campaign."""
+        users = BitMap64(itertools.islice(self._users, batches * BATCH_SIZE - 1))
+        with self._store.read() as connection:
+            now = self._store.now(connection)
+        name = f"Number {next(self._names)} of the storm"
+        draft = Draft(
+            name=name,
+            account_id=account,
+            message=make_message({"text": name}),
+            audience=Reading(users=users),
+            batch_size=BATCH_SIZE,
+            on_unknown=on_unknown,
+            starts_at=None if in_seconds is None else now + timedelta(seconds=in_seconds),
+        )
+        campaign_id = int(create_campaign(self._store, draft, actor=STORM)["id"])
+        launch(self._store, campaign_id, upstream=UPSTREAM, actor=STORM)
+        return campaign_id
+
+    def feed(self, *, batches: int = 6, at_most: int = 4) -> int:
+        """Give new work to accounts that have next to none left; every fifth comes by its time."""
+        idle = self._with_little_left()[:at_most]
+        for account in idle:
+            by_time = next(self._turns) % 5 == 0
+            resends = account in self.accounts[: self._resenders]
+            self.run_for(
+                account,
+                batches=batches,
+                in_seconds=0.5 if by_time else None,
+                on_unknown="resend" if resends else "hold",
+            )
+        return len(idle)
+
+    def _with_little_left(self) -> list[str]:
+        statement = text(
+            "SELECT account_id, count(*) AS ready FROM batch WHERE state = 'ready' GROUP BY account_id"
+            " UNION ALL SELECT account_id, 9 FROM run WHERE state = 'due'"
+            " UNION ALL SELECT account_id, 9 FROM campaign WHERE due_at IS NOT NULL"
+        )
+        with self._store.read() as connection:
+            has = {row.account_id for row in connection.execute(statement) if row.ready > 1}
+        return [account for account in self.accounts if account not in has]
+
+    def release(self) -> None:
+        """Close every open hold, as an operator who has looked."""
+        with self._store.read() as connection:
+            runs = list(connection.scalars(text("SELECT run_id FROM hold WHERE closed_at IS NULL AND scope = 'run'")))
+            wider = connection.scalar(text("SELECT count(*) FROM hold WHERE closed_at IS NULL AND scope <> 'run'"))
+        for run_id in runs:
+            self._tried(partial(resume_run, self._store, run_id))
+        for account in self.accounts if wider else ():
+            self._tried(partial(release_account, self._store, account))
+
+    def _tried(self, act: Callable[..., object]) -> None:
+        try:
+            act(reason="the storm goes on", actor=STORM)
+        except NotAllowed:
+            return  # it is not held, or not any more
+        self.released += 1
+
+    def given_up(self) -> list[int]:
+        """The batches that are unknown and not looked for any more: an operator has to decide."""
+        statement = text("SELECT id FROM batch WHERE state = 'unknown' AND look_at IS NULL")
+        with self._store.read() as connection:
+            return list(connection.scalars(statement))
+
+    def unfinished(self) -> list[str]:
+        """Everything that still has to come to an end, in words."""
+        statement = text(
+            f"SELECT 'run ' || id || ' is ' || state FROM run WHERE state IN {OPEN}"
+            " UNION ALL SELECT 'campaign ' || id || ' is due' FROM campaign WHERE due_at IS NOT NULL"
+            " UNION ALL SELECT 'batch ' || seq || ' of run ' || run_id || ' is ' || state FROM batch"
+            " WHERE state IN ('ready', 'sending') OR look_at IS NOT NULL"
+        )
+        with self._store.read() as connection:
+            return list(connection.scalars(statement))
