@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, insert, or_, select, update
 
 from campaigns.domain.audience import UserSet
 from campaigns.domain.errors import NotFound
-from campaigns.domain.states import BATCH_WAITS, RUN_MOVES, RUN_OPEN, BatchState, RunState
+from campaigns.domain.states import BATCH_WAITS, RUN_MOVES, RUN_OPEN, BatchState, RunState, ended_state
 from campaigns.store.audit import EventKind, record_event
 from campaigns.store.batches import add_batches, anything_is_looked_for, anything_waits, user_columns
 from campaigns.store.holds import Held, open_hold
@@ -252,8 +252,7 @@ def _end_of(state: RunState, counted: Books) -> RunState | None:
     if state is RunState.CANCELLING:
         return RunState.CANCELLED
     if state in {RunState.PLANNED, RunState.SENDING}:
-        failed = counted.rejected or counted.unknown
-        return RunState.FINISHED_WITH_FAILURES if failed else RunState.FINISHED
+        return ended_state(rejected=counted.rejected, unknown=counted.unknown)
     if state is RunState.FINISHED_WITH_FAILURES and not counted.rejected and not counted.unknown:
         return RunState.FINISHED
     return None
