@@ -41,7 +41,7 @@ MAY_IMPORT = {
 """Edges -> wiring -> flow | adapters -> store | ports -> domain; of the edges only `up` is started by another one."""
 
 THIRD_PARTY = {
-    "domain": {"pyroaring"},
+    "domain": {"cronsim", "pyroaring"},
     "ports": set(),
     "crashpoint": set(),
     "settings": {"pydantic", "pydantic_settings"},

@@ -43,6 +43,8 @@ revision = Table(
     Column("sha256", String(64), nullable=False),
     Column("actor", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("timing", JSON(none_as_null=True)),  # domain/timing.py; NULL: it starts by hand or at starts_at
+    Column("contents", JSON(none_as_null=True)),  # messages that occurrences take in turn; NULL: only `message`
     PrimaryKeyConstraint("campaign_id", "number"),
     CheckConstraint("batch_size > 0", name="batch_size_fits"),
     CheckConstraint("on_unknown IN ('hold', 'resend')", name="on_unknown_is_known"),

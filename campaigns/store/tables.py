@@ -7,6 +7,7 @@ once and never rewritten is in `records.py`.
 from __future__ import annotations
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -38,6 +39,7 @@ account = Table(
     Column("upstream", Text, nullable=False),
     Column("team", Text),  # learned from the vendor; NULL until the vendor was first asked
     Column("created_at", Instant, nullable=False),
+    Column("hours", String(11)),  # when it may send, such as 09:00-22:00 in its zone; NULL: at any time
 )
 
 
@@ -71,6 +73,11 @@ campaign = Table(
     Column("due_at", Instant),  # set while scheduled
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
+    Column("due_for", Instant),  # the next occurrence itself, where it opens at another time (jitter, hand-off)
+    Column("occurrences", Integer, nullable=False, server_default=text("0")),  # opened to send, by the schedule
+    Column("paused_at", Instant),  # its schedule: what comes due meanwhile is skipped
+    Column("paused_by", Text),
+    Column("pause_reason", Text),
     one_of("state", CampaignState),
     CheckConstraint("(state = 'scheduled') = (due_at IS NOT NULL)", name="scheduled_has_time"),
     Index(
@@ -107,6 +114,13 @@ run = Table(
     Column("planned_at", Instant),
     Column("served_at", Instant),  # when its last attempt was committed: the lane serves the longest unserved first
     Column("finished_at", Instant),
+    Column("after_run_id", BigInteger),  # waits in `due` until that run has ended
+    Column("resumes_at", Instant),  # outside its sending hours until then
+    Column("expires_at", Instant),  # what is ready then is cancelled
+    Column("occurrence", Integer),  # the how-manieth of its campaign that was opened to send
+    Column("content", Integer),  # which of the revision's contents it sends, from 1
+    # What it says, where that is not what its revision says: a content in turn, or variables filled in.
+    Column("message", JSON(none_as_null=True)),
     ForeignKeyConstraint(["campaign_id", "revision"], ["revision.campaign_id", "revision.number"]),
     UniqueConstraint("campaign_id", "scheduled_for"),
     UniqueConstraint("campaign_id", "launch"),
@@ -125,6 +139,12 @@ run = Table(
     CheckConstraint("planned >= 0 AND batch_count >= 0", name="plan_fits"),
     Index("run_by_state", "state", "account_id"),
     Index("run_by_root", "root_run_id"),
+    Index(
+        "run_expiring",
+        "expires_at",
+        sqlite_where=text("expires_at IS NOT NULL AND finished_at IS NULL"),
+        postgresql_where=text("expires_at IS NOT NULL AND finished_at IS NULL"),
+    ),
 )
 
 

@@ -1,0 +1,124 @@
+"""Local clocks and instants: which instant a local time is when clocks jump, and when they do.
+
+Zone data comes from the `tzdata` package alone. Another machine's own copy may be years older, and two hosts that
+disagree about a clock change would open one occurrence at two instants, that is twice.
+"""
+
+from __future__ import annotations
+
+import difflib
+import zoneinfo
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo
+
+zoneinfo.reset_tzpath(to=())
+ZoneInfo.clear_cache()
+
+SECOND = timedelta(seconds=1)
+DAY = timedelta(days=1)
+
+
+@cache
+def zone_names() -> frozenset[str]:
+    """Every zone that `tzdata` knows."""
+    return frozenset(zoneinfo.available_timezones())
+
+
+@cache
+def zone_of(name: str) -> ZoneInfo:
+    """The zone of that name. Raises ValueError with the nearest name."""
+    if name not in zone_names():
+        raise ValueError(f"'{name}' is no known time zone{_nearest(name)}")
+    return ZoneInfo(name)
+
+
+def _nearest(name: str) -> str:
+    by_lower = {zone.lower(): zone for zone in zone_names()}
+    wanted = name.strip().lower().replace(" ", "_")
+    # People often type the city alone; the last part of a name is what they know.
+    by_city = {zone.rpartition("/")[2]: zone for zone in sorted(by_lower)}
+    found = difflib.get_close_matches(wanted, by_lower, n=1, cutoff=0.7) or [
+        by_city[city] for city in difflib.get_close_matches(wanted.rpartition("/")[2], by_city, n=1, cutoff=0.7)
+    ]
+    return f"; did you mean {by_lower[found[0]]}?" if found else "; use a name such as Europe/Berlin or UTC"
+
+
+def local_of(moment: datetime, zone: ZoneInfo) -> datetime:
+    """What a clock in the zone shows at that instant, without an offset."""
+    return moment.astimezone(zone).replace(tzinfo=None, fold=0)
+
+
+def readings(local: datetime, zone: ZoneInfo) -> tuple[datetime, ...]:
+    """The instants at which a clock shows this local time: one, two where it is set back, none where it skips it."""
+    before, after = _offsets(local, zone)
+    if before < after:
+        return ()
+    first = (local - before).replace(tzinfo=UTC)
+    return (first,) if before == after else (first, (local - after).replace(tzinfo=UTC))
+
+
+def first_instant(local: datetime, zone: ZoneInfo) -> datetime:
+    """The first instant at which a clock in the zone shows this local time or a later one.
+
+    That is its only reading, the first of two, or the end of the gap that skips it; so it never falls when `local`
+    grows.
+    """
+    found = readings(local, zone)
+    return found[0] if found else change_at(local, zone)
+
+
+def change_at(local: datetime, zone: ZoneInfo) -> datetime:
+    """The instant of the clock change that skips this local time or shows it twice."""
+    before, after = _offsets(local, zone)
+    early, late = sorted(((local - before).replace(tzinfo=UTC), (local - after).replace(tzinfo=UTC)))
+    return change_between(early, late, zone)
+
+
+def change_between(early: datetime, late: datetime, zone: ZoneInfo) -> datetime:
+    """The instant between two at which the offset changes; there is one change only between them."""
+    old = early.astimezone(zone).utcoffset()
+    while late - early > SECOND:
+        middle = early + timedelta(seconds=(late - early) // SECOND // 2)
+        if middle.astimezone(zone).utcoffset() == old:
+            early = middle
+        else:
+            late = middle
+    return late.replace(microsecond=0)
+
+
+def change_on(day: date, zone: ZoneInfo) -> tuple[datetime, timedelta] | None:
+    """When and by how much the zone's clocks are set on or off on a local day; None when they are not."""
+    midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - a local time, its zone beside it
+    before, after = _offset(midnight, zone), _offset(midnight + DAY, zone)
+    if before == after:
+        return None
+    start, end = (midnight - before).replace(tzinfo=UTC), (midnight + DAY - after).replace(tzinfo=UTC)
+    return change_between(start - SECOND, end, zone), after - before
+
+
+def clock_change(zone: str, day: date) -> str | None:
+    """What the zone's clocks do on a local day, in words: `clocks go forward 1 h at 02:00`."""
+    place = zone_of(zone)
+    change = change_on(day, place)
+    if change is None:
+        return None
+    moment, by = change
+    shown = (moment - SECOND).astimezone(place).replace(tzinfo=None) + SECOND
+    at = "24:00" if shown.date() > day else f"{shown:%H:%M}"
+    return f"clocks go {'forward' if by > timedelta(0) else 'back'} {_length(abs(by))} at {at}"
+
+
+def _length(by: timedelta) -> str:
+    minutes = by // timedelta(minutes=1)
+    hours, rest = divmod(minutes, 60)
+    return " ".join(f"{count} {unit}" for count, unit in ((hours, "h"), (rest, "min")) if count)
+
+
+def _offsets(local: datetime, zone: ZoneInfo) -> tuple[timedelta, timedelta]:
+    """The offset before and after the change nearest to a local time; equal where it is read in one way only."""
+    return _offset(local, zone), _offset(local.replace(fold=1), zone)
+
+
+def _offset(local: datetime, zone: ZoneInfo) -> timedelta:
+    return local.replace(tzinfo=zone).utcoffset() or timedelta(0)
