@@ -12,16 +12,16 @@ Occurrences that fall on the same instant are one.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from campaigns.domain.cron import Cron, read_cron
+from campaigns.domain.recurrence import Cron, read_cron, read_every
+from campaigns.domain.schedule_words import words
 from campaigns.domain.timing import Timing
-from campaigns.domain.zones import SECOND, change_at, first_instant, local_of, readings, zone_of
+from campaigns.domain.zones import SECOND, change_at, clock_change, first_instant, local_of, readings, zone_of
 
-EVERY = re.compile(r"(?:every\s+)?(?:(\d{1,4})\s*)?(day|week)s?", re.IGNORECASE)
+__all__ = ["clock_change", "jitter_of", "next_after", "occurrences", "words"]
 
 INSTANT = timedelta(microseconds=1)
 
@@ -47,15 +47,6 @@ def occurrences(
     while found is not None and found <= until:
         yield found
         found = next_after(timing, found, starts_at=starts_at)
-
-
-def read_every(text: str) -> timedelta:
-    """The step of an `every`: days or weeks. Raises ValueError."""
-    match = EVERY.fullmatch(text.strip())
-    count = int(match[1] or 1) if match else 0
-    if match is None or count < 1:
-        raise ValueError(f"every '{text}' is no step; write a number of days or weeks, such as '2 weeks'")
-    return timedelta(days=count) if match[2].lower() == "day" else timedelta(weeks=count)
 
 
 def jitter_of(campaign_id: int, occurrence: datetime, jitter_seconds: float) -> timedelta:
@@ -92,7 +83,7 @@ def _next_of_hourly(cron: Cron, zone: ZoneInfo, moment: datetime) -> datetime | 
     now = local_of(moment, zone)
     shown = readings(now, zone)
     if len(shown) > 1 and moment < shown[1]:
-        again = _next_when_set_back(cron, zone, moment, now)
+        again = _next_when_set_back(cron, zone, now)
         if again is not None:
             return again
     for local in cron.local_times(now):
@@ -102,7 +93,7 @@ def _next_of_hourly(cron: Cron, zone: ZoneInfo, moment: datetime) -> datetime | 
     return None
 
 
-def _next_when_set_back(cron: Cron, zone: ZoneInfo, moment: datetime, now: datetime) -> datetime | None:
+def _next_when_set_back(cron: Cron, zone: ZoneInfo, now: datetime) -> datetime | None:
     """The next match while clocks show for the first time what they will show twice; None: it comes later."""
     change = change_at(now, zone)
     ahead = next(cron.local_times(now), None)

@@ -5,10 +5,10 @@ The words are made from what the fields hold, not from how they were typed, so `
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
-from campaigns.domain.cron import LAST_DAY, LAST_WORKDAY, Cron, read_cron
+from campaigns.domain.recurrence import LAST_DAY, LAST_WORKDAY, Cron, read_cron, read_every
 from campaigns.domain.timing import Timing
 from campaigns.domain.zones import local_of, zone_of
 
@@ -62,16 +62,14 @@ def _clock(moment: datetime, zone: str | None) -> str:
 
 
 def _every(step: str, starting: datetime, zone: str) -> str:
-    from campaigns.domain.cron import read_every
-
     days = read_every(step) // timedelta(days=1)
     weekday = WEEKDAYS[starting.isoweekday() % 7]
     if days == 1:
         said = "every day"
-    elif days % 7:
+    elif days % len(WEEKDAYS):
         said = f"every {days:,} days"
     else:
-        said = f"every {weekday}" if days == 7 else f"every {days // 7:,} weeks on {weekday}"
+        said = f"every {weekday}" if days == len(WEEKDAYS) else f"every {days // len(WEEKDAYS):,} weeks on {weekday}"
     return f"{said} at {_time(starting.hour, starting.minute, starting.second)} {zone}, from {_date(starting)}"
 
 
@@ -98,8 +96,10 @@ def _often(minutes: Sequence[int], hours: Sequence[int]) -> str:
         said = "every minute" if step == 1 else f"every {step} minutes"
     else:
         said = f"at minutes {_numbers(minutes)}"
+    if not said.startswith("every") and _runs_on(hours):
+        said += " of every hour"
     if len(hours) == len(ALL_HOURS):
-        return said if said.startswith("every") else f"{said} of every hour"
+        return said
     if _runs_on(hours):
         return f"{said} from {_time(hours[0], minutes[0])} to {_time(hours[-1], minutes[-1])}"
     return f"{said} of the hours {_numbers(hours)}"
@@ -141,8 +141,9 @@ def _days(cron: Cron) -> str:
     dates = f"on {_dates(cron)} of {months or 'each month'}"
     if any_weekday:
         return dates
-    weekdays = _weekdays(cron, months)
-    return f"{dates} and {weekdays}" if either else f"{dates} if that is also {weekdays.replace('every ', 'a ')}"
+    if either:
+        return f"{dates} and {_weekdays(cron, months)}"
+    return f"{dates} if that is {_list([*_named(cron), *_counted(cron)], 'or')}"
 
 
 def _dates(cron: Cron) -> str:
@@ -156,24 +157,42 @@ def _dates(cron: Cron) -> str:
 
 
 def _weekdays(cron: Cron, months: str) -> str:
-    plain = sorted((day for day in cron.weekdays if isinstance(day, int)), key=_from_monday)
-    nth = sorted(day for day in cron.weekdays if isinstance(day, tuple))
+    named, counted = _named(cron), _counted(cron)
     said = []
-    if plain:
-        spans = _spans([_from_monday(day) for day in plain], lambda day: WEEKDAYS[(day + 1) % 7])
-        said.append(f"every {_list(spans)}" + (f" in {months}" if months else ""))
-    if nth:
-        named = [f"the {NTH[which]} {WEEKDAYS[day]}" for day, which in nth]
-        said.append(f"on {_list(named)} of {months or 'each month'}")
+    if named:
+        said.append(f"every {_list(named)}" + (f" in {months}" if months else ""))
+    if counted:
+        said.append(f"on {_list(counted)} of {months or 'each month'}")
     return _list(said)
 
 
-def _from_monday(day: int) -> int:
-    return (day - 1) % 7
+def _named(cron: Cron) -> list[str]:
+    """The weekdays that match in each week, from Monday on."""
+    days = sorted((day - 1) % 7 for day in cron.weekdays if isinstance(day, int))
+    return _spans(days, lambda day: WEEKDAYS[(day + 1) % 7])
 
 
-def _spans(held: Sequence[int], name: object) -> list[str]:
-    raise NotImplementedError
+def _counted(cron: Cron) -> list[str]:
+    """The weekdays that match once a month."""
+    days = sorted(day for day in cron.weekdays if isinstance(day, tuple))
+    return [f"the {NTH[which]} {WEEKDAYS[day]}" for day, which in days]
+
+
+def _spans(held: Sequence[int], name: Callable[[int], str]) -> list[str]:
+    """The names of numbers in order, three or more in a row drawn together."""
+    spans: list[list[int]] = []
+    for number in held:
+        if spans and number == spans[-1][-1] + 1:
+            spans[-1].append(number)
+        else:
+            spans.append([number])
+    return [
+        said
+        for span in spans
+        for said in (
+            [f"{name(span[0])} to {name(span[-1])}"] if len(span) > 2 else [name(number) for number in span]  # noqa: PLR2004 - two are said as two
+        )
+    ]
 
 
 def _month(number: int) -> str:
@@ -181,7 +200,7 @@ def _month(number: int) -> str:
 
 
 def _ordinal(number: int) -> str:
-    ending = "th" if 11 <= number <= 13 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    ending = "th" if number in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{ending}"
 
 
@@ -189,6 +208,6 @@ def _numbers(held: Sequence[int]) -> str:
     return _list(str(number) for number in held)
 
 
-def _list(said: Iterable[str]) -> str:
+def _list(said: Iterable[str], joined: str = "and") -> str:
     *first, last = said
-    return f"{', '.join(first)} and {last}" if first else last
+    return f"{', '.join(first)} {joined} {last}" if first else last
