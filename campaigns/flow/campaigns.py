@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,15 +12,15 @@ from campaigns.domain.audience import Reading, pack
 from campaigns.domain.errors import NotAllowed, UsageError
 from campaigns.domain.message import Message, from_json, message_faults, to_json
 from campaigns.domain.states import CampaignState
+from campaigns.domain.timing import Timing
 from campaigns.flow.split import count_batches
+from campaigns.store.audiences import add_audience, audience_reference
 from campaigns.store.audit import EventKind, record_event
 from campaigns.store.campaigns import (
     CampaignRow,
     RevisionRow,
-    add_audience,
     add_campaign,
     add_revision,
-    audience_reference,
     change_campaign,
     find_campaign,
     find_revision,
@@ -44,6 +44,8 @@ class Draft:
     starts_at: datetime | None = None
     zone: str | None = None
     accept_suppressed: bool = False
+    timing: Timing = field(default_factory=Timing)
+    contents: tuple[Message, ...] = ()  # what occurrences take in turn; empty: the message alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class Changes:
     starts_at: datetime | None = None
     zone: str | None = None
     accept_suppressed: bool | None = None
+    timing: Timing | None = None
+    contents: tuple[Message, ...] | None = None
 
 
 def create_campaign(store: Store, draft: Draft, *, actor: str) -> dict[str, Any]:
@@ -82,6 +86,8 @@ def create_campaign(store: Store, draft: Draft, *, actor: str) -> dict[str, Any]
             starts_at=draft.starts_at,
             zone=draft.zone,
             accept_local_suppressions=draft.accept_suppressed,
+            timing=draft.timing,
+            contents=[to_json(content) for content in draft.contents],
             actor=actor,
             now=now,
         )
@@ -186,6 +192,8 @@ def _write_revision(
         accept_local_suppressions=(
             old.accept_local_suppressions if changes.accept_suppressed is None else changes.accept_suppressed
         ),
+        timing=old.times if changes.timing is None else changes.timing,
+        contents=old.contents if changes.contents is None else [to_json(content) for content in changes.contents],
         actor=actor,
         now=now,
     )

@@ -13,7 +13,7 @@ from campaigns.domain.message import from_json
 from campaigns.domain.states import BatchState, RunState
 from campaigns.store.audit import EventKind, record_event, record_evidence
 from campaigns.store.batches import anything_is_looked_for, batches_by_seq, decide_batch
-from campaigns.store.campaigns import find_revision
+from campaigns.store.campaigns import message_of_run
 from campaigns.store.claims import OpenAttempt, own_message
 from campaigns.store.engine import Store
 from campaigns.store.lanes import hold_lane
@@ -92,7 +92,7 @@ def _reopen(connection: Connection, found: RunRow, *, reason: str, actor: str, n
         raise NotAllowed(
             f"Run {found.id} went to whole lists, which are never sent again. Decide accepted or not-sent."
         )
-    if from_json(find_revision(connection, found.campaign_id, found.revision).message).uses_one_use_media:
+    if from_json(message_of_run(connection, found.id)).uses_one_use_media:
         raise NotAllowed(
             f"Run {found.id} used a one-use ofapi_media_ ID, which its first request may have burned; it is never sent "
             "again. Decide accepted or not-sent."

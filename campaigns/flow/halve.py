@@ -18,7 +18,7 @@ from campaigns.domain.outcome import Outcome, OutcomeKind
 from campaigns.domain.states import RUN_SENDS
 from campaigns.store.audit import EventKind, record_event
 from campaigns.store.batches import anything_waits
-from campaigns.store.campaigns import find_revision
+from campaigns.store.campaigns import message_of_run
 from campaigns.store.claims import OpenAttempt
 from campaigns.store.halves import Refused, add_halves, find_refused, refusals_in_a_row, reject_family
 from campaigns.store.holds import Held, open_hold
@@ -39,7 +39,7 @@ def may_halve(connection: Connection, opened: OpenAttempt, outcome: Outcome) -> 
     run = find_run(connection, opened.run_id)
     if run.state not in RUN_SENDS:
         return None
-    message = from_json(find_revision(connection, run.campaign_id, run.revision).message)
+    message = from_json(message_of_run(connection, run.id))
     refused = find_refused(connection, opened.batch_id)
     if refused is None or len(refused.users) == 1 or message.uses_one_use_media:
         return None

@@ -32,7 +32,7 @@ from campaigns.domain.reconcile import (
 from campaigns.domain.states import RUN_SENDS, BatchState
 from campaigns.flow.sender import Sender
 from campaigns.store.audit import EventKind, record_event, record_evidence
-from campaigns.store.campaigns import find_revision
+from campaigns.store.campaigns import find_revision, message_of_run
 from campaigns.store.claims import OpenAttempt, own_message
 from campaigns.store.engine import Store
 from campaigns.store.lanes import hold_lane, lock_lanes
@@ -97,8 +97,8 @@ def ask_to_look(store: Store, run_id: int | None, *, actor: str) -> dict[str, An
 
 def _case(connection: Connection, found: LookedFor) -> _Case:
     revision = find_revision(connection, found.campaign_id, found.revision)
-    message = from_json(revision.message)
-    twins = [from_json(find_revision(connection, *key).message) for key in other_unknowns(connection, found)]
+    message = from_json(message_of_run(connection, found.run_id))
+    twins = [from_json(message_of_run(connection, other)) for other in other_unknowns(connection, found)]
     sought = Sought(
         text=message.text,
         is_free=not message.price,

@@ -22,11 +22,12 @@ from campaigns.domain.message import Message, from_json, message_faults
 from campaigns.domain.pacing import Limits, estimate
 from campaigns.domain.states import CampaignState, RunState
 from campaigns.flow.split import count_batches, split
+from campaigns.store.audiences import audience_users
 from campaigns.store.campaigns import (
     CampaignRow,
     RevisionRow,
-    audience_users,
     find_campaign,
+    find_own_message,
     find_revision,
     find_upstream,
 )
@@ -69,8 +70,10 @@ class Plan:
         return [] if self.users is None else split(self.users, self.revision.batch_size)
 
 
-def make_plan(connection: Connection, campaign: CampaignRow, revision_number: int) -> Plan:
-    """Read the sets of one revision and work out who is left."""
+def make_plan(
+    connection: Connection, campaign: CampaignRow, revision_number: int, *, says: dict[str, Any] | None = None
+) -> Plan:
+    """Read the sets of one revision and work out who is left. `says`: the message, where it is not the revision's."""
     account_id = campaign.account_id
     upstream, _ = find_upstream(connection, account_id)
     revision = find_revision(connection, campaign.id, revision_number)
@@ -98,7 +101,7 @@ def make_plan(connection: Connection, campaign: CampaignRow, revision_number: in
         sorted((reason, out.sha256) for reason, out in excluded.items()),
     ]
     digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
-    return Plan(account_id, upstream, revision, from_json(revision.message), users, excluded, seen, digest)
+    return Plan(account_id, upstream, revision, from_json(says or revision.message), users, excluded, seen, digest)
 
 
 def plan_faults(connection: Connection, plan: Plan, now: datetime) -> list[str]:
@@ -154,7 +157,8 @@ def plan_run(store: Store, run_id: int, *, actor: str) -> bool:
             found = find_run(connection, run_id)
             if found.state is not RunState.DUE:
                 return False
-            plan = make_plan(connection, find_campaign(connection, found.campaign_id), found.revision)
+            says = find_own_message(connection, run_id)
+            plan = make_plan(connection, find_campaign(connection, found.campaign_id), found.revision, says=says)
         batches = plan.cut()
         crash_point("plan.cut")
         with store.write() as connection:

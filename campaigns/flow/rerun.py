@@ -12,11 +12,11 @@ from sqlalchemy import Connection
 
 from campaigns.domain.audience import UserSet, pack, subtract, union, unpack
 from campaigns.domain.errors import NotAllowed, NotFound
-from campaigns.domain.message import from_json, message_faults
+from campaigns.domain.message import Message, from_json, message_faults
 from campaigns.domain.states import BatchState, CampaignState
 from campaigns.flow.split import split
 from campaigns.store.batches import batch_sets, batches_by_seq, late_accepted_sets
-from campaigns.store.campaigns import RevisionRow, find_campaign, find_revision
+from campaigns.store.campaigns import RevisionRow, find_campaign, find_own_message, find_revision
 from campaigns.store.engine import Store
 from campaigns.store.halves import with_halves
 from campaigns.store.lanes import lock_lanes
@@ -33,6 +33,7 @@ class Rerun:
 
     parent: RunRow
     revision: RevisionRow
+    message: dict[str, Any] | None  # None: its revision's
     batches: list[UserSet]
     recipients: int
     excluded: dict[str, UserSet]
@@ -78,6 +79,7 @@ def rerun(
             kind="rerun",
             parent_run_id=found.parent.id,
             root_run_id=found.parent.lineage,
+            message=found.message,
         )
         freeze_plan(
             connection,
@@ -109,7 +111,9 @@ def _work_out(
     if campaign.state is CampaignState.ARCHIVED:
         raise NotAllowed(f"Run {run_id} is of campaign {campaign.id}, which is archived and opens no run any more.")
     revision = find_revision(connection, campaign.id, campaign.revision if current else parent.revision)
-    _refuse(connection, parent, revision, upstream, seqs)
+    own = None if current else find_own_message(connection, run_id)
+    message = from_json(own or revision.message)
+    _refuse(connection, parent, message, upstream, seqs)
     wanted = _users(connection, [run_id], states, None if seqs is None else with_halves(connection, run_id, seqs))
     users, left_out = subtract(
         wanted,
@@ -127,20 +131,20 @@ def _work_out(
             f"`campaigns runs show {run_id}` tells where its recipients stand."
         )
     batches = split(users, revision.batch_size)
-    _refuse_faults(run_id, revision, len(users), len(batches), now)
+    _refuse_faults(run_id, message, len(users), len(batches), now)
     excluded = {reason: pack(out) for reason, out in left_out.items()}
-    return Rerun(parent, revision, batches, len(users), excluded)
+    return Rerun(parent, revision, own, batches, len(users), excluded)
 
 
-def _refuse_faults(run_id: int, revision: RevisionRow, users: int, batches: int, now: datetime) -> None:
+def _refuse_faults(run_id: int, message: Message, users: int, batches: int, now: datetime) -> None:
     """The newest content may be such that it cannot go to user IDs at all."""
-    faults = message_faults(from_json(revision.message), user_count=users, batch_count=batches, now=now)
+    faults = message_faults(message, user_count=users, batch_count=batches, now=now)
     if faults:
         raise NotAllowed(f"Run {run_id} cannot be sent again: {'; '.join(faults)}.")
 
 
 def _refuse(
-    connection: Connection, parent: RunRow, revision: RevisionRow, upstream: str, seqs: Sequence[int] | None
+    connection: Connection, parent: RunRow, message: Message, upstream: str, seqs: Sequence[int] | None
 ) -> None:
     if parent.upstream != upstream:
         raise NotAllowed(f"Run {parent.id} belongs to {parent.upstream}, but the settings name {upstream}.")
@@ -149,7 +153,7 @@ def _refuse(
             f"Run {parent.id} went to whole lists of the vendor; who of them was reached cannot be known, "
             "so it is never sent again. Launch the campaign with --again if everybody may get it twice."
         )
-    if from_json(revision.message).uses_one_use_media:
+    if message.uses_one_use_media:
         raise NotAllowed(
             f"Run {parent.id} used a one-use ofapi_media_ ID, which its first request burned. Edit the campaign to "
             "vault IDs and rerun with --current."

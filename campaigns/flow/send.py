@@ -24,7 +24,7 @@ from campaigns.flow.record import Recorded, record_outcome
 from campaigns.flow.sender import Sender, Step
 from campaigns.flow.withhold import users_left
 from campaigns.store.audit import EventKind, record_event
-from campaigns.store.campaigns import find_revision
+from campaigns.store.campaigns import message_of_run
 from campaigns.store.claims import OpenAttempt, ReadyBatch, next_batch, open_attempt, permit_key, renew_lane
 from campaigns.store.lanes import LaneClaim
 
@@ -118,10 +118,9 @@ def _commit_attempt(sender: Sender, claim: LaneClaim) -> _Committed | LaneClaim 
 
 
 def _message(sender: Sender, connection: Connection, ready: ReadyBatch) -> Message:
-    key = (ready.campaign_id, ready.revision)
-    if key not in sender.messages:
-        sender.messages[key] = from_json(find_revision(connection, *key).message)
-    return sender.messages[key]
+    if ready.run_id not in sender.messages:
+        sender.messages[ready.run_id] = from_json(message_of_run(connection, ready.run_id))
+    return sender.messages[ready.run_id]
 
 
 def _say_started(connection: Connection, sender: Sender, ready: ReadyBatch, claim: LaneClaim) -> None:

@@ -31,7 +31,7 @@ class Sender:
     monotonic: Callable[[], float]  # seconds that count while the machine is suspended
     chance: Callable[[], float]  # from 0 to 1
     rf_as: Literal["array", "string"] = "array"
-    messages: dict[tuple[int, int], Message] = field(default_factory=dict)  # revisions never change
+    messages: dict[int, Message] = field(default_factory=dict)  # by run; what one says never changes
     stranded: dict[str, Step] = field(default_factory=dict)  # lanes that could not be given back: no database
 
 

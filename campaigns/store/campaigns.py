@@ -1,4 +1,4 @@
-"""Campaigns, their immutable revisions and their audience versions: the writes, and what the flow asks of them."""
+"""Campaigns and their immutable revisions: the writes, and what the flow asks of them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from campaigns.domain.audience import UserSet
 from campaigns.domain.errors import NotAllowed, NotFound
 from campaigns.domain.states import RUN_OPEN, CampaignState
-from campaigns.store.batches import user_columns
-from campaigns.store.records import audience_version, revision
+from campaigns.domain.timing import Timing, timing_from_json, timing_to_json
+from campaigns.store.records import revision
 from campaigns.store.tables import account, campaign, run
 
 
@@ -29,6 +28,14 @@ class CampaignRow:
     revision: int
     launches: int
     due_at: datetime | None
+    due_for: datetime | None
+    occurrences: int
+    pause_reason: str | None  # its schedule is paused
+
+    @property
+    def occurrence_at(self) -> datetime | None:
+        """The next occurrence; it may open at another time, `due_at`."""
+        return self.due_for or self.due_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,13 @@ class RevisionRow:
     zone: str | None
     accept_local_suppressions: bool
     sha256: str
+    timing: dict[str, Any] | None = None
+    contents: list[dict[str, Any]] | None = None
+
+    @property
+    def times(self) -> Timing:
+        """What it says about time."""
+        return timing_from_json(self.timing)
 
 
 CAMPAIGNS = select(
@@ -55,6 +69,9 @@ CAMPAIGNS = select(
     campaign.c.revision,
     campaign.c.launches,
     campaign.c.due_at,
+    campaign.c.due_for,
+    campaign.c.occurrences,
+    campaign.c.pause_reason,
 )
 """The columns of a CampaignRow, in its order."""
 
@@ -86,12 +103,35 @@ def find_revision(connection: Connection, campaign_id: int, number: int) -> Revi
                 revision.c.zone,
                 revision.c.accept_local_suppressions,
                 revision.c.sha256,
+                revision.c.timing,
+                revision.c.contents,
             ).where(revision.c.campaign_id == campaign_id, revision.c.number == number)
         )
         .mappings()
         .one()
     )
     return RevisionRow(**row)
+
+
+def message_of_run(connection: Connection, run_id: int) -> dict[str, Any]:
+    """What a run says: its own message where it has one (a content in turn, variables filled in), else its revision's.
+
+    It never changes, so it may be kept in memory for ever.
+    """
+    own = find_own_message(connection, run_id)
+    if own is not None:
+        return own
+    said: dict[str, Any] = connection.execute(
+        select(revision.c.message)
+        .join(run, (revision.c.campaign_id == run.c.campaign_id) & (revision.c.number == run.c.revision))
+        .where(run.c.id == run_id)
+    ).scalar_one()
+    return said
+
+
+def find_own_message(connection: Connection, run_id: int) -> dict[str, Any] | None:
+    """What a run says where that is not what its revision says."""
+    return connection.scalar(select(run.c.message).where(run.c.id == run_id))
 
 
 def find_upstream(connection: Connection, account_id: str) -> tuple[str, str | None]:
@@ -135,11 +175,14 @@ def add_revision(
     starts_at: datetime | None,
     zone: str | None,
     accept_local_suppressions: bool,
+    timing: Timing,
+    contents: list[dict[str, Any]] | None,
     actor: str,
     now: datetime,
 ) -> None:
     """Write one revision. `audience` is an audience reference; None for whole lists."""
-    content = {
+    times = timing_to_json(timing)
+    content: dict[str, Any] = {
         "message": message,
         "audience": audience[1] if audience else None,
         "batch_size": batch_size,
@@ -147,6 +190,8 @@ def add_revision(
         "starts_at": starts_at.isoformat() if starts_at else None,
         "accept_local_suppressions": accept_local_suppressions,
     }
+    content |= {"timing": times} if times else {}
+    content |= {"contents": contents} if contents else {}
     connection.execute(
         insert(revision).values(
             campaign_id=campaign_id,
@@ -158,62 +203,13 @@ def add_revision(
             starts_at=starts_at,
             zone=zone,
             accept_local_suppressions=accept_local_suppressions,
+            timing=times or None,
+            contents=contents or None,
             sha256=hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest(),
             actor=actor,
             created_at=now,
         )
     )
-
-
-def add_audience(
-    connection: Connection,
-    campaign_id: int,
-    users: UserSet,
-    *,
-    source: str,
-    lines: int,
-    duplicates: int,
-    skipped_bad: int,
-    now: datetime,
-) -> tuple[int, str, int]:
-    """Keep an imported audience; answers its reference: ID, SHA-256 of its users, size."""
-    made = connection.scalar(
-        insert(audience_version)
-        .values(
-            campaign_id=campaign_id,
-            source=source,
-            lines=lines,
-            duplicates=duplicates,
-            skipped_bad=skipped_bad,
-            created_at=now,
-            **user_columns(users),
-        )
-        .returning(audience_version.c.id)
-    )
-    assert isinstance(made, int)
-    return made, users.sha256, users.size
-
-
-def audience_users(connection: Connection, audience_version_id: int) -> tuple[bytes, str]:
-    """The packed users of an audience version and their SHA-256."""
-    row = connection.execute(
-        select(audience_version.c.users, audience_version.c.users_sha256).where(
-            audience_version.c.id == audience_version_id
-        )
-    ).one()
-    return row.users, row.users_sha256
-
-
-def audience_reference(connection: Connection, audience_version_id: int | None) -> tuple[int, str, int] | None:
-    """A kept audience version's ID, SHA-256 and size, without reading its users."""
-    if audience_version_id is None:
-        return None
-    row = connection.execute(
-        select(audience_version.c.id, audience_version.c.users_sha256, audience_version.c.size).where(
-            audience_version.c.id == audience_version_id
-        )
-    ).one()
-    return row.id, row.users_sha256, row.size
 
 
 def change_campaign(connection: Connection, seen: CampaignRow, *, now: datetime, **columns: Any) -> None:
@@ -225,6 +221,8 @@ def change_campaign(connection: Connection, seen: CampaignRow, *, now: datetime,
             campaign.c.state == seen.state.value,
             campaign.c.revision == seen.revision,
             campaign.c.launches == seen.launches,
+            campaign.c.due_at.is_not_distinct_from(seen.due_at),
+            campaign.c.occurrences == seen.occurrences,
         )
         .values(updated_at=now, **columns)
         .returning(campaign.c.id)

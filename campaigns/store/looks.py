@@ -131,10 +131,10 @@ def newest_owned(connection: Connection, account_id: str, *, before: datetime) -
     )
 
 
-def other_unknowns(connection: Connection, found: LookedFor) -> list[tuple[int, int]]:
-    """Campaign and revision of every other unresolved unknown batch of the account."""
-    rows = connection.execute(
-        select(run.c.campaign_id, run.c.revision)
+def other_unknowns(connection: Connection, found: LookedFor) -> list[int]:
+    """The runs of every other unresolved unknown batch of the account."""
+    rows = connection.scalars(
+        select(run.c.id)
         .join(batch, batch.c.run_id == run.c.id)
         .where(
             batch.c.account_id == found.account_id,
@@ -143,7 +143,7 @@ def other_unknowns(connection: Connection, found: LookedFor) -> list[tuple[int, 
         )
         .distinct()
     )
-    return [(row.campaign_id, row.revision) for row in rows]
+    return list(rows)
 
 
 def late_message(connection: Connection, batch_id: int, number: int) -> str | None:
