@@ -12,18 +12,23 @@ Occurrences that fall on the same instant are one.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice, pairwise
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 from campaigns.domain.recurrence import Cron, read_cron, read_every
 from campaigns.domain.schedule_words import words
-from campaigns.domain.timing import Timing
+from campaigns.domain.timing import Misfire, Overlap, Timing
 from campaigns.domain.zones import SECOND, change_at, clock_change, first_instant, local_of, readings, zone_of
 
-__all__ = ["clock_change", "jitter_of", "next_after", "occurrences", "words"]
+__all__ = ["clock_change", "jitter_of", "next_after", "occurrences", "schedule_faults", "words"]
 
 INSTANT = timedelta(microseconds=1)
+
+LOOKED_AT = 400
+"""So many occurrences to come are looked at for the least distance of two."""
 
 
 def next_after(timing: Timing, moment: datetime, *, starts_at: datetime | None = None) -> datetime | None:
@@ -55,6 +60,103 @@ def jitter_of(campaign_id: int, occurrence: datetime, jitter_seconds: float) -> 
     part = int.from_bytes(hashlib.sha256(named.encode()).digest()[:6])
     whole = int(jitter_seconds * 1_000_000)
     return timedelta(microseconds=part * whole >> 48)
+
+
+def schedule_faults(
+    timing: Timing, now: datetime, *, starts_at: datetime | None = None, tick_seconds: float = 0.0
+) -> list[str]:
+    """Everything that cannot stand in a timing, one clause each; empty when it can be kept.
+
+    `now` decides what has passed; `tick_seconds` is how often anybody looks for what is due.
+    """
+    faults = _kind_faults(timing, starts_at)
+    computable = not faults
+    faults += _limit_faults(timing, now)
+    faults += _late_faults(timing, tick_seconds)
+    if computable and timing.recurs:
+        faults += _occurrence_faults(timing, now) if not faults else []
+    return faults
+
+
+def _kind_faults(timing: Timing, starts_at: datetime | None) -> list[str]:
+    kinds = [name for name in ("cron", "every") if getattr(timing, name) is not None]
+    kinds += ["at"] if starts_at is not None else []
+    faults = []
+    if len(kinds) > 1:
+        faults.append(f"{' and '.join(kinds)} each say when, but a campaign has one schedule; keep one of them")
+    if timing.recurs and timing.zone is None:
+        faults.append(f"{kinds[0]} needs a zone, such as Europe/Berlin")
+    if timing.every is not None and timing.starting is None:
+        faults.append("every needs starting, its first local time")
+    if timing.every is None and timing.starting is not None:
+        faults.append("starting is the first time of every, but there is no every")
+    faults += _read_fault(read_cron, timing.cron) + _read_fault(read_every, timing.every)
+    return faults + [f"zone {fault}" for fault in _read_fault(zone_of, timing.zone)]
+
+
+def _read_fault(read: Callable[[str], object], text: str | None) -> list[str]:
+    try:
+        if text is not None:
+            read(text)
+    except ValueError as fault:
+        return [str(fault)]
+    return []
+
+
+def _limit_faults(timing: Timing, now: datetime) -> list[str]:
+    faults = []
+    if not timing.recurs:
+        given = {"begins": timing.begins, "until": timing.until, "max_runs": timing.max_runs}
+        named = [
+            name for name, value in {**given, "jitter": timing.jitter_seconds or None}.items() if value is not None
+        ]
+        if named:
+            faults.append(
+                f"{' and '.join(named)} belong to a schedule that recurs, but there is neither cron nor every"
+            )
+    if timing.max_runs is not None and timing.max_runs < 1:
+        faults.append(f"max_runs is {timing.max_runs}, but a schedule runs at least once")
+    if timing.until is not None:
+        if timing.begins is not None and timing.until < timing.begins:
+            faults.append(f"until {_shown(timing.until)} is before begins {_shown(timing.begins)}")
+        elif timing.until <= now:
+            faults.append(f"until {_shown(timing.until)} has passed")
+    return faults
+
+
+def _late_faults(timing: Timing, tick_seconds: float) -> list[str]:
+    faults = []
+    for name, known in (("misfire", get_args(Misfire)), ("overlap", get_args(Overlap))):
+        value = getattr(timing, name)
+        if value not in known:
+            faults.append(f"{name} is '{value}', but may be {', '.join(known[:-1])} or {known[-1]}")
+    if timing.grace < tick_seconds:
+        faults.append(
+            f"grace is {timing.grace:g} s, shorter than the tick of {tick_seconds:g} s (CAMPAIGNS_TICK_SECONDS), so "
+            "every occurrence could be found too late"
+        )
+    if timing.expires_seconds is not None and timing.expires_seconds <= 0:
+        faults.append("expires is 0, so nothing could be sent")
+    elif timing.expires_seconds is not None and timing.over_seconds > timing.expires_seconds:
+        faults.append("over is longer than expires, so the last batches could never be sent")
+    return faults
+
+
+def _occurrence_faults(timing: Timing, now: datetime) -> list[str]:
+    looked_at = LOOKED_AT if timing.jitter_seconds else 1
+    coming = list(islice(occurrences(timing, now, datetime.max.replace(tzinfo=UTC)), looked_at))
+    if not coming:
+        ends = f" before it ends at {_shown(timing.until)}" if timing.until is not None else " in the next 50 years"
+        return [f"the schedule ({words(timing)}) has no occurrence{ends}"]
+    least = min((later - earlier for earlier, later in pairwise(coming)), default=None)
+    if least is not None and timing.jitter_seconds >= least.total_seconds():
+        apart = f"two occurrences are {least.total_seconds():g} s apart"
+        return [f"jitter is {timing.jitter_seconds:g} s, but {apart}; it must be shorter than that"]
+    return []
+
+
+def _shown(moment: datetime) -> str:
+    return moment.isoformat(sep=" ", timespec="minutes")
 
 
 def _next_after(timing: Timing, moment: datetime, starts_at: datetime | None) -> datetime | None:
