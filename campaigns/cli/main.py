@@ -53,6 +53,7 @@ COMMANDS: dict[str, str] = {
     "archive": "campaign:archive",
     "plan": "launching:plan",
     "launch": "launching:launch",
+    "schedule": "schedule:schedule",
     "runs": "runs:runs",
     "reconcile": "reconcile:reconcile",
     "who": "who:who",

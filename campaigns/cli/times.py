@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-import zoneinfo
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from campaigns.domain.errors import UsageError
+from campaigns.domain.zones import first_instant, local_of, zone_of
 
 FORM = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?([Zz]|[+-]\d{2}:\d{2})?")
 EXAMPLE = "2026-12-24T18:00:00+01:00, or 2026-12-24 18:00 with --zone Europe/Berlin"
@@ -38,10 +37,26 @@ def parse_moment(text: str, zone: str | None, *, option: str = "--at") -> dateti
 
 def parse_zone(name: str) -> ZoneInfo:
     """The zone of that name. Raises UsageError, which suggests the nearest name."""
-    known = zoneinfo.available_timezones()
-    if name in known:
-        return ZoneInfo(name)
-    raise UsageError(f"--zone '{name}' is no known time zone{_nearest(name, known)}")
+    try:
+        return zone_of(name)
+    except ValueError as fault:
+        raise UsageError(f"--zone {fault}{'' if str(fault).endswith('?') else '.'}") from None
+
+
+def parse_local(text: str, zone: str, *, option: str) -> datetime:
+    """A time on the zone's clocks, without an offset; one that was typed with an offset is turned into it.
+
+    Raises UsageError as `parse_moment` does, and for the second of two readings: what comes twice runs the first time.
+    """
+    place = parse_zone(zone)
+    moment = parse_moment(text, zone, option=option)
+    local = local_of(moment, place)
+    if first_instant(local, place) != moment:
+        raise UsageError(
+            f"{option} '{text}' is the second {local:%H:%M} of that day in {zone}, but what comes twice runs the first "
+            "time; give another time."
+        )
+    return local
 
 
 def require_future(moment: datetime, now: datetime, *, option: str = "--at") -> None:
@@ -53,17 +68,6 @@ def require_future(moment: datetime, now: datetime, *, option: str = "--at") -> 
         raise UsageError(
             f"{option} {given} has passed (it is {current}); give a time to come, or none to start at launch."
         )
-
-
-def _nearest(name: str, known: set[str]) -> str:
-    by_lower = {zone.lower(): zone for zone in known}
-    wanted = name.strip().lower().replace(" ", "_")
-    # People often type the city alone; the last part of a name is what they know.
-    by_city = {zone.rpartition("/")[2]: zone for zone in sorted(by_lower)}
-    found = difflib.get_close_matches(wanted, by_lower, n=1, cutoff=0.7) or [
-        by_city[city] for city in difflib.get_close_matches(wanted.rpartition("/")[2], by_city, n=1, cutoff=0.7)
-    ]
-    return f"; did you mean {by_lower[found[0]]}?" if found else "; use a name such as Europe/Berlin or UTC."
 
 
 def _local(naive: datetime, place: ZoneInfo, option: str, text: str) -> datetime:

@@ -19,11 +19,11 @@ from typing import get_args
 from zoneinfo import ZoneInfo
 
 from campaigns.domain.recurrence import Cron, read_cron, read_every
-from campaigns.domain.schedule_words import words
+from campaigns.domain.schedule_words import notes, words
 from campaigns.domain.timing import Misfire, Overlap, Timing
 from campaigns.domain.zones import SECOND, change_at, clock_change, first_instant, local_of, readings, zone_of
 
-__all__ = ["clock_change", "jitter_of", "next_after", "occurrences", "schedule_faults", "words"]
+__all__ = ["clock_change", "jitter_of", "next_after", "notes", "occurrences", "schedule_faults", "words"]
 
 INSTANT = timedelta(microseconds=1)
 

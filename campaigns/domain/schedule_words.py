@@ -6,11 +6,11 @@ The words are made from what the fields hold, not from how they were typed, so `
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from campaigns.domain.recurrence import LAST_DAY, LAST_WORKDAY, Cron, read_cron, read_every
 from campaigns.domain.timing import Timing
-from campaigns.domain.zones import local_of, zone_of
+from campaigns.domain.zones import ClockChange, change_on, clock_change, local_of, time_on, zone_of
 
 WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 MONTHS = (
@@ -131,8 +131,7 @@ def _runs_on(held: Sequence[int]) -> bool:
 
 def _days(cron: Cron) -> str:
     months = "" if len(cron.months) == len(MONTHS) else _list(_spans(sorted(cron.months), _month))
-    any_date = cron.days >= set(ALL_DAYS)
-    any_weekday = cron.weekdays >= set(range(7))
+    any_date, any_weekday = _any_date(cron), _any_weekday(cron)
     either = not cron.both_days
     if (any_date and any_weekday) or (either and (any_date or any_weekday)):
         return f"every day in {months}" if months else "every day"
@@ -144,6 +143,14 @@ def _days(cron: Cron) -> str:
     if either:
         return f"{dates} and {_weekdays(cron, months)}"
     return f"{dates} if that is {_list([*_named(cron), *_counted(cron)], 'or')}"
+
+
+def _any_date(cron: Cron) -> bool:
+    return cron.days >= set(ALL_DAYS)
+
+
+def _any_weekday(cron: Cron) -> bool:
+    return cron.weekdays >= set(range(len(WEEKDAYS)))
 
 
 def _dates(cron: Cron) -> str:
@@ -211,3 +218,28 @@ def _numbers(held: Sequence[int]) -> str:
 def _list(said: Iterable[str], joined: str = "and") -> str:
     *first, last = said
     return f"{', '.join(first)} {joined} {last}" if first else last
+
+
+def notes(timing: Timing, found: Iterable[datetime]) -> list[str]:
+    """What is worth knowing about these occurrences: how days are joined, and each day on which clocks change."""
+    cron = read_cron(timing.cron) if timing.cron is not None else None
+    said = []
+    if cron is not None and not _any_date(cron) and not _any_weekday(cron):
+        joined = "both must match" if cron.both_days else "either is enough"
+        said.append(f"day of month and weekday are both given: {joined}")
+    zone = zone_of(timing.zone or "UTC")
+    for day in dict.fromkeys(local_of(moment, zone).date() for moment in found):
+        change = change_on(day, zone)
+        if change is not None:
+            effect = _effect(change, day, hourly=cron is not None and cron.is_hourly)
+            said.append(f"{day}: {clock_change(zone.key, day)}; {effect}")
+    return said
+
+
+def _effect(change: ClockChange, day: date, *, hourly: bool) -> str:
+    start, end = time_on(day, change.start), time_on(day, change.end)
+    if not change.forward:
+        return f"{start} to {end} comes twice and runs {'both times' if hourly else 'the first time'}"
+    if hourly:
+        return f"there is no {start} to {end}, so nothing runs for it"
+    return f"what falls from {start} to {end} runs at {end}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import zoneinfo
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
@@ -87,26 +88,49 @@ def change_between(early: datetime, late: datetime, zone: ZoneInfo) -> datetime:
     return late.replace(microsecond=0)
 
 
-def change_on(day: date, zone: ZoneInfo) -> tuple[datetime, timedelta] | None:
-    """When and by how much the zone's clocks are set on or off on a local day; None when they are not."""
+@dataclass(frozen=True, slots=True)
+class ClockChange:
+    """Clocks are set on or back: the local times from `start` to `end` are skipped, or shown twice."""
+
+    at: datetime  # the instant
+    forward: bool
+    start: datetime
+    end: datetime
+
+    @property
+    def by(self) -> timedelta:
+        """How far the clocks are set."""
+        return self.end - self.start
+
+    @property
+    def shown(self) -> datetime:
+        """What clocks show when they are set."""
+        return self.start if self.forward else self.end
+
+
+def change_on(day: date, zone: ZoneInfo) -> ClockChange | None:
+    """The change of clocks on a local day, if there is one; at 24:00 belongs to the day that ends."""
     midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - a local time, its zone beside it
     before, after = _offset(midnight, zone), _offset(midnight + DAY, zone)
     if before == after:
         return None
-    start, end = (midnight - before).replace(tzinfo=UTC), (midnight + DAY - after).replace(tzinfo=UTC)
-    return change_between(start - SECOND, end, zone), after - before
+    early, late = (midnight - before).replace(tzinfo=UTC) - SECOND, (midnight + DAY - after).replace(tzinfo=UTC)
+    at = change_between(early, late, zone)
+    start, end = sorted(at.replace(tzinfo=None) + offset for offset in (before, after))
+    return ClockChange(at, before < after, start, end)
 
 
 def clock_change(zone: str, day: date) -> str | None:
     """What the zone's clocks do on a local day, in words: `clocks go forward 1 h at 02:00`."""
-    place = zone_of(zone)
-    change = change_on(day, place)
+    change = change_on(day, zone_of(zone))
     if change is None:
         return None
-    moment, by = change
-    shown = (moment - SECOND).astimezone(place).replace(tzinfo=None) + SECOND
-    at = "24:00" if shown.date() > day else f"{shown:%H:%M}"
-    return f"clocks go {'forward' if by > timedelta(0) else 'back'} {_length(abs(by))} at {at}"
+    return f"clocks go {'forward' if change.forward else 'back'} {_length(change.by)} at {time_on(day, change.shown)}"
+
+
+def time_on(day: date, local: datetime) -> str:
+    """A local time of a day, its end called 24:00."""
+    return f"{local:%H:%M}" if local.date() <= day else "24:00"
 
 
 def _length(by: timedelta) -> str:
