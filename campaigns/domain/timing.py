@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 Misfire = Literal["skip", "once", "all"]
@@ -53,6 +53,14 @@ class Timing:
         if self.grace_seconds is not None:
             return self.grace_seconds
         return LATE_SECONDS if self.misfire == "skip" else GRACE_SECONDS
+
+
+def expires_at(timing: Timing, at: datetime) -> datetime | None:
+    """When a run that is for `at` expires: what has not left by then is cancelled. None: it does not.
+
+    `at` is the occurrence itself, however late it is opened; of a launch by hand or a rerun the time it is opened.
+    """
+    return None if timing.expires_seconds is None else at + timedelta(seconds=timing.expires_seconds)
 
 
 def timing_to_json(timing: Timing) -> dict[str, Any]:
