@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from campaigns.domain.errors import NotAllowed, NotFound
 from campaigns.domain.states import RUN_OPEN, CampaignState
@@ -143,6 +143,17 @@ def find_upstream(connection: Connection, account_id: str) -> tuple[str, str | N
             "or see `campaigns accounts list`."
         )
     return row.upstream, row.team
+
+
+def find_zone(connection: Connection, account_id: str) -> str | None:
+    """The zone of an account, if it was given one."""
+    return connection.scalar(select(account.c.zone).where(account.c.id == account_id))
+
+
+def next_occurrence(connection: Connection, campaign_id: int) -> int:
+    """The number of the campaign's next run that is opened to send, by hand or by its schedule; reruns have none."""
+    newest = connection.scalar(select(func.max(run.c.occurrence)).where(run.c.campaign_id == campaign_id))
+    return int(newest or 0) + 1
 
 
 def add_campaign(connection: Connection, *, name: str, account_id: str, now: datetime) -> int:

@@ -61,6 +61,10 @@ class Books:
         return self.planned == self.accepted + self.rejected + self.unknown + self.cancelled + self.waiting
 
 
+SAID_OF_A_NEW_RUN = ("kind", "revision", "occurrence", "content")
+"""What the event that opens a run says of it, where it is so."""
+
+
 def find_run(connection: Connection, run_id: int) -> RunRow:
     """The run, or NotFound."""
     row = connection.execute(
@@ -103,7 +107,7 @@ def add_run(connection: Connection, *, now: datetime, actor: str, reason: str | 
         campaign_id=columns["campaign_id"],
         account_id=columns["account_id"],
         reason=reason,
-        detail={"kind": columns["kind"], "revision": columns["revision"]},
+        detail={name: columns[name] for name in SAID_OF_A_NEW_RUN if columns.get(name) is not None},
     )
     return made
 

@@ -1,0 +1,86 @@
+"""Beside 1: what an occurrence says, decided in the transaction that opens its run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import count
+from typing import Any
+
+from sqlalchemy import Connection
+
+from campaigns.domain.contents import said_at
+from campaigns.store.campaigns import CampaignRow, RevisionRow, find_zone, next_occurrence
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a run says, and which occurrence of its campaign it is: the columns of its row."""
+
+    occurrence: int
+    content: int | None  # None: the campaign has none to rotate
+    message: dict[str, Any] | None  # None: its revision's
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """What the run's row keeps of it."""
+        return {"occurrence": self.occurrence, "content": self.content, "message": self.message}
+
+
+def what_is_said(
+    connection: Connection,
+    campaign: CampaignRow,
+    revision: RevisionRow,
+    at: datetime,
+    *,
+    handed_over: bool = False,
+) -> Said:
+    """What the next occurrence says, with `at` its nominal time, or now for a launch by hand.
+
+    A launch by hand is an occurrence, too: it takes the next number, and the schedule goes on after it, so no content
+    is left out and none comes twice. What was skipped takes no number. The caller's transaction has changed the
+    campaign's row before, which keeps two of one number apart. `handed_over`: the vendor is to send it at that time.
+    """
+    number = next_occurrence(connection, campaign.id)
+    zone = _zone_of(connection, campaign, revision)
+    return _said(campaign, revision, number, at, zone, scheduled_date=at if handed_over else None)
+
+
+def texts_ahead(
+    connection: Connection, campaign: CampaignRow, revision: RevisionRow, moments: Sequence[datetime]
+) -> list[dict[str, Any]]:
+    """What the next occurrences would say, were they at these moments and none launched by hand between."""
+    zone = _zone_of(connection, campaign, revision)
+    found = []
+    for number, at in zip(count(next_occurrence(connection, campaign.id)), moments):  # noqa: B905 - count never ends
+        said = _said(campaign, revision, number, at, zone)
+        text = (said.message or revision.message)["text"]
+        found.append({"at": at.isoformat(), "n": number, "content": said.content, "text": text})
+    return found
+
+
+def _said(
+    campaign: CampaignRow,
+    revision: RevisionRow,
+    number: int,
+    at: datetime,
+    zone: str | None,
+    *,
+    scheduled_date: datetime | None = None,
+) -> Said:
+    content, message = said_at(
+        revision.message,
+        revision.contents,
+        campaign_id=campaign.id,
+        number=number,
+        at=at,
+        zone=zone,
+        rotate=revision.times.rotate,
+        scheduled_date=scheduled_date,
+    )
+    return Said(number, content, message)
+
+
+def _zone_of(connection: Connection, campaign: CampaignRow, revision: RevisionRow) -> str | None:
+    return revision.times.zone or revision.zone or find_zone(connection, campaign.account_id)
