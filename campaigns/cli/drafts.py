@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Collection
 from dataclasses import fields as dataclass_fields
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from campaigns.cli.fields import BY_OPTION, FIELDS, Given, field_options, gather, in_options
+from campaigns.cli.fields import Given, field_options, gather, in_options
+from campaigns.cli.known_fields import BY_OPTION, FIELDS, Field
 from campaigns.cli.opening import CAMPAIGN, actor, opened
 from campaigns.cli.output import counted, json_option, note, one_line, show
 from campaigns.cli.recipients import read_file
-from campaigns.cli.times import parse_moment, require_future
+from campaigns.cli.timing import TIME_KEYS, When, read_when
 from campaigns.domain.errors import UsageError
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from campaigns.domain.audience import Reading
     from campaigns.domain.message import Message
     from campaigns.wiring import Parts
 
 NAME_LENGTH = 40
 """So much of the text names a campaign that was given no name."""
+
+NEEDS_ZONE = {"at", "cron", "every", "hours"}
+"""What a zone is given for."""
 
 ON_UNKNOWN = ("hold", "resend")
 
@@ -41,10 +47,9 @@ def create(file: str | None, *, as_json: bool, **options: Any) -> None:
     given = gather(options, file)
     _require(given, "account_id", "text")
     _check(given)
-    starts_at = _starts_at(given)
     message = _message({}, given)
     with opened(says_sandbox=True) as parts:
-        made = _create(parts, given, message, starts_at)
+        made = _create(parts, given, message)
     show(made, as_json=as_json, people=lambda: _say_created(made))
 
 
@@ -60,25 +65,25 @@ def edit(campaign_id: int, file: str | None, *, clear: tuple[str, ...], as_json:
     What was launched keeps what it was launched with. Only what is named changes.
     """
     given = gather(options, file)
-    _check(given)
+    _check(given, edits=True)
     if "account_id" in given.values:
         raise UsageError("A campaign stays with its account; create another one to send from another account.")
     if not given.values and not clear:
         raise UsageError(f"Nothing was asked of campaign {campaign_id}: name what to change, as in --text TEXT.")
     cleared = _cleared(clear, given)
-    starts_at = _starts_at(given)
     with opened(says_sandbox=True) as parts:
-        changed = _edit(parts, campaign_id, given, cleared, starts_at)
+        changed = _edit(parts, campaign_id, given, cleared)
     show(changed, as_json=as_json, people=lambda: _say_edited(changed))
 
 
-def _create(parts: Parts, given: Given, message: Message, starts_at: datetime | None) -> dict[str, Any]:
+def _create(parts: Parts, given: Given, message: Message) -> dict[str, Any]:
     from campaigns.flow.campaigns import Draft, create_campaign
     from campaigns.store.campaigns import find_upstream
 
     values = given.values
     with parts.store.read() as connection:  # before a long file is read
         find_upstream(connection, values["account_id"])
+        when = _when(parts, connection, given, values["account_id"])
     reading, source = _audience(given)
     draft = Draft(
         name=values.get("name") or _name_of(values["text"]),
@@ -88,8 +93,9 @@ def _create(parts: Parts, given: Given, message: Message, starts_at: datetime | 
         audience_source=source,
         batch_size=values.get("batch_size", parts.settings.batch_size),
         on_unknown=values.get("on_unknown", "hold"),
-        starts_at=starts_at,
-        zone=values.get("zone"),
+        starts_at=when.starts_at,
+        zone=when.zone,
+        timing=when.timing,
         accept_suppressed=values.get("accept_suppressed", False),
     )
     made = create_campaign(parts.store, draft, actor=actor())
@@ -97,28 +103,51 @@ def _create(parts: Parts, given: Given, message: Message, starts_at: datetime | 
     return made
 
 
-def _edit(
-    parts: Parts, campaign_id: int, given: Given, cleared: set[str], starts_at: datetime | None
-) -> dict[str, Any]:
+def _edit(parts: Parts, campaign_id: int, given: Given, cleared: set[str]) -> dict[str, Any]:
     from campaigns.flow.campaigns import Changes, edit_campaign
-    from campaigns.store.views import campaign_of
+    from campaigns.store.campaigns import find_campaign, find_revision
 
     values = given.values
-    with parts.store.read() as connection:
-        current = campaign_of(connection, campaign_id)
     changes: dict[str, Any] = {
-        key: values[key] for key in ("name", "batch_size", "on_unknown", "accept_suppressed", "zone") if key in values
+        key: values[key] for key in ("name", "batch_size", "on_unknown", "accept_suppressed") if key in values
     }
-    if given.message or cleared - {"users"}:
-        changes["message"] = _message(_told(current["message"], cleared), given)
+    with parts.store.read() as connection:
+        campaign = find_campaign(connection, campaign_id)
+        current = find_revision(connection, campaign_id, campaign.revision)
+        if given.times or cleared & TIME_KEYS:
+            old = When(current.starts_at, current.zone, current.times)
+            when = _when(parts, connection, given, campaign.account_id, old=old, cleared=cleared)
+            changes |= {"starts_at": when.starts_at, "zone": when.zone, "timing": when.timing}
+            changes["drop_start"] = when.starts_at is None
+    if given.message or cleared - TIME_KEYS - {"users"}:
+        changes["message"] = _message(_told(current.message, cleared), given)
     if "users" in values:
         changes["audience"], changes["audience_source"] = _audience(given)
         _say_read(changes["audience"])
     elif "users" in cleared:
         changes["drop_audience"] = True
-    if starts_at is not None:
-        changes["starts_at"] = starts_at
     return edit_campaign(parts.store, campaign_id, Changes(**changes), actor=actor())
+
+
+def _when(
+    parts: Parts,
+    connection: Connection,
+    given: Given,
+    account_id: str,
+    *,
+    old: When | None = None,
+    cleared: Collection[str] = (),
+) -> When:
+    from campaigns.store.accounts import zone_of_account
+
+    return read_when(
+        given,
+        now=parts.store.now(connection),
+        tick_seconds=parts.settings.tick_seconds,
+        account_zone=zone_of_account(connection, account_id),
+        old=old,
+        cleared=cleared,
+    )
 
 
 def _told(stored: dict[str, Any], cleared: set[str]) -> dict[str, Any]:
@@ -157,15 +186,6 @@ def _audience(given: Given) -> tuple[Reading | None, str]:
     return read_file(place, option="--users", skip_bad=skip_bad), "standard input" if place == "-" else Path(place).name
 
 
-def _starts_at(given: Given) -> datetime | None:
-    text = given.values.get("at")
-    if text is None:
-        return None
-    moment = parse_moment(text, given.values.get("zone"))
-    require_future(moment, datetime.now(UTC))
-    return moment
-
-
 def _require(given: Given, *keys: str) -> None:
     missing = [option for option, each in BY_OPTION.items() if each.key in keys and not given.values.get(each.key)]
     if missing:
@@ -173,15 +193,15 @@ def _require(given: Given, *keys: str) -> None:
         raise UsageError(f"A campaign needs {wanted}; give it as an option or in the campaign file.")
 
 
-def _check(given: Given) -> None:
+def _check(given: Given, *, edits: bool = False) -> None:
     """What the options themselves must keep to; everything about the message is the message's own business."""
     values, faults = given.values, []
     if values.get("on_unknown", "hold") not in ON_UNKNOWN:
         faults.append(f"--on-unknown is '{values['on_unknown']}', neither hold nor resend")
     if values.get("batch_size", 1) < 1:
         faults.append("--batch-size is 0, but a request needs at least one user ID")
-    if "zone" in values and "at" not in values:
-        faults.append("--zone says in which zone --at is, but there is no --at")
+    if "zone" in values and not values.keys() & NEEDS_ZONE and not edits:
+        faults.append("--zone says whose clocks --at, --cron, --every and --hours follow, but none is given")
     if values.get("skip_bad") and "users" not in values:
         faults.append("--skip-bad is about the lines of --users, but there is no --users")
     if "name" in values and not values["name"].strip():
@@ -192,7 +212,7 @@ def _check(given: Given) -> None:
 
 def _cleared(names: tuple[str, ...], given: Given) -> set[str]:
     """The keys to take away. Raises UsageError for a field that is unknown, needed, or also given."""
-    able = {each.option: each for each in FIELDS if each.key == "users" or (each.of_message and each.key != "text")}
+    able = {each.option: each for each in FIELDS if _may_be_cleared(each)}
     cleared = set()
     for name in names:
         each = able.get(name.removeprefix("--").replace("_", "-"))
@@ -202,6 +222,10 @@ def _cleared(names: tuple[str, ...], given: Given) -> set[str]:
             raise UsageError(f"--{each.option} is both given and cleared; keep one.")
         cleared.add(each.key)
     return cleared
+
+
+def _may_be_cleared(each: Field) -> bool:
+    return each.key == "users" or each.of_time or (each.of_message and each.key != "text")
 
 
 def _name_of(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What a campaign can be told, once for the options of `create` and `edit` and once for a campaign file.
+"""Reads what a campaign is told, by the options of `create` and `edit` and by a campaign file.
 
 A campaign file is YAML whose names are those of the options (`exclude-list` or `exclude_list`). Options win over it.
 Its scalars are read as text, never guessed: `0123` would otherwise be another user, and `no` no name.
@@ -11,88 +11,14 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 
+from campaigns.cli.known_fields import BY_KEY, BY_NAME, FIELDS, Field
 from campaigns.cli.recipients import text_of
+from campaigns.cli.times import parse_duration
 from campaigns.domain.errors import UsageError
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One thing a campaign can be told."""
-
-    option: str
-    key: str  # what the message or the draft calls it
-    help: str
-    kind: Literal["text", "texts", "flag", "whole", "users"] = "text"
-    metavar: str | None = None
-    of_message: bool = True
-
-    @property
-    def names(self) -> set[str]:
-        """What a campaign file may call it."""
-        return {self.option, self.option.replace("-", "_"), self.key}
-
-
-FIELDS = (
-    Field("account", "account_id", "The vendor account that sends (acct_...).", metavar="ACCT", of_message=False),
-    Field("name", "name", "What people call the campaign.", of_message=False),
-    Field("text", "text", "What the message says."),
-    Field(
-        "users",
-        "users",
-        "Recipients: CSV with a user_id column, JSON Lines, or IDs one a line; - for standard input.",
-        kind="users",
-        metavar="FILE|-",
-        of_message=False,
-    ),
-    Field("list", "user_lists", "A whole list of the vendor's; may be given again.", kind="texts", metavar="ID"),
-    Field("exclude-list", "excluded_lists", "A list to leave out; may be given again.", kind="texts", metavar="ID"),
-    Field("price", "price", "US dollars to unlock the media: 0, or 3 to 200.", metavar="DOLLARS"),
-    Field("media", "media_files", "A media file to send; may be given again.", kind="texts", metavar="ID"),
-    Field("preview", "previews", "A media file shown before unlocking; may be given again.", "texts", "ID"),
-    Field("giphy", "giphy_id", "A GIF by its Giphy ID.", metavar="ID"),
-    Field("locked-text", "locked_text", "Hide the text, too, until the message is paid for.", kind="flag"),
-    Field(
-        "subscribed-within",
-        "subscribed_within_last_days",
-        "Everybody who subscribed within so many days.",
-        metavar="DAYS",
-    ),
-    Field(
-        "block-banned-words",
-        "block_banned_words",
-        "What the vendor does about banned words: strict_ban, risky or replace_soften.",
-        metavar="LEVEL",
-    ),
-    Field("rf-tag", "rf_tag", "A release-form tag; may be given again.", kind="texts", metavar="ID"),
-    Field("rf-partner", "rf_partner", "A release-form partner; may be given again.", kind="texts", metavar="ID"),
-    Field("rf-guest", "rf_guest", "A release-form guest; may be given again.", kind="texts", metavar="ID"),
-    Field("save-for-later", "save_for_later", "Let the vendor keep the message instead of sending it.", kind="flag"),
-    Field("skip-bad", "skip_bad", "Leave bad lines of the recipients out.", kind="flag", of_message=False),
-    Field("batch-size", "batch_size", "User IDs per request.", kind="whole", metavar="N", of_message=False),
-    Field(
-        "on-unknown",
-        "on_unknown",
-        "When an answer is lost for good: hold for a decision, or resend (then somebody may get it twice).",
-        metavar="hold|resend",
-        of_message=False,
-    ),
-    Field("at", "at", "Start once at this time, by RFC 3339 or with --zone.", metavar="TIME", of_message=False),
-    Field("zone", "zone", "The time zone of --at, such as Europe/Berlin.", metavar="ZONE", of_message=False),
-    Field(
-        "accept-suppressed",
-        "accept_suppressed",
-        "Send to whole lists although suppressed users may be on them.",
-        kind="flag",
-        of_message=False,
-    ),
-)
-
-BY_NAME = {name: each for each in FIELDS for name in each.names}
-BY_OPTION = {each.option: each for each in FIELDS}
 
 LONGEST_NUMBER = 9
 """Digits; more is a slip of the finger, and no column holds it."""
@@ -113,6 +39,11 @@ class Given:
     def message(self) -> dict[str, Any]:
         """The part that the message is made of."""
         return {each.key: self.values[each.key] for each in FIELDS if each.of_message and each.key in self.values}
+
+    @property
+    def times(self) -> dict[str, Any]:
+        """The part that says when."""
+        return {each.key: self.values[each.key] for each in FIELDS if each.of_time and each.key in self.values}
 
 
 def field_options(*, without: str | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -162,9 +93,6 @@ def in_options(sentence: str) -> str:
 def _as_option(word: str) -> str:
     each = BY_KEY.get(word)
     return f"--{each.option}" if each is not None and "_" in word else word
-
-
-BY_KEY = {each.key: each for each in FIELDS}
 
 
 def _from_file(file: str, faults: list[str]) -> dict[str, Any]:
@@ -231,18 +159,28 @@ def _from_text(each: Field, text: str, faults: list[str]) -> Any:
         return None
     if each.kind == "texts":
         return (text,)
-    if each.kind == "whole":
-        digits = text.strip()
-        if digits.isascii() and digits.isdigit() and len(digits) <= LONGEST_NUMBER:
-            return int(digits)
-        faults.append(f"{each.option} is '{text}', not a whole number")
-    elif each.kind == "flag":
-        if text.lower() in YES | NO:
-            return text.lower() in YES
-        faults.append(f"{each.option} is '{text}', neither true nor false")
-    else:
-        return text
+    reader = READERS.get(each.kind)
+    try:
+        return text if reader is None else reader(text)
+    except ValueError as fault:
+        faults.append(f"{each.option} {fault}")
     return None
+
+
+def _whole(text: str) -> int:
+    digits = text.strip()
+    if digits.isascii() and digits.isdigit() and len(digits) <= LONGEST_NUMBER:
+        return int(digits)
+    raise ValueError(f"is '{text}', not a whole number")
+
+
+def _flag(text: str) -> bool:
+    if text.lower() in YES | NO:
+        return text.lower() in YES
+    raise ValueError(f"is '{text}', neither true nor false")
+
+
+READERS: dict[str, Callable[[str], Any]] = {"whole": _whole, "flag": _flag, "duration": parse_duration}
 
 
 def _is_text(text: str, each: Field, faults: list[str]) -> bool:

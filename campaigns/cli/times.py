@@ -10,6 +10,7 @@ from campaigns.domain.errors import UsageError
 from campaigns.domain.zones import first_instant, local_of, zone_of
 
 FORM = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?([Zz]|[+-]\d{2}:\d{2})?")
+LENGTH = re.compile(r"(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,8}(?:\.\d{1,3})?)s)?", re.ASCII)
 EXAMPLE = "2026-12-24T18:00:00+01:00, or 2026-12-24 18:00 with --zone Europe/Berlin"
 
 
@@ -57,6 +58,14 @@ def parse_local(text: str, zone: str, *, option: str) -> datetime:
             "time; give another time."
         )
     return local
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of a length of time: 90s, 15m, 6h30m, 1d. Raises ValueError."""
+    match = LENGTH.fullmatch(text.strip().lower())
+    if match is None or not any(match.groups()):
+        raise ValueError(f"is '{text}', not a length of time; write 90s, 15m, 6h30m or 1d")
+    return sum(float(count or 0) * size for count, size in zip(match.groups(), (86400, 3600, 60, 1), strict=True))
 
 
 def require_future(moment: datetime, now: datetime, *, option: str = "--at") -> None:

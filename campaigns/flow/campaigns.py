@@ -60,6 +60,7 @@ class Changes:
     batch_size: int | None = None
     on_unknown: str | None = None
     starts_at: datetime | None = None
+    drop_start: bool = False  # it starts by a schedule, or by hand
     zone: str | None = None
     accept_suppressed: bool | None = None
     timing: Timing | None = None
@@ -112,7 +113,7 @@ def edit_campaign(store: Store, campaign_id: int, changes: Changes, *, actor: st
             raise NotAllowed(f"Campaign {campaign_id} is archived and cannot be edited; create a new one.")
         old = find_revision(connection, campaign_id, campaign.revision)
         number = campaign.revision + 1
-        starts_at = changes.starts_at or old.starts_at
+        starts_at = None if changes.drop_start else changes.starts_at or old.starts_at
         columns: dict[str, Any] = {"revision": number, "name": changes.name or campaign.name}
         if campaign.state is CampaignState.SCHEDULED:
             columns["due_at"] = starts_at

@@ -40,6 +40,11 @@ def add_account(
     )
 
 
+def zone_of_account(connection: Connection, account_id: str) -> str | None:
+    """The zone that an account was added with."""
+    return connection.scalar(select(account.c.zone).where(account.c.id == account_id))
+
+
 def bind_team(connection: Connection, account_id: str, team: str, *, actor: str, now: datetime) -> None:
     """Bind an account to the team of the key that first sends for it; it never changes teams afterwards."""
     bound = connection.scalar(

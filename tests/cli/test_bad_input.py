@@ -81,7 +81,7 @@ def test_a_recipient_file_that_may_not_be_read(ready: Shell) -> None:
         (("--users", "-", "--on-unknown", "retry"), "neither hold nor resend"),
         (("--users", "-", "--batch-size", "0"), "at least one user ID"),
         (("--users", "-", "--batch-size", "many"), "not a whole number"),
-        (("--users", "-", "--zone", "Europe/Berlin"), "there is no --at"),
+        (("--users", "-", "--zone", "Europe/Berlin"), "--at, --cron, --every and --hours follow, but none is given"),
         (("--users", "-", "--at", "2031-01-01 10:00"), "does not say in which zone"),
         (("--users", "-", "--at", "2020-01-01T10:00:00Z"), "has passed"),
         (("--users", "-", "--at", "soon"), "is no time"),

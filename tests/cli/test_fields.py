@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from campaigns.cli.fields import FIELDS, gather
+from campaigns.cli.fields import gather
+from campaigns.cli.known_fields import FIELDS
 from campaigns.domain.errors import UsageError
 from campaigns.domain.message_fields import READERS
 from tests.cli.conftest import Shell
@@ -55,7 +56,7 @@ def test_options_win_over_the_file(shell: Shell) -> None:
     ("content", "said"),
     [
         ("txt: Hi\n", "'txt' is no field of a campaign, did you mean 'text'"),
-        ("cron: '* * * * *'\n", "'cron' is no field of a campaign"),
+        ("crontab: '* * * * *'\n", "'crontab' is no field of a campaign"),
         ("text: a\ntext: b\n", "gives text twice"),
         ("list: 1\nuser_lists: 2\n", "list is given twice"),
         ("text: [a, b]\n", "text must be one value, not a list"),

@@ -1,0 +1,119 @@
+"""Everything a campaign can be told, once for the options of `create` and `edit` and once for a campaign file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One thing a campaign can be told."""
+
+    option: str
+    key: str  # what the message or the draft calls it
+    help: str
+    kind: Literal["text", "texts", "flag", "whole", "users", "duration"] = "text"
+    metavar: str | None = None
+    of_message: bool = True
+    of_time: bool = False
+
+    @property
+    def names(self) -> set[str]:
+        """What a campaign file may call it."""
+        return {self.option, self.option.replace("-", "_"), self.key}
+
+
+def _time(
+    option: str,
+    help: str,  # noqa: A002 - click's word
+    metavar: str | None = None,
+    *,
+    key: str | None = None,
+    kind: Literal["text", "flag", "whole", "duration"] = "text",
+) -> Field:
+    return Field(option, key or option, help, kind, metavar, of_message=False, of_time=True)
+
+
+FIELDS = (
+    Field("account", "account_id", "The vendor account that sends (acct_...).", metavar="ACCT", of_message=False),
+    Field("name", "name", "What people call the campaign.", of_message=False),
+    Field("text", "text", "What the message says."),
+    Field(
+        "users",
+        "users",
+        "Recipients: CSV with a user_id column, JSON Lines, or IDs one a line; - for standard input.",
+        kind="users",
+        metavar="FILE|-",
+        of_message=False,
+    ),
+    Field("list", "user_lists", "A whole list of the vendor's; may be given again.", kind="texts", metavar="ID"),
+    Field("exclude-list", "excluded_lists", "A list to leave out; may be given again.", kind="texts", metavar="ID"),
+    Field("price", "price", "US dollars to unlock the media: 0, or 3 to 200.", metavar="DOLLARS"),
+    Field("media", "media_files", "A media file to send; may be given again.", kind="texts", metavar="ID"),
+    Field("preview", "previews", "A media file shown before unlocking; may be given again.", "texts", "ID"),
+    Field("giphy", "giphy_id", "A GIF by its Giphy ID.", metavar="ID"),
+    Field("locked-text", "locked_text", "Hide the text, too, until the message is paid for.", kind="flag"),
+    Field(
+        "subscribed-within",
+        "subscribed_within_last_days",
+        "Everybody who subscribed within so many days.",
+        metavar="DAYS",
+    ),
+    Field(
+        "block-banned-words",
+        "block_banned_words",
+        "What the vendor does about banned words: strict_ban, risky or replace_soften.",
+        metavar="LEVEL",
+    ),
+    Field("rf-tag", "rf_tag", "A release-form tag; may be given again.", kind="texts", metavar="ID"),
+    Field("rf-partner", "rf_partner", "A release-form partner; may be given again.", kind="texts", metavar="ID"),
+    Field("rf-guest", "rf_guest", "A release-form guest; may be given again.", kind="texts", metavar="ID"),
+    Field("save-for-later", "save_for_later", "Let the vendor keep the message instead of sending it.", kind="flag"),
+    Field("skip-bad", "skip_bad", "Leave bad lines of the recipients out.", kind="flag", of_message=False),
+    Field("batch-size", "batch_size", "User IDs per request.", kind="whole", metavar="N", of_message=False),
+    Field(
+        "on-unknown",
+        "on_unknown",
+        "When an answer is lost for good: hold for a decision, or resend (then somebody may get it twice).",
+        metavar="hold|resend",
+        of_message=False,
+    ),
+    Field(
+        "accept-suppressed",
+        "accept_suppressed",
+        "Send to whole lists although suppressed users may be on them.",
+        kind="flag",
+        of_message=False,
+    ),
+    _time("at", "Start once at this time, by RFC 3339 or with --zone.", "TIME"),
+    _time("cron", "Recur by five fields: minute, hour, day of month, month, weekday.", "EXPR"),
+    _time("every", "Recur in steps of days or weeks, as in '2 weeks'; needs --starting.", "STEP"),
+    _time("starting", "The first time of --every; the later ones come at the same local time.", "TIME"),
+    _time("zone", "Whose clocks count, such as Europe/Berlin; the account's unless given.", "ZONE"),
+    _time("begins", "No run before this time.", "TIME"),
+    _time("until", "No run after this time.", "TIME"),
+    _time("max-runs", "No more runs than this; skipped ones do not count.", "N", key="max_runs", kind="whole"),
+    _time("jitter", "Start each run up to so much later, by chance.", "TIME", key="jitter_seconds", kind="duration"),
+    _time("misfire", "What of late runs is sent: none (skip), the newest (once) or all.", "skip|once|all"),
+    _time("grace", "How late a run may still start, as in 15m.", "TIME", key="grace_seconds", kind="duration"),
+    _time(
+        "overlap",
+        "When the run before is not over: skip this one, queue it, cancel the earlier, or unsend the earlier.",
+        "skip|queue|cancel|unsend",
+    ),
+    _time("hours", "Send only within these hours of the day.", "09:00-22:00"),
+    _time("over", "Spread each run over so much time, as in 2h.", "TIME", key="over_seconds", kind="duration"),
+    _time(
+        "expires",
+        "Cancel what is not sent so long after a run is due, as in 6h.",
+        "TIME",
+        key="expires_seconds",
+        kind="duration",
+    ),
+    _time("handoff", "Hand each run to the vendor ahead of its time.", kind="flag"),
+)
+
+BY_NAME = {name: each for each in FIELDS for name in each.names}
+BY_OPTION = {each.option: each for each in FIELDS}
+BY_KEY = {each.key: each for each in FIELDS}
