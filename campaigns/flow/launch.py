@@ -10,8 +10,9 @@ from sqlalchemy import Connection
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.states import CampaignState, RunState
 from campaigns.flow.plan import Plan, make_plan, plan_faults, refuse_faults, write_plan
+from campaigns.flow.wording import what_is_said
 from campaigns.store.audit import EventKind, record_event
-from campaigns.store.campaigns import CampaignRow, change_campaign, find_campaign, find_upstream
+from campaigns.store.campaigns import CampaignRow, change_campaign, find_campaign, find_revision, find_upstream
 from campaigns.store.engine import Store
 from campaigns.store.lanes import lock_lanes
 from campaigns.store.runs import add_run
@@ -39,7 +40,8 @@ def launch(
             campaign = find_campaign(connection, campaign_id)
             _refuse_wrong_state(campaign, at_once=at_once, again_reason=again_reason)
             _refuse_other_upstream(connection, campaign, upstream)
-            plan = make_plan(connection, campaign, campaign.revision)
+            said = what_is_said(connection, campaign, find_revision(connection, campaign_id, campaign.revision), now)
+            plan = make_plan(connection, campaign, campaign.revision, says=said.message)
             _refuse_changed(campaign_id, plan, plan_hash)
             faults = plan_faults(connection, plan, now)
         if plan.users is not None and not plan.users:
@@ -138,6 +140,7 @@ def _open(store: Store, campaign: CampaignRow, plan: Plan, *, reason: str | None
             upstream=plan.upstream,
             kind="launch",
             launch=campaign.launches + 1,
+            **what_is_said(connection, campaign, plan.revision, now).columns,
         )
         write_plan(connection, run_id, plan, batches, now=now, actor=actor)
     return {"campaign_id": campaign.id, "run_id": run_id, "state": RunState.PLANNED.value}

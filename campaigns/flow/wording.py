@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import count
 from typing import Any
 
 from sqlalchemy import Connection
@@ -53,7 +52,7 @@ def texts_ahead(
     """What the next occurrences would say, were they at these moments and none launched by hand between."""
     zone = _zone_of(connection, campaign, revision)
     found = []
-    for number, at in zip(count(next_occurrence(connection, campaign.id)), moments):  # noqa: B905 - count never ends
+    for number, at in enumerate(moments, start=next_occurrence(connection, campaign.id)):
         said = _said(campaign, revision, number, at, zone)
         text = (said.message or revision.message)["text"]
         found.append({"at": at.isoformat(), "n": number, "content": said.content, "text": text})

@@ -45,7 +45,7 @@ def test_at_random_every_cycle_takes_each_once_and_none_twice_in_a_row(count: in
 
 
 def test_the_order_at_random_differs_by_campaign_and_by_cycle_and_never_by_when_it_is_asked() -> None:
-    assert taken(5, 10, "random") == [5, 2, 4, 3, 1, 4, 2, 3, 1, 5]
+    assert taken(5, 10, "random") == [5, 2, 4, 3, 1, 4, 1, 5, 3, 2]
     assert len({tuple(taken(5, 5, "random", campaign)) for campaign in range(30)}) > 10
     order = taken(5, 200, "random")
     assert len({tuple(cycle) for cycle in cycles_of(order, 5)}) > 10
