@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Collection
 from dataclasses import fields as dataclass_fields
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ NEEDS_ZONE = {"at", "cron", "every", "hours"}
 """What a zone is given for."""
 
 ON_UNKNOWN = ("hold", "resend")
+ROTATE = ("turn", "random")
 
 
 @click.command()
@@ -44,10 +46,11 @@ def create(file: str | None, *, as_json: bool, **options: Any) -> None:
     From options, or from a YAML file with the same names; options win. Sends nothing: `plan` shows what a
     launch would do, and `launch` does it.
     """
-    given = gather(options, file)
+    given = _with_text(gather(options, file))
     _require(given, "account_id", "text")
     _check(given)
     message = _message({}, given)
+    _check_contents(message, given)
     with opened(says_sandbox=True) as parts:
         made = _create(parts, given, message)
     show(made, as_json=as_json, people=lambda: _say_created(made))
@@ -96,6 +99,7 @@ def _create(parts: Parts, given: Given, message: Message) -> dict[str, Any]:
         starts_at=when.starts_at,
         zone=when.zone,
         timing=when.timing,
+        contents=values.get("contents", ()),
         accept_suppressed=values.get("accept_suppressed", False),
     )
     made = create_campaign(parts.store, draft, actor=actor())
@@ -119,8 +123,11 @@ def _edit(parts: Parts, campaign_id: int, given: Given, cleared: set[str]) -> di
             when = _when(parts, connection, given, campaign.account_id, old=old, cleared=cleared)
             changes |= {"starts_at": when.starts_at, "zone": when.zone, "timing": when.timing}
             changes["drop_start"] = when.starts_at is None
-    if given.message or cleared - TIME_KEYS - {"users"}:
+    if given.message or cleared - TIME_KEYS - {"users", "contents"}:
         changes["message"] = _message(_told(current.message, cleared), given)
+    if "contents" in cleared or "contents" in values:
+        changes["contents"] = values.get("contents", ())
+        _check_contents(changes.get("message") or _message(_told(current.message, set()), given), given)
     if "users" in values:
         changes["audience"], changes["audience_source"] = _audience(given)
         _say_read(changes["audience"])
@@ -171,6 +178,22 @@ def _message(told: dict[str, Any], given: Given) -> Message:
         raise UsageError(in_options(str(fault))) from None
 
 
+def _with_text(given: Given) -> Given:
+    """A campaign whose contents all bring their text needs none of its own: the first one's stands for it."""
+    contents = given.values.get("contents", ())
+    if "text" in given.values or not contents or not all("text" in content for content in contents):
+        return given
+    return replace(given, values={**given.values, "text": contents[0]["text"]})
+
+
+def _check_contents(message: Message, given: Given) -> None:
+    from campaigns.domain.contents import contents_faults
+
+    faults = contents_faults(message, given.values.get("contents", ()), recurs=False)
+    if faults:
+        raise UsageError(in_options(f"{'; '.join(faults)}. Nothing was stored."))
+
+
 def _audience(given: Given) -> tuple[Reading | None, str]:
     """Who was named one by one, and where; None when only whole lists were."""
     from campaigns.domain.audience import read_users
@@ -198,6 +221,8 @@ def _check(given: Given, *, edits: bool = False) -> None:
     values, faults = given.values, []
     if values.get("on_unknown", "hold") not in ON_UNKNOWN:
         faults.append(f"--on-unknown is '{values['on_unknown']}', neither hold nor resend")
+    if values.get("rotate", "turn") not in ROTATE:
+        faults.append(f"--rotate is '{values['rotate']}', neither turn nor random")
     if values.get("batch_size", 1) < 1:
         faults.append("--batch-size is 0, but a request needs at least one user ID")
     if "zone" in values and not values.keys() & NEEDS_ZONE and not edits:
@@ -225,7 +250,7 @@ def _cleared(names: tuple[str, ...], given: Given) -> set[str]:
 
 
 def _may_be_cleared(each: Field) -> bool:
-    return each.key == "users" or each.of_time or (each.of_message and each.key != "text")
+    return each.key in {"users", "contents"} or each.of_time or (each.of_message and each.key != "text")
 
 
 def _name_of(text: str) -> str:

@@ -18,6 +18,7 @@ import click
 from campaigns.cli.known_fields import BY_KEY, BY_NAME, FIELDS, Field
 from campaigns.cli.recipients import text_of
 from campaigns.cli.times import parse_duration
+from campaigns.domain.contents import OF_A_CONTENT
 from campaigns.domain.errors import UsageError
 
 LONGEST_NUMBER = 9
@@ -61,7 +62,9 @@ def _option(each: Field) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     name = f"--{each.option}"
     if each.kind == "flag":
         return click.option(name, each.key, is_flag=True, default=None, help=each.help)
-    return click.option(name, each.key, metavar=each.metavar or "TEXT", help=each.help, multiple=each.kind == "texts")
+    return click.option(
+        name, each.key, metavar=each.metavar or "TEXT", help=each.help, multiple=each.kind in {"texts", "contents"}
+    )
 
 
 def gather(options: Mapping[str, Any], file: str | None) -> Given:
@@ -141,6 +144,8 @@ def _parsed(text: str, name: str) -> dict[Any, Any]:
 
 def _valued(each: Field, value: Any, faults: list[str]) -> Any:
     """The value in its field's type; a fault is noted instead of raised, so that all are seen at once."""
+    if each.kind == "contents":
+        return _contents(value, faults)
     if each.kind in {"texts", "users"} and isinstance(value, list | tuple):
         if all(isinstance(item, str) for item in value):
             return tuple(value) if all(_is_text(item, each, faults) for item in value) else ()
@@ -152,6 +157,36 @@ def _valued(each: Field, value: Any, faults: list[str]) -> Any:
         faults.append(f"{each.option} must be one value, not a {'list' if isinstance(value, list) else 'mapping'}")
         return None
     return _from_text(each, value, faults)
+
+
+def _contents(value: Any, faults: list[str]) -> tuple[dict[str, Any], ...]:
+    """Contents by the names of their fields: mappings of a campaign file, or the files that options name."""
+    if isinstance(value, tuple):
+        value = [_parsed(text_of(file, option="--content"), f"'{file}'") for file in value]
+    if not isinstance(value, list) or not all(isinstance(content, dict) for content in value):
+        faults.append("contents must be a list with `name: value` in each, such as `- text: Hello`")
+        return ()
+    found = []
+    for place, content in enumerate(value, start=1):
+        own: list[str] = []
+        found.append(_content(content, own))
+        faults += [f"content {place}: {fault}" for fault in own]
+    return tuple(found)
+
+
+def _content(told: Mapping[Any, Any], faults: list[str]) -> dict[str, Any]:
+    content: dict[str, Any] = {}
+    for name, value in told.items():
+        known = BY_NAME.get(str(name))
+        if known is None or known.key not in OF_A_CONTENT:
+            able = [each.option for each in FIELDS if each.key in OF_A_CONTENT]
+            near = difflib.get_close_matches(str(name), able, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"it may have {', '.join(able)}"
+            faults.append(f"'{name}' is no field of a content; {hint}")
+        elif value is not None:
+            read = _valued(known, value, faults)
+            content[known.key] = list(read) if isinstance(read, tuple) else read
+    return content
 
 
 def _from_text(each: Field, text: str, faults: list[str]) -> Any:

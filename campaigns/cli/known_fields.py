@@ -13,7 +13,7 @@ class Field:
     option: str
     key: str  # what the message or the draft calls it
     help: str
-    kind: Literal["text", "texts", "flag", "whole", "users", "duration"] = "text"
+    kind: Literal["text", "texts", "flag", "whole", "users", "duration", "contents"] = "text"
     metavar: str | None = None
     of_message: bool = True
     of_time: bool = False
@@ -86,6 +86,15 @@ FIELDS = (
         kind="flag",
         of_message=False,
     ),
+    Field(
+        "content",
+        "contents",
+        "What one run says instead, with fields such as text and price; give it again and runs take them in turn.",
+        kind="contents",
+        metavar="FILE.yaml",
+        of_message=False,
+    ),
+    _time("rotate", "How runs take the contents: in turn, or at random without repeats.", "turn|random"),
     _time("at", "Start once at this time, by RFC 3339 or with --zone.", "TIME"),
     _time("cron", "Recur by five fields: minute, hour, day of month, month, weekday.", "EXPR"),
     _time("every", "Recur in steps of days or weeks, as in '2 weeks'; needs --starting.", "STEP"),

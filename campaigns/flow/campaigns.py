@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from campaigns.domain.audience import Reading, pack
+from campaigns.domain.contents import contents_faults
 from campaigns.domain.errors import NotAllowed, UsageError
 from campaigns.domain.message import Message, from_json, message_faults, to_json
 from campaigns.domain.states import CampaignState
@@ -45,7 +46,7 @@ class Draft:
     zone: str | None = None
     accept_suppressed: bool = False
     timing: Timing = field(default_factory=Timing)
-    contents: tuple[Message, ...] = ()  # what occurrences take in turn; empty: the message alone
+    contents: tuple[dict[str, Any], ...] = ()  # what occurrences say otherwise than the message; empty: nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Changes:
     zone: str | None = None
     accept_suppressed: bool | None = None
     timing: Timing | None = None
-    contents: tuple[Message, ...] | None = None
+    contents: tuple[dict[str, Any], ...] | None = None
 
 
 def create_campaign(store: Store, draft: Draft, *, actor: str) -> dict[str, Any]:
@@ -73,7 +74,8 @@ def create_campaign(store: Store, draft: Draft, *, actor: str) -> dict[str, Any]
         now = store.now(connection)
         find_upstream(connection, draft.account_id)
         size = None if draft.audience is None else len(draft.audience.users)
-        _refuse_faults(draft.message, size, draft.batch_size, draft.starts_at, now)
+        also = contents_faults(draft.message, draft.contents, recurs=draft.timing.recurs)
+        _refuse_faults(draft.message, size, draft.batch_size, draft.starts_at, now, also)
         campaign_id = add_campaign(connection, name=draft.name, account_id=draft.account_id, now=now)
         audience = _keep_audience(connection, campaign_id, draft.audience, draft.audience_source, now)
         add_revision(
@@ -88,7 +90,7 @@ def create_campaign(store: Store, draft: Draft, *, actor: str) -> dict[str, Any]
             zone=draft.zone,
             accept_local_suppressions=draft.accept_suppressed,
             timing=draft.timing,
-            contents=[to_json(content) for content in draft.contents],
+            contents=list(draft.contents),
             actor=actor,
             now=now,
         )
@@ -179,7 +181,10 @@ def _write_revision(
     audience = _keep_audience(connection, old.campaign_id, changes.audience, changes.audience_source, now)
     if audience is None and not changes.drop_audience:
         audience = audience_reference(connection, old.audience_version_id)
-    _refuse_faults(message, audience[2] if audience else None, batch_size, changes.starts_at, now)
+    timing = old.times if changes.timing is None else changes.timing
+    contents = list(old.contents or ()) if changes.contents is None else list(changes.contents)
+    also = contents_faults(message, contents, recurs=timing.recurs)
+    _refuse_faults(message, audience[2] if audience else None, batch_size, changes.starts_at, now, also)
     add_revision(
         connection,
         old.campaign_id,
@@ -193,8 +198,8 @@ def _write_revision(
         accept_local_suppressions=(
             old.accept_local_suppressions if changes.accept_suppressed is None else changes.accept_suppressed
         ),
-        timing=old.times if changes.timing is None else changes.timing,
-        contents=old.contents if changes.contents is None else [to_json(content) for content in changes.contents],
+        timing=timing,
+        contents=contents,
         actor=actor,
         now=now,
     )
@@ -218,10 +223,15 @@ def _keep_audience(
 
 
 def _refuse_faults(
-    message: Message, users: int | None, batch_size: int, starts_at: datetime | None, now: datetime
+    message: Message,
+    users: int | None,
+    batch_size: int,
+    starts_at: datetime | None,
+    now: datetime,
+    also: list[str],
 ) -> None:
     batches = 1 if users is None else count_batches(users, max(batch_size, 1))
-    faults = message_faults(message, user_count=users, batch_count=batches, now=now)
+    faults = message_faults(message, user_count=users, batch_count=batches, now=now) + also
     if batch_size < 1:
         faults.append(f"a batch of {batch_size} users is no batch")
     if starts_at is not None and starts_at <= now:

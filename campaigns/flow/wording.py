@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from campaigns.domain.contents import said_at
-from campaigns.store.campaigns import CampaignRow, RevisionRow, find_zone, next_occurrence
+from campaigns.store.accounts import zone_of_account
+from campaigns.store.campaigns import CampaignRow, RevisionRow, next_occurrence
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,4 +83,4 @@ def _said(
 
 
 def _zone_of(connection: Connection, campaign: CampaignRow, revision: RevisionRow) -> str | None:
-    return revision.times.zone or revision.zone or find_zone(connection, campaign.account_id)
+    return revision.times.zone or revision.zone or zone_of_account(connection, campaign.account_id)

@@ -145,11 +145,6 @@ def find_upstream(connection: Connection, account_id: str) -> tuple[str, str | N
     return row.upstream, row.team
 
 
-def find_zone(connection: Connection, account_id: str) -> str | None:
-    """The zone of an account, if it was given one."""
-    return connection.scalar(select(account.c.zone).where(account.c.id == account_id))
-
-
 def next_occurrence(connection: Connection, campaign_id: int) -> int:
     """The number of the campaign's next run that is opened to send, by hand or by its schedule; reruns have none."""
     newest = connection.scalar(select(func.max(run.c.occurrence)).where(run.c.campaign_id == campaign_id))
