@@ -95,14 +95,14 @@ class Window:
 
 
 def windows_of(
-    timing: Timing, *, zone: str | None = None, account_hours: str | None = None, account_zone: str | None = None
+    timing: Timing, *, account_hours: str | None = None, account_zone: str | None = None
 ) -> tuple[Window, ...]:
     """What must be open for a run to send; empty when it may at any time. Raises ValueError.
 
-    `zone` is the revision's own, for a campaign whose timing names none; the account's comes last.
+    A campaign whose timing names no zone goes by its account's clocks.
     """
     local = account_zone or "UTC"
-    named = ((timing.hours, timing.zone or zone or local), (account_hours, local))
+    named = ((timing.hours, timing.zone or local), (account_hours, local))
     return tuple(
         window for text, place in named if text is not None and not (window := _window(text, place)).hours.is_always
     )
@@ -117,17 +117,16 @@ def hours_faults(
     timing: Timing,
     now: datetime,
     *,
-    zone: str | None = None,
     account_hours: str | None = None,
     account_zone: str | None = None,
 ) -> list[str]:
     """Why a campaign with these hours would never send, or when nobody could tell; one clause each."""
     if timing.hours is None:
         return []
-    if not (timing.zone or zone or account_zone):
+    if not (timing.zone or account_zone):
         return [f"hours {timing.hours} need a zone, its own or the account's, such as Europe/Berlin"]
     try:
-        windows = windows_of(timing, zone=zone, account_hours=account_hours, account_zone=account_zone)
+        windows = windows_of(timing, account_hours=account_hours, account_zone=account_zone)
     except ValueError as fault:
         return [str(fault)]
     if _opening(windows, now) is None:

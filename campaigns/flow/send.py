@@ -22,10 +22,11 @@ from campaigns.flow.circuit import after_not_sent, after_unknown
 from campaigns.flow.kept import keep_outcome
 from campaigns.flow.record import Recorded, record_outcome
 from campaigns.flow.sender import Sender, Step
+from campaigns.flow.wait import next_in_time
 from campaigns.flow.withhold import users_left
 from campaigns.store.audit import EventKind, record_event
 from campaigns.store.campaigns import message_of_run
-from campaigns.store.claims import OpenAttempt, ReadyBatch, next_batch, open_attempt, permit_key, renew_lane
+from campaigns.store.claims import OpenAttempt, ReadyBatch, open_attempt, permit_key, renew_lane
 from campaigns.store.lanes import LaneClaim
 
 RECORD_TRIES = (0.1, 0.5, 1.0, 2.0)
@@ -93,9 +94,10 @@ def _commit_attempt(sender: Sender, claim: LaneClaim) -> _Committed | LaneClaim 
             return None
         ours, suppressions = renewed
         while True:
-            ready = next_batch(connection, claim.account_id, upstream=sender.upstream, now=now)
-            if ready is None:
+            found = next_in_time(connection, sender, claim.account_id, now=now)
+            if found is None:
                 return ours
+            ready, now = found
             users = users_left(connection, ours.account_id, ready, suppressions, actor=sender.owner, now=now)
             if users is not None:
                 break

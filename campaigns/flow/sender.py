@@ -8,6 +8,7 @@ from typing import Literal
 
 from campaigns.domain.message import Message
 from campaigns.domain.pacing import Limits
+from campaigns.domain.timing import Timing
 from campaigns.ports import FenceBook, Gateway, Pacer, Spool
 from campaigns.store.engine import Store
 from campaigns.store.lanes import LaneClaim
@@ -32,6 +33,7 @@ class Sender:
     chance: Callable[[], float]  # from 0 to 1
     rf_as: Literal["array", "string"] = "array"
     messages: dict[int, Message] = field(default_factory=dict)  # by run; what one says never changes
+    timings: dict[tuple[int, int], Timing] = field(default_factory=dict)  # by campaign and revision; as unchanging
     stranded: dict[str, Step] = field(default_factory=dict)  # lanes that could not be given back: no database
 
 

@@ -16,14 +16,22 @@ class EventKind(StrEnum):
 
     ACCOUNT_ADDED = "account_added"
     ACCOUNT_BOUND = "account_bound"  # the vendor named the team that the account belongs to
+    ACCOUNT_CHANGED = "account_changed"  # its sending hours or its zone
     ACCOUNT_RELEASED = "account_released"
     CAMPAIGN_CREATED = "campaign_created"
     CAMPAIGN_EDITED = "campaign_edited"
     CAMPAIGN_ARCHIVED = "campaign_archived"
     CAMPAIGN_ARMED = "campaign_armed"
+    SCHEDULE_PAUSED = "schedule_paused"
+    SCHEDULE_RESUMED = "schedule_resumed"
+    SCHEDULE_ENDED = "schedule_ended"  # no occurrence is left, or its last run was opened
     RUN_OPENED = "run_opened"
+    RUN_SKIPPED = "run_skipped"  # an occurrence that is deliberately not sent
+    RUN_BACKFILLED = "run_backfilled"  # an operator opened a skipped occurrence after all
     RUN_PLANNED = "run_planned"
     RUN_STARTED = "run_started"
+    RUN_WAITS_FOR_HOURS = "run_waits_for_hours"
+    RUN_EXPIRED = "run_expired"  # what had not left by its expiry is cancelled
     RUN_CANCELLED = "run_cancelled"
     RUN_REOPENED = "run_reopened"
     RUN_ENDED = "run_ended"

@@ -46,6 +46,9 @@ class ReadyBatch:
     revision: int
     whole_list: bool
     planned_suppressions: int  # the lane's suppression number when the run was planned
+    account_hours: str | None = None
+    account_zone: str | None = None
+    expires: bool = False  # some time, which has not come yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +99,14 @@ def renew_lane(
 
 
 def next_batch(connection: Connection, account_id: str, *, upstream: str, now: datetime) -> ReadyBatch | None:
-    """The batch to send now: of the account's open, unheld runs the one served longest ago, in ID order."""
-    for opened in run_prepared(connection, OPEN_RUNS, {"account": account_id, "upstream": upstream}).fetchall():
-        run_id, campaign_id, revision, state, suppressions, whole_list = opened
+    """The batch to send now: of the account's open runs that may send the one served longest ago, in ID order."""
+    asked = {"account": account_id, "upstream": upstream, "now": now}
+    for opened in run_prepared(connection, OPEN_RUNS, asked).fetchall():
+        run_id, campaign_id, revision, state, suppressions, whole_list, hours, zone, expires = opened
         row = run_prepared(connection, NEXT_BATCH, {"run": run_id, "now": now}).fetchone()
         if row is not None:
             of_run = (run_id, RunState(state), campaign_id, revision, bool(whole_list), suppressions)
-            return ReadyBatch(*(*row, *of_run))
+            return ReadyBatch(*(*row, *of_run, hours, zone, bool(expires)))
     return None
 
 

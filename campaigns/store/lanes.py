@@ -16,6 +16,7 @@ from campaigns.domain.states import RUN_SENDS, BatchState
 from campaigns.store.holds import run_is_held
 from campaigns.store.looks import account_is_looked_at
 from campaigns.store.tables import batch, lane, run
+from campaigns.store.waits import run_is_in_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def lane_has_work(connection: Connection, account_id: str, *, upstream: str, now
     return bool(
         connection.scalar(
             select(run.c.id)
-            .where(run.c.account_id == account_id, run.c.upstream == upstream, _sends(), _has_ready_batch(now))
+            .where(run.c.account_id == account_id, run.c.upstream == upstream, _sends(now), _has_ready_batch(now))
             .limit(1)
         )
     )
@@ -146,7 +147,7 @@ def lanes_to_wake(connection: Connection, *, upstream: str, now: datetime, again
         .join(run, run.c.account_id == lane.c.account_id)
         .where(
             run.c.upstream == upstream,
-            _sends(),
+            _sends(now),
             _has_ready_batch(now),
             *_may_wake(now, again_before),
         )
@@ -177,8 +178,10 @@ def _may_wake(now: datetime, again_before: datetime) -> list[ColumnElement[bool]
     ]
 
 
-def _sends() -> ColumnElement[bool]:
-    return and_(run.c.state.in_(sorted(RUN_SENDS)), ~run_is_held(), ~account_is_looked_at(run.c.account_id))
+def _sends(now: datetime) -> ColumnElement[bool]:
+    return and_(
+        run.c.state.in_(sorted(RUN_SENDS)), run_is_in_time(now), ~run_is_held(), ~account_is_looked_at(run.c.account_id)
+    )
 
 
 def _has_ready_batch(now: datetime) -> ColumnElement[bool]:

@@ -12,7 +12,8 @@ from campaigns.store.columns import Instant
 from campaigns.store.holds import run_is_held
 from campaigns.store.looks import account_is_looked_at
 from campaigns.store.records import attempt, attempt_outcome
-from campaigns.store.tables import batch, lane, run
+from campaigns.store.tables import account, batch, lane, run
+from campaigns.store.waits import run_is_in_time
 
 _SENDS: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in sorted(RUN_SENDS)]
 
@@ -28,11 +29,23 @@ RENEW_LANE = (
     .returning(lane.c.fence, lane.c.suppressions)
 )
 OPEN_RUNS = (
-    select(run.c.id, run.c.campaign_id, run.c.revision, run.c.state, run.c.suppressions, run.c.whole_list)
+    select(
+        run.c.id,
+        run.c.campaign_id,
+        run.c.revision,
+        run.c.state,
+        run.c.suppressions,
+        run.c.whole_list,
+        account.c.hours,
+        account.c.zone,
+        run.c.expires_at.is_not(None),
+    )
+    .join(account, account.c.id == run.c.account_id)
     .where(
         run.c.account_id == bindparam("account"),
         run.c.upstream == bindparam("upstream"),
         run.c.state.in_(_SENDS),
+        run_is_in_time(bindparam("now", type_=Instant)),
         ~run_is_held(),
         ~account_is_looked_at(run.c.account_id),
     )

@@ -135,7 +135,7 @@ def test_batches_are_spread_over_open_time() -> None:
 
 def test_each_window_keeps_its_own_clock() -> None:
     both = windows_of(
-        Timing(hours="09:00-22:00"), zone=BERLIN, account_hours="10:00-18:00", account_zone="America/New_York"
+        Timing(hours="09:00-22:00", zone=BERLIN), account_hours="10:00-18:00", account_zone="America/New_York"
     )
     assert [str(one) for one in both] == ["09:00-22:00 Europe/Berlin", "10:00-18:00 America/New_York"]
     assert opens_at(both, berlin("2026-06-05T12:00")) == berlin("2026-06-05T16:00")

@@ -1,0 +1,68 @@
+"""4a. Which batch is in time: inside its run's sending hours and before its expiry, by the clock of this very moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from campaigns.domain.hours import Window, opens_at, windows_of
+from campaigns.flow.sender import Sender
+from campaigns.store.audit import EventKind, record_event
+from campaigns.store.campaigns import find_revision
+from campaigns.store.claims import ReadyBatch, next_batch
+from campaigns.store.waits import has_expired, wait_until
+
+
+def next_in_time(
+    connection: Connection, sender: Sender, account_id: str, *, now: datetime
+) -> tuple[ReadyBatch, datetime] | None:
+    """The account's next batch that may be sent at this moment, and the moment; None: there is none.
+
+    Runs found outside their hours wait from now on until those open. The caller holds the lane's lock.
+    """
+    while True:
+        ready = next_batch(connection, account_id, upstream=sender.upstream, now=now)
+        if ready is None:
+            return None
+        windows = _windows(connection, sender, ready)
+        if not windows and not ready.expires:
+            return ready, now
+        now = sender.store.now(connection)  # again: the lock may have been waited for
+        if ready.expires and has_expired(connection, ready.run_id, now=now):
+            continue
+        opens = opens_at(windows, now)
+        if opens is None:
+            return ready, now
+        _wait(connection, sender, account_id, ready, windows, until=opens, now=now)
+
+
+def _windows(connection: Connection, sender: Sender, ready: ReadyBatch) -> Sequence[Window]:
+    key = (ready.campaign_id, ready.revision)
+    if key not in sender.timings:
+        sender.timings[key] = find_revision(connection, *key).times
+    return windows_of(sender.timings[key], account_hours=ready.account_hours, account_zone=ready.account_zone)
+
+
+def _wait(
+    connection: Connection,
+    sender: Sender,
+    account_id: str,
+    ready: ReadyBatch,
+    windows: Sequence[Window],
+    *,
+    until: datetime,
+    now: datetime,
+) -> None:
+    if wait_until(connection, ready.run_id, until=until, now=now):
+        record_event(
+            connection,
+            EventKind.RUN_WAITS_FOR_HOURS,
+            at=now,
+            actor=sender.owner,
+            account_id=account_id,
+            campaign_id=ready.campaign_id,
+            run_id=ready.run_id,
+            detail={"until": until.isoformat(), "hours": [str(window) for window in windows]},
+        )
