@@ -18,6 +18,7 @@ from itertools import islice, pairwise
 from typing import get_args
 from zoneinfo import ZoneInfo
 
+from campaigns.domain.hours import hours_faults
 from campaigns.domain.recurrence import Cron, read_cron, read_every
 from campaigns.domain.schedule_words import notes, words
 from campaigns.domain.timing import Misfire, Overlap, Timing
@@ -73,6 +74,7 @@ def schedule_faults(
     computable = not faults
     faults += _limit_faults(timing, now)
     faults += _late_faults(timing, tick_seconds)
+    faults += hours_faults(timing, now) if computable else []
     if computable and timing.recurs:
         faults += _occurrence_faults(timing, now) if not faults else []
     return faults
@@ -112,7 +114,7 @@ def _limit_faults(timing: Timing, now: datetime) -> list[str]:
         ]
         if named:
             faults.append(
-                f"{' and '.join(named)} belong to a schedule that recurs, but there is neither cron nor every"
+                f"{' and '.join(named)} can be said of a schedule that recurs only, but there is neither cron nor every"
             )
     if timing.max_runs is not None and timing.max_runs < 1:
         faults.append(f"max_runs is {timing.max_runs}, but a schedule runs at least once")
