@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from campaigns.domain.outcome import Outcome
 from campaigns.domain.reconcile import ItemContent, QueueItem
+from campaigns.domain.unsend import UnsendOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,16 @@ class Gateway(Protocol):
 
         `may_start` is asked once, at the last moment before the first byte leaves: None lets it go, a reason stops it
         (then the outcome is NOT_SENT with that reason). The whole call takes `deadline_seconds` at most.
+        """
+        ...
+
+    def unsend(
+        self, account: str, message_id: str, *, deadline_seconds: float, may_start: Callable[[], str | None]
+    ) -> UnsendOutcome:
+        """Take one message back, or delete a scheduled or saved one, by one DELETE; says what that proved.
+
+        Never raises for anything the network or the vendor does. Safe to repeat: what is taken back stays so. Costs a
+        credit. `may_start` and `deadline_seconds` are as in `send`.
         """
         ...
 

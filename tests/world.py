@@ -18,6 +18,7 @@ from campaigns.domain.message import make_message
 from campaigns.domain.outcome import HoldOrder, HoldScope, Outcome, OutcomeKind
 from campaigns.domain.pacing import Limits
 from campaigns.domain.reconcile import ItemContent, QueueItem
+from campaigns.domain.unsend import UnsendKind, UnsendOutcome
 from campaigns.flow.accounts import add_account
 from campaigns.flow.campaigns import Draft, create_campaign
 from campaigns.flow.lane import serve_lane
@@ -56,6 +57,7 @@ NO_CREDITS = Outcome(
 LOGGED_OUT = Outcome(
     OutcomeKind.HELD, error="the account is logged out", http_status=500, hold=HoldOrder(HoldScope.ACCOUNT, "account")
 )
+UNSENT = UnsendOutcome(UnsendKind.UNSENT, http_status=200)
 
 
 def accepted(message_id: str) -> Outcome:
@@ -73,6 +75,8 @@ class FakeGateway:
     contents: dict[str, ItemContent] = field(default_factory=dict)
     questions: list[str] = field(default_factory=list)
     obstacle: Exception | None = None
+    deleting: list[UnsendOutcome | Callable[[], UnsendOutcome]] = field(default_factory=list)  # a script, as above
+    deleted: list[str] = field(default_factory=list)  # message IDs of the DELETEs whose bytes left us
 
     def send(
         self, account: str, body: bytes, *, deadline_seconds: float, may_start: Callable[[], str | None]
@@ -88,6 +92,18 @@ class FakeGateway:
         if answer is None:
             return accepted(f"{account}-{len(self.received)}")
         return answer if isinstance(answer, Outcome) else answer()
+
+    def unsend(
+        self, account: str, message_id: str, *, deadline_seconds: float, may_start: Callable[[], str | None]
+    ) -> UnsendOutcome:
+        assert deadline_seconds > 0
+        reason = may_start()
+        if reason is not None:
+            return UnsendOutcome(UnsendKind.NOT_SENT, error=reason)
+        answer = self.deleting.pop(0) if self.deleting else UNSENT
+        if not (isinstance(answer, UnsendOutcome) and answer.kind is UnsendKind.NOT_SENT):
+            self.deleted.append(message_id)
+        return answer if isinstance(answer, UnsendOutcome) else answer()
 
     def queue(self, account: str) -> list[QueueItem]:
         self.questions.append(f"list {account}")

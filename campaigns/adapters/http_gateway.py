@@ -25,6 +25,7 @@ from campaigns.domain.errors import UsageError, VendorAway, VendorRefused
 from campaigns.domain.outcome import Outcome, classify, one_line
 from campaigns.domain.reconcile import ItemContent, QueueItem
 from campaigns.domain.reply import NoReply, Reply
+from campaigns.domain.unsend import UnsendKind, UnsendOutcome, classify_unsend
 from campaigns.ports import Gateway, VendorAccount
 
 STARTS = "http11.send_request_headers.started"
@@ -76,14 +77,23 @@ class HttpGateway(Gateway):
 
         A crash in here leaves an attempt without an outcome, which counts as unknown.
         """
-        if not re.fullmatch(r"[A-Za-z0-9_-]+", account):
+        if not _is_word(account):
             return classify(NoReply(bytes_left=False, error=f"not sent: '{account}' is no account ID of the vendor's"))
         exchange = _Exchange("POST", f"{self._base}/api/{account}/mass-messaging", body, LARGEST_REPLY)
-        gate = _Gate(may_start)
-        try:
-            return classify(self._exchange(exchange, gate, deadline_seconds))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the gate alone knows whether anything left
-            return classify(self._without_reply(exchange, gate, error))
+        return classify(self._facts(exchange, may_start, deadline_seconds))
+
+    def unsend(
+        self, account: str, message_id: str, *, deadline_seconds: float, may_start: Callable[[], str | None]
+    ) -> UnsendOutcome:
+        """DELETE one message, once, and say what that proved; never raises for the network or the vendor.
+
+        A crash in here leaves an attempt without an outcome; it may be made again.
+        """
+        if not (_is_word(account) and _is_word(message_id)):
+            return UnsendOutcome(UnsendKind.REFUSED, f"'{message_id}' of '{account}' is no message ID of the vendor's")
+        url = f"{self._base}/api/{account}/mass-messaging/{message_id}"
+        facts = self._facts(_Exchange("DELETE", url, None, LARGEST_REPLY), may_start, deadline_seconds)
+        return classify_unsend(facts, message_id)
 
     def queue(self, account: str) -> list[QueueItem]:
         """The vendor's list of an account's mass messages. Raises VendorRefused or VendorAway."""
@@ -94,6 +104,8 @@ class HttpGateway(Gateway):
 
     def item(self, account: str, message_id: str) -> ItemContent | None:
         """What one mass message holds; None when it is not shown. Raises VendorRefused or VendorAway."""
+        if not (_is_word(account) and _is_word(message_id)):
+            return None
         return read_item(self._ask(f"/api/{account}/mass-messaging/{message_id}", missing=404))
 
     def team(self) -> str:
@@ -133,11 +145,20 @@ class HttpGateway(Gateway):
     def _strange(self, wanted: str) -> str:
         return f"The vendor at {self._base} was asked for {wanted} and answered something else; check the address."
 
+    def _facts(
+        self, exchange: _Exchange, may_start: Callable[[], str | None], deadline_seconds: float
+    ) -> NoReply | Reply:
+        gate = _Gate(may_start)
+        try:
+            return self._exchange(exchange, gate, deadline_seconds)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the gate alone knows whether anything left
+            return self._without_reply(exchange, gate, error)
+
     def _exchange(self, exchange: _Exchange, gate: _Gate, deadline_seconds: float) -> Reply:
         with deadline(deadline_seconds):
             request = httpx.Request(
                 exchange.method,
-                self._parsed(exchange.url),
+                self._parsed(exchange.url) if exchange.method == "POST" else exchange.url,
                 headers=self._headers,
                 content=exchange.body,
                 extensions={"trace": gate, "timeout": self._timeout},
@@ -218,6 +239,11 @@ class _Gate:
         if reason is not None:
             raise _Stopped(reason)
         self.was_opened = True
+
+
+def _is_word(name: str) -> bool:
+    """Whether it can stand in a path as it is: no dots, no slashes. An operator may have typed a message ID."""
+    return re.fullmatch(r"[A-Za-z0-9_-]+", name) is not None
 
 
 def _account(found: dict[str, Any]) -> VendorAccount:

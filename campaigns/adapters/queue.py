@@ -26,12 +26,15 @@ def read_item(found: Any) -> ItemContent | None:
     queue = data.get("queue") if isinstance(data, dict) else None
     if not isinstance(queue, dict) or not _is_id(queue.get("id")):
         return None
-    text, is_free, sent = queue.get("text"), queue.get("isFree"), queue.get("sentCount")
+    text, sent = queue.get("text"), queue.get("sentCount")
     return ItemContent(
         str(queue["id"]),
         text if isinstance(text, str) else None,
-        is_free if isinstance(is_free, bool) else None,
+        _flag(queue.get("isFree")),
         sent if isinstance(sent, int) and not isinstance(sent, bool) else None,
+        read_date(queue.get("date")),
+        _flag(queue.get("isCanceled")),
+        _flag(queue.get("canUnsend")),
     )
 
 
@@ -42,6 +45,10 @@ def read_date(value: Any) -> datetime | None:
     except (TypeError, ValueError):
         return None
     return date if date.tzinfo else date.replace(tzinfo=UTC)
+
+
+def _flag(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
 
 
 def _is_id(value: Any) -> bool:

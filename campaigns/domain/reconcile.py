@@ -37,6 +37,9 @@ class ItemContent:
     text: str | None
     is_free: bool | None
     sent_count: int | None
+    date: datetime | None = None  # when it was sent, or will be
+    is_canceled: bool | None = None  # taken back, or deleted before its time
+    can_unsend: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
