@@ -88,6 +88,11 @@ def _reopen(connection: Connection, found: RunRow, *, reason: str, actor: str, n
         raise NotAllowed(
             f"Run {found.id} is {found.state.value}: nothing of it is sent again. Decide accepted or not-sent."
         )
+    if found.expires_at is not None and found.expires_at <= now:
+        raise NotAllowed(
+            f"Run {found.id} expired at {found.expires_at.isoformat(timespec='seconds')}, and nothing of it is sent "
+            f"any more. Decide not-sent; `campaigns runs rerun {found.id} --cancelled --reason TEXT` then reaches them."
+        )
     if found.whole_list:
         raise NotAllowed(
             f"Run {found.id} went to whole lists, which are never sent again. Decide accepted or not-sent."

@@ -234,18 +234,20 @@ def _next(
     later = [found.deadline_at + timedelta(seconds=delay) for delay in delays[found.looks + 1 :]]
     if later:
         return BatchState.UNKNOWN, max(later[0], now)
-    may_resend = judgement.finding is Finding.ABSENT and _may_resend(connection, found, case)
+    may_resend = judgement.finding is Finding.ABSENT and _may_resend(connection, found, case, now)
     return (BatchState.READY if may_resend else BatchState.UNKNOWN), None
 
 
-def _may_resend(connection: Connection, found: LookedFor, case: _Case) -> bool:
+def _may_resend(connection: Connection, found: LookedFor, case: _Case, now: datetime) -> bool:
     """Whether the campaign's policy sends again what no look has ever seen a trace of, in a run that still sends."""
+    run = find_run(connection, found.run_id)
     return (
         case.on_unknown == "resend"
         and found.size is not None
         and not found.was_restored
         and not case.message.uses_one_use_media
-        and find_run(connection, found.run_id).state in RUN_SENDS
+        and run.state in RUN_SENDS
+        and (run.expires_at is None or now < run.expires_at)
         and not was_ever_listed(connection, found)
     )
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import TryLater
 from campaigns.flow.due import open_due_runs
+from campaigns.flow.expire import expire_runs
 from campaigns.flow.reconcile import expire_attempts
 from campaigns.flow.seal import seal_events
 from campaigns.ports import RecentUse, Recovery
@@ -39,6 +40,7 @@ def tick(store: Store, *, upstream: str, settle_seconds: float, actor: str) -> W
     """One look at everything that waits for its time."""
     open_due_runs(store, actor=actor)
     expire_attempts(store, settle_seconds=settle_seconds, actor=actor)
+    expire_runs(store, actor=actor)
     with store.read() as connection:
         now = store.now(connection)
         plans = runs_to_plan(connection, again_before=now - PLAN_AGAIN)

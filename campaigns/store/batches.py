@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -132,16 +132,23 @@ def decide_batch(
     return moved is not None
 
 
-def add_batches(connection: Connection, common: dict[str, Any], batches: Iterable[UserSet], *, whole_list: bool) -> int:
-    """Insert the batches of a plan, all with the `common` columns; answers how many."""
+def add_batches(
+    connection: Connection,
+    common: dict[str, Any],
+    batches: Iterable[UserSet],
+    *,
+    whole_list: bool,
+    available_at: Iterator[datetime],
+) -> int:
+    """Insert the batches of a plan, all with the `common` columns and each with its time; answers how many."""
     if whole_list:
-        connection.execute(insert(batch).values(seq=1, size=1, **common))
+        connection.execute(insert(batch).values(seq=1, size=1, available_at=next(available_at), **common))
         return 1
     count = 0
     rows: list[dict[str, Any]] = []
     for users in batches:
         count += 1
-        rows.append({"seq": count, **common, **user_columns(users)})
+        rows.append({"seq": count, "available_at": next(available_at), **common, **user_columns(users)})
         if len(rows) == ROWS_AT_ONCE:
             connection.execute(insert(batch), rows)
             rows = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, repeat
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, or_, select, update
@@ -37,6 +38,8 @@ class RunRow:
     whole_list: bool
     planned: int
     batch_count: int
+    resumes_at: datetime | None  # outside its sending hours until then
+    expires_at: datetime | None
 
     @property
     def lineage(self) -> int:
@@ -83,6 +86,8 @@ def find_run(connection: Connection, run_id: int) -> RunRow:
             run.c.whole_list,
             run.c.planned,
             run.c.batch_count,
+            run.c.resumes_at,
+            run.c.expires_at,
         ).where(run.c.id == run_id)
     ).one_or_none()
     if row is None:
@@ -124,10 +129,12 @@ def freeze_plan(
     plan_sha256: str,
     now: datetime,
     actor: str,
+    available_at: Iterable[datetime] = (),
 ) -> bool:
     """Write who gets a due run, in the caller's one transaction; False when somebody planned it before.
 
-    A run that is left with nobody to send to is finished at once.
+    `available_at`: when each batch may go, in their order; those that it says nothing of may go at once. A run that is
+    left with nobody to send to is finished at once.
     """
     planned = connection.execute(
         update(run)
@@ -150,10 +157,10 @@ def freeze_plan(
         "run_id": run_id,
         "account_id": planned.account_id,
         "state": BatchState.READY.value,
-        "available_at": now,
         "updated_at": now,
     }
-    count = add_batches(connection, common, batches, whole_list=whole_list)
+    times = chain(available_at, repeat(now))
+    count = add_batches(connection, common, batches, whole_list=whole_list, available_at=times)
     connection.execute(update(run).where(run.c.id == run_id).values(batch_count=count))
     detail = {
         "recipients": None if whole_list else recipients,

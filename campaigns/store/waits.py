@@ -9,6 +9,9 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 from campaigns.domain.states import RUN_OPEN, BatchState, RunState
 from campaigns.store.tables import batch, run
 
+EXPIRED = "expired"
+"""With this word the reason begins why a batch was cancelled whose run's time was over."""
+
 
 def run_is_in_time(now: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
     """The condition that a row of `run` waits for no opening of its hours and has not expired."""
