@@ -58,7 +58,7 @@ def _for_people(found: dict[str, Any]) -> dict[str, Any]:
     whom = None if audience is None else f"{audience['size']:,} user IDs from {audience['source']}"
     return {
         name.replace("_", " "): value
-        for name, value in {**found, **message, "audience": whom}.items()
+        for name, value in {**found, **message, "audience": whom, "contents": len(found["contents"]) or None}.items()
         if name != "message"
     }
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from campaigns.cli.opening import CAMPAIGN, actor, opened
-from campaigns.cli.output import cell, json_option, moment, note, print_facts, show
+from campaigns.cli.output import cell, json_option, moment, note, one_line, print_facts, show
 from campaigns.domain.errors import UsageError
 
 
@@ -83,6 +83,11 @@ def _say_launched(launched: dict[str, Any]) -> None:
     )
 
 
+def _said(each: dict[str, Any]) -> str:
+    content = "" if each["content"] is None else f"content {each['content']}: "
+    return content + one_line(each["text"])
+
+
 def _say_plan(found: dict[str, Any]) -> None:
     print_facts(
         {
@@ -94,6 +99,7 @@ def _say_plan(found: dict[str, Any]) -> None:
             "credits": found["credits"],
             "starts": moment(found["starts_at"]),
             "ends about": moment(found["ends_at"]),
+            **{f"says {moment(each['at'])}": _said(each) for each in found["texts"]},
             "hash": found["hash"],
         }
     )

@@ -104,6 +104,11 @@ def rendered(text: str, *, at: datetime, number: int, zone: str | None) -> str:
     return VARIABLE.sub(filled, text)
 
 
+def texts_of(message: Mapping[str, Any], contents: Sequence[Mapping[str, Any]] | None) -> list[str]:
+    """Every text that an occurrence may send."""
+    return [content.get("text", message["text"]) for content in contents or ({},)]
+
+
 def variable_warnings(texts: Iterable[str]) -> list[str]:
     """What looks like a variable in these texts and is none, each with the variable that may be meant."""
     words = dict.fromkeys(word for text in texts for word in BRACED_WORD.findall(text) if word not in VARIABLES)

@@ -75,7 +75,7 @@ def create_campaign(store: Store, draft: Draft, *, actor: str) -> dict[str, Any]
         find_upstream(connection, draft.account_id)
         size = None if draft.audience is None else len(draft.audience.users)
         also = contents_faults(draft.message, draft.contents, recurs=draft.timing.recurs)
-        _refuse_faults(draft.message, size, draft.batch_size, draft.starts_at, now, also)
+        _refuse_faults(draft.message, size, draft.batch_size, draft.starts_at, now, also=also)
         campaign_id = add_campaign(connection, name=draft.name, account_id=draft.account_id, now=now)
         audience = _keep_audience(connection, campaign_id, draft.audience, draft.audience_source, now)
         add_revision(
@@ -184,7 +184,7 @@ def _write_revision(
     timing = old.times if changes.timing is None else changes.timing
     contents = list(old.contents or ()) if changes.contents is None else list(changes.contents)
     also = contents_faults(message, contents, recurs=timing.recurs)
-    _refuse_faults(message, audience[2] if audience else None, batch_size, changes.starts_at, now, also)
+    _refuse_faults(message, audience[2] if audience else None, batch_size, changes.starts_at, now, also=also)
     add_revision(
         connection,
         old.campaign_id,
@@ -228,6 +228,7 @@ def _refuse_faults(
     batch_size: int,
     starts_at: datetime | None,
     now: datetime,
+    *,
     also: list[str],
 ) -> None:
     batches = 1 if users is None else count_batches(users, max(batch_size, 1))

@@ -17,11 +17,14 @@ from sqlalchemy import Connection
 
 from campaigns.crashpoint import crash_point
 from campaigns.domain.audience import UserSet, pack, subtract, unpack
+from campaigns.domain.contents import texts_of, variable_warnings
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.message import Message, from_json, message_faults
 from campaigns.domain.pacing import Limits, estimate
-from campaigns.domain.states import CampaignState, RunState
+from campaigns.domain.states import RunState
+from campaigns.flow.ahead import occurrences_ahead, texts_ahead
 from campaigns.flow.split import count_batches, split
+from campaigns.flow.wording import what_is_said
 from campaigns.store.audiences import audience_users
 from campaigns.store.campaigns import (
     CampaignRow,
@@ -33,6 +36,7 @@ from campaigns.store.campaigns import (
 )
 from campaigns.store.engine import Store
 from campaigns.store.lanes import lane_suppressions, lock_lanes
+from campaigns.store.occurrences import must_wait
 from campaigns.store.runs import find_run, freeze_plan
 from campaigns.store.suppressions import anybody_suppressed, suppressed_users
 
@@ -122,9 +126,13 @@ def preview(store: Store, campaign_id: int, limits: Limits) -> dict[str, Any]:
     with store.read() as connection:
         now = store.now(connection)
         campaign = find_campaign(connection, campaign_id)
-        plan = make_plan(connection, campaign, campaign.revision)
+        revision = find_revision(connection, campaign_id, campaign.revision)
+        said = what_is_said(connection, campaign, revision, now)
+        plan = make_plan(connection, campaign, campaign.revision, says=said.message)
         faults = plan_faults(connection, plan, now)
-    starts_at = _starts_at(campaign, plan.revision, now)
+        ahead = occurrences_ahead(campaign, revision, now)
+        texts = texts_ahead(connection, campaign, revision, ahead, now)
+    starts_at = _starts_at(campaign, ahead, now)
     expected = estimate(plan.batch_count, limits)
     return {
         "hash": plan.sha256,
@@ -143,12 +151,13 @@ def preview(store: Store, campaign_id: int, limits: Limits) -> dict[str, Any]:
         "ends_at": (starts_at + timedelta(seconds=expected.seconds)).isoformat(),
         "bound_by": expected.bound_by,
         "warnings": faults + _warnings(plan),
-        "next_runs": [starts_at.isoformat()] if campaign.due_at or plan.revision.starts_at else [],
+        "next_runs": [moment.isoformat() for moment in ahead],
+        "texts": texts,
     }
 
 
 def plan_run(store: Store, run_id: int, *, actor: str) -> bool:
-    """Freeze a due run; False when it was planned before, or is due no longer.
+    """Freeze a due run; False when it was planned before, is due no longer, or waits for an earlier run to end.
 
     Safe to call twice and to kill anywhere: a run is either due, with nothing written, or planned whole.
     """
@@ -162,7 +171,10 @@ def plan_run(store: Store, run_id: int, *, actor: str) -> bool:
         batches = plan.cut()
         crash_point("plan.cut")
         with store.write() as connection:
-            if lock_lanes(connection, [plan.account_id])[plan.account_id] == plan.suppressions:
+            suppressions = lock_lanes(connection, [plan.account_id])[plan.account_id]
+            if must_wait(connection, run_id):
+                return False
+            if suppressions == plan.suppressions:
                 return write_plan(connection, run_id, plan, batches, now=store.now(connection), actor=actor)
 
 
@@ -190,13 +202,14 @@ def refuse_faults(campaign_id: int, faults: list[str]) -> None:
         raise NotAllowed(f"Campaign {campaign_id} cannot be launched: {'; '.join(faults)}.")
 
 
-def _starts_at(campaign: CampaignRow, revision: RevisionRow, now: datetime) -> datetime:
-    wanted = campaign.due_at if campaign.state is CampaignState.SCHEDULED else revision.starts_at
-    return max(wanted, now) if wanted else now
+def _starts_at(campaign: CampaignRow, ahead: list[datetime], now: datetime) -> datetime:
+    """When a run opens: as the schedule is armed, else at the next occurrence, else at once."""
+    wanted = campaign.due_at or (ahead[0] if ahead else now)
+    return max(wanted, now)
 
 
 def _warnings(plan: Plan) -> list[str]:
-    warnings = []
+    warnings = variable_warnings(texts_of(plan.revision.message, plan.revision.contents))
     if plan.users is not None and not plan.users:
         warnings.append("nobody is left to send to")
     if plan.revision.on_unknown == "resend":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -43,24 +42,11 @@ def what_is_said(
     campaign's row before, which keeps two of one number apart. `handed_over`: the vendor is to send it at that time.
     """
     number = next_occurrence(connection, campaign.id)
-    zone = _zone_of(connection, campaign, revision)
-    return _said(campaign, revision, number, at, zone, scheduled_date=at if handed_over else None)
+    zone = zone_of_campaign(connection, campaign, revision)
+    return said_by(campaign, revision, number, at, zone, scheduled_date=at if handed_over else None)
 
 
-def texts_ahead(
-    connection: Connection, campaign: CampaignRow, revision: RevisionRow, moments: Sequence[datetime]
-) -> list[dict[str, Any]]:
-    """What the next occurrences would say, were they at these moments and none launched by hand between."""
-    zone = _zone_of(connection, campaign, revision)
-    found = []
-    for number, at in enumerate(moments, start=next_occurrence(connection, campaign.id)):
-        said = _said(campaign, revision, number, at, zone)
-        text = (said.message or revision.message)["text"]
-        found.append({"at": at.isoformat(), "n": number, "content": said.content, "text": text})
-    return found
-
-
-def _said(
+def said_by(
     campaign: CampaignRow,
     revision: RevisionRow,
     number: int,
@@ -69,6 +55,7 @@ def _said(
     *,
     scheduled_date: datetime | None = None,
 ) -> Said:
+    """What the occurrence of that number says at that nominal time."""
     content, message = said_at(
         revision.message,
         revision.contents,
@@ -82,5 +69,6 @@ def _said(
     return Said(number, content, message)
 
 
-def _zone_of(connection: Connection, campaign: CampaignRow, revision: RevisionRow) -> str | None:
+def zone_of_campaign(connection: Connection, campaign: CampaignRow, revision: RevisionRow) -> str | None:
+    """On whose clocks dates in its texts are read: the campaign's, else the account's."""
     return revision.times.zone or revision.zone or zone_of_account(connection, campaign.account_id)

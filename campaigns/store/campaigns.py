@@ -129,6 +129,12 @@ def message_of_run(connection: Connection, run_id: int) -> dict[str, Any]:
     return said
 
 
+def said_by_run(connection: Connection, run_id: int) -> dict[str, Any]:
+    """Which occurrence a run is, which content it takes, and its text, variables filled in."""
+    row = connection.execute(select(run.c.occurrence, run.c.content).where(run.c.id == run_id)).one()
+    return {**row._asdict(), "text": message_of_run(connection, run_id)["text"]}
+
+
 def find_own_message(connection: Connection, run_id: int) -> dict[str, Any] | None:
     """What a run says where that is not what its revision says."""
     return connection.scalar(select(run.c.message).where(run.c.id == run_id))
@@ -251,7 +257,7 @@ def open_runs_of(connection: Connection, campaign_id: int) -> list[int]:
     )
 
 
-def due_campaigns(connection: Connection, *, now: datetime) -> list[CampaignRow]:
-    """Armed campaigns whose time has come, the longest due first."""
+def due_campaigns(connection: Connection, *, now: datetime, limit: int) -> list[CampaignRow]:
+    """Armed campaigns whose time has come, the longest due first, so many of them at most."""
     armed = CAMPAIGNS.where(campaign.c.due_at.is_not(None), campaign.c.due_at <= now).order_by(campaign.c.due_at)
-    return [_campaign_row(row) for row in connection.execute(armed)]
+    return [_campaign_row(row) for row in connection.execute(armed.limit(limit))]

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, func, select
 
 from campaigns.domain.states import RUN_OPEN, BatchState
-from campaigns.store.campaigns import find_campaign, find_revision, open_runs_of
+from campaigns.store.campaigns import find_campaign, find_revision, open_runs_of, said_by_run
 from campaigns.store.records import attempt as attempt_table
 from campaigns.store.records import attempt_outcome, audience_version, exclusion
 from campaigns.store.runs import books, find_run
@@ -83,6 +83,7 @@ def campaign_of(connection: Connection, campaign_id: int) -> dict[str, Any]:
         "launches": found.launches,
         "due_at": as_text(found.due_at),
         "message": revision.message,
+        "contents": revision.contents or [],
         "audience": _audience(connection, revision.audience_version_id),
         "batch_size": revision.batch_size,
         "on_unknown": revision.on_unknown,
@@ -175,6 +176,7 @@ def run_of(connection: Connection, run_id: int) -> dict[str, Any]:
         "whole_list": found.whole_list,
         "credits_used": _credits_used(connection, run_id),
         **_history(connection, run_id),
+        **said_by_run(connection, run_id),
         "eta": None,
     }
 
