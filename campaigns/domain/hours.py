@@ -113,18 +113,16 @@ def _window(text: str, zone: str) -> Window:
     return Window(Hours.parse(text), zone_of(zone))
 
 
-def hours_faults(
-    timing: Timing,
-    now: datetime,
-    *,
-    account_hours: str | None = None,
-    account_zone: str | None = None,
-) -> list[str]:
-    """Why a campaign with these hours would never send, or when nobody could tell; one clause each."""
+def hours_faults(timing: Timing, now: datetime, *, account: tuple[str | None, str | None] | None = None) -> list[str]:
+    """Why a campaign with these hours would never send, or nobody could tell when; one clause each.
+
+    `account`: the hours and the zone of its account. Without it, only what is wrong on any account.
+    """
     if timing.hours is None:
         return []
-    if not (timing.zone or account_zone):
-        return [f"hours {timing.hours} need a zone, its own or the account's, such as Europe/Berlin"]
+    account_hours, account_zone = account or (None, None)
+    if account is not None and not (timing.zone or account_zone):
+        return [f"hours {timing.hours} need a zone, the campaign's or its account's, such as Europe/Berlin"]
     try:
         windows = windows_of(timing, account_hours=account_hours, account_zone=account_zone)
     except ValueError as fault:
