@@ -6,7 +6,7 @@ from alembic import context
 from sqlalchemy import text
 
 from campaigns.settings import load_settings
-from campaigns.store import records, tables  # noqa: F401 - what fills the metadata
+from campaigns.store import recall_tables, records, tables  # noqa: F401 - what fills the metadata
 from campaigns.store.columns import Instant, metadata
 from campaigns.store.engine import open_store
 

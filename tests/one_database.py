@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from campaigns.store import records, tables  # noqa: F401 - what fills the metadata
+from campaigns.store import recall_tables, records, tables  # noqa: F401 - what fills the metadata
 from campaigns.store.columns import metadata
 from tests.conftest import _database
 

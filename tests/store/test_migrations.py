@@ -16,7 +16,7 @@ from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from campaigns.domain.errors import DatabaseAway, NotAllowed
-from campaigns.store import migrate, records, tables  # noqa: F401 - what fills the metadata
+from campaigns.store import migrate, recall_tables, records, tables  # noqa: F401 - what fills the metadata
 from campaigns.store.columns import metadata
 from tests.one_database import KINDS
 
