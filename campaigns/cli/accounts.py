@@ -15,17 +15,22 @@ if TYPE_CHECKING:
     from campaigns.wiring import Parts
 
 
+hours_option = click.option("--hours", metavar="HOURS", help="When it may send, such as 09:00-22:00 in its zone.")
+zone_option = click.option("--zone", metavar="ZONE", help="Its time zone, such as Europe/Berlin.")
+
+
 @click.group()
 def accounts() -> None:
-    """Add, list and release vendor accounts."""
+    """Add, list, set and release vendor accounts."""
 
 
 @accounts.command()
 @click.argument("account_id", metavar="ACCT")
 @click.option("--name", metavar="TEXT", help="What people call it.")
-@click.option("--zone", metavar="ZONE", help="Its time zone, such as Europe/Berlin.")
+@hours_option
+@zone_option
 @json_option
-def add(account_id: str, *, name: str | None, zone: str | None, as_json: bool) -> None:
+def add(account_id: str, *, name: str | None, hours: str | None, zone: str | None, as_json: bool) -> None:
     """Let campaigns send from a vendor account.
 
     The vendor is asked whether the key can see it.
@@ -39,9 +44,37 @@ def add(account_id: str, *, name: str | None, zone: str | None, as_json: bool) -
     with opened(says_sandbox=True) as parts:
         team = _team(parts, account_id)
         made = add_account(
-            parts.store, account_id, upstream=parts.upstream_name, team=team, name=name, zone=zone, actor=actor()
+            parts.store,
+            account_id,
+            upstream=parts.upstream_name,
+            team=team,
+            name=name,
+            zone=zone,
+            hours=hours,
+            actor=actor(),
         )
     show(made, as_json=as_json, people=lambda: click.echo(f"Account {account_id} is added."))
+
+
+@accounts.command("set")
+@click.argument("account_id", metavar="ACCT")
+@hours_option
+@zone_option
+@click.option("--clear", type=click.Choice(["hours"]), help="Let it send at any time again.")
+@json_option
+def set_account(account_id: str, *, hours: str | None, zone: str | None, clear: str | None, as_json: bool) -> None:
+    """Change when an account may send.
+
+    Its open runs go by it from their next send on.
+    """
+    from campaigns.flow.accounts import set_account as change
+
+    if zone is not None:
+        parse_zone(zone)
+    with opened() as parts:
+        changed = change(parts.store, account_id, hours=hours, zone=zone, clear_hours=clear is not None, actor=actor())
+    when = f"within {changed['hours']} {changed['zone']} only" if changed["hours"] else "at any time"
+    show(changed, as_json=as_json, people=lambda: click.echo(f"Account {account_id} sends {when}."))
 
 
 @accounts.command("list")
@@ -52,7 +85,7 @@ def list_accounts(*, as_json: bool) -> None:
 
     with opened() as parts, parts.store.read() as connection:
         found = list(health.accounts(connection))
-    columns = ("id", "name", "zone", "upstream", "team", "waits_for", "holds")
+    columns = ("id", "name", "zone", "hours", "upstream", "team", "waits_for", "holds")
     show(
         found,
         as_json=as_json,

@@ -6,7 +6,10 @@ import re
 from typing import Any
 
 from campaigns.domain.errors import NotAllowed, UsageError
+from campaigns.domain.hours import Hours
+from campaigns.domain.zones import zone_of
 from campaigns.store.accounts import add_account as store_account
+from campaigns.store.accounts import change_hours, hours_of_account
 from campaigns.store.audit import EventKind, record_event
 from campaigns.store.campaigns import find_upstream
 from campaigns.store.engine import Store
@@ -25,15 +28,60 @@ def add_account(
     team: str | None,
     name: str | None = None,
     zone: str | None = None,
+    hours: str | None = None,
     actor: str,
 ) -> dict[str, Any]:
     """Make an account known and bind it to the vendor it belongs to. Raises UsageError or NotAllowed."""
     if not ACCOUNT_ID.fullmatch(account_id):
         raise UsageError(f"'{account_id}' is no account ID: the vendor's look like acct_XXXXXXXXXXXXXXX.")
+    hours = _checked(account_id, hours, zone)
+    columns = {"upstream": upstream, "team": team, "name": name, "zone": zone, "hours": hours}
     with store.write() as connection:
-        now = store.now(connection)
-        store_account(connection, account_id, upstream=upstream, team=team, name=name, zone=zone, actor=actor, now=now)
-    return {"id": account_id, "name": name, "zone": zone, "upstream": upstream, "team": team}
+        store_account(connection, account_id, **columns, actor=actor, now=store.now(connection))
+    return {"id": account_id, **columns}
+
+
+def set_account(
+    store: Store,
+    account_id: str,
+    *,
+    hours: str | None = None,
+    zone: str | None = None,
+    clear_hours: bool = False,
+    actor: str,
+) -> dict[str, Any]:
+    """Change when an account may send; what is not given stays. Open runs go by it from the next send on.
+
+    Raises UsageError or NotFound.
+    """
+    says_nothing = not clear_hours and hours is None and zone is None
+    if says_nothing or (clear_hours and hours is not None):
+        raise UsageError(
+            f"Say what of account {account_id} changes: --hours 09:00-22:00, --zone Europe/Berlin, or --clear hours."
+        )
+    with store.write() as connection:
+        find_upstream(connection, account_id)
+        lock_lanes(connection, [account_id])
+        old_hours, old_zone = hours_of_account(connection, account_id)
+        zone = zone or old_zone
+        hours = None if clear_hours else _checked(account_id, hours or old_hours, zone)
+        change_hours(connection, account_id, hours=hours, zone=zone, actor=actor, now=store.now(connection))
+    return {"id": account_id, "hours": hours, "zone": zone}
+
+
+def _checked(account_id: str, hours: str | None, zone: str | None) -> str | None:
+    """The hours in the form they are kept in. Raises UsageError."""
+    if hours is not None and zone is None:
+        raise UsageError(
+            f"Account {account_id} has no zone, so nobody can tell when it is {hours.partition('-')[0]} there; "
+            "pass --zone too, such as Europe/Berlin."
+        )
+    try:
+        if zone is not None:
+            zone_of(zone)
+        return None if hours is None else str(Hours.parse(hours))
+    except ValueError as fault:
+        raise UsageError(f"Account {account_id} cannot be kept so: {fault}.") from None
 
 
 def release_account(store: Store, account_id: str, *, reason: str, actor: str) -> dict[str, Any]:

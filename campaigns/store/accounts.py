@@ -1,4 +1,4 @@
-"""Vendor accounts: adding one, and binding it to the team that its key belongs to."""
+"""Vendor accounts: adding one, its sending hours, and binding it to the team that its key belongs to."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from campaigns.domain.errors import NotAllowed
 from campaigns.store.audit import EventKind, record_event
 from campaigns.store.lanes import make_lane
 from campaigns.store.tables import account
+from campaigns.store.waits import ask_hours_again
 
 
 def add_account(
@@ -20,15 +21,15 @@ def add_account(
     team: str | None,
     name: str | None,
     zone: str | None,
+    hours: str | None,
     actor: str,
     now: datetime,
 ) -> None:
     """Add an account with its lane. Raises NotAllowed when it is here already."""
     if connection.scalar(select(account.c.id).where(account.c.id == account_id)) is not None:
         raise NotAllowed(f"Account {account_id} is here already; see `campaigns accounts list`.")
-    connection.execute(
-        insert(account).values(id=account_id, upstream=upstream, team=team, name=name, zone=zone, created_at=now)
-    )
+    columns = {"upstream": upstream, "team": team, "name": name, "zone": zone, "hours": hours}
+    connection.execute(insert(account).values(id=account_id, created_at=now, **columns))
     make_lane(connection, account_id)
     record_event(
         connection,
@@ -36,8 +37,32 @@ def add_account(
         at=now,
         actor=actor,
         account_id=account_id,
-        detail={"upstream": upstream, "team": team},
+        detail={"upstream": upstream, "team": team} | ({"hours": hours, "zone": zone} if hours else {}),
     )
+
+
+def change_hours(
+    connection: Connection, account_id: str, *, hours: str | None, zone: str | None, actor: str, now: datetime
+) -> None:
+    """Let an account send at these hours; the caller holds its lane's lock, so no send goes by the old ones."""
+    before = dict(zip(("hours", "zone"), hours_of_account(connection, account_id), strict=True))
+    after = {"hours": hours, "zone": zone}
+    connection.execute(update(account).where(account.c.id == account_id).values(**after))
+    ask_hours_again(connection, account_id)
+    record_event(
+        connection,
+        EventKind.ACCOUNT_CHANGED,
+        at=now,
+        actor=actor,
+        account_id=account_id,
+        detail={"before": before, "after": after},
+    )
+
+
+def hours_of_account(connection: Connection, account_id: str) -> tuple[str | None, str | None]:
+    """The sending hours of an account and its zone."""
+    row = connection.execute(select(account.c.hours, account.c.zone).where(account.c.id == account_id)).one()
+    return row.hours, row.zone
 
 
 def zone_of_account(connection: Connection, account_id: str) -> str | None:

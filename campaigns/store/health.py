@@ -30,6 +30,7 @@ def accounts(connection: Connection) -> list[dict[str, Any]]:
             "id": row.id,
             "name": row.name,
             "zone": row.zone,
+            "hours": row.hours,
             "upstream": row.upstream,
             "team": row.team,
             "sending": row.owner is not None,
