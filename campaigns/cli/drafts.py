@@ -237,12 +237,15 @@ def _check(given: Given, *, edits: bool = False) -> None:
 
 def _cleared(names: tuple[str, ...], given: Given) -> set[str]:
     """The keys to take away. Raises UsageError for a field that is unknown, needed, or also given."""
-    able = {each.option: each for each in FIELDS if _may_be_cleared(each)}
+    able = [each for each in FIELDS if _may_be_cleared(each)]
+    by_name = {name: each for each in able for name in each.names}
     cleared = set()
     for name in names:
-        each = able.get(name.removeprefix("--").replace("_", "-"))
+        each = by_name.get(name.removeprefix("--"))
         if each is None:
-            raise UsageError(f"--clear '{name}' cannot be taken away; these can: {', '.join(able)}.")
+            raise UsageError(
+                f"--clear '{name}' cannot be taken away; these can: {', '.join(each.option for each in able)}."
+            )
         if each.key in given.values:
             raise UsageError(f"--{each.option} is both given and cleared; keep one.")
         cleared.add(each.key)
