@@ -45,13 +45,13 @@ class BatchState(StrEnum):
 
 CAMPAIGN_SENTENCES: dict[CampaignState, str] = {
     CampaignState.DRAFT: "Written, never launched; edits change what a launch will say.",
-    CampaignState.SCHEDULED: "Armed: its run is opened when its time comes, by whichever beat looks first.",
-    CampaignState.LAUNCHED: "At least one run of it was opened; another launch must say so.",
+    CampaignState.SCHEDULED: "Armed: a run is opened each time its time comes, by whichever beat looks first.",
+    CampaignState.LAUNCHED: "Launched, and nothing is scheduled any more; another launch must say so.",
     CampaignState.ARCHIVED: "Put away: it opens no run, and nothing of it is ever deleted.",
 }
 
 RUN_SENTENCES: dict[RunState, str] = {
-    RunState.DUE: "Opened; who gets it is not frozen yet. A crash leaves it here and the next tick plans it.",
+    RunState.DUE: "Opened; who gets it is not frozen yet, or it waits for an earlier run. The next tick plans it.",
     RunState.PLANNED: "Its recipients are frozen and cut into batches; no request was made yet.",
     RunState.SENDING: "At least one attempt was committed, and batches are waiting or in flight.",
     RunState.CANCELLING: "An operator cancelled it while a request was in flight; it ends when that one is settled.",
@@ -97,7 +97,7 @@ RUN_MOVES: dict[RunState, dict[RunState, str]] = {
         RunState.FINISHED: "a decision settled its last failure",
     },
     RunState.CANCELLED: {},
-    RunState.SKIPPED: {},
+    RunState.SKIPPED: {RunState.DUE: "an operator backfilled its period"},
 }
 
 BATCH_MOVES: dict[BatchState, dict[BatchState, str]] = {

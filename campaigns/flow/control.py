@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -61,24 +62,31 @@ def cancel_run(store: Store, run_id: int, *, reason: str, actor: str) -> dict[st
         _refuse_ended(found, "cancelled")
         if found.state is RunState.CANCELLING:
             raise NotAllowed(f"Run {run_id} is being cancelled already; a request of it is still in flight.")
-        now = store.now(connection)
-        batches = cancel_ready(connection, run_id, why=f"cancelled: {reason}", now=now)
-        in_flight = anything_waits(connection, run_id) or anything_is_looked_for(connection, run_id)
-        end = RunState.CANCELLING if in_flight else RunState.CANCELLED
-        move_run(connection, run_id, start=found.state, end=end, now=now, reason=reason)
-        record_event(
-            connection,
-            EventKind.RUN_CANCELLED,
-            at=now,
-            actor=actor,
-            run_id=run_id,
-            campaign_id=found.campaign_id,
-            account_id=found.account_id,
-            reason=reason,
-            detail={"batches": batches, "in_flight": in_flight},
-        )
-        end_run_if_done(connection, run_id, now=now, actor=actor)
+        batches = cancel_open_run(connection, found, reason=reason, actor=actor, now=store.now(connection))
         return {"run_id": run_id, "state": find_run(connection, run_id).state.value, "cancelled_batches": batches}
+
+
+def cancel_open_run(connection: Connection, found: RunRow, *, reason: str, actor: str, now: datetime) -> int:
+    """Cancel what has not left of an open run; answers how many batches. The caller holds the lane's lock."""
+    batches = cancel_ready(connection, found.id, why=f"cancelled: {reason}", now=now)
+    if found.state is RunState.CANCELLING:
+        return batches
+    in_flight = anything_waits(connection, found.id) or anything_is_looked_for(connection, found.id)
+    end = RunState.CANCELLING if in_flight else RunState.CANCELLED
+    move_run(connection, found.id, start=found.state, end=end, now=now, reason=reason)
+    record_event(
+        connection,
+        EventKind.RUN_CANCELLED,
+        at=now,
+        actor=actor,
+        run_id=found.id,
+        campaign_id=found.campaign_id,
+        account_id=found.account_id,
+        reason=reason,
+        detail={"batches": batches, "in_flight": in_flight},
+    )
+    end_run_if_done(connection, found.id, now=now, actor=actor)
+    return batches
 
 
 def _locked(connection: Connection, run_id: int) -> RunRow:

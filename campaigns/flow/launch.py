@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
 from campaigns.domain.errors import NotAllowed
+from campaigns.domain.schedule import words
 from campaigns.domain.states import CampaignState, RunState
+from campaigns.flow.arming import armed_for, first_occurrence, is_used_up
 from campaigns.flow.plan import Plan, make_plan, plan_faults, refuse_faults, write_plan
 from campaigns.flow.wording import what_is_said
 from campaigns.store.audit import EventKind, record_event
-from campaigns.store.campaigns import CampaignRow, change_campaign, find_campaign, find_revision, find_upstream
+from campaigns.store.campaigns import (
+    CampaignRow,
+    RevisionRow,
+    change_campaign,
+    find_campaign,
+    find_revision,
+    find_upstream,
+)
 from campaigns.store.engine import Store
-from campaigns.store.lanes import lock_lanes
+from campaigns.store.lanes import hold_lane, lock_lanes
 from campaigns.store.runs import add_run
 
 
@@ -28,41 +36,43 @@ def launch(
     again_reason: str | None = None,
     actor: str,
 ) -> dict[str, Any]:
-    """Open a run at once, or arm a campaign that has a time.
+    """Open a run at once, or arm a campaign that has a time or a schedule.
 
     `plan_hash` refuses when anything differs from the plan that was looked at; a hash works once. `at_once` opens a
     run beside the schedule. A launched campaign is launched again only with a reason: it starts a new lineage, and
-    fans may get the message a second time. Raises NotAllowed; nothing is changed then.
+    fans may get the message a second time; not so a schedule, whose occurrences are never opened twice. Raises
+    NotAllowed; nothing is changed then.
     """
     while True:
         with store.read() as connection:
             now = store.now(connection)
             campaign = find_campaign(connection, campaign_id)
-            _refuse_wrong_state(campaign, at_once=at_once, again_reason=again_reason)
+            revision = find_revision(connection, campaign_id, campaign.revision)
+            _refuse_wrong_state(campaign, recurs=revision.times.recurs, at_once=at_once, again_reason=again_reason)
             _refuse_other_upstream(connection, campaign, upstream)
-            said = what_is_said(connection, campaign, find_revision(connection, campaign_id, campaign.revision), now)
+            said = what_is_said(connection, campaign, revision, now)
             plan = make_plan(connection, campaign, campaign.revision, says=said.message)
             _refuse_changed(campaign_id, plan, plan_hash)
             faults = plan_faults(connection, plan, now)
         if plan.users is not None and not plan.users:
             faults.append("nobody is left to send to after the exclusions")
         refuse_faults(campaign_id, faults)
-        if plan.revision.starts_at is not None and not at_once:
-            return _arm(store, campaign, plan.revision.starts_at, reason=again_reason, actor=actor)
+        if (plan.revision.times.recurs or plan.revision.starts_at is not None) and not at_once:
+            return _arm(store, campaign, plan.revision, reason=again_reason, actor=actor)
         launched = _open(store, campaign, plan, reason=again_reason, actor=actor)
         if launched is not None:
             return launched
 
 
-def _refuse_wrong_state(campaign: CampaignRow, *, at_once: bool, again_reason: str | None) -> None:
+def _refuse_wrong_state(campaign: CampaignRow, *, recurs: bool, at_once: bool, again_reason: str | None) -> None:
     if campaign.state is CampaignState.ARCHIVED:
         raise NotAllowed(f"Campaign {campaign.id} is archived; create a new one to send it again.")
     if campaign.state is CampaignState.SCHEDULED and not at_once:
         raise NotAllowed(
-            f"Campaign {campaign.id} is armed already, for {campaign.due_at:%Y-%m-%dT%H:%M:%S%z}; "
+            f"Campaign {campaign.id} is armed already, for {campaign.occurrence_at:%Y-%m-%dT%H:%M:%S%z}; "
             "pass --now to run it at once beside that."
         )
-    if campaign.launches and again_reason is None:
+    if campaign.launches and again_reason is None and (at_once or not recurs):
         raise NotAllowed(
             f"Campaign {campaign.id} was launched before ({campaign.launches} times); its fans would get it again. "
             "If that is meant, pass --again --reason TEXT; to reach those it did not reach, use `campaigns runs rerun`."
@@ -86,15 +96,16 @@ def _refuse_changed(campaign_id: int, plan: Plan, plan_hash: str | None) -> None
         )
 
 
-def _arm(store: Store, campaign: CampaignRow, starts_at: datetime, *, reason: str | None, actor: str) -> dict[str, Any]:
+def _arm(
+    store: Store, campaign: CampaignRow, revision: RevisionRow, *, reason: str | None, actor: str
+) -> dict[str, Any]:
     with store.write() as connection:
+        hold_lane(connection, campaign.account_id)
         now = store.now(connection)
-        if starts_at <= now:
-            raise NotAllowed(
-                f"Campaign {campaign.id} was to start at {starts_at.isoformat()}, which has passed; give it another "
-                f"time with `campaigns edit {campaign.id} --at TIME`, or pass --now."
-            )
-        change_campaign(connection, campaign, now=now, state=CampaignState.SCHEDULED.value, due_at=starts_at)
+        occurrence = first_occurrence(connection, campaign, revision, now)
+        if occurrence is None:
+            raise NotAllowed(_nothing_left(campaign, revision))
+        change_campaign(connection, campaign, now=now, **armed_for(campaign.id, revision, occurrence))
         record_event(
             connection,
             EventKind.CAMPAIGN_ARMED,
@@ -103,14 +114,33 @@ def _arm(store: Store, campaign: CampaignRow, starts_at: datetime, *, reason: st
             campaign_id=campaign.id,
             account_id=campaign.account_id,
             reason=reason,
-            detail={"starts_at": starts_at.isoformat(), "revision": campaign.revision},
+            detail={"starts_at": occurrence.isoformat(), "revision": campaign.revision},
         )
     return {
         "campaign_id": campaign.id,
         "run_id": None,
         "state": CampaignState.SCHEDULED.value,
-        "starts_at": starts_at.isoformat(),
+        "starts_at": occurrence.isoformat(),
+        "schedule": words(revision.times, revision.starts_at),
     }
+
+
+def _nothing_left(campaign: CampaignRow, revision: RevisionRow) -> str:
+    if is_used_up(campaign, revision):
+        return (
+            f"Campaign {campaign.id} has opened all of its {revision.times.max_runs} runs; allow more with "
+            f"`campaigns edit {campaign.id} --max-runs N`, or pass --now."
+        )
+    if revision.times.recurs:
+        return (
+            f"Campaign {campaign.id} has no occurrence left ({words(revision.times)}); give it another schedule with "
+            f"`campaigns edit {campaign.id}`, or pass --now."
+        )
+    starts_at = revision.starts_at.isoformat() if revision.starts_at else None
+    return (
+        f"Campaign {campaign.id} was to start at {starts_at}, which has passed; give it another "
+        f"time with `campaigns edit {campaign.id} --at TIME`, or pass --now."
+    )
 
 
 def _open(store: Store, campaign: CampaignRow, plan: Plan, *, reason: str | None, actor: str) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from campaigns.flow.due import open_due_runs
+from campaigns.flow.due import open_all_due
 from campaigns.flow.sender import Sender
 from campaigns.store.audit import EventKind, record_event
 from campaigns.store.holds import Held, open_hold
@@ -38,7 +38,7 @@ def recognise(sender: Sender, account_id: str) -> str | None:
     highest = sender.fences.highest(known.name)
     if highest is not None and highest > known.fence:
         # Occurrences that came due since the backup may have been sent too: open them, to be held with the others.
-        open_due_runs(sender.store, actor=sender.owner)
+        open_all_due(sender.store, actor=sender.owner)
         with sender.store.write() as connection:
             if raise_fence(connection, account_id, highest):
                 _close(connection, sender, account_id, seen=known.fence, highest=highest)

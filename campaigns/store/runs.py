@@ -16,6 +16,7 @@ from campaigns.domain.states import BATCH_WAITS, RUN_MOVES, RUN_OPEN, BatchState
 from campaigns.store.audit import EventKind, record_event
 from campaigns.store.batches import add_batches, anything_is_looked_for, anything_waits, user_columns
 from campaigns.store.holds import Held, open_hold
+from campaigns.store.occurrences import waits_for_another
 from campaigns.store.records import exclusion
 from campaigns.store.tables import batch, run
 
@@ -270,11 +271,15 @@ def _end_of(state: RunState, counted: Books) -> RunState | None:
 
 
 def runs_to_plan(connection: Connection, *, again_before: datetime) -> list[int]:
-    """Due runs that nobody was told of lately, the oldest first."""
+    """Due runs that wait for no other and that nobody was told of lately, the oldest first."""
     return list(
         connection.scalars(
             select(run.c.id)
-            .where(run.c.state == RunState.DUE.value, or_(run.c.hinted_at.is_(None), run.c.hinted_at <= again_before))
+            .where(
+                run.c.state == RunState.DUE.value,
+                or_(run.c.hinted_at.is_(None), run.c.hinted_at <= again_before),
+                ~waits_for_another(),
+            )
             .order_by(run.c.id)
         )
     )

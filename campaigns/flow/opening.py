@@ -1,0 +1,113 @@
+"""1a. Open the run of one occurrence: its place among the runs of its campaign, and what it says.
+
+Every run of a schedule is opened here, by its time or by a backfill. The caller holds the lane's lock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from campaigns.domain.misfire import is_late, sends_at
+from campaigns.domain.overlap import find_place, last_in_line
+from campaigns.domain.timing import expires_at
+from campaigns.flow.control import cancel_open_run
+from campaigns.flow.wording import what_is_said
+from campaigns.store.campaigns import CampaignRow, RevisionRow, find_upstream
+from campaigns.store.occurrences import add_skipped, open_runs, take_up_skipped
+from campaigns.store.runs import add_run, find_run
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """One look at a campaign, within one transaction."""
+
+    connection: Connection
+    campaign: CampaignRow
+    revision: RevisionRow
+    now: datetime
+    actor: str
+
+
+def open_occurrence(opening: Opening, occurrence: datetime) -> int | None:
+    """Open a run for an occurrence by the campaign's overlap rule; None when that skips it."""
+    timing = opening.revision.times
+    moment = sends_at(opening.campaign.id, timing, occurrence)
+    missed = timing.misfire == "all" and is_late(moment, opening.now)
+    place = find_place(
+        timing.overlap, open_runs(opening.connection, opening.campaign.id), missed_at=moment if missed else None
+    )
+    if place.skipped is not None:
+        skip_occurrence(opening, occurrence, place.skipped)
+        return None
+    after = place.after
+    if place.cancels:
+        after = _cancel(opening, place.cancels, occurrence)
+    return add_run(
+        opening.connection,
+        now=opening.now,
+        actor=opening.actor,
+        reason=None,
+        kind="schedule",
+        scheduled_for=occurrence,
+        **_columns(opening, occurrence, after=after, counts_from=occurrence),
+    )
+
+
+def skip_occurrence(opening: Opening, occurrence: datetime, reason: str) -> int:
+    """Write that an occurrence is not sent, and why."""
+    return add_skipped(
+        opening.connection,
+        now=opening.now,
+        actor=opening.actor,
+        reason=reason,
+        scheduled_for=occurrence,
+        **_whose(opening),
+    )
+
+
+def open_backfilled(
+    opening: Opening, occurrence: datetime, *, skipped_run_id: int | None, after: int | None, reason: str | None
+) -> int:
+    """Open a run for an occurrence that was missed, or was skipped as `skipped_run_id`, behind another run."""
+    columns = _columns(opening, occurrence, after=after, counts_from=opening.now)
+    how: dict[str, Any] = {"now": opening.now, "actor": opening.actor, "reason": reason}
+    if skipped_run_id is not None and take_up_skipped(opening.connection, skipped_run_id, **how, **columns):
+        return skipped_run_id
+    return add_run(opening.connection, **how, kind="schedule", scheduled_for=occurrence, **columns)
+
+
+def _cancel(opening: Opening, run_ids: tuple[int, ...], occurrence: datetime) -> int | None:
+    """Cancel what is still open; answers the run to wait for, if a request of one is in flight."""
+    reason = (
+        f"the occurrence at {occurrence.isoformat()} takes its place: overlap rule {opening.revision.times.overlap}"
+    )
+    for run_id in run_ids:
+        found = find_run(opening.connection, run_id)
+        cancel_open_run(opening.connection, found, reason=reason, actor=opening.actor, now=opening.now)
+    return last_in_line(open_runs(opening.connection, opening.campaign.id))
+
+
+def _columns(opening: Opening, occurrence: datetime, *, after: int | None, counts_from: datetime) -> dict[str, Any]:
+    """What the row of a run that is to be sent holds; `counts_from` is when its time begins to run out."""
+    said = what_is_said(opening.connection, opening.campaign, opening.revision, occurrence)
+    return {
+        **_whose(opening),
+        **said.columns,
+        "after_run_id": after,
+        "expires_at": expires_at(opening.revision.times, counts_from),
+    }
+
+
+def _whose(opening: Opening) -> dict[str, Any]:
+    upstream, _ = find_upstream(opening.connection, opening.campaign.account_id)
+    return {
+        "campaign_id": opening.campaign.id,
+        "revision": opening.revision.number,
+        "audience_version_id": opening.revision.audience_version_id,
+        "account_id": opening.campaign.account_id,
+        "upstream": upstream,
+    }
