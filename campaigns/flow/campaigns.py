@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,8 +12,11 @@ from campaigns.domain.audience import Reading, pack
 from campaigns.domain.contents import contents_faults
 from campaigns.domain.errors import NotAllowed, UsageError
 from campaigns.domain.message import Message, from_json, message_faults, to_json
+from campaigns.domain.schedule import schedule_faults
 from campaigns.domain.states import CampaignState
-from campaigns.domain.timing import Timing
+from campaigns.domain.timing import Timing, timing_to_json
+from campaigns.flow.arming import DISARMED, rearmed
+from campaigns.flow.due import is_due, settle
 from campaigns.flow.split import count_batches
 from campaigns.store.audiences import add_audience, audience_reference
 from campaigns.store.audit import EventKind, record_event
@@ -29,6 +32,7 @@ from campaigns.store.campaigns import (
     open_runs_of,
 )
 from campaigns.store.engine import Store
+from campaigns.store.lanes import hold_lane
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,7 @@ def create_campaign(store: Store, draft: Draft, *, actor: str) -> dict[str, Any]
         find_upstream(connection, draft.account_id)
         size = None if draft.audience is None else len(draft.audience.users)
         also = contents_faults(draft.message, draft.contents, recurs=draft.timing.recurs)
+        also += schedule_faults(draft.timing, now, starts_at=draft.starts_at)
         _refuse_faults(draft.message, size, draft.batch_size, draft.starts_at, now, also=also)
         campaign_id = add_campaign(connection, name=draft.name, account_id=draft.account_id, now=now)
         audience = _keep_audience(connection, campaign_id, draft.audience, draft.audience_source, now)
@@ -107,38 +112,62 @@ def create_campaign(store: Store, draft: Draft, *, actor: str) -> dict[str, Any]
 
 
 def edit_campaign(store: Store, campaign_id: int, changes: Changes, *, actor: str) -> dict[str, Any]:
-    """Add a revision. Runs that are open keep theirs; an armed schedule takes the new one, and the note says so."""
-    with store.write() as connection:
-        now = store.now(connection)
-        campaign = find_campaign(connection, campaign_id)
-        if campaign.state is CampaignState.ARCHIVED:
-            raise NotAllowed(f"Campaign {campaign_id} is archived and cannot be edited; create a new one.")
-        old = find_revision(connection, campaign_id, campaign.revision)
-        number = campaign.revision + 1
-        starts_at = None if changes.drop_start else changes.starts_at or old.starts_at
-        columns: dict[str, Any] = {"revision": number, "name": changes.name or campaign.name}
-        if campaign.state is CampaignState.SCHEDULED:
-            columns["due_at"] = starts_at
-        # First, since this refuses the second of two edits at once; both would write a revision of this number.
-        change_campaign(connection, campaign, now=now, **columns)
-        _write_revision(connection, old, number, changes, starts_at, actor=actor, now=now)
-        note = _holds_from(campaign, starts_at, open_runs_of(connection, campaign_id))
-        record_event(
-            connection,
-            EventKind.CAMPAIGN_EDITED,
-            at=now,
-            actor=actor,
-            campaign_id=campaign_id,
-            account_id=campaign.account_id,
-            detail={"revision": number, "note": note},
-        )
+    """Add a revision. Runs that are open keep theirs; an armed schedule takes the new one, and the note says so.
+
+    What has come due by the old revision is opened first, so no occurrence is lost to the edit and none comes twice.
+    """
+    while True:
+        settle(store, campaign_id, actor=actor)
+        with store.write() as connection:
+            edited = _edit(connection, campaign_id, changes, actor=actor, now=store.now(connection))
+            if edited is not None:
+                return edited
+
+
+def _edit(
+    connection: Connection, campaign_id: int, changes: Changes, *, actor: str, now: datetime
+) -> dict[str, Any] | None:
+    """Write the edit; None when an occurrence came due at this very moment."""
+    hold_lane(connection, find_campaign(connection, campaign_id).account_id)
+    campaign = find_campaign(connection, campaign_id)
+    if campaign.state is CampaignState.ARCHIVED:
+        raise NotAllowed(f"Campaign {campaign_id} is archived and cannot be edited; create a new one.")
+    if is_due(campaign, now):
+        return None
+    old = find_revision(connection, campaign_id, campaign.revision)
+    new = _newer(old, changes)
+    columns = {"revision": new.number, "name": changes.name or campaign.name, "state": campaign.state.value}
+    columns |= rearmed(connection, campaign, new, now)
+    # First, since this refuses the second of two edits at once; both would write a revision of this number.
+    change_campaign(connection, campaign, now=now, **columns)
+    _write_revision(connection, old, new.number, changes, new.starts_at, actor=actor, now=now)
+    note = _holds_from(connection, campaign_id, was=campaign, revision=new)
+    record_event(
+        connection,
+        EventKind.CAMPAIGN_EDITED,
+        at=now,
+        actor=actor,
+        campaign_id=campaign_id,
+        account_id=campaign.account_id,
+        detail={"revision": new.number, "note": note},
+    )
     return {
         "id": campaign_id,
         "name": columns["name"],
-        "state": campaign.state.value,
-        "revision": number,
+        "state": columns["state"],
+        "revision": new.number,
         "note": note,
     }
+
+
+def _newer(old: RevisionRow, changes: Changes) -> RevisionRow:
+    """The revision that an edit adds, as far as it says when."""
+    return replace(
+        old,
+        number=old.number + 1,
+        starts_at=None if changes.drop_start else changes.starts_at or old.starts_at,
+        timing=old.timing if changes.timing is None else timing_to_json(changes.timing),
+    )
 
 
 def archive_campaign(store: Store, campaign_id: int, *, actor: str) -> dict[str, Any]:
@@ -154,7 +183,7 @@ def archive_campaign(store: Store, campaign_id: int, *, actor: str) -> dict[str,
             )
         if campaign.state is CampaignState.ARCHIVED:
             raise NotAllowed(f"Campaign {campaign_id} is archived already.")
-        change_campaign(connection, campaign, now=now, state=CampaignState.ARCHIVED.value, due_at=None)
+        change_campaign(connection, campaign, now=now, **{**DISARMED, "state": CampaignState.ARCHIVED.value})
         record_event(
             connection,
             EventKind.CAMPAIGN_ARCHIVED,
@@ -184,6 +213,7 @@ def _write_revision(
     timing = old.times if changes.timing is None else changes.timing
     contents = list(old.contents or ()) if changes.contents is None else list(changes.contents)
     also = contents_faults(message, contents, recurs=timing.recurs)
+    also += [] if changes.timing is None else schedule_faults(timing, now, starts_at=starts_at)
     _refuse_faults(message, audience[2] if audience else None, batch_size, changes.starts_at, now, also=also)
     add_revision(
         connection,
@@ -241,11 +271,18 @@ def _refuse_faults(
         raise UsageError(f"The campaign cannot be kept: {'; '.join(faults)}. Nothing was changed.")
 
 
-def _holds_from(campaign: CampaignRow, starts_at: datetime | None, opened: list[int]) -> str | None:
+def _holds_from(connection: Connection, campaign_id: int, *, was: CampaignRow, revision: RevisionRow) -> str | None:
+    """From when an edit holds, for people."""
     notes = []
+    opened = open_runs_of(connection, campaign_id)
     if opened:
         runs = ", ".join(str(run_id) for run_id in opened)
         notes.append(f"run {runs} keeps the revision and the audience it was opened with")
-    if campaign.state is CampaignState.SCHEDULED and starts_at is not None:
-        notes.append(f"the edit holds from the occurrence at {starts_at.isoformat()}")
+    stands = find_campaign(connection, campaign_id)
+    if stands.occurrence_at is not None:
+        notes.append(f"the edit holds from the occurrence at {stands.occurrence_at.isoformat()}")
+    elif was.occurrence_at is not None:
+        notes.append("nothing of it is scheduled any more")
+    elif was.state is CampaignState.LAUNCHED and revision.times.recurs:
+        notes.append(f"`campaigns launch {campaign_id}` arms its schedule")
     return "; ".join(notes) or None
