@@ -8,7 +8,7 @@ run sends only while all its windows are open: its campaign's and its account's,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -68,6 +68,11 @@ class Window:
     def __str__(self) -> str:
         return f"{self.hours} {self.zone.key}"
 
+    @property
+    def shown(self) -> dict[str, str]:
+        """For people and programs."""
+        return {"hours": str(self.hours), "zone": self.zone.key}
+
     def is_open(self, moment: datetime) -> bool:
         """Whether a clock in the zone shows a time within the hours."""
         return (self._shown(moment) - self.hours.opens * MINUTE) % DAY < self.hours.lasts * MINUTE
@@ -106,6 +111,11 @@ def windows_of(
     return tuple(
         window for text, place in named if text is not None and not (window := _window(text, place)).hours.is_always
     )
+
+
+def read_windows(shown: Iterable[Mapping[str, str]]) -> tuple[Window, ...]:
+    """Windows from what `Window.shown` made of them."""
+    return tuple(_window(one["hours"], one["zone"]) for one in shown)
 
 
 @lru_cache(maxsize=1024)
@@ -163,6 +173,11 @@ def spread(windows: Sequence[Window], start: datetime, seconds: Iterable[float])
             passed += span[1] - span[0]
             span = next(spans, None)
         yield start + LOOKED_AHEAD if span is None else span[0] + (wanted - passed)
+
+
+def spread_over(windows: Sequence[Window], start: datetime, over_seconds: float, count: int) -> Iterator[datetime]:
+    """When each of so many batches may go, spread evenly over that much open time from `start` on."""
+    return spread(windows, start, (number * over_seconds / count for number in range(count)))
 
 
 def open_seconds(windows: Sequence[Window], start: datetime, until: datetime) -> float:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 WINDOW_SECONDS = 60.0
 """The vendor's limit is "requests a minute" (vendor's docs, rate limits page, read 2026-11)."""
 
+REQUEST_SECONDS = 0.5
+"""What a request is taken to last until it was measured."""
+
 FIRST_BACK_OFF_SECONDS = 0.5
 LONGEST_BACK_OFF_SECONDS = 60.0
 
@@ -41,7 +44,9 @@ def reserve_slots(limit: int, share: float) -> int:
     return max(0, min(math.ceil(limit * share - 1e-9), limit - 1))
 
 
-def estimate(batches: int, limits: Limits, *, accounts: int = 1, seconds_per_request: float = 0.5) -> Estimate:
+def estimate(
+    batches: int, limits: Limits, *, accounts: int = 1, seconds_per_request: float = REQUEST_SECONDS
+) -> Estimate:
     """How long `batches` requests take, spread evenly over the lanes of `accounts` and with nothing else going on.
 
     A lane has one request in flight and keeps the account's gap between starts. The team's budget lets the senders'

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from pyroaring import BitMap64
@@ -19,12 +19,16 @@ from campaigns.crashpoint import crash_point
 from campaigns.domain.audience import UserSet, pack, subtract, unpack
 from campaigns.domain.contents import texts_of, variable_warnings
 from campaigns.domain.errors import NotAllowed
+from campaigns.domain.forecast import Forecast, forecast
+from campaigns.domain.hours import Window, advance, hours_faults, spread_over, windows_of
 from campaigns.domain.message import Message, from_json, message_faults
-from campaigns.domain.pacing import Limits, estimate
+from campaigns.domain.pacing import Limits
 from campaigns.domain.states import RunState
-from campaigns.flow.ahead import occurrences_ahead, texts_ahead
+from campaigns.domain.timing import expires_at
+from campaigns.flow.ahead import occurrences_ahead, schedule_told, texts_ahead
 from campaigns.flow.split import count_batches, split
 from campaigns.flow.wording import what_is_said
+from campaigns.store.accounts import hours_of_account
 from campaigns.store.audiences import audience_users
 from campaigns.store.campaigns import (
     CampaignRow,
@@ -53,6 +57,7 @@ class Plan:
     excluded: dict[str, UserSet]
     suppressions: int  # the lane's suppression number when the sets were read
     sha256: str
+    windows: tuple[Window, ...] = ()  # its sending hours and its account's
 
     @property
     def whole_list(self) -> bool:
@@ -104,14 +109,19 @@ def make_plan(
         audience_sha256,
         sorted((reason, out.sha256) for reason, out in excluded.items()),
     ]
+    account_hours, account_zone = hours_of_account(connection, account_id)
+    windows = windows_of(revision.times, account_hours=account_hours, account_zone=account_zone)
+    identity += [[str(window) for window in windows]] if windows else []
     digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
-    return Plan(account_id, upstream, revision, from_json(says or revision.message), users, excluded, seen, digest)
+    message = from_json(says or revision.message)
+    return Plan(account_id, upstream, revision, message, users, excluded, seen, digest, windows)
 
 
 def plan_faults(connection: Connection, plan: Plan, now: datetime) -> list[str]:
     """Why a run of this plan must not be opened; empty when it may."""
     count = None if plan.users is None else len(plan.users)
     faults = message_faults(plan.message, user_count=count, batch_count=plan.batch_count, now=now)
+    faults += hours_faults(plan.revision.times, now, account=hours_of_account(connection, plan.account_id))
     unsure = plan.whole_list and not plan.revision.accept_local_suppressions
     if unsure and anybody_suppressed(connection, plan.account_id):
         faults.append(
@@ -132,8 +142,9 @@ def preview(store: Store, campaign_id: int, limits: Limits) -> dict[str, Any]:
         faults = plan_faults(connection, plan, now)
         ahead = occurrences_ahead(campaign, revision, now)
         texts = texts_ahead(connection, campaign, revision, ahead, now)
-    starts_at = _starts_at(campaign, ahead, now)
-    expected = estimate(plan.batch_count, limits)
+        told = schedule_told(connection, campaign, revision)
+    opens_at = _opens_at(campaign, ahead, now)
+    expected = _forecast(plan, limits, opens_at, expires_at(plan.revision.times, ahead[0] if ahead else opens_at))
     return {
         "hash": plan.sha256,
         "campaign_id": campaign.id,
@@ -147,10 +158,12 @@ def preview(store: Store, campaign_id: int, limits: Limits) -> dict[str, Any]:
         "excluded": {reason: out.size for reason, out in plan.excluded.items()},
         "requests": plan.batch_count,
         "credits": plan.batch_count,
-        "starts_at": starts_at.isoformat(),
-        "ends_at": (starts_at + timedelta(seconds=expected.seconds)).isoformat(),
+        "starts_at": expected.starts_at.isoformat(),
+        "ends_at": expected.ends_at.isoformat(),
         "bound_by": expected.bound_by,
-        "warnings": faults + _warnings(plan),
+        "sending_hours": [window.shown for window in plan.windows],
+        "warnings": faults + _warnings(plan) + _late_warnings(plan, expected),
+        **told,
         "next_runs": [moment.isoformat() for moment in ahead],
         "texts": texts,
     }
@@ -175,13 +188,25 @@ def plan_run(store: Store, run_id: int, *, actor: str) -> bool:
             if must_wait(connection, run_id):
                 return False
             if suppressions == plan.suppressions:
-                return write_plan(connection, run_id, plan, batches, now=store.now(connection), actor=actor)
+                at: dict[str, Any] = {"scheduled_for": found.scheduled_for, "now": store.now(connection)}
+                return write_plan(connection, run_id, plan, batches, **at, actor=actor)
 
 
 def write_plan(
-    connection: Connection, run_id: int, plan: Plan, batches: list[UserSet], *, now: datetime, actor: str
+    connection: Connection,
+    run_id: int,
+    plan: Plan,
+    batches: list[UserSet],
+    *,
+    scheduled_for: datetime | None = None,
+    now: datetime,
+    actor: str,
 ) -> bool:
-    """Write a plan for a due run; the caller holds the lane's lock and has checked the suppression number."""
+    """Write a plan for a due run; the caller holds the lane's lock and has checked the suppression number.
+
+    A run that is to be spread begins at once, or at its occurrence if that is still to come.
+    """
+    over, start = plan.revision.times.over_seconds, max(scheduled_for or now, now)
     return freeze_plan(
         connection,
         run_id,
@@ -193,6 +218,7 @@ def write_plan(
         plan_sha256=plan.sha256,
         now=now,
         actor=actor,
+        available_at=spread_over(plan.windows, start, over, plan.batch_count) if over else (),
     )
 
 
@@ -202,10 +228,31 @@ def refuse_faults(campaign_id: int, faults: list[str]) -> None:
         raise NotAllowed(f"Campaign {campaign_id} cannot be launched: {'; '.join(faults)}.")
 
 
-def _starts_at(campaign: CampaignRow, ahead: list[datetime], now: datetime) -> datetime:
+def _forecast(plan: Plan, limits: Limits, opens_at: datetime, expires: datetime | None) -> Forecast:
+    over, count = plan.revision.times.over_seconds, plan.batch_count
+    last = over * max(count - 1, 0) / max(count, 1)
+    return forecast(
+        count,
+        limits,
+        opens_at,
+        windows=plan.windows,
+        last_at=advance(plan.windows, opens_at, last) if over else None,
+        expires_at=expires,
+    )
+
+
+def _opens_at(campaign: CampaignRow, ahead: list[datetime], now: datetime) -> datetime:
     """When a run opens: as the schedule is armed, else at the next occurrence, else at once."""
     wanted = campaign.due_at or (ahead[0] if ahead else now)
     return max(wanted, now)
+
+
+def _late_warnings(plan: Plan, expected: Forecast) -> list[str]:
+    if not expected.late:
+        return []
+    left = max(0, plan.recipients - (plan.batch_count - expected.late) * plan.revision.batch_size)
+    who = "it" if plan.whole_list else f"{left:,} recipients"
+    return [f"it will not be finished by its expiry at {expected.ends_at.isoformat()}: {who} would be cancelled"]
 
 
 def _warnings(plan: Plan) -> list[str]:
