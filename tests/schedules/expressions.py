@@ -47,6 +47,10 @@ CRON = (
     "59 23 31 * *",
     "30 2 29 2 *",
     "0 0 28-31 * *",
+    "30 23 L * *",
+    "30 0 LW * *",
+    "15 2 * * 0L",
+    "15 1 * * 0#2,0#1",
     "0 12 13 * FRI",
     "30 2 */2 * SUN",
     "0 0 1-7 * */2",
@@ -57,12 +61,12 @@ CRON = (
 )
 
 EVERY = (
-    ("1 days", datetime(2024, 1, 1, 2, 30)),
-    ("3 days", datetime(2024, 1, 2, 0, 0)),
-    ("10 days", datetime(2023, 12, 30, 1, 30)),
-    ("1 weeks", datetime(2024, 1, 7, 2, 0)),
-    ("2 weeks", datetime(2024, 3, 31, 2, 15)),
-    ("1 days", datetime(2026, 6, 30, 23, 45)),
+    ("1 days", "2024-01-01T02:30"),
+    ("3 days", "2024-01-02T00:00"),
+    ("10 days", "2023-12-30T01:30"),
+    ("1 weeks", "2024-01-07T02:00"),
+    ("2 weeks", "2024-03-31T02:15"),
+    ("1 days", "2026-06-30T23:45"),
 )
 
 
@@ -84,10 +88,11 @@ def cron(expression: str, zone: str) -> Compared:
     return Compared(expression, CronRule(expression), Timing(cron=expression, zone=zone))
 
 
-def every(period: str, starting: datetime, zone: str) -> Compared:
+def every(period: str, starting: str, zone: str) -> Compared:
     """Of a period and its first local time."""
-    timing = Timing(every=period, starting=starting, zone=zone)
-    return Compared(f"every {period} starting {starting:%Y-%m-%dT%H:%M}", EveryRule(period, starting), timing)
+    local = datetime.fromisoformat(starting)
+    timing = Timing(every=period, starting=local, zone=zone)
+    return Compared(f"every {period} starting {starting}", EveryRule(period, local), timing)
 
 
 def all_of(zone: str) -> list[Compared]:

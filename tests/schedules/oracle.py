@@ -7,9 +7,11 @@ of whole minutes since 1970 UTC.
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -20,15 +22,22 @@ WALK_MINUTES = DAY_MINUTES
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EPOCH_DAY = EPOCH.date().toordinal()
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 
 
 class Rule(Protocol):
     """What a local wall clock has to show."""
 
-    minutes: tuple[int, ...]  # of the day
-    hourly: bool
+    @property
+    def minutes(self) -> tuple[int, ...]:
+        """Of the day, rising."""
+        ...
+
+    @property
+    def hourly(self) -> bool:
+        """Whether every hour of the day matches."""
+        ...
 
     def on(self, day: date) -> bool:
         """Whether that local day is one."""
@@ -39,21 +48,45 @@ class CronRule:
     """Five fields."""
 
     def __init__(self, expression: str) -> None:
-        minute, hour, day, month, weekday = expression.split()
+        minute, hour, day, month, weekday = expression.upper().split()
         hours = _numbers(hour, 0, 23)
         self.minutes = tuple(sorted(h * 60 + m for h in hours for m in _numbers(minute, 0, 59)))
         self.hourly = len(hours) == 24
         self._months = _numbers(month, 1, 12, MONTHS, first=1)
-        self._days = _numbers(day, 1, 31)
-        self._weekdays = {number % 7 for number in _numbers(weekday, 0, 7 if "*" not in weekday else 6, WEEKDAYS)}
+        self._days, self._weekdays = day.split(","), weekday.split(",")
         self._both = day.startswith("*") or weekday.startswith("*")
 
     def on(self, day: date) -> bool:
         """Both day fields have to match when one begins with a star; else either."""
         if day.month not in self._months:
             return False
-        found = (day.day in self._days, day.isoweekday() % 7 in self._weekdays)
+        found = (
+            any(_is_day_of_month(part, day) for part in self._days),
+            any(_is_weekday(part, day) for part in self._weekdays),
+        )
         return all(found) if self._both else any(found)
+
+
+@cache
+def _is_day_of_month(part: str, day: date) -> bool:
+    last = monthrange(day.year, day.month)[1]
+    if part == "L":
+        return day.day == last
+    if part == "LW":
+        return day.day == max(d for d in range(1, last + 1) if day.replace(day=d).isoweekday() <= 5)
+    return day.day in _numbers(part, 1, 31)
+
+
+@cache
+def _is_weekday(part: str, day: date) -> bool:
+    """`5L` is the last Friday of the month, `5#2` the second."""
+    name, sharp, count = part.partition("#")
+    of_name = _numbers(name.removesuffix("L"), 0, 6 if name.startswith("*") else 7, WEEKDAYS)
+    if day.isoweekday() % 7 not in {number % 7 for number in of_name}:
+        return False
+    if name.endswith("L"):
+        return day.day + 7 > monthrange(day.year, day.month)[1]
+    return not sharp or (day.day + 6) // 7 == int(count)
 
 
 class EveryRule:
@@ -65,7 +98,7 @@ class EveryRule:
         count, unit = every.split()
         self._days = int(count) * {"day": 1, "days": 1, "week": 7, "weeks": 7}[unit]
         self._first = starting.date()
-        self.minutes = (starting.hour * 60 + starting.minute,)
+        self.minutes: tuple[int, ...] = (starting.hour * 60 + starting.minute,)
 
     def on(self, day: date) -> bool:
         """Whether a whole number of periods has passed."""
@@ -75,7 +108,7 @@ class EveryRule:
 
 def _numbers(text: str, low: int, high: int, names: Sequence[str] = (), first: int = 0) -> set[int]:
     def number(word: str) -> int:
-        return names.index(word.lower()) + first if word.lower() in names else int(word)
+        return names.index(word) + first if word in names else int(word)
 
     found: set[int] = set()
     for part in text.split(","):

@@ -15,11 +15,12 @@ SCAN_MINUTES = DAY_MINUTES // 4
 """Two changes closer than this that cancel out would not be seen; the shortest summer times last for weeks."""
 
 
-def _at(year: int) -> int:
+def year_at(year: int) -> int:
+    """The minute at which a year begins in UTC."""
     return (datetime(year, 1, 1, tzinfo=EPOCH.tzinfo) - EPOCH) // MINUTE
 
 
-START, END = _at(2024), _at(2031)
+START, END = year_at(2024), year_at(2031)
 
 
 @dataclass(frozen=True)
