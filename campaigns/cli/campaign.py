@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from campaigns.cli.coming import print_runs
+from campaigns.cli.known_fields import BY_KEY
 from campaigns.cli.opening import CAMPAIGN, actor, opened
-from campaigns.cli.output import json_option, print_facts, print_table
+from campaigns.cli.output import duration, json_option, print_facts, print_table
 from campaigns.cli.output import show as show_result
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+FEW = 3
+"""So many of the next runs are shown to people beside all else; `plan` shows more."""
 
 
 @click.command("list")
@@ -30,11 +39,9 @@ def show(campaign_id: int, *, as_json: bool) -> None:
 
     What it says, to whom, and when.
     """
-    from campaigns.store.views import campaign_of
-
     with opened() as parts, parts.store.read() as connection:
-        found = campaign_of(connection, campaign_id)
-    show_result(found, as_json=as_json, people=lambda: print_facts(_for_people(found)))
+        found = _shown(connection, campaign_id, parts.store.now(connection))
+    show_result(found, as_json=as_json, people=lambda: _say(found))
 
 
 @click.command()
@@ -52,15 +59,42 @@ def archive(campaign_id: int, *, as_json: bool) -> None:
     show_result(changed, as_json=as_json, people=lambda: click.echo(f"Campaign {campaign_id} is archived."))
 
 
+def _shown(connection: Connection, campaign_id: int, now: datetime) -> dict[str, Any]:
+    from campaigns.domain.timing import timing_to_json
+    from campaigns.flow.ahead import occurrences_ahead, schedule_told
+    from campaigns.store.campaigns import find_campaign, find_revision
+    from campaigns.store.views import campaign_of
+
+    campaign = find_campaign(connection, campaign_id)
+    revision = find_revision(connection, campaign_id, campaign.revision)
+    return {
+        **campaign_of(connection, campaign_id),
+        **schedule_told(connection, campaign, revision),
+        "timing": timing_to_json(revision.times),
+        "next_runs": [moment.isoformat() for moment in occurrences_ahead(campaign, revision, now)],
+    }
+
+
+def _say(found: dict[str, Any]) -> None:
+    print_facts(_for_people(found))
+    print_runs(found["next_runs"][:FEW], found["zone"])
+
+
 def _for_people(found: dict[str, Any]) -> dict[str, Any]:
     message = {name: value for name, value in found["message"].items() if value not in (None, [], False)}
     audience = found["audience"]
     whom = None if audience is None else f"{audience['size']:,} user IDs from {audience['source']}"
+    timing = {BY_KEY[key].option: _told(key, value) for key, value in found["timing"].items() if key in BY_KEY}
+    found = {**found, "timing": timing}
     return {
         name.replace("_", " "): value
         for name, value in {**found, **message, "audience": whom, "contents": len(found["contents"]) or None}.items()
-        if name != "message"
+        if name not in {"message", "next_runs"}
     }
+
+
+def _told(key: str, value: Any) -> Any:
+    return duration(value) if BY_KEY[key].kind == "duration" else value
 
 
 def _table(found: list[dict[str, Any]]) -> None:

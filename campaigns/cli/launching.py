@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from campaigns.cli.coming import print_runs
 from campaigns.cli.opening import CAMPAIGN, actor, opened
 from campaigns.cli.output import cell, json_option, moment, note, one_line, print_facts, show
 from campaigns.domain.errors import UsageError
@@ -97,11 +98,13 @@ def _say_plan(found: dict[str, Any]) -> None:
             "left out": found["excluded"],
             "requests": f"{cell(found['requests'])} of up to {cell(found['batch_size'])} users",
             "credits": found["credits"],
+            "when": found["schedule"],
             "starts": moment(found["starts_at"]),
             "ends about": moment(found["ends_at"]),
             **{f"says {moment(each['at'])}": _said(each) for each in found["texts"]},
             "hash": found["hash"],
         }
     )
+    print_runs(found["next_runs"], found["zone"])
     for warning in found["warnings"]:
         note(f"Note: {warning}")

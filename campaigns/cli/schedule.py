@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from campaigns.cli.output import json_option, note, print_table, show
+from campaigns.cli.coming import print_runs
+from campaigns.cli.output import json_option, note, show
 from campaigns.cli.times import parse_local, parse_moment, parse_zone
 from campaigns.domain.errors import UsageError
 
@@ -71,13 +72,7 @@ def _timing(expression: str, zone: str, starting: str | None, start: datetime) -
 
 
 def _say(told: dict[str, Any], zone: str) -> None:
-    from campaigns.domain.zones import clock_change
-
-    click.echo(f"{told['words'][0].upper()}{told['words'][1:]}.\n")
-    rows = (
-        [f"{moment:%A}", moment.isoformat(sep=" ", timespec="minutes"), clock_change(zone, moment.date()) or ""]
-        for moment in told["next"]
-    )
-    print_table(("day", "next run", "clocks"), rows, empty="It has no occurrence.")
+    click.echo(f"{told['words'][0].upper()}{told['words'][1:]}.")
+    print_runs(told["next"], zone)
     for sentence in told["notes"]:
         note(f"Note: {sentence}.")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection
 
-from campaigns.domain.schedule import occurrences
+from campaigns.domain.schedule import occurrences, words
 from campaigns.flow.wording import said_by, zone_of_campaign
 from campaigns.store.campaigns import CampaignRow, RevisionRow, next_occurrence
 
@@ -28,6 +29,14 @@ def occurrences_ahead(campaign: CampaignRow, revision: RevisionRow, now: datetim
         left = min(left, max(0, revision.times.max_runs - campaign.occurrences))
     coming = occurrences(revision.times, start - _INSTANT, _EVER, starts_at=revision.starts_at)
     return list(islice(coming, left))
+
+
+def schedule_told(connection: Connection, campaign: CampaignRow, revision: RevisionRow) -> dict[str, Any]:
+    """When a campaign is sent, in words, and on whose clocks."""
+    timing = revision.times
+    zone = zone_of_campaign(connection, campaign, revision)
+    shown_on = timing if timing.zone else replace(timing, zone=zone)
+    return {"schedule": words(shown_on, revision.starts_at), "zone": zone}
 
 
 def texts_ahead(
