@@ -1,4 +1,4 @@
-"""`./run storm`: kills, cuts and worse at random, then the judgement. Exit 1 when the law broke."""
+"""`./run storm`: occurrences against their oracle; kills and cuts at random, then the judgement. Exit 1 on any fault."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from tests.faults.matrix import run_matrix
 from tests.faults.oracle import Verdict, judge
 from tests.faults.recovery import percentile, recovery_seconds
 from tests.faults.work import Work
+from tests.schedules.compare import compare_all
 
 ACCOUNTS = 36
 ENDS_WITHIN_SECONDS = 150.0
@@ -255,11 +256,13 @@ def main() -> int:
     parser.add_argument("--cuts", type=int, default=300, metavar="N", help="on each database; default 300")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="of the storm's own chance; default 1")
     parser.add_argument("--no-matrix", action="store_true", help="leave out the crash points one by one")
+    parser.add_argument("--no-schedules", action="store_true", help="leave out the occurrences of schedules")
+    parser.add_argument("--only-schedules", action="store_true", help="compare those with their oracle, and no more")
     parser.add_argument("--json", action="store_true", help="the reports as one JSON array on standard output")
     given = parser.parse_args()
+    reports = [] if given.no_schedules else [compare_all(_say).as_dict()]
     _say("settings: " + "  ".join(f"{name}={value}" for name, value in SHORT.items()))
-    reports = []
-    for database in [given.database] if given.database else ["sqlite", "postgresql"]:
+    for database in [] if given.only_schedules else [given.database] if given.database else ["sqlite", "postgresql"]:
         with database_server(database) as server:
             if not given.no_matrix:
                 reports.append(_matrix(database, server))

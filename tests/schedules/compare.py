@@ -28,7 +28,7 @@ STRIDE_DAYS = 10
 RESTARTS_SECONDS = (-90_000, -7_230, -3_600, -1_815, -1, 0, 1, 1_800, 3_599, 5_400)
 """Moments before and after a change at which somebody may look for the next occurrences."""
 
-CONTINUED = 3
+CONTINUED = 2
 """So many occurrences after a restart; from each of these on, everything has been compared already."""
 
 SHOWN = 20
@@ -71,7 +71,7 @@ class Tally:
         faults = [f"  {fault}" for fault in self.faults[:SHOWN]]
         compared = f"{self.compared} occurrences, and what follows {self.restarts} restarts, in {self.seconds:.0f} s"
         return [
-            f"schedules  {self.schedules} in {self.zones} different zones of {self.names} names, {self.changes} changes",
+            f"schedules  {self.schedules} in {self.zones} different zones ({self.names} names), {self.changes} changes",
             f"compared   {compared}",
             f"found      wrong {len(self.wrong)}  doubled {len(self.doubled)}  missed {len(self.missed)}",
             *faults,
@@ -158,6 +158,8 @@ def compare_all(say: Callable[[str], None], stride_days: int = STRIDE_DAYS) -> T
         Zone(names[0], tally).compare(schedules, stride_days)
         tally.seconds = time.monotonic() - began
         say(f"zone {number}/{len(classes)} {names[0]}: faults {len(tally.faults)}, {tally.seconds:.0f} s")
+    for line in tally.lines():
+        say(line)
     return tally
 
 

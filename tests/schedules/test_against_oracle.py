@@ -15,8 +15,8 @@ from tests.schedules.zones import changes_of, year_at, zone_names
 ODD = ("Australia/Lord_Howe", "Africa/Casablanca", "Antarctica/Troll")
 """Half an hour; twice a year at other dates each year; two hours."""
 
-DRAWN_ZONES = 3
-DRAWN_EXPRESSIONS = 12
+DRAWN_ZONES = 2
+DRAWN_EXPRESSIONS = 6
 SAMPLE_STRIDE_DAYS = 53
 
 
