@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from campaigns.domain.handoff import handed_over_from
 from campaigns.domain.schedule import jitter_of
 from campaigns.domain.timing import LATE_SECONDS, Timing
 
@@ -23,7 +24,9 @@ def sends_at(campaign_id: int, timing: Timing, occurrence: datetime) -> datetime
 
 
 def opens_at(campaign_id: int, timing: Timing, occurrence: datetime) -> datetime:
-    """When the run of an occurrence is opened."""
+    """When the run of an occurrence is opened: when it is to be sent, or ahead of that to be handed over."""
+    if timing.handoff:
+        return handed_over_from(campaign_id, timing, occurrence)
     return sends_at(campaign_id, timing, occurrence)
 
 

@@ -51,7 +51,7 @@ class Sought:
     size: int | None  # None: a whole list, whose size nobody here knows
     started_at: datetime
     deadline_at: datetime
-    scheduled_date: datetime | None
+    scheduled_date: datetime | None  # it was handed over, to be sent then
     has_twin: bool  # another unresolved unknown of the account says the same at the same price
     newest_owned: str | None  # the newest message ID of the account that is ours, from before the attempt
 
@@ -74,14 +74,12 @@ class Judgement:
 
 
 def candidates(items: Sequence[QueueItem], owned: Collection[str], sought: Sought) -> list[QueueItem]:
-    """Items that no attempt of ours owns and whose date fits the attempt's, or its scheduled date."""
-    earliest, latest = sought.started_at - CLOCK_SKEW, sought.deadline_at + CLOCK_SKEW
-    planned = sought.scheduled_date
+    """Items that no attempt of ours owns and whose date fits: the attempt's, or its scheduled date if it gave one."""
+    first, last = sought.scheduled_date or sought.started_at, sought.scheduled_date or sought.deadline_at
 
     def fits(item: QueueItem) -> bool:
-        if item.date is None:
-            return True  # a date that is not told excludes nothing
-        return earliest <= item.date <= latest or (planned is not None and abs(item.date - planned) <= CLOCK_SKEW)
+        # A date that is not told excludes nothing.
+        return item.date is None or first - CLOCK_SKEW <= item.date <= last + CLOCK_SKEW
 
     return [item for item in items if item.id not in owned and fits(item)]
 

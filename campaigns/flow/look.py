@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import NotAllowed, PacerAway, VendorAway, VendorRefused
+from campaigns.domain.handoff import as_sent
 from campaigns.domain.message import Message, from_json
 from campaigns.domain.pacing import Limits
 from campaigns.domain.reconcile import (
@@ -105,7 +106,7 @@ def _case(connection: Connection, found: LookedFor) -> _Case:
         size=found.size,
         started_at=found.started_at,
         deadline_at=found.deadline_at,
-        scheduled_date=message.scheduled_date,
+        scheduled_date=as_sent(message, found.started_at).scheduled_date,
         has_twin=any(_same(message, twin) for twin in twins),
         newest_owned=newest_owned(connection, found.account_id, before=found.started_at),
     )

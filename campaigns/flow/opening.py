@@ -93,13 +93,21 @@ def _cancel(opening: Opening, run_ids: tuple[int, ...], occurrence: datetime) ->
 
 def _columns(opening: Opening, occurrence: datetime, *, after: int | None, counts_from: datetime) -> dict[str, Any]:
     """What the row of a run that is to be sent holds; `counts_from` is when its time begins to run out."""
-    said = what_is_said(opening.connection, opening.campaign, opening.revision, occurrence)
+    at = _vendors_time(opening, occurrence)
+    said = what_is_said(opening.connection, opening.campaign, opening.revision, occurrence, scheduled_date=at)
     return {
         **_whose(opening),
         **said.columns,
         "after_run_id": after,
         "expires_at": expires_at(opening.revision.times, counts_from),
     }
+
+
+def _vendors_time(opening: Opening, occurrence: datetime) -> datetime | None:
+    """When the vendor is to send it, where it is handed over."""
+    timing = opening.revision.times
+    moment = sends_at(opening.campaign.id, timing, occurrence)
+    return moment if timing.handoff and moment > opening.now else None
 
 
 def _whose(opening: Opening) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from campaigns.domain.audience import UserSet, pack, subtract, unpack
 from campaigns.domain.contents import texts_of, variable_warnings
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.forecast import Forecast, forecast
+from campaigns.domain.handoff import LEAD, handoff_faults
 from campaigns.domain.hours import Window, advance, hours_faults, spread_over, windows_of
 from campaigns.domain.message import Message, from_json, message_faults
 from campaigns.domain.pacing import Limits
@@ -122,6 +123,8 @@ def plan_faults(connection: Connection, plan: Plan, now: datetime) -> list[str]:
     count = None if plan.users is None else len(plan.users)
     faults = message_faults(plan.message, user_count=count, batch_count=plan.batch_count, now=now)
     faults += hours_faults(plan.revision.times, now, account=hours_of_account(connection, plan.account_id))
+    starts_at = plan.revision.starts_at
+    faults += handoff_faults(plan.revision.times, plan.message, now, windows=plan.windows, starts_at=starts_at)
     unsure = plan.whole_list and not plan.revision.accept_local_suppressions
     if unsure and anybody_suppressed(connection, plan.account_id):
         faults.append(
@@ -161,6 +164,7 @@ def preview(store: Store, campaign_id: int, limits: Limits) -> dict[str, Any]:
         "starts_at": expected.starts_at.isoformat(),
         "ends_at": expected.ends_at.isoformat(),
         "bound_by": expected.bound_by,
+        "clock": "vendor" if plan.revision.times.handoff else "campaigns",
         "sending_hours": [window.shown for window in plan.windows],
         "warnings": faults + _warnings(plan) + _late_warnings(plan, expected),
         **told,
@@ -265,6 +269,11 @@ def _warnings(plan: Plan) -> list[str]:
         warnings.append("no source says that the vendor applies excluded lists to explicit user IDs")
     if plan.whole_list:
         warnings.append("the vendor alone knows who is on its lists: who got it cannot be told here")
+    if plan.revision.times.handoff:
+        warnings.append(
+            f"the vendor holds the clock: runs are handed over up to {LEAD.total_seconds() / 3600:g} hours ahead, and "
+            "who is suppressed after that gets them all the same"
+        )
     if plan.message.save_for_later:
         warnings.append("the vendor only stores it, but its own automatic messaging may still send it")
     return warnings

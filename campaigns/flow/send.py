@@ -14,7 +14,8 @@ from sqlalchemy import Connection
 
 from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import DatabaseAway, FencesAway, PacerAway, StaleClaim
-from campaigns.domain.message import Message, from_json, request_body
+from campaigns.domain.handoff import as_sent
+from campaigns.domain.message import request_body
 from campaigns.domain.outcome import Outcome, OutcomeKind
 from campaigns.domain.pacing import back_off_seconds
 from campaigns.domain.states import BatchState, RunState
@@ -22,10 +23,9 @@ from campaigns.flow.circuit import after_not_sent, after_unknown
 from campaigns.flow.kept import keep_outcome
 from campaigns.flow.record import Recorded, record_outcome
 from campaigns.flow.sender import Sender, Step
-from campaigns.flow.wait import next_in_time
+from campaigns.flow.wait import next_in_time, said_by_batch
 from campaigns.flow.withhold import users_left
 from campaigns.store.audit import EventKind, record_event
-from campaigns.store.campaigns import message_of_run
 from campaigns.store.claims import OpenAttempt, ReadyBatch, open_attempt, permit_key, renew_lane
 from campaigns.store.lanes import LaneClaim
 
@@ -101,7 +101,8 @@ def _commit_attempt(sender: Sender, claim: LaneClaim) -> _Committed | LaneClaim 
             users = users_left(connection, ours.account_id, ready, suppressions, actor=sender.owner, now=now)
             if users is not None:
                 break
-        body = request_body(_message(sender, connection, ready), users or None, rf_as=sender.rf_as)
+        message = as_sent(said_by_batch(connection, sender, ready), now)
+        body = request_body(message, users or None, rf_as=sender.rf_as)
         opened = open_attempt(
             connection,
             ours,
@@ -117,12 +118,6 @@ def _commit_attempt(sender: Sender, claim: LaneClaim) -> _Committed | LaneClaim 
             _say_started(connection, sender, ready, ours)
         crash_point("send.written")
     return _Committed(opened, ours, body)
-
-
-def _message(sender: Sender, connection: Connection, ready: ReadyBatch) -> Message:
-    if ready.run_id not in sender.messages:
-        sender.messages[ready.run_id] = from_json(message_of_run(connection, ready.run_id))
-    return sender.messages[ready.run_id]
 
 
 def _say_started(connection: Connection, sender: Sender, ready: ReadyBatch, claim: LaneClaim) -> None:

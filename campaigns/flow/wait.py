@@ -1,4 +1,4 @@
-"""4a. Which batch is in time: inside its run's sending hours and before its expiry, by the clock of this very moment."""
+"""4a. Which batch is in time: inside its run's sending hours and before its expiry, by the clock of this moment."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from campaigns.domain.handoff import may_hand_over
 from campaigns.domain.hours import Window, opens_at, windows_of
+from campaigns.domain.message import Message, from_json
 from campaigns.flow.sender import Sender
 from campaigns.store.audit import EventKind, record_event
-from campaigns.store.campaigns import find_revision
+from campaigns.store.campaigns import find_revision, message_of_run
 from campaigns.store.claims import ReadyBatch, next_batch
 from campaigns.store.waits import has_expired, wait_until
 
@@ -26,16 +28,36 @@ def next_in_time(
         ready = next_batch(connection, account_id, upstream=sender.upstream, now=now)
         if ready is None:
             return None
+        due = said_by_batch(connection, sender, ready).scheduled_date
         windows = _windows(connection, sender, ready)
-        if not windows and not ready.expires:
+        if not windows and not ready.expires and due is None:
             return ready, now
         now = sender.store.now(connection)  # again: the lock may have been waited for
         if ready.expires and has_expired(connection, ready.run_id, now=now):
             continue
-        opens = opens_at(windows, now)
+        opens = _waits_for(windows, now, due=due)
         if opens is None:
             return ready, now
         _wait(connection, sender, account_id, ready, windows, until=opens, now=now)
+
+
+def said_by_batch(connection: Connection, sender: Sender, ready: ReadyBatch) -> Message:
+    """What the batch's run says; kept in memory, since it never changes."""
+    if ready.run_id not in sender.messages:
+        sender.messages[ready.run_id] = from_json(message_of_run(connection, ready.run_id))
+    return sender.messages[ready.run_id]
+
+
+def _waits_for(windows: Sequence[Window], now: datetime, *, due: datetime | None) -> datetime | None:
+    """Until when a batch waits; None: it is sent now. `due`: when the vendor is to send it, if it is handed over.
+
+    Sending hours are about when fans get it. What is too late to be handed over waits for its time, and is then sent
+    by us.
+    """
+    if due is not None and now < due:
+        in_time = may_hand_over(due, now) and all(window.is_open(due) for window in windows)
+        return None if in_time else due
+    return opens_at(windows, now)
 
 
 def _windows(connection: Connection, sender: Sender, ready: ReadyBatch) -> Sequence[Window]:

@@ -33,17 +33,17 @@ def what_is_said(
     revision: RevisionRow,
     at: datetime,
     *,
-    handed_over: bool = False,
+    scheduled_date: datetime | None = None,
 ) -> Said:
     """What the next occurrence says, with `at` its nominal time, or now for a launch by hand.
 
     A launch by hand is an occurrence, too: it takes the next number, and the schedule goes on after it, so no content
     is left out and none comes twice. What was skipped takes no number. The caller's transaction has changed the
-    campaign's row before, which keeps two of one number apart. `handed_over`: the vendor is to send it at that time.
+    campaign's row before, which keeps two of one number apart. `scheduled_date`: when the vendor is to send it.
     """
     number = next_occurrence(connection, campaign.id)
     zone = zone_of_campaign(connection, campaign, revision)
-    return said_by(campaign, revision, number, at, zone, scheduled_date=at if handed_over else None)
+    return said_by(campaign, revision, number, at, zone, scheduled_date=scheduled_date)
 
 
 def said_by(
