@@ -1,4 +1,4 @@
-"""`./run storm`: occurrences against their oracle; kills and cuts at random, then the judgement. Exit 1 on any fault."""
+"""`./run storm`: schedules against their oracle, kills and cuts at random, and the judgement. Exit 1 for any fault."""
 
 from __future__ import annotations
 
