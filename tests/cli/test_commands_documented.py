@@ -116,6 +116,7 @@ def every_answer(shell: Shell, world: World) -> dict[str, Any]:
     does("list")
     does("show", "1")
     does("plan", "1")
+    does("schedule explain", "0 18 * * FRI", "--zone", "Europe/Berlin")
     does("launch", "1")
     does("runs list")
     does("runs pause", "1", "--reason", "x")
