@@ -11,6 +11,8 @@ from sqlalchemy import Connection
 from campaigns.domain.audience import Reading, pack
 from campaigns.domain.contents import contents_faults
 from campaigns.domain.errors import NotAllowed, UsageError
+from campaigns.domain.handoff import handoff_faults
+from campaigns.domain.hours import hours_faults
 from campaigns.domain.message import Message, from_json, message_faults, to_json
 from campaigns.domain.schedule import schedule_faults
 from campaigns.domain.states import CampaignState
@@ -18,6 +20,7 @@ from campaigns.domain.timing import Timing, timing_to_json
 from campaigns.flow.arming import DISARMED, rearmed
 from campaigns.flow.due import is_due, settle
 from campaigns.flow.split import count_batches
+from campaigns.store.accounts import hours_of_account
 from campaigns.store.audiences import add_audience, audience_reference
 from campaigns.store.audit import EventKind, record_event
 from campaigns.store.campaigns import (
@@ -79,7 +82,9 @@ def create_campaign(store: Store, draft: Draft, *, actor: str) -> dict[str, Any]
         find_upstream(connection, draft.account_id)
         size = None if draft.audience is None else len(draft.audience.users)
         also = contents_faults(draft.message, draft.contents, recurs=draft.timing.recurs)
-        also += schedule_faults(draft.timing, now, starts_at=draft.starts_at)
+        also += _time_faults(connection, draft.account_id, draft.timing, now, starts_at=draft.starts_at)
+        account = hours_of_account(connection, draft.account_id)
+        also += [] if also else handoff_faults(draft.timing, draft.message, now, account, starts_at=draft.starts_at)
         _refuse_faults(draft.message, size, draft.batch_size, draft.starts_at, now, also=also)
         campaign_id = add_campaign(connection, name=draft.name, account_id=draft.account_id, now=now)
         audience = _keep_audience(connection, campaign_id, draft.audience, draft.audience_source, now)
@@ -213,7 +218,11 @@ def _write_revision(
     timing = old.times if changes.timing is None else changes.timing
     contents = list(old.contents or ()) if changes.contents is None else list(changes.contents)
     also = contents_faults(message, contents, recurs=timing.recurs)
-    also += [] if changes.timing is None else schedule_faults(timing, now, starts_at=starts_at)
+    if changes.timing is not None:
+        account_id = find_campaign(connection, old.campaign_id).account_id
+        also += _time_faults(connection, account_id, timing, now, starts_at=starts_at)
+    account = hours_of_account(connection, find_campaign(connection, old.campaign_id).account_id)
+    also += [] if also else handoff_faults(timing, message, now, account, starts_at=starts_at)
     _refuse_faults(message, audience[2] if audience else None, batch_size, changes.starts_at, now, also=also)
     add_revision(
         connection,
@@ -250,6 +259,13 @@ def _keep_audience(
         skipped_bad=reading.bad_count,
         now=now,
     )
+
+
+def _time_faults(
+    connection: Connection, account_id: str, timing: Timing, now: datetime, *, starts_at: datetime | None
+) -> list[str]:
+    of_any = schedule_faults(timing, now, starts_at=starts_at)
+    return of_any or hours_faults(timing, now, account=hours_of_account(connection, account_id))
 
 
 def _refuse_faults(

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.schedule import words
 from campaigns.domain.states import CampaignState, RunState
+from campaigns.domain.timing import expires_at
 from campaigns.flow.arming import armed_for, first_occurrence, is_used_up
 from campaigns.flow.plan import Plan, make_plan, plan_faults, refuse_faults, write_plan
 from campaigns.flow.wording import what_is_said
@@ -170,6 +171,7 @@ def _open(store: Store, campaign: CampaignRow, plan: Plan, *, reason: str | None
             upstream=plan.upstream,
             kind="launch",
             launch=campaign.launches + 1,
+            expires_at=expires_at(plan.revision.times, now),
             **what_is_said(connection, campaign, plan.revision, now).columns,
         )
         write_plan(connection, run_id, plan, batches, now=now, actor=actor)

@@ -14,6 +14,7 @@ from campaigns.domain.audience import UserSet, pack, subtract, union, unpack
 from campaigns.domain.errors import NotAllowed, NotFound
 from campaigns.domain.message import Message, from_json, message_faults
 from campaigns.domain.states import BatchState, CampaignState
+from campaigns.domain.timing import expires_at
 from campaigns.flow.split import split
 from campaigns.store.batches import batch_sets, batches_by_seq, late_accepted_sets
 from campaigns.store.campaigns import RevisionRow, find_campaign, find_own_message, find_revision
@@ -54,8 +55,9 @@ def rerun(
     """Open a child run over exactly the recipients of these batches whom nothing of the lineage may have reached.
 
     `states` are of rejected and cancelled; `seqs` narrows to some batches; `current` takes the campaign's newest
-    content instead of the parent's. The check and the opening are one transaction under the account's lock, so two
-    operators at once cannot both take the same users. Raises NotAllowed when nobody is left.
+    content instead of the parent's. It keeps to the sending hours; its expiry counts from now; it is not spread:
+    those it goes to have waited long enough. The check and the opening are one transaction under the account's lock,
+    so two operators at once cannot both take the same users. Raises NotAllowed when nobody is left.
     """
     if dry_run:
         with store.read() as connection:
@@ -80,6 +82,7 @@ def rerun(
             parent_run_id=found.parent.id,
             root_run_id=found.parent.lineage,
             message=found.message,
+            expires_at=expires_at(found.revision.times, now),
         )
         freeze_plan(
             connection,
