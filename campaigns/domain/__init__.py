@@ -1,1 +1,1 @@
-"""Pure decisions: no clock, no input or output, standard library and pyroaring only."""
+"""Pure decisions: no clock, no input or output, standard library, pyroaring and cronsim only."""
