@@ -9,12 +9,11 @@ An attempt that began before the time of its run was handed over, and no other w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
-from campaigns.domain.hours import Window
+from campaigns.domain.hours import windows_of
 from campaigns.domain.message import Message
 from campaigns.domain.schedule import jitter_of, occurrences
 from campaigns.domain.timing import Timing
@@ -61,9 +60,14 @@ def as_sent(message: Message, at: datetime) -> Message:
 
 
 def handoff_faults(
-    timing: Timing, message: Message, now: datetime, *, windows: Sequence[Window], starts_at: datetime | None
+    timing: Timing,
+    message: Message,
+    now: datetime,
+    account: tuple[str | None, str | None],
+    *,
+    starts_at: datetime | None,
 ) -> list[str]:
-    """Why a campaign cannot be handed over, one clause each. `windows`: its sending hours and its account's."""
+    """Why a campaign cannot be handed over, one clause each. `account`: its account's sending hours and zone."""
     if not timing.handoff:
         return []
     if not timing.recurs and starts_at is None:
@@ -76,6 +80,7 @@ def handoff_faults(
         for name in ("subscribed_within_last_days", "save_for_later")
         if getattr(message, name)
     ]
+    windows = windows_of(timing, account_hours=account[0], account_zone=account[1])
     coming = islice(occurrences(timing, now, _EVER, starts_at=starts_at), LOOKED_AT)
     outside = next((moment for moment in coming if not all(window.is_open(moment) for window in windows)), None)
     if outside is not None:

@@ -122,9 +122,9 @@ def plan_faults(connection: Connection, plan: Plan, now: datetime) -> list[str]:
     """Why a run of this plan must not be opened; empty when it may."""
     count = None if plan.users is None else len(plan.users)
     faults = message_faults(plan.message, user_count=count, batch_count=plan.batch_count, now=now)
-    faults += hours_faults(plan.revision.times, now, account=hours_of_account(connection, plan.account_id))
-    starts_at = plan.revision.starts_at
-    faults += handoff_faults(plan.revision.times, plan.message, now, windows=plan.windows, starts_at=starts_at)
+    times, account = plan.revision.times, hours_of_account(connection, plan.account_id)
+    faults += hours_faults(times, now, account=account)
+    faults += handoff_faults(times, plan.message, now, account, starts_at=plan.revision.starts_at)
     unsure = plan.whole_list and not plan.revision.accept_local_suppressions
     if unsure and anybody_suppressed(connection, plan.account_id):
         faults.append(

@@ -12,12 +12,21 @@ from sqlalchemy import Connection
 
 from campaigns.domain.audience import UserSet, pack, subtract, union, unpack
 from campaigns.domain.errors import NotAllowed, NotFound
+from campaigns.domain.handoff import as_sent
 from campaigns.domain.message import Message, from_json, message_faults
 from campaigns.domain.states import BatchState, CampaignState
 from campaigns.domain.timing import expires_at
 from campaigns.flow.split import split
+from campaigns.flow.wording import said_by, zone_of_campaign
 from campaigns.store.batches import batch_sets, batches_by_seq, late_accepted_sets
-from campaigns.store.campaigns import RevisionRow, find_campaign, find_own_message, find_revision
+from campaigns.store.campaigns import (
+    CampaignRow,
+    RevisionRow,
+    find_campaign,
+    find_own_message,
+    find_revision,
+    said_by_run,
+)
 from campaigns.store.engine import Store
 from campaigns.store.halves import with_halves
 from campaigns.store.lanes import lock_lanes
@@ -34,6 +43,7 @@ class Rerun:
 
     parent: RunRow
     revision: RevisionRow
+    content: int | None
     message: dict[str, Any] | None  # None: its revision's
     batches: list[UserSet]
     recipients: int
@@ -81,6 +91,7 @@ def rerun(
             kind="rerun",
             parent_run_id=found.parent.id,
             root_run_id=found.parent.lineage,
+            content=found.content,
             message=found.message,
             expires_at=expires_at(found.revision.times, now),
         )
@@ -114,8 +125,8 @@ def _work_out(
     if campaign.state is CampaignState.ARCHIVED:
         raise NotAllowed(f"Run {run_id} is of campaign {campaign.id}, which is archived and opens no run any more.")
     revision = find_revision(connection, campaign.id, campaign.revision if current else parent.revision)
-    own = None if current else find_own_message(connection, run_id)
-    message = from_json(own or revision.message)
+    content, own = _said(connection, parent, campaign, revision, current=current, now=now)
+    message = as_sent(from_json(own or revision.message), now)
     _refuse(connection, parent, message, upstream, seqs)
     wanted = _users(connection, [run_id], states, None if seqs is None else with_halves(connection, run_id, seqs))
     users, left_out = subtract(
@@ -136,7 +147,33 @@ def _work_out(
     batches = split(users, revision.batch_size)
     _refuse_faults(run_id, message, len(users), len(batches), now)
     excluded = {reason: pack(out) for reason, out in left_out.items()}
-    return Rerun(parent, revision, own, batches, len(users), excluded)
+    return Rerun(parent, revision, content, own, batches, len(users), excluded)
+
+
+def _said(
+    connection: Connection,
+    parent: RunRow,
+    campaign: CampaignRow,
+    revision: RevisionRow,
+    *,
+    current: bool,
+    now: datetime,
+) -> tuple[int | None, dict[str, Any] | None]:
+    """What the parent said, or what the newest revision says in its place, and at the same time if that is to come."""
+    own = find_own_message(connection, parent.id)
+    if not current:
+        return said_by_run(connection, parent.id)["content"], own
+    first = find_run(connection, parent.lineage)
+    number, date = said_by_run(connection, first.id)["occurrence"] or 1, (own or {}).get("scheduled_date")
+    said = said_by(
+        campaign,
+        revision,
+        number,
+        first.scheduled_for or now,
+        zone_of_campaign(connection, campaign, revision),
+        scheduled_date=None if date is None else datetime.fromisoformat(date),
+    )
+    return said.content, said.message
 
 
 def _refuse_faults(run_id: int, message: Message, users: int, batches: int, now: datetime) -> None:

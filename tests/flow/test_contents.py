@@ -134,3 +134,17 @@ def test_an_edit_of_the_campaign_must_leave_its_contents_whole(world: World) -> 
     edit_campaign(world.store, campaign_id, Changes(contents=()), actor=ANNA)
     edit_campaign(world.store, campaign_id, Changes(message=make_message({"text": "Bare"})), actor=ANNA)
     assert world.run(world.launch(campaign_id))["text"] == "Bare"
+
+
+def test_a_rerun_with_the_newest_words_takes_its_parents_turn(world: World) -> None:
+    world.account()
+    campaign_id = world.campaign([1], contents=CONTENTS)
+    world.gateway.script = [REJECTED, REJECTED]
+    launched_again(world, campaign_id)
+    parent = launched_again(world, campaign_id)
+    world.serve()
+    edit_campaign(world.store, campaign_id, Changes(contents=({"text": "a"}, {"text": "Edited {n}"})), actor=ANNA)
+
+    child = rerun(world.store, parent, upstream=UPSTREAM, current=True, reason="again", actor=ANNA)["run_id"]
+
+    assert (world.run(child)["content"], world.run(child)["text"]) == (2, "Edited 2")
