@@ -86,7 +86,7 @@ def _take(opening: Opening) -> list[int]:
         if is_used_up(opening.campaign, opening.revision, opened=len(opened)):
             break
         newer = found[place + 1] if place + 1 < len(found) else after
-        run_id = _send_or_skip(opening, occurrence, superseded=newer is not None and _has_come(opening, newer))
+        run_id = _send_or_skip(opening, occurrence, newer)
         opened += [] if run_id is None else [run_id]
     if is_used_up(opening.campaign, opening.revision, opened=len(opened)):
         after = None
@@ -111,7 +111,7 @@ def _has_come(opening: Opening, occurrence: datetime) -> bool:
     return opens_at(opening.campaign.id, opening.revision.times, occurrence) <= opening.now
 
 
-def _send_or_skip(opening: Opening, occurrence: datetime, *, superseded: bool) -> int | None:
+def _send_or_skip(opening: Opening, occurrence: datetime, newer: datetime | None) -> int | None:
     if has_row(opening.connection, opening.campaign.id, occurrence):
         return None  # an operator skipped it ahead of its time
     timing = opening.revision.times
@@ -119,6 +119,7 @@ def _send_or_skip(opening: Opening, occurrence: datetime, *, superseded: bool) -
         reason: str | None = f"the schedule was paused: {opening.campaign.pause_reason}"
     else:
         moment = sends_at(opening.campaign.id, timing, occurrence)
+        superseded = newer is not None and sends_at(opening.campaign.id, timing, newer) <= opening.now
         reason = misfire(timing, moment, opening.now, superseded=superseded)
     if reason is None:
         return open_occurrence(opening, occurrence)

@@ -15,10 +15,12 @@ from campaigns.domain.misfire import is_late, sends_at
 from campaigns.domain.overlap import find_place, last_in_line
 from campaigns.domain.timing import expires_at
 from campaigns.flow.control import cancel_open_run
+from campaigns.flow.recall import recall_earlier
 from campaigns.flow.wording import what_is_said
 from campaigns.store.campaigns import CampaignRow, RevisionRow, find_upstream
 from campaigns.store.occurrences import add_skipped, open_runs, take_up_skipped
-from campaigns.store.runs import add_run, find_run
+from campaigns.store.recalls import earlier_run
+from campaigns.store.runs import add_run, find_run, lineage_runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +45,11 @@ def open_occurrence(opening: Opening, occurrence: datetime) -> int | None:
     if place.skipped is not None:
         skip_occurrence(opening, occurrence, place.skipped)
         return None
-    after = place.after
-    if place.cancels:
-        after = _cancel(opening, place.cancels, occurrence)
-    return add_run(
+    in_its_place = (
+        f"the occurrence at {occurrence.isoformat()} takes the place of earlier runs: overlap rule {timing.overlap}"
+    )
+    after = _cancel(opening, place.cancels, in_its_place) if place.cancels else place.after
+    run_id = add_run(
         opening.connection,
         now=opening.now,
         actor=opening.actor,
@@ -55,6 +58,9 @@ def open_occurrence(opening: Opening, occurrence: datetime) -> int | None:
         scheduled_for=occurrence,
         **_columns(opening, occurrence, after=after, counts_from=occurrence),
     )
+    if timing.overlap == "unsend":
+        _take_back(opening, place.cancels, in_its_place, for_run_id=run_id)
+    return run_id
 
 
 def skip_occurrence(opening: Opening, occurrence: datetime, reason: str) -> int:
@@ -80,15 +86,28 @@ def open_backfilled(
     return add_run(opening.connection, **how, kind="schedule", scheduled_for=occurrence, **columns)
 
 
-def _cancel(opening: Opening, run_ids: tuple[int, ...], occurrence: datetime) -> int | None:
+def _cancel(opening: Opening, run_ids: tuple[int, ...], reason: str) -> int | None:
     """Cancel what is still open; answers the run to wait for, if a request of one is in flight."""
-    reason = (
-        f"the occurrence at {occurrence.isoformat()} takes its place: overlap rule {opening.revision.times.overlap}"
-    )
     for run_id in run_ids:
         found = find_run(opening.connection, run_id)
         cancel_open_run(opening.connection, found, reason=reason, actor=opening.actor, now=opening.now)
     return last_in_line(open_runs(opening.connection, opening.campaign.id))
+
+
+def _take_back(opening: Opening, cancelled: tuple[int, ...], reason: str, *, for_run_id: int) -> None:
+    """Have taken back what was cancelled and the run before, with all of its lineage; until then the new run waits."""
+    connection, campaign_id = opening.connection, opening.campaign.id
+    earlier = earlier_run(connection, campaign_id, for_run_id)
+    lineage = [] if earlier is None else lineage_runs(connection, find_run(connection, earlier).lineage)
+    recall_earlier(
+        connection,
+        campaign_id,
+        for_run_id=for_run_id,
+        besides={*cancelled, *lineage},
+        reason=reason,
+        actor=opening.actor,
+        now=opening.now,
+    )
 
 
 def _columns(opening: Opening, occurrence: datetime, *, after: int | None, counts_from: datetime) -> dict[str, Any]:

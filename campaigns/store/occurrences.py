@@ -10,7 +10,10 @@ from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, selec
 
 from campaigns.domain.overlap import OpenRun
 from campaigns.domain.states import RUN_MOVES, RUN_OPEN, RunState
+from campaigns.domain.timing import Timing, timing_from_json
 from campaigns.store.audit import EventKind, record_event
+from campaigns.store.recalls import waits_for_recall
+from campaigns.store.records import event, revision
 from campaigns.store.tables import run
 
 
@@ -126,12 +129,12 @@ def take_up_skipped(
 
 
 def waits_for_another() -> ColumnElement[bool]:
-    """The condition that a row of `run` is to start only when another run has ended, and that one has not."""
+    """The condition that a row of `run` must not start yet: another run has not ended, or is being taken back."""
     earlier = run.alias("earlier")
     has_not_ended = select(earlier.c.id).where(
         earlier.c.id == run.c.after_run_id, earlier.c.state.in_(sorted(RUN_OPEN))
     )
-    return and_(run.c.after_run_id.is_not(None), has_not_ended.exists())
+    return or_(and_(run.c.after_run_id.is_not(None), has_not_ended.exists()), waits_for_recall())
 
 
 def must_wait(connection: Connection, run_id: int) -> bool:
@@ -160,3 +163,23 @@ def must_wait(connection: Connection, run_id: int) -> bool:
     if going_on:
         connection.execute(update(run).where(run.c.id == run_id).values(after_run_id=going_on[-1], hinted_at=None))
     return bool(going_on)
+
+
+def timings_since(connection: Connection, campaign_id: int) -> list[tuple[datetime, Timing]]:
+    """What each revision of a campaign says about time, and since when, the oldest first."""
+    rows = connection.execute(
+        select(revision.c.created_at, revision.c.timing)
+        .where(revision.c.campaign_id == campaign_id)
+        .order_by(revision.c.number)
+    )
+    return [(row.created_at, timing_from_json(row.timing)) for row in rows]
+
+
+def first_armed(connection: Connection, campaign_id: int) -> datetime | None:
+    """When a campaign was armed for the first time."""
+    armed: datetime | None = connection.scalar(
+        select(func.min(event.c.at)).where(
+            event.c.campaign_id == campaign_id, event.c.kind == EventKind.CAMPAIGN_ARMED.value
+        )
+    )
+    return armed
