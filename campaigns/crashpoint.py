@@ -33,6 +33,11 @@ POINTS = (
     "look.asked",  # the vendor's list was read, nothing is written
     "look.written",
     "look.committed",
+    "unsend.committed",  # the request to take a message back is committed, not made
+    "unsend.answered",
+    "unsend.written",
+    "unsend.recorded",
+    "recall.finished",
 )
 """In the order in which a message meets them."""
 

@@ -13,6 +13,7 @@ from campaigns.flow.reconcile import expire_attempts
 from campaigns.flow.restore import recognise
 from campaigns.flow.send import send_one
 from campaigns.flow.sender import Sender, Step
+from campaigns.flow.unsend import carry_out_recalls
 from campaigns.store.accounts import bind_team
 from campaigns.store.campaigns import find_upstream
 from campaigns.store.claims import permit_key
@@ -20,7 +21,6 @@ from campaigns.store.holds import Held, open_hold
 from campaigns.store.lanes import (
     LaneClaim,
     claim_lane,
-    lane_failures,
     lane_has_work,
     lock_lanes,
     postpone_lane,
@@ -37,6 +37,8 @@ AWAY_SECONDS = 2.0
 def serve_lane(sender: Sender, account_id: str, goes_on: Callable[[], bool]) -> int:
     """Send for one account until its lane is empty, must wait, or `goes_on` says no; answers the requests made.
 
+    What is to be taken back goes before what is to be sent.
+
     Does nothing when somebody else has the lane. A crash leaves the lane claimed until its lease ends, and a request
     in flight unknown. Raises DatabaseAway: the lane is then given back by `give_back_stranded`.
     """
@@ -49,8 +51,7 @@ def serve_lane(sender: Sender, account_id: str, goes_on: Callable[[], bool]) -> 
     requests = 0
     try:
         look_for_unknowns(sender, account_id)
-        with sender.store.read() as connection:
-            step = Step(claim, failures=lane_failures(connection, account_id))
+        step, requests = carry_out_recalls(sender, claim, goes_on)
         while step.claim is not None and not step.leave and goes_on() and not sender.stopping():
             step = _turn(sender, step.claim, step.failures)
             requests += step.sent

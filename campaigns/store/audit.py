@@ -47,6 +47,8 @@ class EventKind(StrEnum):
     UNKNOWN_GIVEN_UP = "unknown_given_up"  # after the last look an operator is asked
     UNKNOWN_RESENT = "unknown_resent"  # by the campaign's own policy, after the last look: at least once
     UNKNOWN_DECIDED = "unknown_decided"
+    RECALL_ASKED = "recall_asked"  # by an operator, or by the overlap rule of a schedule
+    RECALL_FINISHED = "recall_finished"  # every accepted batch is taken back, or cannot be
     DATABASE_RESTORED = "database_restored"  # the fence book knows later requests of the account than the database
     READY_DOUBTED = "ready_doubted"  # batches that were ready at the backup are unknown
     SUPPRESSIONS_ADDED = "suppressions_added"

@@ -105,16 +105,20 @@ def close_hold(connection: Connection, hold_id: int, *, reason: str, actor: str,
 
 def run_is_held() -> ColumnElement[bool]:
     """The condition that a row of `run` is paused by a hold on it, on its account or on its team."""
-    still_open = hold.c.closed_at.is_(None)
-    return or_(
-        select(hold.c.id).where(still_open, hold.c.scope == HoldScope.RUN.value, hold.c.run_id == run.c.id).exists(),
-        select(hold.c.id)
-        .where(still_open, hold.c.scope == HoldScope.ACCOUNT.value, hold.c.account_id == run.c.account_id)
-        .exists(),
-        select(hold.c.id)
-        .where(still_open, hold.c.scope == HoldScope.TEAM.value, hold.c.upstream == run.c.upstream)
-        .exists(),
+    own = select(hold.c.id).where(
+        hold.c.closed_at.is_(None), hold.c.scope == HoldScope.RUN.value, hold.c.run_id == run.c.id
     )
+    return or_(own.exists(), wider_hold(run.c.account_id, run.c.upstream))
+
+
+def wider_hold(account_id: ColumnElement[str], upstream: ColumnElement[str]) -> ColumnElement[bool]:
+    """The condition that an account, or the team that sends for it, is held."""
+    still_open = hold.c.closed_at.is_(None)
+    on_account = select(hold.c.id).where(
+        still_open, hold.c.scope == HoldScope.ACCOUNT.value, hold.c.account_id == account_id
+    )
+    on_team = select(hold.c.id).where(still_open, hold.c.scope == HoldScope.TEAM.value, hold.c.upstream == upstream)
+    return or_(on_account.exists(), on_team.exists())
 
 
 def _on(held: Held) -> ColumnElement[bool]:

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, selec
 from campaigns.domain.states import RUN_SENDS, BatchState
 from campaigns.store.holds import run_is_held
 from campaigns.store.looks import account_is_looked_at
+from campaigns.store.recalls import due_recalls, recall_is_due
 from campaigns.store.tables import batch, lane, run
 from campaigns.store.waits import run_is_in_time
 
@@ -137,7 +138,7 @@ def lane_has_work(connection: Connection, account_id: str, *, upstream: str, now
 
 
 def lanes_to_wake(connection: Connection, *, upstream: str, now: datetime, again_before: datetime) -> list[str]:
-    """Accounts with somebody to look for, then those with something to send and nobody at it, the longest idle first.
+    """Accounts with somebody to look for or to take back, then those with something to send, the longest idle first.
 
     Skipped: lanes that wait for their time, and those woken after `again_before` (a wake-up may be lost, so it is
     repeated).
@@ -162,7 +163,14 @@ def lanes_to_wake(connection: Connection, *, upstream: str, now: datetime, again
         .distinct()
         .order_by(lane.c.account_id)
     )
-    return [*looks, *(row.account_id for row in rows)]
+    recalls = connection.scalars(
+        due_recalls(upstream, now)
+        .join(lane, lane.c.account_id == run.c.account_id)
+        .where(*_may_wake(now, again_before))
+        .distinct()
+        .order_by(run.c.account_id)
+    )
+    return list(dict.fromkeys([*looks, *recalls, *(row.account_id for row in rows)]))
 
 
 def mark_woken(connection: Connection, account_ids: Sequence[str], *, now: datetime) -> None:
@@ -180,7 +188,11 @@ def _may_wake(now: datetime, again_before: datetime) -> list[ColumnElement[bool]
 
 def _sends(now: datetime) -> ColumnElement[bool]:
     return and_(
-        run.c.state.in_(sorted(RUN_SENDS)), run_is_in_time(now), ~run_is_held(), ~account_is_looked_at(run.c.account_id)
+        run.c.state.in_(sorted(RUN_SENDS)),
+        run_is_in_time(now),
+        ~run_is_held(),
+        ~account_is_looked_at(run.c.account_id),
+        ~recall_is_due(run.c.account_id, now),
     )
 
 

@@ -11,6 +11,7 @@ from campaigns.domain.states import RUN_SENDS, BatchState, RunState
 from campaigns.store.columns import Instant
 from campaigns.store.holds import run_is_held
 from campaigns.store.looks import account_is_looked_at
+from campaigns.store.recalls import recall_is_due
 from campaigns.store.records import attempt, attempt_outcome
 from campaigns.store.tables import account, batch, lane, run
 from campaigns.store.waits import run_is_in_time
@@ -48,6 +49,7 @@ OPEN_RUNS = (
         run_is_in_time(bindparam("now", type_=Instant)),
         ~run_is_held(),
         ~account_is_looked_at(run.c.account_id),
+        ~recall_is_due(run.c.account_id, bindparam("now", type_=Instant)),
     )
     .order_by(run.c.served_at.is_not(None), run.c.served_at, run.c.id)
 )
