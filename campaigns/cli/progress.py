@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from campaigns.cli.output import duration, one_line
+from campaigns.cli.output import duration, moment, one_line
+from campaigns.domain.forecast import EXPIRY, HOURS, SPREAD, Forecast, forecast
+from campaigns.domain.hours import read_windows
 from campaigns.domain.pacing import Limits, estimate
 
 RATE_SECONDS = 60.0
@@ -39,6 +41,7 @@ class Look:
     run: dict[str, Any]
     quiet: dict[str, float | None] = field(default_factory=dict)  # part -> since its last sign; None: never seen
     lane_waits: float = 0.0  # until the account may start again
+    now: datetime | None = None  # by the database's clock
 
 
 @dataclass(slots=True)
@@ -87,18 +90,37 @@ def exit_code(run: dict[str, Any]) -> int | None:
             return STOPPED
         if run["unknown"]:
             return UNKNOWN
-        return REJECTED if run["rejected"] else OK
+        if run["rejected"]:
+            return REJECTED
+        return STOPPED if run.get("expired") else OK
     kinds = {hold["kind"] for hold in run["holds"]}
     if run["state"] == "cancelling" or not kinds:
         return None
     return VENDOR if kinds & VENDOR_HOLDS else STOPPED
 
 
-def eta(run: dict[str, Any], limits: Limits, now: datetime) -> str | None:
-    """When the run will end if nothing gets in its way; None when it has ended or is held."""
+def outlook(run: dict[str, Any], limits: Limits, now: datetime) -> Forecast | None:
+    """When the run will end if nothing gets in its way, and what binds it; None when it has ended or is held."""
     if run["state"] in FINAL or run["holds"] or run["state"] == "due":
         return None
-    return (now + timedelta(seconds=estimate(batches_left(run), limits).seconds)).isoformat()
+    return forecast(
+        batches_left(run),
+        limits,
+        now,
+        windows=read_windows(run.get("sending_hours", [])),
+        last_at=_later(run.get("last_batch_at"), now),
+        expires_at=_later(run.get("expires_at"), now),
+    )
+
+
+def _seconds(later: datetime, now: datetime) -> float:
+    return (later - now).total_seconds()
+
+
+def _later(text: str | None, now: datetime) -> datetime | None:
+    """A time of the run that is still to come."""
+    found = datetime.fromisoformat(text) if text else None
+    return found if found and found > now else None
 
 
 def binding(look: Look, rates: Rates, limits: Limits) -> str:
@@ -112,6 +134,9 @@ def binding(look: Look, rates: Rates, limits: Limits) -> str:
     left = batches_left(run)
     if not left:
         return "planning" if run["state"] == "due" else "settling"
+    expected = None if look.now is None else outlook(run, limits, look.now)
+    if look.now is not None and expected is not None and expected.bound_by in {HOURS, SPREAD, EXPIRY}:
+        return f"about {duration(_seconds(expected.ends_at, look.now))} left, bound by the {expected.bound_by}"
     bound = estimate(left, limits)
     measured = rates.per_second
     seconds = bound.seconds
@@ -131,9 +156,15 @@ def _stopped_by(look: Look) -> str | None:
         if seconds is None or seconds > QUIET_SECONDS:
             seen = "was ever seen" if seconds is None else f"seen for {duration(seconds)}"
             return f"nothing moves: no {part} {seen}; is `campaigns up` running?"
+    opens = None if look.now is None else _later(look.run.get("resumes_at"), look.now)
+    if opens is not None:
+        return f"outside its sending hours until {moment(opens)}"
     if look.lane_waits > SHORT_WAIT_SECONDS:
         why = (look.run.get("lane") or {}).get("waits_for") or "its turn"
         return f"the account waits {duration(look.lane_waits)} more ({one_line(why)})"
+    following = None if look.now is None else _later(look.run.get("next_batch_at"), look.now)
+    if following is not None and look.now is not None and _seconds(following, look.now) > SHORT_WAIT_SECONDS:
+        return f"its next batch goes at {moment(following)}"
     return None
 
 

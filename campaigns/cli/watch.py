@@ -12,7 +12,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from campaigns.cli.output import note, one_line, print_json
-from campaigns.cli.progress import OK, REJECTED, STOPPED, UNKNOWN, VENDOR, Look, Rates, eta, exit_code, settled, words
+from campaigns.cli.progress import (
+    OK,
+    REJECTED,
+    STOPPED,
+    UNKNOWN,
+    VENDOR,
+    Look,
+    Rates,
+    exit_code,
+    outlook,
+    settled,
+    words,
+)
 from campaigns.domain.errors import DatabaseAway
 
 if TYPE_CHECKING:
@@ -56,7 +68,10 @@ def run_of(parts: Parts, connection: Any, run_id: int) -> dict[str, Any]:
     from campaigns.store import views
 
     found = views.run_of(connection, run_id)
-    return {**found, "eta": eta(found, parts.limits, parts.store.now(connection))}
+    expected = outlook(found, parts.limits, parts.store.now(connection))
+    if expected is None:
+        return {**found, "bound_by": None}
+    return {**found, "eta": expected.ends_at.isoformat(), "bound_by": expected.bound_by}
 
 
 def run_of_schedule(parts: Parts, campaign_id: int) -> int:
@@ -96,7 +111,7 @@ def _look(parts: Parts, run_id: int) -> Look:
     quiet = {part: (now - seen[part]).total_seconds() if part in seen else None for part in ("beat", "worker")}
     available_at = (run.get("lane") or {}).get("available_at")
     waits = (datetime.fromisoformat(available_at) - now).total_seconds() if available_at else 0.0
-    return Look(time.monotonic(), run, quiet, waits)
+    return Look(time.monotonic(), run, quiet, waits, now)
 
 
 @contextmanager
@@ -146,6 +161,9 @@ def _end(run: dict[str, Any], code: int | None) -> str:
         return f"Run {number} is held, because the vendor refused: {reasons}. {mend}"
     if code == STOPPED and run["holds"]:
         return f"Run {number} is paused: {reasons}. `campaigns runs resume {number} --reason TEXT` lets it go on."
+    if code == STOPPED and run.get("expired"):
+        again = f"`campaigns runs rerun {number} --cancelled --reason TEXT` reaches them."
+        return f"Run {number} expired before {run['expired']:,} recipients were sent to, who are cancelled; {again}"
     if code == UNKNOWN:
         wait = f"they wait for `campaigns runs decide {number}`, and nobody of them is sent to again before."
         return f"Run {number} ended with {run['unknown']:,} unknown: {wait}"

@@ -11,6 +11,7 @@ from campaigns.domain.states import RUN_OPEN, BatchState
 from campaigns.store.campaigns import find_campaign, find_revision, open_runs_of, said_by_run
 from campaigns.store.records import attempt as attempt_table
 from campaigns.store.records import attempt_outcome, audience_version, exclusion
+from campaigns.store.run_times import times_of
 from campaigns.store.runs import books, find_run
 from campaigns.store.tables import batch, campaign, hold, lane, run
 
@@ -177,6 +178,7 @@ def run_of(connection: Connection, run_id: int) -> dict[str, Any]:
         "credits_used": _credits_used(connection, run_id),
         **_history(connection, run_id),
         **said_by_run(connection, run_id),
+        **times_of(connection, found),
         "eta": None,
     }
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from campaigns.cli.progress import Look, Rates, binding, eta, exit_code, words
+from campaigns.cli.progress import Look, Rates, binding, exit_code, outlook, words
 from campaigns.domain.pacing import Limits
 
 LIMITS = Limits(
@@ -147,7 +147,36 @@ def test_nobody_knows_how_many_are_on_a_whole_list() -> None:
 
 def test_there_is_an_end_time_only_while_nothing_is_in_the_way() -> None:
     now = datetime(2026, 11, 24, 12, tzinfo=UTC)
-    assert eta(a_run(), LIMITS, now) == "2026-11-24T12:01:39.500000+00:00"
-    assert eta(a_run(holds=[held("operator")]), LIMITS, now) is None
-    assert eta(a_run(state="finished"), LIMITS, now) is None
-    assert eta(a_run(state="due"), LIMITS, now) is None
+    expected = outlook(a_run(), LIMITS, now)
+    assert expected is not None
+    assert (expected.ends_at.isoformat(), expected.bound_by) == ("2026-11-24T12:01:39.500000+00:00", "account gap")
+    assert outlook(a_run(holds=[held("operator")]), LIMITS, now) is None
+    assert outlook(a_run(state="finished"), LIMITS, now) is None
+    assert outlook(a_run(state="due"), LIMITS, now) is None
+
+
+NIGHT = datetime(2026, 11, 24, 22, 30, tzinfo=UTC)
+DAYTIME = [{"hours": "09:00-22:00", "zone": "UTC"}]
+
+
+def test_a_run_outside_its_hours_says_until_when() -> None:
+    run = a_run(sending_hours=DAYTIME, resumes_at="2026-11-25T09:00:00+00:00")
+    assert binds(run, now=NIGHT).startswith("outside its sending hours until 2026-11-25 ")
+    assert binds(run, now=NIGHT - timedelta(hours=1)).startswith("outside"), "an account's hours may have ended it"
+    assert binds(a_run(sending_hours=DAYTIME), now=NIGHT) == "about 10 h 31 min left, bound by the sending hours"
+
+
+def test_a_spread_run_names_its_next_batch_and_what_binds_it() -> None:
+    run = a_run(next_batch_at="2026-11-24T22:35:00+00:00", last_batch_at="2026-11-24T23:30:00+00:00")
+    assert binds(run, now=NIGHT).startswith("its next batch goes at 2026-11-")
+    assert binds(run, now=NIGHT + timedelta(minutes=5)) == "about 55 min left, bound by the spread"
+
+
+def test_a_run_that_will_expire_says_so() -> None:
+    run = a_run(expires_at="2026-11-24T22:31:00+00:00")
+    assert binds(run, now=NIGHT) == "about 1 min left, bound by the expiry"
+
+
+def test_an_end_by_expiry_is_told_from_a_success() -> None:
+    assert exit_code(a_run(state="finished", expired=500)) == 4
+    assert exit_code(a_run(state="finished_with_failures", expired=500, rejected=1)) == 5
