@@ -98,7 +98,10 @@ def _told(key: str, value: Any) -> Any:
 
 
 def _table(found: list[dict[str, Any]]) -> None:
-    columns = ("id", "name", "account", "state", "revision", "launches", "due_at", "created_at")
+    columns = (
+        *("id", "name", "account", "state", "revision", "launches", "schedule", "next_at"),
+        *("occurrences", "skipped", "paused", "created_at"),
+    )
     print_table(
         columns,
         ([row.get(column) for column in columns] for row in found),

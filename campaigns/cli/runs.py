@@ -41,7 +41,10 @@ def list_runs(campaign_id: int | None, *, as_json: bool) -> None:
 
     with opened() as parts, parts.store.read() as connection:
         found = list(views.runs(connection, campaign_id=campaign_id))
-    columns = ("id", "campaign_id", "campaign", "kind", "state", "planned", "batches", "created_at", "finished_at")
+    columns = (
+        *("id", "campaign_id", "campaign", "kind", "state", "scheduled_for", "planned", "batches"),
+        *("created_at", "finished_at", "reason"),
+    )
     _show_list(found, columns, as_json=as_json, empty="There is no run yet; `campaigns launch` opens one.")
 
 

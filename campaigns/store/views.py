@@ -13,6 +13,7 @@ from campaigns.store.records import attempt as attempt_table
 from campaigns.store.records import attempt_outcome, audience_version, exclusion
 from campaigns.store.run_times import times_of
 from campaigns.store.runs import books, find_run
+from campaigns.store.schedules import schedules
 from campaigns.store.tables import batch, campaign, hold, lane, run
 
 ATTEMPTS = (
@@ -41,9 +42,12 @@ ATTEMPTS = (
 )
 """Every request of a run with what it proved, in the order they were made."""
 
+TIMES_OF_A_RUN = ("created_at", "planned_at", "served_at", "finished_at")
+
 
 def campaigns(connection: Connection) -> list[dict[str, Any]]:
     """All campaigns, the newest first."""
+    told = schedules(connection)
     rows = connection.execute(
         select(
             campaign.c.id,
@@ -66,6 +70,7 @@ def campaigns(connection: Connection) -> list[dict[str, Any]]:
             "launches": row.launches,
             "due_at": as_text(row.due_at),
             "created_at": as_text(row.created_at),
+            **told[row.id],
         }
         for row in rows
     ]
@@ -83,6 +88,7 @@ def campaign_of(connection: Connection, campaign_id: int) -> dict[str, Any]:
         "revision": found.revision,
         "launches": found.launches,
         "due_at": as_text(found.due_at),
+        **schedules(connection, campaign_id)[campaign_id],
         "message": revision.message,
         "contents": revision.contents or [],
         "audience": _audience(connection, revision.audience_version_id),
@@ -125,6 +131,8 @@ def runs(connection: Connection, campaign_id: int | None = None) -> list[dict[st
         run.c.account_id,
         run.c.kind,
         run.c.state,
+        run.c.scheduled_for,
+        run.c.reason,
         run.c.planned,
         run.c.batch_count,
         run.c.created_at,
@@ -140,6 +148,8 @@ def runs(connection: Connection, campaign_id: int | None = None) -> list[dict[st
             "account": row.account_id,
             "kind": row.kind,
             "state": row.state,
+            "scheduled_for": as_text(row.scheduled_for),
+            "reason": row.reason,
             "planned": row.planned,
             "batches": row.batch_count,
             "created_at": as_text(row.created_at),
@@ -189,13 +199,10 @@ def _excluded(connection: Connection, run_id: int) -> dict[str, int]:
 
 
 def _history(connection: Connection, run_id: int) -> dict[str, Any]:
-    row = connection.execute(
-        select(run.c.reason, run.c.actor, run.c.created_at, run.c.planned_at, run.c.served_at, run.c.finished_at).where(
-            run.c.id == run_id
-        )
-    ).one()
-    times = {name: as_text(getattr(row, name)) for name in ("created_at", "planned_at", "served_at", "finished_at")}
-    return {"reason": row.reason, "actor": row.actor, **times}
+    columns = (run.c.reason, run.c.actor, run.c.after_run_id, *(run.c[name] for name in TIMES_OF_A_RUN))
+    row = connection.execute(select(*columns).where(run.c.id == run_id)).one()
+    times = {name: as_text(getattr(row, name)) for name in TIMES_OF_A_RUN}
+    return {"reason": row.reason, "actor": row.actor, "after_run_id": row.after_run_id, **times}
 
 
 def _batches_by_state(connection: Connection, run_id: int) -> dict[str, int]:
