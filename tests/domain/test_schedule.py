@@ -53,6 +53,7 @@ def local_runs(timing: Timing, since: str, count: int) -> list[str]:
             "2026-10-24T23:00Z",
             ["10-25 01:30+0200", "10-25 02:30+0200", "10-25 02:30+0100", "10-25 03:30+0100"],
         ),
+        ("30 1-23 * * *", BERLIN, "2026-10-25T00:00Z", ["10-25 02:30+0200", "10-25 03:30+0100"]),
         # Lord Howe: half an hour, 02:00 +11 becomes 01:30 +10:30 on 5 April, and forward at 02:00 on 4 October.
         (
             "*/30 * * * *",
