@@ -45,7 +45,7 @@ FRIDAY = datetime.fromisoformat("2026-12-04 18:00")
         ("0 9 * 6-8 SAT,SUN", "every Saturday and Sunday in June to August at 09:00 Europe/Berlin"),
         ("0 9 13 * FRI", "on the 13th of each month and every Friday at 09:00 Europe/Berlin"),
         ("0 9 1-7 * */7", "on the 1st to 7th of each month if that is Sunday at 09:00 Europe/Berlin"),
-        ("0 9 */20 * 5,1#2", "on the 1st and the 21st of each month if that is Friday or the second Monday at 09:00 UTC"),
+        ("0 9 */20 5 5,1#2", "on the 1st and the 21st of May if that is Friday or the second Monday at 09:00 UTC"),
         ("0 9 1-31 * MON", "every day at 09:00 Europe/Berlin"),
         ("0 9 1 * 0-6", "every day at 09:00 Europe/Berlin"),
         ("0 9 * * 0,1-5", "every Monday to Friday and Sunday at 09:00 Europe/Berlin"),
