@@ -25,7 +25,7 @@ from campaigns.flow.lane import serve_lane
 from campaigns.flow.launch import launch
 from campaigns.flow.sender import Sender, Step
 from campaigns.ports import PacerState, Permit, Replayed, VendorAccount
-from campaigns.store import health, proof, views
+from campaigns.store import batch_views, health, proof, views
 from campaigns.store.engine import Store
 from campaigns.store.looks import next_look_at
 from tests.clock import DrivenClock
@@ -281,14 +281,14 @@ class World:
 
     def batches(self, run_id: int) -> list[dict[str, Any]]:
         with self.store.read() as connection:
-            return views.batches(connection, run_id)
+            return batch_views.batches(connection, run_id)
 
     def states(self, run_id: int) -> list[str]:
         return [batch["state"] for batch in self.batches(run_id)]
 
     def attempts(self, run_id: int) -> list[dict[str, Any]]:
         with self.store.read() as connection:
-            return views.attempts(connection, run_id)
+            return batch_views.attempts(connection, run_id)
 
     def events(self) -> list[str]:
         with self.store.read() as connection:

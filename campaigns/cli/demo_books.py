@@ -10,7 +10,7 @@ from pyroaring import BitMap64
 from campaigns.adapters.sandbox_record import AcceptedSend
 from campaigns.domain.audience import union, unpack
 from campaigns.domain.states import BatchState
-from campaigns.store import proof, views
+from campaigns.store import batch_views, proof, views
 from campaigns.store.batches import batch_sets
 from campaigns.store.engine import Store
 
@@ -39,7 +39,7 @@ def make_audit(store: Store, record: list[AcceptedSend]) -> Audit:
         runs = [views.run_of(connection, row["id"]) for row in reversed(views.runs(connection))]
         run_ids = [run["id"] for run in runs]
         ours = union(map(unpack, batch_sets(connection, run_ids=run_ids, states=[BatchState.ACCEPTED])))
-        committed = {row["request_sha256"] for run_id in run_ids for row in views.attempts(connection, run_id)}
+        committed = {row["request_sha256"] for run_id in run_ids for row in batch_views.attempts(connection, run_id)}
         verified = proof.verify(connection)
     theirs, twice = _users_of(record)
     sandbox = {"sends": len(record), "users": len(theirs), "users_accepted_twice": len(twice)}

@@ -24,7 +24,7 @@ from campaigns.flow.launch import launch
 from campaigns.flow.plan import preview
 from campaigns.flow.rerun import rerun
 from campaigns.flow.suppress import suppress
-from campaigns.store import proof, views
+from campaigns.store import batch_views, proof, views
 
 if TYPE_CHECKING:
     from campaigns.wiring import Parts
@@ -107,7 +107,7 @@ class Story:
             return
         process = int(owner.split(":")[-2])  # see wiring.worker_name
         with self.parts.store.read() as connection:
-            open_batches = [row["batch"] for row in views.attempts(connection, run_id) if row["outcome"] is None]
+            open_batches = [row["batch"] for row in batch_views.attempts(connection, run_id) if row["outcome"] is None]
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
         self.killed.append(process)
@@ -163,8 +163,8 @@ class Story:
     def _unknowns(self, run_id: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         with self.parts.store.read() as connection:
             run = views.run_of(connection, run_id)
-            attempts = views.attempts(connection, run_id)
-            seqs = {row["seq"] for row in views.batches(connection, run_id, state=BatchState.UNKNOWN)}
+            attempts = batch_views.attempts(connection, run_id)
+            seqs = {row["seq"] for row in batch_views.batches(connection, run_id, state=BatchState.UNKNOWN)}
         last = {row["batch"]: row for row in attempts if row["batch"] in seqs}
         return run, list(last.values())
 

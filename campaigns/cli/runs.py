@@ -85,11 +85,11 @@ def watch(run_id: int, *, as_json: bool) -> None:
 @json_option
 def batches(run_id: int, *, state: str | None, as_json: bool) -> None:
     """List a run's batches."""
-    from campaigns.store import views
+    from campaigns.store import batch_views
 
-    columns = ("seq", "state", "size", "message_id", "attempts", "available_at", "error")
+    columns = ("seq", "state", "follow", "size", "message_id", "attempts", "available_at", "error")
     with opened() as parts, parts.store.read() as connection:
-        found = list(views.batches(connection, run_id, state=state))
+        found = list(batch_views.batches(connection, run_id, state=state))
     _show_list(found, columns, as_json=as_json, empty="There is no such batch.")
 
 
@@ -98,11 +98,11 @@ def batches(run_id: int, *, state: str | None, as_json: bool) -> None:
 @json_option
 def attempts(run_id: int, *, as_json: bool) -> None:
     """List every request made for a run."""
-    from campaigns.store import views
+    from campaigns.store import batch_views
 
     columns = ("batch", "number", "started_at", "outcome", "http_status", "message_id", "credits_used", "error")
     with opened() as parts, parts.store.read() as connection:
-        found = list(views.attempts(connection, run_id))
+        found = list(batch_views.attempts(connection, run_id))
     _show_list(found, columns, as_json=as_json, empty="No request was made yet.")
 
 

@@ -19,8 +19,7 @@ from campaigns.flow.recall import recall_earlier
 from campaigns.flow.wording import what_is_said
 from campaigns.store.campaigns import CampaignRow, RevisionRow, find_upstream
 from campaigns.store.occurrences import add_skipped, open_runs, take_up_skipped
-from campaigns.store.recalls import earlier_run
-from campaigns.store.runs import add_run, find_run, lineage_runs
+from campaigns.store.runs import add_run, find_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,15 @@ def open_occurrence(opening: Opening, occurrence: datetime) -> int | None:
         **_columns(opening, occurrence, after=after, counts_from=occurrence),
     )
     if timing.overlap == "unsend":
-        _take_back(opening, place.cancels, in_its_place, for_run_id=run_id)
+        recall_earlier(
+            opening.connection,
+            opening.campaign.id,
+            for_run_id=run_id,
+            besides=place.cancels,
+            reason=in_its_place,
+            actor=opening.actor,
+            now=opening.now,
+        )
     return run_id
 
 
@@ -92,22 +99,6 @@ def _cancel(opening: Opening, run_ids: tuple[int, ...], reason: str) -> int | No
         found = find_run(opening.connection, run_id)
         cancel_open_run(opening.connection, found, reason=reason, actor=opening.actor, now=opening.now)
     return last_in_line(open_runs(opening.connection, opening.campaign.id))
-
-
-def _take_back(opening: Opening, cancelled: tuple[int, ...], reason: str, *, for_run_id: int) -> None:
-    """Have taken back what was cancelled and the run before, with all of its lineage; until then the new run waits."""
-    connection, campaign_id = opening.connection, opening.campaign.id
-    earlier = earlier_run(connection, campaign_id, for_run_id)
-    lineage = [] if earlier is None else lineage_runs(connection, find_run(connection, earlier).lineage)
-    recall_earlier(
-        connection,
-        campaign_id,
-        for_run_id=for_run_id,
-        besides={*cancelled, *lineage},
-        reason=reason,
-        actor=opening.actor,
-        now=opening.now,
-    )
 
 
 def _columns(opening: Opening, occurrence: datetime, *, after: int | None, counts_from: datetime) -> dict[str, Any]:

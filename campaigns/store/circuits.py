@@ -11,7 +11,7 @@ from campaigns.domain.outcome import ABANDONED_WORDS, OutcomeKind
 from campaigns.domain.pacing import CIRCUIT_FAILURES
 from campaigns.store.records import attempt, attempt_outcome
 from campaigns.store.tables import account, lane
-from campaigns.store.views import as_text
+from campaigns.store.wire import as_text
 
 MOST_COUNTED = 20
 """More unknowns in a row than this change nothing: the wait has its greatest length long before."""

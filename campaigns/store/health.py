@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from campaigns.domain.errors import NotFound
 from campaigns.store.records import attempt_outcome
 from campaigns.store.tables import account, heartbeat, hold, lane
-from campaigns.store.views import as_text
+from campaigns.store.wire import as_text
 
 
 def accounts(connection: Connection) -> list[dict[str, Any]]:

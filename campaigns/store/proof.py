@@ -20,7 +20,8 @@ from campaigns.store.seal import Head
 from campaigns.store.suppressions import ALL_ACCOUNTS
 from campaigns.store.tables import batch, campaign, run, suppression
 from campaigns.store.trail import Trail, cause, count_events, is_damage, trail_faults
-from campaigns.store.views import as_text
+from campaigns.store.unsends import UNSENT, is_unsent
+from campaigns.store.wire import as_text
 
 ROWS_AT_ONCE = 1000
 
@@ -39,6 +40,7 @@ def who(connection: Connection, user: int) -> list[dict[str, Any]]:
             batch.c.message_id,
             batch.c.updated_at,
             batch.c.users,
+            is_unsent().label("is_unsent"),
         )
         .join(run, run.c.id == batch.c.run_id)
         .join(campaign, campaign.c.id == run.c.campaign_id)
@@ -52,6 +54,7 @@ def who(connection: Connection, user: int) -> list[dict[str, Any]]:
             "batch": row.seq,
             "state": row.state,
             "message_id": row.message_id,
+            "follow": UNSENT if row.is_unsent else None,
             "at": as_text(row.updated_at),
         }
         for row in rows

@@ -13,7 +13,7 @@ from campaigns.store.holds import wider_hold
 from campaigns.store.recall_tables import recall
 from campaigns.store.tables import batch, run
 
-_IS_OPEN = recall.c.finished_at.is_(None)
+IS_OPEN = recall.c.finished_at.is_(None)
 _GOES_ON: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in sorted(RUN_OPEN)]
 
 
@@ -68,7 +68,7 @@ def add_recall(
 
 def has_open_recall(connection: Connection, run_id: int) -> bool:
     """Whether a run is being taken back."""
-    return connection.scalar(select(recall.c.id).where(recall.c.run_id == run_id, _IS_OPEN).limit(1)) is not None
+    return connection.scalar(select(recall.c.id).where(recall.c.run_id == run_id, IS_OPEN).limit(1)) is not None
 
 
 def recalled_for(connection: Connection, run_id: int) -> list[int]:
@@ -89,7 +89,7 @@ def earlier_run(connection: Connection, campaign_id: int, run_id: int) -> int | 
 
 def waits_for_recall() -> ColumnElement[bool]:
     """The condition that a row of `run` must stay due until an earlier run was taken back."""
-    return select(recall.c.id).where(recall.c.for_run_id == run.c.id, _IS_OPEN).correlate(run).exists()
+    return select(recall.c.id).where(recall.c.for_run_id == run.c.id, IS_OPEN).correlate(run).exists()
 
 
 def recall_is_due(account_id: ColumnElement[str], now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
@@ -131,7 +131,7 @@ def _may_go_on(of: Any, now: datetime | BindParameter[datetime]) -> list[ColumnE
     """A recall begins when nothing of its run is sent, in flight or looked for any more, and holds stop it."""
     looked_for = select(batch.c.id).where(batch.c.run_id == of.c.id, batch.c.look_at.is_not(None))
     return [
-        _IS_OPEN,
+        IS_OPEN,
         recall.c.available_at <= now,
         of.c.state.not_in(_GOES_ON),
         ~looked_for.correlate_except(batch).exists(),
@@ -145,7 +145,7 @@ def postpone_recall(
     """When the lane goes on with it, and why not at once."""
     connection.execute(
         update(recall)
-        .where(recall.c.id == recall_id, _IS_OPEN)
+        .where(recall.c.id == recall_id, IS_OPEN)
         .values(available_at=until, waits_for=waits_for, failures=failures)
     )
 
@@ -154,7 +154,7 @@ def finish_recall(connection: Connection, recall_id: int, standing: Standing, *,
     """End a recall with what it came to; False when somebody did before."""
     ended = connection.scalar(
         update(recall)
-        .where(recall.c.id == recall_id, _IS_OPEN)
+        .where(recall.c.id == recall_id, IS_OPEN)
         .values(
             finished_at=now,
             waits_for=None,

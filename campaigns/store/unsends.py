@@ -20,6 +20,9 @@ from campaigns.store.recall_tables import recall, unsend, unsend_outcome
 from campaigns.store.recalls import RecallRow, Standing
 from campaigns.store.tables import batch
 
+UNSENT = UnsendKind.UNSENT.value
+"""What stands beside `accepted` of a batch that was taken back."""
+
 
 @dataclass(frozen=True, slots=True)
 class WantedBack:
@@ -170,6 +173,18 @@ def standing_of(connection: Connection, run_id: int) -> Standing:
         out=[row.seq for row in accepted if not row.is_unsent],
         unknown=[row.seq for row in rows if row.state == BatchState.UNKNOWN],
     )
+
+
+def unsent_at(connection: Connection, run_id: int) -> dict[int, datetime]:
+    """When each batch of a run was taken back, by its ID; those that were not are not among them."""
+    rows = connection.execute(
+        select(batch.c.id, func.min(unsend_outcome.c.finished_at).label("at"))
+        .join(unsend, and_(unsend.c.batch_id == batch.c.id, unsend.c.message_id == batch.c.message_id))
+        .join(unsend_outcome, _same_request())
+        .where(batch.c.run_id == run_id, unsend_outcome.c.kind == UnsendKind.UNSENT.value)
+        .group_by(batch.c.id)
+    )
+    return {row.id: row.at for row in rows}
 
 
 def why_still_out(connection: Connection, recall_id: int, seqs: Sequence[int]) -> dict[int, str]:

@@ -2,45 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, func, select
 
 from campaigns.domain.states import RUN_OPEN, BatchState
 from campaigns.store.campaigns import find_campaign, find_revision, open_runs_of, said_by_run
-from campaigns.store.records import attempt as attempt_table
+from campaigns.store.recall_views import recalled
 from campaigns.store.records import attempt_outcome, audience_version, exclusion
 from campaigns.store.run_times import times_of
 from campaigns.store.runs import books, find_run
 from campaigns.store.schedules import schedules
 from campaigns.store.tables import batch, campaign, hold, lane, run
-
-ATTEMPTS = (
-    select(
-        batch.c.seq,
-        attempt_table.c.number,
-        attempt_table.c.started_at,
-        attempt_table.c.request_sha256,
-        attempt_table.c.recipients,
-        attempt_table.c.worker,
-        attempt_outcome.c.finished_at,
-        attempt_outcome.c.kind,
-        attempt_outcome.c.http_status,
-        attempt_outcome.c.upstream_status,
-        attempt_outcome.c.message_id,
-        attempt_outcome.c.credits_used,
-        attempt_outcome.c.error,
-    )
-    .join(batch, batch.c.id == attempt_table.c.batch_id)
-    .outerjoin(
-        attempt_outcome,
-        (attempt_outcome.c.batch_id == attempt_table.c.batch_id) & (attempt_outcome.c.number == attempt_table.c.number),
-    )
-    .where(batch.c.run_id == bindparam("run"))
-    .order_by(attempt_table.c.started_at, attempt_table.c.fence)
-)
-"""Every request of a run with what it proved, in the order they were made."""
+from campaigns.store.wire import as_text
 
 TIMES_OF_A_RUN = ("created_at", "planned_at", "served_at", "finished_at")
 
@@ -180,6 +154,7 @@ def run_of(connection: Connection, run_id: int) -> dict[str, Any]:
         "unknown": counted.unknown,
         "cancelled": counted.cancelled,
         "waiting": counted.waiting,
+        **recalled(connection, run_id),
         "excluded": _excluded(connection, run_id),
         "batches": _batches_by_state(connection, run_id),
         "holds": holds_of(connection, run_id),
@@ -243,58 +218,3 @@ def holds_of(connection: Connection, run_id: int) -> list[dict[str, Any]]:
         .order_by(hold.c.id)
     )
     return [{**row._asdict(), "opened_at": as_text(row.opened_at)} for row in rows]
-
-
-def batches(connection: Connection, run_id: int, state: str | None = None) -> list[dict[str, Any]]:
-    """The batches of a run, or those in one state. Raises NotFound."""
-    find_run(connection, run_id)
-    statement = select(batch).where(batch.c.run_id == run_id).order_by(batch.c.seq)
-    if state is not None:
-        statement = statement.where(batch.c.state == state)
-    return [
-        {
-            "seq": row.seq,
-            "state": row.state,
-            "size": row.size,
-            "message_id": row.message_id,
-            "attempts": row.attempts,
-            "available_at": as_text(row.available_at),
-            "error": row.error,
-            "first_user": as_id(row.first_user),
-            "last_user": as_id(row.last_user),
-        }
-        for row in connection.execute(statement)
-    ]
-
-
-def attempts(connection: Connection, run_id: int) -> list[dict[str, Any]]:
-    """Every request of a run, in the order they were made; one without outcome is in flight. Raises NotFound."""
-    find_run(connection, run_id)
-    return [
-        {
-            "batch": row.seq,
-            "number": row.number,
-            "started_at": as_text(row.started_at),
-            "finished_at": as_text(row.finished_at),
-            "outcome": row.kind,
-            "http_status": row.http_status,
-            "upstream_status": row.upstream_status,
-            "message_id": row.message_id,
-            "request_sha256": row.request_sha256,
-            "recipients": row.recipients,
-            "credits_used": row.credits_used,
-            "error": row.error,
-            "worker": row.worker,
-        }
-        for row in connection.execute(ATTEMPTS, {"run": run_id})
-    ]
-
-
-def as_text(instant: datetime | None) -> str | None:
-    """RFC 3339 with offset."""
-    return None if instant is None else instant.isoformat()
-
-
-def as_id(number: int | None) -> str | None:
-    """IDs are strings on every wire."""
-    return None if number is None else str(number)
