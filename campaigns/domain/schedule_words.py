@@ -6,6 +6,7 @@ The words are made from what the fields hold, not from how they were typed, so `
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from campaigns.domain.recurrence import LAST_DAY, LAST_WORKDAY, Cron, read_cron, read_every
@@ -24,8 +25,12 @@ MOST_TIMES = 6
 """So many times of a day are listed one by one."""
 
 
-def words(timing: Timing, starts_at: datetime | None = None) -> str:
-    """When a campaign is sent, for people; an expression or step must have been checked before."""
+def words(timing: Timing, starts_at: datetime | None = None, *, zone: str | None = None) -> str:
+    """When a campaign is sent, for people; an expression or step must have been checked before.
+
+    Times of a timing without a zone are said on the clocks of `zone`, or else as they were given.
+    """
+    timing = timing if timing.zone else replace(timing, zone=zone)
     if timing.cron is not None:
         said = _cron(read_cron(timing.cron), timing.zone or "UTC")
     elif timing.every is not None and timing.starting is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from campaigns.domain.schedule import occurrences, words
+from campaigns.domain.states import CampaignState
 from campaigns.flow.wording import said_by, zone_of_campaign
 from campaigns.store.campaigns import CampaignRow, RevisionRow, next_occurrence
 
@@ -23,6 +23,8 @@ _EVER = datetime.max.replace(tzinfo=UTC)
 
 def occurrences_ahead(campaign: CampaignRow, revision: RevisionRow, now: datetime) -> list[datetime]:
     """The next occurrences, by their nominal times: of the armed schedule, or of one that were armed now."""
+    if campaign.state is CampaignState.ARCHIVED:
+        return []
     start = campaign.occurrence_at or now
     left = SHOWN_RUNS
     if revision.times.max_runs is not None:
@@ -33,10 +35,8 @@ def occurrences_ahead(campaign: CampaignRow, revision: RevisionRow, now: datetim
 
 def schedule_told(connection: Connection, campaign: CampaignRow, revision: RevisionRow) -> dict[str, Any]:
     """When a campaign is sent, in words, and on whose clocks."""
-    timing = revision.times
     zone = zone_of_campaign(connection, campaign, revision)
-    shown_on = timing if timing.zone else replace(timing, zone=zone)
-    return {"schedule": words(shown_on, revision.starts_at), "zone": zone}
+    return {"schedule": words(revision.times, revision.starts_at, zone=zone), "zone": zone}
 
 
 def texts_ahead(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, and_, func, select
@@ -45,10 +44,8 @@ def _skipped(connection: Connection, campaign_id: int | None) -> dict[int, int]:
 
 
 def _told(row: Any) -> dict[str, Any]:
-    timing = timing_from_json(row.timing)
-    shown_on = timing if timing.zone else replace(timing, zone=row.zone)
     return {
-        "schedule": words(shown_on, row.starts_at),
+        "schedule": words(timing_from_json(row.timing), row.starts_at, zone=row.zone),
         "next_at": None if row.next_at is None else row.next_at.isoformat(),
         "paused": row.pause_reason,
         "paused_at": None if row.paused_at is None else row.paused_at.isoformat(),

@@ -224,3 +224,17 @@ def test_an_edit_that_cannot_stand_changes_nothing(ready: Shell, options: tuple[
 )
 def test_lengths_of_time(text: str, seconds: float) -> None:
     assert gather({"grace_seconds": text}, None).values == {"grace_seconds": seconds}
+
+
+def test_an_archived_campaign_has_no_next_runs(ready: Shell) -> None:
+    made(ready, *FRIDAYS)
+    ready.ok("archive", "1")
+    assert ready.ok("show", "1")["next_runs"] == []
+
+
+def test_an_armed_schedule_that_is_cleared_waits_for_nothing(ready: Shell) -> None:
+    made(ready, *FRIDAYS)
+    assert ready.ok("launch", "1")["state"] == "scheduled"
+    assert ready.ok("show", "1")["due_at"] is not None
+    shown = edited(ready, "--clear", "cron")
+    assert (shown["due_at"], shown["next_runs"]) == (None, [])
