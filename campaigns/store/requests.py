@@ -73,7 +73,21 @@ def request_faults(connection: Connection, run_id: int) -> list[str]:
         if found.state not in allowed:
             told = "no request was made" if not made else f"its last request is {found.outcomes[-1] or 'in flight'}"
             faults.append(f"{name}: {found.state}, but {told}")
-    return faults
+    return faults + _made_too_late(connection, run_id)
+
+
+def _made_too_late(connection: Connection, run_id: int) -> list[str]:
+    rows = connection.execute(
+        select(batch.c.seq, attempt.c.number, run.c.expires_at)
+        .join(batch, batch.c.run_id == run.c.id)
+        .join(attempt, attempt.c.batch_id == batch.c.id)
+        .where(run.c.id == run_id, attempt.c.started_at >= run.c.expires_at)
+        .order_by(batch.c.seq, attempt.c.number)
+    )
+    return [
+        f"run {run_id} batch {row.seq}: request {row.number} was made after the run expired at {row.expires_at}"
+        for row in rows
+    ]
 
 
 def lineage_faults(connection: Connection) -> list[str]:

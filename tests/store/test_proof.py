@@ -172,6 +172,10 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
         _behind_the_trigger("evidence", "DELETE FROM evidence"),
         "run 1 batch 2: sent again after request 1, which may have reached its users",
     ),
+    "a request made after its run had expired": (
+        _sql("UPDATE run SET expires_at = created_at WHERE id = 1"),
+        "run 1 batch 1: request 1 was made after the run expired",
+    ),
     "two runs of a lineage that reached the same users": (
         _users(4, [1, 5]),
         "run 2: 1 users are another run's of lineage 1, too",
