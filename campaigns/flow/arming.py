@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from campaigns.domain.misfire import opens_at
 from campaigns.domain.schedule import next_after
 from campaigns.domain.states import CampaignState
-from campaigns.store.campaigns import CampaignRow, RevisionRow
+from campaigns.store.campaigns import CampaignRow, RevisionRow, find_campaign, open_runs_of
 from campaigns.store.occurrences import has_row, last_opened
 
 DISARMED: dict[str, Any] = {
@@ -74,3 +74,20 @@ def is_used_up(campaign: CampaignRow, revision: RevisionRow, *, opened: int = 0)
     """Whether the schedule has opened as many runs as it may, those counted that were opened just now."""
     most = revision.times.max_runs
     return most is not None and campaign.occurrences + opened >= most
+
+
+def holds_from(connection: Connection, campaign_id: int, *, was: CampaignRow, revision: RevisionRow) -> str | None:
+    """From when an edit holds, for people."""
+    notes = []
+    opened = open_runs_of(connection, campaign_id)
+    if opened:
+        runs = ", ".join(str(run_id) for run_id in opened)
+        notes.append(f"run {runs} keeps the revision and the audience it was opened with")
+    stands = find_campaign(connection, campaign_id)
+    if stands.occurrence_at is not None:
+        notes.append(f"the edit holds from the occurrence at {stands.occurrence_at.isoformat()}")
+    elif was.occurrence_at is not None:
+        notes.append("nothing of it is scheduled any more")
+    elif was.state is CampaignState.LAUNCHED and revision.times.recurs:
+        notes.append(f"`campaigns launch {campaign_id}` arms its schedule")
+    return "; ".join(notes) or None

@@ -112,7 +112,7 @@ def _work_out(opening: Opening, period: Period, upstream: str) -> Found:
     at |= {moment for moment, row in rows.items() if row.state is RunState.SKIPPED}
     if len(at) > MOST:
         raise UsageError(f"The period has more than {MOST:,} occurrences; backfill a shorter one.")
-    sent = {moment for moment in at if moment in rows and rows[moment].state is not RunState.SKIPPED}
+    sent = {moment for moment, row in rows.items() if row.state is not RunState.SKIPPED}
     missed = [Missed(moment, rows[moment].run_id if moment in rows else None) for moment in sorted(at - sent)]
     going_on = open_runs(opening.connection, opening.campaign.id)
     taken = len(missed) if period.overlap == "queue" else 0 if going_on else min(1, len(missed))
@@ -156,13 +156,13 @@ def _occurrences(opening: Opening, period: Period) -> set[datetime]:
     end = period.end if waits_for is None else min(period.end, waits_for - _INSTANT)
     found: set[datetime] = set()
     for since, until, timing in schedules:
-        after = period.start - _INSTANT if since <= period.start else since - _INSTANT
+        after = since if since >= period.start else period.start - _INSTANT
         found |= set(islice(occurrences(timing, after, min(end, until)), MOST + 1))
     return found
 
 
 def _schedules(opening: Opening) -> list[tuple[datetime, datetime, Timing]]:
-    """Since when and until when each schedule held; the one that was armed first also stands for what was before."""
+    """After when and until when each schedule held; the one that was armed first also stands for what was before."""
     armed = first_armed(opening.connection, opening.campaign.id)
     held = [
         (since, timing) for since, timing in timings_since(opening.connection, opening.campaign.id) if timing.recurs
@@ -170,8 +170,8 @@ def _schedules(opening: Opening) -> list[tuple[datetime, datetime, Timing]]:
     later = [(since, timing) for since, timing in held if armed is not None and since > armed]
     first = held[: len(held) - len(later)][-1:]
     starts = [*((_EVER[0], timing) for _, timing in first), *later]
-    ends = [since - _INSTANT for since, _ in starts[1:]] + [_EVER[1]]
-    return [(since, until, timing) for (since, timing), until in zip(starts, ends, strict=True)]
+    ends = [*(since for since, _ in starts[1:]), _EVER[1]]
+    return [(since, until, timing) for (since, timing), until in zip(starts, ends[: len(starts)], strict=True)]
 
 
 def _refuse_too_many(opening: Opening, count: int) -> None:

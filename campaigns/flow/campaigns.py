@@ -17,14 +17,13 @@ from campaigns.domain.message import Message, from_json, message_faults, to_json
 from campaigns.domain.schedule import schedule_faults
 from campaigns.domain.states import CampaignState
 from campaigns.domain.timing import Timing, timing_to_json
-from campaigns.flow.arming import DISARMED, rearmed
+from campaigns.flow.arming import DISARMED, holds_from, rearmed
 from campaigns.flow.due import is_due, settle
 from campaigns.flow.split import count_batches
 from campaigns.store.accounts import hours_of_account
 from campaigns.store.audiences import add_audience, audience_reference
 from campaigns.store.audit import EventKind, record_event
 from campaigns.store.campaigns import (
-    CampaignRow,
     RevisionRow,
     add_campaign,
     add_revision,
@@ -142,11 +141,12 @@ def _edit(
     old = find_revision(connection, campaign_id, campaign.revision)
     new = _newer(old, changes)
     columns = {"revision": new.number, "name": changes.name or campaign.name, "state": campaign.state.value}
-    columns |= rearmed(connection, campaign, new, now)
+    if changes.timing is None or not schedule_faults(new.times, now, starts_at=new.starts_at):
+        columns |= rearmed(connection, campaign, new, now)  # else the revision is refused below, with every fault named
     # First, since this refuses the second of two edits at once; both would write a revision of this number.
     change_campaign(connection, campaign, now=now, **columns)
     _write_revision(connection, old, new.number, changes, new.starts_at, actor=actor, now=now)
-    note = _holds_from(connection, campaign_id, was=campaign, revision=new)
+    note = holds_from(connection, campaign_id, was=campaign, revision=new)
     record_event(
         connection,
         EventKind.CAMPAIGN_EDITED,
@@ -285,20 +285,3 @@ def _refuse_faults(
         faults.append(f"its time {starts_at.isoformat()} has passed")
     if faults:
         raise UsageError(f"The campaign cannot be kept: {'; '.join(faults)}. Nothing was changed.")
-
-
-def _holds_from(connection: Connection, campaign_id: int, *, was: CampaignRow, revision: RevisionRow) -> str | None:
-    """From when an edit holds, for people."""
-    notes = []
-    opened = open_runs_of(connection, campaign_id)
-    if opened:
-        runs = ", ".join(str(run_id) for run_id in opened)
-        notes.append(f"run {runs} keeps the revision and the audience it was opened with")
-    stands = find_campaign(connection, campaign_id)
-    if stands.occurrence_at is not None:
-        notes.append(f"the edit holds from the occurrence at {stands.occurrence_at.isoformat()}")
-    elif was.occurrence_at is not None:
-        notes.append("nothing of it is scheduled any more")
-    elif was.state is CampaignState.LAUNCHED and revision.times.recurs:
-        notes.append(f"`campaigns launch {campaign_id}` arms its schedule")
-    return "; ".join(notes) or None
