@@ -78,7 +78,7 @@ def nobody_lost(world: World, run_id: int) -> None:
     """The books balance, each state is a legal one, and a run that has ended has nothing waiting."""
     run = world.run(run_id)
     states = {state for state, _ in sets(world, run_id)}
-    assert run["planned"] == sum(run[part] for part in ("accepted", "rejected", "unknown", "cancelled", "waiting")), run
+    assert run["planned"] == sum(run[part] for part in ("accepted", "saved", "rejected", "unknown", "cancelled", "waiting")), run
     assert run["state"] in set(RunState)
     assert states <= set(BatchState)
     assert run["state"] in RUN_OPEN or run["waiting"] == 0, f"{run['state']}, but {run['waiting']} wait"

@@ -92,7 +92,7 @@ BATCH_WRITES = {
     **{f"settle-{to}": Move(frozenset({"sending"}), to, _settle(to)) for to in BATCH_MOVES[BatchState.SENDING]},
     **{
         f"decide-{to}": Move(frozenset({"unknown"}), to, _decide(to))
-        for to in (BatchState.ACCEPTED, BatchState.CANCELLED, BatchState.READY)
+        for to in (BatchState.ACCEPTED, BatchState.SAVED, BatchState.CANCELLED, BatchState.READY)
     },
     **{
         f"overrule-{to}": Move(frozenset({"accepted"}), to, _decide(to, seen=BatchState.ACCEPTED))

@@ -70,12 +70,12 @@ class Rates:
 
 def settled(run: dict[str, Any]) -> int:
     """Recipients who are not waiting any more."""
-    return int(run["accepted"] + run["rejected"] + run["unknown"] + run["cancelled"])
+    return int(run["accepted"] + run["saved"] + run["rejected"] + run["unknown"] + run["cancelled"])
 
 
 def settled_batches(run: dict[str, Any]) -> int:
     """Batches for which a request was made and is settled."""
-    return sum(run["batches"].get(state, 0) for state in ("accepted", "rejected", "unknown"))
+    return sum(run["batches"].get(state, 0) for state in ("accepted", "saved", "rejected", "unknown"))
 
 
 def batches_left(run: dict[str, Any]) -> int:
@@ -173,7 +173,7 @@ def words(look: Look, rates: Rates, limits: Limits) -> str:
     run = look.run
     of = "" if run["whole_list"] else f" of {run['planned']:,}"
     line = f"run {run['id']} {run['state']}: {run['accepted']:,}{of} accepted"
-    line += "".join(f", {run[name]:,} {name}" for name in ("rejected", "unknown", "cancelled") if run[name])
+    line += "".join(f", {run[name]:,} {name}" for name in ("saved", "rejected", "unknown", "cancelled") if run[name])
     line += f", {run['waiting']:,} waiting"
     measured = rates.per_second
     if measured is not None and run["state"] not in FINAL:

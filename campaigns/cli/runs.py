@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SEQ_DIGITS = 7
 """Digits of the largest batch number taken; ten million fans one by one would need eight."""
 
-BATCH_STATES = ("ready", "sending", "accepted", "rejected", "unknown", "cancelled", "split")
+BATCH_STATES = ("ready", "sending", "accepted", "saved", "rejected", "unknown", "cancelled", "split")
 
 run_argument = click.argument("run_id", type=RUN, metavar="RUN")
 reason_option = click.option("--reason", required=True, metavar="TEXT", help="Why, for the audit.")

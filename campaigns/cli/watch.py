@@ -170,4 +170,5 @@ def _end(run: dict[str, Any], code: int | None) -> str:
     if code == REJECTED:
         again = f"`campaigns runs rerun {number} --reason TEXT` tries them again."
         return f"Run {number} ended with {run['rejected']:,} rejected; {again}"
-    return f"Run {number} is {run['state']}: {run['accepted']:,} accepted."
+    saved = f", {run['saved']:,} saved at the vendor for later" if run["saved"] else ""
+    return f"Run {number} is {run['state']}: {run['accepted']:,} accepted{saved}."

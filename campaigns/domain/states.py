@@ -37,6 +37,7 @@ class BatchState(StrEnum):
     READY = "ready"
     SENDING = "sending"
     ACCEPTED = "accepted"
+    SAVED = "saved"
     REJECTED = "rejected"
     UNKNOWN = "unknown"
     CANCELLED = "cancelled"
@@ -55,7 +56,7 @@ RUN_SENTENCES: dict[RunState, str] = {
     RunState.PLANNED: "Its recipients are frozen and cut into batches; no request was made yet.",
     RunState.SENDING: "At least one attempt was committed, and batches are waiting or in flight.",
     RunState.CANCELLING: "An operator cancelled it while a request was in flight; it ends when that one is settled.",
-    RunState.FINISHED: "Nothing waits and everybody who was not cancelled is accepted.",
+    RunState.FINISHED: "Nothing waits and everybody who was not cancelled is accepted or saved.",
     RunState.FINISHED_WITH_FAILURES: "Nothing waits, but some are rejected or unknown; a decision may reopen it.",
     RunState.CANCELLED: "Ended by an operator; what had not left by then is cancelled.",
     RunState.SKIPPED: "Its occurrence was found but deliberately not sent; the reason stands on the run.",
@@ -65,6 +66,7 @@ BATCH_SENTENCES: dict[BatchState, str] = {
     BatchState.READY: "Waits for its account's lane, not before `available_at`; provably nothing of it was sent.",
     BatchState.SENDING: "An attempt is committed; from here a crash means unknown, never ready.",
     BatchState.ACCEPTED: "The vendor took it; its message ID is recorded. That is all anybody knows.",
+    BatchState.SAVED: "The vendor keeps it for later instead of sending it; nothing of it was sent by us.",
     BatchState.REJECTED: "Refused by the vendor, or given up after attempts that provably never left.",
     BatchState.UNKNOWN: "It may have reached the vendor. Left only on evidence or by a recorded decision.",
     BatchState.CANCELLED: "Will not be sent: its run was cancelled, its users were suppressed, or somebody decided so.",
@@ -85,7 +87,7 @@ RUN_MOVES: dict[RunState, dict[RunState, str]] = {
         RunState.CANCELLING: "an operator cancelled it, a request in flight",
     },
     RunState.SENDING: {
-        RunState.FINISHED: "the last batch was settled, all accepted or cancelled",
+        RunState.FINISHED: "the last batch was settled, all accepted, saved or cancelled",
         RunState.FINISHED_WITH_FAILURES: "the last batch was settled, some rejected or unknown",
         RunState.CANCELLING: "an operator cancelled it, a request in flight",
         RunState.CANCELLED: "an operator cancelled it, nothing in flight",
@@ -109,6 +111,7 @@ BATCH_MOVES: dict[BatchState, dict[BatchState, str]] = {
     },
     BatchState.SENDING: {
         BatchState.ACCEPTED: "2xx with a message ID",
+        BatchState.SAVED: "2xx with a message ID, where the vendor was asked to keep it for later",
         BatchState.REJECTED: "the vendor refused it, or the last allowed attempt provably never left",
         BatchState.UNKNOWN: "anything that proves nothing, a lease that ran out among it",
         BatchState.READY: "the attempt provably did not leave, or was refused before it was acted on",
@@ -117,6 +120,7 @@ BATCH_MOVES: dict[BatchState, dict[BatchState, str]] = {
     },
     BatchState.UNKNOWN: {
         BatchState.ACCEPTED: "the vendor's queue shows the one item that it can be, or an operator's decision",
+        BatchState.SAVED: "as to accepted, where the vendor was asked to keep it for later",
         BatchState.CANCELLED: "an operator decided that it was not sent",
         BatchState.READY: "an operator decided to send it again, or policy `resend` after the last look",
     },
@@ -124,6 +128,7 @@ BATCH_MOVES: dict[BatchState, dict[BatchState, str]] = {
         BatchState.CANCELLED: "an operator overruled a search: it was not sent",
         BatchState.READY: "an operator overruled a search: send it again",
     },
+    BatchState.SAVED: {},
     BatchState.REJECTED: {},
     BatchState.CANCELLED: {},
     BatchState.SPLIT: {},
@@ -135,8 +140,16 @@ RUN_OPEN = frozenset({RunState.DUE, RunState.PLANNED, RunState.SENDING, RunState
 RUN_SENDS = frozenset({RunState.PLANNED, RunState.SENDING})
 """States in which a new attempt may be committed."""
 
+BATCH_TAKEN = frozenset({BatchState.ACCEPTED, BatchState.SAVED})
+"""States of which the vendor has a message, with an ID."""
+
 BATCH_WAITS = frozenset({BatchState.READY, BatchState.SENDING})
 """States that the books count as waiting."""
+
+
+def taken_state(*, saves: bool) -> BatchState:
+    """Where a batch goes that the vendor has taken."""
+    return BatchState.SAVED if saves else BatchState.ACCEPTED
 
 
 def ended_state(*, rejected: int, unknown: int) -> RunState:

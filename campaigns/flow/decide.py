@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from campaigns.domain.errors import NotAllowed, NotFound
 from campaigns.domain.message import from_json
-from campaigns.domain.states import BatchState, RunState
+from campaigns.domain.states import BatchState, RunState, taken_state
 from campaigns.store.audit import EventKind, record_event, record_evidence
 from campaigns.store.batches import anything_is_looked_for, batches_by_seq, decide_batch
 from campaigns.store.campaigns import message_of_run
@@ -137,8 +137,10 @@ def _settle(
         if not own_message(connection, attempt, message_id, now=now):
             raise NotAllowed(f"Message ID {message_id} belongs to another batch of {found.account_id} already.")
     error = None if verdict == "accepted" else f"decided {verdict}: {reason}"
-    seen = BatchState(row.state)
-    if not decide_batch(connection, row.id, LEADS_TO[verdict], seen=seen, message_id=message_id, error=error, now=now):
+    seen, to = BatchState(row.state), LEADS_TO[verdict]
+    if to is BatchState.ACCEPTED:
+        to = taken_state(saves=from_json(message_of_run(connection, found.id)).save_for_later)
+    if not decide_batch(connection, row.id, to, seen=seen, message_id=message_id, error=error, now=now):
         raise NotAllowed(f"Batch {row.seq} of run {found.id} was decided by somebody else at the same moment.")
     record_evidence(
         connection,

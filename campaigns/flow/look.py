@@ -30,7 +30,7 @@ from campaigns.domain.reconcile import (
     look_delays,
     normalised,
 )
-from campaigns.domain.states import RUN_SENDS, BatchState
+from campaigns.domain.states import BATCH_TAKEN, RUN_SENDS, BatchState, taken_state
 from campaigns.flow.sender import Sender
 from campaigns.store.audit import EventKind, record_event, record_evidence
 from campaigns.store.campaigns import find_revision, message_of_run
@@ -190,7 +190,7 @@ def _settle(sender: Sender, found: LookedFor, case: _Case, judgement: Judgement,
         now = sender.store.now(connection)
         judgement = _own(connection, found, judgement, now)
         to, look_at = _next(connection, found, case, judgement, sender.limits, now=now)
-        error = None if to is BatchState.ACCEPTED else f"after {found.looks + 1} looks: {judgement.reason}"
+        error = None if to in BATCH_TAKEN else f"after {found.looks + 1} looks: {judgement.reason}"
         settled = settle_look(
             connection, found, to, look_at=look_at, message_id=judgement.message_id, error=error, now=now
         )
@@ -230,7 +230,7 @@ def _next(
 ) -> tuple[BatchState, datetime | None]:
     """Where the batch goes, and when it is looked for next."""
     if judgement.finding is Finding.FOUND:
-        return BatchState.ACCEPTED, None
+        return taken_state(saves=case.message.save_for_later), None
     delays = look_delays(limits.settle_seconds, limits.settle_looks)
     later = [found.deadline_at + timedelta(seconds=delay) for delay in delays[found.looks + 1 :]]
     if later:
@@ -258,6 +258,7 @@ def _say_settled(
 ) -> None:
     kind = {
         BatchState.ACCEPTED: EventKind.UNKNOWN_FOUND,
+        BatchState.SAVED: EventKind.UNKNOWN_FOUND,
         BatchState.READY: EventKind.UNKNOWN_RESENT,
         BatchState.UNKNOWN: EventKind.UNKNOWN_GIVEN_UP,
     }[to]

@@ -11,7 +11,7 @@ from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import StaleClaim
 from campaigns.domain.outcome import HoldScope, Outcome, OutcomeKind
 from campaigns.domain.pacing import Limits, back_off_seconds
-from campaigns.domain.states import BatchState, RunState
+from campaigns.domain.states import BATCH_TAKEN, BatchState, RunState, taken_state
 from campaigns.flow.halve import halve, may_halve, stop_halving
 from campaigns.store.audit import EventKind, record_event, record_evidence
 from campaigns.store.batches import batch_state
@@ -23,11 +23,10 @@ from campaigns.store.looks import attempt_deadline
 from campaigns.store.runs import end_run_if_done, find_run
 
 SETTLES = {
-    OutcomeKind.ACCEPTED: BatchState.ACCEPTED,
     OutcomeKind.REJECTED: BatchState.REJECTED,
     OutcomeKind.UNKNOWN: BatchState.UNKNOWN,
 }
-"""Outcomes that settle a batch. All others prove that nothing was sent, and the batch waits again."""
+"""Outcomes that settle a batch, beside `accepted`. All others prove that nothing was sent, and it waits again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,7 @@ def _record(
         now=now,
         available_at=retry_at,
         counts_as_failure=step.counts_as_failure,
-        message_id=outcome.message_id if step.state is BatchState.ACCEPTED else None,
+        message_id=outcome.message_id if step.state in BATCH_TAKEN else None,
         error=outcome.error,
         look_at=_look_at(connection, opened, limits, now) if step.state is BatchState.UNKNOWN else None,
     )
@@ -161,6 +160,8 @@ def _next(
     jitter: float,
     costs_attempt: bool,
 ) -> _Next:
+    if outcome.kind is OutcomeKind.ACCEPTED:
+        return _Next(taken_state(saves=opened.saves))
     settles = SETTLES.get(outcome.kind)
     if settles is not None:
         return _Next(settles)

@@ -33,7 +33,7 @@ from campaigns.store.lanes import lock_lanes
 from campaigns.store.runs import RunRow, add_run, find_run, freeze_plan, lineage_runs
 from campaigns.store.suppressions import suppressed_users
 
-REACHED = (BatchState.ACCEPTED, BatchState.UNKNOWN, BatchState.READY, BatchState.SENDING)
+REACHED = (BatchState.ACCEPTED, BatchState.SAVED, BatchState.UNKNOWN, BatchState.READY, BatchState.SENDING)
 """A user in such a batch anywhere in the lineage may have been reached, or will be: never a second time."""
 
 

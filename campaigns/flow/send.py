@@ -117,7 +117,7 @@ def _commit_attempt(sender: Sender, claim: LaneClaim) -> _Committed | LaneClaim 
         if ready.run_state is RunState.PLANNED:
             _say_started(connection, sender, ready, ours)
         crash_point("send.written")
-    return _Committed(opened, ours, body)
+    return _Committed(replace(opened, saves=message.save_for_later), ours, body)
 
 
 def _say_started(connection: Connection, sender: Sender, ready: ReadyBatch, claim: LaneClaim) -> None:

@@ -62,6 +62,7 @@ class OpenAttempt:
     run_id: int
     account_id: str
     fence: int
+    saves: bool = False  # the vendor is asked to keep the message for later
 
     @property
     def permit_key(self) -> str:

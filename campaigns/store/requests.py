@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, select
 
 from campaigns.domain.audience import unpack
 from campaigns.domain.outcome import OutcomeKind
-from campaigns.domain.states import BatchState
+from campaigns.domain.states import BATCH_TAKEN, BatchState
 from campaigns.store.records import attempt, attempt_outcome, evidence
 from campaigns.store.tables import batch, run
 
@@ -29,7 +29,7 @@ from, or doubted because the database was restored."""
 
 LEAVES: dict[str | None, set[str]] = {
     None: {BatchState.SENDING},
-    OutcomeKind.ACCEPTED: {BatchState.ACCEPTED},
+    OutcomeKind.ACCEPTED: {BatchState.ACCEPTED, BatchState.SAVED},
     OutcomeKind.UNKNOWN: {BatchState.UNKNOWN},
     OutcomeKind.REJECTED: {BatchState.REJECTED, BatchState.SPLIT},
     OutcomeKind.NOT_SENT: WAITED,
@@ -39,14 +39,22 @@ LEAVES: dict[str | None, set[str]] = {
 """Where a batch may stand when that is the outcome of its last request and nothing was decided about it."""
 
 DECIDED: dict[str, set[str]] = {
-    "accepted": {BatchState.ACCEPTED},
+    "accepted": {BatchState.ACCEPTED, BatchState.SAVED},
     "not-sent": {BatchState.CANCELLED},
     "resend": {BatchState.READY, BatchState.CANCELLED},
 }
 """Where a batch may stand after a decision about its last request, or a search for it."""
 
-LOOKS_DECIDE = {BatchState.ACCEPTED.value: "accepted", BatchState.READY.value: "resend"}
-"""What a search that settled a batch comes to: found, or sent again by the campaign's own policy."""
+LOOKS_DECIDE = {
+    BatchState.ACCEPTED.value: "accepted",
+    BatchState.SAVED.value: "accepted",
+    BatchState.READY.value: "resend",
+    BatchState.CANCELLED.value: "not-sent",
+}
+"""What a look that settled a batch comes to: found, sent again by the campaign's own policy, or seen taken back before
+its time."""
+
+MAY_REACH = [state.value for state in (*BATCH_TAKEN, BatchState.UNKNOWN, BatchState.SENDING, BatchState.READY)]
 
 
 @dataclass(slots=True)
@@ -100,7 +108,7 @@ def lineage_faults(connection: Connection) -> list[str]:
         .where(
             root.in_(several),
             batch.c.users.is_not(None),
-            batch.c.state.in_([BatchState.ACCEPTED, BatchState.UNKNOWN, BatchState.SENDING, BatchState.READY]),
+            batch.c.state.in_(MAY_REACH),
         )
         .order_by(root, run.c.id)
         .execution_options(yield_per=ROWS_AT_ONCE)

@@ -54,6 +54,7 @@ class Books:
 
     planned: int
     accepted: int = 0
+    saved: int = 0
     rejected: int = 0
     unknown: int = 0
     cancelled: int = 0
@@ -61,8 +62,9 @@ class Books:
 
     @property
     def balanced(self) -> bool:
-        """Law 2: planned = accepted + rejected + unknown + cancelled + waiting."""
-        return self.planned == self.accepted + self.rejected + self.unknown + self.cancelled + self.waiting
+        """Law 2: planned = accepted + saved + rejected + unknown + cancelled + waiting."""
+        settled = self.accepted + self.saved + self.rejected + self.unknown + self.cancelled
+        return self.planned == settled + self.waiting
 
 
 SAID_OF_A_NEW_RUN = ("kind", "revision", "occurrence", "content")
@@ -203,6 +205,7 @@ def books(connection: Connection, run_id: int) -> Books:
     return Books(
         planned,
         accepted=sums.get(BatchState.ACCEPTED, 0),
+        saved=sums.get(BatchState.SAVED, 0),
         rejected=sums.get(BatchState.REJECTED, 0),
         unknown=sums.get(BatchState.UNKNOWN, 0),
         cancelled=sums.get(BatchState.CANCELLED, 0),
@@ -253,6 +256,7 @@ def end_run_if_done(connection: Connection, run_id: int, *, now: datetime, actor
             "state": end.value,
             "planned": counted.planned,
             "accepted": counted.accepted,
+            "saved": counted.saved,
             "rejected": counted.rejected,
             "unknown": counted.unknown,
             "cancelled": counted.cancelled,

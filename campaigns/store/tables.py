@@ -121,6 +121,7 @@ run = Table(
     Column("content", Integer),  # which of the revision's contents it sends, from 1
     # What it says, where that is not what its revision says: a content in turn, or variables filled in.
     Column("message", JSON(none_as_null=True)),
+    Column("watch_at", Instant),  # it was handed over, and the vendor is asked then what became of it
     ForeignKeyConstraint(["campaign_id", "revision"], ["revision.campaign_id", "revision.number"]),
     UniqueConstraint("campaign_id", "scheduled_for"),
     UniqueConstraint("campaign_id", "launch"),
@@ -139,6 +140,12 @@ run = Table(
     CheckConstraint("planned >= 0 AND batch_count >= 0", name="plan_fits"),
     Index("run_by_state", "state", "account_id"),
     Index("run_by_root", "root_run_id"),
+    Index(
+        "run_watched",
+        "watch_at",
+        sqlite_where=text("watch_at IS NOT NULL"),
+        postgresql_where=text("watch_at IS NOT NULL"),
+    ),
     Index(
         "run_expiring",
         "expires_at",
@@ -175,7 +182,7 @@ batch = Table(
     one_of("state", BatchState),
     CheckConstraint("seq > 0 AND attempts >= 0 AND failures >= 0 AND fence >= 0", name="numbers_fit"),
     CheckConstraint("(state = 'sending') = (lease_until IS NOT NULL)", name="sending_has_lease"),
-    CheckConstraint("message_id IS NULL OR state = 'accepted'", name="message_id_is_of_accepted"),
+    CheckConstraint("message_id IS NULL OR state IN ('accepted', 'saved')", name="message_id_is_of_accepted"),
     CheckConstraint("look_at IS NULL OR state = 'unknown'", name="only_unknown_is_looked_for"),
     # One request in flight per account: an unexplained message at the vendor can belong to one attempt only.
     Index(

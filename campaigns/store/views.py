@@ -150,6 +150,7 @@ def run_of(connection: Connection, run_id: int) -> dict[str, Any]:
         "planned": counted.planned,
         "recipients": None if found.whole_list else counted.planned,
         "accepted": counted.accepted,
+        "saved": counted.saved,
         "rejected": counted.rejected,
         "unknown": counted.unknown,
         "cancelled": counted.cancelled,

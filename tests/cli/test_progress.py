@@ -29,6 +29,7 @@ def a_run(**facts: Any) -> dict[str, Any]:
         "state": "sending",
         "planned": 1000,
         "accepted": 0,
+        "saved": 0,
         "rejected": 0,
         "unknown": 0,
         "cancelled": 0,

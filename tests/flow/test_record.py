@@ -153,6 +153,7 @@ def test_the_end_of_a_run_is_written_with_its_books(world: World) -> None:
             "state": "finished_with_failures",
             "planned": 5,
             "accepted": 1,
+            "saved": 0,
             "rejected": 2,
             "unknown": 2,
             "cancelled": 0,
