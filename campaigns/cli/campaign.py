@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +13,7 @@ from campaigns.cli.output import duration, json_option, print_facts, print_table
 from campaigns.cli.output import show as show_result
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from campaigns.store.engine import Store
 
 FEW = 3
 """So many of the next runs are shown to people beside all else; `plan` shows more."""
@@ -39,8 +38,8 @@ def show(campaign_id: int, *, as_json: bool) -> None:
 
     What it says, to whom, and when.
     """
-    with opened() as parts, parts.store.read() as connection:
-        found = _shown(connection, campaign_id, parts.store.now(connection))
+    with opened() as parts:
+        found = _shown(parts.store, campaign_id)
     show_result(found, as_json=as_json, people=lambda: _say(found))
 
 
@@ -59,20 +58,22 @@ def archive(campaign_id: int, *, as_json: bool) -> None:
     show_result(changed, as_json=as_json, people=lambda: click.echo(f"Campaign {campaign_id} is archived."))
 
 
-def _shown(connection: Connection, campaign_id: int, now: datetime) -> dict[str, Any]:
+def _shown(store: Store, campaign_id: int) -> dict[str, Any]:
     from campaigns.domain.timing import timing_to_json
     from campaigns.flow.ahead import occurrences_ahead, schedule_told
     from campaigns.store.campaigns import find_campaign, find_revision
     from campaigns.store.views import campaign_of
 
-    campaign = find_campaign(connection, campaign_id)
-    revision = find_revision(connection, campaign_id, campaign.revision)
-    return {
-        **campaign_of(connection, campaign_id),
-        **schedule_told(connection, campaign, revision),
-        "timing": timing_to_json(revision.times),
-        "next_runs": [moment.isoformat() for moment in occurrences_ahead(campaign, revision, now)],
-    }
+    with store.read() as connection:
+        campaign = find_campaign(connection, campaign_id)
+        revision = find_revision(connection, campaign_id, campaign.revision)
+        ahead = occurrences_ahead(campaign, revision, store.now(connection))
+        return {
+            **campaign_of(connection, campaign_id),
+            **schedule_told(connection, campaign, revision),
+            "timing": timing_to_json(revision.times),
+            "next_runs": [moment.isoformat() for moment in ahead],
+        }
 
 
 def _say(found: dict[str, Any]) -> None:

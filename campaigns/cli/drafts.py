@@ -20,8 +20,6 @@ from campaigns.cli.timing import TIME_KEYS, When, read_when
 from campaigns.domain.errors import UsageError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from campaigns.domain.audience import Reading
     from campaigns.domain.message import Message
     from campaigns.wiring import Parts
@@ -86,7 +84,7 @@ def _create(parts: Parts, given: Given, message: Message) -> dict[str, Any]:
     values = given.values
     with parts.store.read() as connection:  # before a long file is read
         find_upstream(connection, values["account_id"])
-        when = _when(parts, connection, given, values["account_id"])
+    when = _when(parts, given, values["account_id"])
     reading, source = _audience(given)
     draft = Draft(
         name=values.get("name") or _name_of(values["text"]),
@@ -118,11 +116,11 @@ def _edit(parts: Parts, campaign_id: int, given: Given, cleared: set[str]) -> di
     with parts.store.read() as connection:
         campaign = find_campaign(connection, campaign_id)
         current = find_revision(connection, campaign_id, campaign.revision)
-        if given.times or cleared & TIME_KEYS:
-            old = When(current.starts_at, current.zone, current.times)
-            when = _when(parts, connection, given, campaign.account_id, old=old, cleared=cleared)
-            changes |= {"starts_at": when.starts_at, "zone": when.zone, "timing": when.timing}
-            changes["drop_start"] = when.starts_at is None
+    if given.times or cleared & TIME_KEYS:
+        old = When(current.starts_at, current.zone, current.times)
+        when = _when(parts, given, campaign.account_id, old=old, cleared=cleared)
+        changes |= {"starts_at": when.starts_at, "zone": when.zone, "timing": when.timing}
+        changes["drop_start"] = when.starts_at is None
     if given.message or cleared - TIME_KEYS - {"users", "contents"}:
         changes["message"] = _message(_told(current.message, cleared), given)
     if "contents" in cleared or "contents" in values:
@@ -137,24 +135,14 @@ def _edit(parts: Parts, campaign_id: int, given: Given, cleared: set[str]) -> di
 
 
 def _when(
-    parts: Parts,
-    connection: Connection,
-    given: Given,
-    account_id: str,
-    *,
-    old: When | None = None,
-    cleared: Collection[str] = (),
+    parts: Parts, given: Given, account_id: str, *, old: When | None = None, cleared: Collection[str] = ()
 ) -> When:
     from campaigns.store.accounts import zone_of_account
 
-    return read_when(
-        given,
-        now=parts.store.now(connection),
-        tick_seconds=parts.settings.tick_seconds,
-        account_zone=zone_of_account(connection, account_id),
-        old=old,
-        cleared=cleared,
-    )
+    with parts.store.read() as connection:
+        now, account_zone = parts.store.now(connection), zone_of_account(connection, account_id)
+    tick_seconds = parts.settings.tick_seconds
+    return read_when(given, now=now, tick_seconds=tick_seconds, account_zone=account_zone, old=old, cleared=cleared)
 
 
 def _told(stored: dict[str, Any], cleared: set[str]) -> dict[str, Any]:
