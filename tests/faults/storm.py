@@ -261,7 +261,8 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="the reports as one JSON array on standard output")
     given = parser.parse_args()
     reports = [] if given.no_schedules else [compare_all(_say).as_dict()]
-    _say("settings: " + "  ".join(f"{name}={value}" for name, value in SHORT.items()))
+    if not given.only_schedules:
+        _say("settings: " + "  ".join(f"{name}={value}" for name, value in SHORT.items()))
     for database in [] if given.only_schedules else [given.database] if given.database else ["sqlite", "postgresql"]:
         with database_server(database) as server:
             if not given.no_matrix:
