@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -139,5 +140,12 @@ def every_answer(shell: Shell, world: World) -> dict[str, Any]:
     does("audit verify")
     shell.ok("runs", "cancel", "2", "--reason", "x")
     does("archive", "1")
+    shell.ok("create", "--account", "acct_one", "--text", "Hi", "--users", path, "--cron", "0 * * * *")
+    shell.ok("launch", "2")
+    does("pause", "2", "--reason", "x")
+    does("resume", "2", "--reason", "x")
+    does("schedule skip-next", "2")
+    now = datetime.now(UTC)
+    does("schedule backfill", "2", "--from", (now - timedelta(hours=3)).isoformat(), "--to", now.isoformat())
     day["doctor"] = json.loads(shell.run("doctor", "--json").stdout)
     return day
