@@ -69,7 +69,7 @@ BATCH_SENTENCES: dict[BatchState, str] = {
     BatchState.SAVED: "The vendor keeps it for later instead of sending it; nothing of it was sent by us.",
     BatchState.REJECTED: "Refused by the vendor, or given up after attempts that provably never left.",
     BatchState.UNKNOWN: "It may have reached the vendor. Left only on evidence or by a recorded decision.",
-    BatchState.CANCELLED: "Will not be sent: its run was cancelled, its users were suppressed, or somebody decided so.",
+    BatchState.CANCELLED: "Will not be sent: its run was cancelled or expired, its users suppressed, or somebody decided so.",
     BatchState.SPLIT: "Halved; its children took over its users, so it counts in no sum.",
 }
 
@@ -77,12 +77,12 @@ RUN_MOVES: dict[RunState, dict[RunState, str]] = {
     RunState.DUE: {
         RunState.PLANNED: "the plan was committed",
         RunState.CANCELLED: "an operator cancelled it",
-        RunState.SKIPPED: "misfire or overlap",
+        RunState.SKIPPED: "misfire or overlap, or it expired",
     },
     RunState.PLANNED: {
         RunState.SENDING: "the first attempt was committed",
         RunState.FINISHED_WITH_FAILURES: "the database was restored, and all that was ready may have been sent",
-        RunState.FINISHED: "nobody was left to send to, at the plan or by suppressions after it",
+        RunState.FINISHED: "nobody was left to send to, at the plan, by suppressions after it or because it expired",
         RunState.CANCELLED: "an operator cancelled it, nothing in flight",
         RunState.CANCELLING: "an operator cancelled it, a request in flight",
     },
@@ -106,7 +106,7 @@ BATCH_MOVES: dict[BatchState, dict[BatchState, str]] = {
     BatchState.READY: {
         BatchState.SENDING: "an attempt was committed",
         BatchState.UNKNOWN: "the database was restored from a backup: it may have been sent since",
-        BatchState.CANCELLED: "its run was cancelled, or all its users are suppressed",
+        BatchState.CANCELLED: "its run was cancelled or expired, or all its users are suppressed",
         BatchState.REJECTED: "its siblings were all refused: the cause is not one user",
     },
     BatchState.SENDING: {
@@ -125,7 +125,7 @@ BATCH_MOVES: dict[BatchState, dict[BatchState, str]] = {
         BatchState.READY: "an operator decided to send it again, or policy `resend` after the last look",
     },
     BatchState.ACCEPTED: {
-        BatchState.CANCELLED: "an operator overruled a search: it was not sent",
+        BatchState.CANCELLED: "an operator overruled a search, or it was handed over and taken back before its time",
         BatchState.READY: "an operator overruled a search: send it again",
     },
     BatchState.SAVED: {},

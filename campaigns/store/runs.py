@@ -156,12 +156,7 @@ def freeze_plan(
         return False
     for reason, users in excluded.items():
         connection.execute(insert(exclusion).values(run_id=run_id, reason=reason, **user_columns(users)))
-    common = {
-        "run_id": run_id,
-        "account_id": planned.account_id,
-        "state": BatchState.READY.value,
-        "updated_at": now,
-    }
+    common = {"run_id": run_id, "account_id": planned.account_id, "state": BatchState.READY.value, "updated_at": now}
     times = chain(available_at, repeat(now))
     count = add_batches(connection, common, batches, whole_list=whole_list, available_at=times)
     connection.execute(update(run).where(run.c.id == run_id).values(batch_count=count))
