@@ -109,7 +109,8 @@ def every_answer(shell: Shell, world: World) -> dict[str, Any]:
 
     does("db upgrade")
     does("db check")
-    does("accounts add", "acct_one", "--name", "Anna", "--zone", "Europe/Berlin")
+    does("accounts add", "acct_one", "--name", "Anna", "--zone", "Europe/Berlin", "--hours", "9:00-22:00")
+    does("accounts set", "acct_one", "--clear", "hours")
     does("accounts list")
     path = shell.file("fans.csv", "user_id\n1\n2\n3\n4\n5\n")
     does("create", "--account", "acct_one", "--text", "Hi", "--users", path, "--batch-size", "2")
