@@ -69,7 +69,7 @@ BATCH_SENTENCES: dict[BatchState, str] = {
     BatchState.SAVED: "The vendor keeps it for later instead of sending it; nothing of it was sent by us.",
     BatchState.REJECTED: "Refused by the vendor, or given up after attempts that provably never left.",
     BatchState.UNKNOWN: "It may have reached the vendor. Left only on evidence or by a recorded decision.",
-    BatchState.CANCELLED: "Will not be sent: its run was cancelled or expired, its users are suppressed, or by decision.",
+    BatchState.CANCELLED: "Will not be sent: run cancelled or expired, users suppressed, or somebody decided so.",
     BatchState.SPLIT: "Halved; its children took over its users, so it counts in no sum.",
 }
 
