@@ -14,7 +14,13 @@ def read_queue(found: Any) -> list[QueueItem] | None:
     if not isinstance(items, list):
         return None
     return [
-        QueueItem(str(item["id"]), read_date(item.get("date")))
+        QueueItem(
+            str(item["id"]),
+            read_date(item.get("date")),
+            _flag(item.get("isDone")),
+            _flag(item.get("isCanceled")),
+            _flag(item.get("hasError")),
+        )
         for item in items
         if isinstance(item, dict) and _is_id(item.get("id"))
     ]
@@ -35,6 +41,7 @@ def read_item(found: Any) -> ItemContent | None:
         read_date(queue.get("date")),
         _flag(queue.get("isCanceled")),
         _flag(queue.get("canUnsend")),
+        _flag(queue.get("hasError")),
     )
 
 

@@ -141,9 +141,9 @@ def resume(run_id: int, *, reason: str, as_json: bool) -> None:
 def cancel(run_id: int, *, reason: str, as_json: bool) -> None:
     """Cancel what has not left yet.
 
-    A request in flight is settled first.
+    A request in flight is settled first. What was handed over to the vendor is taken back before its time.
     """
-    from campaigns.flow.control import cancel_run
+    from campaigns.flow.take_back import cancel as cancel_run
 
     _control(cancel_run, run_id, reason, as_json=as_json, done="is {state}")
 

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from itertools import islice
 
 from campaigns.domain.hours import windows_of
 from campaigns.domain.message import Message
+from campaigns.domain.reconcile import ItemContent, QueueItem
 from campaigns.domain.schedule import jitter_of, occurrences
 from campaigns.domain.timing import Timing
 
@@ -26,6 +28,15 @@ LEAST = timedelta(minutes=10)
 
 TAKES_BACK = timedelta(minutes=5)
 """Nearer to its time than that, what was handed over is not touched any more."""
+
+WATCHED_AFTER = timedelta(minutes=5)
+"""So long after its time the vendor is asked what became of it."""
+
+WATCHED_AGAIN = timedelta(minutes=10)
+"""How soon it is asked again while it has not sent all of it."""
+
+WATCHED_FOR = timedelta(hours=1)
+"""What is not sent so long after its time counts as not sent, and a person is told."""
 
 LOOKED_AT = 100
 """So many occurrences to come are held against the sending hours."""
@@ -57,6 +68,36 @@ def is_handed_over(due: datetime | None, at: datetime) -> bool:
 def as_sent(message: Message, at: datetime) -> Message:
     """What an attempt at that time says: the vendor is told a time only while that is still to come."""
     return message if is_handed_over(message.scheduled_date, at) else replace(message, scheduled_date=None)
+
+
+class Fate(StrEnum):
+    """What became of what was handed over, as the vendor shows it after its time."""
+
+    SENT = "sent"
+    WAITS = "not sent yet"
+    CANCELLED = "cancelled at the vendor"
+    FAILED = "the vendor reports an error"
+    MISSING = "the vendor does not show it any more"
+
+
+def fate_of(item: QueueItem | ItemContent) -> Fate:
+    """What one answer says of it: an item of the list, or the item itself, which alone counts who got it."""
+    if item.is_canceled:
+        return Fate.CANCELLED
+    if item.has_error:
+        return Fate.FAILED
+    sent = item.is_done if isinstance(item, QueueItem) else item.sent_count
+    return Fate.SENT if sent else Fate.WAITS
+
+
+def too_late_to_take_back(item: ItemContent, now: datetime) -> str | None:
+    """Why what was handed over is not touched any more, from a look at it; None: it may be taken back."""
+    if item.date is None:
+        return "the vendor does not say when it is sent"
+    if item.date - now > TAKES_BACK:
+        return None
+    left = TAKES_BACK // timedelta(minutes=1)
+    return f"it is sent at {item.date.isoformat()}, less than {left} minutes from now: recall it after that"
 
 
 def handoff_faults(

@@ -27,6 +27,9 @@ class QueueItem:
 
     id: str
     date: datetime | None
+    is_done: bool | None = None
+    is_canceled: bool | None = None
+    has_error: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class ItemContent:
     date: datetime | None = None  # when it was sent, or will be
     is_canceled: bool | None = None  # taken back, or deleted before its time
     can_unsend: bool | None = None
+    has_error: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ def classify_unsend(facts: NoReply | Reply, message_id: str) -> UnsendOutcome:
     return _kept(outcome, MEANS[outcome.kind])
 
 
-def judge_item(item: ItemContent | None, before: UnsendKind, words: str | None) -> UnsendOutcome | None:
+def judge_item(item: ItemContent | None, before: UnsendKind | None, words: str | None) -> UnsendOutcome | None:
     """What a look at the item settles, after a request that ended as `before`; None: ask to take it back again.
 
     `words`: the vendor's, from that request. `canUnsend` is the vendor's flag to go by; its seconds are no countdown

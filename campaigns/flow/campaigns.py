@@ -19,6 +19,7 @@ from campaigns.domain.states import CampaignState
 from campaigns.domain.timing import Timing, timing_to_json
 from campaigns.flow.arming import DISARMED, holds_from, rearmed
 from campaigns.flow.due import is_due, settle
+from campaigns.flow.handovers import refuse_handed_over
 from campaigns.flow.split import count_batches
 from campaigns.store.accounts import hours_of_account
 from campaigns.store.audiences import add_audience, audience_reference
@@ -138,6 +139,7 @@ def _edit(
         raise NotAllowed(f"Campaign {campaign_id} is archived and cannot be edited; create a new one.")
     if is_due(campaign, now):
         return None
+    refuse_handed_over(connection, campaign_id, now=now)
     old = find_revision(connection, campaign_id, campaign.revision)
     new = _newer(old, changes)
     columns = {"revision": new.number, "name": changes.name or campaign.name, "state": campaign.state.value}

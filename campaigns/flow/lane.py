@@ -8,6 +8,7 @@ from datetime import timedelta
 from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import DatabaseAway, FencesAway, PacerAway, VendorAway, VendorRefused
 from campaigns.flow.circuit import team_waits
+from campaigns.flow.follow import follow_handed_over
 from campaigns.flow.look import look_for_unknowns
 from campaigns.flow.reconcile import expire_attempts
 from campaigns.flow.restore import recognise
@@ -52,6 +53,7 @@ def serve_lane(sender: Sender, account_id: str, goes_on: Callable[[], bool]) -> 
     try:
         look_for_unknowns(sender, account_id)
         step, requests = carry_out_recalls(sender, claim, goes_on)
+        follow_handed_over(sender, account_id)
         while step.claim is not None and not step.leave and goes_on() and not sender.stopping():
             step = _turn(sender, step.claim, step.failures)
             requests += step.sent

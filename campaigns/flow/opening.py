@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from campaigns.domain.handoff import WATCHED_AFTER
 from campaigns.domain.misfire import is_late, sends_at
 from campaigns.domain.overlap import find_place, last_in_line
 from campaigns.domain.timing import expires_at
@@ -108,6 +109,7 @@ def _columns(opening: Opening, occurrence: datetime, *, after: int | None, count
     return {
         **_whose(opening),
         **said.columns,
+        "watch_at": None if at is None else at + WATCHED_AFTER,
         "after_run_id": after,
         "expires_at": expires_at(opening.revision.times, counts_from),
     }

@@ -16,6 +16,7 @@ from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.states import RUN_OPEN, RunState
 from campaigns.flow.control import cancel_open_run
+from campaigns.flow.handovers import cancel_taken_back
 from campaigns.store.audit import EventKind, record_event
 from campaigns.store.engine import Store
 from campaigns.store.holds import Held, open_hold
@@ -71,6 +72,17 @@ def recall_run(store: Store, run_id: int, *, reason: str, actor: str) -> dict[st
         "unsent": len(standing.unsent),
         "unknown": len(standing.unknown),
     }
+
+
+def ask_back(connection: Connection, run_id: int, *, reason: str, actor: str, now: datetime) -> bool:
+    """Have a run taken back, in the caller's transaction, which holds the account's lock; False when it is already.
+
+    It begins when nothing of the run waits or is in flight any more.
+    """
+    if has_open_recall(connection, run_id):
+        return False
+    _ask(connection, find_run(connection, run_id), for_run_id=None, reason=reason, actor=actor, now=now)
+    return True
 
 
 def recall_earlier(
@@ -149,6 +161,7 @@ def finish_if_done(store: Store, found: RecallRow, *, upstream: str, actor: str)
         standing = standing_of(connection, found.run_id)
         if not finish_recall(connection, found.id, standing, now=now):
             return
+        cancel_taken_back(connection, found.run_id, actor=actor, now=now)
         why = _still_out(connection, found, standing)
         _say_finished(connection, find_run(connection, found.run_id), found, standing, why, actor=actor, now=now)
         if waiting is not None and why is not None and find_run(connection, waiting.id).state is RunState.DUE:

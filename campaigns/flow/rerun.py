@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from campaigns.domain.audience import UserSet, pack, subtract, union, unpack
 from campaigns.domain.errors import NotAllowed, NotFound
-from campaigns.domain.handoff import as_sent
+from campaigns.domain.handoff import WATCHED_AFTER, as_sent
 from campaigns.domain.message import Message, from_json, message_faults
 from campaigns.domain.states import BatchState, CampaignState
 from campaigns.domain.timing import expires_at
@@ -45,6 +45,7 @@ class Rerun:
     revision: RevisionRow
     content: int | None
     message: dict[str, Any] | None  # None: its revision's
+    due: datetime | None  # when the vendor is to send it
     batches: list[UserSet]
     recipients: int
     excluded: dict[str, UserSet]
@@ -93,6 +94,7 @@ def rerun(
             root_run_id=found.parent.lineage,
             content=found.content,
             message=found.message,
+            watch_at=None if found.due is None or found.due <= now else found.due + WATCHED_AFTER,
             expires_at=expires_at(found.revision.times, now),
         )
         freeze_plan(
@@ -147,7 +149,7 @@ def _work_out(
     batches = split(users, revision.batch_size)
     _refuse_faults(run_id, message, len(users), len(batches), now)
     excluded = {reason: pack(out) for reason, out in left_out.items()}
-    return Rerun(parent, revision, content, own, batches, len(users), excluded)
+    return Rerun(parent, revision, content, own, message.scheduled_date, batches, len(users), excluded)
 
 
 def _said(

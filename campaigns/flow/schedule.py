@@ -13,6 +13,7 @@ from campaigns.domain.states import CampaignState
 from campaigns.flow.arming import columns_for, following
 from campaigns.flow.due import is_due, say_ended, settle
 from campaigns.flow.opening import Opening, skip_occurrence
+from campaigns.flow.take_back import take_back_ahead
 from campaigns.store.audit import EventKind, record_event
 from campaigns.store.campaigns import change_campaign, find_campaign, find_revision
 from campaigns.store.engine import Store
@@ -22,7 +23,10 @@ SKIPPED_AHEAD = "an operator skipped it ahead of its time"
 
 
 def pause_schedule(store: Store, campaign_id: int, *, reason: str, actor: str) -> dict[str, Any]:
-    """Let occurrences that come due from now on be skipped; open runs go on. Raises NotAllowed."""
+    """Let occurrences that come due from now on be skipped; open runs go on. Raises NotAllowed.
+
+    What was handed over ahead of its time is taken back: a worker does it, and the answer names those runs.
+    """
     return _act(store, campaign_id, lambda opening: _pause(opening, reason), actor=actor)
 
 
@@ -68,7 +72,8 @@ def _pause(opening: Opening, reason: str) -> dict[str, Any]:
         paused_by=opening.actor,
         pause_reason=reason,
     )
-    return _said(opening, EventKind.SCHEDULE_PAUSED, reason, paused=True)
+    taken_back = take_back_ahead(opening.connection, campaign.id, reason=reason, actor=opening.actor, now=opening.now)
+    return {**_said(opening, EventKind.SCHEDULE_PAUSED, reason, paused=True), "recalling": taken_back}
 
 
 def _resume(opening: Opening, reason: str) -> dict[str, Any]:

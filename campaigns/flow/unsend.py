@@ -16,12 +16,15 @@ from sqlalchemy import Connection
 
 from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import DatabaseAway, PacerAway, StaleClaim, VendorAway, VendorRefused
+from campaigns.domain.handoff import too_late_to_take_back
 from campaigns.domain.outcome import HoldScope
 from campaigns.domain.pacing import back_off_seconds
+from campaigns.domain.reconcile import ItemContent
 from campaigns.domain.unsend import UnsendKind, UnsendOutcome, judge_item
 from campaigns.flow.recall import finish_if_done
 from campaigns.flow.sender import Sender, Step
 from campaigns.store.claims import renew_lane
+from campaigns.store.handovers import handed_over_batch
 from campaigns.store.holds import Held, open_hold
 from campaigns.store.lanes import LaneClaim, hold_lane, lane_failures, lock_lanes
 from campaigns.store.recalls import RecallRow, due_recall, postpone_recall
@@ -46,6 +49,7 @@ class _Try:
     opened: OpenUnsend
     claim: LaneClaim
     started: float
+    due: datetime | None  # when the vendor is to send it, if that is still to come
 
 
 def carry_out_recalls(sender: Sender, claim: LaneClaim, goes_on: Callable[[], bool]) -> tuple[Step, int]:
@@ -77,7 +81,9 @@ def carry_out_recalls(sender: Sender, claim: LaneClaim, goes_on: Callable[[], bo
 
 def _take_back(sender: Sender, step: Step, found: RecallRow, wanted: WantedBack) -> Step:
     assert step.claim is not None
-    key = _permit_key(step.claim, "look" if wanted.before else "delete")
+    due = _due_ahead(sender, wanted)
+    looks_first = wanted.before is not None or due is not None
+    key = _permit_key(step.claim, "look" if looks_first else "delete")
     wait = _acquire(sender, key, found)
     if wait is not None:
         _postpone(sender, found, wait)
@@ -92,8 +98,8 @@ def _take_back(sender: Sender, step: Step, found: RecallRow, wanted: WantedBack)
         _refund(sender, key, found)
         return replace(step, claim=None)
     crash_point("unsend.committed")
-    tried = _Try(found, wanted, opened, claim, started)
-    looked = _look(sender, tried, key) if wanted.before else None
+    tried = _Try(found, wanted, opened, claim, started, due)
+    looked = _look(sender, tried, key) if looks_first else None
     outcome, stopped = (looked, False) if looked is not None else _delete(sender, tried, key)
     crash_point("unsend.answered")
     return _record(sender, tried, outcome, stopped=stopped, by_look=looked is not None)
@@ -123,23 +129,43 @@ def _commit(
 def _look(sender: Sender, tried: _Try, key: str) -> UnsendOutcome | None:
     """What the item shows; None when it shows that it still stands, or cannot be looked at: then it is asked again."""
     wanted, account = tried.wanted, tried.recall.account_id
-    assert wanted.before is not None
     try:
         item = sender.gateway.item(account, wanted.message_id)
         _answered(sender, key)
-    except (VendorAway, VendorRefused):
-        judged = None
+    except (VendorAway, VendorRefused) as obstacle:
+        # What the vendor is still to send is not touched before it was seen how long that takes.
+        judged = None if tried.due is None else UnsendOutcome(UnsendKind.NOT_SENT, f"could not look: {obstacle}")
     else:
-        judged = judge_item(item, wanted.before, wanted.words)
+        judged = judge_item(_as_shown(tried, item), wanted.before, wanted.words) or _judge_time(sender, tried, item)
     if judged is None and wanted.doubts >= sender.limits.max_attempts:
         return UnsendOutcome(UnsendKind.IMPOSSIBLE, f"given up after {wanted.doubts} requests: {wanted.words}")
     return judged
 
 
+def _as_shown(tried: _Try, item: ItemContent | None) -> ItemContent | None:
+    """The item; no source says what `canUnsend` means of one that is still to be sent."""
+    return item if item is None or tried.due is None else replace(item, can_unsend=None)
+
+
+def _judge_time(sender: Sender, tried: _Try, item: ItemContent | None) -> UnsendOutcome | None:
+    if tried.due is None or item is None:
+        return None
+    with sender.store.read() as connection:
+        late = too_late_to_take_back(item, sender.store.now(connection))
+    return None if late is None else UnsendOutcome(UnsendKind.IMPOSSIBLE, late)
+
+
+def _due_ahead(sender: Sender, wanted: WantedBack) -> datetime | None:
+    """When the vendor is to send a batch that was handed over, if that is still to come."""
+    with sender.store.read() as connection:
+        found, now = handed_over_batch(connection, wanted.batch_id), sender.store.now(connection)
+    return found.due if found is not None and found.due > now else None
+
+
 def _delete(sender: Sender, tried: _Try, key: str) -> tuple[UnsendOutcome, bool]:
     """Ask for it to be taken back. The second answer: we stopped it ourselves, before a byte left."""
     limits, stopped = sender.limits, False
-    if tried.wanted.before:
+    if tried.wanted.before or tried.due is not None:
         key = _permit_key(tried.claim, "delete")
         if _acquire(sender, key, tried.recall) is not None:
             return NO_ROOM, False

@@ -49,6 +49,8 @@ class EventKind(StrEnum):
     UNKNOWN_DECIDED = "unknown_decided"
     RECALL_ASKED = "recall_asked"  # by an operator, or by the overlap rule of a schedule
     RECALL_FINISHED = "recall_finished"  # every accepted batch is taken back, or cannot be
+    HANDOVER_TAKEN_BACK = "handover_taken_back"  # before its time: provably not sent
+    HANDOVER_SEEN = "handover_seen"  # after its time the vendor was asked what became of it
     DATABASE_RESTORED = "database_restored"  # the fence book knows later requests of the account than the database
     READY_DOUBTED = "ready_doubted"  # batches that were ready at the backup are unknown
     SUPPRESSIONS_ADDED = "suppressions_added"

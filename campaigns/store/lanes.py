@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
 from campaigns.domain.states import RUN_SENDS, BatchState
+from campaigns.store.handovers import watch_is_due
 from campaigns.store.holds import run_is_held
 from campaigns.store.looks import account_is_looked_at
 from campaigns.store.recalls import due_recalls, recall_is_due
@@ -138,7 +139,7 @@ def lane_has_work(connection: Connection, account_id: str, *, upstream: str, now
 
 
 def lanes_to_wake(connection: Connection, *, upstream: str, now: datetime, again_before: datetime) -> list[str]:
-    """Accounts with somebody to look for or to take back, then those with something to send, the longest idle first.
+    """Accounts with something to look for, take back or ask about, then those with something to send, the idlest first.
 
     Skipped: lanes that wait for their time, and those woken after `again_before` (a wake-up may be lost, so it is
     repeated).
@@ -170,7 +171,14 @@ def lanes_to_wake(connection: Connection, *, upstream: str, now: datetime, again
         .distinct()
         .order_by(run.c.account_id)
     )
-    return list(dict.fromkeys([*looks, *recalls, *(row.account_id for row in rows)]))
+    watches = connection.scalars(
+        select(lane.c.account_id)
+        .join(run, run.c.account_id == lane.c.account_id)
+        .where(*watch_is_due(upstream, now), *_may_wake(now, again_before))
+        .distinct()
+        .order_by(lane.c.account_id)
+    )
+    return list(dict.fromkeys([*looks, *recalls, *watches, *(row.account_id for row in rows)]))
 
 
 def mark_woken(connection: Connection, account_ids: Sequence[str], *, now: datetime) -> None:

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from sqlalchemy import text
 
-from campaigns.domain.errors import UsageError
+from campaigns.domain.errors import NotAllowed, UsageError, VendorAway
+from campaigns.domain.handoff import WATCHED_AFTER
+from campaigns.domain.message import make_message
 from campaigns.domain.reconcile import ItemContent, QueueItem
+from campaigns.domain.states import BatchState
 from campaigns.domain.timing import Timing
 from campaigns.flow.accounts import add_account
+from campaigns.flow.campaigns import Changes, edit_campaign
+from campaigns.flow.control import resume_run
 from campaigns.flow.due import open_due_runs
 from campaigns.flow.launch import launch
 from campaigns.flow.plan import plan_run, preview
+from campaigns.flow.recall import recall_run
 from campaigns.flow.rerun import rerun
+from campaigns.flow.schedule import pause_schedule
+from campaigns.flow.take_back import cancel
+from campaigns.flow.tick import tick
+from campaigns.store.proof import events
+from campaigns.store.recall_views import requests_to_unsend
 from tests.world import ANNA, LIMITS, REJECTED, TEAM, UNKNOWN, UPSTREAM, World
 
 BEAT = "worker:beat"
@@ -224,3 +236,194 @@ def test_a_launch_by_hand_is_sent_at_once(world: World) -> None:
     world.launch(campaign_id, at_once=True)
     world.serve()
     assert dates(world) == [None] * 3
+
+
+def handed_over(world: World, **changes: Any) -> int:
+    """A run that the vendor is to send at six in the evening."""
+    armed(world, **changes)
+    (run_id,) = opened(world)
+    world.serve()
+    assert dates(world)[-1] == "2026-03-02T18:00:00.000Z"
+    return run_id
+
+
+def shows(world: World, message_id: str, date: datetime | None = TODAY, **more: Any) -> None:
+    world.gateway.contents[message_id] = ItemContent(message_id, "Hello", True, 0, date, **more)
+
+
+def test_what_was_handed_over_is_looked_at_and_then_taken_back(world: World) -> None:
+    run_id = handed_over(world, users=[1, 2])
+    shows(world, "acct_one-1", is_canceled=False, can_unsend=False)
+
+    told = cancel(world.store, run_id, reason="wrong price", actor=ANNA)
+    world.serve()
+
+    assert (told["recalling"], told["cancelled_batches"]) == (1, 0)
+    assert world.gateway.questions == ["item acct_one-1"]
+    assert world.gateway.deleted == ["acct_one-1"]
+    (batch,) = world.batches(run_id)
+    assert (batch["state"], batch["error"]) == ("cancelled", "taken back before its time")
+    assert (world.run(run_id)["accepted"], world.run(run_id)["cancelled"]) == (0, 2)
+    assert "handover_taken_back" in world.events()
+
+
+def test_who_was_taken_back_can_be_sent_to_again_with_the_newest_words_at_the_same_time(world: World) -> None:
+    run_id = handed_over(world, users=[1, 2])
+    campaign_id = world.run(run_id)["campaign_id"]
+    shows(world, "acct_one-1")
+    edit = Changes(message=make_message({"text": "Better"}))
+    with pytest.raises(NotAllowed, match=f"Run {run_id} .* is handed over .* `campaigns runs recall {run_id}"):
+        edit_campaign(world.store, campaign_id, edit, actor=ANNA)
+
+    recall_run(world.store, run_id, reason="wrong", actor=ANNA)
+    world.serve()
+    edit_campaign(world.store, campaign_id, edit, actor=ANNA)
+    how: dict[str, Any] = {"states": frozenset({BatchState.CANCELLED}), "current": True, "reason": "x", "actor": ANNA}
+    rerun(world.store, run_id, upstream=UPSTREAM, **how)
+    world.serve()
+
+    assert [(body["text"], body["scheduledDate"]) for body in world.gateway.received] == [
+        ("Hello", "2026-03-02T18:00:00.000Z"),
+        ("Better", "2026-03-02T18:00:00.000Z"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("date", "why"),
+    [
+        (TODAY, "less than 5 minutes from now"),
+        (None, "the vendor does not say when it is sent"),
+    ],
+)
+def test_nothing_is_deleted_unless_a_look_shows_that_it_is_time(world: World, date: datetime | None, why: str) -> None:
+    run_id = handed_over(world, users=[1, 2])
+    shows(world, "acct_one-1", date)
+    world.clock.now = TODAY - timedelta(minutes=5)
+
+    cancel(world.store, run_id, reason="wrong price", actor=ANNA)
+    world.serve()
+
+    assert world.gateway.deleted == []
+    assert world.states(run_id) == ["accepted"]
+    with world.store.read() as connection:
+        (request,) = requests_to_unsend(connection, run_id)
+    assert request["outcome"] == "impossible"
+    assert why in request["error"]
+
+
+def test_while_the_vendor_cannot_be_asked_nothing_is_deleted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_id = handed_over(world, users=[1, 2])
+    monkeypatch.setattr(world.gateway, "item", Mock(side_effect=VendorAway("the vendor is away")))
+
+    recall_run(world.store, run_id, reason="wrong price", actor=ANNA)
+    world.serve()
+
+    assert world.gateway.deleted == []
+    assert world.run(run_id)["recall"]["finished_at"] is None
+
+
+def test_what_was_sent_at_its_time_is_recalled_as_any_other_and_stays_accepted(world: World) -> None:
+    run_id = handed_over(world, users=[1, 2])
+    world.clock.now = TODAY + timedelta(minutes=1)
+
+    recall_run(world.store, run_id, reason="wrong price", actor=ANNA)
+    world.serve()
+
+    assert world.gateway.questions == []
+    assert world.gateway.deleted == ["acct_one-1"]
+    assert world.states(run_id) == ["accepted"]
+
+
+def test_a_pause_of_the_schedule_takes_back_what_was_handed_over(world: World) -> None:
+    run_id = handed_over(world, users=[1, 2])
+    shows(world, "acct_one-1")
+
+    told = pause_schedule(world.store, world.run(run_id)["campaign_id"], reason="a mourning", actor=ANNA)
+    world.serve()
+
+    assert told["recalling"] == [run_id]
+    assert world.states(run_id) == ["cancelled"]
+
+
+def test_a_run_of_which_half_is_handed_over_is_cancelled_whole(world: World) -> None:
+    armed(world)
+    (run_id,) = opened(world)
+    world.serve(turns=1)
+    shows(world, "acct_one-1")
+
+    told = cancel(world.store, run_id, reason="wrong price", actor=ANNA)
+    world.serve()
+
+    assert (told["cancelled_batches"], told["recalling"]) == (2, 1)
+    assert world.states(run_id) == ["cancelled"] * 3
+    assert world.run(run_id)["state"] == "cancelled"
+
+
+def watched(world: World, run_id: int) -> list[dict[str, Any]]:
+    tick(world.store, upstream=UPSTREAM, settle_seconds=1, actor=BEAT)
+    world.serve()
+    with world.store.read() as connection:
+        return [event for event in events(connection, run_id) if event["kind"] == "handover_seen"]
+
+
+def test_after_its_time_the_vendor_is_asked_once_what_became_of_it(world: World) -> None:
+    run_id = handed_over(world)
+    world.gateway.listed = [QueueItem(f"acct_one-{number}", TODAY, is_done=True) for number in (1, 2, 3)]
+    world.clock.now = TODAY + WATCHED_AFTER - timedelta(seconds=1)
+    assert watched(world, run_id) == []
+    assert world.gateway.questions == []
+
+    world.clock.advance(1)
+    (seen,) = watched(world, run_id)
+
+    assert seen["detail"] == {"sent": 3, "not_sent": 0}
+    assert world.gateway.questions == ["list acct_one"]
+    assert world.run(run_id)["holds"] == []
+    world.clock.advance(3600)
+    assert len(watched(world, run_id)) == 1
+
+
+def test_what_the_vendor_has_not_sent_holds_the_run_for_a_person(world: World) -> None:
+    run_id = handed_over(world, users=range(1, 10))
+    world.gateway.listed = [
+        QueueItem("acct_one-1", TODAY, is_done=True, is_canceled=True),
+        QueueItem("acct_one-2", TODAY, is_done=False, has_error=True),
+        QueueItem("acct_one-4", TODAY, is_done=False),
+    ]
+    world.gateway.contents = {"acct_one-4": ItemContent("acct_one-4", "Hello", True, 2, TODAY)}
+    world.clock.now = TODAY + WATCHED_AFTER
+
+    (seen,) = watched(world, run_id)
+
+    assert seen["detail"] == {"sent": 1, "not_sent": 4}
+    (hold,) = world.run(run_id)["holds"]
+    assert hold["kind"] == "handover"
+    assert "1 (cancelled at the vendor), 2 (the vendor reports an error), 3 (the vendor does not show" in hold["reason"]
+    assert world.states(run_id) == ["accepted"] * 5
+    resume_run(world.store, run_id, reason="seen", actor=ANNA)
+    assert world.run(run_id)["holds"] == []
+
+
+def test_what_is_not_sent_yet_is_asked_for_again_for_an_hour(world: World) -> None:
+    run_id = handed_over(world, users=[1, 2])
+    world.gateway.listed = [QueueItem("acct_one-1", TODAY, is_done=False)]
+    shows(world, "acct_one-1")
+    world.clock.now = TODAY + WATCHED_AFTER
+    asked = 0
+    while not watched(world, run_id):
+        asked += 1
+        world.clock.now += timedelta(minutes=10)
+    assert asked == 6
+    assert "not sent yet" in world.run(run_id)["holds"][0]["reason"]
+
+
+def test_a_vendor_that_is_away_is_asked_later(world: World) -> None:
+    run_id = handed_over(world, users=[1, 2])
+    world.clock.now = TODAY + WATCHED_AFTER
+    world.gateway.obstacle = VendorAway("the vendor is away")
+    assert watched(world, run_id) == []
+    world.gateway.obstacle = None
+    world.gateway.listed = [QueueItem("acct_one-1", TODAY, is_done=True)]
+    assert watched(world, run_id) == []
+    world.clock.advance(30)
+    assert len(watched(world, run_id)) == 1
