@@ -21,6 +21,7 @@ from campaigns.domain.errors import StaleClaim
 from campaigns.domain.outcome import Outcome, OutcomeKind
 from campaigns.domain.reconcile import ItemContent, QueueItem
 from campaigns.domain.states import BatchState
+from campaigns.domain.unsend import UnsendOutcome
 from campaigns.flow import reconcile, record
 from campaigns.flow.campaigns import Changes, edit_campaign
 from campaigns.flow.control import cancel_run, pause_run
@@ -124,6 +125,14 @@ class FragileGateway:
         if callable(answer):
             answer = answer()
         return cast("Outcome", answer or accepted(f"{account}-{len(self.real.received)}"))
+
+    def unsend(
+        self, account: str, message_id: str, *, deadline_seconds: float, may_start: Callable[[], str | None]
+    ) -> UnsendOutcome:
+        self.steps.cross("delete")
+        outcome = self.real.unsend(account, message_id, deadline_seconds=deadline_seconds, may_start=may_start)
+        self.steps.cross("deleted")
+        return outcome
 
     def queue(self, account: str) -> list[QueueItem]:
         self.steps.cross("list")
