@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from campaigns.domain.audience import unpack
 from campaigns.domain.states import RUN_OPEN, BatchState
+from campaigns.store.counts import Compared, count_faults
 from campaigns.store.records import audience_version, event, exclusion
 from campaigns.store.requests import lineage_faults, request_faults
 from campaigns.store.runs import books
@@ -103,14 +104,17 @@ def verify(
 ) -> dict[str, Any]:
     """Prove the books of every run again from the sets, law 1 from the requests, and the sealed trail.
 
+    The vendor's sent counts are compared where they were kept.
+
     Every fault is a sentence.
 
     `kept`: the `heads` of an earlier answer, without which a trail that was cut off or rewritten as a whole cannot be
     told from a true one. `every_chain`: answer the head of each chain too, one for each run and account.
     """
     run_ids = list(connection.scalars(select(run.c.id).order_by(run.c.id)))
-    trail = Trail()
+    trail, compared = Trail(), Compared()
     faults = _told(_book_faults(connection, run_ids))
+    faults += _told(count_faults(connection, compared))
     faults += _told(trail_faults(connection, trail, kept, every_chain=every_chain))
     return {
         "events": count_events(connection),
@@ -118,6 +122,7 @@ def verify(
         "ok": not faults,
         "faults": faults,
         "unsealed": trail.unsealed,
+        "sent_counts": {"accepted": compared.accepted, "told": compared.told, "below": compared.below},
         "heads": {name: {"position": one.position, "sha256": one.sha256} for name, one in trail.heads.items()},
     }
 
