@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -12,7 +13,9 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
 
 from campaigns.domain.audience import unpack
+from campaigns.domain.errors import Damaged
 from campaigns.domain.states import RUN_OPEN, BatchState
+from campaigns.store.canonical import Unreadable, content, raw
 from campaigns.store.counts import Compared, count_faults
 from campaigns.store.records import audience_version, event, exclusion
 from campaigns.store.requests import lineage_faults, request_faults
@@ -78,24 +81,34 @@ def suppressions(connection: Connection, account_id: str | None = None) -> Itera
 def events(
     connection: Connection, run_id: int | None = None, campaign_id: int | None = None, after: int = 0
 ) -> Iterator[dict[str, Any]]:
-    """The trail in the order it was written, streamed; of one run, of one campaign, or all."""
-    statement = select(event).where(event.c.id > after).order_by(event.c.id)
+    """The trail in the order it was written, streamed; of one run, of one campaign, or all.
+
+    Raises Damaged at the first event that cannot be read.
+    """
+    statement = select(*raw(event)).where(event.c.id > after).order_by(event.c.id)
     if run_id is not None:
         statement = statement.where(event.c.run_id == run_id)
     if campaign_id is not None:
         statement = statement.where(event.c.campaign_id == campaign_id)
     for row in connection.execute(statement.execution_options(yield_per=ROWS_AT_ONCE)):
+        try:
+            found = content(row, event)
+        except Unreadable as fault:
+            raise Damaged(
+                f"Event {row.id} cannot be read ({fault}), so somebody changed it past campaigns; `campaigns audit "
+                f"verify` names every such row, and --after {row.id} goes on behind it."
+            ) from None
         yield {
-            "id": row.id,
-            "at": as_text(row.at),
-            "actor": row.actor,
-            "kind": row.kind,
-            "account": row.account_id,
-            "campaign_id": row.campaign_id,
-            "run_id": row.run_id,
-            "batch": row.batch_seq,
-            "reason": row.reason,
-            "detail": row.detail,
+            "id": found["id"],
+            "at": as_text(datetime.fromisoformat(found["at"])),
+            "actor": found["actor"],
+            "kind": found["kind"],
+            "account": found["account_id"],
+            "campaign_id": found["campaign_id"],
+            "run_id": found["run_id"],
+            "batch": found["batch_seq"],
+            "reason": found["reason"],
+            "detail": found["detail"],
         }
 
 
