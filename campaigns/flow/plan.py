@@ -21,6 +21,7 @@ from campaigns.domain.errors import NotAllowed
 from campaigns.domain.message import Message, from_json, message_faults
 from campaigns.domain.pacing import Limits, estimate
 from campaigns.domain.states import CampaignState, RunState
+from campaigns.flow.skip import skip_faulty
 from campaigns.flow.split import count_batches, split
 from campaigns.store.campaigns import (
     CampaignRow,
@@ -145,7 +146,7 @@ def preview(store: Store, campaign_id: int, limits: Limits) -> dict[str, Any]:
 
 
 def plan_run(store: Store, run_id: int, *, actor: str) -> bool:
-    """Freeze a due run; False when it was planned before, or is due no longer.
+    """Freeze a due run; False when it was planned before, is due no longer, or is skipped for its message's faults.
 
     Safe to call twice and to kill anywhere: a run is either due, with nothing written, or planned whole.
     """
@@ -159,7 +160,12 @@ def plan_run(store: Store, run_id: int, *, actor: str) -> bool:
         crash_point("plan.cut")
         with store.write() as connection:
             if lock_lanes(connection, [plan.account_id])[plan.account_id] == plan.suppressions:
-                return write_plan(connection, run_id, plan, batches, now=store.now(connection), actor=actor)
+                now = store.now(connection)
+                count = None if plan.users is None else len(plan.users)
+                how: dict[str, Any] = {"now": now, "actor": actor}
+                if skip_faulty(connection, run_id, plan.message, recipients=count, batches=plan.batch_count, **how):
+                    return False
+                return write_plan(connection, run_id, plan, batches, **how)
 
 
 def write_plan(

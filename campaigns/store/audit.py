@@ -22,6 +22,7 @@ class EventKind(StrEnum):
     CAMPAIGN_ARCHIVED = "campaign_archived"
     CAMPAIGN_ARMED = "campaign_armed"
     RUN_OPENED = "run_opened"
+    RUN_SKIPPED = "run_skipped"  # an occurrence that is deliberately not sent
     RUN_PLANNED = "run_planned"
     RUN_STARTED = "run_started"
     RUN_CANCELLED = "run_cancelled"
