@@ -26,6 +26,7 @@ def migration() -> Any:
     return module
 
 
+@pytest.mark.usefixtures("postgres_url")
 def test_a_table_whose_rows_are_written_once_is_not_emptied(reused_postgres_url: str) -> None:  # noqa: F811
     written, engine = migration(), create_engine(reused_postgres_url)
     with engine.connect() as connection, Operations.context(MigrationContext.configure(connection)):
