@@ -56,6 +56,8 @@ class Parts:
             batch_size=settings.batch_size,
             settle_seconds=settings.settle_seconds,
             settle_looks=settings.settle_looks,
+            error_share=settings.error_share,
+            error_batches=settings.error_batches,
         )
 
     @property

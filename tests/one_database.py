@@ -46,7 +46,11 @@ def emptied(url: str) -> None:
             for name in names:
                 connection.execute(text(f"DELETE FROM {name}"))
         else:
+            for name in names:
+                connection.execute(text(f"ALTER TABLE {name} DISABLE TRIGGER USER"))
             connection.execute(text(f"TRUNCATE {', '.join(names)}"))
+            for name in names:
+                connection.execute(text(f"ALTER TABLE {name} ENABLE TRIGGER USER"))
         connection.execute(text("SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'"))
     engine.dispose()
 

@@ -12,6 +12,7 @@ import os
 import re
 import time
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from redis import Redis
@@ -37,6 +38,14 @@ SLOT = 32
 """Bytes of a slot: 20 digits, a blank, 8 digits of checksum, filled up."""
 
 
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """The highest fence of a lane as each of the two knows it; None: it knows none."""
+
+    shared: int | None  # in Redis
+    here: int | None  # in this host's file
+
+
 class KeptFences(FenceBook):
     """The book of all lanes that send from this home; safe for many threads, processes and hosts."""
 
@@ -58,12 +67,16 @@ class KeptFences(FenceBook):
             raise _away(f"Redis does not answer: {type(error).__name__}") from error
 
     def highest(self, lane: str) -> int | None:
+        noted = self.noted(lane)
+        return max((fence for fence in (noted.shared, noted.here) if fence is not None), default=None)
+
+    def noted(self, lane: str) -> Noted:
+        """What each of the two says. Raises FencesAway."""
         try:
             shared = self._redis.zscore(KEY, lane)
         except (RedisError, OSError) as error:
             raise _away(f"Redis does not answer: {type(error).__name__}") from error
-        known = [fence for fence in (self._read(lane), None if shared is None else int(shared)) if fence is not None]
-        return max(known, default=None)
+        return Noted(None if shared is None else int(shared), self._read(lane))
 
     def close(self) -> None:
         """Close the connections to Redis."""

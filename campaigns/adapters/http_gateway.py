@@ -23,7 +23,7 @@ from campaigns.adapters.queue import read_item, read_queue
 from campaigns.adapters.reply import Redactor, read_json, read_reply, read_report, read_response
 from campaigns.domain.errors import UsageError, VendorAway, VendorRefused
 from campaigns.domain.outcome import Outcome, classify, one_line
-from campaigns.domain.reconcile import ItemContent, QueueItem
+from campaigns.domain.reconcile import MESSAGE_ID, ItemContent, QueueItem
 from campaigns.domain.reply import NoReply, Reply
 from campaigns.domain.unsend import UnsendKind, UnsendOutcome, classify_unsend
 from campaigns.ports import Gateway, VendorAccount
@@ -104,8 +104,8 @@ class HttpGateway(Gateway):
 
     def item(self, account: str, message_id: str) -> ItemContent | None:
         """What one mass message holds; None when it is not shown. Raises VendorRefused or VendorAway."""
-        if not (_is_word(account) and _is_word(message_id)):
-            return None
+        if not (_is_word(account) and MESSAGE_ID.fullmatch(message_id)):
+            return None  # the vendor shows nothing under such a name, and its address would be another one
         return read_item(self._ask(f"/api/{account}/mass-messaging/{message_id}", missing=404))
 
     def team(self) -> str:

@@ -14,10 +14,23 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from campaigns.ports import Replayed, Spool
+
+ASIDE = "outcomes.damaged-"
+"""How the files begin in which lines are put that cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolContent:
+    """What a host keeps, for people."""
+
+    waiting: int  # outcomes that a worker will write when the database is there
+    damaged: int  # lines that it will put aside
+    aside: tuple[str, ...]  # the files in which such lines were put
 
 
 class FileSpool(Spool):
@@ -42,8 +55,21 @@ class FileSpool(Spool):
         with self._locked():
             return self._replay(write)
 
+    def content(self) -> SpoolContent:
+        """What is kept now, without touching it. Raises OSError when it cannot be read."""
+        aside = tuple(str(path) for path in sorted(self._home.glob(f"{ASIDE}*")))
+        if not self._path.exists():
+            return SpoolContent(0, 0, aside)
+        with self._locked():
+            lines = self._lines()
+        damaged = sum(1 for line in lines if not _is_whole(line))
+        return SpoolContent(len(lines) - damaged, damaged, aside)
+
+    def _lines(self) -> list[bytes]:
+        return [line for line in self._path.read_bytes().split(b"\n") if line.strip()]
+
     def _replay(self, write: Callable[[Mapping[str, Any]], None]) -> Replayed:
-        lines = [line for line in self._path.read_bytes().split(b"\n") if line.strip()]
+        lines = self._lines()
         damaged: list[bytes] = []
         done = 0
         try:
@@ -61,7 +87,7 @@ class FileSpool(Spool):
     def _put_aside(self, damaged: list[bytes]) -> Path | None:
         if not damaged:
             return None
-        aside = self._home / f"outcomes.damaged-{time.time_ns()}"
+        aside = self._home / f"{ASIDE}{time.time_ns()}"
         _append(aside, damaged)
         return aside
 
@@ -98,6 +124,14 @@ def _read(line: bytes) -> Mapping[str, Any]:
     if not isinstance(kept, dict) or found.get("sum") != _checksum(json.dumps(kept, sort_keys=True)):
         raise ValueError("the line is damaged")
     return kept
+
+
+def _is_whole(line: bytes) -> bool:
+    try:
+        _read(line)
+    except ValueError:
+        return False
+    return True
 
 
 def _checksum(body: str) -> str:

@@ -5,19 +5,26 @@ from __future__ import annotations
 import csv
 import json
 import sys
+import threading
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from campaigns.cli.opening import CAMPAIGN, RUN, opened
+from campaigns.cli.opening import CAMPAIGN, RUN, actor, closed_after, opened
 from campaigns.cli.output import cell, counted, json_option, moment, note, print_json_list, print_table, show, to_json
 from campaigns.cli.recipients import reason
 from campaigns.domain.errors import UsageError
 
+if TYPE_CHECKING:
+    from campaigns.wiring import Parts
+
 COLUMNS = ("id", "at", "actor", "kind", "account", "campaign_id", "run_id", "batch", "reason", "detail")
+
+CREDITS = 100
+"""What `verify --vendor` may spend without being told."""
 
 run_option = click.option("--run", "run_id", type=RUN, metavar="RUN", help="Only events of this run.")
 campaign_option = click.option("--campaign", "campaign_id", type=CAMPAIGN, metavar="ID", help="Only of this campaign.")
@@ -88,22 +95,45 @@ def export(form: str, output: str | None, run_id: int | None, campaign_id: int |
 @audit.command()
 @click.option("--heads", "heads_file", metavar="FILE", help="Compare with the heads that were kept in this file.")
 @click.option("--every-chain", is_flag=True, help="Tell the head of each run and account too, not only of the trail.")
+@click.option("--vendor", "run_id", type=RUN, metavar="RUN", help="First ask the vendor for this run's sent counts.")
+@click.option(
+    "--credits", "most", type=click.IntRange(min=1), metavar="N", help=f"Most to spend: {CREDITS} unless said."
+)
 @json_option
-def verify(heads_file: str | None, *, every_chain: bool, as_json: bool) -> None:
+def verify(heads_file: str | None, *, every_chain: bool, run_id: int | None, most: int | None, as_json: bool) -> None:
     """Prove the books and the sealed trail.
 
     Of every run: that its books balance and that nobody is in two of its batches. Of the trail: that no sealed row was
     edited, removed or moved. Exit 1 when not. Keep what --json prints somewhere else, and give it back with --heads:
     only that shows a trail that was cut off or rewritten as a whole.
+
+    Sent counts that the vendor told are compared: a batch that more fans got than it holds is a fault. --vendor asks
+    for those that are not known, a credit a batch.
     """
     from campaigns.cli.heads import read_heads
     from campaigns.store import proof
 
     kept = read_heads(heads_file) if heads_file is not None else None
-    with opened() as parts, parts.store.read() as connection:
-        found = proof.verify(connection, kept, every_chain=every_chain)
+    if most is not None and run_id is None:
+        raise UsageError("--credits belongs to --vendor RUN.")
+    with opened() as parts:
+        if run_id is not None:
+            _ask_vendor(parts, run_id, most or CREDITS)
+        with parts.store.read() as connection:
+            found = proof.verify(connection, kept, every_chain=every_chain)
     show(found, as_json=as_json, people=lambda: _say_verified(found))
     click.get_current_context().exit(0 if found["ok"] else 1)
+
+
+def _ask_vendor(parts: Parts, run_id: int, most: int) -> None:
+    from campaigns.flow.counts import ask_sent_counts
+
+    def say(questions: int) -> None:
+        note(f"Asking the vendor for {counted(questions, 'sent count')}: {counted(questions, 'credit')}.")
+
+    sender = parts.sender(stopping=threading.Event())
+    with closed_after(sender.gateway), closed_after(sender.pacer), closed_after(sender.fences):
+        ask_sent_counts(sender, run_id, most=most, actor=actor(), beforehand=say)
 
 
 def _require(connection: Any, run_id: int | None, campaign_id: int | None) -> None:
@@ -153,5 +183,10 @@ def _say_verified(found: dict[str, Any]) -> None:
     )
     for fault in found["faults"]:
         click.echo(f"  {cell(fault)}")
+    sent = found["sent_counts"]
+    if sent["told"]:
+        click.echo(f"The vendor has told the sent counts of {sent['told']:,} of {sent['accepted']:,} accepted batches.")
+    for below in sent["below"]:
+        click.echo(f"  {cell(below)}")
     for name, head in found["heads"].items():
         click.echo(f"head of {cell(name)}: {head['position']} {cell(head['sha256'])}")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
+from campaigns.cli.checks import AWAY, FAULTY, NOT_MIGRATED, REFUSED, Check, memory_checks, paused_checks
 from campaigns.cli.main import EXIT_CODES
 from campaigns.cli.opening import closed_after, settings_in_force
 from campaigns.cli.output import duration, json_option, moment, print_table, show
@@ -25,20 +26,7 @@ SKEW_SECONDS = 2.0
 QUIET_SECONDS = 15.0
 """Beat and worker give a sign each second; after this they are missing."""
 
-AWAY, FAULTY, NOT_MIGRATED, REFUSED = 75, 2, 4, 7
-
 START = "run `campaigns up`, or `campaigns worker` and `campaigns beat`"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One part, how it stands, and the fix."""
-
-    part: str
-    state: Literal["ok", "note", "fault"]
-    found: str
-    fix: str | None = None
-    exit_code: int = 0
 
 
 @click.command()
@@ -71,6 +59,7 @@ def _checks() -> Iterator[Check]:
     yield Check("settings", "ok", f"home {settings.home.resolve()}")
     yield from _database(settings)
     yield from _redis(settings)
+    yield from memory_checks(settings)
     yield from _vendor(settings)
 
 
@@ -87,6 +76,7 @@ def _database(settings: Settings) -> Iterator[Check]:
         require_head(store)
         yield Check("migrations", "ok", f"at {head()}, the newest")
         yield from _signs(store)
+        yield from paused_checks(store)
     except CampaignsError as fault:
         code = EXIT_CODES[type(fault)]
         part, fix = ("migrations", "run `campaigns db upgrade`") if code == NOT_MIGRATED else ("database", "start it")

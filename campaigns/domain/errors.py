@@ -6,6 +6,7 @@ CampaignsError
 ├── NotFound              no such campaign, run, batch or account
 ├── NotAllowed            it exists, but its state forbids what was asked
 │   └── StaleClaim        the claim was lost to somebody else; the caller stops
+├── Damaged               what is stored cannot be read
 ├── VendorRefused         the vendor refuses the key, the account or the credits
 └── TryLater              the database, Redis or the vendor is away
     ├── DatabaseAway
@@ -40,6 +41,10 @@ class NotAllowed(CampaignsError):
 
 class StaleClaim(NotAllowed):
     """Somebody else holds the claim now; the late writer changed nothing."""
+
+
+class Damaged(CampaignsError):
+    """What is stored cannot be read: it was changed behind our back, or the disk is failing."""
 
 
 class VendorRefused(CampaignsError):

@@ -28,6 +28,8 @@ class Limits:
     batch_size: int
     settle_seconds: float = 30.0  # looks at an unknown come 1, 2, 4, 8 ... times this long after its deadline
     settle_looks: int = 4
+    error_share: float = 0.5  # a run is held when this share of its ended batches is rejected ...
+    error_batches: int = 10  # ... and at least so many; 0: never
 
 
 @dataclass(frozen=True, slots=True)

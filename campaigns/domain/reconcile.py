@@ -17,6 +17,9 @@ from enum import StrEnum
 CLOCK_SKEW = timedelta(seconds=120)
 """How far the vendor's dates may differ from ours before an item no longer fits an attempt."""
 
+MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
+"""What can be a message ID of the vendor's: so far numbers. It is a part of addresses that are asked."""
+
 MOST_CANDIDATES = 10
 """More unexplained items than this at once are for a person: each one costs a credit to look at."""
 

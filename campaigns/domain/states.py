@@ -77,7 +77,7 @@ RUN_MOVES: dict[RunState, dict[RunState, str]] = {
     RunState.DUE: {
         RunState.PLANNED: "the plan was committed",
         RunState.CANCELLED: "an operator cancelled it",
-        RunState.SKIPPED: "misfire or overlap, or it expired",
+        RunState.SKIPPED: "misfire or overlap, it expired, or its message must not be sent any more",
     },
     RunState.PLANNED: {
         RunState.SENDING: "the first attempt was committed",

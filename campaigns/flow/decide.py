@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection
 
-from campaigns.domain.errors import NotAllowed, NotFound
+from campaigns.domain.errors import NotAllowed, NotFound, UsageError
 from campaigns.domain.message import from_json
+from campaigns.domain.reconcile import MESSAGE_ID
 from campaigns.domain.states import BatchState, RunState, taken_state
 from campaigns.store.audit import EventKind, record_event, record_evidence
 from campaigns.store.batches import anything_is_looked_for, batches_by_seq, decide_batch
@@ -42,8 +43,13 @@ def decide(
     """Settle unknown batches (all of the run for None) by an operator's word; all of them or none.
 
     `resend` may message fans a second time: it is the one way past law 1, and stands in the audit with name and
-    reason. Raises NotAllowed when one of them is not unknown, or the message ID belongs to another batch.
+    reason. Raises NotAllowed when one of them is not unknown, or the message ID belongs to another batch; UsageError
+    for what is no message ID.
     """
+    if message_id is not None and not MESSAGE_ID.fullmatch(message_id):
+        raise UsageError(
+            f"'{message_id}' is no message ID; copy it from the vendor's queue: digits, or letters and - _."
+        )
     with store.write() as connection:
         hold_lane(connection, find_run(connection, run_id).account_id)
         # Read again under the lock: whoever had it may have cancelled or ended the run.

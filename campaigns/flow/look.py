@@ -35,6 +35,7 @@ from campaigns.flow.sender import Sender
 from campaigns.store.audit import EventKind, record_event, record_evidence
 from campaigns.store.campaigns import find_revision, message_of_run
 from campaigns.store.claims import OpenAttempt, own_message
+from campaigns.store.counts import TOLD
 from campaigns.store.engine import Store
 from campaigns.store.lanes import hold_lane, lock_lanes
 from campaigns.store.looks import (
@@ -121,21 +122,24 @@ def _same(one: Message, other: Message) -> bool:
 def _look(sender: Sender, found: LookedFor, case: _Case) -> bool:
     """One look; False when it could not be made."""
     if case.late is not None:
-        _settle(sender, found, case, Judgement(Finding.FOUND, "a late answer of the attempt named it", case.late), [])
+        _settle(sender, found, case, Judgement(Finding.FOUND, "a late answer of the attempt named it", case.late), {})
         return True
     try:
         items = _ask_list(sender, found)
         with sender.store.read() as connection:
             owned = owned_among(connection, found.account_id, [item.id for item in items])
         possible = candidates(items, owned, case.sought)
+        seen: dict[str, int | None] = {item.id: None for item in possible}
         if len(possible) > MOST_CANDIDATES:
             judgement = Judgement(Finding.UNCLEAR, f"{len(possible)} unexplained items are listed")
         else:
-            judgement = judge(_ask_items(sender, found, possible), items, case.sought)
+            contents = _ask_items(sender, found, possible)
+            seen |= {content.id: content.sent_count for content in contents}
+            judgement = judge(contents, items, case.sought)
     except (VendorAway, VendorRefused, PacerAway) as obstacle:
         _postpone(sender, found, str(obstacle))
         return False
-    _settle(sender, found, case, judgement, [item.id for item in possible])
+    _settle(sender, found, case, judgement, seen)
     return True
 
 
@@ -184,7 +188,8 @@ def _postpone(sender: Sender, found: LookedFor, obstacle: str) -> None:
         )
 
 
-def _settle(sender: Sender, found: LookedFor, case: _Case, judgement: Judgement, possible: list[str]) -> None:
+def _settle(sender: Sender, found: LookedFor, case: _Case, judgement: Judgement, seen: dict[str, int | None]) -> None:
+    """Write what a look came to; `seen`: the candidates, and how many fans the vendor says each went to."""
     with sender.store.write() as connection:
         hold_lane(connection, found.account_id)
         now = sender.store.now(connection)
@@ -196,7 +201,8 @@ def _settle(sender: Sender, found: LookedFor, case: _Case, judgement: Judgement,
         )
         if not settled:
             return
-        detail = {"look": found.looks + 1, "finding": judgement.finding.value, "candidates": possible}
+        told = {name: count for name, count in seen.items() if count is not None}
+        detail = {"look": found.looks + 1, "finding": judgement.finding.value, "candidates": list(seen), TOLD: told}
         record_evidence(
             connection,
             found.batch_id,

@@ -27,6 +27,7 @@ from campaigns.domain.pacing import Limits
 from campaigns.domain.states import RunState
 from campaigns.domain.timing import expires_at
 from campaigns.flow.ahead import occurrences_ahead, schedule_told, texts_ahead
+from campaigns.flow.skip import skip_faulty
 from campaigns.flow.split import count_batches, split
 from campaigns.flow.wording import what_is_said
 from campaigns.store.accounts import hours_of_account
@@ -174,7 +175,7 @@ def preview(store: Store, campaign_id: int, limits: Limits) -> dict[str, Any]:
 
 
 def plan_run(store: Store, run_id: int, *, actor: str) -> bool:
-    """Freeze a due run; False when it was planned before, is due no longer, or waits for an earlier run to end.
+    """Freeze a due run; False when it was planned before, is due no longer, waits for another, or has a faulty message.
 
     Safe to call twice and to kill anywhere: a run is either due, with nothing written, or planned whole.
     """
@@ -192,8 +193,12 @@ def plan_run(store: Store, run_id: int, *, actor: str) -> bool:
             if must_wait(connection, run_id):
                 return False
             if suppressions == plan.suppressions:
-                at: dict[str, Any] = {"scheduled_for": found.scheduled_for, "now": store.now(connection)}
-                return write_plan(connection, run_id, plan, batches, **at, actor=actor)
+                now = store.now(connection)
+                count = None if plan.users is None else len(plan.users)
+                how: dict[str, Any] = {"now": now, "actor": actor}
+                if skip_faulty(connection, run_id, plan.message, recipients=count, batches=plan.batch_count, **how):
+                    return False
+                return write_plan(connection, run_id, plan, batches, scheduled_for=found.scheduled_for, **how)
 
 
 def write_plan(

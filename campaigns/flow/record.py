@@ -13,6 +13,7 @@ from campaigns.domain.outcome import HoldScope, Outcome, OutcomeKind
 from campaigns.domain.pacing import Limits, back_off_seconds
 from campaigns.domain.states import BATCH_TAKEN, BatchState, RunState, taken_state
 from campaigns.flow.halve import halve, may_halve, stop_halving
+from campaigns.flow.threshold import hold_if_failing
 from campaigns.store.audit import EventKind, record_event, record_evidence
 from campaigns.store.batches import batch_state
 from campaigns.store.claims import OpenAttempt, add_outcome, own_message, recorded_before, settle_batch
@@ -120,6 +121,7 @@ def _record(
         halve(connection, opened, refused, actor=actor, now=now)
     elif step.state is BatchState.REJECTED:
         stop_halving(connection, opened, outcome, actor=actor, now=now)
+        hold_if_failing(connection, opened, outcome, limits, actor=actor, now=now)
     if step.state is not BatchState.READY:
         end_run_if_done(connection, opened.run_id, now=now, actor=actor)
     return Recorded(step.state, step.wait_seconds)

@@ -43,6 +43,7 @@ class EventKind(StrEnum):
     ATTEMPT_ABANDONED = "attempt_abandoned"  # its worker went away in the middle: unknown
     ANSWER_CAME_LATE = "answer_came_late"  # evidence from a worker that had lost its claim
     SEARCH_ASKED = "search_asked"  # an operator asked to look for unknowns now
+    COUNTS_ASKED = "counts_asked"  # an operator asked how many fans accepted batches went to
     UNKNOWN_FOUND = "unknown_found"  # the vendor's queue shows the one item that it can be: accepted
     UNKNOWN_GIVEN_UP = "unknown_given_up"  # after the last look an operator is asked
     UNKNOWN_RESENT = "unknown_resent"  # by the campaign's own policy, after the last look: at least once

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import Connection, and_, func, insert, select, update
 
 from campaigns.domain.audience import UserSet
 from campaigns.domain.states import BatchState
@@ -49,6 +49,19 @@ def anything_is_looked_for(connection: Connection, run_id: int) -> bool:
 def anything_waits(connection: Connection, run_id: int) -> bool:
     """Whether a batch of the run is ready or in flight."""
     return _has_batch(connection, run_id, BatchState.READY) or _has_batch(connection, run_id, BatchState.SENDING)
+
+
+def ended_batches(connection: Connection, run_id: int, *, since: datetime | None) -> tuple[int, int]:
+    """How many batches of a run were rejected, and how many accepted, after that time."""
+    statement = (
+        select(batch.c.state, func.count().label("batches"))
+        .where(batch.c.run_id == run_id, batch.c.state.in_([BatchState.REJECTED.value, BatchState.ACCEPTED.value]))
+        .group_by(batch.c.state)
+    )
+    if since is not None:
+        statement = statement.where(batch.c.updated_at > since)
+    counted = {row.state: row.batches for row in connection.execute(statement)}
+    return counted.get(BatchState.REJECTED.value, 0), counted.get(BatchState.ACCEPTED.value, 0)
 
 
 def _has_batch(connection: Connection, run_id: int, state: BatchState) -> bool:

@@ -73,6 +73,12 @@ def open_holds(connection: Connection, held: Held) -> list[tuple[int, str, str]]
     return [(row.id, row.kind, row.reason) for row in rows]
 
 
+def every_open_hold(connection: Connection) -> list[tuple[Held, str, str]]:
+    """What is paused, with kind and reason, the oldest first."""
+    rows = connection.execute(select(hold).where(hold.c.closed_at.is_(None)).order_by(hold.c.id))
+    return [(Held(row.run_id, row.account_id, row.upstream), row.kind, row.reason) for row in rows]
+
+
 def last_closed(connection: Connection, held: Held, kind: str) -> datetime | None:
     """When a hold of that kind on the thing was last closed; None when none was."""
     closed: datetime | None = connection.scalar(

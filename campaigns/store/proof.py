@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -12,7 +13,10 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
 
 from campaigns.domain.audience import unpack
+from campaigns.domain.errors import Damaged
 from campaigns.domain.states import RUN_OPEN, BatchState
+from campaigns.store.canonical import Unreadable, content, raw
+from campaigns.store.counts import Compared, count_faults
 from campaigns.store.records import audience_version, event, exclusion
 from campaigns.store.requests import lineage_faults, request_faults
 from campaigns.store.runs import books
@@ -80,24 +84,34 @@ def suppressions(connection: Connection, account_id: str | None = None) -> Itera
 def events(
     connection: Connection, run_id: int | None = None, campaign_id: int | None = None, after: int = 0
 ) -> Iterator[dict[str, Any]]:
-    """The trail in the order it was written, streamed; of one run, of one campaign, or all."""
-    statement = select(event).where(event.c.id > after).order_by(event.c.id)
+    """The trail in the order it was written, streamed; of one run, of one campaign, or all.
+
+    Raises Damaged at the first event that cannot be read.
+    """
+    statement = select(*raw(event)).where(event.c.id > after).order_by(event.c.id)
     if run_id is not None:
         statement = statement.where(event.c.run_id == run_id)
     if campaign_id is not None:
         statement = statement.where(event.c.campaign_id == campaign_id)
     for row in connection.execute(statement.execution_options(yield_per=ROWS_AT_ONCE)):
+        try:
+            found = content(row, event)
+        except Unreadable as fault:
+            raise Damaged(
+                f"Event {row.id} cannot be read ({fault}), so somebody changed it past campaigns; `campaigns audit "
+                f"verify` names every such row, and --after {row.id} goes on behind it."
+            ) from None
         yield {
-            "id": row.id,
-            "at": as_text(row.at),
-            "actor": row.actor,
-            "kind": row.kind,
-            "account": row.account_id,
-            "campaign_id": row.campaign_id,
-            "run_id": row.run_id,
-            "batch": row.batch_seq,
-            "reason": row.reason,
-            "detail": row.detail,
+            "id": found["id"],
+            "at": as_text(datetime.fromisoformat(found["at"])),
+            "actor": found["actor"],
+            "kind": found["kind"],
+            "account": found["account_id"],
+            "campaign_id": found["campaign_id"],
+            "run_id": found["run_id"],
+            "batch": found["batch_seq"],
+            "reason": found["reason"],
+            "detail": found["detail"],
         }
 
 
@@ -106,14 +120,17 @@ def verify(
 ) -> dict[str, Any]:
     """Prove the books of every run again from the sets, law 1 from the requests, and the sealed trail.
 
+    The vendor's sent counts are compared where they were kept.
+
     Every fault is a sentence.
 
     `kept`: the `heads` of an earlier answer, without which a trail that was cut off or rewritten as a whole cannot be
     told from a true one. `every_chain`: answer the head of each chain too, one for each run and account.
     """
     run_ids = list(connection.scalars(select(run.c.id).order_by(run.c.id)))
-    trail = Trail()
+    trail, compared = Trail(), Compared()
     faults = _told(_book_faults(connection, run_ids))
+    faults += _told(count_faults(connection, compared))
     faults += _told(trail_faults(connection, trail, kept, every_chain=every_chain))
     return {
         "events": count_events(connection),
@@ -121,6 +138,7 @@ def verify(
         "ok": not faults,
         "faults": faults,
         "unsealed": trail.unsealed,
+        "sent_counts": {"accepted": compared.accepted, "told": compared.told, "below": compared.below},
         "heads": {name: {"position": one.position, "sha256": one.sha256} for name, one in trail.heads.items()},
     }
 

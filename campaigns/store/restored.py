@@ -36,9 +36,22 @@ def lane_fence(connection: Connection, account_id: str) -> LaneFence | None:
         .join(lane, lane.c.account_id == account.c.id)
         .where(account.c.id == account_id)
     ).one_or_none()
-    if row is None:
-        return None
-    return LaneFence(f"{account_id}@{row.created_at.astimezone(UTC):%Y%m%dT%H%M%S.%f}", row.fence)
+    return None if row is None else LaneFence(_name(account_id, row.created_at), row.fence)
+
+
+def _name(account_id: str, made_at: datetime) -> str:
+    return f"{account_id}@{made_at.astimezone(UTC):%Y%m%dT%H%M%S.%f}"
+
+
+def lanes_for_people(connection: Connection) -> list[tuple[str, LaneFence, int | None]]:
+    """Each account with its lane, and the fence of its newest request."""
+    newest = select(func.max(attempt.c.fence)).where(attempt.c.account_id == account.c.id).scalar_subquery()
+    rows = connection.execute(
+        select(account.c.id, account.c.created_at, lane.c.fence, newest.label("newest"))
+        .join(lane, lane.c.account_id == account.c.id)
+        .order_by(account.c.id)
+    )
+    return [(row.id, LaneFence(_name(row.id, row.created_at), row.fence), row.newest) for row in rows]
 
 
 def restored_at(account_id: str) -> ScalarSelect[datetime]:

@@ -805,3 +805,11 @@ def test_a_request_that_would_start_twice_is_stopped_and_stays_unknown() -> None
     gateway.close()
     assert outcome.kind is OutcomeKind.UNKNOWN
     assert "twice" in str(outcome.error)
+
+
+@pytest.mark.parametrize("message_id", ["", "../../accounts", "7?x=1", "7/users"])
+def test_what_is_no_message_id_is_not_asked_for(message_id: str) -> None:
+    gateway = HttpGateway("https://vendor.invalid", KEY)
+    gateway.close()
+    gateway._transport = Raising(AssertionError("it was asked for"), "before")
+    assert gateway.item("acct_1", message_id) is None

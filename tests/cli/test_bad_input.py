@@ -209,6 +209,7 @@ def test_a_port_in_use(shell: Shell) -> None:
         ("suppress", "remove", "1", "--account", "acct_seven", "--reason", "x"),
         ("suppress", "list", "--account", "acct_seven"),
         ("audit", "list", "--run", "7"),
+        ("reconcile", "7"),
         ("audit", "list", "--campaign", "7"),
         ("audit", "export", "--run", "7"),
         ("show", str(2**70)),

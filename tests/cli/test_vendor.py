@@ -6,13 +6,16 @@ import json
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from campaigns.adapters.http_gateway import HttpGateway
 from campaigns.adapters.sandbox.server import Sandbox
 from campaigns.adapters.sandbox.setup import Setup
+from campaigns.flow.lane import serve_lane
 from tests.cli.conftest import Shell
 from tests.cli.processes import GIVE_UP_SECONDS, await_words, started
 from tests.servers import redis_server
@@ -113,6 +116,27 @@ def test_a_launch_that_waits_answers_as_runs_show_does(shell: Shell, world: Worl
     waiting.join(GIVE_UP_SECONDS)
     assert answers[0].exit_code == 0
     assert json.loads(answers[0].stdout)["accepted"] == 5
+
+
+def test_verify_asks_the_vendor_for_sent_counts_when_told_to(
+    shell: Shell, world: World, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with vendor(delivery_start_seconds=0, delivery_seconds=0) as url:
+        monkeypatch.setenv("CAMPAIGNS_UPSTREAM_URL", url)
+        monkeypatch.setenv("REDIS_URL", redis_url)
+        shell.ok("launch", str(shell.campaign("--batch-size", "2")))
+        with closing(HttpGateway(url, "sandbox")) as gateway:
+            serve_lane(replace(world.sender(), gateway=gateway), "acct_one", lambda: True)
+        verify = ("audit", "verify", "--vendor", "1")
+
+        assert "--credits 3" in shell.refusal(*verify, "--credits", "2", code=4)
+        assert shell.ok("audit", "verify")["sent_counts"]["told"] == 0
+        result = shell.run(*verify)
+
+    assert (result.exit_code, result.stderr) == (0, "Asking the vendor for 3 sent counts: 3 credits.\n")
+    assert "The vendor has told the sent counts of 3 of 3 accepted batches." in result.stdout
+    assert shell.ok("audit", "verify")["sent_counts"] == {"accepted": 3, "told": 3, "below": []}
+    assert shell.run(*verify).stderr == "Asking the vendor for 0 sent counts: 0 credits.\n"
 
 
 def shell_sees_a_run(world: World) -> bool:

@@ -100,13 +100,25 @@ class Program:
 
 
 class Installation:
-    """Everything that a storm shakes. `broken` names a build of tests.faults.broken that the workers run."""
+    """Everything that a storm shakes.
 
-    def __init__(self, folder: Path, database: str, *, vendor: Mapping[str, object], broken: str | None = None) -> None:
+    `broken` names a build of tests.faults.broken that the workers run; `main` is what they run in place of celery.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        database: str,
+        *,
+        vendor: Mapping[str, object],
+        broken: str | None = None,
+        main: str = "celery",
+    ) -> None:
         """`database` is sqlite or the address of a PostgreSQL server on a socket."""
         self.folder = folder
         self._numbers = itertools.count(1)
         self._broken = broken
+        self._main = main if broken is None else "tests.faults.broken"
         self._vendor = vendor
         self.programs: list[Program] = []
         self.broker_port, self.vendor_port = _free_port(), _free_port()
@@ -180,11 +192,10 @@ class Installation:
         return self._start("beat", [*self._celery("beat"), "-s", str(schedule)])
 
     def _celery(self, role: str) -> list[str]:
-        main = "celery" if self._broken is None else "tests.faults.broken"
         words = WORDS[role]
         if role == "worker":
             words = [*words, "-n", f"worker-{next(self._numbers)}@%h", "--without-mingle", "--without-gossip"]
-        return [sys.executable, "-m", main, "-q", "-A", "campaigns.worker.app:app", *words, "-l", "INFO"]
+        return [sys.executable, "-m", self._main, "-q", "-A", "campaigns.worker.app:app", *words, "-l", "INFO"]
 
     def _start(self, name: str, command: list[str], more: dict[str, str] | None = None) -> Program:
         environment = {**self.environment, **(more or {}), "CAMPAIGNS_BROKEN": self._broken or ""}

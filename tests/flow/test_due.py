@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -99,9 +100,35 @@ def test_arming_twice_and_arming_for_the_past_are_refused(world: World) -> None:
         launch(world.store, late, upstream=UPSTREAM, actor=ANNA)
 
 
-def _armed(world: World) -> int:
+def test_a_run_whose_message_must_not_be_sent_by_then_is_skipped_with_the_reason(world: World) -> None:
+    """The vendor was to send it at half past, and the machine slept until two."""
+    half_past = world.clock.now + timedelta(minutes=90)
+    _armed(world, message={"scheduled_date": half_past.isoformat()})
+    world.clock.advance(7200)
+    (run_id,) = open_due_runs(world.store, actor=BEAT)
+
+    assert plan_run(world.store, run_id, actor=BEAT) is False
+    assert plan_run(world.store, run_id, actor=BEAT) is False
+    world.serve()
+
+    skipped = world.run(run_id)
+    assert (skipped["state"], world.batches(run_id), world.gateway.received) == ("skipped", [], [])
+    assert "scheduled_date 2026-03-02T13:30:00+00:00 has passed" in skipped["reason"]
+    assert world.events().count("run_skipped") == 1
+
+
+def test_a_run_whose_message_may_still_be_sent_is_planned(world: World) -> None:
+    two = world.clock.now + timedelta(hours=2)
+    _armed(world, message={"scheduled_date": two.isoformat()})
+    world.clock.advance(3600)
+    (run_id,) = open_due_runs(world.store, actor=BEAT)
+
+    assert plan_run(world.store, run_id, actor=BEAT)
+
+
+def _armed(world: World, **changes: Any) -> int:
     world.account()
-    campaign_id = world.campaign(starts_at=world.clock.now + timedelta(hours=1))
+    campaign_id = world.campaign(starts_at=world.clock.now + timedelta(hours=1), **changes)
     told = launch(world.store, campaign_id, upstream=UPSTREAM, actor=ANNA)
     assert (told["run_id"], told["state"]) == (None, "scheduled")
     return campaign_id

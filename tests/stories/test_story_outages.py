@@ -8,6 +8,9 @@ import signal
 from collections import Counter
 from collections.abc import Iterator
 
+import pytest
+from redis import Redis
+
 from tests.embedded.left import wait_until
 from tests.stories.conftest import Town
 from tests.stories.rig import Rig, times_accepted
@@ -42,6 +45,24 @@ def test_without_redis_nothing_is_sent_and_with_it_the_run_goes_on(town: Town) -
 
     assert times_accepted(town.record, "acct_without_redis") == Counter(FANS)
     assert rig.run("limits").exit_code == 0
+
+
+@pytest.mark.slow
+def test_a_redis_that_is_emptied_in_the_middle_costs_nothing_and_forgets_no_request(town: Town) -> None:
+    rig = town.rig
+    campaign = rig.campaign("acct_emptied", FANS, "--batch-size", "4")
+    run = rig.launched(campaign)
+    wait_until(lambda: rig.run_of(run)["accepted"])
+    with contextlib.closing(Redis(unix_socket_path=str(rig.home / "redis.sock"))) as redis:
+        redis.flushall()
+    assert rig.run_of(run)["waiting"], "it was not in the middle"
+
+    wait_until(lambda: rig.run_of(run)["state"] == "finished", 60)
+
+    assert times_accepted(town.record, "acct_emptied") == Counter(FANS)
+    assert rig.run_of(run)["holds"] == [], "an emptied Redis is no restored database"
+    counted = rig.ask("limits")["used"]
+    assert counted >= len(rig.attempts(run)), "those before were counted again from the database"
 
 
 def test_while_the_vendor_is_away_batches_wait_and_then_go(town: Town) -> None:

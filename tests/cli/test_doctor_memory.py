@@ -1,0 +1,141 @@
+"""`doctor` on what is kept beside the database, and on what is paused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from campaigns.adapters.fence_book import KeptFences
+from campaigns.adapters.spool import FileSpool
+from campaigns.flow.control import pause_run
+from campaigns.store.restored import lanes_for_people
+from tests.cli.conftest import Shell
+from tests.servers import redis_server
+from tests.world import ANNA, LOGGED_OUT, NOT_SENT, World
+
+
+def checks(shell: Shell, part: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(shell.run("doctor", "--json").stdout)
+    return [check for check in found if check["part"].startswith(part)]
+
+
+def check(shell: Shell, part: str) -> dict[str, Any]:
+    (found,) = checks(shell, part)
+    return found
+
+
+@pytest.fixture
+def spool(shell: Shell) -> FileSpool:
+    return FileSpool(shell.folder / "home")
+
+
+def test_nothing_is_kept_on_a_host_where_all_is_well(shell: Shell) -> None:
+    before = sorted((shell.folder / "home").iterdir())
+
+    assert check(shell, "kept outcomes")["state"] == "ok"
+    assert sorted((shell.folder / "home").iterdir()) == before
+
+
+def test_outcomes_that_wait_for_the_database_are_counted_and_left_alone(shell: Shell, spool: FileSpool) -> None:
+    spool.keep({"one": 1})
+    spool.keep({"two": 2})
+
+    for _ in range(2):
+        found = check(shell, "kept outcomes")
+        assert (found["state"], found["found"]) == ("fault", "2 outcomes on this host could not be written yet")
+    assert spool.content().waiting == 2
+
+
+def test_damaged_outcomes_are_told_before_and_after_they_are_put_aside(shell: Shell, spool: FileSpool) -> None:
+    spool.keep({"one": 1})
+    with (shell.folder / "home" / "outcomes.jsonl").open("a") as kept:
+        kept.write('\n{"sum": "00000000", "kept"\n')
+
+    damaged, waiting = checks(shell, "kept outcomes")
+    assert (damaged["found"], damaged["exit_code"]) == ("1 line cannot be read; a worker will put them aside", 2)
+    assert waiting["found"].startswith("1 outcome on this host")
+    replayed = spool.replay(lambda _: None)
+
+    found = check(shell, "kept outcomes")
+    assert found["state"] == "note"
+    assert str(replayed.aside) in found["found"]
+
+
+def test_a_spool_that_cannot_be_read_is_a_fault(shell: Shell) -> None:
+    (shell.folder / "home" / "outcomes.jsonl").mkdir()
+
+    found = check(shell, "kept outcomes")
+    assert (found["state"], found["found"]) == ("fault", "cannot be read (Is a directory)")
+
+
+@pytest.fixture
+def sent(shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Shell, KeptFences, str]]:
+    """An installation that has sent, with its real fence book, and the name of its lane."""
+    shell.ok("launch", str(shell.campaign()))
+    world.serve()
+    (name,) = world.fences.noted
+    with redis_server() as url, closing(KeptFences(url, shell.folder / "home")) as book:
+        monkeypatch.setenv("REDIS_URL", url)
+        book.note(name, world.fences.noted[name])
+        yield shell, book, name
+
+
+def test_a_fence_book_that_agrees(sent: tuple[Shell, KeptFences, str]) -> None:
+    found = check(sent[0], "fence book")
+    assert (found["state"], found["found"]) == ("ok", "agrees with the database on 1 account")
+
+
+def test_a_database_behind_its_fence_book_was_restored(sent: tuple[Shell, KeptFences, str], world: World) -> None:
+    shell, book, name = sent
+    with world.store.read() as connection:
+        ((_, lane, _newest),) = lanes_for_people(connection)
+    book.note(name, lane.fence + 7)
+
+    found = check(shell, "fence book")
+
+    assert (found["part"], found["state"], found["exit_code"]) == ("fence book of acct_one", "fault", 4)
+    assert found["found"].startswith(f"request {lane.fence + 7} was made, but the database knows none after")
+
+
+def test_a_memory_that_was_lost_is_told(sent: tuple[Shell, KeptFences, str]) -> None:
+    shell, book, name = sent
+    (shell.folder / "home" / "fences" / name).unlink()
+    assert check(shell, "fence book")["state"] == "ok", "another host may have sent"
+    book._redis.flushall()
+
+    found = check(shell, "fence book")
+
+    assert found["state"] == "note"
+    assert "is not noted in Redis and this host's file" in found["found"]
+
+
+def test_open_holds_are_told_with_the_way_out(shell: Shell, world: World) -> None:
+    shell.ok("launch", str(shell.campaign()))
+    world.gateway.script = [LOGGED_OUT]
+    world.serve()
+    pause_run(world.store, 1, reason="too late", actor=ANNA)
+
+    account, run = checks(shell, "hold")
+
+    assert account["found"].startswith("account acct_one: account: the account is logged out")
+    assert "accounts release acct_one" in account["fix"]
+    assert (run["found"], run["state"]) == ("run 1: operator: too late", "note")
+    assert "runs resume 1" in run["fix"]
+
+
+def test_an_open_circuit_is_told(shell: Shell, world: World) -> None:
+    shell.ok("launch", str(shell.campaign("--batch-size", "1")))
+    world.gateway.script = [NOT_SENT] * 5
+    assert checks(shell, "circuit") == []
+    for _ in range(5):
+        world.serve()
+        world.clock.advance(60)
+
+    found = check(shell, "circuit")
+
+    assert found["found"].startswith("acct_one: 5 requests in a row came to nothing (circuit open")
+    assert found["fix"].startswith("nothing: it is tried again, next at ")
