@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
-from tests.sandbox.conftest import MASS, NOON, bench
+from campaigns.adapters.sandbox.ledger import Ledger
+from campaigns.adapters.sandbox.setup import Setup
+from campaigns.adapters.sandbox.vendor import Vendor
+from tests.sandbox.conftest import MASS, NOON, Bench, bench
 
 BOOLEAN, INTEGER, TEXT = {"type": "boolean"}, {"type": "integer"}, {"type": "string"}
 META = {
@@ -266,3 +270,39 @@ def test_times_are_whole_seconds_in_utc() -> None:
     vendor = bench()
     vendor.now = NOON + 0.75
     assert vendor.send()["data"]["date"] == "2027-01-15T08:00:00+00:00"
+
+
+@pytest.mark.parametrize("setup", [{"unsendable_seconds": 60}, {"script": [{"fault": "cannot_unsend", "seconds": 60}]}])
+def test_an_item_may_be_too_old_to_be_unsent(setup: dict[str, Any]) -> None:
+    vendor = bench(**setup)
+    old, later = vendor.send()["data"]["id"], vendor.send(scheduledDate="2027-01-15T09:00:00Z")["data"]["id"]
+    assert vendor.get(f"{MASS}/{old}")["data"]["queue"]["canUnsend"] is True
+    vendor.now += 60
+
+    refused = vendor.ask("DELETE", f"{MASS}/{old}")
+
+    assert (refused.status, json.loads(refused.body)["onlyfans_response"]["status"]) == (400, 400)
+    queue = vendor.get(f"{MASS}/{old}")["data"]["queue"]
+    assert (queue["canUnsend"], queue["unsendSeconds"], queue["isCanceled"]) == (False, 0, False)
+    assert vendor.ask("DELETE", f"{MASS}/{later}").status == 200
+
+
+def test_a_late_delete_may_answer_without_success() -> None:
+    vendor = bench(unsendable_seconds=0, late_delete="success_false")
+    sent = vendor.send()["data"]["id"]
+    data = json.loads(vendor.ask("DELETE", f"{MASS}/{sent}").body)["data"]
+    assert (data["success"], data["queue"]["isCanceled"]) == (False, False)
+
+
+def test_what_an_item_says_of_unsending_survives_a_restart(tmp_path: Path) -> None:
+    setup, path = Setup.model_validate({"unsendable_seconds": 60}), tmp_path / "ledger"
+    first = Bench(setup)
+    first_ledger = Ledger(path)
+    first.vendor = Vendor(setup, first_ledger, lambda: first.now)
+    sent, unsent = (first.send()["data"]["id"] for _ in range(2))
+    first.ask("DELETE", f"{MASS}/{unsent}")
+    first_ledger.close()
+    again = Bench(setup, now=first.now + 60)
+    again.vendor = Vendor(setup, Ledger(path), lambda: again.now)
+    shown = {each: again.get(f"{MASS}/{each}")["data"]["queue"] for each in (sent, unsent)}
+    assert [(item["canUnsend"], item["isCanceled"]) for item in shown.values()] == [(False, False), (False, True)]

@@ -90,6 +90,7 @@ FAULTS: dict[str, Fault] = {
     "slow_delivery": _fault(Stage.ITEM, "start_seconds", "seconds", sends_only=True),
     "media_not_ready": _fault(Stage.ITEM, "seconds", sends_only=True),
     "users_skipped": _fault(Stage.ITEM, "count", sends_only=True),
+    "cannot_unsend": _fault(Stage.ITEM, "seconds", sends_only=True),
 }
 
 PARAMETERS = frozenset().union(*(fault.parameters for fault in FAULTS.values()))

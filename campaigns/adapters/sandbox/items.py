@@ -23,6 +23,7 @@ class Timing:
     ready_after: float = 0.0
     start_after: float = 1.0
     delivery: float = 2.0
+    unsendable_for: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,16 @@ class QueueItem:
     def _delivery_starts_at(self) -> float:
         return max(self.date, self.accepted_at + self.timing.ready_after) + self.timing.start_after
 
+    def can_unsend(self, now: float) -> bool:
+        """Whether a DELETE would still take it back, or delete it before its time."""
+        if self.cancelled_at is not None:
+            return False
+        over = self.timing.unsendable_for is not None and now - self.date >= self.timing.unsendable_for
+        return self.saved or not over
+
+    def _unsend_seconds(self, now: float) -> int:
+        return UNSENDABLE_SECONDS if self.can_unsend(now) else 0
+
     def short_form(self, now: float) -> dict[str, Any]:
         """The shape of the answer to a send and of the queue list; `total` is -1 until delivery starts."""
         counted = not self.saved and now >= self._delivery_starts_at
@@ -104,8 +115,8 @@ class QueueItem:
             "isDone": over,
             "total": total,
             "pending": pending,
-            "canUnsend": self.cancelled_at is None,
-            "unsendSeconds": UNSENDABLE_SECONDS if self.cancelled_at is None else 0,
+            "canUnsend": self.can_unsend(now),
+            "unsendSeconds": self._unsend_seconds(now),
             "hasError": self.has_error,
             "isCanceled": self.cancelled_at is not None,
             "isCouplePeopleMedia": bool(self.content.release_forms),
@@ -122,8 +133,8 @@ class QueueItem:
             "isFree": not self.content.price,
             "sentCount": self.delivered_count(now),
             "viewedCount": 0,
-            "canUnsend": self.cancelled_at is None,
-            "unsendSeconds": UNSENDABLE_SECONDS if self.cancelled_at is None else 0,
+            "canUnsend": self.can_unsend(now),
+            "unsendSeconds": self._unsend_seconds(now),
             "isCanceled": self.cancelled_at is not None,
             "mediaTypes": "photo" if self.content.media_files else None,
             "hasError": self.has_error,
@@ -151,8 +162,8 @@ class QueueItem:
             "sentCount": self.delivered_count(now),
             "isCanceled": self.cancelled_at is not None,
             "template": "group",
-            "canUnsend": self.cancelled_at is None,
-            "unsendSeconds": UNSENDABLE_SECONDS if self.cancelled_at is None else 0,
+            "canUnsend": self.can_unsend(now),
+            "unsendSeconds": self._unsend_seconds(now),
         }
 
 

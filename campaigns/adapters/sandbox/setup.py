@@ -47,6 +47,8 @@ class Setup(BaseModel):
     text_cap: int | None = Field(None, ge=1)
     banned_words: tuple[str, ...] = ()
     delete_again: Literal["not_found", "same_answer"] = "not_found"
+    unsendable_seconds: float | None = Field(None, ge=0, allow_inf_nan=False)
+    late_delete: Literal["refuse", "success_false"] = "refuse"
     seed: int = 1
     script: tuple[ScriptLine, ...] = ()
     rates: tuple[Rate, ...] = ()

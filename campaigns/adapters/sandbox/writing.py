@@ -23,7 +23,13 @@ from campaigns.adapters.sandbox.validation import (
 )
 from campaigns.adapters.sandbox.world import Change, Done, Turn, World
 
-DEFAULT_SECONDS = {"late_in_list": 30.0, "gone_from_list": 10.0, "media_not_ready": 30.0, "slow_delivery": 60.0}
+DEFAULT_SECONDS = {
+    "late_in_list": 30.0,
+    "gone_from_list": 10.0,
+    "media_not_ready": 30.0,
+    "slow_delivery": 60.0,
+    "cannot_unsend": 0.0,
+}
 SLOW_START_SECONDS = 5.0
 FOREIGN_TEXT = "Posted by another tool"
 RECENT_LIST = "recent"
@@ -107,8 +113,13 @@ def update(turn: Turn) -> Done:
 def delete(turn: Turn) -> Done:
     """Unsend an item, or delete one that is scheduled or saved. Raises Refused for one that is not there."""
     item = find_item(turn)
-    if item.cancelled_at is not None and turn.world.setup.delete_again == "not_found":
+    setup = turn.world.setup
+    if item.cancelled_at is not None and setup.delete_again == "not_found":
         raise not_there()
+    if item.cancelled_at is None and not item.can_unsend(turn.now):
+        if setup.late_delete == "refuse":
+            raise onlyfans_error(400, 400, "The message cannot be unsent", outcome="refused_unsend")
+        return Done({"data": {"success": False, "queue": item.long_form(turn.now)}})
     change = Change({"kind": "cancelled", "id": item.id, "account": item.account, "at": turn.now})
     queue = {**item.long_form(turn.now), "canUnsend": False, "unsendSeconds": 0, "isCanceled": True}
     return Done({"data": {"success": True, "queue": queue}}, [change])
@@ -177,13 +188,14 @@ def _timing(world: World, effects: dict[str, Effect]) -> Timing:
     slow = effects.get("slow_delivery")
     if slow is not None:
         start = SLOW_START_SECONDS if slow.start_seconds is None else slow.start_seconds
-    gone = effects.get("gone_from_list")
+    gone, late = effects.get("gone_from_list"), effects.get("cannot_unsend")
     return Timing(
         listed_after=seconds("late_in_list", setup.late_in_list_seconds),
         listed_for=setup.gone_from_list_seconds if gone is None else seconds("gone_from_list", 0.0),
         ready_after=seconds("media_not_ready", 0.0),
         start_after=start,
         delivery=seconds("slow_delivery", setup.delivery_seconds),
+        unsendable_for=setup.unsendable_seconds if late is None else seconds("cannot_unsend", 0.0),
     )
 
 
