@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import PacerAway, VendorAway, VendorRefused
 from campaigns.domain.handoff import WATCHED_AGAIN, WATCHED_FOR, Fate, fate_of
 from campaigns.flow.sender import Sender
@@ -60,7 +59,6 @@ def _follow(sender: Sender, found: Watched, batches: list[HandedOver]) -> bool:
             later = sender.store.now(connection) + timedelta(seconds=OBSTACLE_SECONDS)
             settle_watch(connection, found, watch_at=later)
         return False
-    crash_point("follow.asked")
     with sender.store.write() as connection:
         hold_lane(connection, found.account_id)
         now = sender.store.now(connection)
