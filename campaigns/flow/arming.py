@@ -38,9 +38,11 @@ def columns_for(campaign_id: int, revision: RevisionRow, occurrence: datetime | 
     return DISARMED if occurrence is None else armed_for(campaign_id, revision, occurrence)
 
 
-def following(revision: RevisionRow, occurrence: datetime) -> datetime | None:
-    """The occurrence after one; None after the only one or the last."""
-    return next_after(revision.times, occurrence) if revision.times.recurs else None
+def following(
+    connection: Connection, campaign: CampaignRow, revision: RevisionRow, occurrence: datetime
+) -> datetime | None:
+    """The occurrence after one that has no row yet; None after the only one or the last."""
+    return _without_row(connection, campaign, revision, occurrence) if revision.times.recurs else None
 
 
 def first_occurrence(
@@ -53,6 +55,13 @@ def first_occurrence(
     if is_used_up(campaign, revision):
         return None
     after = max(now, last_opened(connection, campaign.id) or now)
+    return _without_row(connection, campaign, revision, after)
+
+
+def _without_row(
+    connection: Connection, campaign: CampaignRow, revision: RevisionRow, after: datetime
+) -> datetime | None:
+    """The first occurrence after a moment that was neither opened nor skipped ahead of its time."""
     found = next_after(revision.times, after, starts_at=revision.starts_at)
     while found is not None and has_row(connection, campaign.id, found):
         found = next_after(revision.times, found, starts_at=revision.starts_at)

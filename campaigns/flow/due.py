@@ -20,7 +20,6 @@ from campaigns.store.audit import EventKind, record_event
 from campaigns.store.campaigns import CampaignRow, change_campaign, due_campaigns, find_campaign, find_revision
 from campaigns.store.engine import Store
 from campaigns.store.lanes import hold_lane
-from campaigns.store.occurrences import has_row
 
 MOST_CAMPAIGNS = 200
 """So many campaigns are looked at in one tick; the next one takes the others."""
@@ -103,7 +102,7 @@ def _come_due(opening: Opening) -> tuple[list[datetime], datetime | None]:
         if len(found) == MOST_OCCURRENCES:
             break
         found.append(occurrence)
-        occurrence = following(opening.revision, occurrence)
+        occurrence = following(opening.connection, opening.campaign, opening.revision, occurrence)
     return found, occurrence
 
 
@@ -112,8 +111,6 @@ def _has_come(opening: Opening, occurrence: datetime) -> bool:
 
 
 def _send_or_skip(opening: Opening, occurrence: datetime, newer: datetime | None) -> int | None:
-    if has_row(opening.connection, opening.campaign.id, occurrence):
-        return None  # an operator skipped it ahead of its time
     timing = opening.revision.times
     if opening.campaign.pause_reason is not None:
         reason: str | None = f"the schedule was paused: {opening.campaign.pause_reason}"

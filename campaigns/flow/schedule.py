@@ -109,7 +109,7 @@ def _said(opening: Opening, kind: EventKind, reason: str, *, paused: bool) -> di
 def _skip_next(opening: Opening, reason: str | None) -> dict[str, Any]:
     campaign, occurrence = opening.campaign, opening.campaign.occurrence_at
     assert occurrence is not None
-    after = following(opening.revision, occurrence)
+    after = following(opening.connection, campaign, opening.revision, occurrence)
     change_campaign(opening.connection, campaign, now=opening.now, **columns_for(campaign.id, opening.revision, after))
     run_id = skip_occurrence(opening, occurrence, SKIPPED_AHEAD if reason is None else f"{SKIPPED_AHEAD}: {reason}")
     if after is None and opening.revision.times.recurs:
