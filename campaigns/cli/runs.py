@@ -67,7 +67,7 @@ def watch(run_id: int, *, as_json: bool) -> None:
     """Watch a run until it ends.
 
     Or until it cannot go on by itself. Exit codes: 7 the vendor refused, else 6 unknowns wait, else 5 some were
-    rejected, else 0; 4 paused or cancelled. Ctrl-C ends the watching, not the run.
+    rejected, else 0; 4 paused, cancelled or expired. Ctrl-C ends the watching, not the run.
     """
     from campaigns.cli.watch import watch as watch_run
     from campaigns.store.runs import find_run
@@ -279,7 +279,9 @@ def _for_people(run: dict[str, Any]) -> dict[str, Any]:
     holds = [f"{hold['kind']}: {hold['reason']}" for hold in run["holds"]]
     lane = run["lane"] or {}
     waits = f"{lane['waits_for']}, until {moment(lane['available_at'])}" if lane.get("waits_for") else None
-    return {name.replace("_", " "): value for name, value in {**run, "holds": holds, "lane": waits}.items()}
+    hours = [f"{window['hours']} {window['zone']}" for window in run["sending_hours"]]
+    shown = {**run, "holds": holds, "lane": waits, "sending_hours": hours}
+    return {name.replace("_", " "): value for name, value in shown.items()}
 
 
 def _say_rerun(made: dict[str, Any], *, dry_run: bool) -> None:
