@@ -95,14 +95,16 @@ def batches(run_id: int, *, state: str | None, as_json: bool) -> None:
 
 @runs.command()
 @run_argument
+@click.option("--unsend", is_flag=True, help="Those made to take it back, instead of those that sent it.")
 @json_option
-def attempts(run_id: int, *, as_json: bool) -> None:
+def attempts(run_id: int, *, unsend: bool, as_json: bool) -> None:
     """List every request made for a run."""
-    from campaigns.store import batch_views
+    from campaigns.store import batch_views, recall_views
 
     columns = ("batch", "number", "started_at", "outcome", "http_status", "message_id", "credits_used", "error")
     with opened() as parts, parts.store.read() as connection:
-        found = list(batch_views.attempts(connection, run_id))
+        asked = recall_views.requests_to_unsend if unsend else batch_views.attempts
+        found = list(asked(connection, run_id))
     _show_list(found, columns, as_json=as_json, empty="No request was made yet.")
 
 
@@ -145,7 +147,7 @@ def cancel(run_id: int, *, reason: str, as_json: bool) -> None:
     """
     from campaigns.flow.take_back import cancel as cancel_run
 
-    _control(cancel_run, run_id, reason, as_json=as_json, done="is {state}")
+    _control(cancel_run, run_id, reason, as_json=as_json, done="is {state}; to be taken back: {recalling} batches")
 
 
 @runs.command()
@@ -185,7 +187,7 @@ def rerun(
             states=frozenset(chosen or {BatchState.REJECTED}),
             seqs=_numbers(batch),
             current=current,
-            reason=_reason(reason),
+            reason=given_reason(reason),
             dry_run=dry_run,
             upstream=parts.upstream_name,
             actor=actor(),
@@ -234,7 +236,7 @@ def decide(
             seqs=_numbers(batch),
             verdict=verdict,
             message_id=message_id,
-            reason=_reason(reason),
+            reason=given_reason(reason),
             actor=actor(),
         )
     show_result(decided, as_json=as_json, people=lambda: click.echo(f"Decided as {verdict} in run {run_id}."))
@@ -242,7 +244,7 @@ def decide(
 
 def _control(verb: Callable[..., dict[str, Any]], run_id: int, reason: str, *, as_json: bool, done: str) -> None:
     with opened() as parts:
-        changed = verb(parts.store, run_id, reason=_reason(reason), actor=actor())
+        changed = verb(parts.store, run_id, reason=given_reason(reason), actor=actor())
     show_result(changed, as_json=as_json, people=lambda: click.echo(f"Run {run_id} {done.format(**changed)}."))
 
 
@@ -258,7 +260,8 @@ def _numbers(given: tuple[str, ...]) -> list[int] | None:
     return sorted(numbers) if given else None
 
 
-def _reason(text: str) -> str:
+def given_reason(text: str) -> str:
+    """A reason that says something. Raises UsageError."""
     if not text.strip():
         raise UsageError("--reason is empty; say why, the audit keeps it.")
     return text.strip()
@@ -276,11 +279,13 @@ def _rows(found: list[dict[str, Any]], columns: tuple[str, ...]) -> list[list[An
 
 
 def _for_people(run: dict[str, Any]) -> dict[str, Any]:
+    from campaigns.cli.progress import recall_words
+
     holds = [f"{hold['kind']}: {hold['reason']}" for hold in run["holds"]]
     lane = run["lane"] or {}
     waits = f"{lane['waits_for']}, until {moment(lane['available_at'])}" if lane.get("waits_for") else None
     hours = [f"{window['hours']} {window['zone']}" for window in run["sending_hours"]]
-    shown = {**run, "holds": holds, "lane": waits, "sending_hours": hours}
+    shown = {**run, "holds": holds, "lane": waits, "sending_hours": hours, "recall": recall_words(run)}
     return {name.replace("_", " "): value for name, value in shown.items()}
 
 

@@ -32,6 +32,8 @@ def pause(campaign_id: int, *, reason: str, as_json: bool) -> None:
     with opened() as parts:
         changed = pause_schedule(parts.store, campaign_id, reason=reason, actor=actor())
     words = f"The schedule of campaign {campaign_id} is paused: what comes due is skipped until `campaigns resume`."
+    if changed["recalling"]:
+        words += f" Handed over and to be taken back: run {', '.join(map(str, changed['recalling']))}."
     show(changed, as_json=as_json, people=lambda: click.echo(words))
 
 

@@ -190,6 +190,7 @@ def archive_campaign(store: Store, campaign_id: int, *, actor: str) -> dict[str,
             )
         if campaign.state is CampaignState.ARCHIVED:
             raise NotAllowed(f"Campaign {campaign_id} is archived already.")
+        refuse_handed_over(connection, campaign_id, now=now)
         change_campaign(connection, campaign, now=now, **{**DISARMED, "state": CampaignState.ARCHIVED.value})
         record_event(
             connection,

@@ -19,12 +19,12 @@ TAKEN_BACK = "taken back before its time"
 
 
 def refuse_handed_over(connection: Connection, campaign_id: int, *, now: datetime) -> None:
-    """Raise NotAllowed while the vendor is still to send something of a campaign, which no edit would change."""
+    """Raise NotAllowed while the vendor is still to send something of a campaign, which nothing here would change."""
     for run_id in runs_handed_over(connection, campaign_id, now=now):
         due = min(batch.due for batch in handed_over(connection, run_id))
         raise NotAllowed(
             f"Run {run_id} of campaign {campaign_id} is handed over to the vendor for {due.isoformat()} and cannot be "
-            f"edited there; take it back with `campaigns runs recall {run_id} --reason TEXT`, or edit after its time."
+            f"changed there; take it back with `campaigns runs recall {run_id} --reason TEXT`, or wait for its time."
         )
 
 

@@ -130,9 +130,10 @@ def message_of_run(connection: Connection, run_id: int) -> dict[str, Any]:
 
 
 def said_by_run(connection: Connection, run_id: int) -> dict[str, Any]:
-    """Which occurrence a run is, which content it takes, and its text, variables filled in."""
+    """Which occurrence a run is, which content it takes, its text, and when the vendor is to send it if it is told."""
     row = connection.execute(select(run.c.occurrence, run.c.content).where(run.c.id == run_id)).one()
-    return {**row._asdict(), "text": message_of_run(connection, run_id)["text"]}
+    said = message_of_run(connection, run_id)
+    return {**row._asdict(), "text": said["text"], "scheduled_date": said.get("scheduled_date")}
 
 
 def find_own_message(connection: Connection, run_id: int) -> dict[str, Any] | None:
