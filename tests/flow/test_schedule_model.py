@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.timing import Misfire, Timing
-from campaigns.flow import arming, due, opening
+from campaigns.flow import due, opening
 from campaigns.flow.campaigns import Changes, edit_campaign
 from campaigns.flow.control import cancel_run
 from campaigns.flow.schedule import pause_schedule, resume_schedule, skip_next
@@ -60,7 +60,6 @@ def test_builds_that_miss_a_rule_are_caught(monkeypatch: pytest.MonkeyPatch) -> 
     """Else the model would agree with anything."""
     broken: dict[str, tuple[Any, str, Any]] = {
         "never skips what is late": (due, "misfire", lambda *_, **__: None),
-        "forgets what has a row": (arming, "has_row", lambda *_: False),
         "counts no runs": (due, "is_used_up", lambda *_, **__: False),
         "lets an open run stand in nobody's way": (opening, "open_runs", lambda *_: []),
     }
