@@ -21,18 +21,21 @@ from campaigns.domain.errors import StaleClaim
 from campaigns.domain.outcome import Outcome, OutcomeKind
 from campaigns.domain.reconcile import ItemContent, QueueItem
 from campaigns.domain.states import BatchState
+from campaigns.domain.timing import Timing
 from campaigns.domain.unsend import UnsendOutcome
 from campaigns.flow import reconcile, record
+from campaigns.flow.backfill import Period, backfill
 from campaigns.flow.campaigns import Changes, edit_campaign
 from campaigns.flow.control import cancel_run, pause_run
 from campaigns.flow.decide import decide
-from campaigns.flow.due import open_due_runs
+from campaigns.flow.due import open_due, open_due_runs
 from campaigns.flow.lane import serve_lane
 from campaigns.flow.launch import launch
 from campaigns.flow.plan import plan_run
 from campaigns.flow.reconcile import expire_attempts
 from campaigns.flow.record import record_outcome
 from campaigns.flow.rerun import rerun
+from campaigns.flow.schedule import pause_schedule, skip_next
 from campaigns.flow.suppress import suppress as suppress_users
 from campaigns.flow.suppress import unsuppress
 from campaigns.flow.tick import tick
@@ -382,6 +385,37 @@ def _armed(place: Place) -> int:
     return campaign_id
 
 
+DECADE = timedelta(weeks=520)
+
+
+def _recurs(place: Place) -> int:
+    """A schedule that is armed for a day that no test sees."""
+    return _scheduled(place, every="520 weeks", starting=place.world.clock.now - 3 * DECADE)
+
+
+def _missed(place: Place) -> int:
+    """A schedule of two days that have passed unseen."""
+    now = place.world.clock.now
+    campaign_id = _scheduled(
+        place, every="1 day", starting=now, until=now + timedelta(days=2), misfire="all", grace_seconds=1e6
+    )
+    place.world.clock.advance(2 * 86_400 + 120)
+    return campaign_id
+
+
+def _scheduled(place: Place, *, starting: datetime, **timing: Any) -> int:
+    when = Timing(starting=starting.replace(tzinfo=None), zone="UTC", **timing)
+    campaign_id = place.world.campaign(range(1, 6), account_id=place.account_id, timing=when)
+    launch(place.world.store, campaign_id, upstream=UPSTREAM, actor=ANNA)
+    return campaign_id
+
+
+def _backfill(store: Store, place: Place, campaign_id: int) -> object:
+    now = place.world.clock.now
+    period = Period(now - 3 * DECADE, now)
+    return backfill(store, campaign_id, period, upstream=UPSTREAM, reason="missed", actor=ANNA)
+
+
 def _due(place: Place) -> int:
     campaign_id = _armed(place)
     open_due_runs(place.world.store, actor=BEAT)
@@ -412,6 +446,10 @@ COMMANDS = {
         lambda store, _, campaign_id: launch(store, campaign_id, upstream=UPSTREAM, actor=ANNA),
     ),
     "due": Command(_armed, lambda store, *_: open_due_runs(store, actor=BEAT)),
+    "due many times": Command(_missed, lambda store, _, made: open_due(store, made, actor=BEAT)),
+    "pause schedule": Command(_recurs, lambda store, _, made: pause_schedule(store, made, reason="wait", actor=ANNA)),
+    "skip next": Command(_recurs, lambda store, _, made: skip_next(store, made, reason=None, actor=ANNA)),
+    "backfill": Command(_recurs, _backfill),
     "plan": Command(_due, lambda store, _, run_id: plan_run(store, run_id, actor=BEAT)),
     "edit": Command(_draft, lambda store, _, made: edit_campaign(store, made, Changes(batch_size=3), actor=ANNA)),
     "rerun": Command(
@@ -463,7 +501,8 @@ def test_a_command_that_dies_is_done_whole_or_not_at_all(place: Place, name: str
 
 
 SHAPE = (
-    "SELECT state, revision, launches, due_at IS NULL FROM campaign WHERE account_id = :account",
+    "SELECT state, revision, launches, occurrences, pause_reason FROM campaign WHERE account_id = :account",
+    "SELECT due_at IS NULL, due_for IS NULL FROM campaign WHERE account_id = :account",
     "SELECT kind, state, planned, batch_count FROM run WHERE account_id = :account",
     "SELECT seq, state, size FROM batch WHERE account_id = :account",
     "SELECT kind, actor, reason, batch_seq FROM event WHERE account_id = :account",

@@ -53,9 +53,12 @@ def open_all_due(store: Store, *, actor: str) -> None:
 
 
 def settle(store: Store, campaign_id: int, *, actor: str) -> None:
-    """Open or skip everything of a campaign that has come due, by the revision it has now."""
-    while open_due(store, campaign_id, actor=actor) is not None:
-        pass
+    """Open or skip everything of a campaign that has come due, by the revision it has now. Raises NotFound."""
+    while True:
+        with store.read() as connection:
+            if not is_due(find_campaign(connection, campaign_id), store.now(connection)):
+                return
+        open_due(store, campaign_id, actor=actor)
 
 
 def open_due(store: Store, campaign_id: int, *, actor: str) -> list[int] | None:
