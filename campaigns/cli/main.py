@@ -57,7 +57,7 @@ COMMANDS: dict[str, str] = {
     "pause": "schedule_control:pause",
     "resume": "schedule_control:resume",
     "schedule": "schedule_control:schedule",
-    "runs": "runs:runs",
+    "runs": "recall:runs",
     "reconcile": "reconcile:reconcile",
     "who": "who:who",
     "suppress": "suppress:suppress",

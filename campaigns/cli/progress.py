@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from campaigns.cli.output import duration, moment, one_line
+from campaigns.cli.output import counted, duration, moment, one_line
 from campaigns.domain.forecast import EXPIRY, HOURS, SPREAD, Forecast, forecast
 from campaigns.domain.hours import read_windows
 from campaigns.domain.pacing import Limits, estimate
@@ -84,19 +84,42 @@ def batches_left(run: dict[str, Any]) -> int:
 
 
 def exit_code(run: dict[str, Any]) -> int | None:
-    """What a run's end means to a script, or None while it goes on by itself."""
-    if run["state"] in FINAL:
-        if run["state"] in {"cancelled", "skipped"}:
-            return STOPPED
-        if run["unknown"]:
-            return UNKNOWN
-        if run["rejected"]:
-            return REJECTED
-        return STOPPED if run.get("expired") else OK
+    """What a run's end means to a script, or None while it goes on by itself, or while it is being taken back."""
     kinds = {hold["kind"] for hold in run["holds"]}
+    recall = run.get("recall")
+    if run["state"] in FINAL:
+        if recall and not recall["finished_at"]:
+            return VENDOR if kinds & VENDOR_HOLDS else None
+        return _end_code(run)
     if run["state"] == "cancelling" or not kinds:
         return None
     return VENDOR if kinds & VENDOR_HOLDS else STOPPED
+
+
+def _end_code(run: dict[str, Any]) -> int:
+    if (run.get("recall") or {}).get("failed"):
+        return REJECTED
+    if run["state"] in {"cancelled", "skipped"}:
+        return STOPPED
+    if run["unknown"]:
+        return UNKNOWN
+    if run["rejected"]:
+        return REJECTED
+    return STOPPED if run.get("expired") else OK
+
+
+def recall_words(run: dict[str, Any]) -> str | None:
+    """How far a run was taken back; None when nobody asked for that."""
+    recall = run.get("recall")
+    if recall is None:
+        return None
+    line = f"{recall['unsent']:,} of {counted(recall['batches'], 'accepted batch')} taken back"
+    line += "".join(
+        f", {recall[name]:,} {word}" for name, word in (("failed", "still out"), ("unknown", "unknown")) if recall[name]
+    )
+    if recall["waits_for"]:
+        line += f", waits for {recall['waits_for']}"
+    return line
 
 
 def outlook(run: dict[str, Any], limits: Limits, now: datetime) -> Forecast | None:
@@ -127,13 +150,14 @@ def binding(look: Look, rates: Rates, limits: Limits) -> str:
     """When the run will end and what binds that, or why it does not go on."""
     run = look.run
     if run["state"] in FINAL:
-        return "ended"
+        taken_back = recall_words(run)
+        return "ended" if taken_back is None else f"ended; {taken_back}"
     stopped = _stopped_by(look)
     if stopped is not None:
         return stopped
     left = batches_left(run)
     if not left:
-        return "planning" if run["state"] == "due" else "settling"
+        return _before_or_after_its_batches(run)
     expected = None if look.now is None else outlook(run, limits, look.now)
     if look.now is not None and expected is not None and expected.bound_by in {HOURS, SPREAD, EXPIRY}:
         return f"about {duration(_seconds(expected.ends_at, look.now))} left, bound by the {expected.bound_by}"
@@ -147,6 +171,12 @@ def binding(look: Look, rates: Rates, limits: Limits) -> str:
         if bound.bound_by == REQUEST_TIME:  # which the estimate can only guess
             seconds = at_this_pace
     return f"about {duration(seconds)} left, bound by the {bound.bound_by}"
+
+
+def _before_or_after_its_batches(run: dict[str, Any]) -> str:
+    if run.get("waits_for_recall_of"):
+        return f"waits until run {run['waits_for_recall_of'][0]} is taken back"
+    return "planning" if run["state"] == "due" else "settling"
 
 
 def _stopped_by(look: Look) -> str | None:

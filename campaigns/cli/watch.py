@@ -22,6 +22,7 @@ from campaigns.cli.progress import (
     Rates,
     exit_code,
     outlook,
+    recall_words,
     settled,
     words,
 )
@@ -168,7 +169,17 @@ def _end(run: dict[str, Any], code: int | None) -> str:
         wait = f"they wait for `campaigns runs decide {number}`, and nobody of them is sent to again before."
         return f"Run {number} ended with {run['unknown']:,} unknown: {wait}"
     if code == REJECTED:
-        again = f"`campaigns runs rerun {number} --reason TEXT` tries them again."
-        return f"Run {number} ended with {run['rejected']:,} rejected; {again}"
+        return _failed(run)
     saved = f", {run['saved']:,} saved at the vendor for later" if run["saved"] else ""
-    return f"Run {number} is {run['state']}: {run['accepted']:,} accepted{saved}."
+    taken_back = recall_words(run)
+    recalled = f"; {taken_back}" if taken_back else ""
+    return f"Run {number} is {run['state']}: {run['accepted']:,} accepted{saved}{recalled}."
+
+
+def _failed(run: dict[str, Any]) -> str:
+    number = run["id"]
+    if (run["recall"] or {}).get("failed"):
+        again = f"`campaigns runs attempts {number} --unsend` says why, `campaigns runs recall {number}` tries again."
+        return f"Run {number} was not taken back whole: {recall_words(run)}. {again}"
+    again = f"`campaigns runs rerun {number} --reason TEXT` tries them again."
+    return f"Run {number} ended with {run['rejected']:,} rejected; {again}"

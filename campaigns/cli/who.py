@@ -26,7 +26,7 @@ def who(user: str, *, as_json: bool) -> None:
         raise UsageError(f"'{user}' is no user ID; it is a whole number from 1 to {LARGEST_USER_ID}.")
     with opened() as parts, parts.store.read() as connection:
         found = list(proof.who(connection, number))
-    columns = ("run_id", "campaign", "batch", "state", "message_id", "at")
+    columns = ("run_id", "campaign", "batch", "state", "follow", "message_id", "at")
     show(
         found,
         as_json=as_json,
