@@ -360,8 +360,8 @@ def test_a_run_of_which_half_is_handed_over_is_cancelled_whole(world: World) -> 
 
 
 def watched(world: World, run_id: int) -> list[dict[str, Any]]:
-    tick(world.store, upstream=UPSTREAM, settle_seconds=1, actor=BEAT)
-    world.serve()
+    for account_id in tick(world.store, upstream=UPSTREAM, settle_seconds=1, actor=BEAT).lanes:
+        world.serve(account_id)
     with world.store.read() as connection:
         return [event for event in events(connection, run_id) if event["kind"] == "handover_seen"]
 

@@ -13,12 +13,15 @@ from typing import Any
 import pytest
 from alembic import command
 from sqlalchemy import Engine, create_engine, inspect, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from campaigns.domain.errors import DatabaseAway, NotAllowed
 from campaigns.store import migrate, recall_tables, records, tables  # noqa: F401 - what fills the metadata
 from campaigns.store.columns import metadata
+from campaigns.store.engine import open_store
+from tests.clock import DrivenClock
 from tests.one_database import KINDS
+from tests.world import World
 
 FAILING = """
 from alembic import op
@@ -164,3 +167,36 @@ def _leftovers(url: str) -> list[str]:
     with _engine(url) as engine, engine.connect() as connection:
         asked = on_sqlite if connection.dialect.name == "sqlite" else on_postgres
         return list(connection.execute(text(asked)).scalars())
+
+
+def test_a_widened_rule_keeps_every_row_and_holds_for_whoever_is_connected(database_url: str) -> None:
+    migrate.upgrade(database_url)
+    store = open_store(database_url)
+    world = World(store, DrivenClock())
+    world.launched([1, 2, 3])
+    world.serve()
+    saves = "UPDATE batch SET state = 'saved' WHERE seq = 1"
+    store.close()  # PostgreSQL cannot change a table under a transaction that reads it
+    migrate.downgrade(database_url, "0003")
+    with _engine(database_url) as engine, engine.connect() as early:
+        before = early.execute(text("SELECT id, seq, state, message_id, users_sha256 FROM batch ORDER BY seq")).all()
+        with pytest.raises(IntegrityError):
+            early.execute(text(saves))
+        early.rollback()
+
+        migrate.upgrade(database_url)
+
+        assert early.execute(text("SELECT id, seq, state, message_id, users_sha256 FROM batch ORDER BY seq")).all() == (
+            before
+        )
+        early.execute(text(saves))
+        early.commit()
+        with pytest.raises(IntegrityError):
+            early.execute(text("UPDATE batch SET state = 'sealed' WHERE seq = 1"))
+        early.rollback()
+        if engine.dialect.name == "sqlite":
+            assert early.execute(text("PRAGMA integrity_check")).scalars().all() == ["ok"]
+            assert early.execute(text("PRAGMA foreign_key_check")).all() == []
+        early.rollback()
+    with pytest.raises(RuntimeError, match="1 batches are saved"):
+        migrate.downgrade(database_url, "0003")
