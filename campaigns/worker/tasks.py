@@ -19,6 +19,7 @@ from campaigns.flow.lane import give_back_stranded, serve_lane
 from campaigns.flow.plan import plan_run
 from campaigns.flow.sender import Sender
 from campaigns.flow.tick import tick as look
+from campaigns.store.runs import find_run
 from campaigns.wiring import Parts, clock_of_the_machine, open_parts, worker_name
 from campaigns.worker.app import app, settings, stopping
 
@@ -116,13 +117,19 @@ def tick() -> None:
 
 @app.task(name="campaigns.plan")
 def plan(run_id: int) -> None:
-    """Freeze who gets a due run."""
+    """Freeze who gets a due run, and wake its lane."""
     try:
         if plan_run(parts().store, run_id, actor=worker_name()):
             crash_point("plan.committed")
             log.info("run_planned", run_id=run_id)
+            serve.apply_async((_account_of(run_id),))  # not the next tick: its batches may leave now
     except TryLater as away:
         log.warning("plan_postponed", run_id=run_id, reason=str(away))
+
+
+def _account_of(run_id: int) -> str:
+    with parts().store.read() as connection:
+        return find_run(connection, run_id).account_id
 
 
 @app.task(name="campaigns.serve")
