@@ -68,8 +68,10 @@ def run_of(parts: Parts, connection: Any, run_id: int) -> dict[str, Any]:
     """One run as `runs show` prints it, with the time at which it will end."""
     from campaigns.store import views
 
-    found = views.run_of(connection, run_id)
-    expected = outlook(found, parts.limits, parts.store.now(connection))
+    found, now = views.run_of(connection, run_id), parts.store.now(connection)
+    if found["resumes_at"] is not None and datetime.fromisoformat(found["resumes_at"]) <= now:
+        found["resumes_at"] = None
+    expected = outlook(found, parts.limits, now)
     if expected is None:
         return {**found, "bound_by": None}
     return {**found, "eta": expected.ends_at.isoformat(), "bound_by": expected.bound_by}
