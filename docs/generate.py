@@ -22,8 +22,8 @@ def page() -> str:
         "**Paused** is not a state: a run is paused while a hold is open on it, on its account or on its team.",
         "",
         *_machine("Batch", states.BATCH_SENTENCES, states.BATCH_MOVES),
-        "The books of a run count recipients: planned = accepted + saved + rejected + unknown + cancelled + waiting, where",
-        "waiting is ready and sending together.",
+        "The books of a run count recipients: planned = accepted + saved + rejected + unknown + cancelled + waiting,",
+        "where waiting is ready and sending together.",
         "",
     ]
     return "\n".join(parts)

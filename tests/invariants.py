@@ -18,6 +18,7 @@ from campaigns.store.batches import anything_is_looked_for
 from tests.world import FakeGateway, World, accepted
 
 PROVES_NOT_SENT = {OutcomeKind.REJECTED, OutcomeKind.NOT_SENT, OutcomeKind.THROTTLED, OutcomeKind.HELD}
+BOOKED = ("accepted", "saved", "rejected", "unknown", "cancelled", "waiting")
 MAY_HAVE_BEEN_REACHED = {BatchState.ACCEPTED, BatchState.UNKNOWN, BatchState.SENDING}
 
 
@@ -78,7 +79,7 @@ def nobody_lost(world: World, run_id: int) -> None:
     """The books balance, each state is a legal one, and a run that has ended has nothing waiting."""
     run = world.run(run_id)
     states = {state for state, _ in sets(world, run_id)}
-    assert run["planned"] == sum(run[part] for part in ("accepted", "saved", "rejected", "unknown", "cancelled", "waiting")), run
+    assert run["planned"] == sum(run[part] for part in BOOKED), run
     assert run["state"] in set(RunState)
     assert states <= set(BatchState)
     assert run["state"] in RUN_OPEN or run["waiting"] == 0, f"{run['state']}, but {run['waiting']} wait"

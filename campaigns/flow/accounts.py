@@ -35,7 +35,7 @@ def add_account(
     if not ACCOUNT_ID.fullmatch(account_id):
         raise UsageError(f"'{account_id}' is no account ID: the vendor's look like acct_XXXXXXXXXXXXXXX.")
     hours = _checked(account_id, hours, zone)
-    columns = {"upstream": upstream, "team": team, "name": name, "zone": zone, "hours": hours}
+    columns: dict[str, Any] = {"upstream": upstream, "team": team, "name": name, "zone": zone, "hours": hours}
     with store.write() as connection:
         store_account(connection, account_id, **columns, actor=actor, now=store.now(connection))
     return {"id": account_id, **columns}
