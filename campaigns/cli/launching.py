@@ -76,7 +76,10 @@ def launch(
 
 def _say_launched(launched: dict[str, Any]) -> None:
     if launched["run_id"] is None:
-        click.echo(f"Campaign {launched['campaign_id']} is armed; its run opens when its time comes.")
+        click.echo(
+            f"Campaign {launched['campaign_id']} is armed: {launched['schedule']}. Its next occurrence is at "
+            f"{moment(launched['starts_at'])}."
+        )
         return
     click.echo(
         f"Campaign {launched['campaign_id']} is launched as run {launched['run_id']}; "

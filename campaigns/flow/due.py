@@ -6,7 +6,7 @@ Either way there is a row, so that nothing is ever opened twice and nobody wonde
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -26,6 +26,9 @@ MOST_CAMPAIGNS = 200
 
 MOST_OCCURRENCES = 300
 """So many occurrences of a campaign are opened or skipped in one transaction; after a long outage others follow."""
+
+LOOKED_AT_AGAIN = timedelta(hours=1)
+"""A schedule that cannot be computed is tried again after this."""
 
 
 def open_due_runs(store: Store, *, actor: str) -> list[int]:
@@ -74,6 +77,27 @@ def open_due(store: Store, campaign_id: int, *, actor: str) -> list[int] | None:
             return _take(Opening(connection, campaign, revision, now, actor))
     except NotAllowed:
         return []  # an operator changed the campaign at this very moment
+    except ValueError as fault:
+        _set_aside(store, campaign_id, f"its schedule cannot be computed: {fault}", actor=actor)
+        return []
+
+
+def _set_aside(store: Store, campaign_id: int, reason: str, *, actor: str) -> None:
+    """Pause a schedule that nobody can read, as after newer zone data without its zone; the others must go on."""
+    with store.write() as connection:
+        hold_lane(connection, find_campaign(connection, campaign_id).account_id)
+        campaign, now = find_campaign(connection, campaign_id), store.now(connection)
+        paused = {"paused_at": now, "paused_by": actor, "pause_reason": reason}
+        change_campaign(connection, campaign, now=now, due_at=now + LOOKED_AT_AGAIN, **paused)
+        record_event(
+            connection,
+            EventKind.SCHEDULE_PAUSED,
+            at=now,
+            actor=actor,
+            campaign_id=campaign_id,
+            account_id=campaign.account_id,
+            reason=reason,
+        )
 
 
 def is_due(campaign: CampaignRow, now: datetime) -> bool:

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from campaigns.domain.outcome import Outcome
+from campaigns.domain.states import BatchState
 from campaigns.flow.control import cancel_run, pause_run
 from campaigns.flow.plan import plan_run
+from campaigns.flow.rerun import rerun
 from tests.flow.timetable import BEAT, armed, look, put_forward, runs, states, work
-from tests.world import ANNA, REJECTED, UNKNOWN, World, accepted
+from tests.world import ANNA, REJECTED, UNKNOWN, UPSTREAM, World, accepted
 
 
 def test_an_occurrence_is_skipped_while_an_earlier_run_is_open(world: World) -> None:
@@ -160,6 +162,10 @@ def test_under_unsend_the_finished_run_is_to_be_taken_back_before_the_new_one_st
 
     assert world.events().count("recall_asked") == 1
     assert not plan_run(world.store, second, actor=BEAT)
+    assert work(world) == [], "the lane takes back first"
+    assert work(world) == [second]
+    assert len(world.gateway.deleted) == 3
+    assert world.run(second)["state"] == "finished"
 
 
 def test_under_unsend_two_more_occurrences_take_back_all_that_stands(world: World) -> None:
@@ -172,8 +178,29 @@ def test_under_unsend_two_more_occurrences_take_back_all_that_stands(world: Worl
 
     assert states(world, campaign_id) == {"13:00": "finished", "14:00": "cancelled", "15:00": "due"}
     assert not plan_run(world.store, third, actor=BEAT)
-    assert world.run(second)["state"] == "cancelled"
-    assert world.run(first)["state"] == "finished"
+    for _ in range(3):
+        work(world)
+    assert [world.run(run_id)["state"] for run_id in (first, second, third)] == ["finished", "cancelled", "finished"]
+    assert len(world.gateway.deleted) == 3, "each message once"
+
+
+def test_under_unsend_what_a_rerun_reached_and_what_its_parent_reached_is_taken_back(world: World) -> None:
+    armed(world, overlap="unsend")
+    first = _open(world)
+    world.gateway.script = [REJECTED]
+    work(world)
+    world.serve_out()
+    rejected = frozenset({BatchState.REJECTED})
+    rerun(world.store, first, upstream=UPSTREAM, states=rejected, reason="once more", actor=ANNA)
+    world.serve_out()
+    accepted_before = len(world.gateway.received) - 1
+
+    (second,) = _next(world, plans=False)
+    for _ in range(3):
+        work(world)
+
+    assert len(world.gateway.deleted) == accepted_before
+    assert world.run(second)["state"] == "finished"
 
 
 def test_occurrences_found_late_that_meet_a_run_of_before_follow_the_overlap_rule(world: World) -> None:

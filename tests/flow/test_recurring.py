@@ -11,9 +11,11 @@ from campaigns.domain.errors import NotAllowed, UsageError
 from campaigns.domain.message import make_message
 from campaigns.domain.timing import Timing
 from campaigns.flow import due
+from campaigns.flow.arming import following
 from campaigns.flow.campaigns import Changes, archive_campaign, edit_campaign
 from campaigns.flow.launch import launch
 from campaigns.flow.schedule import pause_schedule
+from campaigns.store.campaigns import CampaignRow
 from tests.flow.timetable import HOURLY, armed, campaign, look, put_forward, runs, states, work, written
 from tests.world import ANNA, UPSTREAM, World
 
@@ -273,6 +275,31 @@ def test_an_archived_schedule_never_comes_due(world: World) -> None:
 
     assert look(world) == []
     assert runs(world, campaign_id) == []
+
+
+def test_a_schedule_that_cannot_be_computed_is_paused_and_stops_nobody_else(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, sound = armed(world), armed(world)
+    read = following
+
+    def unreadable(connection: Any, campaign: CampaignRow, *rest: Any) -> Any:
+        if campaign.id == broken:
+            raise ValueError("'Europe/Atlantis' is no known time zone")
+        return read(connection, campaign, *rest)
+
+    monkeypatch.setattr(due, "following", unreadable)
+    put_forward(world, hours=1)
+    look(world)
+    look(world)
+
+    assert (states(world, broken), states(world, sound)) == ({}, {"13:00": "due"})
+    assert "Europe/Atlantis" in campaign(world, broken)["paused"]
+    assert world.events().count("schedule_paused") == 1
+    put_forward(world, hours=1)
+    monkeypatch.undo()
+    look(world)
+    assert states(world, broken) == {"13:00": "skipped", "14:00": "skipped"}
 
 
 def _say(world: World, campaign_id: int, words: str) -> str | None:
