@@ -287,7 +287,7 @@ def _for_people(run: dict[str, Any]) -> dict[str, Any]:
     hours = [f"{window['hours']} {window['zone']}" for window in run["sending_hours"]]
     shown = {**run, "holds": holds, "lane": waits, "sending_hours": hours, "recall": recall_words(run)}
     if run["resumes_at"]:
-        shown["waits_for"] = f"outside its sending hours until {moment(run['resumes_at'])}"
+        shown["waits"] = f"outside its sending hours until {moment(run['resumes_at'])}"
     return {name.replace("_", " "): value for name, value in shown.items()}
 
 
