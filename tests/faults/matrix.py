@@ -25,7 +25,7 @@ VENDOR = {"limit_per_minute": None, "answer_seconds": 0.02, "rates": {"lost_answ
 
 def order() -> list[str]:
     """The points with what they need before them: an attempt expires only when a worker died over it."""
-    later = ("send.answered", "record.", "look.")
+    later = ("send.answered", "record.", "look.", "unsend.", "recall.")
     return sorted(POINTS, key=lambda point: point.startswith(later))
 
 
@@ -66,6 +66,7 @@ def _die(installation: Installation, work: Work, points: list[str]) -> tuple[dic
         if time.monotonic() - fed > FED_EVERY_SECONDS:
             fed = time.monotonic()
             work.feed(batches=4, at_most=2)
+            work.recall()
         only_expiry = not waiting and all(point.startswith("expire.") for point in dying)
         if only_expiry and len(dying) == len(installation.alive("worker")):
             installation.start_worker("send.answered")  # somebody has to die over a request

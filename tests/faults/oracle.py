@@ -54,6 +54,7 @@ class Verdict:
     wrong_ids: list[str] = field(default_factory=list)  # I3
     unannounced: list[str] = field(default_factory=list)  # I4
     crowded: list[str] = field(default_factory=list)  # I5
+    taken_back: int = 0  # messages that SQL says were unsent
     unknown: int = 0  # batches that are left to an operator
     unknown_accepted: int = 0  # of them, those that the vendor had accepted
     doubled_by_policy: int = 0  # users of campaigns that chose to resend unknowns: at least once, as they were told
@@ -73,6 +74,12 @@ class Verdict:
         return asdict(self)
 
 
+UNSENT = text(
+    "SELECT account_id, message_id FROM unsend JOIN unsend_outcome USING (recall_id, batch_id, number)"
+    " WHERE kind = 'unsent'"
+)
+
+
 def judge(store: Store, ledger: Path, *, unfinished: list[str], most_in_flight: int) -> Verdict:
     """Compare what the vendor accepted with what SQL says."""
     items = list(read_ledger(ledger))
@@ -81,6 +88,10 @@ def judge(store: Store, ledger: Path, *, unfinished: list[str], most_in_flight: 
         batches = {batch.id: batch for batch in _batches(connection)}
         attempts = _attempts(connection)
         verdict.losses += proof.verify(connection)["faults"]
+        said = {(row.account_id, row.message_id) for row in connection.execute(UNSENT)}
+    taken_back = set(read_taken_back(ledger))
+    verdict.taken_back = len(said)
+    verdict.wrong_ids += [f"item {one} of {account} is said to be taken back" for account, one in said - taken_back]
     verdict.losses += [f"{one}, long after the last fault" for one in unfinished]
     if most_in_flight > 1:
         verdict.crowded.append(f"{most_in_flight} sends of one account were in flight at once")
@@ -101,6 +112,13 @@ def read_ledger(path: Path) -> Iterator[Item]:
         if entry["kind"] == "accepted":
             users = frozenset(map(int, entry["request"]["userIds"])) - set(entry["skipped"])
             yield Item(str(entry["id"]), entry["account"], entry["at"], entry["sha256"], users)
+
+
+def read_taken_back(path: Path) -> Iterator[tuple[str, str]]:
+    """Account and message ID of everything that the vendor took back."""
+    for line in path.read_bytes().splitlines():
+        if b'"cancelled"' in line and (entry := json.loads(line))["kind"] == "cancelled":
+            yield entry["account"], str(entry["id"])
 
 
 Attempts = dict[tuple[str, str], list[tuple[int, float]]]

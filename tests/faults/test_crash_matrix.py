@@ -17,6 +17,7 @@ def test_a_worker_that_dies_at_any_point_doubles_nobody_and_loses_nobody(install
     assert verdict.faults == [], installation.log("worker")[-3000:]
     assert set(died) == set(POINTS)
     assert verdict.accepted > len(POINTS)
+    assert verdict.taken_back > 0
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
@@ -17,6 +18,7 @@ from campaigns.flow.accounts import add_account, release_account
 from campaigns.flow.campaigns import Draft, create_campaign
 from campaigns.flow.control import resume_run
 from campaigns.flow.launch import launch
+from campaigns.flow.recall import recall_run
 from campaigns.store.engine import Store
 
 UPSTREAM = "sandbox"
@@ -86,6 +88,18 @@ class Work:
             has = {row.account_id for row in connection.execute(statement) if row.ready > 1}
         return [account for account in self.accounts if account not in has]
 
+    def recall(self, *, at_most: int = 2) -> None:
+        """Have the newest runs that have ended taken back, as an operator who finds a mistake."""
+        statement = text(
+            f"SELECT id FROM run WHERE state NOT IN {OPEN} AND id NOT IN (SELECT run_id FROM recall)"
+            " ORDER BY id DESC LIMIT :most"
+        )
+        with self._store.read() as connection:
+            runs = list(connection.scalars(statement, {"most": at_most}))
+        for run_id in runs:
+            with suppress(NotAllowed):  # nothing of it was accepted
+                recall_run(self._store, run_id, reason="a mistake in it", actor=STORM)
+
     def release(self) -> None:
         """Close every open hold, as an operator who has looked."""
         with self._store.read() as connection:
@@ -113,6 +127,7 @@ class Work:
         """Everything that still has to come to an end, in words."""
         statement = text(
             f"SELECT 'run ' || id || ' is ' || state FROM run WHERE state IN {OPEN}"
+            " UNION ALL SELECT 'the recall of run ' || run_id || ' is open' FROM recall WHERE finished_at IS NULL"
             " UNION ALL SELECT 'campaign ' || id || ' is due' FROM campaign WHERE due_at IS NOT NULL"
             " UNION ALL SELECT 'batch ' || seq || ' of run ' || run_id || ' is ' || state FROM batch"
             " WHERE state IN ('ready', 'sending') OR look_at IS NOT NULL"
