@@ -147,7 +147,7 @@ def cancel(run_id: int, *, reason: str, as_json: bool) -> None:
     """
     from campaigns.flow.take_back import cancel as cancel_run
 
-    _control(cancel_run, run_id, reason, as_json=as_json, done="is {state}; to be taken back: {recalling} batches")
+    _control(cancel_run, run_id, reason, as_json=as_json, done="is {state}")
 
 
 @runs.command()
@@ -245,7 +245,9 @@ def decide(
 def _control(verb: Callable[..., dict[str, Any]], run_id: int, reason: str, *, as_json: bool, done: str) -> None:
     with opened() as parts:
         changed = verb(parts.store, run_id, reason=given_reason(reason), actor=actor())
-    show_result(changed, as_json=as_json, people=lambda: click.echo(f"Run {run_id} {done.format(**changed)}."))
+    back = changed.get("recalling")
+    words = f" A worker takes {counted(back, 'batch')} back." if back else ""
+    show_result(changed, as_json=as_json, people=lambda: click.echo(f"Run {run_id} {done.format(**changed)}.{words}"))
 
 
 def _numbers(given: tuple[str, ...]) -> list[int] | None:
