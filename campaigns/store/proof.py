@@ -17,6 +17,7 @@ from campaigns.domain.errors import Damaged
 from campaigns.domain.states import RUN_OPEN, BatchState
 from campaigns.store.canonical import Unreadable, content, raw
 from campaigns.store.counts import Compared, count_faults
+from campaigns.store.recall_proof import recall_faults
 from campaigns.store.records import audience_version, event, exclusion
 from campaigns.store.requests import lineage_faults, request_faults
 from campaigns.store.runs import books
@@ -162,6 +163,7 @@ def _book_faults(connection: Connection, run_ids: Iterable[int]) -> Iterator[str
             connection.rollback()  # PostgreSQL answers nothing more in a transaction that has failed
             yield f"run {run_id}: its books cannot be read ({cause(error)})"
     yield from lineage_faults(connection)
+    yield from recall_faults(connection)
 
 
 def run_faults(connection: Connection, run_id: int) -> list[str]:
