@@ -36,18 +36,21 @@ def _messages_of_others(connection: Connection) -> Iterator[str]:
 
 
 def _counts_without_requests(connection: Connection) -> Iterator[str]:
-    """A recall counts what it took back, and what earlier ones had taken back of the same run; never more, never less."""
+    """A recall counts what it took back, and what earlier ones had taken back of the same run; no more, no less.
+
+    Less only where an operator has decided since that a batch was not sent after all: then it has no message.
+    """
     did = (
         select(func.count(unsend.c.batch_id.distinct()))
         .join(
             unsend_outcome,
             and_(*(unsend_outcome.c[key] == unsend.c[key] for key in ("recall_id", "batch_id", "number"))),
         )
+        .join(batch, batch.c.id == unsend.c.batch_id)
         .where(unsend_outcome.c.kind == UnsendKind.UNSENT.value)
     )
-    here = did.where(unsend.c.recall_id == recall.c.id).scalar_subquery()
-    of_the_run = did.join(batch, batch.c.id == unsend.c.batch_id).where(batch.c.run_id == recall.c.run_id)
-    ever = of_the_run.scalar_subquery()
+    still = did.where(unsend.c.recall_id == recall.c.id, batch.c.message_id == unsend.c.message_id)
+    here, ever = still.scalar_subquery(), did.where(batch.c.run_id == recall.c.run_id).scalar_subquery()
     rows = connection.execute(
         select(recall.c.id, recall.c.run_id, recall.c.unsent, here.label("here"), ever.label("ever"))
         .where(recall.c.finished_at.is_not(None), or_(recall.c.unsent < here, recall.c.unsent > ever))
