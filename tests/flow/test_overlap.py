@@ -11,7 +11,16 @@ from campaigns.domain.states import BatchState
 from campaigns.flow.control import cancel_run, pause_run
 from campaigns.flow.plan import plan_run
 from campaigns.flow.rerun import rerun
-from tests.flow.timetable import BEAT, armed, look, put_forward, runs, states, work
+from tests.flow.timetable import (
+    BEAT,
+    armed,
+    database_url,  # noqa: F401 - a fixture
+    look,
+    put_forward,
+    runs,
+    states,
+    work,
+)
 from tests.world import ANNA, REJECTED, UNKNOWN, UPSTREAM, World, accepted
 
 

@@ -16,7 +16,18 @@ from campaigns.flow.campaigns import Changes, archive_campaign, edit_campaign
 from campaigns.flow.launch import launch
 from campaigns.flow.schedule import pause_schedule
 from campaigns.store.campaigns import CampaignRow
-from tests.flow.timetable import HOURLY, armed, campaign, look, put_forward, runs, states, work, written
+from tests.flow.timetable import (
+    HOURLY,
+    armed,
+    campaign,
+    database_url,  # noqa: F401 - a fixture
+    look,
+    put_forward,
+    runs,
+    states,
+    work,
+    written,
+)
 from tests.world import ANNA, UPSTREAM, World
 
 

@@ -14,7 +14,18 @@ from campaigns.flow.campaigns import Changes, edit_campaign
 from campaigns.flow.control import pause_run
 from campaigns.flow.launch import launch
 from campaigns.flow.schedule import pause_schedule, resume_schedule, skip_next
-from tests.flow.timetable import HOURLY, armed, campaign, look, put_forward, runs, states, work, written
+from tests.flow.timetable import (
+    HOURLY,
+    armed,
+    campaign,
+    database_url,  # noqa: F401 - a fixture
+    look,
+    put_forward,
+    runs,
+    states,
+    work,
+    written,
+)
 from tests.world import ANNA, UPSTREAM, World
 
 
