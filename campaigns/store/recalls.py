@@ -129,7 +129,9 @@ def due_recall(connection: Connection, account_id: str, *, upstream: str, now: d
 
 def _may_go_on(of: Any, now: datetime | BindParameter[datetime]) -> list[ColumnElement[bool]]:
     """A recall begins when nothing of its run is sent, in flight or looked for any more, and holds stop it."""
-    looked_for = select(batch.c.id).where(batch.c.run_id == of.c.id, batch.c.look_at.is_not(None))
+    looked_for = select(batch.c.id).where(
+        batch.c.account_id == of.c.account_id, batch.c.run_id == of.c.id, batch.c.look_at.is_not(None)
+    )
     return [
         IS_OPEN,
         recall.c.available_at <= now,

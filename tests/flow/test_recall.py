@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyroaring import BitMap64
 
 from campaigns.domain.errors import NotAllowed, VendorAway
 from campaigns.domain.outcome import HoldOrder, HoldScope
@@ -18,6 +19,7 @@ from campaigns.flow.control import cancel_run
 from campaigns.flow.decide import decide
 from campaigns.flow.recall import recall_run
 from campaigns.flow.rerun import rerun
+from campaigns.flow.suppress import suppress
 from campaigns.flow.tick import tick
 from campaigns.ports import Permit
 from campaigns.store import proof
@@ -91,6 +93,23 @@ def test_each_accepted_batch_is_taken_back_the_newest_first(world: World) -> Non
     assert (run["state"], run["accepted"], run["recalled"]) == ("finished", 5, 5)
     assert serve_on(world, run_id) == {"batches": 3, "unsent": 3, "failed": 0, "unknown": 0}
     assert world.events()[-2:] == ["recall_asked", "recall_finished"]
+
+
+def test_each_request_is_on_the_record_before_it_is_made_and_no_transaction_is_open_then(world: World) -> None:
+    run_id = world.launched([1])
+    world.serve()
+    asked(world, run_id)
+    seen: list[tuple[int, str | None]] = []
+
+    def look_and_write() -> UnsendOutcome:
+        seen.extend(made(world, run_id))
+        suppress(world.store, BitMap64([9]), account_id=ACCOUNT, reason="asked us to stop", actor=ANNA)
+        return UNSENT
+
+    world.gateway.deleting = [look_and_write]
+    world.serve()
+    assert seen == [(1, None)]
+    assert made(world, run_id) == [(1, "unsent")]
 
 
 def test_who_was_taken_back_is_told_and_never_sent_to_by_a_rerun(world: World) -> None:
