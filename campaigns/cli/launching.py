@@ -70,7 +70,7 @@ def launch(
             return
         from campaigns.cli.watch import run_of_schedule, watch
 
-        run_id = launched["run_id"] or run_of_schedule(parts, campaign_id)
+        run_id = launched["run_id"] or run_of_schedule(parts, campaign_id, launched["starts_at"])
         click.get_current_context().exit(watch(parts, run_id, as_json=as_json))
 
 

@@ -176,6 +176,8 @@ def binding(look: Look, rates: Rates, limits: Limits) -> str:
 def _before_or_after_its_batches(run: dict[str, Any]) -> str:
     if run.get("waits_for_recall_of"):
         return f"waits until run {run['waits_for_recall_of'][0]} is taken back"
+    if run["state"] == "due" and run.get("after_run_id"):
+        return f"waits until run {run['after_run_id']} has ended"
     return "planning" if run["state"] == "due" else "settling"
 
 

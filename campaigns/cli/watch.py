@@ -77,16 +77,18 @@ def run_of(parts: Parts, connection: Any, run_id: int) -> dict[str, Any]:
     return {**found, "eta": expected.ends_at.isoformat(), "bound_by": expected.bound_by}
 
 
-def run_of_schedule(parts: Parts, campaign_id: int) -> int:
-    """Wait until an armed campaign's run is opened; answers its ID."""
+def run_of_schedule(parts: Parts, campaign_id: int, starts_at: str) -> int:
+    """Wait until the occurrence that a campaign was armed for, or a later one, has its run; answers that."""
     from campaigns.store import views
 
     note(f"Campaign {campaign_id} is armed; waiting for its time. Ctrl-C ends the waiting, not the campaign.")
     while True:
         with parts.store.read() as connection:
             found = [run for run in views.runs(connection, campaign_id=campaign_id) if run["kind"] == "schedule"]
-        if found:
-            return max(int(run["id"]) for run in found)
+        armed_for = datetime.fromisoformat(starts_at)
+        since = [run for run in found if datetime.fromisoformat(run["scheduled_for"]) >= armed_for]
+        if since:
+            return int(min(since, key=lambda run: datetime.fromisoformat(run["scheduled_for"]))["id"])
         time.sleep(POLL_SECONDS)  # the database calls nobody when it changes
 
 

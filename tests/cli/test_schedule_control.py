@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from campaigns.flow.schedule import skip_next
 from tests.cli.conftest import Shell
 from tests.world import World
 
@@ -73,3 +75,28 @@ def test_what_cannot_be_done_is_said_in_one_sentence(armed: Shell) -> None:
     times = ("--from", "2026-01-01 00:00", "--to", "2200-01-01 00:00")
     assert "in which zone" in armed.refusal("schedule", "backfill", "1", *times, code=2)
     assert "is to come" in armed.refusal("schedule", "backfill", "1", *times, "--zone", "UTC", code=2)
+
+
+def test_a_launch_that_waits_watches_the_run_it_was_armed_for(
+    shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one of an earlier time; that it is skipped ends the watching."""
+    campaign_id = shell.campaign("--cron", "*/10 * * * *", "--zone", "UTC")
+    now = datetime.now(UTC)
+    shell.ok("launch", str(campaign_id))
+    hour = ("--from", (now - timedelta(hours=1)).isoformat(), "--to", now.isoformat())
+    earlier = shell.ok("schedule", "backfill", str(campaign_id), *hour)["runs"]
+    shell.ok("edit", str(campaign_id), "--at", (now + timedelta(hours=1)).isoformat())
+    shell.ok("edit", str(campaign_id), "--clear", "at")
+    shell.ok("edit", str(campaign_id), "--cron", "0 0 * * *", "--zone", "UTC")
+    monkeypatch.setattr(
+        "campaigns.cli.watch.time.sleep",
+        lambda _: skip_next(world.store, campaign_id, reason="a fair", actor="operator:ben"),
+    )
+
+    watched = shell.run("launch", str(campaign_id), "--wait", "--json")
+
+    assert len(earlier) >= 6
+    assert watched.exit_code == 4
+    run = json.loads(watched.stdout)
+    assert (run["state"], run["reason"]) == ("skipped", "an operator skipped it ahead of its time: a fair")
