@@ -273,11 +273,7 @@ def _show_list(found: list[dict[str, Any]], columns: tuple[str, ...], *, as_json
     if as_json:
         print_json_list(found)
     else:
-        print_table(columns, _rows(found, columns), empty=empty)
-
-
-def _rows(found: list[dict[str, Any]], columns: tuple[str, ...]) -> list[list[Any]]:
-    return [[row.get(column) for column in columns] for row in found]
+        print_table(columns, ([row.get(column) for column in columns] for row in found), empty=empty)
 
 
 def _for_people(run: dict[str, Any]) -> dict[str, Any]:
