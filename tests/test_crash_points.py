@@ -49,7 +49,7 @@ from tests.invariants import Vendor, hold_the_law, vendor_of
 from tests.one_database import KINDS, one_database
 from tests.world import ANNA, LIMITS, NOT_SENT, REJECTED, THROTTLED, UNKNOWN, UPSTREAM, World, accepted
 
-CLAIM = ("read", "read", "begin", "commit", "committed", "read", "read")
+CLAIM = ("read", "read", "begin", "commit", "committed", "read", "read", "read")
 PERMIT = ("acquire", "acquired")
 ATTEMPT = ("begin", "commit", "committed")
 POST = ("send", "leave", "left", "answered")
