@@ -181,6 +181,12 @@ def _before_or_after_its_batches(run: dict[str, Any]) -> str:
     return "planning" if run["state"] == "due" else "settling"
 
 
+def waits_words(run: dict[str, Any]) -> str:
+    """Until when a run waits by itself, and why: hours, or it was too late to hand it over."""
+    own_time = run["resumes_at"] == run.get("scheduled_date")
+    return f"{'not handed over; sent at' if own_time else 'outside its sending hours until'} {moment(run['resumes_at'])}"
+
+
 def _stopped_by(look: Look) -> str | None:
     if look.run["holds"]:
         return f"held: {one_line(look.run['holds'][0]['reason'])}"
@@ -190,7 +196,7 @@ def _stopped_by(look: Look) -> str | None:
             return f"nothing moves: no {part} {seen}; is `campaigns up` running?"
     opens = None if look.now is None else _later(look.run.get("resumes_at"), look.now)
     if opens is not None:
-        return f"outside its sending hours until {moment(opens)}"
+        return waits_words(look.run)
     if look.lane_waits > SHORT_WAIT_SECONDS:
         why = (look.run.get("lane") or {}).get("waits_for") or "its turn"
         return f"the account waits {duration(look.lane_waits)} more ({one_line(why)})"

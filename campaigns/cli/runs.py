@@ -277,7 +277,7 @@ def _show_list(found: list[dict[str, Any]], columns: tuple[str, ...], *, as_json
 
 
 def _for_people(run: dict[str, Any]) -> dict[str, Any]:
-    from campaigns.cli.progress import recall_words
+    from campaigns.cli.progress import recall_words, waits_words
 
     holds = [f"{hold['kind']}: {hold['reason']}" for hold in run["holds"]]
     lane = run["lane"] or {}
@@ -285,7 +285,7 @@ def _for_people(run: dict[str, Any]) -> dict[str, Any]:
     hours = [f"{window['hours']} {window['zone']}" for window in run["sending_hours"]]
     shown = {**run, "holds": holds, "lane": waits, "sending_hours": hours, "recall": recall_words(run)}
     if run["resumes_at"]:
-        shown["waits"] = f"outside its sending hours until {moment(run['resumes_at'])}"
+        shown["waits"] = waits_words(run)
     return {name.replace("_", " "): value for name, value in shown.items()}
 
 

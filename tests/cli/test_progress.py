@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from campaigns.cli.progress import Look, Rates, binding, exit_code, outlook, words
+from campaigns.cli.progress import Look, Rates, binding, exit_code, outlook, waits_words, words
 from campaigns.domain.pacing import Limits
 
 LIMITS = Limits(
@@ -181,3 +181,9 @@ def test_a_run_that_will_expire_says_so() -> None:
 def test_an_end_by_expiry_is_told_from_a_success() -> None:
     assert exit_code(a_run(state="finished", expired=500)) == 4
     assert exit_code(a_run(state="finished_with_failures", expired=500, rejected=1)) == 5
+
+
+def test_a_run_that_was_too_late_to_be_handed_over_says_when_it_is_sent() -> None:
+    at = "2026-03-02T18:00:00+00:00"
+    assert waits_words({"resumes_at": at, "scheduled_date": at}).startswith("not handed over; sent at ")
+    assert waits_words({"resumes_at": at, "scheduled_date": None}).startswith("outside its sending hours until ")
