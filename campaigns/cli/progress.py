@@ -184,7 +184,8 @@ def _before_or_after_its_batches(run: dict[str, Any]) -> str:
 def waits_words(run: dict[str, Any]) -> str:
     """Until when a run waits by itself, and why: hours, or it was too late to hand it over."""
     own_time = run["resumes_at"] == run.get("scheduled_date")
-    return f"{'not handed over; sent at' if own_time else 'outside its sending hours until'} {moment(run['resumes_at'])}"
+    why = "not handed over; sent at" if own_time else "outside its sending hours until"
+    return f"{why} {moment(run['resumes_at'])}"
 
 
 def _stopped_by(look: Look) -> str | None:
