@@ -50,6 +50,7 @@ def test_what_is_sent_and_what_is_skipped_is_what_an_independent_model_says(seed
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @settings(max_examples=600, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_the_same_at_length(seed: int) -> None:
