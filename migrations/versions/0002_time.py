@@ -49,6 +49,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("run_expiring", table_name="run")
-    for table, columns in reversed(COLUMNS.items()):
-        for name, _kind in reversed(columns):
+    for table, columns in reversed(list(COLUMNS.items())):
+        for name, _kind in reversed(list(columns)):
             op.drop_column(table, name)
