@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from tests.one_database import reused_postgres_url  # noqa: F401 - a fixture
+from tests.one_database import ReusedStores
 
 PLACE = Path(__file__).parents[2] / "migrations/refuse_truncation.py"
 
@@ -27,8 +27,8 @@ def migration() -> Any:
 
 
 @pytest.mark.usefixtures("postgres_url")
-def test_a_table_whose_rows_are_written_once_is_not_emptied(reused_postgres_url: str) -> None:  # noqa: F811
-    written, engine = migration(), create_engine(reused_postgres_url)
+def test_a_table_whose_rows_are_written_once_is_not_emptied(reused_postgresql: ReusedStores) -> None:
+    written, engine = migration(), reused_postgresql.of().writer
     with engine.connect() as connection, Operations.context(MigrationContext.configure(connection)):
         written.upgrade()
         for table in written.INSERT_ONLY:
@@ -37,4 +37,3 @@ def test_a_table_whose_rows_are_written_once_is_not_emptied(reused_postgres_url:
         written.downgrade()
         connection.execute(text("TRUNCATE event CASCADE"))
         connection.rollback()
-    engine.dispose()
