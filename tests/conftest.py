@@ -6,6 +6,7 @@ import itertools
 import os
 import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,15 @@ from tests.servers import postgres_server, redis_server
 
 _numbers = itertools.count(1)
 
+MEMORY = Path("/dev/shm")
+ENOUGH_MEMORY = 2 << 30
+
+DEFAULT_MARKS = "not slow"
+"""As pyproject.toml has it."""
+
+LONGEST_FIRST = ("stories", "faults", "embedded", "tests", "flow", "store", "cli")
+"""Folders: first those that start real programs and wait for them. The others take next to no time."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-postgres", action="store_true", help="leave out the tests that need a PostgreSQL server")
@@ -28,16 +38,38 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     # A shell starts what runs in the background with Ctrl-C ignored, and our children would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    _keep_files_in_memory()
     if config.getoption("--no-postgres") and os.environ.get("CI"):
         raise pytest.UsageError("--no-postgres is for machines without PostgreSQL; with CI set, every test has to run.")
 
 
+def _keep_files_in_memory() -> None:
+    """Let temporary files, ours and those of what we start, be in memory: a hundred thousand commits need no disk."""
+    if "TMPDIR" in os.environ or not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < ENOUGH_MEMORY:
+        return
+    os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """None for single files, nor for marked tests, which need a quiet machine; else one for each core."""
+    single = not all(Path(argument).is_dir() for argument in config.args)
+    return 0 if single or config.option.markexpr != DEFAULT_MARKS else None
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=_turn)
     if not config.getoption("--no-postgres"):
         return
     left_out = [item for item in items if _needs_postgres(item)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
+
+
+def _turn(item: pytest.Item) -> int:
+    """The long ones first: with the short ones last, all worker processes end at about the same time."""
+    folder = item.path.parent.name
+    return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
 def _needs_postgres(item: pytest.Item) -> bool:

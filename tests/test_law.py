@@ -6,6 +6,7 @@ answers everything it can. After each step the law is read off the database and 
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import tempfile
 from collections import Counter
@@ -85,7 +86,7 @@ class Law(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="campaigns-law-", dir=_memory()))
+        self.folder = Path(tempfile.mkdtemp(prefix="campaigns-law-"))
         shutil.copy(_template(), self.folder / "campaigns.db")
         clock = DrivenClock()
         self.vendor = Vendor()
@@ -242,14 +243,11 @@ class Law(RuleBasedStateMachine):
             return [(row.run_id, row.state, list(unpack(row.users))) for row in rows]
 
 
-def _memory() -> str | None:
-    """Thousands of durable commits need no disk here."""
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None
-
-
 @cache
 def _template() -> Path:
-    path = Path(tempfile.mkdtemp(prefix="campaigns-law-", dir=_memory())) / "template.db"
+    folder = tempfile.mkdtemp(prefix="campaigns-law-")
+    atexit.register(shutil.rmtree, folder)
+    path = Path(folder) / "template.db"
     upgrade(f"sqlite:///{path}")
     return path
 

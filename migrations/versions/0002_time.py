@@ -4,6 +4,8 @@ Only columns that may stay empty are added, so the previous release goes on besi
 schedules nor sending hours, so write the first of them when every host has this release.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -15,7 +17,7 @@ depends_on = None
 INSTANT = sa.DateTime(timezone=True)
 
 # Without constraints: SQLite adds none to a table that stands, and making it anew would break what refers to it.
-COLUMNS = {
+COLUMNS: dict[str, list[tuple[str, Any]]] = {
     "account": [("hours", sa.String(length=11))],
     "revision": [("timing", sa.JSON()), ("contents", sa.JSON())],
     "campaign": [
@@ -49,6 +51,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("run_expiring", table_name="run")
-    for table, columns in reversed(list(COLUMNS.items())):
-        for name, _kind in reversed(list(columns)):
+    for table, columns in reversed(COLUMNS.items()):
+        for name, _kind in reversed(columns):
             op.drop_column(table, name)

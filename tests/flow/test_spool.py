@@ -244,11 +244,10 @@ def test_a_full_disk_loses_nothing(tmp_path: Path, world: World) -> None:
 
     with world.store.writer.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
-    fill(world, pages)
-    with pytest.raises(DatabaseAway):
-        serve_lane(sender, ACCOUNT, lambda: True)
-    assert world.run(run_id)["waiting"] > 0
-    fill(world, 1_000_000)
+    with full(world, pages):
+        with pytest.raises(DatabaseAway):
+            serve_lane(sender, ACCOUNT, lambda: True)
+        assert world.run(run_id)["waiting"] > 0
 
     write_kept(world.store, sender.spool, LIMITS, actor="worker:one")
     give_back_stranded(sender)
@@ -258,13 +257,19 @@ def test_a_full_disk_loses_nothing(tmp_path: Path, world: World) -> None:
     assert world.requests_by_user() == dict.fromkeys(range(1, 41), 1)
 
 
-def fill(world: World, pages: int) -> None:
-    """Let no connection write more than that many pages."""
-    world.store.writer.dispose()
+@contextmanager
+def full(world: World, pages: int) -> Iterator[None]:
+    """No connection can write more than that many pages."""
 
-    @event.listens_for(world.store.writer, "connect")
     def limit(connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    writer = world.store.writer
+    writer.dispose()
+    event.listen(writer, "connect", limit)
+    yield
+    event.remove(writer, "connect", limit)
+    writer.dispose()
 
 
 def test_a_clock_that_jumps_forward_over_a_lease_stops_the_request(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tracemalloc
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ from campaigns.store.engine import Store, open_store
 from campaigns.store.records import event, seal, unsealed
 from campaigns.store.seal import START, Head, add_seals, make_seals, unsealed_events
 from tests.clock import DrivenClock
+from tests.one_database import KINDS, reused_database
 from tests.store.forger import Forger
 from tests.store.interleave import overlapping, together
 from tests.test_crash_points import FragileStore, Killed, Steps
@@ -28,6 +30,12 @@ from tests.world import ACCOUNT, ANNA, REJECTED, UNKNOWN, UPSTREAM, World
 
 RUN = "run:1"
 NOT_WHAT_WAS_SEALED = "global: {} of it, is not what was sealed there: edited, or moved"
+
+
+@pytest.fixture(params=KINDS)
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Nobody else's: the forger takes its rules away for good."""
+    yield from reused_database(request, "forgeries")
 
 
 @pytest.fixture

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from tests.one_database import reused_postgres_url  # noqa: F401 - a fixture
+from tests.one_database import ReusedStores
 from tests.store.test_constraints import INSERT_ONLY
 
 
 @pytest.mark.usefixtures("postgres_url")
-def test_a_table_whose_rows_are_written_once_is_not_emptied(reused_postgres_url: str) -> None:  # noqa: F811
-    engine = create_engine(reused_postgres_url)
-    with engine.connect() as connection:
+def test_a_table_whose_rows_are_written_once_is_not_emptied(reused_postgresql: ReusedStores) -> None:
+    with reused_postgresql.of().writer.connect() as connection:
         for table in INSERT_ONLY:
             with pytest.raises(DBAPIError, match="never rewritten"), connection.begin_nested():
                 connection.execute(text(f"TRUNCATE {table} CASCADE"))
         connection.rollback()
-    engine.dispose()
