@@ -14,7 +14,6 @@ from campaigns.flow.rerun import rerun
 from tests.flow.timetable import (
     BEAT,
     armed,
-    database_url,  # noqa: F401 - a fixture
     look,
     put_forward,
     runs,

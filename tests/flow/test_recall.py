@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +23,6 @@ from campaigns.flow.tick import tick
 from campaigns.ports import Permit
 from campaigns.store import proof
 from campaigns.store.recall_views import requests_to_unsend
-from tests.one_database import reused_database
 from tests.world import ACCOUNT, ANNA, REJECTED, UNKNOWN, UNSENT, UPSTREAM, World, accepted
 
 UNCLEAR = UnsendOutcome(UnsendKind.UNCLEAR, "the answer was lost")
@@ -32,12 +30,6 @@ REFUSED = UnsendOutcome(UnsendKind.REFUSED, "HTTP 400: too late", http_status=40
 UNREACHED = UnsendOutcome(UnsendKind.NOT_SENT, "connection refused")
 SLOW_DOWN = UnsendOutcome(UnsendKind.THROTTLED, "slow down", http_status=429, retry_after_seconds=20)
 SIGNED_OUT = UnsendOutcome(UnsendKind.HELD, "logged out", http_status=500, hold=HoldOrder(HoldScope.ACCOUNT, "account"))
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """PostgreSQL meets recalls in the stories of overlap rule unsend; here it would take as long again."""
-    yield from reused_database(request, tmp_path)
 
 
 def asked(world: World, run_id: int) -> dict[str, Any]:

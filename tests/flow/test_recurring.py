@@ -20,7 +20,6 @@ from tests.flow.timetable import (
     HOURLY,
     armed,
     campaign,
-    database_url,  # noqa: F401 - a fixture
     look,
     put_forward,
     runs,

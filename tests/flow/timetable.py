@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import pytest
 from sqlalchemy import text
 
 from campaigns.domain.timing import Timing
@@ -16,18 +13,11 @@ from campaigns.flow.launch import launch
 from campaigns.flow.plan import plan_run
 from campaigns.flow.tick import tick
 from campaigns.store import views
-from tests.one_database import reused_database
 from tests.world import ANNA, UPSTREAM, World
 
 BEAT = "worker:beat"
 HOURLY = "0 * * * *"
 MINUTE, HOUR, DAY = 60, 3600, 86_400
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """For examples that are no other on PostgreSQL; what locks do there is in tests/store/test_schedule_races.py."""
-    yield from reused_database(request, tmp_path)
 
 
 def written(world: World, cron: str = HOURLY, **timing: Any) -> int:
