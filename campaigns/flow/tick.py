@@ -47,11 +47,13 @@ def tick(store: Store, *, upstream: str, settle_seconds: float, actor: str) -> W
         lanes = lanes_to_wake(connection, upstream=upstream, now=now, again_before=now - WAKE_AGAIN)
     with store.write() as connection:
         # Lanes before runs, as everybody locks them: a plan that holds its lane would else wait for us, and we for it.
-        lock_lanes(connection, lanes)
+        if lanes:
+            lock_lanes(connection, lanes)
+            mark_woken(connection, lanes, now=now)
+        if plans:
+            mark_plan_wanted(connection, plans, now=now)
         beat_heart(connection, "beat", now=now)
         beat_heart(connection, "worker", now=now)
-        mark_plan_wanted(connection, plans, now=now)
-        mark_woken(connection, lanes, now=now)
     crash_point("tick.marked")
     with suppress(TryLater):  # the trail can wait for the next tick, whoever is to be woken cannot
         seal_events(store)
