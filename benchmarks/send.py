@@ -109,7 +109,7 @@ class Stage:
         wait_until(lambda: url_file.exists() and (folder / "redis.sock").exists(), "starting broker and vendor")
         self.vendor_url = url_file.read_text()
         if database is not None:
-            self.pids["database"] = _postmaster(database)
+            self.pids["database"] = postmaster(database)
         self.environment = {
             "CAMPAIGNS_HOME": str(folder),
             "DATABASE_URL": self.database_url.replace("postgresql+psycopg://", "postgresql://"),
@@ -276,7 +276,7 @@ def _fresh_database(url: str) -> Iterator[str]:
         engine.dispose()
 
 
-def _postmaster(url: str) -> int:
+def postmaster(url: str) -> int:
     """The server's first process, which all others descend from."""
     from sqlalchemy import create_engine, text
 

@@ -17,7 +17,8 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, insert, make_url, select, text
 
-from benchmarks.measure import Figures, interleaved, medians, print_table, ratio
+from benchmarks.measure import Figures, cpu_seconds, interleaved, medians, print_table, ratio
+from benchmarks.send import postmaster
 from campaigns.domain.audience import Reading
 from campaigns.domain.message import make_message
 from campaigns.domain.timing import Timing
@@ -77,10 +78,11 @@ class _Filled:
 
     store: Store
     spent: list[float]
+    server: int | None  # the database's first process; SQLite's is this one
 
     def ticks(self, count: int) -> Figures:
         """Tick so many times."""
-        whole, asked, used = [], [], time.thread_time()
+        whole, asked, used, served = [], [], time.thread_time(), self._served()
         for _ in range(count):
             self.spent.clear()
             began = time.perf_counter()
@@ -94,7 +96,11 @@ class _Filled:
             "all_median": statistics.median(whole),
             "all_p99": statistics.quantiles(whole, n=100)[98],
             "own_CPU": (time.thread_time() - used) / count * 1000,
+            **({"server_CPU": (self._served() - served) / count * 1000} if self.server else {}),
         }
+
+    def _served(self) -> float:
+        return cpu_seconds(self.server) if self.server else 0.0
 
 
 @contextmanager
@@ -105,7 +111,7 @@ def _filled(url: str, count: int) -> Iterator[_Filled]:
     spent: list[float] = []
     for engine in {store.writer, store.reader} if url.startswith("sqlite") else {store.writer}:
         _watch(engine, spent)
-    filled = _Filled(store, spent)
+    filled = _Filled(store, spent, None if url.startswith("sqlite") else postmaster(url))
     filled.ticks(20)  # connections are made, statements compiled, the fill is sealed
     yield filled
     store.close()
