@@ -115,10 +115,11 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
 def reused_database(request: pytest.FixtureRequest, purpose: str = "all") -> Iterator[str]:
     """For the body of a `database_url` fixture with KINDS: nobody else uses it for that purpose meanwhile."""
     stores: ReusedStores = request.getfixturevalue(f"reused_{request.param}")
-    yield from _emptied_after(stores.of(purpose), request)
+    yield from emptied_after(stores.of(purpose), request)
 
 
-def _emptied_after(store: Store, request: pytest.FixtureRequest) -> Iterator[str]:
+def emptied_after(store: Store, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a reused database, which is empty again afterwards."""
     if store.writer.dialect.name == "sqlite":
         path = Path(str(store.writer.url.database))
         for file in path.parent.iterdir():

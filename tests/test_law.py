@@ -6,22 +6,19 @@ answers everything it can. After each step the law is read off the database and 
 
 from __future__ import annotations
 
-import atexit
-import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
-from functools import cache
-from pathlib import Path
 from random import Random
 from typing import TypedDict
 from unittest import mock
 
+import pytest
 from hypothesis import HealthCheck, note, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from pyroaring import BitMap64
 from sqlalchemy import text
 
@@ -40,10 +37,10 @@ from campaigns.flow.suppress import suppress as suppress_users
 from campaigns.flow.tick import tick
 from campaigns.store.batches import anything_is_looked_for
 from campaigns.store.claims import OpenAttempt, expired_attempts
-from campaigns.store.engine import Store, open_store
-from campaigns.store.migrate import upgrade
+from campaigns.store.engine import Store
 from tests.clock import DrivenClock
 from tests.invariants import MAY_HAVE_BEEN_REACHED, PROVES_NOT_SENT, Vendor
+from tests.one_database import ReusedStores, emptied_after, reused_postgresql, reused_sqlite  # noqa: F401 - fixtures
 from tests.world import (
     ACCOUNT,
     ANNA,
@@ -81,16 +78,22 @@ class Killed(BaseException):
     """The process is gone."""
 
 
+EmptyStore = Callable[[], AbstractContextManager[Store]]
+
+
 class Law(RuleBasedStateMachine):
     """One account, one vendor, two workers, two beats, and operators who change their minds."""
 
+    def __init__(self, empty_store: EmptyStore) -> None:
+        super().__init__()
+        self.empty_store, self.left = empty_store, ExitStack()
+
     @initialize()
     def begin(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="campaigns-law-"))
-        shutil.copy(_template(), self.folder / "campaigns.db")
         clock = DrivenClock()
         self.vendor = Vendor()
-        self.world = World(_open(self.folder, clock), clock, gateway=self.vendor)
+        store = self.left.enter_context(self.empty_store())
+        self.world = World(replace(store, clock=clock), clock, gateway=self.vendor)
         self.world.account()
         self.campaigns = 0
         self.decided: Counter[int] = Counter()  # how often an operator decided that a user may get it once more
@@ -100,9 +103,10 @@ class Law(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
-            self.world.prove()
-            self.world.store.close()
-            shutil.rmtree(self.folder)
+            try:
+                self.world.prove()
+            finally:
+                self.left.close()  # empties the database whatever was found
 
     # One rule, its choices scrambled: Hypothesis leaves whole rules out of an example and likes small numbers, while
     # trouble needs all of these together. It still takes steps away to find the shortest story.
@@ -240,23 +244,48 @@ class Law(RuleBasedStateMachine):
     def _batches(self) -> list[tuple[int, str, list[int]]]:
         with self.world.store.read() as connection:
             rows = connection.execute(text("SELECT run_id, state, users FROM batch WHERE state <> 'split'"))
-            return [(row.run_id, row.state, list(unpack(row.users))) for row in rows]
+            return [(row.run_id, row.state, list(unpack(bytes(row.users)))) for row in rows]
 
 
-@cache
-def _template() -> Path:
-    folder = tempfile.mkdtemp(prefix="campaigns-law-")
-    atexit.register(shutil.rmtree, folder)
-    path = Path(folder) / "template.db"
-    upgrade(f"sqlite:///{path}")
-    return path
+def hold_in_any_story(stores: ReusedStores, request: pytest.FixtureRequest, stories: int) -> None:
+    """Hypothesis makes up that many stories, each on an empty database; the first that breaks the law is shortened."""
+
+    @contextmanager
+    def empty_store() -> Iterator[Store]:
+        store = stores.of()
+        with contextmanager(emptied_after)(store, request):
+            yield store
+
+    class LawHere(Law):
+        def __init__(self) -> None:
+            super().__init__(empty_store)
+
+    run_state_machine_as_test(
+        LawHere,
+        settings=settings(
+            max_examples=stories,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow],
+        ),
+    )
 
 
-def _open(folder: Path, clock: DrivenClock) -> Store:
-    return open_store(f"sqlite:///{folder / 'campaigns.db'}", connections=2, clock=clock)
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("stories", [25, pytest.param(500, marks=pytest.mark.slow)])
+def test_the_law_holds_in_any_story_on_sqlite(
+    reused_sqlite: ReusedStores,  # noqa: F811 - the fixture
+    request: pytest.FixtureRequest,
+    stories: int,
+) -> None:
+    hold_in_any_story(reused_sqlite, request, stories)
 
 
-TestLaw = Law.TestCase
-TestLaw.settings = settings(
-    max_examples=30, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("stories", [5, pytest.param(150, marks=pytest.mark.slow)])
+def test_the_law_holds_in_any_story_on_postgresql(
+    reused_postgresql: ReusedStores,  # noqa: F811 - the fixture
+    request: pytest.FixtureRequest,
+    stories: int,
+) -> None:
+    hold_in_any_story(reused_postgresql, request, stories)
