@@ -20,7 +20,7 @@ from campaigns.domain.audience import UserSet, pack, subtract, unpack
 from campaigns.domain.contents import texts_of, variable_warnings
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.forecast import Forecast, forecast
-from campaigns.domain.handoff import LEAD, handoff_faults
+from campaigns.domain.handoff import LEAD, as_sent, handoff_faults
 from campaigns.domain.hours import Window, advance, hours_faults, spread_over, windows_of
 from campaigns.domain.message import Message, from_json, message_faults
 from campaigns.domain.pacing import Limits
@@ -196,7 +196,9 @@ def plan_run(store: Store, run_id: int, *, actor: str) -> bool:
                 now = store.now(connection)
                 count = None if plan.users is None else len(plan.users)
                 how: dict[str, Any] = {"now": now, "actor": actor}
-                if skip_faulty(connection, run_id, plan.message, recipients=count, batches=plan.batch_count, **how):
+                # What was to be handed over, and is planned after its time, is sent by us like any other.
+                says_now = as_sent(plan.message, now) if plan.revision.times.handoff else plan.message
+                if skip_faulty(connection, run_id, says_now, recipients=count, batches=plan.batch_count, **how):
                     return False
                 return write_plan(connection, run_id, plan, batches, scheduled_for=found.scheduled_for, **how)
 
