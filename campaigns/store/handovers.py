@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, select, update
 
 from campaigns.domain.handoff import is_handed_over
-from campaigns.domain.states import BatchState
+from campaigns.domain.states import RUN_OPEN, BatchState
 from campaigns.store.records import attempt
 from campaigns.store.tables import batch, run
 
@@ -41,6 +41,21 @@ def runs_handed_over(connection: Connection, campaign_id: int, *, now: datetime)
     """The runs of a campaign of which the vendor is still to send something."""
     mine = and_(run.c.campaign_id == campaign_id, run.c.watch_at > now)
     return sorted({found.run_id for found in _read(connection, _asked(mine)) if found.due > now})
+
+
+def is_ahead(connection: Connection, run_id: int, *, now: datetime) -> bool:
+    """Whether the vendor is to send a run, at a time that is still to come."""
+    said = connection.scalar(select(run.c.message).where(run.c.id == run_id, run.c.message.is_not(None)))
+    date = (said or {}).get("scheduled_date")
+    return date is not None and now < datetime.fromisoformat(date)
+
+
+def open_runs_ahead(connection: Connection, campaign_id: int, *, now: datetime) -> list[int]:
+    """The open runs of a campaign that the vendor is to send later, handed over or not yet."""
+    opened = select(run.c.id).where(
+        run.c.campaign_id == campaign_id, run.c.watch_at > now, run.c.state.in_(sorted(RUN_OPEN))
+    )
+    return [found for found in connection.scalars(opened.order_by(run.c.id)) if is_ahead(connection, found, now=now)]
 
 
 def _asked(which: ColumnElement[bool]) -> Select[Any]:
