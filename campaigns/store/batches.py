@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, insert, select, update
 
 from campaigns.domain.audience import UserSet
-from campaigns.domain.states import BatchState
+from campaigns.domain.states import BATCH_TAKEN, BatchState
 from campaigns.store.claims import ReadyBatch
 from campaigns.store.prepared import run_prepared
 from campaigns.store.records import evidence
@@ -52,16 +52,16 @@ def anything_waits(connection: Connection, run_id: int) -> bool:
 
 
 def ended_batches(connection: Connection, run_id: int, *, since: datetime | None) -> tuple[int, int]:
-    """How many batches of a run were rejected, and how many accepted, after that time."""
+    """How many batches of a run were rejected, and how many the vendor took (some only to keep), after that time."""
     statement = (
         select(batch.c.state, func.count().label("batches"))
-        .where(batch.c.run_id == run_id, batch.c.state.in_([BatchState.REJECTED.value, BatchState.ACCEPTED.value]))
+        .where(batch.c.run_id == run_id, batch.c.state.in_(sorted({BatchState.REJECTED, *BATCH_TAKEN})))
         .group_by(batch.c.state)
     )
     if since is not None:
         statement = statement.where(batch.c.updated_at > since)
     counted = {row.state: row.batches for row in connection.execute(statement)}
-    return counted.get(BatchState.REJECTED.value, 0), counted.get(BatchState.ACCEPTED.value, 0)
+    return counted.get(BatchState.REJECTED.value, 0), sum(counted.get(state.value, 0) for state in BATCH_TAKEN)
 
 
 def _has_batch(connection: Connection, run_id: int, state: BatchState) -> bool:

@@ -82,3 +82,11 @@ def test_nothing_is_held_when_the_number_is_0(world: World) -> None:
     serve(world, "r" * 12, error_batches=0)
 
     assert holds(world, run_id) == []
+
+
+def test_what_the_vendor_only_keeps_counts_as_taken(world: World) -> None:
+    run_id = world.launched(range(1, 41), batch_size=2, message={"save_for_later": True})
+
+    serve(world, "aaaaarrrr")
+
+    assert holds(world, run_id) == []
