@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from campaigns.crashpoint import crash_point
-from campaigns.domain.errors import NotAllowed
+from campaigns.domain.errors import NotAllowed, TryLater
 from campaigns.domain.misfire import misfire, opens_at, sends_at
+from campaigns.domain.outcome import one_line
 from campaigns.domain.states import CampaignState
 from campaigns.flow.arming import columns_for, following, is_used_up
 from campaigns.flow.opening import Opening, open_occurrence, skip_occurrence
@@ -77,8 +78,12 @@ def open_due(store: Store, campaign_id: int, *, actor: str) -> list[int] | None:
             return _take(Opening(connection, campaign, revision, now, actor))
     except NotAllowed:
         return []  # an operator changed the campaign at this very moment
-    except ValueError as fault:
-        _set_aside(store, campaign_id, f"its schedule cannot be computed: {fault}", actor=actor)
+    except TryLater:
+        raise
+    except Exception as fault:  # noqa: BLE001 - whatever is wrong with one campaign, beat goes on with the others
+        first = str(fault).partition("\n")[0]  # a database says after that what it was given
+        what = first if isinstance(fault, ValueError) else f"{type(fault).__name__}: {first}"
+        _set_aside(store, campaign_id, f"its schedule cannot be computed: {one_line(what)}", actor=actor)
         return []
 
 

@@ -6,15 +6,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from campaigns.domain.errors import NotAllowed, UsageError
 from campaigns.domain.message import make_message
 from campaigns.domain.timing import Timing
-from campaigns.flow import due
+from campaigns.flow import due, opening
 from campaigns.flow.arming import following
 from campaigns.flow.campaigns import Changes, archive_campaign, edit_campaign
 from campaigns.flow.launch import launch
 from campaigns.flow.schedule import pause_schedule
+from campaigns.flow.wording import what_is_said
 from campaigns.store.campaigns import CampaignRow
 from tests.flow.timetable import (
     HOURLY,
@@ -320,3 +322,23 @@ def _say(world: World, campaign_id: int, words: str) -> str | None:
 
 def _when(world: World, campaign_id: int, timing: Timing, **changes: Any) -> None:
     edit_campaign(world.store, campaign_id, Changes(timing=timing, **changes), actor=ANNA)
+
+
+@pytest.mark.parametrize("fault", [UsageError("content 1: its text is empty"), KeyError("text"), OverflowError("date")])
+def test_whatever_is_wrong_with_one_campaign_the_others_go_on(
+    world: World, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    bad, good = armed(world), armed(world)
+    said = what_is_said
+
+    def unsayable(connection: Connection, of: CampaignRow, *told: Any, **more: Any) -> Any:
+        if of.id == bad:
+            raise fault
+        return said(connection, of, *told, **more)
+
+    monkeypatch.setattr(opening, "what_is_said", unsayable)
+    put_forward(world, hours=1)
+
+    assert [world.run(run_id)["campaign_id"] for run_id in look(world)] == [good]
+    assert type(fault).__name__ in campaign(world, bad)["paused"]
+    assert look(world) == []
