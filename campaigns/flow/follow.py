@@ -13,11 +13,13 @@ from sqlalchemy import Connection
 
 from campaigns.domain.errors import PacerAway, VendorAway, VendorRefused
 from campaigns.domain.handoff import WATCHED_AGAIN, WATCHED_FOR, Fate, fate_of
+from campaigns.domain.states import RUN_OPEN
 from campaigns.flow.sender import Sender
 from campaigns.store.audit import EventKind, record_event, record_evidence
 from campaigns.store.handovers import HandedOver, Watched, due_watch, handed_over, settle_watch
 from campaigns.store.holds import Held, open_hold
 from campaigns.store.lanes import hold_lane
+from campaigns.store.runs import find_run
 from campaigns.store.unsends import unsent_at
 
 OBSTACLE_SECONDS = 30.0
@@ -62,7 +64,9 @@ def _follow(sender: Sender, found: Watched, batches: list[HandedOver]) -> bool:
     with sender.store.write() as connection:
         hold_lane(connection, found.account_id)
         now = sender.store.now(connection)
-        again = Fate.WAITS in fates.values() and now < min(each.due for each in batches) + WATCHED_FOR
+        # Of a run that has not ended, what is looked for may turn out to be handed over, too.
+        waits = Fate.WAITS in fates.values() or find_run(connection, found.run_id).state in RUN_OPEN
+        again = waits and (not batches or now < min(each.due for each in batches) + WATCHED_FOR)
         if settle_watch(connection, found, watch_at=now + WATCHED_AGAIN if again else None) and fates and not again:
             _keep(connection, found, batches, fates, actor=sender.owner, now=now)
     return True

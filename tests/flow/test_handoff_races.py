@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from campaigns.domain.errors import VendorAway
+from campaigns.domain.handoff import WATCHED_AFTER, WATCHED_AGAIN
 from campaigns.domain.outcome import Outcome
 from campaigns.domain.reconcile import ItemContent, QueueItem
 from campaigns.flow.control import pause_run
@@ -12,7 +14,7 @@ from campaigns.flow.due import open_due_runs
 from campaigns.flow.plan import plan_run
 from campaigns.flow.schedule import pause_schedule
 from campaigns.flow.take_back import cancel
-from tests.flow.test_handoff import BEAT, TODAY, armed, dates, opened, shows
+from tests.flow.test_handoff import BEAT, TODAY, armed, dates, opened, shows, watched
 from tests.world import ANNA, UNKNOWN, World, accepted
 
 
@@ -107,3 +109,40 @@ def test_a_pause_of_the_schedule_takes_back_a_run_that_is_held_half_handed_over(
     assert told["recalling"] == [run_id]
     assert world.gateway.deleted == ["acct_one-1"]
     assert (world.run(run_id)["state"], world.states(run_id)) == ("cancelled", ["cancelled"] * 3)
+
+
+def test_a_lost_hand_over_that_is_found_only_after_its_time_is_watched_too(world: World) -> None:
+    armed(world, users=[1])
+    (run_id,) = opened(world)
+    world.gateway.script, world.gateway.obstacle = [UNKNOWN], VendorAway("the vendor is away")
+    world.serve()
+    world.clock.now = TODAY + WATCHED_AFTER
+    assert watched(world, run_id) == []
+
+    world.gateway.obstacle = None
+    taken_away = QueueItem("3", TODAY, is_canceled=True)
+    world.gateway.listed = [QueueItem("1", world.clock.now - timedelta(hours=9)), taken_away]
+    world.gateway.contents = {each: ItemContent(each, "Hello", True, 0) for each in ("1", "3")}
+    world.serve_out()
+    world.clock.advance(WATCHED_AGAIN.total_seconds())
+
+    (seen,) = watched(world, run_id)
+    assert seen["detail"] == {"sent": 0, "not_sent": 1}
+    assert [hold["kind"] for hold in world.run(run_id)["holds"]] == ["handover"]
+
+
+def test_what_is_held_over_its_time_is_asked_about_no_longer_than_an_hour(world: World) -> None:
+    armed(world)
+    (run_id,) = opened(world)
+    world.serve(turns=1)
+    pause_run(world.store, run_id, reason="is the price right?", actor=ANNA)
+    world.clock.now = TODAY + WATCHED_AFTER
+    world.gateway.listed = [QueueItem("acct_one-1", TODAY, is_done=True)]
+
+    for _ in range(12):
+        watched(world, run_id)
+        world.clock.advance(WATCHED_AGAIN.total_seconds())
+
+    (seen,) = watched(world, run_id)
+    assert seen["detail"] == {"sent": 1, "not_sent": 0}
+    assert world.gateway.questions.count("list acct_one") == 7
