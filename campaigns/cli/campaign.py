@@ -77,7 +77,7 @@ def _shown(store: Store, campaign_id: int) -> dict[str, Any]:
 
 
 def _say(found: dict[str, Any]) -> None:
-    print_facts(_for_people(found))
+    print_facts(_for_people(found), zone=found["zone"])
     print_runs(found["next_runs"][:FEW], found["zone"])
 
 

@@ -271,4 +271,5 @@ def _say_created(made: dict[str, Any]) -> None:
 
 def _say_edited(changed: dict[str, Any]) -> None:
     words = f"Campaign {changed['id']} '{one_line(changed['name'])}' stands at revision {changed['revision']}."
-    click.echo(f"{words} {changed['note']}" if changed.get("note") else words)
+    note = changed.get("note")
+    click.echo(f"{words} {note[0].upper()}{note[1:]}." if note else words)

@@ -78,7 +78,7 @@ def _say_launched(launched: dict[str, Any]) -> None:
     if launched["run_id"] is None:
         click.echo(
             f"Campaign {launched['campaign_id']} is armed: {launched['schedule']}. Its next occurrence is at "
-            f"{moment(launched['starts_at'])}."
+            f"{moment(launched['starts_at'], launched['zone'])}."
         )
         return
     click.echo(
@@ -92,7 +92,13 @@ def _said(each: dict[str, Any]) -> str:
     return content + one_line(each["text"])
 
 
+def _hours(found: dict[str, Any]) -> dict[str, str]:
+    hours = " and ".join(f"{each['hours']} {each['zone']}" for each in found["sending_hours"])
+    return {"sending hours": hours} if hours else {}
+
+
 def _say_plan(found: dict[str, Any]) -> None:
+    zone = found["zone"]
     print_facts(
         {
             "recipients": "known to the vendor only (whole lists)"
@@ -102,11 +108,13 @@ def _say_plan(found: dict[str, Any]) -> None:
             "requests": f"{cell(found['requests'])} of up to {cell(found['batch_size'])} users",
             "credits": found["credits"],
             "when": found["schedule"],
-            "starts": moment(found["starts_at"]),
-            "ends about": moment(found["ends_at"]),
-            **{f"says {moment(each['at'])}": _said(each) for each in found["texts"]},
+            **_hours(found),
+            "starts": found["starts_at"],
+            "ends about": f"{moment(found['ends_at'], zone)}, bound by the {found['bound_by']}",
+            **{f"says {moment(each['at'], zone)}": _said(each) for each in found["texts"]},
             "hash": found["hash"],
-        }
+        },
+        zone=zone,
     )
     print_runs(found["next_runs"], found["zone"])
     for warning in found["warnings"]:

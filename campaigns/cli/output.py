@@ -95,18 +95,18 @@ def _aligned(columns: Sequence[str], cells: list[list[str]], to_the_right: list[
         click.echo("  ".join(padded).rstrip())
 
 
-def print_facts(facts: Mapping[str, Any]) -> None:
-    """Names and values, one a line, the values aligned."""
+def print_facts(facts: Mapping[str, Any], *, zone: str | None = None) -> None:
+    """Names and values, one a line, the values aligned; times on the zone's clocks, else on this machine's."""
     width = max(len(name) for name in facts) + 2
     for name, value in facts.items():
-        click.echo(f"{name:<{width}}{named_cell(name, value)}")
+        click.echo(f"{name:<{width}}{named_cell(name, value, zone)}")
 
 
-def named_cell(name: str, value: Any) -> str:
+def named_cell(name: str, value: Any, zone: str | None = None) -> str:
     """One value for people, by what its name says it is: a time, a number that names something, or a plain value."""
     word = name.replace(" ", "_").rpartition("_")[2]
     if word in TIMES and isinstance(value, str):
-        return moment(value)
+        return moment(value, zone)
     if word in NUMBERS_THAT_NAME and isinstance(value, int | list):
         return ", ".join(str(number) for number in value) or NOTHING if isinstance(value, list) else str(value)
     return cell(value)
@@ -137,12 +137,18 @@ def one_line(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)
 
 
-def moment(value: datetime | str | None) -> str:
-    """A time for people: in this machine's zone, with its offset."""
+def moment(value: datetime | str | None, zone: str | None = None) -> str:
+    """A time for people, with its offset: on the zone's clocks, else on this machine's."""
     if value is None:
         return NOTHING
     time = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return time.astimezone().isoformat(sep=" ", timespec="seconds")
+    if zone is not None:
+        from campaigns.domain.zones import zone_of
+
+        time = time.astimezone(zone_of(zone))
+    else:
+        time = time.astimezone()
+    return time.isoformat(sep=" ", timespec="seconds")
 
 
 def duration(seconds: float) -> str:

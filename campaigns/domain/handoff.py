@@ -19,6 +19,7 @@ from campaigns.domain.message import Message
 from campaigns.domain.reconcile import ItemContent, QueueItem
 from campaigns.domain.schedule import jitter_of, occurrences
 from campaigns.domain.timing import Timing
+from campaigns.domain.zones import on_clocks
 
 LEAD = timedelta(hours=24)
 """So far ahead a run is handed over at most: later suppressions and edits come too late for it."""
@@ -125,13 +126,16 @@ def handoff_faults(
     coming = islice(occurrences(timing, now, _EVER, starts_at=starts_at), LOOKED_AT)
     outside = next((moment for moment in coming if not all(window.is_open(moment) for window in windows)), None)
     if outside is not None:
+        at = on_clocks(outside, windows[0].zone.key)
         hours = " and ".join(str(window) for window in windows)
-        faults.append(
-            f"the vendor would send at {outside.isoformat()}, outside the hours {hours}; leave out handoff, or move it"
-        )
+        faults.append(f"the vendor would send at {at}, outside the hours {hours}; leave out handoff, or move it")
     return faults
 
 
 def _unkept(timing: Timing) -> list[str]:
-    asked = {"over": timing.over_seconds, "expires": timing.expires_seconds, "overlap": timing.overlap == "unsend"}
+    asked = {
+        "over": timing.over_seconds,
+        "expires": timing.expires_seconds,
+        "overlap unsend": timing.overlap == "unsend",
+    }
     return [name for name, value in asked.items() if value]

@@ -22,7 +22,17 @@ from campaigns.domain.hours import hours_faults
 from campaigns.domain.recurrence import Cron, read_cron, read_every
 from campaigns.domain.schedule_words import notes, words
 from campaigns.domain.timing import Misfire, Overlap, Timing
-from campaigns.domain.zones import SECOND, change_at, clock_change, first_instant, local_of, readings, zone_of
+from campaigns.domain.zones import (
+    SECOND,
+    change_at,
+    clock_change,
+    first_instant,
+    local_of,
+    on_clocks,
+    readings,
+    zone_names,
+    zone_of,
+)
 
 __all__ = ["clock_change", "jitter_of", "next_after", "notes", "occurrences", "schedule_faults", "words"]
 
@@ -119,10 +129,11 @@ def _limit_faults(timing: Timing, now: datetime) -> list[str]:
     if timing.max_runs is not None and timing.max_runs < 1:
         faults.append(f"max_runs is {timing.max_runs}, but a schedule runs at least once")
     if timing.until is not None:
+        zone = timing.zone if timing.zone in zone_names() else None
         if timing.begins is not None and timing.until < timing.begins:
-            faults.append(f"until {_shown(timing.until)} is before begins {_shown(timing.begins)}")
+            faults.append(f"until {on_clocks(timing.until, zone)} is before begins {on_clocks(timing.begins, zone)}")
         elif timing.until <= now:
-            faults.append(f"until {_shown(timing.until)} has passed")
+            faults.append(f"until {on_clocks(timing.until, zone)} has passed")
     return faults
 
 
@@ -148,17 +159,17 @@ def _occurrence_faults(timing: Timing, now: datetime) -> list[str]:
     looked_at = LOOKED_AT if timing.jitter_seconds else 1
     coming = list(islice(occurrences(timing, now, datetime.max.replace(tzinfo=UTC)), looked_at))
     if not coming:
-        ends = f" before it ends at {_shown(timing.until)}" if timing.until is not None else " in the next 50 years"
+        ends = (
+            f" before it ends at {on_clocks(timing.until, timing.zone)}"
+            if timing.until is not None
+            else " in the next 50 years"
+        )
         return [f"the schedule ({words(timing)}) has no occurrence{ends}"]
     least = min((later - earlier for earlier, later in pairwise(coming)), default=None)
     if least is not None and timing.jitter_seconds >= least.total_seconds():
         apart = f"two occurrences are {least.total_seconds():g} s apart"
         return [f"jitter is {timing.jitter_seconds:g} s, but {apart}; it must be shorter than that"]
     return []
-
-
-def _shown(moment: datetime) -> str:
-    return moment.isoformat(sep=" ", timespec="minutes")
 
 
 def _next_after(timing: Timing, moment: datetime, starts_at: datetime | None) -> datetime | None:

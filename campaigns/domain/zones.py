@@ -59,6 +59,12 @@ def readings(local: datetime, zone: ZoneInfo) -> tuple[datetime, ...]:
     return (first,) if before == after else (first, (local - after).replace(tzinfo=UTC))
 
 
+def on_clocks(moment: datetime, zone: str | None) -> str:
+    """An instant for people, on the zone's clocks with its offset, else on UTC's: `2026-11-27 18:00+01:00`."""
+    local = moment.astimezone(zone_of(zone) if zone is not None else UTC)
+    return local.isoformat(sep=" ", timespec="seconds" if local.second or local.microsecond else "minutes")
+
+
 def first_instant(local: datetime, zone: ZoneInfo) -> datetime:
     """The first instant at which a clock in the zone shows this local time or a later one.
 

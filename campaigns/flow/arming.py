@@ -10,6 +10,8 @@ from sqlalchemy import Connection
 from campaigns.domain.misfire import opens_at
 from campaigns.domain.schedule import next_after
 from campaigns.domain.states import CampaignState
+from campaigns.domain.zones import on_clocks
+from campaigns.flow.wording import zone_of_campaign
 from campaigns.store.campaigns import CampaignRow, RevisionRow, find_campaign, open_runs_of
 from campaigns.store.occurrences import has_row, last_opened
 
@@ -94,7 +96,8 @@ def holds_from(connection: Connection, campaign_id: int, *, was: CampaignRow, re
         notes.append(f"run {runs} keeps the revision and the audience it was opened with")
     stands = find_campaign(connection, campaign_id)
     if stands.occurrence_at is not None:
-        notes.append(f"the edit holds from the occurrence at {stands.occurrence_at.isoformat()}")
+        at = on_clocks(stands.occurrence_at, zone_of_campaign(connection, stands, revision))
+        notes.append(f"the edit holds from the occurrence at {at}")
     elif was.occurrence_at is not None:
         notes.append("nothing of it is scheduled any more")
     elif was.state is CampaignState.LAUNCHED and revision.times.recurs:

@@ -10,9 +10,10 @@ from campaigns.domain.errors import NotAllowed
 from campaigns.domain.schedule import words
 from campaigns.domain.states import CampaignState, RunState
 from campaigns.domain.timing import expires_at
+from campaigns.domain.zones import on_clocks
 from campaigns.flow.arming import armed_for, first_occurrence, is_used_up
 from campaigns.flow.plan import Plan, make_plan, plan_faults, refuse_faults, write_plan
-from campaigns.flow.wording import what_is_said
+from campaigns.flow.wording import what_is_said, zone_of_campaign
 from campaigns.store.audit import EventKind, record_event
 from campaigns.store.campaigns import (
     CampaignRow,
@@ -49,7 +50,10 @@ def launch(
             now = store.now(connection)
             campaign = find_campaign(connection, campaign_id)
             revision = find_revision(connection, campaign_id, campaign.revision)
-            _refuse_wrong_state(campaign, recurs=revision.times.recurs, at_once=at_once, again_reason=again_reason)
+            zone = zone_of_campaign(connection, campaign, revision)
+            _refuse_wrong_state(
+                campaign, zone, recurs=revision.times.recurs, at_once=at_once, again_reason=again_reason
+            )
             _refuse_other_upstream(connection, campaign, upstream)
             said = what_is_said(connection, campaign, revision, now)
             plan = make_plan(connection, campaign, campaign.revision, says=said.message)
@@ -65,14 +69,14 @@ def launch(
             return launched
 
 
-def _refuse_wrong_state(campaign: CampaignRow, *, recurs: bool, at_once: bool, again_reason: str | None) -> None:
+def _refuse_wrong_state(
+    campaign: CampaignRow, zone: str | None, *, recurs: bool, at_once: bool, again_reason: str | None
+) -> None:
     if campaign.state is CampaignState.ARCHIVED:
         raise NotAllowed(f"Campaign {campaign.id} is archived; create a new one to send it again.")
     if campaign.state is CampaignState.SCHEDULED and not at_once:
-        raise NotAllowed(
-            f"Campaign {campaign.id} is armed already, for {campaign.occurrence_at:%Y-%m-%dT%H:%M:%S%z}; "
-            "pass --now to run it at once beside that."
-        )
+        at = "" if campaign.occurrence_at is None else f", for {on_clocks(campaign.occurrence_at, zone)}"
+        raise NotAllowed(f"Campaign {campaign.id} is armed already{at}; pass --now to run it at once beside that.")
     if campaign.launches and again_reason is None and (at_once or not recurs):
         raise NotAllowed(
             f"Campaign {campaign.id} was launched before ({campaign.launches} times); its fans would get it again. "
@@ -103,9 +107,10 @@ def _arm(
     with store.write() as connection:
         hold_lane(connection, campaign.account_id)
         now = store.now(connection)
+        zone = zone_of_campaign(connection, campaign, revision)
         occurrence = first_occurrence(connection, campaign, revision, now)
         if occurrence is None:
-            raise NotAllowed(_nothing_left(campaign, revision))
+            raise NotAllowed(_nothing_left(campaign, revision, zone))
         change_campaign(connection, campaign, now=now, **armed_for(campaign.id, revision, occurrence))
         record_event(
             connection,
@@ -122,11 +127,12 @@ def _arm(
         "run_id": None,
         "state": CampaignState.SCHEDULED.value,
         "starts_at": occurrence.isoformat(),
-        "schedule": words(revision.times, revision.starts_at),
+        "schedule": words(revision.times, revision.starts_at, zone=zone),
+        "zone": zone,
     }
 
 
-def _nothing_left(campaign: CampaignRow, revision: RevisionRow) -> str:
+def _nothing_left(campaign: CampaignRow, revision: RevisionRow, zone: str | None) -> str:
     if is_used_up(campaign, revision):
         return (
             f"Campaign {campaign.id} has opened all of its {revision.times.max_runs} runs; allow more with "
@@ -134,10 +140,10 @@ def _nothing_left(campaign: CampaignRow, revision: RevisionRow) -> str:
         )
     if revision.times.recurs:
         return (
-            f"Campaign {campaign.id} has no occurrence left ({words(revision.times)}); give it another schedule with "
-            f"`campaigns edit {campaign.id}`, or pass --now."
+            f"Campaign {campaign.id} has no occurrence left ({words(revision.times, zone=zone)}); give it another "
+            f"schedule with `campaigns edit {campaign.id}`, or pass --now."
         )
-    starts_at = revision.starts_at.isoformat() if revision.starts_at else None
+    starts_at = on_clocks(revision.starts_at, zone) if revision.starts_at else None
     return (
         f"Campaign {campaign.id} was to start at {starts_at}, which has passed; give it another "
         f"time with `campaigns edit {campaign.id} --at TIME`, or pass --now."

@@ -15,6 +15,7 @@ from campaigns.domain.handoff import WATCHED_AFTER
 from campaigns.domain.misfire import is_late, sends_at
 from campaigns.domain.overlap import find_place, last_in_line
 from campaigns.domain.timing import expires_at
+from campaigns.domain.zones import on_clocks
 from campaigns.flow.control import cancel_open_run
 from campaigns.flow.recall import recall_earlier
 from campaigns.flow.wording import what_is_said
@@ -46,7 +47,8 @@ def open_occurrence(opening: Opening, occurrence: datetime) -> int | None:
         skip_occurrence(opening, occurrence, place.skipped)
         return None
     in_its_place = (
-        f"the occurrence at {occurrence.isoformat()} takes the place of earlier runs: overlap rule {timing.overlap}"
+        f"the occurrence at {on_clocks(occurrence, timing.zone)} takes the place of earlier runs: "
+        f"overlap rule {timing.overlap}"
     )
     after = _cancel(opening, place.cancels, in_its_place) if place.cancels else place.after
     run_id = add_run(

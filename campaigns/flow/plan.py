@@ -26,6 +26,7 @@ from campaigns.domain.message import Message, from_json, message_faults
 from campaigns.domain.pacing import Limits
 from campaigns.domain.states import RunState
 from campaigns.domain.timing import expires_at
+from campaigns.domain.zones import on_clocks
 from campaigns.flow.ahead import occurrences_ahead, schedule_told, texts_ahead
 from campaigns.flow.skip import skip_faulty
 from campaigns.flow.split import count_batches, split
@@ -167,7 +168,7 @@ def preview(store: Store, campaign_id: int, limits: Limits) -> dict[str, Any]:
         "bound_by": expected.bound_by,
         "clock": "vendor" if plan.revision.times.handoff else "campaigns",
         "sending_hours": [window.shown for window in plan.windows],
-        "warnings": faults + _warnings(plan) + _late_warnings(plan, expected),
+        "warnings": faults + _warnings(plan) + _late_warnings(plan, expected, told["zone"]),
         **told,
         "next_runs": [moment.isoformat() for moment in ahead],
         "texts": texts,
@@ -258,12 +259,13 @@ def _opens_at(campaign: CampaignRow, ahead: list[datetime], now: datetime) -> da
     return max(wanted, now)
 
 
-def _late_warnings(plan: Plan, expected: Forecast) -> list[str]:
+def _late_warnings(plan: Plan, expected: Forecast, zone: str | None) -> list[str]:
     if not expected.late:
         return []
     left = max(0, plan.recipients - (plan.batch_count - expected.late) * plan.revision.batch_size)
     who = "it" if plan.whole_list else f"{left:,} recipients"
-    return [f"it will not be finished by its expiry at {expected.ends_at.isoformat()}: {who} would be cancelled"]
+    at = on_clocks(expected.ends_at.replace(microsecond=0), zone)
+    return [f"it will not be finished by its expiry at {at}: {who} would be cancelled"]
 
 
 def _warnings(plan: Plan) -> list[str]:

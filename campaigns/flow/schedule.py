@@ -6,7 +6,10 @@ Whatever had come due before is opened first, by the schedule as it was: beat ma
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
+
+from sqlalchemy import Connection
 
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.states import CampaignState
@@ -15,8 +18,9 @@ from campaigns.flow.due import is_due, say_ended, settle
 from campaigns.flow.opening import Opening, skip_occurrence
 from campaigns.flow.take_back import take_back_ahead
 from campaigns.store.audit import EventKind, record_event
-from campaigns.store.campaigns import change_campaign, find_campaign, find_revision
+from campaigns.store.campaigns import CampaignRow, change_campaign, find_campaign, find_revision
 from campaigns.store.engine import Store
+from campaigns.store.handovers import runs_handed_over
 from campaigns.store.lanes import hold_lane
 
 SKIPPED_AHEAD = "an operator skipped it ahead of its time"
@@ -49,12 +53,20 @@ def _act(store: Store, campaign_id: int, act: Callable[[Opening], dict[str, Any]
             if is_due(campaign, now):
                 continue
             if campaign.state is not CampaignState.SCHEDULED:
-                raise NotAllowed(
-                    f"Campaign {campaign_id} is {campaign.state.value}: nothing of it is scheduled. "
-                    f"`campaigns launch {campaign_id}` arms a schedule that it has."
-                )
+                raise NotAllowed(_nothing_scheduled(connection, campaign, now))
             revision = find_revision(connection, campaign_id, campaign.revision)
             return act(Opening(connection, campaign, revision, now, actor))
+
+
+def _nothing_scheduled(connection: Connection, campaign: CampaignRow, now: datetime) -> str:
+    said = f"Campaign {campaign.id} is {campaign.state.value}, and nothing of it is scheduled"
+    ahead = runs_handed_over(connection, campaign.id, now=now)
+    if ahead:
+        recall = f"`campaigns runs recall {ahead[0]} --reason TEXT` takes it back"
+        return f"{said}; run {ahead[0]} is with the vendor: {recall}."
+    if campaign.state is CampaignState.ARCHIVED:
+        return f"{said}; create a new one to send it again."
+    return f"{said}; `campaigns launch {campaign.id}` arms the schedule that `campaigns show {campaign.id}` tells."
 
 
 def _pause(opening: Opening, reason: str) -> dict[str, Any]:

@@ -285,7 +285,7 @@ def test_an_edit_of_an_armed_campaign_says_from_when_it_holds(ready: Shell) -> N
     campaign = str(ready.campaign("--at", "2031-01-01T10:00:00Z"))
     assert ready.ok("launch", campaign)["run_id"] is None
     note = ready.ok("edit", campaign, "--text", "Hello", "--at", "2031-02-01T10:00:00Z")["note"]
-    assert "2031-02-01T10:00:00+00:00" in note
+    assert "2031-02-01 10:00+00:00" in note
 
 
 def test_an_edit_of_nothing(ready: Shell) -> None:

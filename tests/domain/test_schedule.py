@@ -303,7 +303,7 @@ def test_what_runs_is_what_clocks_show_or_the_end_of_what_they_skip(zone: str, s
         (Timing(cron="@daily", zone=BERLIN, until=NOW), "has passed"),
         (
             Timing(cron="@daily", zone=BERLIN, begins=NOW + timedelta(9), until=NOW + timedelta(8)),
-            "until 2026-12-09 12:00+00:00 is before begins 2026-12-10 12:00+00:00",
+            "until 2026-12-09 13:00+01:00 is before begins 2026-12-10 13:00+01:00",
         ),
         (Timing(cron="@monthly", zone=BERLIN, until=NOW + timedelta(8)), "has no occurrence before it ends"),
         (Timing(cron="*/10 * * * *", zone=BERLIN, jitter_seconds=600), "two occurrences are 600 s apart"),

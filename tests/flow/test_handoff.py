@@ -158,10 +158,13 @@ def test_the_plan_says_who_holds_the_clock(world: World) -> None:
         ({"timing": Timing(handoff=True)}, "neither cron, every nor at"),
         ({"timing": Timing(cron="0 18 * * *", zone="UTC", handoff=True, over_seconds=60)}, "over cannot be kept"),
         ({"timing": Timing(cron="0 18 * * *", zone="UTC", handoff=True, expires_seconds=60)}, "expires cannot be kept"),
-        ({"timing": Timing(cron="0 18 * * *", zone="UTC", handoff=True, overlap="unsend")}, "overlap cannot be kept"),
+        (
+            {"timing": Timing(cron="0 18 * * *", zone="UTC", handoff=True, overlap="unsend")},
+            "overlap unsend cannot be kept",
+        ),
         (
             {"timing": Timing(cron="0 18 * * *", zone="UTC", handoff=True, hours="09:00-17:00")},
-            "would send at 2026-03-02T18:00:00.00:00, outside the hours 09:00-17:00 UTC",
+            "would send at 2026-03-02 18:00.00:00, outside the hours 09:00-17:00 UTC",
         ),
         ({"timing": DAILY, "message": {"save_for_later": True}}, "save_for_later cannot be combined with handoff"),
         (
@@ -174,6 +177,14 @@ def test_what_cannot_be_handed_over_is_not_kept(world: World, changes: dict[str,
     world.account()
     with pytest.raises(UsageError, match=said):
         world.campaign(**changes)
+
+
+def test_pausing_what_the_vendor_has_already_names_the_recall(world: World) -> None:
+    campaign_id = armed(world, Timing(handoff=True), starts_at=TODAY)
+    (run_id,) = opened(world)
+    world.serve()
+    with pytest.raises(NotAllowed, match=f"run {run_id} is with the vendor: `campaigns runs recall {run_id} --reason"):
+        pause_schedule(world.store, campaign_id, reason="why", actor=ANNA)
 
 
 def test_a_lost_answer_is_found_by_the_scheduled_date_alone(world: World) -> None:

@@ -43,6 +43,7 @@ def test_a_launch_arms_the_schedule_for_the_next_occurrence(world: World) -> Non
         "state": "scheduled",
         "starts_at": "2026-03-02T13:00:00+00:00",
         "schedule": campaign(world, campaign_id)["schedule"],
+        "zone": "UTC",
     }
     assert runs(world, campaign_id) == []
 
@@ -213,7 +214,7 @@ def test_an_edit_opens_what_was_due_by_the_old_revision_first(world: World) -> N
     work(world)
     assert note == (
         f"run {runs(world, campaign_id)[0]['id']} keeps the revision and the audience it was opened with; "
-        "the edit holds from the occurrence at 2026-03-02T14:00:00+00:00"
+        "the edit holds from the occurrence at 2026-03-02 14:00+00:00"
     )
     assert {body["text"] for body in world.gateway.received} == {"Hello"}
     put_forward(world, hours=1)
