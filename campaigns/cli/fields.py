@@ -106,13 +106,19 @@ def _from_file(file: str, faults: list[str]) -> dict[str, Any]:
         if known is None:
             near = difflib.get_close_matches(str(name), BY_NAME, n=1)
             faults.append(
-                f"{file}: '{name}' is no field of a campaign" + (f", did you mean '{near[0]}'?" if near else "")
+                f"{file}: '{name}' is no field of a campaign" + (f" (did you mean '{near[0]}'?)" if near else "")
             )
         elif known.key in told:
             faults.append(f"{file}: {known.option} is given twice")
         elif value is not None:
             told[known.key] = value
     return told
+
+
+def _starts_with_star(text: str, mark: Any) -> bool:
+    """Whether the line of a fault holds a value such as `*/15 * * * *`, which YAML takes for the name of something."""
+    lines = text.splitlines()
+    return mark is not None and mark.line < len(lines) and re.search(r":\s+\*", lines[mark.line]) is not None
 
 
 def _parsed(text: str, name: str) -> dict[Any, Any]:
@@ -133,7 +139,8 @@ def _parsed(text: str, name: str) -> dict[Any, Any]:
         mark = getattr(error, "problem_mark", None)
         place = f" in line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "it cannot be read"
-        raise UsageError(f"{name} is no YAML{place}: {problem}.") from None
+        quoted = "; put a value that begins with * in quotes" if _starts_with_star(text, mark) else ""
+        raise UsageError(f"{name} is no YAML{place}: {problem}{quoted}.") from None
     twice = sorted({str(key) for key in names if names.count(key) > 1})
     if twice:
         raise UsageError(f"{name} gives {', '.join(twice)} twice; keep one.")

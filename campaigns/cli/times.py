@@ -11,6 +11,7 @@ from campaigns.domain.zones import first_instant, local_of, zone_of
 
 FORM = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?([Zz]|[+-]\d{2}:\d{2})?")
 LENGTH = re.compile(r"(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,8}(?:\.\d{1,3})?)s)?", re.ASCII)
+YEARS = range(1970, 3000)
 EXAMPLE = "2026-12-24T18:00:00+01:00, or 2026-12-24 18:00 with --zone Europe/Berlin"
 
 
@@ -27,6 +28,8 @@ def parse_moment(text: str, zone: str | None, *, option: str = "--at") -> dateti
         read = datetime.fromisoformat(text.upper())
     except ValueError as error:
         raise UsageError(f"{option} '{text}' is no time ({error}); write it as {EXAMPLE}.") from None
+    if read.year not in YEARS:
+        raise UsageError(f"{option} '{text}' is too far away; give a year from {YEARS[0]} to {YEARS[-1]}.")
     if read.tzinfo is not None:
         return read.astimezone(place) if place is not None else read
     if place is None:

@@ -55,7 +55,7 @@ def test_options_win_over_the_file(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("txt: Hi\n", "'txt' is no field of a campaign, did you mean 'text'"),
+        ("txt: Hi\n", "'txt' is no field of a campaign (did you mean 'text'?). Nothing"),
         ("crontab: '* * * * *'\n", "'crontab' is no field of a campaign"),
         ("text: a\ntext: b\n", "gives text twice"),
         ("list: 1\nuser_lists: 2\n", "list is given twice"),
@@ -66,6 +66,7 @@ def test_options_win_over_the_file(shell: Shell) -> None:
         ("- text\n", "is no campaign: write `name: value`"),
         ("", "is no campaign"),
         ("text: 'open\n", "is no YAML in line"),
+        ("cron: * * * * *\n", "put a value that begins with * in quotes"),
         ("text: !!python/object/apply:os.system [ls]\n", "is no YAML"),
         ("a: &a [*a]\n", "'a' is no field"),
         (b"text: \xff\n", "is not UTF-8"),

@@ -44,6 +44,14 @@ def test_what_is_no_time_is_refused_with_an_example(text: str) -> None:
         parse_moment(text, None)
 
 
+@pytest.mark.parametrize(
+    "text", ["9999-12-31 23:59", "0001-01-01 00:00", "1969-12-31T23:59:59Z", "3000-01-01T00:00:00Z"]
+)
+def test_a_time_out_of_all_proportion_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"is too far away; give a year from 1970 to 2999"):
+        parse_moment(text, BERLIN)
+
+
 def test_a_time_that_the_clocks_skip_is_refused_with_both_its_readings() -> None:
     with pytest.raises(UsageError) as refused:
         parse_moment("2026-03-29 02:30", BERLIN)
