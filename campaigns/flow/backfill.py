@@ -10,6 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection
 
 from campaigns.domain.errors import NotAllowed, UsageError
+from campaigns.domain.handoff import LEAD
 from campaigns.domain.overlap import last_in_line
 from campaigns.domain.schedule import occurrences
 from campaigns.domain.states import CampaignState, RunState
@@ -20,8 +21,10 @@ from campaigns.flow.opening import Opening, open_backfilled
 from campaigns.flow.plan import make_plan, plan_faults, refuse_faults
 from campaigns.store.campaigns import change_campaign, find_campaign, find_revision, find_upstream
 from campaigns.store.engine import Store
+from campaigns.store.holds import Held, open_hold
 from campaigns.store.lanes import hold_lane
 from campaigns.store.occurrences import first_armed, open_runs, rows_between, timings_since
+from campaigns.store.restored import MAY_HAVE_BEEN_SENT, RESTORED, lost_periods
 
 MOST = 1000
 """Occurrences in one period; nobody means to send more after the fact."""
@@ -69,7 +72,8 @@ def backfill(
     """Open a run for each occurrence of the period that has none, or was skipped.
 
     Under `queue` each waits for the one before; under `skip` the first is opened if no run of the campaign is open.
-    They say what the campaign says now. Asked again, it opens nothing twice. Raises NotAllowed, UsageError.
+    They say what the campaign says now. Asked again, it opens nothing twice. One that may have been sent before the
+    database was restored from a backup is held until somebody has looked. Raises NotAllowed, UsageError.
     """
     while True:
         settle(store, campaign_id, actor=actor)
@@ -186,14 +190,23 @@ def _refuse_too_many(opening: Opening, count: int) -> None:
 def _open(opening: Opening, found: Found, reason: str | None) -> list[dict[str, Any]]:
     said = "backfill" if reason is None else f"backfill: {reason}"
     opened: list[dict[str, Any]] = []
-    after = found.after
+    after, lost = found.after, lost_periods(opening.connection, opening.campaign.account_id)
     for missed in found.missed:
         run_id = open_backfilled(opening, missed.at, skipped_run_id=missed.skipped_run_id, after=after, reason=said)
+        if _may_have_been_sent(opening, missed.at, lost):
+            how: dict[str, Any] = {"reason": MAY_HAVE_BEEN_SENT, "actor": opening.actor, "now": opening.now}
+            open_hold(opening.connection, Held(run_id=run_id), RESTORED, **how)
         opened.append({**_line(missed), "run_id": run_id, "after_run_id": after})
         after = run_id
     if opened:
         _count(opening, len(opened))
     return opened
+
+
+def _may_have_been_sent(opening: Opening, occurrence: datetime, lost: list[tuple[datetime | None, datetime]]) -> bool:
+    """Whether an occurrence only seems to be missed, since what was sent of it is missing from a restored database."""
+    ahead = LEAD if opening.revision.times.handoff else timedelta(0)
+    return any((start is None or start < occurrence) and occurrence - ahead <= end for start, end in lost)
 
 
 def _count(opening: Opening, opened: int) -> None:

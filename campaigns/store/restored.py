@@ -82,6 +82,18 @@ def newest_attempt(connection: Connection, account_id: str) -> datetime | None:
     return newest
 
 
+def lost_periods(connection: Connection, account_id: str) -> list[tuple[datetime | None, datetime]]:
+    """From when to when requests of an account are missing: after the newest that a copy knew, until it was restored.
+
+    None: it knew none.
+    """
+    restored = connection.scalars(
+        select(hold.c.opened_at).where(hold.c.account_id == account_id, hold.c.kind == RESTORED).order_by(hold.c.id)
+    ).all()
+    newest = select(attempt.c.started_at).where(attempt.c.account_id == account_id).order_by(attempt.c.fence.desc())
+    return [(connection.scalar(newest.where(attempt.c.started_at < at).limit(1)), at) for at in restored]
+
+
 def doubt_ready_batches(connection: Connection, account_id: str, *, now: datetime) -> dict[int, list[int]]:
     """Move every ready batch of an account to unknown; answers their numbers by run.
 

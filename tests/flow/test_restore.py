@@ -17,16 +17,19 @@ from sqlalchemy import make_url
 from campaigns.adapters.fence_book import KeptFences
 from campaigns.domain.reconcile import ItemContent, QueueItem
 from campaigns.flow.accounts import release_account
+from campaigns.flow.backfill import Period, backfill
 from campaigns.flow.control import resume_run
 from campaigns.flow.decide import decide
 from campaigns.flow.lane import serve_lane
 from campaigns.flow.launch import launch
 from campaigns.flow.plan import plan_run
+from campaigns.flow.schedule import pause_schedule
 from campaigns.flow.tick import tick
 from campaigns.store import health
 from campaigns.store.engine import open_store
 from campaigns.store.looks import look_again
 from tests.conftest import _database
+from tests.flow.timetable import armed, states, work
 from tests.world import ACCOUNT, ANNA, UNKNOWN, UPSTREAM, FakePacer, World
 
 _numbers = itertools.count(1)
@@ -302,3 +305,49 @@ def test_the_book_of_real_parts_recognises_it(world: World, backup: Backup, redi
     assert restored.states(run_id) == ["unknown"] * 4
     assert held(restored, account_id) == ["restored"]
     assert len(world.gateway.received) == 4
+
+
+def test_an_occurrence_that_a_copy_takes_for_missed_is_held_when_it_is_backfilled(world: World, backup: Backup) -> None:
+    noon, campaign_id = world.clock.now, armed(world)  # hourly, from one o'clock on
+    world.clock.advance(3600)
+    work(world)
+    restored = backup()
+    world.clock.advance(3600)
+    work(world)
+    sent = world.requests_by_user()
+    world.clock.advance(2 * 3600 + 60)
+    work(restored)
+    release_account(restored.store, ACCOUNT, reason="compared", actor=ANNA)
+
+    period = Period(noon + timedelta(minutes=30), noon + timedelta(hours=3))
+    told = backfill(restored.store, campaign_id, period, upstream=UPSTREAM, reason="missed", actor=ANNA)
+    for _ in range(5):
+        work(restored)
+        world.clock.advance(60)
+
+    assert states(restored, campaign_id)["14:00"] == "planned"
+    for line in told["runs"]:
+        assert [hold["kind"] for hold in restored.run(line["run_id"])["holds"]] == ["restored"]
+    assert world.requests_by_user() == sent, "two o'clock was sent after the backup"
+    resume_run(restored.store, told["runs"][0]["run_id"], reason="they did not get it", actor=ANNA)
+    restored.serve()
+    assert states(restored, campaign_id)["14:00"] == "finished"
+
+
+def test_what_came_due_after_a_restore_is_backfilled_as_ever(world: World, backup: Backup) -> None:
+    campaign_id = armed(world)
+    restored = backup()
+    world.clock.advance(3600)
+    work(world)
+    work(restored)
+    release_account(restored.store, ACCOUNT, reason="compared", actor=ANNA)
+    pause_schedule(restored.store, campaign_id, reason="a mourning", actor=ANNA)
+    world.clock.advance(3660)
+    work(restored)
+
+    now = world.clock.now
+    period = Period(now - timedelta(minutes=30), now)
+    told = backfill(restored.store, campaign_id, period, upstream=UPSTREAM, reason="it is over", actor=ANNA)
+
+    (line,) = told["runs"]
+    assert [hold["kind"] for hold in restored.run(line["run_id"])["holds"]] == []
