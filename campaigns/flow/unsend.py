@@ -166,7 +166,7 @@ def _delete(sender: Sender, tried: _Try, key: str) -> tuple[UnsendOutcome, bool]
     """Ask for it to be taken back. The second answer: we stopped it ourselves, before a byte left."""
     limits, stopped = sender.limits, False
     if tried.wanted.before or tried.due is not None:
-        key = _permit_key(tried.claim, "delete")
+        key = _permit_key(tried.claim, "act")
         if _acquire(sender, key, tried.recall) is not None:
             return NO_ROOM, False
 
@@ -252,7 +252,10 @@ def _postpone(sender: Sender, found: RecallRow, wait: tuple[float, str]) -> None
 
 
 def _permit_key(claim: LaneClaim, what: str) -> str:
-    """Each request has a key of its own: the fence grows with every one that is committed."""
+    """Each request has a key of its own: the fence grows with every one that is committed.
+
+    A DELETE after a look has the fence that the next one begins with, so it goes by another name: `act`.
+    """
     return f"unsend:{claim.account_id}:{claim.fence}:{what}"
 
 

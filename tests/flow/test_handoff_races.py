@@ -12,6 +12,7 @@ from campaigns.domain.reconcile import ItemContent, QueueItem
 from campaigns.flow.control import pause_run
 from campaigns.flow.due import open_due_runs
 from campaigns.flow.plan import plan_run
+from campaigns.flow.recall import recall_run
 from campaigns.flow.schedule import pause_schedule
 from campaigns.flow.take_back import cancel
 from tests.flow.test_handoff import BEAT, TODAY, armed, dates, opened, shows, watched
@@ -146,3 +147,22 @@ def test_what_is_held_over_its_time_is_asked_about_no_longer_than_an_hour(world:
     (seen,) = watched(world, run_id)
     assert seen["detail"] == {"sent": 1, "not_sent": 0}
     assert world.gateway.questions.count("list acct_one") == 7
+
+
+def test_each_request_has_a_slot_of_its_own_after_one_that_was_looked_at_first(world: World) -> None:
+    armed(world, users=[1])
+    (ahead,) = opened(world)
+    sent = world.launch(world.campaign([2]))
+    world.serve()
+    shows(world, "acct_one-1")
+    cancel(world.store, ahead, reason="wrong price", actor=ANNA)
+    recall_run(world.store, sent, reason="wrong price", actor=ANNA)
+
+    world.serve()
+
+    assert world.gateway.deleted == ["acct_one-1", "acct_one-2"]
+    assert [key.rpartition(":")[2] for key in world.pacer.held if key.startswith("unsend:")] == [
+        "look",
+        "act",
+        "delete",
+    ]
