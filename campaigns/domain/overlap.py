@@ -43,7 +43,7 @@ class Place:
 def find_place(rule: Overlap, runs: Sequence[OpenRun], *, missed_at: datetime | None = None) -> Place:
     """What to do with an occurrence, from the open runs of its campaign.
 
-    `missed_at`: when it was to be sent, if misfire rule `all` sends it late.
+    `missed_at`: when it was to be sent, if misfire rule `all` may have opened those before it late.
     """
     if not runs:
         return Place()

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from campaigns.domain.handoff import WATCHED_AFTER
-from campaigns.domain.misfire import is_late, sends_at
+from campaigns.domain.misfire import sends_at
 from campaigns.domain.overlap import find_place, last_in_line
 from campaigns.domain.timing import expires_at
 from campaigns.domain.zones import on_clocks
@@ -39,10 +39,8 @@ def open_occurrence(opening: Opening, occurrence: datetime) -> int | None:
     """Open a run for an occurrence by the campaign's overlap rule; None when that skips it."""
     timing = opening.revision.times
     moment = sends_at(opening.campaign.id, timing, occurrence)
-    missed = timing.misfire == "all" and is_late(moment, opening.now)
-    place = find_place(
-        timing.overlap, open_runs(opening.connection, opening.campaign.id), missed_at=moment if missed else None
-    )
+    before = open_runs(opening.connection, opening.campaign.id)
+    place = find_place(timing.overlap, before, missed_at=moment if timing.misfire == "all" else None)
     if place.skipped is not None:
         skip_occurrence(opening, occurrence, place.skipped)
         return None

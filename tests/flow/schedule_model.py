@@ -131,7 +131,7 @@ class Model:
     def _deal_with(self, at: int, *, newest: bool) -> None:
         late = self.now - at
         too_late = late > self.grace or (self.misfire == "once" and late > 60 and not newest)
-        if self.paused or too_late or not self._place(at, missed=self.misfire == "all" and late > 60):
+        if self.paused or too_late or not self._place(at, missed=self.misfire == "all"):
             self.rows[at] = None
             self.numbers += 1
 

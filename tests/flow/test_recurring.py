@@ -190,6 +190,17 @@ def test_what_misfire_rule_all_sends_late_is_sent_one_after_the_other(world: Wor
     assert set(world.requests_by_user().values()) == {3}
 
 
+def test_an_occurrence_that_is_on_time_waits_for_those_that_misfire_rule_all_sends_late(world: World) -> None:
+    """Else the end of an outage would cost the one occurrence that was not touched by it."""
+    campaign_id = armed(world, "*/10 13 * * *", misfire="all", overlap="skip")
+    put_forward(world, hours=1, minutes=20, seconds=10)
+
+    look(world)
+    assert [len(work(world)) for _ in range(4)] == [1, 1, 1, 0]
+
+    assert set(states(world, campaign_id).values()) == {"finished"}
+
+
 def test_an_occurrence_of_a_single_time_follows_the_misfire_rule_too(world: World) -> None:
     world.account()
     campaign_id = world.campaign(starts_at=world.clock.now + timedelta(hours=1))
