@@ -126,14 +126,20 @@ def outlook(run: dict[str, Any], limits: Limits, now: datetime) -> Forecast | No
     """When the run will end if nothing gets in its way, and what binds it; None when it has ended or is held."""
     if run["state"] in FINAL or run["holds"] or run["state"] == "due":
         return None
+    at_its_own_time = _later(run["resumes_at"], now) if _waits_for_its_time(run) else None
     return forecast(
         batches_left(run),
         limits,
-        now,
+        at_its_own_time or now,
         windows=read_windows(run.get("sending_hours", [])),
         last_at=_later(run.get("last_batch_at"), now),
         expires_at=_later(run.get("expires_at"), now),
     )
+
+
+def _waits_for_its_time(run: dict[str, Any]) -> bool:
+    """Whether it was to be handed over, could not be in time, and is sent by us when its time has come."""
+    return run.get("resumes_at") is not None and run["resumes_at"] == run.get("scheduled_date")
 
 
 def _seconds(later: datetime, now: datetime) -> float:
@@ -183,8 +189,7 @@ def _before_or_after_its_batches(run: dict[str, Any]) -> str:
 
 def waits_words(run: dict[str, Any]) -> str:
     """Until when a run waits by itself, and why: hours, or it was too late to hand it over."""
-    own_time = run["resumes_at"] == run.get("scheduled_date")
-    why = "not handed over; sent at" if own_time else "outside its sending hours until"
+    why = "not handed over; sent at" if _waits_for_its_time(run) else "outside its sending hours until"
     return f"{why} {moment(run['resumes_at'])}"
 
 

@@ -8,8 +8,11 @@ from sqlalchemy import Connection
 
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.states import BatchState
+from campaigns.domain.zones import on_clocks
+from campaigns.flow.wording import zone_of_campaign
 from campaigns.store.audit import EventKind, record_event, record_evidence
 from campaigns.store.batches import decide_batch
+from campaigns.store.campaigns import find_campaign, find_revision
 from campaigns.store.handovers import handed_over, runs_handed_over
 from campaigns.store.runs import RunRow, find_run
 from campaigns.store.unsends import unsent_at
@@ -21,9 +24,11 @@ TAKEN_BACK = "taken back before its time"
 def refuse_handed_over(connection: Connection, campaign_id: int, *, now: datetime) -> None:
     """Raise NotAllowed while the vendor is still to send something of a campaign, which nothing here would change."""
     for run_id in runs_handed_over(connection, campaign_id, now=now):
-        due = min(batch.due for batch in handed_over(connection, run_id))
+        campaign = find_campaign(connection, campaign_id)
+        zone = zone_of_campaign(connection, campaign, find_revision(connection, campaign_id, campaign.revision))
+        at = on_clocks(min(batch.due for batch in handed_over(connection, run_id)), zone)
         raise NotAllowed(
-            f"Run {run_id} of campaign {campaign_id} is handed over to the vendor for {due.isoformat()} and cannot be "
+            f"Run {run_id} of campaign {campaign_id} is handed over to the vendor for {at} and cannot be "
             f"changed there; take it back with `campaigns runs recall {run_id} --reason TEXT`, or wait for its time."
         )
 

@@ -156,6 +156,13 @@ def test_there_is_an_end_time_only_while_nothing_is_in_the_way() -> None:
     assert outlook(a_run(state="due"), LIMITS, now) is None
 
 
+def test_a_run_that_was_too_late_to_be_handed_over_ends_after_its_own_time() -> None:
+    now, own_time = datetime(2026, 11, 24, 12, tzinfo=UTC), "2026-11-24T12:05:00+00:00"
+    expected = outlook(a_run(scheduled_date=own_time, resumes_at=own_time), LIMITS, now)
+    assert expected is not None
+    assert expected.ends_at.isoformat() == "2026-11-24T12:06:39.500000+00:00"
+
+
 NIGHT = datetime(2026, 11, 24, 22, 30, tzinfo=UTC)
 DAYTIME = [{"hours": "09:00-22:00", "zone": "UTC"}]
 

@@ -179,6 +179,16 @@ def test_what_cannot_be_handed_over_is_not_kept(world: World, changes: dict[str,
         world.campaign(**changes)
 
 
+def test_an_edit_of_what_the_vendor_has_is_refused_with_its_local_time(world: World) -> None:
+    campaign_id = armed(world, Timing(cron="0 19 * * *", zone="Europe/Berlin", handoff=True))
+    opened(world)
+    world.serve()
+    with pytest.raises(
+        NotAllowed, match=r"handed over to the vendor for 2026-03-02 19:00\+01:00 and cannot be changed"
+    ):
+        edit_campaign(world.store, campaign_id, Changes(name="Other"), actor=ANNA)
+
+
 def test_pausing_what_the_vendor_has_already_names_the_recall(world: World) -> None:
     campaign_id = armed(world, Timing(handoff=True), starts_at=TODAY)
     (run_id,) = opened(world)
