@@ -14,6 +14,7 @@ from campaigns.flow.sender import Sender
 from campaigns.store.audit import EventKind, record_event
 from campaigns.store.campaigns import find_revision, message_of_run
 from campaigns.store.claims import ReadyBatch, next_batch
+from campaigns.store.holds import Held, open_hold
 from campaigns.store.waits import has_expired, wait_until
 
 
@@ -22,14 +23,21 @@ def next_in_time(
 ) -> tuple[ReadyBatch, datetime] | None:
     """The account's next batch that may be sent at this moment, and the moment; None: there is none.
 
-    Runs found outside their hours wait from now on until those open. The caller holds the lane's lock.
+    Runs found outside their hours wait from now on until those open; one whose hours cannot be read, since zone data
+    older than it lacks its zone, is held. The caller holds the lane's lock.
     """
     while True:
         ready = next_batch(connection, account_id, upstream=sender.upstream, now=now)
         if ready is None:
             return None
         due = said_by_batch(connection, sender, ready).scheduled_date
-        windows = _windows(connection, sender, ready)
+        try:
+            windows = _windows(connection, sender, ready)
+        except ValueError as fault:
+            # One run whose hours nobody here can read must not keep the account's others from being sent.
+            why = f"its sending hours cannot be read on {sender.owner}: {fault}"
+            open_hold(connection, Held(run_id=ready.run_id), "hours", reason=why, actor=sender.owner, now=now)
+            continue
         if not windows and not ready.expires and due is None:
             return ready, now
         now = sender.store.now(connection)  # again: the lock may have been waited for

@@ -16,6 +16,7 @@ from campaigns.domain.outcome import Outcome
 from campaigns.domain.timing import Timing
 from campaigns.flow import wait
 from campaigns.flow.accounts import add_account, set_account
+from campaigns.flow.control import resume_run
 from campaigns.flow.lane import serve_lane
 from campaigns.flow.launch import launch
 from campaigns.flow.plan import plan_run, preview
@@ -321,3 +322,21 @@ def test_a_rerun_keeps_the_hours_but_is_not_spread(world: World) -> None:
     assert world.serve() == 0
     at(world, SATURDAY_MORNING)
     assert world.serve() == 2
+
+
+def test_a_run_whose_hours_cannot_be_read_is_held_and_the_accounts_others_go_on(world: World) -> None:
+    at(world, berlin("2026-03-06T12:00"))
+    unread = world.launched([1], timing=Timing(hours="09:00-22:00", zone="Europe/Berlin"))
+    other = world.launch(world.campaign([2]))
+    sender = world.sender()
+    sender.timings[world.run(unread)["campaign_id"], 1] = Timing(hours="09:00-22:00", zone="Europe/Atlantis")
+
+    serve_lane(sender, ACCOUNT, lambda: True)
+
+    (hold,) = world.run(unread)["holds"]
+    assert hold["kind"] == "hours"
+    assert "'Europe/Atlantis' is no known time zone" in hold["reason"]
+    assert world.states(other) == ["accepted"]
+    resume_run(world.store, unread, reason="zone data is new again", actor=ANNA)
+    world.serve()
+    assert world.states(unread) == ["accepted"]
