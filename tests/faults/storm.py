@@ -116,6 +116,7 @@ class Report:
             f"to decide  {found.unknown} unknown batches, {found.unknown_accepted} of them accepted by the vendor",
             f"duplicates {len(found.duplicates)}  losses {len(found.losses)}  wrong message IDs {len(found.wrong_ids)}",
             f"besides    sends without an attempt {len(found.unannounced)}  two in flight {len(found.crowded)}"
+            f"  messages taken back {found.taken_back}"
             + (f"  doubled by the policy `resend`: {found.doubled_by_policy}" if found.doubled_by_policy else ""),
             *(f"  {fault}" for fault in found.faults),
         ]
@@ -200,6 +201,7 @@ class Storm:
         if self._chance.random() < 0.2:
             self._acts.something_else()
         self._acts.cut()
+        self._work.recall(at_most=1)  # among cuts, since a lane takes back first, and recovery is measured from kills
         return True
 
     def _tend(self, now: float) -> None:
