@@ -174,7 +174,10 @@ def _still_out(connection: Connection, found: RecallRow, standing: Standing) -> 
     parts = []
     if standing.out:
         said = why_still_out(connection, found.id, standing.out[:MOST_NAMED])
-        named = [f"{seq} ({said.get(seq, 'its message ID is not known')})" for seq in standing.out[:MOST_NAMED]]
+        by_reason: dict[str, list[str]] = {}
+        for seq in standing.out[:MOST_NAMED]:
+            by_reason.setdefault(said.get(seq, "its message ID is not known"), []).append(str(seq))
+        named = [f"{', '.join(batches)} ({reason})" for reason, batches in by_reason.items()]
         more = f" and {len(standing.out) - MOST_NAMED} more" if len(standing.out) > MOST_NAMED else ""
         whole = len(standing.out) + len(standing.unsent)
         parts.append(f"{len(standing.out)} of {whole} accepted batches are still out: {', '.join(named)}{more}")

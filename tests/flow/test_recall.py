@@ -267,6 +267,20 @@ def test_a_vendor_that_is_not_reached_is_tried_ever_less_often(world: World) -> 
     assert world.gateway.questions == []
 
 
+def test_batches_that_are_out_for_one_reason_are_named_together(world: World) -> None:
+    run_id = sent(world)
+    world.gateway.deleting = [REFUSED, REFUSED]
+    shows(world, "acct_one-2", can_unsend=False)
+    shows(world, "acct_one-3", can_unsend=False)
+
+    asked(world, run_id)
+    serve_on(world, run_id)
+
+    with world.store.read() as connection:
+        reason = list(proof.events(connection, run_id))[-1]["reason"]
+    assert reason.endswith("are still out: 2, 3 (the vendor shows that it cannot be taken back any more)")
+
+
 def test_a_batch_without_a_message_id_and_an_unknown_one_are_named(world: World) -> None:
     run_id = world.launched()
     world.gateway.script = [UNKNOWN, UNKNOWN]
