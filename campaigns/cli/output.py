@@ -15,7 +15,7 @@ import click
 NOTHING = "-"
 """How a table shows a value that is not there."""
 
-TIMES = {"at", "for", "eta", "starts", "ends"}
+TIMES = {"at", "for", "date", "eta", "starts", "ends"}
 """Last words of names that hold a time."""
 
 NUMBERS_THAT_NAME = {"id", "run", "runs", "seq", "batch", "number", "revision", "http_status", "status"}

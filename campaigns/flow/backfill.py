@@ -131,8 +131,9 @@ def _refuse(opening: Opening, period: Period, upstream: str) -> None:
             f"Campaign {campaign.id} is {campaign.state.value}; only one whose schedule was launched is backfilled."
         )
     if period.end > opening.now:
+        now = opening.now.astimezone(period.end.tzinfo)
         raise UsageError(
-            f"--to {period.end.isoformat()} is to come (it is {opening.now.isoformat(timespec='seconds')}); "
+            f"--to {period.end.isoformat()} is to come (it is {now.isoformat(timespec='seconds')}); "
             "the schedule itself opens what is to come, so give a time that has passed."
         )
     if period.start > period.end:

@@ -50,6 +50,7 @@ def test_numbers_that_name_things_have_no_thousands() -> None:
     assert named_cell("run_id", 1200) == "1200"
     assert named_cell("open runs", [1200, 1201]) == "1200, 1201"
     assert named_cell("planned", 1200) == "1,200"
+    assert named_cell("scheduled date", "2026-11-25T02:47:00+00:00", "Europe/Berlin") == "2026-11-25 03:47:00+01:00"
 
 
 def test_counting_in_words() -> None:
