@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import socket
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -34,6 +35,7 @@ class Acts:
         self._chance = chance
         self._later: list[tuple[float, Callable[[], object]]] = []
         self._stopped: set[int] = set()
+        self._taking_back: threading.Thread | None = None
         self.kills: Counter[str] = Counter()
         self.cuts: Counter[str] = Counter()
         self.others: Counter[str] = Counter()
@@ -75,6 +77,8 @@ class Acts:
         for proxy in self._site.proxies.values():
             proxy.set_mode("pass")
             proxy.reset_all()
+        if self._taking_back is not None:
+            self._taking_back.join()
         self.keep_running()
 
     def busy_worker(self) -> Program | None:
@@ -123,7 +127,8 @@ class Acts:
 
     def something_else(self) -> None:
         """One fault that is neither a kill nor a cut."""
-        acts = [self.stop_worker, self.flush_broker, self.restart_broker, self.roll_worker]
+        # Stops oftener: one is done only when a worker is sending and none is stopped.
+        acts = [*[self.stop_worker] * 4, self.flush_broker, self.restart_broker, self.roll_worker]
         if not self._site.on_sqlite:
             acts.append(self.terminate_connections)
         self._chance.choice(acts)()
@@ -174,6 +179,12 @@ class Acts:
         with self._site.store.write() as connection:
             connection.execute(statement, {"ours": OUR_NAME})
         self.others["connections terminated"] += 1
+
+    def take_back(self) -> None:
+        """Have a run taken back, beside the storm: it may wait for a lock whose holder only the storm sets free."""
+        if self._taking_back is None or not self._taking_back.is_alive():
+            self._taking_back = threading.Thread(target=self._work.recall, kwargs={"at_most": 1}, daemon=True)
+            self._taking_back.start()
 
     def flood(self) -> None:
         """Wake-ups that nobody asked for: every account's, twice, shuffled, and plans that are done already."""

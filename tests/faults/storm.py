@@ -201,7 +201,7 @@ class Storm:
         if self._chance.random() < 0.2:
             self._acts.something_else()
         self._acts.cut()
-        self._work.recall(at_most=1)  # among cuts, since a lane takes back first, and recovery is measured from kills
+        self._acts.take_back()  # among cuts, since a lane takes back first, and recovery is measured from kills
         return True
 
     def _tend(self, now: float) -> None:
