@@ -141,7 +141,10 @@ def _settle(
     if message_id is not None:
         attempt = OpenAttempt(row.id, row.seq, row.attempts, 0, found.id, found.account_id, 0)
         if not own_message(connection, attempt, message_id, now=now):
-            raise NotAllowed(f"Message ID {message_id} belongs to another batch of {found.account_id} already.")
+            raise NotAllowed(
+                f"Message ID {message_id} belongs to another batch of {found.account_id} already; look at the vendor's "
+                "queue for this batch's own, or decide without --message-id."
+            )
     error = None if verdict == "accepted" else f"decided {verdict}: {reason}"
     seen, to = BatchState(row.state), LEADS_TO[verdict]
     if to is BatchState.ACCEPTED:
