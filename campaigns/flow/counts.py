@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from campaigns.domain.errors import NotAllowed
-from campaigns.flow.look import ASK_SECONDS
+from campaigns.flow.asking import ASK_SECONDS
 from campaigns.flow.sender import Sender
 from campaigns.store.audit import EventKind, record_event, record_evidence
 from campaigns.store.campaigns import find_upstream

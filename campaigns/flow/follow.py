@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from campaigns.domain.errors import PacerAway, VendorAway, VendorRefused
 from campaigns.domain.handoff import WATCHED_AGAIN, WATCHED_FOR, Fate, fate_of
 from campaigns.domain.states import RUN_OPEN
+from campaigns.flow.asking import MOST_NAMED, permit_to_ask
 from campaigns.flow.sender import Sender
 from campaigns.store.audit import EventKind, record_event, record_evidence
 from campaigns.store.handovers import HandedOver, Watched, due_watch, handed_over, settle_watch
@@ -24,12 +25,6 @@ from campaigns.store.unsends import unsent_at
 
 OBSTACLE_SECONDS = 30.0
 """How soon a question is asked again that could not be asked."""
-
-ASK_SECONDS = 30.0
-"""The longest that one question may take; its slot of the budget is held for that long when no answer comes."""
-
-MOST_NAMED = 20
-"""So many batches are named in a reason and an event; the rest is counted."""
 
 
 def follow_handed_over(sender: Sender, account_id: str) -> int:
@@ -96,10 +91,7 @@ def _asked(sender: Sender, found: Watched, each: HandedOver) -> Fate:
 def _permit(sender: Sender, found: Watched, what: str) -> str:
     """A slot of the reserve. Raises PacerAway when there is none now."""
     key = f"follow:{found.run_id}:{found.watch_at.timestamp()}:{what}"
-    permit = sender.pacer.acquire(key, found.account_id, hold_seconds=ASK_SECONDS, reserved=True)
-    if not permit.granted:
-        raise PacerAway(f"the shared rate budget has no room for a question now ({permit.why})")
-    return key
+    return permit_to_ask(sender, found.account_id, key)
 
 
 def _keep(

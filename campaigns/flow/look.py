@@ -31,6 +31,7 @@ from campaigns.domain.reconcile import (
     normalised,
 )
 from campaigns.domain.states import BATCH_TAKEN, RUN_SENDS, BatchState, taken_state
+from campaigns.flow.asking import permit_to_ask
 from campaigns.flow.sender import Sender
 from campaigns.store.audit import EventKind, record_event, record_evidence
 from campaigns.store.campaigns import find_revision, message_of_run
@@ -54,9 +55,6 @@ from campaigns.store.runs import end_run_if_done, find_run
 
 AGAIN_SECONDS = 5.0
 """How soon a look is tried again that could not be made."""
-
-ASK_SECONDS = 30.0
-"""The longest that one question may take; its slot of the budget is held for that long when no answer comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +165,7 @@ def _permit(sender: Sender, found: LookedFor, what: str) -> str:
     with sender.store.read() as connection:
         asked_at = sender.store.now(connection)
     key = f"look:{found.batch_id}:{found.number}:{found.looks}:{what}:{asked_at.timestamp()}"
-    permit = sender.pacer.acquire(key, found.account_id, hold_seconds=ASK_SECONDS, reserved=True)
-    if not permit.granted:
-        raise PacerAway(f"the shared rate budget has no room for a question now ({permit.why})")
-    return key
+    return permit_to_ask(sender, found.account_id, key)
 
 
 def _postpone(sender: Sender, found: LookedFor, obstacle: str) -> None:

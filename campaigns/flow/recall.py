@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.states import RUN_OPEN, RunState
+from campaigns.flow.asking import MOST_NAMED
 from campaigns.flow.control import cancel_open_run
 from campaigns.flow.handovers import cancel_taken_back
 from campaigns.store.audit import EventKind, record_event
@@ -39,9 +40,6 @@ MAY_SEND = RUN_OPEN - {RunState.CANCELLING}
 
 HOLD = "recall"
 """The kind of the hold on a run whose predecessor could not be taken back whole."""
-
-MOST_NAMED = 20
-"""So many batches are named in a reason and an event; the rest is counted."""
 
 
 def recall_run(store: Store, run_id: int, *, reason: str, actor: str) -> dict[str, Any]:

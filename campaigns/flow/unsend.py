@@ -21,6 +21,7 @@ from campaigns.domain.outcome import HoldScope
 from campaigns.domain.pacing import back_off_seconds
 from campaigns.domain.reconcile import ItemContent
 from campaigns.domain.unsend import UnsendKind, UnsendOutcome, judge_item
+from campaigns.flow.asking import ASK_SECONDS
 from campaigns.flow.recall import finish_if_done
 from campaigns.flow.sender import Sender, Step
 from campaigns.store.claims import renew_lane
@@ -33,9 +34,6 @@ from campaigns.store.unsends import OpenUnsend, WantedBack, add_unsend_outcome, 
 
 AWAY_SECONDS = 2.0
 """How soon a recall goes on when the shared rate budget could not be reached."""
-
-ASK_SECONDS = 30.0
-"""The longest that a look at an item may take."""
 
 NO_ROOM = UnsendOutcome(UnsendKind.NOT_SENT, "the shared rate budget had no room")
 
