@@ -129,6 +129,7 @@ class FakePacer:
     permits: list[Permit] = field(default_factory=list)
     away: bool = False
     held: list[str] = field(default_factory=list)
+    reserved: list[str] = field(default_factory=list)  # those asked for of the share kept for questions
     cooling: dict[str, float] = field(default_factory=dict)
 
     def acquire(self, key: str, account: str, *, hold_seconds: float, reserved: bool = False) -> Permit:
@@ -138,6 +139,8 @@ class FakePacer:
         if permit.granted:
             assert key not in self.held, "asked twice for one request"
             self.held.append(key)
+            if reserved:
+                self.reserved.append(key)
         return permit
 
     def answered(self, key: str, *, limit_minute: int | None = None, remaining_minute: int | None = None) -> None:

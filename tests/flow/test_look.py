@@ -10,6 +10,7 @@ from campaigns.domain.errors import NotAllowed, VendorAway
 from campaigns.domain.reconcile import ItemContent, QueueItem
 from campaigns.flow.control import cancel_run
 from campaigns.flow.decide import decide
+from campaigns.ports import Permit
 from tests.world import ACCOUNT, ANNA, LIMITS, UNKNOWN, World, accepted
 
 
@@ -59,6 +60,23 @@ def test_other_accounts_never_wait(world: World) -> None:
     world.serve("acct_two")
 
     assert world.states(other) == ["accepted"]
+
+
+def test_a_question_takes_a_permit_of_the_reserve_and_waits_without_one(world: World) -> None:
+    run_id = lost_answer(world)
+    shows(world, "777")
+    world.pacer.permits = [Permit(granted=False, wait_seconds=5, why="team budget")]
+
+    look(world)
+
+    assert world.gateway.questions == [], "nothing is asked without a permit"
+    assert world.states(run_id) == ["unknown", "ready"]
+
+    look(world)
+
+    assert world.gateway.questions == [f"list {ACCOUNT}", "item 777"]
+    assert len(world.pacer.reserved) == 2, "sends may use up the rest of the budget"
+    assert world.states(run_id) == ["accepted", "accepted"]
 
 
 def test_the_one_item_that_it_can_be_is_adopted(world: World) -> None:
