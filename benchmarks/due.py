@@ -21,14 +21,14 @@ import httpx
 from pyroaring import BitMap64
 
 from benchmarks.measure import Figures, print_table, running, wait_until
-from campaigns.domain.audience import Reading
-from campaigns.domain.message import make_message
+from campaigns.domain.audience.user_sets import Reading
+from campaigns.domain.messages.message import make_message
 from campaigns.embedded.server import find_server
-from campaigns.flow.accounts import add_account
-from campaigns.flow.campaigns import Draft, create_campaign
-from campaigns.flow.launch import launch
-from campaigns.store.engine import Store, open_store
-from campaigns.store.migrate import upgrade
+from campaigns.flow.accounts.accounts import add_account
+from campaigns.flow.campaigns.drafts import Draft, create_campaign
+from campaigns.flow.campaigns.launch import launch
+from campaigns.store.database.engine import Store, open_store
+from campaigns.store.database.migrations import upgrade
 
 ACCOUNTS = 8
 TICK_SECONDS = 1.0
@@ -85,7 +85,7 @@ class _Stage:
         self._start("redis", [*server, "--appendonly", "yes", "--save", ""])
         faults = folder / "faults.yaml"
         faults.write_text("limit_per_minute: null\n")
-        vendor = ["campaigns.adapters.sandbox", "--url-file", str(url_file), "--faults", str(faults)]
+        vendor = ["campaigns.sandbox", "--url-file", str(url_file), "--faults", str(faults)]
         self._start("vendor", [sys.executable, "-m", *vendor])
         wait_until(lambda: url_file.exists() and socket.exists(), "starting Redis and sandbox")
         self._vendor = stack.enter_context(closing(httpx.Client(base_url=url_file.read_text().strip())))

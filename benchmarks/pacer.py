@@ -15,7 +15,7 @@ from pathlib import Path
 from redis import Redis
 
 from benchmarks.measure import Figures, interleaved, medians, print_table, ratio, running, wait_until
-from campaigns.adapters.redis_pacer import RedisPacer
+from campaigns.adapters.redis.pacer import RedisPacer
 from campaigns.ports import Recovery
 from tests.servers import redis_server
 

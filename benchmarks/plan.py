@@ -10,10 +10,10 @@ from pyroaring import BitMap64
 
 from benchmarks.measure import Figures, interleaved, medians, print_table, ratio, run_child
 from benchmarks.plan_arms import ACCOUNT
-from campaigns.flow.accounts import add_account
-from campaigns.flow.suppress import suppress
-from campaigns.store.engine import open_store
-from campaigns.store.migrate import upgrade
+from campaigns.flow.accounts.accounts import add_account
+from campaigns.flow.audience.suppress import suppress
+from campaigns.store.database.engine import open_store
+from campaigns.store.database.migrations import upgrade
 
 LARGEST_ID = 2_000_000_000
 ROWS = 100_000

@@ -15,12 +15,12 @@ ACCOUNT = "acct_one"
 
 def ours(file: str, url: str) -> Callable[[], int]:
     """From a file to batches that are ready to send: create the campaign, launch it."""
-    from campaigns.domain.audience import read_users
-    from campaigns.domain.message import make_message
-    from campaigns.flow.campaigns import Draft, create_campaign
-    from campaigns.flow.launch import launch
-    from campaigns.store.engine import open_store
-    from campaigns.store.runs import find_run
+    from campaigns.domain.audience.user_sets import read_users
+    from campaigns.domain.messages.message import make_message
+    from campaigns.flow.campaigns.drafts import Draft, create_campaign
+    from campaigns.flow.campaigns.launch import launch
+    from campaigns.store.database.engine import open_store
+    from campaigns.store.runs.runs import find_run
 
     store = open_store(url)
 

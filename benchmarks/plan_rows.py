@@ -10,7 +10,7 @@ from typing import cast
 from sqlalchemy import ForeignKey, Index, Table, insert
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from campaigns.store.engine import open_store
+from campaigns.store.database.engine import open_store
 
 BATCH_SIZE = 500
 

@@ -23,15 +23,15 @@ from typing import Any
 from pyroaring import BitMap64
 
 from benchmarks.measure import Figures, cpu_seconds, interleaved, medians, print_table, ratio, running, wait_until
-from campaigns.domain.audience import Reading
-from campaigns.domain.message import make_message
+from campaigns.domain.audience.user_sets import Reading
+from campaigns.domain.messages.message import make_message
 from campaigns.embedded.server import find_server
-from campaigns.flow.accounts import add_account
-from campaigns.flow.campaigns import Draft, create_campaign
-from campaigns.flow.launch import launch
-from campaigns.store import views
-from campaigns.store.engine import Store, open_store
-from campaigns.store.migrate import upgrade
+from campaigns.flow.accounts.accounts import add_account
+from campaigns.flow.campaigns.drafts import Draft, create_campaign
+from campaigns.flow.campaigns.launch import launch
+from campaigns.store.database.engine import Store, open_store
+from campaigns.store.database.migrations import upgrade
+from campaigns.store.views import runs as views
 
 ACCOUNTS = [f"acct_{n:02}" for n in range(16)]
 LANES = len(ACCOUNTS)

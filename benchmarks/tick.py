@@ -19,17 +19,17 @@ from sqlalchemy import Engine, create_engine, event, insert, make_url, select, t
 
 from benchmarks.measure import Figures, cpu_seconds, interleaved, medians, print_table, ratio
 from benchmarks.send import postmaster
-from campaigns.domain.audience import Reading
-from campaigns.domain.message import make_message
-from campaigns.domain.timing import Timing
-from campaigns.flow.accounts import add_account
-from campaigns.flow.campaigns import Draft, create_campaign
-from campaigns.flow.launch import launch
-from campaigns.flow.tick import tick
-from campaigns.store.engine import Store, open_store
-from campaigns.store.migrate import upgrade
-from campaigns.store.records import revision
-from campaigns.store.tables import account, campaign, lane
+from campaigns.domain.audience.user_sets import Reading
+from campaigns.domain.messages.message import make_message
+from campaigns.domain.schedules.timing import Timing
+from campaigns.flow.accounts.accounts import add_account
+from campaigns.flow.campaigns.drafts import Draft, create_campaign
+from campaigns.flow.campaigns.launch import launch
+from campaigns.flow.lanes.tick import tick
+from campaigns.store.database.engine import Store, open_store
+from campaigns.store.database.migrations import upgrade
+from campaigns.store.tables.accounts import account, lane
+from campaigns.store.tables.campaigns import campaign, revision
 
 UPSTREAM = "sandbox"
 ACTOR = "benchmark"

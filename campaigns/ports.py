@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from campaigns.domain.outcome import Outcome
-from campaigns.domain.reconcile import ItemContent, QueueItem
-from campaigns.domain.unsend import UnsendOutcome
+from campaigns.domain.upstream.outcome import Outcome
+from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
+from campaigns.domain.upstream.unsend_outcome import UnsendOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ class Pacer(Protocol):
 class FenceBook(Protocol):
     """The highest committed fence of each lane, kept outside the database, so that a restored one is recognised.
 
-    `lane` is what `campaigns.store.restored.lane_name` calls it. Both methods raise FencesAway.
+    `lane` is what `campaigns.store.backup.restored.lane_name` calls it. Both methods raise FencesAway.
     """
 
     def note(self, lane: str, fence: int) -> None:

@@ -18,12 +18,12 @@ import structlog
 from pydantic import SecretStr
 
 from campaigns.domain.errors import PacerAway, VendorAway
-from campaigns.domain.pacing import Limits
-from campaigns.flow.sender import Sender
-from campaigns.flow.tick import recovery
+from campaigns.domain.sending.pacing import Limits
+from campaigns.flow.lanes.tick import recovery
+from campaigns.flow.sending.lane_context import Sender
 from campaigns.ports import FenceBook, Gateway, Pacer, Spool
 from campaigns.settings import Settings
-from campaigns.store.engine import Store, open_store
+from campaigns.store.database.engine import Store, open_store
 
 WINDOW_SECONDS = 60.0
 """The vendor counts requests by the minute (its rate limit page, read 2026-11); fixed or sliding is not stated."""
@@ -67,7 +67,7 @@ class Parts:
 
     def gateway(self) -> Gateway:
         """A client of the vendor. Raises VendorAway when that is the sandbox and it is not running."""
-        from campaigns.adapters.http_gateway import HttpGateway
+        from campaigns.adapters.upstream.gateway import HttpGateway
 
         url = self.settings.upstream_url
         if url is None:
@@ -76,7 +76,7 @@ class Parts:
 
     def pacer(self) -> Pacer:
         """The shared rate budget. Raises PacerAway when nobody said where Redis is."""
-        from campaigns.adapters.redis_pacer import RedisPacer
+        from campaigns.adapters.redis.pacer import RedisPacer
 
         # A permit may be used until the lease that follows it ends, so that is how long a lost answer holds its slot.
         hold = self.settings.lease_seconds
@@ -99,14 +99,14 @@ class Parts:
 
     def fences(self) -> FenceBook:
         """The fences kept outside the database, in Redis and in the home. Raises PacerAway as `pacer` does."""
-        from campaigns.adapters.fence_book import KeptFences
+        from campaigns.adapters.redis.fence_book import KeptFences
 
         return KeptFences(self._redis_url(), self.settings.home.resolve())
 
     @cached_property
     def spool(self) -> Spool:
         """Where this host keeps outcomes that the database would not take."""
-        from campaigns.adapters.spool import FileSpool
+        from campaigns.adapters.disk.spool import FileSpool
 
         return FileSpool(self.settings.home.resolve())
 

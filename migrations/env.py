@@ -1,4 +1,4 @@
-"""How migrations meet a database: the one that `campaigns.store.migrate` names, else the settings' own."""
+"""How migrations meet a database: the one that `campaigns.store.database.migrations` names, else the settings' own."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from alembic import context
 from sqlalchemy import text
 
 from campaigns.settings import load_settings
-from campaigns.store import recall_tables, records, tables  # noqa: F401 - what fills the metadata
-from campaigns.store.columns import Instant, metadata
-from campaigns.store.engine import open_store
+from campaigns.store.database.engine import open_store
+from campaigns.store.tables import every_table  # noqa: F401 - fills the metadata
+from campaigns.store.tables.columns import Instant, metadata
 
 LOCK_NUMBER = 7_246_001
 """PostgreSQL's advisory lock that lets one migration run at a time; any number that nothing else uses."""

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from campaigns.store.engine import Store, open_store
-from campaigns.store.migrate import upgrade
+from campaigns.store.database.engine import Store, open_store
+from campaigns.store.database.migrations import upgrade
 from tests.clock import DrivenClock
 from tests.servers import postgres_server, redis_server
 

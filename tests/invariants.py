@@ -10,11 +10,12 @@ from typing import Any
 
 from sqlalchemy import text
 
-from campaigns.domain.audience import unpack
-from campaigns.domain.outcome import Outcome, OutcomeKind
+from campaigns.domain.audience.user_sets import unpack
 from campaigns.domain.states import RUN_OPEN, BatchState, RunState
-from campaigns.store import proof, requests
-from campaigns.store.batches import anything_is_looked_for
+from campaigns.domain.upstream.outcome import Outcome, OutcomeKind
+from campaigns.store.proof import requests
+from campaigns.store.proof import verify as proof
+from campaigns.store.sending.batches import anything_is_looked_for
 from tests.world import FakeGateway, World, accepted
 
 PROVES_NOT_SENT = {OutcomeKind.REJECTED, OutcomeKind.NOT_SENT, OutcomeKind.THROTTLED, OutcomeKind.HELD}

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, make_url, text
 
-from campaigns.store import recall_tables, records, tables  # noqa: F401 - what fills the metadata
-from campaigns.store.columns import metadata
-from campaigns.store.engine import Store, open_store
+from campaigns.store.database.engine import Store, open_store
+from campaigns.store.tables import every_table  # noqa: F401 - fills the metadata
+from campaigns.store.tables.columns import metadata
 from tests.clock import DrivenClock
 from tests.conftest import _database
 

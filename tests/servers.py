@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psycopg
 
-from campaigns.embedded.bonds import bound
+from campaigns.embedded.parent_death import bound
 from campaigns.embedded.server import find_server
 
 OLDEST_POSTGRES = 14

@@ -32,13 +32,31 @@ MAY_IMPORT = {
     "store": PURE | {"store"},
     "flow": PURE | {"store", "flow", "crashpoint"},
     "adapters": PURE | {"adapters"},
+    "sandbox": {"domain", "sandbox"},
     "wiring": BELOW_EDGES,
     "worker": BELOW_EDGES | {"worker", "crashpoint"},
     "embedded": BELOW_EDGES | {"embedded"},
-    "cli": BELOW_EDGES | {"cli", "embedded"},
+    "cli": BELOW_EDGES | {"cli", "embedded", "sandbox"},
     "__main__": {"cli"},
 }
 """Edges -> wiring -> flow | adapters -> store | ports -> domain; of the edges only `up` is started by another one."""
+
+SUBJECTS = {
+    "domain": ("errors", "states", "clocks", "messages", "audience", "upstream", "reconcile", "schedules", "sending"),
+    "store": (
+        *("tables", "database", "health", "audit", "backup", "handoff", "holds", "reconcile", "recall", "sending"),
+        *("accounts", "audience", "campaigns", "schedules", "runs", "views", "proof"),
+    ),
+    "flow": (
+        *("accounts", "audience", "audit", "planning", "runs", "sending", "reconcile", "recall", "handoff"),
+        *("schedules", "backup", "campaigns", "lanes"),
+    ),
+    "cli": (
+        *("kit", "inputs", "main", "accounts", "audience", "audit", "runs", "campaigns", "schedules", "demo"),
+        "system",
+    ),
+}
+"""The packages of each layer; one imports only those before it."""
 
 THIRD_PARTY = {
     "domain": {"cronsim", "pyroaring"},
@@ -47,7 +65,8 @@ THIRD_PARTY = {
     "settings": {"pydantic", "pydantic_settings"},
     "store": {"sqlalchemy", "alembic", "pyroaring"},
     "flow": {"pyroaring", "sqlalchemy"},
-    "adapters": {"httpx", "httpcore", "h11", "redis", "pydantic", "yaml", "pyroaring"},
+    "adapters": {"httpx", "httpcore", "redis", "pydantic", "pyroaring"},
+    "sandbox": {"h11", "pydantic", "pyroaring", "yaml"},
     "wiring": {"structlog", "pydantic"},
     "worker": {"celery", "kombu", "structlog"},
     "embedded": set(),
@@ -63,7 +82,7 @@ IMPURE = {
 
 CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("date", "today"), ("time", "time")}
 
-MAY_ASK_A_CLOCK = ("store/engine.py", "cli/", "adapters/", "worker/", "embedded/")
+MAY_ASK_A_CLOCK = ("store/database/engine.py", "cli/", "adapters/", "sandbox/", "worker/", "embedded/")
 
 
 @dataclass(frozen=True)
@@ -136,6 +155,33 @@ def test_imports_go_in_one_direction() -> None:
     told(
         faults, "Decisions must stay free of what surrounds them, or they cannot be tested without it; see MAY_IMPORT."
     )
+
+
+def test_subjects_of_a_layer_are_imported_in_one_direction() -> None:
+    faults = []
+    for source in MODULES:
+        order = SUBJECTS.get(source.layer)
+        if order is None:
+            continue
+        own = source.name.split("/")[1].removesuffix(".py")
+        for line, module, taken in source.imports():
+            layer, _, rest = module.removeprefix("campaigns.").partition(".")
+            other = rest.partition(".")[0] or taken
+            same_layer = module.startswith("campaigns.") and layer == source.layer
+            if same_layer and order.index(other) > order.index(own):
+                faults.append(f"{source.name}:{line}: {own} imports {other}, which stands above it")
+    told(faults, "A subject that knows those above it cannot be read, or changed, without them; see SUBJECTS.")
+
+
+def test_views_and_proofs_change_nothing() -> None:
+    faults = [
+        f"{source.name}:{line}: {taken}"
+        for source in MODULES
+        if source.name.startswith(("store/views/", "store/proof/"))
+        for line, module, taken in source.imports()
+        if module.partition(".")[0] == "sqlalchemy" and taken in {"insert", "update", "delete"}
+    ]
+    told(faults, "Who asks a question must be able to ask it at any time, from anywhere: no row is changed by it.")
 
 
 def test_each_library_stays_in_its_layer() -> None:
@@ -214,11 +260,11 @@ def test_only_the_send_verb_posts_a_message() -> None:
     faults = [
         f"{source.name}:{line}: {owner}.{name}"
         for source in MODULES
-        if source.name != "flow/send.py"
+        if source.name != "flow/sending/send.py"
         for line, owner, name in source.attributes()
         if owner.lstrip("_") == "gateway" and name == "send"
     ]
-    told(faults, "A POST is safe only after its attempt was committed with every check; flow/send.py does that.")
+    told(faults, "A POST is safe only after its attempt was committed with every check: flow/sending/send.py.")
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)

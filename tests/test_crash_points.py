@@ -18,32 +18,34 @@ from pyroaring import BitMap64
 from sqlalchemy import Connection, bindparam, text, update
 
 from campaigns.domain.errors import StaleClaim
-from campaigns.domain.outcome import Outcome, OutcomeKind
-from campaigns.domain.reconcile import ItemContent, QueueItem
+from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.states import BatchState
-from campaigns.domain.timing import Timing
-from campaigns.domain.unsend import UnsendOutcome
-from campaigns.flow import reconcile, record
-from campaigns.flow.backfill import Period, backfill
-from campaigns.flow.campaigns import Changes, edit_campaign
-from campaigns.flow.control import cancel_run, pause_run
-from campaigns.flow.decide import decide
-from campaigns.flow.due import open_due, open_due_runs
-from campaigns.flow.lane import serve_lane
-from campaigns.flow.launch import launch
-from campaigns.flow.plan import plan_run
-from campaigns.flow.reconcile import expire_attempts
-from campaigns.flow.record import record_outcome
-from campaigns.flow.rerun import rerun
-from campaigns.flow.schedule import pause_schedule, skip_next
-from campaigns.flow.suppress import suppress as suppress_users
-from campaigns.flow.suppress import unsuppress
-from campaigns.flow.tick import tick
+from campaigns.domain.upstream.outcome import Outcome, OutcomeKind
+from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
+from campaigns.domain.upstream.unsend_outcome import UnsendOutcome
+from campaigns.flow.audience.suppress import suppress as suppress_users
+from campaigns.flow.audience.suppress import unsuppress
+from campaigns.flow.campaigns.drafts import Changes, edit_campaign
+from campaigns.flow.campaigns.launch import launch
+from campaigns.flow.lanes.serve import serve_lane
+from campaigns.flow.lanes.tick import tick
+from campaigns.flow.planning.plan import plan_run
+from campaigns.flow.reconcile import abandoned as reconcile
+from campaigns.flow.reconcile.abandoned import expire_attempts
+from campaigns.flow.reconcile.decide import decide
+from campaigns.flow.runs.pause_resume_cancel import cancel_run, pause_run
+from campaigns.flow.runs.rerun import rerun
+from campaigns.flow.schedules.backfill import Period, backfill
+from campaigns.flow.schedules.due import open_due, open_due_runs
+from campaigns.flow.schedules.pause_resume_skip import pause_schedule, skip_next
+from campaigns.flow.sending import record
+from campaigns.flow.sending.record import record_outcome
 from campaigns.ports import Pacer, PacerState, Permit
-from campaigns.store import claims, views
-from campaigns.store.claims import OpenAttempt, expired_attempts, settle_batch
-from campaigns.store.engine import Store, open_store
-from campaigns.store.tables import batch
+from campaigns.store.database.engine import Store, open_store
+from campaigns.store.sending import attempts as claims
+from campaigns.store.sending.attempts import OpenAttempt, expired_attempts, settle_batch
+from campaigns.store.tables.batches import batch
+from campaigns.store.views import runs as views
 from tests.clock import DrivenClock
 from tests.invariants import Vendor, hold_the_law, vendor_of
 from tests.one_database import KINDS, one_database

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from campaigns.domain import states
-from campaigns.domain.outcome import OutcomeKind
+from campaigns.domain.upstream.outcome import OutcomeKind
 from campaigns.settings import Settings
-from campaigns.store.audit import EventKind
+from campaigns.store.audit.events import EventKind
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])

@@ -22,22 +22,22 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from pyroaring import BitMap64
 from sqlalchemy import text
 
-from campaigns.domain.audience import unpack
+from campaigns.domain.audience.user_sets import unpack
 from campaigns.domain.errors import NotAllowed, StaleClaim
-from campaigns.domain.outcome import Outcome
 from campaigns.domain.states import RUN_OPEN, BatchState, RunState
-from campaigns.flow.accounts import release_account
-from campaigns.flow.control import cancel_run, pause_run, resume_run
-from campaigns.flow.decide import Verdict, decide
-from campaigns.flow.launch import launch
-from campaigns.flow.plan import plan_run
-from campaigns.flow.record import record_outcome
-from campaigns.flow.rerun import rerun
-from campaigns.flow.suppress import suppress as suppress_users
-from campaigns.flow.tick import tick
-from campaigns.store.batches import anything_is_looked_for
-from campaigns.store.claims import OpenAttempt, expired_attempts
-from campaigns.store.engine import Store
+from campaigns.domain.upstream.outcome import Outcome
+from campaigns.flow.accounts.accounts import release_account
+from campaigns.flow.audience.suppress import suppress as suppress_users
+from campaigns.flow.campaigns.launch import launch
+from campaigns.flow.lanes.tick import tick
+from campaigns.flow.planning.plan import plan_run
+from campaigns.flow.reconcile.decide import Verdict, decide
+from campaigns.flow.runs.pause_resume_cancel import cancel_run, pause_run, resume_run
+from campaigns.flow.runs.rerun import rerun
+from campaigns.flow.sending.record import record_outcome
+from campaigns.store.database.engine import Store
+from campaigns.store.sending.attempts import OpenAttempt, expired_attempts
+from campaigns.store.sending.batches import anything_is_looked_for
 from tests.clock import DrivenClock
 from tests.invariants import MAY_HAVE_BEEN_REACHED, PROVES_NOT_SENT, Vendor
 from tests.one_database import ReusedStores, emptied_after, reused_postgresql, reused_sqlite  # noqa: F401 - fixtures

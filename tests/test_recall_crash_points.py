@@ -10,11 +10,11 @@ from typing import cast
 
 import pytest
 
-from campaigns.domain.reconcile import ItemContent
-from campaigns.domain.unsend import UnsendKind, UnsendOutcome
-from campaigns.flow.recall import recall_run
-from campaigns.store.engine import Store, open_store
-from campaigns.store.lanes import lanes_to_wake
+from campaigns.domain.upstream.queue_items import ItemContent
+from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome
+from campaigns.flow.recall.recall import recall_run
+from campaigns.store.database.engine import Store, open_store
+from campaigns.store.sending.lanes import lanes_to_wake
 from tests.clock import DrivenClock
 from tests.invariants import Vendor, nobody_lost
 from tests.one_database import one_database

@@ -253,7 +253,7 @@ def test_an_installed_wheel_migrates_from_anywhere(tmp_path: Path) -> None:
             text=True,
         )
         assert done.returncode == 0, done.stderr
-    where = "import campaigns.store.migrate as m; print(m.scripts_folder())"
+    where = "import campaigns.store.database.migrations as m; print(m.scripts_folder())"
     asked = [sys.executable, "-P", "-c", where]
     folder = subprocess.run(asked, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True).stdout
     assert Path(folder.strip()) == installed / "campaigns" / "migrations"

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from campaigns.domain.audience import pack, unpack
+from campaigns.domain.audience.user_sets import pack, unpack
 from campaigns.domain.errors import CampaignsError
 from campaigns.domain.states import BATCH_MOVES, BATCH_SENTENCES, RUN_MOVES, RUN_SENTENCES, BatchState, RunState
-from campaigns.store.batches import cancel_ready, decide_batch, shrink_batch
-from campaigns.store.claims import OpenAttempt, ReadyBatch, next_batch, open_attempt, settle_batch
-from campaigns.store.engine import Store, open_store
-from campaigns.store.lanes import LaneClaim
-from campaigns.store.runs import end_run_if_done, freeze_plan, move_run
+from campaigns.store.database.engine import Store, open_store
+from campaigns.store.runs.runs import end_run_if_done, freeze_plan, move_run
+from campaigns.store.sending.attempts import OpenAttempt, ReadyBatch, next_batch, open_attempt, settle_batch
+from campaigns.store.sending.batches import cancel_ready, decide_batch, shrink_batch
+from campaigns.store.sending.lanes import LaneClaim
 from tests.clock import START, DrivenClock
 from tests.invariants import Vendor
 from tests.one_database import KINDS, one_database

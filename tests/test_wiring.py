@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.domain.pacing import Limits
+from campaigns.domain.sending.pacing import Limits
 from campaigns.settings import Settings, load_settings
 from campaigns.wiring import open_parts
 

@@ -12,22 +12,26 @@ from typing import Any
 from pyroaring import BitMap64
 from sqlalchemy import text
 
-from campaigns.domain.audience import Reading, unpack
+from campaigns.domain.audience.user_sets import Reading, unpack
 from campaigns.domain.errors import FencesAway, PacerAway
-from campaigns.domain.message import make_message
-from campaigns.domain.outcome import HoldOrder, HoldScope, Outcome, OutcomeKind
-from campaigns.domain.pacing import Limits
-from campaigns.domain.reconcile import ItemContent, QueueItem
-from campaigns.domain.unsend import UnsendKind, UnsendOutcome
-from campaigns.flow.accounts import add_account
-from campaigns.flow.campaigns import Draft, create_campaign
-from campaigns.flow.lane import serve_lane
-from campaigns.flow.launch import launch
-from campaigns.flow.sender import Sender, Step
+from campaigns.domain.messages.message import make_message
+from campaigns.domain.sending.pacing import Limits
+from campaigns.domain.upstream.outcome import HoldOrder, HoldScope, Outcome, OutcomeKind
+from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
+from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome
+from campaigns.flow.accounts.accounts import add_account
+from campaigns.flow.campaigns.drafts import Draft, create_campaign
+from campaigns.flow.campaigns.launch import launch
+from campaigns.flow.lanes.serve import serve_lane
+from campaigns.flow.sending.lane_context import Sender, Step
 from campaigns.ports import PacerState, Permit, Replayed, VendorAccount
-from campaigns.store import batch_views, health, proof, views
-from campaigns.store.engine import Store
-from campaigns.store.looks import next_look_at
+from campaigns.store.database.engine import Store
+from campaigns.store.proof import verify as proof
+from campaigns.store.reconcile.searches import next_look_at
+from campaigns.store.views import accounts as health
+from campaigns.store.views import batches as batch_views
+from campaigns.store.views import events as events_views
+from campaigns.store.views import runs as views
 from tests.clock import DrivenClock
 
 ACCOUNT = "acct_one"
@@ -295,7 +299,7 @@ class World:
 
     def events(self) -> list[str]:
         with self.store.read() as connection:
-            return [event["kind"] for event in proof.events(connection)]
+            return [event["kind"] for event in events_views.events(connection)]
 
     def users(self, run_id: int, seq: int) -> set[int]:
         statement = text("SELECT users FROM batch WHERE run_id = :run AND seq = :seq")

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from campaigns.domain.errors import CampaignsError
 from campaigns.embedded import watcher
-from campaigns.embedded.bonds import bound
 from campaigns.embedded.output import Output
+from campaigns.embedded.parent_death import bound
 
 DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Seconds before each new start; one quick death more than there are delays ends everything."""

@@ -21,9 +21,9 @@ from campaigns.embedded.home import only_up, prepare_home, write_private
 from campaigns.embedded.output import Output
 from campaigns.embedded.supervisor import Part, Supervisor
 from campaigns.settings import Settings
-from campaigns.store.engine import Store, open_store
-from campaigns.store.health import heartbeats
-from campaigns.store.migrate import upgrade
+from campaigns.store.database.engine import Store, open_store
+from campaigns.store.database.migrations import upgrade
+from campaigns.store.health.heartbeats import heartbeats
 
 FIRST_TICK_SECONDS = 30.0
 POLL_SECONDS = 0.1
@@ -122,7 +122,7 @@ class _Installation:
             # Workers keep the address, so one that starts again has to be found where it was.
             port = _port(address) or 0
             files = ("--ledger", str(ledger), "--url-file", str(address))
-            return (sys.executable, "-m", "campaigns.adapters.sandbox", "--port", str(port), *files)
+            return (sys.executable, "-m", "campaigns.sandbox", "--port", str(port), *files)
 
         return Part("sandbox", command, self._environment, lambda: _listens(_port(address)), grace_seconds=1.5)
 

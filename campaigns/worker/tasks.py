@@ -14,12 +14,12 @@ from celery.signals import worker_ready
 
 from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import TryLater
-from campaigns.flow.kept import write_kept
-from campaigns.flow.lane import give_back_stranded, serve_lane
-from campaigns.flow.plan import plan_run
-from campaigns.flow.sender import Sender
-from campaigns.flow.tick import tick as look
-from campaigns.store.runs import find_run
+from campaigns.flow.lanes.serve import give_back_stranded, serve_lane
+from campaigns.flow.lanes.tick import tick as look
+from campaigns.flow.planning.plan import plan_run
+from campaigns.flow.sending.lane_context import Sender
+from campaigns.flow.sending.spool_outcome import write_kept
+from campaigns.store.runs.runs import find_run
 from campaigns.wiring import Parts, clock_of_the_machine, open_parts, worker_name
 from campaigns.worker.app import app, settings, stopping
 

@@ -16,8 +16,8 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
-from campaigns.adapters.redis_pacer import RedisPacer
-from campaigns.embedded.bonds import bound
+from campaigns.adapters.redis.pacer import RedisPacer
+from campaigns.embedded.parent_death import bound
 from campaigns.embedded.server import find_server
 from campaigns.ports import Recovery
 

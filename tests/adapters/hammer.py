@@ -12,7 +12,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any, Self
 
-from campaigns.adapters.redis_pacer import RedisPacer
+from campaigns.adapters.redis.pacer import RedisPacer
 from campaigns.domain.errors import PacerAway
 from campaigns.ports import RecentUse, Recovery
 

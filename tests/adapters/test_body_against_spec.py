@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.domain.message import Message, make_message, request_body
+from campaigns.domain.messages.message import Message, make_message, request_body
 from tests.domain.messages import messages, user_ids
 
 SCHEMA = json.loads(Path(__file__).with_name("send_request.schema.json").read_text())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.adapters.fence_book import SLOT, KeptFences
+from campaigns.adapters.redis.fence_book import SLOT, KeptFences
 from campaigns.domain.errors import FencesAway
 from tests.adapters.conftest import OwnRedis
 

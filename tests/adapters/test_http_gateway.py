@@ -15,9 +15,9 @@ import httpx
 import pytest
 
 from campaigns import __version__
-from campaigns.adapters.http_gateway import HttpGateway
+from campaigns.adapters.upstream.gateway import HttpGateway
 from campaigns.domain.errors import UsageError, VendorAway, VendorRefused
-from campaigns.domain.outcome import HoldOrder, HoldScope, Outcome, OutcomeKind
+from campaigns.domain.upstream.outcome import HoldOrder, HoldScope, Outcome, OutcomeKind
 from campaigns.ports import VendorAccount
 from tests.adapters.raw_vendor import Conversation, Play, RawVendor, answering, http, wrapped
 

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from campaigns.adapters import redis_pacer
-from campaigns.adapters.redis_pacer import CLOCK_TOLERANCE, RedisPacer
+from campaigns.adapters.redis import pacer as redis_pacer
+from campaigns.adapters.redis.pacer import CLOCK_TOLERANCE, RedisPacer
 from campaigns.domain.errors import DatabaseAway, PacerAway
 from campaigns.ports import AccountPace, Permit, RecentUse, Recovery
 from tests.adapters.conftest import DrivenPacers, OwnRedis

@@ -11,9 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.adapters.reply import Redactor, read_json, read_reply, read_report, read_response, read_retry_after
-from campaigns.domain.outcome import DEFAULT_RETRY_AFTER_SECONDS, classify
-from campaigns.domain.reply import VendorReport
+from campaigns.adapters.upstream.read_reply import (
+    Redactor,
+    read_json,
+    read_reply,
+    read_report,
+    read_response,
+    read_retry_after,
+)
+from campaigns.domain.upstream.outcome import DEFAULT_RETRY_AFTER_SECONDS, classify
+from campaigns.domain.upstream.reply import VendorReport
 
 NOW = datetime(2026, 11, 1, 12, 0, 0, tzinfo=UTC)
 SECRET = "sk-live/0123456789"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from campaigns.adapters.spool import FileSpool
+from campaigns.adapters.disk.spool import FileSpool
 from campaigns.domain.errors import DatabaseAway
 from campaigns.ports import Replayed
 

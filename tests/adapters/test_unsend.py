@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from campaigns.adapters.http_gateway import HttpGateway
-from campaigns.adapters.sandbox.server import Sandbox
-from campaigns.adapters.sandbox.setup import Setup
-from campaigns.domain.outcome import HoldOrder, HoldScope
-from campaigns.domain.unsend import UnsendKind, UnsendOutcome, judge_item
+from campaigns.adapters.upstream.gateway import HttpGateway
+from campaigns.domain.upstream.outcome import HoldOrder, HoldScope
+from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome, judge_item
+from campaigns.sandbox.server import Sandbox
+from campaigns.sandbox.setup import Setup
 from tests.adapters.raw_vendor import Conversation, Play, RawVendor, answering, http
 
 KEY = "12|key/of-the-team-0123456789"

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from campaigns.cli.kit.session import SANDBOX_NOTE
 from campaigns.cli.main import cli
-from campaigns.cli.opening import SANDBOX_NOTE
-from campaigns.store.engine import open_store
+from campaigns.store.database.engine import open_store
 from tests.clock import RunningClock
 from tests.world import World
 

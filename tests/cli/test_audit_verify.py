@@ -7,7 +7,7 @@ import json
 import pytest
 from click.testing import Result
 
-from campaigns.flow.seal import seal_events
+from campaigns.flow.audit.seal import seal_events
 from tests.cli.conftest import Shell
 from tests.store.forger import Forger
 from tests.world import World

@@ -14,7 +14,7 @@ import click
 import pytest
 
 from campaigns.cli.main import EXIT_CODES, INTERRUPTED, READER_GONE, cli
-from campaigns.cli.progress import OK, REJECTED, UNKNOWN
+from campaigns.cli.runs.progress import OK, REJECTED, UNKNOWN
 from tests.cli.conftest import Shell
 from tests.world import LOGGED_OUT, World
 from tests.world import REJECTED as REFUSED

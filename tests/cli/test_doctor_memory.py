@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from campaigns.adapters.fence_book import KeptFences
-from campaigns.adapters.spool import FileSpool
-from campaigns.flow.control import pause_run
-from campaigns.store.restored import lanes_for_people
+from campaigns.adapters.disk.spool import FileSpool
+from campaigns.adapters.redis.fence_book import KeptFences
+from campaigns.flow.runs.pause_resume_cancel import pause_run
+from campaigns.store.views.fences import lanes_for_people
 from tests.cli.conftest import Shell
 from tests.servers import redis_server
 from tests.world import ANNA, LOGGED_OUT, NOT_SENT, World

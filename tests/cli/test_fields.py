@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from campaigns.cli.fields import gather
-from campaigns.cli.known_fields import FIELDS
+from campaigns.cli.inputs.field_table import FIELDS
+from campaigns.cli.inputs.fields import gather
 from campaigns.domain.errors import UsageError
-from campaigns.domain.message_fields import READERS
+from campaigns.domain.messages.fields import READERS
 from tests.cli.conftest import Shell
 
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from campaigns.domain.reconcile import ItemContent
-from campaigns.flow.due import open_due_runs
-from campaigns.flow.plan import plan_run
+from campaigns.domain.upstream.queue_items import ItemContent
+from campaigns.flow.planning.plan import plan_run
+from campaigns.flow.schedules.due import open_due_runs
 from tests.cli.conftest import Shell
 from tests.world import World
 

@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from campaigns.domain.outcome import HoldOrder, HoldScope, Outcome, OutcomeKind
+from campaigns.domain.upstream.outcome import HoldOrder, HoldScope, Outcome, OutcomeKind
 from tests.cli.conftest import Shell
 from tests.cli.processes import GIVE_UP_SECONDS, await_words, started
 from tests.servers import redis_server

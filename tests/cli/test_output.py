@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.cli.output import cell, counted, duration, named_cell, print_json_list, print_table, to_json
-from campaigns.cli.recipients import progress_words, reason
+from campaigns.cli.kit.output import cell, counted, duration, named_cell, print_json_list, print_table, to_json
+from campaigns.cli.kit.recipient_files import progress_words, reason
 
 
 def test_json_holds_times_with_an_offset_and_money_as_numbers() -> None:

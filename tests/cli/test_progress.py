@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from campaigns.cli.progress import Look, Rates, binding, exit_code, outlook, waits_words, words
-from campaigns.domain.pacing import Limits
+from campaigns.cli.runs.progress import Look, Rates, binding, exit_code, outlook, waits_words, words
+from campaigns.domain.sending.pacing import Limits
 
 LIMITS = Limits(
     rate_per_minute=1000,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from campaigns.domain.unsend import UnsendKind, UnsendOutcome
+from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome
 from tests.cli.conftest import Shell
 from tests.world import LOGGED_OUT, World
 

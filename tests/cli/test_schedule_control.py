@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from campaigns.flow.schedule import skip_next
+from campaigns.flow.schedules.pause_resume_skip import skip_next
 from tests.cli.conftest import Shell
 from tests.world import World
 
@@ -90,7 +90,7 @@ def test_a_launch_that_waits_watches_the_run_it_was_armed_for(
     shell.ok("edit", str(campaign_id), "--clear", "at")
     shell.ok("edit", str(campaign_id), "--cron", "0 0 * * *", "--zone", "UTC")
     monkeypatch.setattr(
-        "campaigns.cli.watch.time.sleep",
+        "campaigns.cli.runs.watch.time.sleep",
         lambda _: skip_next(world.store, campaign_id, reason="a fair", actor="operator:ben"),
     )
 

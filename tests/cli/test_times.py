@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from campaigns.cli.times import parse_moment, parse_zone, require_future
+from campaigns.cli.inputs.times import parse_moment, parse_zone, require_future
 from campaigns.domain.errors import UsageError
 
 BERLIN = "Europe/Berlin"

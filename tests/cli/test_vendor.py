@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from campaigns.adapters.http_gateway import HttpGateway
-from campaigns.adapters.sandbox.server import Sandbox
-from campaigns.adapters.sandbox.setup import Setup
-from campaigns.flow.lane import serve_lane
+from campaigns.adapters.upstream.gateway import HttpGateway
+from campaigns.flow.lanes.serve import serve_lane
+from campaigns.sandbox.server import Sandbox
+from campaigns.sandbox.setup import Setup
 from tests.cli.conftest import Shell
 from tests.cli.processes import GIVE_UP_SECONDS, await_words, started
 from tests.servers import redis_server

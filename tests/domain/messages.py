@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from campaigns.domain.message import Message, make_message
+from campaigns.domain.messages.message import Message, make_message
 
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).filter(lambda text: bool(text.strip()))
 words = st.text(st.characters(codec="ascii", categories=["Ll", "Nd"]), min_size=1, max_size=12)

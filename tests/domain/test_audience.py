@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyroaring import BitMap64
 
-from campaigns.domain import recipient_blocks, recipient_file
-from campaigns.domain.audience import (
+from campaigns.domain.audience import file_blocks as recipient_blocks
+from campaigns.domain.audience import recipient_file
+from campaigns.domain.audience.user_sets import (
     LARGEST_USER_ID,
     Reading,
     cut,

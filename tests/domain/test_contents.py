@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from campaigns.domain.contents import (
+from campaigns.domain.messages.contents import (
+    Rotate,
     content_number,
     contents_faults,
     rendered,
     said_at,
     variable_warnings,
 )
-from campaigns.domain.message import from_json, make_message, message_faults, to_json
-from campaigns.domain.timing import Rotate
+from campaigns.domain.messages.message import from_json, make_message, message_faults, to_json
 
 FRIDAY = datetime(2026, 11, 27, 23, 30, tzinfo=UTC)
 

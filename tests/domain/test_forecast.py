@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from campaigns.domain.forecast import forecast
-from campaigns.domain.hours import advance, read_windows
+from campaigns.domain.schedules.sending_hours import advance, read_windows
+from campaigns.domain.sending.forecast import forecast
 from tests.world import LIMITS
 
 LIMITS = replace(LIMITS, account_gap_seconds=2.0)

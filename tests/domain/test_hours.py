@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from campaigns.domain.hours import (
+from campaigns.domain.schedules.sending_hours import (
     LOOKED_AHEAD,
     Hours,
     Window,
@@ -20,7 +20,7 @@ from campaigns.domain.hours import (
     spread,
     windows_of,
 )
-from campaigns.domain.timing import Timing
+from campaigns.domain.schedules.timing import Timing
 
 MINUTE = timedelta(minutes=1)
 BERLIN = "Europe/Berlin"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaigns.domain.errors import UsageError
-from campaigns.domain.message import Message, from_json, make_message, message_faults, request_body, to_json
+from campaigns.domain.messages.message import Message, from_json, make_message, message_faults, request_body, to_json
 from tests.domain.messages import message_fields, messages, user_ids
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.domain.outcome import (
+from campaigns.domain.upstream.outcome import (
     DEFAULT_RETRY_AFTER_SECONDS,
     HoldOrder,
     HoldScope,

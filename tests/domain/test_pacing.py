@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campaigns.domain.pacing import WINDOW_SECONDS, Estimate, Limits, back_off_seconds, estimate, reserve_slots
+from campaigns.domain.sending.pacing import WINDOW_SECONDS, Estimate, Limits, back_off_seconds, estimate, reserve_slots
 
 
 def limits(*, rate: int = 1000, reserve: float = 0.05, gap: float = 1.0) -> Limits:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campaigns.domain.schedule import clock_change, jitter_of, next_after, occurrences, schedule_faults
-from campaigns.domain.timing import Timing
-from campaigns.domain.zones import first_instant, local_of, readings, zone_names, zone_of
+from campaigns.domain.clocks import first_instant, local_of, readings, zone_names, zone_of
+from campaigns.domain.schedules.occurrences import clock_change, jitter_of, next_after, occurrences, schedule_faults
+from campaigns.domain.schedules.timing import Timing
 
 BERLIN = "Europe/Berlin"
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)

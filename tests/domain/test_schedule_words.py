@@ -7,8 +7,8 @@ from itertools import islice
 
 import pytest
 
-from campaigns.domain.schedule import notes, occurrences, words
-from campaigns.domain.timing import Timing
+from campaigns.domain.schedules.occurrences import notes, occurrences, words
+from campaigns.domain.schedules.timing import Timing
 
 BERLIN = "Europe/Berlin"
 FRIDAY = datetime.fromisoformat("2026-12-04 18:00")

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from campaigns.domain.outcome import HoldOrder, HoldScope
-from campaigns.domain.reconcile import ItemContent
-from campaigns.domain.reply import NoReply, Reply
-from campaigns.domain.unsend import UnsendKind, classify_unsend, judge_item
+from campaigns.domain.upstream.outcome import HoldOrder, HoldScope
+from campaigns.domain.upstream.queue_items import ItemContent
+from campaigns.domain.upstream.reply import NoReply, Reply
+from campaigns.domain.upstream.unsend_outcome import UnsendKind, classify_unsend, judge_item
 
 MESSAGE = "40627236721"
 

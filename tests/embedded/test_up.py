@@ -93,7 +93,7 @@ def test_it_keeps_its_parts_survives_a_kill_and_leaves_nothing_behind(installati
     assert f"already runs on '{home}' (process {installation.up.pid})" in second.stderr.splitlines()[-1]
 
     address = (home / "sandbox.url").read_text()
-    for words in ("app worker", "adapters.sandbox"):
+    for words in ("app worker", "campaigns.sandbox"):
         killed = installation.part(words)
         os.kill(killed, signal.SIGKILL)
         wait_until(lambda killed=killed, words=words: installation.part(words) != killed)  # type: ignore[misc]

@@ -13,10 +13,11 @@ from typing import Any
 
 from celery.__main__ import main
 
-from campaigns.domain.outcome import Outcome, OutcomeKind
 from campaigns.domain.states import BatchState
-from campaigns.flow import reconcile, send
-from campaigns.store.claims import OpenAttempt, settle_batch
+from campaigns.domain.upstream.outcome import Outcome, OutcomeKind
+from campaigns.flow.reconcile import abandoned as reconcile
+from campaigns.flow.sending import send
+from campaigns.store.sending.attempts import OpenAttempt, settle_batch
 
 
 def abandoned_is_ready() -> None:

@@ -17,14 +17,14 @@ from pathlib import Path
 import yaml
 from sqlalchemy import create_engine, make_url, text
 
-from campaigns.adapters.sandbox_record import SandboxRecord
+from campaigns.adapters.upstream.sandbox_record import SandboxRecord
 from campaigns.crashpoint import VARIABLE
 from campaigns.domain.errors import VendorAway
-from campaigns.embedded.bonds import bound
+from campaigns.embedded.parent_death import bound
 from campaigns.embedded.server import find_server
 from campaigns.settings import Settings
-from campaigns.store.engine import Store, open_store
-from campaigns.store.migrate import upgrade
+from campaigns.store.database.engine import Store, open_store
+from campaigns.store.database.migrations import upgrade
 from tests.faults.proxy import FaultProxy
 from tests.servers import postgres_server
 
@@ -177,7 +177,7 @@ class Installation:
         faults = self.folder / f"faults-{number}.yaml"
         faults.write_text(yaml.safe_dump({**self._vendor, "seed": number}))
         files = ["--faults", str(faults), "--ledger", str(self.ledger)]
-        command = [sys.executable, "-m", "campaigns.adapters.sandbox", "--port", str(self.vendor_port), *files]
+        command = [sys.executable, "-m", "campaigns.sandbox", "--port", str(self.vendor_port), *files]
         vendor = self._start("vendor", command)
         wait_for(lambda: _listens(self.vendor_port), START_SECONDS)
         return vendor

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import onlyfansapi
 
-from campaigns.adapters.sandbox.server import Sandbox
-from campaigns.adapters.sandbox.setup import Setup
-from campaigns.adapters.sandbox_record import SandboxRecord
+from campaigns.adapters.upstream.sandbox_record import SandboxRecord
+from campaigns.sandbox.server import Sandbox
+from campaigns.sandbox.setup import Setup
 from tests.faults.installation import Installation, wait_for
 from tests.faults.oracle import read_ledger
 from tests.faults.work import BATCH_SIZE, Work

@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from campaigns.domain.audience import unpack
-from campaigns.store import proof
-from campaigns.store.engine import Store
+from campaigns.domain.audience.user_sets import unpack
+from campaigns.store.database.engine import Store
+from campaigns.store.proof import verify as proof
 
 MAY_HAVE_REACHED = {"accepted", "unknown"}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from campaigns.store.engine import Store
+from campaigns.store.database.engine import Store
 from tests.faults.installation import LEASE_SECONDS
 from tests.faults.oracle import seconds_of
 

@@ -12,14 +12,15 @@ import pytest
 from pyroaring import BitMap64
 from sqlalchemy import update
 
-from campaigns.domain.audience import Reading
-from campaigns.domain.message import make_message
-from campaigns.domain.timing import Misfire, Timing
-from campaigns.flow.accounts import add_account
-from campaigns.flow.campaigns import Draft, create_campaign
-from campaigns.flow.launch import launch
-from campaigns.store import health, views
-from campaigns.store.tables import campaign as campaign_table
+from campaigns.domain.audience.user_sets import Reading
+from campaigns.domain.messages.message import make_message
+from campaigns.domain.schedules.timing import Misfire, Timing
+from campaigns.flow.accounts.accounts import add_account
+from campaigns.flow.campaigns.drafts import Draft, create_campaign
+from campaigns.flow.campaigns.launch import launch
+from campaigns.store.health import heartbeats as health_heartbeats
+from campaigns.store.tables.campaigns import campaign as campaign_table
+from campaigns.store.views import runs as views
 from tests.faults.conftest import Install
 from tests.faults.installation import Installation, wait_for
 
@@ -87,7 +88,7 @@ def _armed_before(installation: Installation, rule: Misfire, missed: list[dateti
 
 def _last_tick(installation: Installation) -> datetime | None:
     with installation.store.read() as connection:
-        return health.heartbeats(connection).get("beat")
+        return health_heartbeats.heartbeats(connection).get("beat")
 
 
 def _runs(installation: Installation, campaign_id: int) -> list[dict[str, Any]]:

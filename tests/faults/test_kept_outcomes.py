@@ -9,8 +9,8 @@ from typing import cast
 import pytest
 from sqlalchemy import text
 
-from campaigns.adapters.spool import FileSpool
-from campaigns.store.engine import Store
+from campaigns.adapters.disk.spool import FileSpool
+from campaigns.store.database.engine import Store
 from tests.clock import RunningClock
 from tests.faults.conftest import Install
 from tests.faults.full_disk import FULL

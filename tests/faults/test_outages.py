@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from campaigns.adapters.spool import FileSpool
+from campaigns.adapters.disk.spool import FileSpool
 from tests.faults.conftest import Install
 from tests.faults.installation import Installation, Program, database_server, wait_for
 from tests.faults.oracle import judge, read_ledger

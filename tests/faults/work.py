@@ -11,15 +11,15 @@ from functools import partial
 from pyroaring import BitMap64
 from sqlalchemy import text
 
-from campaigns.domain.audience import Reading
+from campaigns.domain.audience.user_sets import Reading
 from campaigns.domain.errors import NotAllowed
-from campaigns.domain.message import make_message
-from campaigns.flow.accounts import add_account, release_account
-from campaigns.flow.campaigns import Draft, create_campaign
-from campaigns.flow.control import resume_run
-from campaigns.flow.launch import launch
-from campaigns.flow.recall import recall_run
-from campaigns.store.engine import Store
+from campaigns.domain.messages.message import make_message
+from campaigns.flow.accounts.accounts import add_account, release_account
+from campaigns.flow.campaigns.drafts import Draft, create_campaign
+from campaigns.flow.campaigns.launch import launch
+from campaigns.flow.recall.recall import recall_run
+from campaigns.flow.runs.pause_resume_cancel import resume_run
+from campaigns.store.database.engine import Store
 
 UPSTREAM = "sandbox"
 STORM = "operator:storm"

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from campaigns.domain.errors import NotAllowed, NotFound, UsageError, VendorAway, VendorRefused
-from campaigns.flow.accounts import add_account, release_account
-from campaigns.flow.lane import serve_lane
-from campaigns.store import health
+from campaigns.flow.accounts.accounts import add_account, release_account
+from campaigns.flow.lanes.serve import serve_lane
+from campaigns.store.views import accounts as health
 from tests.world import ACCOUNT, ANNA, TEAM, UPSTREAM, World
 
 

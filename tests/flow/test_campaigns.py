@@ -9,12 +9,12 @@ import pytest
 from pyroaring import BitMap64
 from sqlalchemy import text
 
-from campaigns.domain.audience import Reading
+from campaigns.domain.audience.user_sets import Reading
 from campaigns.domain.errors import NotAllowed, NotFound, UsageError
-from campaigns.domain.message import make_message
-from campaigns.flow.campaigns import Changes, archive_campaign, edit_campaign
-from campaigns.flow.control import cancel_run
-from campaigns.store import views
+from campaigns.domain.messages.message import make_message
+from campaigns.flow.campaigns.drafts import Changes, archive_campaign, edit_campaign
+from campaigns.flow.runs.pause_resume_cancel import cancel_run
+from campaigns.store.views import campaigns as campaigns_views
 from tests.world import ANNA, World
 
 
@@ -129,7 +129,7 @@ def test_a_past_time_is_refused_when_it_is_written(world: World) -> None:
 
 def _campaign(world: World, campaign_id: int) -> dict[str, Any]:
     with world.store.read() as connection:
-        return views.campaign_of(connection, campaign_id)
+        return campaigns_views.campaign_of(connection, campaign_id)
 
 
 def _rows(world: World, table: str) -> int:

@@ -6,8 +6,8 @@ from datetime import datetime
 
 import pytest
 
-from campaigns.domain.pacing import failures_after_unknown
-from campaigns.store.circuits import open_circuits
+from campaigns.domain.sending.pacing import failures_after_unknown
+from campaigns.store.views.limits import open_circuits
 from tests.world import ACCOUNT, LIMITS, NOT_SENT, REJECTED, UNKNOWN, World
 
 

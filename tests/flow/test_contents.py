@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import text
 
 from campaigns.domain.errors import UsageError
-from campaigns.domain.message import make_message
-from campaigns.domain.timing import Timing
-from campaigns.flow.campaigns import Changes, edit_campaign
-from campaigns.flow.plan import preview
-from campaigns.flow.rerun import rerun
-from campaigns.store.proof import events
+from campaigns.domain.messages.message import make_message
+from campaigns.domain.schedules.timing import Timing
+from campaigns.flow.campaigns.drafts import Changes, edit_campaign
+from campaigns.flow.planning.plan import preview
+from campaigns.flow.runs.rerun import rerun
+from campaigns.store.views.events import events
 from tests.world import ANNA, LIMITS, REJECTED, UPSTREAM, World
 
 CONTENTS: tuple[dict[str, Any], ...] = ({"text": "One {n}"}, {"price": "7", "media_files": ["22"]}, {"text": "Three"})

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from campaigns.domain.errors import NotAllowed, VendorAway
-from campaigns.domain.reconcile import ItemContent
-from campaigns.flow.counts import KEPT_TOGETHER, ask_sent_counts
-from campaigns.flow.decide import decide
+from campaigns.domain.upstream.queue_items import ItemContent
+from campaigns.flow.reconcile.decide import decide
+from campaigns.flow.reconcile.sent_counts import KEPT_TOGETHER, ask_sent_counts
 from campaigns.ports import Permit
-from campaigns.store import proof
-from campaigns.store.engine import Store
+from campaigns.store.database.engine import Store
+from campaigns.store.proof import verify as proof
+from campaigns.store.views import events as events_views
 from tests.clock import DrivenClock
 from tests.flow.test_look import look, lost_answer, shows
 from tests.world import ANNA, World
@@ -64,7 +65,7 @@ def test_an_operator_asks_about_each_accepted_batch_and_is_told_beforehand(world
     found = verified(world)
     assert (found["ok"], found["sent_counts"]) == (True, {"accepted": 3, "told": 2, "below": []})
     with world.store.read() as connection:
-        event = list(proof.events(connection, run_id))[-1]
+        event = list(events_views.events(connection, run_id))[-1]
     assert (event["kind"], event["actor"]) == ("counts_asked", ANNA)
     assert event["detail"] == {"batches": {"1": 2, "2": 2, "3": None}}
 

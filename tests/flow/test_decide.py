@@ -9,10 +9,10 @@ from sqlalchemy import text
 
 from campaigns.domain.errors import NotAllowed, NotFound
 from campaigns.domain.states import BatchState
-from campaigns.flow.control import cancel_run
-from campaigns.flow.decide import decide
-from campaigns.flow.rerun import rerun
-from campaigns.store import proof
+from campaigns.flow.reconcile.decide import decide
+from campaigns.flow.runs.pause_resume_cancel import cancel_run
+from campaigns.flow.runs.rerun import rerun
+from campaigns.store.views import events as events_views
 from tests.world import ANNA, REJECTED, UNKNOWN, UPSTREAM, World, accepted
 
 
@@ -125,7 +125,7 @@ def test_a_run_with_rejected_recipients_still_ends_with_failures(world: World) -
 
 def test_a_late_answer_stops_a_resend_that_has_not_left(world: World) -> None:
     """An operator decided to send again; then the first worker came back: the vendor had taken it."""
-    from campaigns.flow.reconcile import expire_attempts
+    from campaigns.flow.reconcile.abandoned import expire_attempts
     from tests.world import LIMITS
 
     run_id = world.launched([1])
@@ -165,7 +165,7 @@ def _decisions(world: World, run_id: int) -> list[tuple[str, str, str]]:
         kept = connection.execute(text("SELECT count(*) FROM evidence WHERE kind = 'decision'")).scalar_one()
         told = [
             (event["actor"], event["reason"], event["detail"]["as"])
-            for event in proof.events(connection, run_id)
+            for event in events_views.events(connection, run_id)
             if event["kind"] == "unknown_decided"
         ]
     assert kept == len(told)

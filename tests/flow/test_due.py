@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from campaigns.domain.errors import NotAllowed
-from campaigns.domain.message import make_message
-from campaigns.flow.campaigns import Changes, archive_campaign, edit_campaign
-from campaigns.flow.due import open_due_runs
-from campaigns.flow.launch import launch
-from campaigns.flow.plan import plan_run
-from campaigns.store import views
+from campaigns.domain.messages.message import make_message
+from campaigns.flow.campaigns.drafts import Changes, archive_campaign, edit_campaign
+from campaigns.flow.campaigns.launch import launch
+from campaigns.flow.planning.plan import plan_run
+from campaigns.flow.schedules.due import open_due_runs
+from campaigns.store.views import campaigns as campaigns_views
 from tests.world import ANNA, UPSTREAM, World
 
 BEAT = "worker:beat"
@@ -87,7 +87,7 @@ def test_a_launch_at_once_leaves_the_schedule_armed(world: World) -> None:
 
     assert [world.run(run_id)["kind"] for run_id in (by_hand, by_time)] == ["launch", "schedule"]
     with world.store.read() as connection:
-        assert views.campaign_of(connection, campaign_id)["state"] == "launched"
+        assert campaigns_views.campaign_of(connection, campaign_id)["state"] == "launched"
 
 
 def test_arming_twice_and_arming_for_the_past_are_refused(world: World) -> None:

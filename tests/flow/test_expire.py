@@ -7,18 +7,18 @@ from datetime import datetime, timedelta
 import pytest
 
 from campaigns.domain.errors import NotAllowed
-from campaigns.domain.hours import windows_of
-from campaigns.domain.outcome import Outcome
+from campaigns.domain.schedules.sending_hours import windows_of
+from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.states import BatchState
-from campaigns.domain.timing import Timing
-from campaigns.flow import wait
-from campaigns.flow.control import cancel_run, pause_run
-from campaigns.flow.decide import decide
-from campaigns.flow.expire import expire_runs
-from campaigns.flow.launch import launch
-from campaigns.flow.plan import plan_run, preview
-from campaigns.flow.rerun import rerun
-from campaigns.flow.tick import tick
+from campaigns.domain.upstream.outcome import Outcome
+from campaigns.flow.campaigns.launch import launch
+from campaigns.flow.lanes.tick import tick
+from campaigns.flow.planning.plan import plan_run, preview
+from campaigns.flow.reconcile.decide import decide
+from campaigns.flow.runs.expire import expire_runs
+from campaigns.flow.runs.pause_resume_cancel import cancel_run, pause_run
+from campaigns.flow.runs.rerun import rerun
+from campaigns.flow.sending import pick_batch as wait
 from tests.world import ACCOUNT, ANNA, LIMITS, REJECTED, THROTTLED, UNKNOWN, UPSTREAM, World, accepted
 
 HOUR = 3600.0

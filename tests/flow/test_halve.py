@@ -9,9 +9,9 @@ from math import ceil, log2
 import pytest
 from pyroaring import BitMap64
 
-from campaigns.domain.outcome import Outcome
-from campaigns.flow.control import resume_run
-from campaigns.flow.rerun import rerun
+from campaigns.domain.upstream.outcome import Outcome
+from campaigns.flow.runs.pause_resume_cancel import resume_run
+from campaigns.flow.runs.rerun import rerun
 from tests.world import ANNA, REJECTED, UPSTREAM, FakeGateway, World, accepted
 
 ONE_BAD = replace(REJECTED, one_user_may_be_the_cause=True, error="user 13 cannot be messaged")

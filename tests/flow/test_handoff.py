@@ -10,24 +10,24 @@ import pytest
 from sqlalchemy import text
 
 from campaigns.domain.errors import NotAllowed, UsageError, VendorAway
-from campaigns.domain.handoff import WATCHED_AFTER
-from campaigns.domain.message import make_message
-from campaigns.domain.reconcile import ItemContent, QueueItem
+from campaigns.domain.messages.message import make_message
+from campaigns.domain.schedules.handoff import WATCHED_AFTER
+from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.states import BatchState
-from campaigns.domain.timing import Timing
-from campaigns.flow.accounts import add_account
-from campaigns.flow.campaigns import Changes, edit_campaign
-from campaigns.flow.control import resume_run
-from campaigns.flow.due import open_due_runs
-from campaigns.flow.launch import launch
-from campaigns.flow.plan import plan_run, preview
-from campaigns.flow.recall import recall_run
-from campaigns.flow.rerun import rerun
-from campaigns.flow.schedule import pause_schedule
-from campaigns.flow.take_back import cancel
-from campaigns.flow.tick import tick
-from campaigns.store.proof import events
-from campaigns.store.recall_views import requests_to_unsend
+from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
+from campaigns.flow.accounts.accounts import add_account
+from campaigns.flow.campaigns.drafts import Changes, edit_campaign
+from campaigns.flow.campaigns.launch import launch
+from campaigns.flow.handoff.cancel import cancel
+from campaigns.flow.lanes.tick import tick
+from campaigns.flow.planning.plan import plan_run, preview
+from campaigns.flow.recall.recall import recall_run
+from campaigns.flow.runs.pause_resume_cancel import resume_run
+from campaigns.flow.runs.rerun import rerun
+from campaigns.flow.schedules.due import open_due_runs
+from campaigns.flow.schedules.pause_resume_skip import pause_schedule
+from campaigns.store.views.events import events
+from campaigns.store.views.recalls import requests_to_unsend
 from tests.world import ANNA, LIMITS, REJECTED, TEAM, UNKNOWN, UPSTREAM, World
 
 BEAT = "worker:beat"

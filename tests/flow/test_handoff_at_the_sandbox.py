@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from campaigns.adapters.http_gateway import HttpGateway
-from campaigns.adapters.sandbox.server import Sandbox
-from campaigns.adapters.sandbox.setup import Setup
-from campaigns.domain.handoff import WATCHED_AFTER, WATCHED_AGAIN
-from campaigns.flow.lane import serve_lane
-from campaigns.flow.recall import recall_run
-from campaigns.store.looks import next_look_at
+from campaigns.adapters.upstream.gateway import HttpGateway
+from campaigns.domain.schedules.handoff import WATCHED_AFTER, WATCHED_AGAIN
+from campaigns.flow.lanes.serve import serve_lane
+from campaigns.flow.recall.recall import recall_run
+from campaigns.sandbox.server import Sandbox
+from campaigns.sandbox.setup import Setup
+from campaigns.store.reconcile.searches import next_look_at
 from tests.flow.test_handoff import TODAY, armed, opened, watched
 from tests.world import ACCOUNT, ANNA, World
 

@@ -6,15 +6,15 @@ from datetime import timedelta
 from typing import Any
 
 from campaigns.domain.errors import VendorAway
-from campaigns.domain.handoff import WATCHED_AFTER, WATCHED_AGAIN
-from campaigns.domain.outcome import Outcome
-from campaigns.domain.reconcile import ItemContent, QueueItem
-from campaigns.flow.control import pause_run
-from campaigns.flow.due import open_due_runs
-from campaigns.flow.plan import plan_run
-from campaigns.flow.recall import recall_run
-from campaigns.flow.schedule import pause_schedule
-from campaigns.flow.take_back import cancel
+from campaigns.domain.schedules.handoff import WATCHED_AFTER, WATCHED_AGAIN
+from campaigns.domain.upstream.outcome import Outcome
+from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
+from campaigns.flow.handoff.cancel import cancel
+from campaigns.flow.planning.plan import plan_run
+from campaigns.flow.recall.recall import recall_run
+from campaigns.flow.runs.pause_resume_cancel import pause_run
+from campaigns.flow.schedules.due import open_due_runs
+from campaigns.flow.schedules.pause_resume_skip import pause_schedule
 from tests.flow.test_handoff import BEAT, TODAY, armed, dates, opened, shows, watched
 from tests.world import ANNA, UNKNOWN, World, accepted
 

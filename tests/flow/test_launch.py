@@ -8,11 +8,11 @@ import pytest
 from pyroaring import BitMap64
 
 from campaigns.domain.errors import NotAllowed, NotFound
-from campaigns.domain.message import make_message
-from campaigns.flow.campaigns import Changes, archive_campaign, edit_campaign
-from campaigns.flow.launch import launch
-from campaigns.flow.plan import preview
-from campaigns.flow.suppress import suppress
+from campaigns.domain.messages.message import make_message
+from campaigns.flow.audience.suppress import suppress
+from campaigns.flow.campaigns.drafts import Changes, archive_campaign, edit_campaign
+from campaigns.flow.campaigns.launch import launch
+from campaigns.flow.planning.plan import preview
 from tests.world import ANNA, LIMITS, World
 
 
@@ -74,7 +74,7 @@ def test_a_lane_of_another_vendor_sends_nothing(world: World) -> None:
     """A campaign that was launched in the sandbox never goes out for real when a key is set later."""
     from dataclasses import replace
 
-    from campaigns.flow.lane import serve_lane
+    from campaigns.flow.lanes.serve import serve_lane
 
     run_id = world.launched()
     real = replace(world.sender(), upstream="https://vendor.example")

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from campaigns.domain.errors import NotAllowed, VendorAway
-from campaigns.domain.reconcile import ItemContent, QueueItem
-from campaigns.flow.control import cancel_run
-from campaigns.flow.decide import decide
+from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
+from campaigns.flow.reconcile.decide import decide
+from campaigns.flow.runs.pause_resume_cancel import cancel_run
 from campaigns.ports import Permit
 from tests.world import ACCOUNT, ANNA, LIMITS, UNKNOWN, World, accepted
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from campaigns.domain.outcome import Outcome
 from campaigns.domain.states import BatchState
-from campaigns.flow.control import cancel_run, pause_run
-from campaigns.flow.plan import plan_run
-from campaigns.flow.rerun import rerun
+from campaigns.domain.upstream.outcome import Outcome
+from campaigns.flow.planning.plan import plan_run
+from campaigns.flow.runs.pause_resume_cancel import cancel_run, pause_run
+from campaigns.flow.runs.rerun import rerun
 from tests.flow.timetable import (
     BEAT,
     armed,

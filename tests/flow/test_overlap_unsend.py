@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from campaigns.domain.outcome import Outcome
-from campaigns.domain.unsend import UnsendKind, UnsendOutcome
-from campaigns.flow.accounts import release_account
-from campaigns.flow.control import cancel_run, resume_run
-from campaigns.flow.rerun import rerun
+from campaigns.domain.upstream.outcome import Outcome
+from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome
+from campaigns.flow.accounts.accounts import release_account
+from campaigns.flow.runs.pause_resume_cancel import cancel_run, resume_run
+from campaigns.flow.runs.rerun import rerun
 from tests.flow.timetable import armed, look, put_forward, work
 from tests.world import ACCOUNT, ANNA, LOGGED_OUT, REJECTED, UNKNOWN, UPSTREAM, World, accepted
 

@@ -10,11 +10,11 @@ from sqlalchemy import text
 
 from campaigns.domain.errors import NotFound
 from campaigns.domain.states import RunState
-from campaigns.flow.control import cancel_run, resume_run
-from campaigns.flow.due import open_due_runs
-from campaigns.flow.launch import launch
-from campaigns.flow.plan import plan_run, preview
-from campaigns.flow.suppress import suppress, unsuppress
+from campaigns.flow.audience.suppress import suppress, unsuppress
+from campaigns.flow.campaigns.launch import launch
+from campaigns.flow.planning.plan import plan_run, preview
+from campaigns.flow.runs.pause_resume_cancel import cancel_run, resume_run
+from campaigns.flow.schedules.due import open_due_runs
 from tests.world import ACCOUNT, ANNA, LIMITS, UPSTREAM, World
 
 BEAT = "worker:beat"

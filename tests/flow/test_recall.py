@@ -10,19 +10,20 @@ import pytest
 from pyroaring import BitMap64
 
 from campaigns.domain.errors import NotAllowed, VendorAway
-from campaigns.domain.outcome import HoldOrder, HoldScope
-from campaigns.domain.reconcile import ItemContent
-from campaigns.domain.unsend import UnsendKind, UnsendOutcome
-from campaigns.flow.accounts import release_account
-from campaigns.flow.control import cancel_run
-from campaigns.flow.decide import decide
-from campaigns.flow.recall import recall_run
-from campaigns.flow.rerun import rerun
-from campaigns.flow.suppress import suppress
-from campaigns.flow.tick import tick
+from campaigns.domain.upstream.outcome import HoldOrder, HoldScope
+from campaigns.domain.upstream.queue_items import ItemContent
+from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome
+from campaigns.flow.accounts.accounts import release_account
+from campaigns.flow.audience.suppress import suppress
+from campaigns.flow.lanes.tick import tick
+from campaigns.flow.recall.recall import recall_run
+from campaigns.flow.reconcile.decide import decide
+from campaigns.flow.runs.pause_resume_cancel import cancel_run
+from campaigns.flow.runs.rerun import rerun
 from campaigns.ports import Permit
-from campaigns.store import proof
-from campaigns.store.recall_views import requests_to_unsend
+from campaigns.store.views import events as events_views
+from campaigns.store.views import who as who_views
+from campaigns.store.views.recalls import requests_to_unsend
 from tests.world import ACCOUNT, ANNA, REJECTED, UNKNOWN, UNSENT, UPSTREAM, World, accepted
 
 UNCLEAR = UnsendOutcome(UnsendKind.UNCLEAR, "the answer was lost")
@@ -113,7 +114,7 @@ def test_who_was_taken_back_is_told_and_never_sent_to_by_a_rerun(world: World) -
     world.serve()
 
     with world.store.read() as connection:
-        rejected, taken_back = proof.who(connection, 1), proof.who(connection, 3)
+        rejected, taken_back = who_views.who(connection, 1), who_views.who(connection, 3)
     assert (taken_back[0]["state"], taken_back[0]["follow"]) == ("accepted", "unsent")
     assert (rejected[0]["state"], rejected[0]["follow"]) == ("rejected", None)
     again = rerun(world.store, run_id, upstream=UPSTREAM, reason="again", actor=ANNA)
@@ -224,7 +225,7 @@ def test_a_message_that_cannot_be_taken_back_is_counted_and_named(world: World, 
     assert serve_on(world, run_id) == {"batches": 3, "unsent": 2, "failed": 1, "unknown": 0}
     assert world.gateway.deleted.count("acct_one-3") == 1
     with world.store.read() as connection:
-        reason = list(proof.events(connection, run_id))[-1]["reason"]
+        reason = list(events_views.events(connection, run_id))[-1]["reason"]
     assert f"1 of 3 accepted batches are still out: 3 ({'the vendor shows that it ' * (not can_unsend)}" in reason
     assert why in reason
     # What could not be taken back may be asked for again, and nothing else is.
@@ -277,7 +278,7 @@ def test_batches_that_are_out_for_one_reason_are_named_together(world: World) ->
     serve_on(world, run_id)
 
     with world.store.read() as connection:
-        reason = list(proof.events(connection, run_id))[-1]["reason"]
+        reason = list(events_views.events(connection, run_id))[-1]["reason"]
     assert reason.endswith("are still out: 2, 3 (the vendor shows that it cannot be taken back any more)")
 
 
@@ -297,7 +298,7 @@ def test_a_batch_without_a_message_id_and_an_unknown_one_are_named(world: World)
 
     assert serve_on(world, run_id) == {"batches": 2, "unsent": 1, "failed": 1, "unknown": 1}
     with world.store.read() as connection:
-        reason = list(proof.events(connection, run_id))[-1]["reason"]
+        reason = list(events_views.events(connection, run_id))[-1]["reason"]
     assert reason == (
         "run 1 was not taken back whole: 1 of 2 accepted batches are still out: 1 (its message ID is not known); "
         "unknown, so nobody can say what to take back: 2"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from campaigns.domain.outcome import Outcome
-from campaigns.flow.control import cancel_run
-from campaigns.flow.reconcile import expire_attempts
+from campaigns.domain.upstream.outcome import Outcome
+from campaigns.flow.reconcile.abandoned import expire_attempts
+from campaigns.flow.runs.pause_resume_cancel import cancel_run
 from tests.world import ACCOUNT, ANNA, LIMITS, World
 
 BEAT = "worker:beat"
@@ -45,7 +45,7 @@ def test_a_lane_is_not_taken_while_a_request_of_the_account_is_in_flight(
     run_id = _abandoned(world)
     world.clock.advance(LIMITS.lease_seconds)
     with monkeypatch.context() as patch:
-        patch.setattr("campaigns.flow.lane.expire_attempts", lambda *_, **__: 0)
+        patch.setattr("campaigns.flow.lanes.serve.expire_attempts", lambda *_, **__: 0)
         assert world.serve(owner="worker:two") == 0
 
     world.serve_out(owner="worker:two")

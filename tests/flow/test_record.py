@@ -8,12 +8,13 @@ import pytest
 from sqlalchemy import text
 
 from campaigns.domain.errors import DatabaseAway
-from campaigns.domain.outcome import HoldOrder, HoldScope, Outcome, OutcomeKind
-from campaigns.domain.reply import VendorReport
-from campaigns.flow import record
-from campaigns.flow.control import cancel_run
-from campaigns.flow.reconcile import expire_attempts
-from campaigns.store import health, proof
+from campaigns.domain.upstream.outcome import HoldOrder, HoldScope, Outcome, OutcomeKind
+from campaigns.domain.upstream.reply import VendorReport
+from campaigns.flow.reconcile.abandoned import expire_attempts
+from campaigns.flow.runs.pause_resume_cancel import cancel_run
+from campaigns.flow.sending import record
+from campaigns.store.views import accounts as health
+from campaigns.store.views import events as events_views
 from tests.world import ACCOUNT, ANNA, LIMITS, NOT_SENT, REJECTED, THROTTLED, UNKNOWN, World, accepted
 
 BEAT = "worker:beat"
@@ -147,7 +148,7 @@ def test_the_end_of_a_run_is_written_with_its_books(world: World) -> None:
     world.serve_out()
 
     with world.store.read() as connection:
-        ended = [event for event in proof.events(connection, run_id) if event["kind"] == "run_ended"]
+        ended = [event for event in events_views.events(connection, run_id) if event["kind"] == "run_ended"]
     assert [event["detail"] for event in ended] == [
         {
             "state": "finished_with_failures",

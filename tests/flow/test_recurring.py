@@ -9,15 +9,16 @@ import pytest
 from sqlalchemy import Connection
 
 from campaigns.domain.errors import NotAllowed, UsageError
-from campaigns.domain.message import make_message
-from campaigns.domain.timing import Timing
-from campaigns.flow import due, opening
-from campaigns.flow.arming import following
-from campaigns.flow.campaigns import Changes, archive_campaign, edit_campaign
-from campaigns.flow.launch import launch
-from campaigns.flow.schedule import pause_schedule
-from campaigns.flow.wording import what_is_said
-from campaigns.store.campaigns import CampaignRow
+from campaigns.domain.messages.message import make_message
+from campaigns.domain.schedules.timing import Timing
+from campaigns.flow.campaigns.drafts import Changes, archive_campaign, edit_campaign
+from campaigns.flow.campaigns.launch import launch
+from campaigns.flow.planning.content import what_is_said
+from campaigns.flow.schedules import due
+from campaigns.flow.schedules import open_occurrence as opening
+from campaigns.flow.schedules.arm import following
+from campaigns.flow.schedules.pause_resume_skip import pause_schedule
+from campaigns.store.campaigns.campaigns import CampaignRow
 from tests.flow.timetable import (
     HOURLY,
     armed,

@@ -8,14 +8,14 @@ import pytest
 from pyroaring import BitMap64
 
 from campaigns.domain.errors import NotAllowed, NotFound
-from campaigns.domain.message import make_message
+from campaigns.domain.messages.message import make_message
 from campaigns.domain.states import BatchState
-from campaigns.flow.campaigns import Changes, archive_campaign, edit_campaign
-from campaigns.flow.control import cancel_run
-from campaigns.flow.decide import decide
-from campaigns.flow.reconcile import expire_attempts
-from campaigns.flow.rerun import rerun
-from campaigns.flow.suppress import suppress
+from campaigns.flow.audience.suppress import suppress
+from campaigns.flow.campaigns.drafts import Changes, archive_campaign, edit_campaign
+from campaigns.flow.reconcile.abandoned import expire_attempts
+from campaigns.flow.reconcile.decide import decide
+from campaigns.flow.runs.pause_resume_cancel import cancel_run
+from campaigns.flow.runs.rerun import rerun
 from tests.world import ANNA, LIMITS, REJECTED, UNKNOWN, UPSTREAM, World, accepted
 
 REJECTED_AND_CANCELLED = frozenset({BatchState.REJECTED, BatchState.CANCELLED})

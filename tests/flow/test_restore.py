@@ -14,20 +14,20 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from campaigns.adapters.fence_book import KeptFences
-from campaigns.domain.reconcile import ItemContent, QueueItem
-from campaigns.flow.accounts import release_account
-from campaigns.flow.backfill import Period, backfill
-from campaigns.flow.control import resume_run
-from campaigns.flow.decide import decide
-from campaigns.flow.lane import serve_lane
-from campaigns.flow.launch import launch
-from campaigns.flow.plan import plan_run
-from campaigns.flow.schedule import pause_schedule
-from campaigns.flow.tick import tick
-from campaigns.store import health
-from campaigns.store.engine import open_store
-from campaigns.store.looks import look_again
+from campaigns.adapters.redis.fence_book import KeptFences
+from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
+from campaigns.flow.accounts.accounts import release_account
+from campaigns.flow.campaigns.launch import launch
+from campaigns.flow.lanes.serve import serve_lane
+from campaigns.flow.lanes.tick import tick
+from campaigns.flow.planning.plan import plan_run
+from campaigns.flow.reconcile.decide import decide
+from campaigns.flow.runs.pause_resume_cancel import resume_run
+from campaigns.flow.schedules.backfill import Period, backfill
+from campaigns.flow.schedules.pause_resume_skip import pause_schedule
+from campaigns.store.database.engine import open_store
+from campaigns.store.reconcile.searches import look_again
+from campaigns.store.views import accounts as health
 from tests.conftest import _database
 from tests.flow.timetable import armed, states, work
 from tests.world import ACCOUNT, ANNA, UNKNOWN, UPSTREAM, FakePacer, World

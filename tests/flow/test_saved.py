@@ -8,13 +8,13 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from campaigns.cli.progress import OK, exit_code, settled
+from campaigns.cli.runs.progress import OK, exit_code, settled
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.states import BatchState
-from campaigns.flow.decide import decide
-from campaigns.flow.kept import keep_outcome, write_kept
-from campaigns.flow.rerun import rerun
-from campaigns.store.claims import OpenAttempt
+from campaigns.flow.reconcile.decide import decide
+from campaigns.flow.runs.rerun import rerun
+from campaigns.flow.sending.spool_outcome import keep_outcome, write_kept
+from campaigns.store.sending.attempts import OpenAttempt
 from tests.world import ANNA, LIMITS, REJECTED, UNKNOWN, UPSTREAM, World, accepted
 
 SAVES = {"save_for_later": True}

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from campaigns.domain.errors import NotAllowed, UsageError
-from campaigns.domain.timing import Timing
-from campaigns.flow.backfill import Period, backfill, preview_backfill
-from campaigns.flow.campaigns import Changes, edit_campaign
-from campaigns.flow.control import pause_run
-from campaigns.flow.launch import launch
-from campaigns.flow.schedule import pause_schedule, resume_schedule, skip_next
+from campaigns.domain.schedules.timing import Timing
+from campaigns.flow.campaigns.drafts import Changes, edit_campaign
+from campaigns.flow.campaigns.launch import launch
+from campaigns.flow.runs.pause_resume_cancel import pause_run
+from campaigns.flow.schedules.backfill import Period, backfill, preview_backfill
+from campaigns.flow.schedules.pause_resume_skip import pause_schedule, resume_schedule, skip_next
 from tests.flow.timetable import (
     HOURLY,
     armed,

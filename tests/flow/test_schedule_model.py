@@ -19,13 +19,14 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import IntegrityError
 
 from campaigns.domain.errors import NotAllowed
-from campaigns.domain.timing import Misfire, Timing
-from campaigns.flow import due, opening
-from campaigns.flow.campaigns import Changes, edit_campaign
-from campaigns.flow.control import cancel_run
-from campaigns.flow.schedule import pause_schedule, resume_schedule, skip_next
-from campaigns.store.engine import open_store
-from campaigns.store.migrate import upgrade
+from campaigns.domain.schedules.timing import Misfire, Timing
+from campaigns.flow.campaigns.drafts import Changes, edit_campaign
+from campaigns.flow.runs.pause_resume_cancel import cancel_run
+from campaigns.flow.schedules import due
+from campaigns.flow.schedules import open_occurrence as opening
+from campaigns.flow.schedules.pause_resume_skip import pause_schedule, resume_schedule, skip_next
+from campaigns.store.database.engine import open_store
+from campaigns.store.database.migrations import upgrade
 from tests.clock import START, DrivenClock
 from tests.flow.schedule_model import Model
 from tests.flow.timetable import armed, look, runs, work

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pyroaring import BitMap64
 
-from campaigns.flow.control import cancel_run, pause_run, resume_run
-from campaigns.flow.suppress import suppress
+from campaigns.flow.audience.suppress import suppress
+from campaigns.flow.runs.pause_resume_cancel import cancel_run, pause_run, resume_run
 from campaigns.ports import Permit
 from tests.world import (
     ACCOUNT,

@@ -12,15 +12,15 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import Connection, event
 
-from campaigns.adapters.spool import FileSpool
+from campaigns.adapters.disk.spool import FileSpool
 from campaigns.domain.errors import DatabaseAway
-from campaigns.domain.outcome import Outcome
-from campaigns.flow.kept import write_kept
-from campaigns.flow.lane import give_back_stranded, serve_lane
-from campaigns.flow.reconcile import expire_attempts
-from campaigns.flow.sender import Sender
+from campaigns.domain.upstream.outcome import Outcome
+from campaigns.flow.lanes.serve import give_back_stranded, serve_lane
+from campaigns.flow.reconcile.abandoned import expire_attempts
+from campaigns.flow.sending.lane_context import Sender
+from campaigns.flow.sending.spool_outcome import write_kept
 from campaigns.ports import Replayed
-from campaigns.store.engine import Store
+from campaigns.store.database.engine import Store
 from tests.world import ACCOUNT, LIMITS, NOT_SENT, THROTTLED, UNKNOWN, World, accepted
 
 

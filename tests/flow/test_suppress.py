@@ -6,8 +6,9 @@ import pytest
 from pyroaring import BitMap64
 
 from campaigns.domain.errors import NotFound
-from campaigns.flow.suppress import suppress, unsuppress
-from campaigns.store import proof
+from campaigns.flow.audience.suppress import suppress, unsuppress
+from campaigns.store.views import suppressions as suppressions_views
+from campaigns.store.views import who as who_views
 from tests.world import ACCOUNT, ANNA, World
 
 
@@ -19,7 +20,7 @@ def test_who_is_suppressed_already_keeps_the_first_reason(world: World) -> None:
 
     assert told == {"account": None, "added": 1, "already": 1}
     with world.store.read() as connection:
-        kept = [(row["user_id"], row["reason"], row["actor"]) for row in proof.suppressions(connection)]
+        kept = [(row["user_id"], row["reason"], row["actor"]) for row in suppressions_views.suppressions(connection)]
     assert kept == [("1", "asked to stop", ANNA), ("2", "asked to stop", ANNA), ("3", "another", "operator:ben")]
 
 
@@ -60,8 +61,8 @@ def test_who_was_taken_out_stays_in_the_books_with_the_reason(world: World) -> N
     ]
     assert batches[2]["error"] == "suppressed since the plan"
     with world.store.read() as connection:
-        assert [row["state"] for row in proof.who(connection, 2)] == ["cancelled"]
-        assert [row["state"] for row in proof.who(connection, 1)] == ["accepted"]
+        assert [row["state"] for row in who_views.who(connection, 2)] == ["cancelled"]
+        assert [row["state"] for row in who_views.who(connection, 1)] == ["accepted"]
 
 
 def test_a_lifted_suppression_holds_for_later_plans_only(world: World) -> None:

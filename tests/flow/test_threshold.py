@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from campaigns.domain.outcome import Outcome
-from campaigns.flow.control import resume_run
-from campaigns.flow.lane import serve_lane
+from campaigns.domain.upstream.outcome import Outcome
+from campaigns.flow.lanes.serve import serve_lane
+from campaigns.flow.runs.pause_resume_cancel import resume_run
 from tests.world import ACCOUNT, ANNA, LIMITS, REJECTED, World, accepted
 
 

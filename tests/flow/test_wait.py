@@ -12,19 +12,19 @@ import pytest
 from sqlalchemy import Connection, text
 
 from campaigns.domain.errors import NotAllowed, UsageError
-from campaigns.domain.outcome import Outcome
-from campaigns.domain.timing import Timing
-from campaigns.flow import wait
-from campaigns.flow.accounts import add_account, set_account
-from campaigns.flow.control import resume_run
-from campaigns.flow.lane import serve_lane
-from campaigns.flow.launch import launch
-from campaigns.flow.plan import plan_run, preview
-from campaigns.flow.rerun import rerun
-from campaigns.flow.tick import tick
-from campaigns.store.campaigns import RevisionRow, find_revision
-from campaigns.store.claims import ReadyBatch, next_batch
-from campaigns.store.lanes import lane_has_work
+from campaigns.domain.schedules.timing import Timing
+from campaigns.domain.upstream.outcome import Outcome
+from campaigns.flow.accounts.accounts import add_account, set_account
+from campaigns.flow.campaigns.launch import launch
+from campaigns.flow.lanes.serve import serve_lane
+from campaigns.flow.lanes.tick import tick
+from campaigns.flow.planning.plan import plan_run, preview
+from campaigns.flow.runs.pause_resume_cancel import resume_run
+from campaigns.flow.runs.rerun import rerun
+from campaigns.flow.sending import pick_batch as wait
+from campaigns.store.campaigns.campaigns import RevisionRow, find_revision
+from campaigns.store.sending.attempts import ReadyBatch, next_batch
+from campaigns.store.sending.lanes import lane_has_work
 from tests.world import ACCOUNT, ANNA, LIMITS, NOT_SENT, TEAM, UPSTREAM, World, accepted
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -7,12 +7,13 @@ from typing import Any
 
 from sqlalchemy import text
 
-from campaigns.domain.timing import Timing
-from campaigns.flow.due import open_due_runs
-from campaigns.flow.launch import launch
-from campaigns.flow.plan import plan_run
-from campaigns.flow.tick import tick
-from campaigns.store import views
+from campaigns.domain.schedules.timing import Timing
+from campaigns.flow.campaigns.launch import launch
+from campaigns.flow.lanes.tick import tick
+from campaigns.flow.planning.plan import plan_run
+from campaigns.flow.schedules.due import open_due_runs
+from campaigns.store.views import campaigns as campaigns_views
+from campaigns.store.views import runs as views
 from tests.world import ANNA, UPSTREAM, World
 
 BEAT = "worker:beat"
@@ -69,7 +70,7 @@ def states(world: World, campaign_id: int) -> dict[str, str]:
 def campaign(world: World, campaign_id: int) -> dict[str, Any]:
     """What `show` answers."""
     with world.store.read() as connection:
-        return views.campaign_of(connection, campaign_id)
+        return campaigns_views.campaign_of(connection, campaign_id)
 
 
 def put_forward(world: World, hours: float = 0, minutes: float = 0, seconds: float = 0) -> datetime:

@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
-from campaigns.adapters.sandbox.ledger import Ledger
-from campaigns.adapters.sandbox.replies import Reply
-from campaigns.adapters.sandbox.routes import Request
-from campaigns.adapters.sandbox.server import Sandbox
-from campaigns.adapters.sandbox.setup import Setup
-from campaigns.adapters.sandbox.vendor import Exchange, Vendor
+from campaigns.sandbox.ledger import Ledger
+from campaigns.sandbox.replies import Reply
+from campaigns.sandbox.routes import Request
+from campaigns.sandbox.server import Sandbox
+from campaigns.sandbox.setup import Setup
+from campaigns.sandbox.vendor import Exchange, Vendor
 
 NOON = 1_800_000_000.0
 AUTHORISED = {"authorization": "Bearer key"}

@@ -11,5 +11,5 @@ ROOT = Path(__file__).parents[2]
 
 def started(*arguments: str) -> subprocess.Popen[bytes]:
     """A sandbox process; its stderr says when it listens, or why it cannot."""
-    command = [sys.executable, "-m", "campaigns.adapters.sandbox", *arguments]
+    command = [sys.executable, "-m", "campaigns.sandbox", *arguments]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -7,9 +7,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from campaigns.adapters.sandbox.ledger import Ledger
-from campaigns.adapters.sandbox.setup import Setup
-from campaigns.adapters.sandbox.vendor import Vendor
+from campaigns.sandbox.ledger import Ledger
+from campaigns.sandbox.setup import Setup
+from campaigns.sandbox.vendor import Vendor
 from tests.sandbox.conftest import MASS, NOON, Bench, bench
 
 BOOLEAN, INTEGER, TEXT = {"type": "boolean"}, {"type": "integer"}, {"type": "string"}

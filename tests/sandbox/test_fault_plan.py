@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.adapters.sandbox.faults import FAULTS
-from campaigns.adapters.sandbox.setup import parse_setup, read_setup
 from campaigns.domain.errors import UsageError
+from campaigns.sandbox.faults import FAULTS
+from campaigns.sandbox.setup import parse_setup, read_setup
 
 
 def _faults(text: str, *accounts: str, kind: str = "send") -> list[str | None]:

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from campaigns.adapters.sandbox.faults import FAULTS, Stage
+from campaigns.sandbox.faults import FAULTS, Stage
 from tests.sandbox.conftest import MASS, Start
 
 SILENT = {

@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 import pytest
 
-from campaigns.adapters.sandbox.ledger import Ledger
-from campaigns.adapters.sandbox.server import Sandbox
-from campaigns.adapters.sandbox.setup import Setup
 from campaigns.domain.errors import UsageError
+from campaigns.sandbox.ledger import Ledger
+from campaigns.sandbox.server import Sandbox
+from campaigns.sandbox.setup import Setup
 from tests.sandbox.conftest import MASS, Start, plain_client
 from tests.sandbox.processes import started
 
@@ -181,7 +181,7 @@ def test_a_full_disk_is_an_answer_that_proves_nothing(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("campaigns.adapters.sandbox.ledger.os.fsync", refuse)
+        patched.setattr("campaigns.sandbox.ledger.os.fsync", refuse)
         response = sandbox.post()
     assert response.status_code == 500
     assert "No space left" in response.json()["error"]
@@ -203,7 +203,7 @@ def test_a_line_that_did_not_fit_is_taken_back(monkeypatch: pytest.MonkeyPatch, 
         return real_write(file, content[:5])
 
     with monkeypatch.context() as patched:
-        patched.setattr("campaigns.adapters.sandbox.ledger.os.write", write_a_little)
+        patched.setattr("campaigns.sandbox.ledger.os.write", write_a_little)
         with pytest.raises(OSError, match="No space"):
             ledger.append(b'{"kind":"cut"}')
     ledger.append(b'{"kind":"next"}')
@@ -235,7 +235,7 @@ def test_a_line_is_on_the_disk_before_the_answer_leaves(
         real_fsync(file)
 
     with monkeypatch.context() as patched, ThreadPoolExecutor(1) as pool:
-        patched.setattr("campaigns.adapters.sandbox.ledger.os.fsync", wait_and_sync)
+        patched.setattr("campaigns.sandbox.ledger.os.fsync", wait_and_sync)
         answer = pool.submit(sandbox.post, timeout=30)
         assert synced.wait(30)
         with plain_client(sandbox.url) as other:

@@ -10,10 +10,10 @@ from typing import cast
 import httpx
 import pytest
 
-from campaigns.adapters.sandbox.journal import Journal, Seen
-from campaigns.adapters.sandbox.server import Sandbox, _Conversation
-from campaigns.adapters.sandbox.setup import Setup
 from campaigns.domain.errors import UsageError
+from campaigns.sandbox.journal import Journal, Seen
+from campaigns.sandbox.server import Sandbox, _Conversation
+from campaigns.sandbox.setup import Setup
 from tests.sandbox.conftest import MASS, Listening, Start, bench, plain_client
 from tests.sandbox.processes import started
 
@@ -113,7 +113,7 @@ def test_a_request_that_is_cut_is_not_accepted(start: Start) -> None:
 
 
 def test_a_body_without_end_is_refused(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("campaigns.adapters.sandbox.server.LARGEST_BODY", 1000)
+    monkeypatch.setattr("campaigns.sandbox.server.LARGEST_BODY", 1000)
     response = start().client.post(MASS, content=b"x" * 5000)
     assert response.status_code == 413
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from campaigns.domain.schedule import occurrences
+from campaigns.domain.schedules.occurrences import occurrences
 from tests.schedules.expressions import Compared, all_of
 from tests.schedules.oracle import DAY_MINUTES, EPOCH, MINUTE, Clock
 from tests.schedules.zones import END, START, changes_of, zone_called, zone_classes

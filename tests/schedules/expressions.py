@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from datetime import datetime
 
-from campaigns.domain.timing import Timing
+from campaigns.domain.schedules.timing import Timing
 from tests.schedules.oracle import CronRule, EveryRule, Rule
 
 CRON = (

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from campaigns.domain.schedule import occurrences
+from campaigns.domain.schedules.occurrences import occurrences
 from tests.schedules.compare import Tally, Zone
 from tests.schedules.expressions import all_of, cron, drawn
 from tests.schedules.oracle import DAY_MINUTES, EPOCH, MINUTE, Clock

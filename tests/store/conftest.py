@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from campaigns.store.engine import Store
+from campaigns.store.database.engine import Store
 from tests.clock import DrivenClock
 from tests.invariants import Vendor
 from tests.one_database import database_url, reused_postgresql, reused_sqlite, store  # noqa: F401 - fixtures

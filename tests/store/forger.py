@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from campaigns.store.engine import Store
+from campaigns.store.database.engine import Store
 
 SEALED = ("event", "seal", "attempt", "attempt_outcome", "evidence")
 RULES = (

@@ -19,7 +19,7 @@ from typing import Any, cast
 from sqlalchemy import Connection, text
 
 from campaigns.domain.errors import NotAllowed, TryLater
-from campaigns.store.engine import Store
+from campaigns.store.database.engine import Store
 
 DEADLINE_SECONDS = 30.0
 

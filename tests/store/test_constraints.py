@@ -12,10 +12,10 @@ from sqlalchemy import Connection, Table, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from campaigns.domain.errors import NotAllowed
-from campaigns.flow.decide import decide
-from campaigns.flow.suppress import suppress
-from campaigns.store.columns import metadata
-from campaigns.store.engine import Store, open_store
+from campaigns.flow.audience.suppress import suppress
+from campaigns.flow.reconcile.decide import decide
+from campaigns.store.database.engine import Store, open_store
+from campaigns.store.tables.columns import metadata
 from tests.clock import START, DrivenClock
 from tests.invariants import Vendor
 from tests.one_database import KINDS, one_database
@@ -211,7 +211,7 @@ def test_what_is_written_once_is_never_rewritten(filled: Store, table: str, verb
 
 def test_a_launched_campaign_is_not_what_it_was_seen_as(filled: Store) -> None:
     """The guard of every change of a campaign."""
-    from campaigns.store.campaigns import change_campaign, find_campaign
+    from campaigns.store.campaigns.campaigns import change_campaign, find_campaign
 
     with filled.write() as connection:
         seen = find_campaign(connection, 1)

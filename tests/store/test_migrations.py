@@ -16,9 +16,10 @@ from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from campaigns.domain.errors import DatabaseAway, NotAllowed
-from campaigns.store import migrate, recall_tables, records, tables  # noqa: F401 - what fills the metadata
-from campaigns.store.columns import metadata
-from campaigns.store.engine import open_store
+from campaigns.store.database import migrations as migrate
+from campaigns.store.database.engine import open_store
+from campaigns.store.tables import every_table  # noqa: F401 - fills the metadata
+from campaigns.store.tables.columns import metadata
 from tests.clock import DrivenClock
 from tests.one_database import KINDS
 from tests.world import World
@@ -92,7 +93,7 @@ def test_the_migrations_make_what_the_models_say(database_url: str, capsys: pyte
 
 def test_two_upgrades_at_once_upgrade_once(database_url: str) -> None:
     """By two hosts, or a migrating container and an impatient operator: in processes of their own."""
-    upgrade = "import sys; from campaigns.store.migrate import upgrade; upgrade(sys.argv[1])"
+    upgrade = "import sys; from campaigns.store.database.migrations import upgrade; upgrade(sys.argv[1])"
     started = [subprocess.Popen([sys.executable, "-c", upgrade, database_url]) for _ in range(2)]
 
     assert [process.wait(60) for process in started] == [0, 0]

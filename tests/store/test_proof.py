@@ -9,13 +9,15 @@ import pytest
 from pyroaring import BitMap64
 from sqlalchemy import Connection, text
 
-from campaigns.domain.audience import pack
+from campaigns.domain.audience.user_sets import pack
 from campaigns.domain.states import BatchState
-from campaigns.flow.decide import decide
-from campaigns.flow.rerun import rerun
-from campaigns.flow.suppress import suppress
-from campaigns.store import proof
-from campaigns.store.engine import Store, open_store
+from campaigns.flow.audience.suppress import suppress
+from campaigns.flow.reconcile.decide import decide
+from campaigns.flow.runs.rerun import rerun
+from campaigns.store.database.engine import Store, open_store
+from campaigns.store.proof import verify as proof
+from campaigns.store.views import events as events_views
+from campaigns.store.views import who as who_views
 from tests.clock import DrivenClock
 from tests.invariants import Vendor
 from tests.one_database import KINDS, one_database
@@ -206,17 +208,17 @@ def test_the_proof_finds(store: Store, what: str) -> None:
 
 def test_who_names_every_batch_of_a_user_the_newest_run_first(store: Store) -> None:
     with store.read() as connection:
-        found = [(row["run_id"], row["batch"], row["state"]) for row in proof.who(connection, 1)]
+        found = [(row["run_id"], row["batch"], row["state"]) for row in who_views.who(connection, 1)]
         assert found == [(2, 1, "accepted"), (1, 1, "rejected")]
-        assert proof.who(connection, 99) == []
+        assert who_views.who(connection, 99) == []
 
 
 def test_events_are_streamed_in_order_of_one_run_one_campaign_or_all(store: Store) -> None:
     with store.read() as connection:
-        everything = [event["id"] for event in proof.events(connection)]
-        of_run = [event["kind"] for event in proof.events(connection, 2)]
-        of_campaign = list(proof.events(connection, campaign_id=1))
-        rest = [event["id"] for event in proof.events(connection, after=everything[-2])]
+        everything = [event["id"] for event in events_views.events(connection)]
+        of_run = [event["kind"] for event in events_views.events(connection, 2)]
+        of_campaign = list(events_views.events(connection, campaign_id=1))
+        rest = [event["id"] for event in events_views.events(connection, after=everything[-2])]
 
     assert everything == sorted(everything)
     assert of_run == ["run_opened", "run_planned", "run_started", "run_ended"]

@@ -11,25 +11,25 @@ from pyroaring import BitMap64
 from sqlalchemy import text
 
 from campaigns.domain.errors import NotAllowed
-from campaigns.domain.outcome import Outcome
 from campaigns.domain.states import BatchState
-from campaigns.flow.campaigns import Changes, archive_campaign, edit_campaign
-from campaigns.flow.control import cancel_run, pause_run
-from campaigns.flow.decide import decide
-from campaigns.flow.due import open_due_runs
-from campaigns.flow.lane import serve_lane
-from campaigns.flow.launch import launch
-from campaigns.flow.plan import plan_run
-from campaigns.flow.reconcile import expire_attempts
-from campaigns.flow.record import record_outcome
-from campaigns.flow.rerun import rerun
-from campaigns.flow.send import send_one
-from campaigns.flow.suppress import suppress, unsuppress
-from campaigns.flow.tick import tick
-from campaigns.store.claims import OpenAttempt, expired_attempts, permit_key
-from campaigns.store.engine import Store
-from campaigns.store.lanes import claim_lane, lock_lanes
-from campaigns.store.runs import books, find_run
+from campaigns.domain.upstream.outcome import Outcome
+from campaigns.flow.audience.suppress import suppress, unsuppress
+from campaigns.flow.campaigns.drafts import Changes, archive_campaign, edit_campaign
+from campaigns.flow.campaigns.launch import launch
+from campaigns.flow.lanes.serve import serve_lane
+from campaigns.flow.lanes.tick import tick
+from campaigns.flow.planning.plan import plan_run
+from campaigns.flow.reconcile.abandoned import expire_attempts
+from campaigns.flow.reconcile.decide import decide
+from campaigns.flow.runs.pause_resume_cancel import cancel_run, pause_run
+from campaigns.flow.runs.rerun import rerun
+from campaigns.flow.schedules.due import open_due_runs
+from campaigns.flow.sending.record import record_outcome
+from campaigns.flow.sending.send import send_one
+from campaigns.store.database.engine import Store
+from campaigns.store.runs.runs import books, find_run
+from campaigns.store.sending.attempts import OpenAttempt, expired_attempts, permit_key
+from campaigns.store.sending.lanes import claim_lane, lock_lanes
 from tests.invariants import hold_the_law, nobody_lost, vendor_of
 from tests.store.interleave import Act, overlapping, together
 from tests.world import ACCOUNT, ANNA, LIMITS, REJECTED, THROTTLED, UNKNOWN, UPSTREAM, World, accepted

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text
 
-from campaigns.store import proof
-from campaigns.store.engine import Store, open_store
+from campaigns.store.database.engine import Store, open_store
+from campaigns.store.proof import verify as proof
 from tests.clock import DrivenClock
 from tests.flow.timetable import armed, look, put_forward, work
 from tests.one_database import KINDS, one_database

@@ -11,19 +11,19 @@ from sqlalchemy import Connection, update
 from sqlalchemy.exc import IntegrityError
 
 from campaigns.domain.errors import NotAllowed
-from campaigns.domain.timing import Timing
-from campaigns.flow import due
-from campaigns.flow.backfill import Period, backfill
-from campaigns.flow.campaigns import Changes, archive_campaign, edit_campaign
-from campaigns.flow.control import cancel_run
-from campaigns.flow.due import open_due_runs
-from campaigns.flow.launch import launch
-from campaigns.flow.opening import Opening
-from campaigns.flow.plan import plan_run
-from campaigns.flow.schedule import pause_schedule, skip_next
-from campaigns.store.campaigns import find_campaign, find_revision
-from campaigns.store.engine import Store
-from campaigns.store.tables import campaign as campaign_table
+from campaigns.domain.schedules.timing import Timing
+from campaigns.flow.campaigns.drafts import Changes, archive_campaign, edit_campaign
+from campaigns.flow.campaigns.launch import launch
+from campaigns.flow.planning.plan import plan_run
+from campaigns.flow.runs.pause_resume_cancel import cancel_run
+from campaigns.flow.schedules import due
+from campaigns.flow.schedules.backfill import Period, backfill
+from campaigns.flow.schedules.due import open_due_runs
+from campaigns.flow.schedules.open_occurrence import Opening
+from campaigns.flow.schedules.pause_resume_skip import pause_schedule, skip_next
+from campaigns.store.campaigns.campaigns import find_campaign, find_revision
+from campaigns.store.database.engine import Store
+from campaigns.store.tables.campaigns import campaign as campaign_table
 from tests.flow.timetable import BEAT, armed, campaign, put_forward, runs, states, work, written
 from tests.store.interleave import overlapping, together
 from tests.world import ANNA, UPSTREAM, World

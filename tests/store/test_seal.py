@@ -12,15 +12,15 @@ import pytest
 from sqlalchemy import insert, select, text
 
 from campaigns.domain.errors import DatabaseAway, StaleClaim
-from campaigns.flow import tick as ticking
-from campaigns.flow.decide import decide
-from campaigns.flow.seal import seal_events
-from campaigns.flow.tick import tick
-from campaigns.store import proof
-from campaigns.store.audit import EventKind, record_event, record_evidence
-from campaigns.store.engine import Store, open_store
-from campaigns.store.records import event, seal, unsealed
-from campaigns.store.seal import START, Head, add_seals, make_seals, unsealed_events
+from campaigns.flow.audit.seal import seal_events
+from campaigns.flow.lanes import tick as ticking
+from campaigns.flow.lanes.tick import tick
+from campaigns.flow.reconcile.decide import decide
+from campaigns.store.audit.events import EventKind, record_event, record_evidence
+from campaigns.store.audit.seals import START, Head, add_seals, make_seals, unsealed_events
+from campaigns.store.database.engine import Store, open_store
+from campaigns.store.proof import verify as proof
+from campaigns.store.tables.audit import event, seal, unsealed
 from tests.clock import DrivenClock
 from tests.one_database import KINDS, reused_database
 from tests.store.forger import Forger

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from campaigns.domain.timing import Timing
-from campaigns.flow.accounts import set_account
-from campaigns.flow.expire import expire_runs
-from campaigns.flow.launch import launch
-from campaigns.flow.plan import plan_run
-from campaigns.flow.send import send_one
-from campaigns.flow.tick import tick
-from campaigns.store.claims import permit_key
-from campaigns.store.engine import Store
-from campaigns.store.lanes import claim_lane
+from campaigns.domain.schedules.timing import Timing
+from campaigns.flow.accounts.accounts import set_account
+from campaigns.flow.campaigns.launch import launch
+from campaigns.flow.lanes.tick import tick
+from campaigns.flow.planning.plan import plan_run
+from campaigns.flow.runs.expire import expire_runs
+from campaigns.flow.sending.send import send_one
+from campaigns.store.database.engine import Store
+from campaigns.store.sending.attempts import permit_key
+from campaigns.store.sending.lanes import claim_lane
 from tests.invariants import hold_the_law, nobody_lost
 from tests.store.interleave import Act, overlapping, together
 from tests.world import ACCOUNT, ANNA, UPSTREAM, World

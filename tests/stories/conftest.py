@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.adapters.sandbox.server import Sandbox
-from campaigns.adapters.sandbox.setup import Setup
-from campaigns.adapters.sandbox_record import SandboxRecord
+from campaigns.adapters.upstream.sandbox_record import SandboxRecord
+from campaigns.sandbox.server import Sandbox
+from campaigns.sandbox.setup import Setup
 from tests.servers import redis_server
 from tests.stories.rig import Rig
 

@@ -16,9 +16,9 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
-from campaigns.adapters.sandbox_record import SandboxRecord
+from campaigns.adapters.upstream.sandbox_record import SandboxRecord
 from campaigns.cli.main import cli
-from campaigns.embedded.bonds import bound
+from campaigns.embedded.parent_death import bound
 from campaigns.settings import Settings
 from tests.embedded.left import alive, wait_until
 

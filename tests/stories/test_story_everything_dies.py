@@ -75,7 +75,7 @@ def deaths(rig: Rig, seed: int, chance: random.Random) -> list[Callable[[], None
     """One part, or everything at once."""
 
     def part() -> None:
-        words = chance.choice(["app worker", "app worker", "app beat", "redis.sock", "adapters.sandbox"])
+        words = chance.choice(["app worker", "app worker", "app beat", "redis.sock", "campaigns.sandbox"])
         for process in [process for process, command in alive(str(rig.folder)).items() if words in command][:1]:
             os.kill(process, signal.SIGKILL)
 

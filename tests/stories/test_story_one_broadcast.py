@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 
-from campaigns.domain.message import make_message, request_body
+from campaigns.domain.messages.message import make_message, request_body
 from tests.stories.conftest import Town
 from tests.stories.rig import books_balance, times_accepted
 

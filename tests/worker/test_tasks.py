@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from campaigns.flow.due import open_due_runs
-from campaigns.flow.launch import launch
-from campaigns.store.engine import Store
+from campaigns.flow.campaigns.launch import launch
+from campaigns.flow.schedules.due import open_due_runs
+from campaigns.store.database.engine import Store
 from campaigns.worker import tasks
 from tests.clock import DrivenClock
 from tests.world import ACCOUNT, ANNA, UPSTREAM, World

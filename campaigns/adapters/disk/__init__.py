@@ -1,0 +1,1 @@
+"""What a host keeps when the database is away."""

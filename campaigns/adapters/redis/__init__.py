@@ -1,0 +1,1 @@
+"""The shared rate budget and the fence book."""

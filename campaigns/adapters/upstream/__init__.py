@@ -1,0 +1,1 @@
+"""The vendor's API over HTTP."""

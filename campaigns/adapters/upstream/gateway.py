@@ -1,0 +1,275 @@
+"""The vendor's API over HTTP/1.1: one request per call, and an account of what it proved.
+
+Nothing below this line retries, follows a redirect, or reads proxies from the environment: a second POST is the one
+mistake that cannot be taken back.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+from pydantic import SecretStr
+
+from campaigns import __version__
+from campaigns.adapters.upstream.deadline import TransportOfEachThread, deadline, seconds_left
+from campaigns.adapters.upstream.read_queue import read_item, read_queue
+from campaigns.adapters.upstream.read_reply import Redactor, read_json, read_reply, read_report, read_response
+from campaigns.domain.errors import UsageError, VendorAway, VendorRefused
+from campaigns.domain.upstream.outcome import Outcome, classify, one_line
+from campaigns.domain.upstream.queue_items import MESSAGE_ID, ItemContent, QueueItem
+from campaigns.domain.upstream.reply import NoReply, Reply
+from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome, classify_unsend
+from campaigns.ports import Gateway, VendorAccount
+
+STARTS = "http11.send_request_headers.started"
+"""httpcore's last event before the first byte of a request is handed to the socket."""
+
+READ_SECONDS = 30.0
+"""Total deadline of a question, as against a send."""
+
+LARGEST_REPLY = 1_000_000
+LARGEST_ANSWER = 20_000_000
+"""The list of accounts holds some kilobytes for each of them."""
+
+
+class HttpGateway(Gateway):
+    """The vendor behind one base URL with one key. Safe to share between threads; make it after a fork."""
+
+    def __init__(self, base_url: str, key: SecretStr | str, *, connect_seconds: float = 5.0) -> None:
+        """Raises UsageError for an address or a key that cannot be used; connects to nothing yet."""
+        secret = key if isinstance(key, str) else key.get_secret_value()
+        _check(base_url, secret)
+        self._base = base_url.rstrip("/")
+        self._redactor = Redactor(secret)
+        # The transport alone: what a client puts around it (redirects, cookies, authentication) is not wanted here, and
+        # costs as much again as the request.
+        self._transport: httpx.BaseTransport = TransportOfEachThread(httpx.create_ssl_context(trust_env=False))
+        self._headers = httpx.Headers(
+            {
+                "host": urlsplit(self._base).netloc,
+                "authorization": f"Bearer {secret}",
+                "user-agent": f"campaigns/{__version__}",
+                "accept": "application/json",
+                # Replies are small; uncompressed, their size is what is counted.
+                "accept-encoding": "identity",
+                "content-type": "application/json",
+            }
+        )
+        # The deadline sets all the others.
+        self._timeout = httpx.Timeout(None, connect=connect_seconds).as_dict()
+        self._urls: dict[str, httpx.URL] = {}
+
+    def close(self) -> None:
+        """Close the idle connections; the gateway cannot be used afterwards."""
+        self._transport.close()
+
+    def send(
+        self, account: str, body: bytes, *, deadline_seconds: float, may_start: Callable[[], str | None]
+    ) -> Outcome:
+        """POST one mass message, once, and say what that proved; never raises for the network or the vendor.
+
+        A crash in here leaves an attempt without an outcome, which counts as unknown.
+        """
+        if not _is_word(account):
+            return classify(NoReply(bytes_left=False, error=f"not sent: '{account}' is no account ID of the vendor's"))
+        exchange = _Exchange("POST", f"{self._base}/api/{account}/mass-messaging", body, LARGEST_REPLY)
+        return classify(self._facts(exchange, may_start, deadline_seconds))
+
+    def unsend(
+        self, account: str, message_id: str, *, deadline_seconds: float, may_start: Callable[[], str | None]
+    ) -> UnsendOutcome:
+        """DELETE one message, once, and say what that proved; never raises for the network or the vendor.
+
+        A crash in here leaves an attempt without an outcome; it may be made again.
+        """
+        if not (_is_word(account) and _is_word(message_id)):
+            return UnsendOutcome(UnsendKind.REFUSED, f"'{message_id}' of '{account}' is no message ID of the vendor's")
+        url = f"{self._base}/api/{account}/mass-messaging/{message_id}"
+        facts = self._facts(_Exchange("DELETE", url, None, LARGEST_REPLY), may_start, deadline_seconds)
+        return classify_unsend(facts, message_id)
+
+    def queue(self, account: str) -> list[QueueItem]:
+        """The vendor's list of an account's mass messages. Raises VendorRefused or VendorAway."""
+        items = read_queue(self._ask(f"/api/{account}/mass-messaging"))
+        if items is None:
+            raise VendorAway(self._strange("a list of mass messages"))
+        return items
+
+    def item(self, account: str, message_id: str) -> ItemContent | None:
+        """What one mass message holds; None when it is not shown. Raises VendorRefused or VendorAway."""
+        if not (_is_word(account) and MESSAGE_ID.fullmatch(message_id)):
+            return None  # the vendor shows nothing under such a name, and its address would be another one
+        return read_item(self._ask(f"/api/{account}/mass-messaging/{message_id}", missing=404))
+
+    def team(self) -> str:
+        """The slug of the team that the key belongs to. Raises VendorRefused (bad key) or VendorAway."""
+        found = self._ask("/api/whoami")
+        team = found.get("team") if isinstance(found, dict) else None
+        slug = team.get("slug") if isinstance(team, dict) else None
+        if not isinstance(slug, str) or not slug:
+            raise VendorAway(self._strange("the team of the key"))
+        return slug
+
+    def accounts(self) -> list[VendorAccount]:
+        """The accounts that the key can see. Raises VendorRefused or VendorAway."""
+        found = self._ask("/api/accounts")
+        if not isinstance(found, list):
+            raise VendorAway(self._strange("a list of accounts"))
+        return [_account(each) for each in found if isinstance(each, dict) and isinstance(each.get("id"), str)]
+
+    def _ask(self, path: str, *, missing: int | None = None) -> Any:
+        exchange = _Exchange("GET", self._base + path, None, LARGEST_ANSWER)
+        try:
+            reply = self._exchange(exchange, _Gate(lambda: None), READ_SECONDS)
+        except (httpx.HTTPError, _Stopped) as error:
+            told = self._redactor.text(f"{type(error).__name__}: {error}")
+            raise VendorAway(f"The vendor at {self._base} does not answer ({told}); try again later.") from None
+        if reply.is_success:
+            return read_json(bytes(exchange.content))
+        if missing is not None and missing in {reply.status, reply.upstream_status}:
+            return None
+        told = one_line(f"HTTP {reply.status}: {reply.words}")
+        if reply.status >= 500 or reply.status in {408, 429}:  # noqa: PLR2004
+            raise VendorAway(f"The vendor at {self._base} cannot answer now ({told}); try again later.")
+        raise VendorRefused(
+            f"The vendor at {self._base} refuses {path} ({told}); check ONLYFANSAPI_API_KEY and the address."
+        )
+
+    def _strange(self, wanted: str) -> str:
+        return f"The vendor at {self._base} was asked for {wanted} and answered something else; check the address."
+
+    def _facts(
+        self, exchange: _Exchange, may_start: Callable[[], str | None], deadline_seconds: float
+    ) -> NoReply | Reply:
+        gate = _Gate(may_start)
+        try:
+            return self._exchange(exchange, gate, deadline_seconds)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the gate alone knows whether anything left
+            return self._without_reply(exchange, gate, error)
+
+    def _exchange(self, exchange: _Exchange, gate: _Gate, deadline_seconds: float) -> Reply:
+        with deadline(deadline_seconds):
+            request = httpx.Request(
+                exchange.method,
+                self._parsed(exchange.url) if exchange.method == "POST" else exchange.url,
+                headers=self._headers,
+                content=exchange.body,
+                extensions={"trace": gate, "timeout": self._timeout},
+            )
+            status = exchange.run(self._transport, request)
+        content = bytes(exchange.content)
+        return read_reply(status, exchange.headers, content, redactor=self._redactor, now=datetime.now(UTC))
+
+    def _parsed(self, url: str) -> httpx.URL:
+        """The address, parsed once: that takes as long as building the rest of a request."""
+        found = self._urls.get(url)
+        if found is None:
+            found = self._urls[url] = httpx.URL(url)
+        return found
+
+    def _without_reply(self, exchange: _Exchange, gate: _Gate, error: Exception) -> NoReply:
+        told = str(error) if isinstance(error, _Stopped) else f"{type(error).__name__}: {error}"
+        before = "the answer was lost" if gate.was_opened else "not sent"
+        return NoReply(
+            gate.was_opened,
+            self._redactor.text(f"{before}: {told}"),
+            http_status=exchange.status,
+            report=read_report(exchange.headers, {}, self._redactor),
+            response=read_response(bytes(exchange.content), self._redactor),
+        )
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One request and what has come back so far, kept when the rest does not come."""
+
+    method: str
+    url: str
+    body: bytes | None
+    largest: int
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)  # by their names in lower case
+    content: bytearray = field(default_factory=bytearray)
+
+    def run(self, transport: httpx.BaseTransport, request: httpx.Request) -> int:
+        """Make the request, read the whole reply and return its status; raises whatever comes between."""
+        response = transport.handle_request(request)
+        try:
+            self.status = response.status_code
+            self.headers = dict(response.headers.items())
+            for chunk in response.iter_bytes():
+                self.content += chunk
+                if len(self.content) > self.largest:
+                    raise _TooLong(f"the reply is longer than {self.largest} bytes")
+            return response.status_code
+        finally:
+            response.close()
+
+
+class _Stopped(Exception):
+    """The request was stopped at the last moment before its first byte."""
+
+
+class _TooLong(httpx.HTTPError):
+    """The reply is longer than any reply of the vendor's."""
+
+
+class _Gate:
+    """The last check before a request leaves, and the record of whether it did: httpcore's trace callback."""
+
+    def __init__(self, may_start: Callable[[], str | None]) -> None:
+        self._may_start = may_start
+        self.was_opened = False
+
+    def __call__(self, event: str, _: object) -> None:
+        if event != STARTS:
+            return
+        if self.was_opened:
+            raise _Stopped("it would have gone out twice")
+        reason = self._may_start()
+        if reason is None and seconds_left() <= 0:
+            reason = "the deadline was over before it could start"
+        if reason is not None:
+            raise _Stopped(reason)
+        self.was_opened = True
+
+
+def _is_word(name: str) -> bool:
+    """Whether it can stand in a path as it is: no dots, no slashes. An operator may have typed a message ID."""
+    return re.fullmatch(r"[A-Za-z0-9_-]+", name) is not None
+
+
+def _account(found: dict[str, Any]) -> VendorAccount:
+    """The three values we need; the rest of what the vendor tells about an account is private and not kept."""
+    name = found.get("display_name") or found.get("onlyfans_username")
+    return VendorAccount(found["id"], None if name is None else str(name), found.get("is_authenticated") is True)
+
+
+def _check(base_url: str, secret: str) -> None:
+    url = urlsplit(base_url)
+    is_plain = url.scheme in {"http", "https"} and url.hostname and not (url.username or url.query or url.fragment)
+    if not is_plain or not re.fullmatch(r"(\[[^]]*\]|[^:]*)(:[0-9]{1,5})?", url.netloc):
+        shown = re.sub(r"//[^/]*@", "//", base_url)
+        raise UsageError(f"The vendor's address is '{shown}'; give an http or https address without credentials.")
+    if url.scheme == "http" and not _is_loopback(str(url.hostname)):
+        raise UsageError(
+            f"The vendor's address {base_url} is plain http; a key travels over https only, except to this machine."
+        )
+    if not re.fullmatch(r"[!-~]+", secret):
+        raise UsageError("The vendor key is empty or has blanks or special characters; copy it from the vendor again.")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

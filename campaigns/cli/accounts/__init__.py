@@ -1,0 +1,1 @@
+"""`accounts` and `limits`."""

@@ -1,0 +1,202 @@
+"""`audit`: what happened, who did it and why; and the proof that the books balance."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+import threading
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from campaigns.cli.kit.output import (
+    cell,
+    counted,
+    json_option,
+    moment,
+    note,
+    print_json_list,
+    print_table,
+    show,
+    to_json,
+)
+from campaigns.cli.kit.recipient_files import reason
+from campaigns.cli.kit.session import CAMPAIGN, RUN, actor, closed_after, opened
+from campaigns.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from campaigns.wiring import Parts
+
+COLUMNS = ("id", "at", "actor", "kind", "account", "campaign_id", "run_id", "batch", "reason", "detail")
+
+CREDITS = 100
+"""What `verify --vendor` may spend without being told."""
+
+run_option = click.option("--run", "run_id", type=RUN, metavar="RUN", help="Only events of this run.")
+campaign_option = click.option("--campaign", "campaign_id", type=CAMPAIGN, metavar="ID", help="Only of this campaign.")
+after_option = click.option("--after", type=click.IntRange(min=0), default=0, metavar="ID", help="Only later events.")
+
+
+@click.group()
+def audit() -> None:
+    """List and export the audit trail, and verify the books."""
+
+
+@audit.command("list")
+@run_option
+@campaign_option
+@after_option
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=100, show_default=True, metavar="N", help="At most so many."
+)
+@json_option
+def list_events(run_id: int | None, campaign_id: int | None, *, after: int, limit: int, as_json: bool) -> None:
+    """List events, the oldest first."""
+    from campaigns.store.views import events as events_views
+
+    with opened() as parts, parts.store.read() as connection:
+        _require(connection, run_id, campaign_id)
+        found = events_views.events(connection, run_id=run_id, campaign_id=campaign_id, after=after)
+        listed = list(islice(found, limit + 1))
+    if as_json:
+        print_json_list(listed[:limit])
+    else:
+        print_table(
+            ("id", "at", "actor", "kind", "run", "batch", "reason", "detail"),
+            ([row["id"], moment(row["at"]), row["actor"], row["kind"], *_rest(row)] for row in listed[:limit]),
+            empty="There is no such event.",
+        )
+    if len(listed) > limit:
+        note(f"There are more; --after {listed[limit - 1]['id']} goes on, and `campaigns audit export` gives all.")
+
+
+@audit.command()
+@click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="jsonl", show_default=True)
+@click.option("--output", metavar="FILE", help="Write to this file instead of standard output.")
+@run_option
+@campaign_option
+@after_option
+def export(form: str, output: str | None, run_id: int | None, campaign_id: int | None, *, after: int) -> None:
+    """Write every event as CSV or JSON Lines.
+
+    Streamed. In CSV, a text that a spreadsheet would take for a formula begins with an apostrophe.
+    """
+    from campaigns.store.views import events as events_views
+
+    with opened() as parts, parts.store.read() as connection:
+        _require(connection, run_id, campaign_id)
+        found = events_views.events(connection, run_id=run_id, campaign_id=campaign_id, after=after)
+        if output is None or output == "-":
+            _write(found, sys.stdout, form)
+            return
+        try:
+            with Path(output).open("x", encoding="utf-8", newline="") as stream:
+                count = _write(found, stream, form)
+        except OSError as error:
+            why = "it exists already" if isinstance(error, FileExistsError) else reason(error)
+            raise UsageError(f"--output '{output}' cannot be written: {why}.") from None
+    note(f"Wrote {count:,} events to {output}.")
+
+
+@audit.command()
+@click.option("--heads", "heads_file", metavar="FILE", help="Compare with the heads that were kept in this file.")
+@click.option("--every-chain", is_flag=True, help="Tell the head of each run and account too, not only of the trail.")
+@click.option("--vendor", "run_id", type=RUN, metavar="RUN", help="First ask the vendor for this run's sent counts.")
+@click.option(
+    "--credits", "most", type=click.IntRange(min=1), metavar="N", help=f"Most to spend: {CREDITS} unless said."
+)
+@json_option
+def verify(heads_file: str | None, *, every_chain: bool, run_id: int | None, most: int | None, as_json: bool) -> None:
+    """Prove the books and the sealed trail.
+
+    Of every run: that its books balance and that nobody is in two of its batches. Of the trail: that no sealed row was
+    edited, removed or moved. Exit 1 when not. Keep what --json prints somewhere else, and give it back with --heads:
+    only that shows a trail that was cut off or rewritten as a whole.
+
+    Sent counts that the vendor told are compared: a batch that more fans got than it holds is a fault. --vendor asks
+    for those that are not known, a credit a batch.
+    """
+    from campaigns.cli.audit.kept_heads import read_heads
+    from campaigns.store.proof import verify as proof
+
+    kept = read_heads(heads_file) if heads_file is not None else None
+    if most is not None and run_id is None:
+        raise UsageError("--credits belongs to --vendor RUN.")
+    with opened() as parts:
+        if run_id is not None:
+            _ask_vendor(parts, run_id, most or CREDITS)
+        with parts.store.read() as connection:
+            found = proof.verify(connection, kept, every_chain=every_chain)
+    show(found, as_json=as_json, people=lambda: _say_verified(found))
+    click.get_current_context().exit(0 if found["ok"] else 1)
+
+
+def _ask_vendor(parts: Parts, run_id: int, most: int) -> None:
+    from campaigns.flow.reconcile.sent_counts import ask_sent_counts
+
+    def say(questions: int) -> None:
+        note(f"Asking the vendor for {counted(questions, 'sent count')}: {counted(questions, 'credit')}.")
+
+    sender = parts.sender(stopping=threading.Event())
+    with closed_after(sender.gateway), closed_after(sender.pacer), closed_after(sender.fences):
+        ask_sent_counts(sender, run_id, most=most, actor=actor(), beforehand=say)
+
+
+def _require(connection: Any, run_id: int | None, campaign_id: int | None) -> None:
+    """Raise NotFound for a run or a campaign that there is not: no events would look like nothing happened."""
+    from campaigns.store.campaigns.campaigns import find_campaign
+    from campaigns.store.runs.runs import find_run
+
+    if run_id is not None:
+        find_run(connection, run_id)
+    if campaign_id is not None:
+        find_campaign(connection, campaign_id)
+
+
+def _write(events: Iterable[dict[str, Any]], stream: TextIO, form: str) -> int:
+    count = 0
+    writer = csv.writer(stream, lineterminator="\n")
+    if form == "csv":
+        writer.writerow(COLUMNS)
+    for row in events:
+        count += 1
+        if form == "jsonl":
+            stream.write(to_json(row) + "\n")
+        else:
+            writer.writerow([_csv(row.get(column)) for column in COLUMNS])
+    return count
+
+
+def _csv(value: Any) -> Any:
+    """One CSV field; a text that a spreadsheet would take for a formula is defused by an apostrophe."""
+    if isinstance(value, dict | list):
+        return to_json(value)
+    if value is None or isinstance(value, int | float):
+        return value
+    text = value if isinstance(value, str) else json.loads(to_json(value))
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def _rest(row: dict[str, Any]) -> list[str]:
+    return [cell(row.get(name)) for name in ("run_id", "batch", "reason", "detail")]
+
+
+def _say_verified(found: dict[str, Any]) -> None:
+    unsealed = f" ({found['unsealed']:,} not sealed yet)" if found["unsealed"] else ""
+    click.echo(
+        f"{counted(found['events'], 'event')}{unsealed}, {counted(found['runs'], 'run')}: "
+        + ("the books balance, and the trail is whole." if found["ok"] else "WRONG:")
+    )
+    for fault in found["faults"]:
+        click.echo(f"  {cell(fault)}")
+    sent = found["sent_counts"]
+    if sent["told"]:
+        click.echo(f"The vendor has told the sent counts of {sent['told']:,} of {sent['accepted']:,} accepted batches.")
+    for below in sent["below"]:
+        click.echo(f"  {cell(below)}")
+    for name, head in found["heads"].items():
+        click.echo(f"head of {cell(name)}: {head['position']} {cell(head['sha256'])}")

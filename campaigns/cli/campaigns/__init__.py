@@ -1,0 +1,1 @@
+"""`create`, `edit`, `list`, `show`, `archive`, `plan`, `launch`."""

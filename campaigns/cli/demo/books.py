@@ -1,0 +1,81 @@
+"""The end of the demo: what our books say, what the sandbox's record says, and whether they agree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyroaring import BitMap64
+
+from campaigns.adapters.upstream.sandbox_record import AcceptedSend
+from campaigns.domain.audience.user_sets import union, unpack
+from campaigns.domain.states import BatchState
+from campaigns.store.database.engine import Store
+from campaigns.store.proof import verify as proof
+from campaigns.store.sending.batches import batch_sets
+from campaigns.store.views import batches as batch_views
+from campaigns.store.views import runs as views
+
+COUNTS = ("accepted", "rejected", "unknown", "cancelled")
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """Books and record side by side; `differences` is empty when they agree."""
+
+    runs: list[dict[str, Any]]
+    sandbox: dict[str, int]
+    fans: int  # distinct users accepted by our books
+    verified: dict[str, Any]
+    differences: list[str] = field(default_factory=list)
+
+    @property
+    def together(self) -> dict[str, int]:
+        """The sums over all runs; a user who was rerun counts in each run that planned them."""
+        return {name: sum(run[name] for run in self.runs) for name in ("planned", *COUNTS)}
+
+
+def make_audit(store: Store, record: list[AcceptedSend]) -> Audit:
+    """Compare everything that we know with everything that the sandbox accepted."""
+    with store.read() as connection:
+        runs = [views.run_of(connection, row["id"]) for row in reversed(views.runs(connection))]
+        run_ids = [run["id"] for run in runs]
+        ours = union(map(unpack, batch_sets(connection, run_ids=run_ids, states=[BatchState.ACCEPTED])))
+        committed = {row["request_sha256"] for run_id in run_ids for row in batch_views.attempts(connection, run_id)}
+        verified = proof.verify(connection)
+    theirs, twice = _users_of(record)
+    sandbox = {"sends": len(record), "users": len(theirs), "users_accepted_twice": len(twice)}
+    strange = [send.message_id for send in record if send.request_sha256 not in committed]
+    differences = [*_unbalanced(runs), *verified["faults"], *_apart(ours, theirs, twice)]
+    if strange:
+        differences.append(f"the sandbox accepted {', '.join(strange)}, and no attempt of ours has that request")
+    return Audit(runs, sandbox, len(ours), verified, differences)
+
+
+def _users_of(record: list[AcceptedSend]) -> tuple[BitMap64, BitMap64]:
+    """Everybody whom the sandbox accepted, and those whom it accepted more than once."""
+    users, twice = BitMap64(), BitMap64()
+    for send in record:
+        twice |= users & send.users
+        users |= send.users
+    return users, twice
+
+
+def _unbalanced(runs: list[dict[str, Any]]) -> list[str]:
+    differences = []
+    for run in runs:
+        settled = sum(run[name] for name in COUNTS)
+        if settled != run["planned"]:
+            differences.append(f"run {run['id']} planned {run['planned']:,}, but {settled:,} are settled")
+        if run["unknown"]:
+            differences.append(f"run {run['id']} has {run['unknown']:,} unknown after every decision")
+    return differences
+
+
+def _apart(ours: BitMap64, theirs: BitMap64, twice: BitMap64) -> list[str]:
+    found = (
+        (ours - theirs, "our books call accepted, and the sandbox did not accept"),
+        (theirs - ours, "the sandbox accepted, and our books do not say so"),
+        (twice, "the sandbox accepted more than once"),
+    )
+    return [f"{len(users):,} users whom {words}" for users, words in found if users]

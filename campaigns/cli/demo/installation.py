@@ -1,0 +1,108 @@
+"""A whole installation for the demo alone: a home, settings and parts that nothing of the user's can reach."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from campaigns.domain.errors import CampaignsError
+from campaigns.embedded.parent_death import bound
+from campaigns.settings import Settings
+
+SHORT: Mapping[str, Any] = {
+    "CAMPAIGNS_BATCH_SIZE": 100,
+    "CAMPAIGNS_REQUEST_TIMEOUT_SECONDS": 3.0,
+    "CAMPAIGNS_LEASE_SECONDS": 6.0,
+    "CAMPAIGNS_SETTLE_SECONDS": 1.0,
+    "CAMPAIGNS_SETTLE_LOOKS": 2,
+    "CAMPAIGNS_ACCOUNT_GAP_SECONDS": 0.0,
+    "CAMPAIGNS_TICK_SECONDS": 0.5,
+}
+"""Settings that let in half a minute be seen what takes a quarter of an hour otherwise."""
+
+READY_SECONDS = 90.0
+POLL_SECONDS = 0.05
+STOP_SECONDS = 20.0
+LAST_LINES = 15
+
+
+class DemoSettings(Settings):
+    """Settings that are told and not found: no environment and no `.env` has a say."""
+
+    @classmethod
+    def settings_customise_sources(cls, settings_cls: Any, init_settings: Any, *_: Any, **__: Any) -> tuple[Any, ...]:  # noqa: ARG003
+        return (init_settings,)
+
+
+@contextmanager
+def own_home(*, keep: bool) -> Iterator[Path]:
+    """A fresh folder, gone at the end unless it is to be kept."""
+    home = Path(tempfile.mkdtemp(prefix="campaigns-demo-"))
+    try:
+        yield home
+    finally:
+        if not keep:
+            shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def running_parts(home: Path) -> Iterator[Settings]:
+    """Everything that `campaigns up` starts, in that home and ready; stopped at the end, whatever happens.
+
+    Raises CampaignsError with the last words of the parts when they do not come up.
+    """
+    settings = DemoSettings(CAMPAIGNS_HOME=home, **SHORT)
+    log = home / "up.log"
+    with log.open("wb") as output:
+        child = subprocess.Popen(  # noqa: S603 - this very program
+            bound([sys.executable, "-m", "campaigns", "up"]),
+            cwd=home,  # where no `.env` lies
+            env=_environment(home),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # Ctrl-C is for us, and we stop it in order
+        )
+    try:
+        _await_ready(child, log)
+        yield settings
+    finally:
+        _stop(child)
+
+
+def _environment(home: Path) -> dict[str, str]:
+    ours = {str(field.alias) for field in Settings.model_fields.values()}
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
+    told = {"CAMPAIGNS_HOME": home, **SHORT}
+    return {**kept, **{name: str(value) for name, value in told.items()}}
+
+
+def _await_ready(child: subprocess.Popen[bytes], log: Path) -> None:
+    give_up_at = time.monotonic() + READY_SECONDS
+    while "ready" not in (lines := log.read_text(errors="replace").splitlines()):
+        if child.poll() is not None or time.monotonic() > give_up_at:
+            words = "\n".join(lines[-LAST_LINES:])
+            raise CampaignsError(f"The parts of the demo did not come up; their last words:\n{words}")
+        time.sleep(POLL_SECONDS)  # a file cannot be waited for
+
+
+def _stop(child: subprocess.Popen[bytes]) -> None:
+    """Stop the parts in order. A second Ctrl-C does not hurry it: it takes 15 s at most, and leaves nothing behind."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        child.terminate()
+        child.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()  # then its watcher ends the parts
+        child.wait()
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,90 @@
+"""How the demo talks: numbered steps, live progress on a terminal, plain lines in a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from campaigns.cli.runs.progress import Look, Rates
+from campaigns.cli.runs.watch import drawn, lines
+
+if TYPE_CHECKING:
+    from campaigns.domain.sending.pacing import Limits
+
+WIDTH = 11
+
+
+class Telling:
+    """Says everything on standard output, or on standard error when that is kept for JSON."""
+
+    def __init__(self, *, to_stderr: bool) -> None:
+        from rich.console import Console
+
+        self._to_stderr = to_stderr
+        self._console = Console(stderr=to_stderr, highlight=False)
+        self._steps = 0
+        self.is_terminal = self._console.is_terminal
+
+    def title(self, sentence: str) -> None:
+        """The headline."""
+        self._say(sentence, "bold")
+
+    def say(self, sentence: str = "") -> None:
+        """A line beside the steps."""
+        self._say(sentence, "")
+
+    def step(self, command: str, sentence: str) -> None:
+        """One more step: the command that does it by hand, and what came of it."""
+        self._steps += 1
+        self._line(f"{self._steps:>2}  {command:<{WIDTH}}", sentence, "")
+
+    def aside(self, sentence: str, style: str = "yellow") -> None:
+        """Something that happens within a step."""
+        self._line(" " * (4 + WIDTH), sentence, style)
+
+    def _line(self, start: str, sentence: str, style: str) -> None:
+        """On a terminal a long sentence goes on below its own beginning."""
+        if not self.is_terminal:
+            self._say(start + sentence, "")
+            return
+        from rich.table import Table
+        from rich.text import Text
+
+        grid = Table.grid()
+        grid.add_column(width=len(start))
+        grid.add_column()
+        grid.add_row(Text(start, style="bold cyan"), Text(sentence, style=style))
+        self._console.print(grid)
+
+    @contextmanager
+    def progress(self, limits: Limits) -> Iterator[Callable[[Look, Rates], None]]:
+        """Where looks at a run go: the bar of `runs watch`, or its lines."""
+        if not self.is_terminal:
+            yield lines(limits, to_stderr=self._to_stderr)
+            return
+        from rich.live import Live
+
+        with Live(console=self._console, refresh_per_second=8) as live:
+            yield lambda look, rates: live.update(drawn(look, rates, limits))
+
+    def table(self, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+        """A table whose first column is text and whose others are numbers."""
+        cells = [[f"{cell:,}" if isinstance(cell, int) else cell for cell in row] for row in rows]
+        widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+        for number, row in enumerate([columns, *cells]):
+            first, *rest = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            padded = [first, *(cell.strip().rjust(width) for cell, width in zip(rest, widths[1:], strict=True))]
+            self._say(("    " + "  ".join(padded)).rstrip(), "dim" if number == 0 else "")
+
+    def _say(self, sentence: str, style: str) -> None:
+        if self.is_terminal:
+            from rich.text import Text
+
+            self._console.print(Text(sentence, style=style))
+        else:
+            click.echo(sentence, err=self._to_stderr)
+            (sys.stderr if self._to_stderr else sys.stdout).flush()

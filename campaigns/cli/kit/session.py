@@ -1,0 +1,116 @@
+"""What almost every command needs first: the settings in force, the open store, and who is asking."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from campaigns.cli.kit.output import note
+from campaigns.domain.errors import NotAllowed, NotFound, UsageError
+
+if TYPE_CHECKING:
+    from campaigns.settings import Settings
+    from campaigns.wiring import Parts
+
+Part = TypeVar("Part")
+
+LARGEST_ID = 2**63 - 1
+
+SANDBOX_NOTE = "No vendor key is set: everything goes to the local sandbox."
+
+
+def settings_in_force(**flags: Any) -> Settings:
+    """The settings, with the options of `campaigns` itself above the environment. Raises SettingsError."""
+    from campaigns.settings import load_settings
+
+    return load_settings(**{**_given_flags(), **flags})
+
+
+def environment_for_children(**flags: Any) -> dict[str, str]:
+    """The environment with the flags written into it, for a command that is started instead of this one."""
+    given = {**_given_flags(), **{name: value for name, value in flags.items() if value is not None}}
+    return {**os.environ, **{name: str(value) for name, value in given.items()}}
+
+
+def _given_flags() -> dict[str, str]:
+    flags: dict[str, str] = click.get_current_context().find_root().obj or {}
+    return flags
+
+
+@contextmanager
+def opened(*, says_sandbox: bool = False) -> Iterator[Parts]:
+    """The parts that commands work with, closed again at the end.
+
+    `says_sandbox`: remind people, where it matters, that no vendor key is set. Raises SettingsError, DatabaseAway, or
+    NotAllowed when the database is not migrated.
+    """
+    from campaigns.store.database.migrations import require_head
+    from campaigns.wiring import open_parts
+
+    settings = settings_in_force()
+    if says_sandbox and not settings.has_key:
+        note(SANDBOX_NOTE)
+    refuse_missing_file(settings.database_url)
+    parts = open_parts(settings)
+    try:
+        require_head(parts.store)
+        yield parts
+    finally:
+        parts.store.close()
+
+
+def refuse_missing_file(database_url: str) -> None:
+    """Raise NotAllowed for a SQLite file that is not there; asking SQLite would make an empty one in its place."""
+    from campaigns.store.database.server_facts import is_missing_file
+
+    if is_missing_file(database_url):
+        raise NotAllowed("There is no database yet: run `campaigns db upgrade` (or `campaigns up`, which does it).")
+
+
+@contextmanager
+def closed_after(part: Part) -> Iterator[Part]:
+    """A gateway or a pacer, whose connections are closed at the end."""
+    try:
+        yield part
+    finally:
+        close = getattr(part, "close", None)
+        if close is not None:
+            close()
+
+
+def actor() -> str:
+    """Who is asking, as the audit names them."""
+    try:
+        return f"operator:{getpass.getuser()}"
+    except (KeyError, OSError):  # a user ID without a name, as containers have
+        return f"operator:uid-{os.getuid()}"
+
+
+class Id(click.ParamType[int]):
+    """The ID of a campaign or run, as the product numbers them."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ARG002
+        """The number in the text; one too large to be given by any database is simply not found."""
+        text = str(value).strip()
+        if not (text.isascii() and text.isdigit()):
+            raise UsageError(f"'{text}' is no {self.name} ID; `campaigns {self.lists}` shows them.")
+        if len(text) > len(str(LARGEST_ID)) or int(text) > LARGEST_ID:
+            raise NotFound(f"There is no {self.name} {text}; `campaigns {self.lists}` shows them.")
+        return int(text)
+
+    @property
+    def lists(self) -> str:
+        """The command that shows the IDs there are."""
+        return "runs list" if self.name == "run" else "list"
+
+
+CAMPAIGN = Id("campaign")
+RUN = Id("run")

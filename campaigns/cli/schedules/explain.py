@@ -1,0 +1,78 @@
+"""`schedule`: when campaigns are due."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from campaigns.cli.inputs.times import parse_local, parse_moment, parse_zone
+from campaigns.cli.kit.output import json_option, note, show
+from campaigns.cli.kit.runs_table import print_runs
+from campaigns.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from campaigns.domain.schedules.timing import Timing
+
+STEP_WORDS = {"every", "day", "days", "week", "weeks"}
+
+END = datetime.max.replace(tzinfo=UTC)
+
+
+@click.group()
+def schedule() -> None:
+    """See and steer when campaigns are due."""
+
+
+@schedule.command()
+@click.argument("expression", metavar="EXPR")
+@click.option("--zone", metavar="ZONE", required=True, help="Whose clocks it follows, such as Europe/Berlin.")
+@click.option("--starting", metavar="TIME", help="The first local time, for `every 2 weeks`.")
+@click.option("--from", "since", metavar="TIME", help="Show what comes from this time on, instead of now.")
+@click.option("--count", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many runs to show.")
+@json_option
+def explain(expression: str, *, zone: str, starting: str | None, since: str | None, count: int, as_json: bool) -> None:
+    """Say an expression in words and show its next runs.
+
+    EXPR is a cron expression of five fields, or `every 2 weeks` with --starting. Days on which the clocks change
+    are marked. Needs no database.
+    """
+    from campaigns.domain.clocks import zone_of
+    from campaigns.domain.schedules.occurrences import notes, occurrences, words
+
+    start = parse_moment(since, zone, option="--from") if since is not None else datetime.now(UTC)
+    timing = _timing(expression, zone, starting, start)
+    found = list(islice(occurrences(timing, start - timedelta(microseconds=1), END), count))
+    place = zone_of(zone)
+    told = {
+        "words": words(timing),
+        "next": [moment.astimezone(place) for moment in found],
+        "notes": notes(timing, found),
+    }
+    show(told, as_json=as_json, people=lambda: _say(told, zone))
+
+
+def _timing(expression: str, zone: str, starting: str | None, start: datetime) -> Timing:
+    """The schedule that was typed. Raises UsageError that names every fault."""
+    from campaigns.domain.schedules.occurrences import schedule_faults
+    from campaigns.domain.schedules.timing import Timing
+
+    parse_zone(zone)
+    first = parse_local(starting, zone, option="--starting") if starting is not None else None
+    if STEP_WORDS & set(expression.lower().split()):
+        timing = Timing(every=expression, starting=first, zone=zone)
+    else:
+        timing = Timing(cron=expression, starting=first, zone=zone)
+    faults = schedule_faults(timing, start)
+    if faults:
+        raise UsageError(f"{'; '.join(faults)}.")
+    return timing
+
+
+def _say(told: dict[str, Any], zone: str) -> None:
+    click.echo(f"{told['words'][0].upper()}{told['words'][1:]}.")
+    print_runs(told["next"], zone)
+    for sentence in told["notes"]:
+        note(f"Note: {sentence}.")

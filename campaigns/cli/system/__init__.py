@@ -1,0 +1,1 @@
+"""`up`, `worker`, `beat`, `sandbox`, `db`, `doctor`."""

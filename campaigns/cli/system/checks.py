@@ -1,0 +1,137 @@
+"""What `doctor` says of the memory beside the database (kept outcomes, noted fences) and of what is paused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from campaigns.cli.kit.output import counted, moment
+from campaigns.cli.kit.session import closed_after
+from campaigns.domain.errors import CampaignsError, FencesAway
+
+if TYPE_CHECKING:
+    from campaigns.settings import Settings
+    from campaigns.store.database.engine import Store
+    from campaigns.store.holds.holds import Held
+
+AWAY, FAULTY, NOT_MIGRATED, REFUSED = 75, 2, 4, 7
+
+LISTED = 10
+"""So many holds are told one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One part, how it stands, and the fix."""
+
+    part: str
+    state: Literal["ok", "note", "fault"]
+    found: str
+    fix: str | None = None
+    exit_code: int = 0
+
+
+def memory_checks(settings: Settings) -> Iterator[Check]:
+    """What this host keeps beside the database, and whether it agrees with it."""
+    yield from _spool(settings)
+    yield from _fences(settings)
+
+
+def _spool(settings: Settings) -> Iterator[Check]:
+    from campaigns.adapters.disk.spool import FileSpool
+
+    try:
+        found = FileSpool(settings.home.resolve()).content()
+    except OSError as error:
+        said = f"cannot be read ({error.strerror})"
+        yield Check("kept outcomes", "fault", said, f"let workers read and write {settings.home.resolve()}", FAULTY)
+        return
+    lost = "such attempts count as unknown: see `campaigns runs list`, then delete the file"
+    if found.damaged:
+        said = f"{counted(found.damaged, 'line')} cannot be read; a worker will put them aside"
+        yield Check("kept outcomes", "fault", said, lost, FAULTY)
+    if found.waiting:
+        said = f"{counted(found.waiting, 'outcome')} on this host could not be written yet"
+        yield Check("kept outcomes", "fault", said, "start a worker here once the database answers", AWAY)
+    for path in found.aside:
+        yield Check("kept outcomes", "note", f"some could not be read and were put aside in {path}", lost)
+    if not (found.damaged or found.waiting or found.aside):
+        yield Check("kept outcomes", "ok", "none wait on this host")
+
+
+def _fences(settings: Settings) -> Iterator[Check]:
+    from campaigns.adapters.redis.fence_book import KeptFences
+    from campaigns.store.views.fences import lanes_for_people
+    from campaigns.wiring import open_parts
+
+    if settings.redis_url is None:
+        return  # said before
+    parts = open_parts(settings)
+    troubles = []
+    try:
+        with parts.store.read() as connection:
+            names = {account_id: lane.name for account_id, lane, _ in lanes_for_people(connection)}
+        with closed_after(KeptFences(settings.redis_url, settings.home.resolve())) as book:
+            noted = {account_id: book.noted(name) for account_id, name in names.items()}
+        # Read after the book: a fence is noted when it was committed, so the database can only be ahead.
+        with parts.store.read() as connection:
+            lanes = lanes_for_people(connection)
+        for account_id, lane, newest in lanes:
+            if account_id in noted:
+                one = noted[account_id]
+                troubles += _fence_trouble(account_id, lane.fence, newest, shared=one.shared, here=one.here)
+    except FencesAway as fault:
+        troubles = [Check("fence book", "fault", str(fault), "start Redis, or make the home writable", AWAY)]
+    except CampaignsError:
+        return  # the database was spoken of before
+    finally:
+        parts.store.close()
+    yield from troubles
+    if not troubles:
+        yield Check("fence book", "ok", f"agrees with the database on {counted(len(names), 'account')}")
+
+
+def _fence_trouble(
+    account_id: str, fence: int, newest: int | None, *, shared: int | None, here: int | None
+) -> list[Check]:
+    part, highest = f"fence book of {account_id}", max(shared or 0, here or 0)
+    if highest > fence:
+        said = f"request {highest} was made, but the database knows none after {fence}: it was restored from a backup"
+        return [Check(part, "fault", said, "docs/operating.md, Backups, before anything is sent", NOT_MIGRATED)]
+    if newest is None:
+        return []
+    missing = [name for name, known in (("Redis", shared), ("this host's file", here)) if (known or 0) < newest]
+    if shared is not None and shared >= newest:
+        return []  # another host's worker sends for it, and notes it in a file of its own
+    said = f"request {newest} is not noted in {' and '.join(missing)}: a restored database could go unrecognised"
+    return [Check(part, "note", said, "nothing: the next request notes it. Keep both out of backups, and lasting")]
+
+
+def paused_checks(store: Store) -> Iterator[Check]:
+    """Each open hold and each open circuit."""
+    from campaigns.store.holds.holds import every_open_hold
+    from campaigns.store.views.limits import open_circuits
+
+    with store.read() as connection:
+        holds, circuits = every_open_hold(connection), open_circuits(connection, now=store.now(connection))
+    for held, kind, reason in holds[:LISTED]:
+        yield Check("hold", "note", f"{_name(held)}: {kind}: {reason}", _way_out(held))
+    if len(holds) > LISTED:
+        yield Check("hold", "note", f"and {len(holds) - LISTED} more", "`campaigns runs show RUN` names a run's")
+    for circuit in circuits:
+        until = "now" if circuit["until"] is None else moment(circuit["until"])
+        said = f"{circuit['account']}: {circuit['failures']} requests in a row came to nothing ({circuit['why']})"
+        yield Check("circuit", "note", said, f"nothing: it is tried again, next at {until}")
+
+
+def _name(held: Held) -> str:
+    if held.run_id is not None:
+        return f"run {held.run_id}"
+    return f"account {held.account_id}" if held.account_id is not None else f"every account of {held.upstream}"
+
+
+def _way_out(held: Held) -> str:
+    if held.run_id is not None:
+        return f"mend it, then `campaigns runs resume {held.run_id} --reason TEXT`"
+    return f"mend it, then `campaigns accounts release {held.account_id or 'ACCT'} --reason TEXT`"

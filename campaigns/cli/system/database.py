@@ -1,0 +1,43 @@
+"""`db`: migrations."""
+
+from __future__ import annotations
+
+import click
+
+from campaigns.cli.kit.output import json_option, show
+from campaigns.cli.kit.session import refuse_missing_file, settings_in_force
+
+
+@click.group()
+def db() -> None:
+    """Migrate the database, or check it."""
+
+
+@db.command()
+@json_option
+def upgrade(*, as_json: bool) -> None:
+    """Apply the migrations that are missing.
+
+    Doing it twice, or at the same time, does it once.
+    """
+    from campaigns.store.database import migrations as migrate
+
+    migrate.upgrade(settings_in_force().database_url)
+    _say_head(migrate.head(), as_json=as_json)
+
+
+@db.command()
+@json_option
+def check(*, as_json: bool) -> None:
+    """Exit 0 at the newest migration, 4 when not."""
+    from campaigns.store.database import migrations as migrate
+
+    database_url = settings_in_force().database_url
+    refuse_missing_file(database_url)
+    migrate.check(database_url)
+    _say_head(migrate.head(), as_json=as_json)
+
+
+def _say_head(revision: str, *, as_json: bool) -> None:
+    sentence = f"The database stands at migration {revision}, the newest."
+    show({"revision": revision}, as_json=as_json, people=lambda: click.echo(sentence))

@@ -1,0 +1,185 @@
+"""`doctor`: each part, its state, and what to do about it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from campaigns.cli.kit.output import duration, json_option, moment, print_table, show
+from campaigns.cli.kit.session import closed_after, settings_in_force
+from campaigns.cli.main import EXIT_CODES
+from campaigns.cli.system.checks import AWAY, FAULTY, NOT_MIGRATED, REFUSED, Check, memory_checks, paused_checks
+from campaigns.domain.errors import CampaignsError, SettingsError
+
+if TYPE_CHECKING:
+    from campaigns.settings import Settings
+    from campaigns.store.database.engine import Store
+
+SKEW_SECONDS = 2.0
+"""Clocks further apart than this make leases and windows wrong."""
+
+QUIET_SECONDS = 15.0
+"""Beat and worker give a sign each second; after this they are missing."""
+
+START = "run `campaigns up`, or `campaigns worker` and `campaigns beat`"
+
+
+@click.command()
+@json_option
+def doctor(*, as_json: bool) -> None:
+    """Check every part and name the fix.
+
+    Exit 0 only when all is well, else the code of the first fault.
+    """
+    checks = list(_checks())
+    show(
+        [asdict(check) for check in checks],
+        as_json=as_json,
+        people=lambda: print_table(
+            ("part", "state", "found", "fix"),
+            ([check.part, check.state, check.found, check.fix] for check in checks),
+            empty="",
+        ),
+    )
+    click.get_current_context().exit(next((check.exit_code for check in checks if check.state == "fault"), 0))
+
+
+def _checks() -> Iterator[Check]:
+    try:
+        settings = settings_in_force()
+        settings.read_key()
+    except SettingsError as fault:
+        yield Check("settings", "fault", str(fault), "correct the setting", FAULTY)
+        return
+    yield Check("settings", "ok", f"home {settings.home.resolve()}")
+    yield from _database(settings)
+    yield from _redis(settings)
+    yield from memory_checks(settings)
+    yield from _vendor(settings)
+
+
+def _database(settings: Settings) -> Iterator[Check]:
+    from campaigns.store.database.engine import open_store
+    from campaigns.store.database.migrations import head, require_head
+
+    store = open_store(settings.database_url)
+    try:
+        kind = store.reader.dialect.name
+        ahead = _database_ahead(store)
+        yield Check("database", "ok", kind)
+        yield _skew("database clock", ahead)
+        require_head(store)
+        yield Check("migrations", "ok", f"at {head()}, the newest")
+        yield from _signs(store)
+        yield from paused_checks(store)
+    except CampaignsError as fault:
+        code = EXIT_CODES[type(fault)]
+        part, fix = ("migrations", "run `campaigns db upgrade`") if code == NOT_MIGRATED else ("database", "start it")
+        yield Check(part, "fault", str(fault), fix, code)
+    finally:
+        store.close()
+
+
+def _database_ahead(store: Store) -> float:
+    with store.read() as connection:
+        asked = time.time()
+        theirs = store.now(connection).timestamp()
+        return theirs - (asked + time.time()) / 2
+
+
+def _signs(store: Store) -> Iterator[Check]:
+    from campaigns.store.database.server_facts import commits_are_durable
+    from campaigns.store.health.heartbeats import heartbeats
+    from campaigns.store.views.accounts import credits_balance
+
+    with store.read() as connection:
+        now, seen = store.now(connection), heartbeats(connection)
+        balance, durable = credits_balance(connection), commits_are_durable(connection)
+    if not durable:
+        found = "synchronous_commit is off: a confirmed attempt may be lost, and its fans messaged twice"
+        yield Check("durability", "fault", found, "set synchronous_commit to on", FAULTY)
+    for part in ("beat", "worker"):
+        yield _sign(part, now, seen.get(part))
+    if balance is None:
+        yield Check("credits", "note", "the vendor has not named a balance yet")
+    else:
+        found = f"{balance[0]:,} left, as the vendor said at {moment(balance[1])}"
+        empty = balance[0] <= 0
+        yield Check("credits", "fault" if empty else "ok", found, "buy credits" if empty else None, REFUSED)
+
+
+def _sign(part: str, now: datetime, seen: datetime | None) -> Check:
+    if seen is None:
+        return Check(part, "fault", "never seen", START, AWAY)
+    seconds = (now - seen).total_seconds()
+    found = f"{'last tick' if part == 'beat' else 'last seen'} {duration(seconds)} ago"
+    if seconds > QUIET_SECONDS:
+        missed = "; what comes due meanwhile follows the misfire rule of its campaign" if part == "beat" else ""
+        return Check(part, "fault", found + missed, START, AWAY)
+    return Check(part, "ok", found)
+
+
+def _skew(part: str, ahead: float) -> Check:
+    found = f"{abs(ahead):.1f} s {'ahead of' if ahead > 0 else 'behind'} this machine's"
+    if abs(ahead) > SKEW_SECONDS:
+        return Check(part, "fault", found, "let both follow a time server", AWAY)
+    return Check(part, "ok", found)
+
+
+def _redis(settings: Settings) -> Iterator[Check]:
+    from campaigns.adapters.redis.server_facts import redis_facts
+
+    if settings.redis_url is None:
+        yield Check("redis", "fault", "none is known", "set REDIS_URL, or run `campaigns up`", AWAY)
+        return
+    try:
+        facts = redis_facts(settings.redis_url)
+    except CampaignsError as fault:
+        yield Check("redis", "fault", str(fault), "start it", AWAY)
+        return
+    yield Check("redis", "ok", f"{facts.name} {facts.version}")
+    yield _skew("redis clock", facts.clock_ahead_seconds)
+    if not facts.appends:
+        found = "no append-only file: after its restart the rate budget is first rebuilt from the database"
+        yield Check("redis persistence", "note", found, "set appendonly yes")
+    if facts.max_memory and facts.eviction != "noeviction":
+        found = f"drops keys when full ({facts.eviction}): the rate budget could forget what it granted"
+        yield Check("redis memory", "fault", found, "set maxmemory-policy noeviction", FAULTY)
+
+
+def _vendor(settings: Settings) -> Iterator[Check]:
+    from campaigns.store.views.accounts import accounts
+    from campaigns.wiring import open_parts
+
+    if not settings.has_key:
+        yield Check("vendor key", "note", "none: everything goes to the local sandbox", "set ONLYFANSAPI_API_KEY")
+    if settings.upstream_url is None:
+        yield Check("vendor", "fault", "the sandbox is not running", "run `campaigns up`", AWAY)
+        return
+    parts = open_parts(settings)
+    try:
+        with closed_after(parts.gateway()) as gateway:
+            yield Check("vendor", "ok", f"{settings.upstream_url} knows the key as team {gateway.team()}")
+            seen = {account.id: account.is_authenticated for account in gateway.accounts()}
+        with parts.store.read() as connection:
+            ours = [str(row["id"]) for row in accounts(connection)]
+    except CampaignsError as fault:
+        yield Check("vendor", "fault", str(fault), "check the key, then the network", EXIT_CODES[type(fault)])
+        return
+    finally:
+        parts.store.close()
+    for account_id in ours if settings.has_key else []:  # in the sandbox any account exists
+        yield _account(account_id, is_authenticated=seen.get(account_id))
+
+
+def _account(account_id: str, *, is_authenticated: bool | None) -> Check:
+    if is_authenticated is None:
+        return Check(f"account {account_id}", "fault", "the key does not see it", "check its ID or the key", REFUSED)
+    if not is_authenticated:
+        return Check(f"account {account_id}", "fault", "needs to log in again", "log it in at the vendor", REFUSED)
+    return Check(f"account {account_id}", "ok", "known to the vendor and logged in")

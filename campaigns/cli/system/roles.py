@@ -1,0 +1,135 @@
+"""The roles of an installation: all of it on one machine, or one part each."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from campaigns.cli.kit.output import json_option, note
+from campaigns.cli.kit.session import SANDBOX_NOTE, environment_for_children, refuse_missing_file, settings_in_force
+from campaigns.domain.errors import SettingsError
+
+if TYPE_CHECKING:
+    from campaigns.settings import Settings
+
+APP = "campaigns.worker.app:app"
+
+log_level_option = click.option(
+    "--log-level",
+    type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False),
+    help="How much to log.",
+)
+
+
+@click.command()
+@click.option("--keep", is_flag=True, help="Keep its home afterwards, to look into its database.")
+@json_option
+def demo(*, keep: bool, as_json: bool) -> None:
+    """Run the whole main job in the sandbox.
+
+    In a home of its own, with faults, ignoring DATABASE_URL, REDIS_URL and the key. Exit 0 when the books
+    balance and agree with what the sandbox says it accepted.
+    """
+    from campaigns.cli.demo.demo import run_demo
+
+    click.get_current_context().exit(run_demo(as_json, keep=keep))
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), metavar="N", help="Where pages go; this release has none yet.")
+@click.option("--no-web", is_flag=True, help="Start no pages; this release has none yet.")
+def up(*, port: int | None, no_web: bool) -> None:  # noqa: ARG001 - accepted already, so that scripts need no change
+    """Run every part on this machine.
+
+    Redis, database, worker, beat, and the sandbox when no key is set. Ctrl-C stops it all within 15 s. With
+    DATABASE_URL and REDIS_URL set, those servers are used instead.
+    """
+    from campaigns.embedded.up import run_up
+
+    settings = settings_in_force()
+    if not settings.has_key:
+        note(SANDBOX_NOTE)
+    click.get_current_context().exit(run_up(settings, environment_for_children()))
+
+
+@click.command()
+@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Accounts served at once (default 16).")
+@log_level_option
+def worker(*, threads: int | None, log_level: str | None) -> None:
+    """Run one worker, which sends what is due.
+
+    Becomes the plain celery command that it prints.
+    """
+    settings = settings_in_force(CAMPAIGNS_WORKER_THREADS=threads, LOG_LEVEL=log_level)
+    _require_parts(settings)
+    count = str(settings.worker_threads)
+    # Gossip and mingle talk to the other workers, which ours have nothing to say to.
+    options = ["-P", "threads", "-c", count, "-n", f"worker-{os.getpid()}@%h", "-Q", "control,send"]
+    quiet = ["--without-mingle", "--without-gossip"]
+    _become(settings, "worker", [*options, *quiet], CAMPAIGNS_WORKER_THREADS=threads, LOG_LEVEL=log_level)
+
+
+@click.command()
+@log_level_option
+def beat(*, log_level: str | None) -> None:
+    """Run the beat, which ticks once a second.
+
+    Becomes the plain celery command that it prints. Two beats do no harm.
+    """
+    settings = settings_in_force(LOG_LEVEL=log_level)
+    _require_parts(settings)
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    schedule = settings.home / "beat-schedule"
+    _become(settings, "beat", ["-s", str(schedule), "--pidfile="], LOG_LEVEL=log_level)
+
+
+@click.command()
+@click.option(
+    "--port", type=click.IntRange(0, 65535), metavar="N", default=8700, show_default=True, help="0 takes a free one."
+)
+@click.option("--faults", type=click.Path(path_type=Path), metavar="FILE", help="Faults to play, scripted or by rates.")
+@click.option("--ledger", type=click.Path(path_type=Path), metavar="FILE", help="Remember here what was accepted.")
+def sandbox(*, port: int, faults: Path | None, ledger: Path | None) -> None:
+    """Run the local vendor alone.
+
+    The real API's shapes, limits and faults, and no messages to anybody.
+    """
+    from campaigns.sandbox.serving import serve
+
+    serve(
+        "127.0.0.1",
+        port,
+        faults_file=faults,
+        ledger_file=ledger,
+        announce=lambda url: note(f"The sandbox listens on {url}; Ctrl-C stops it."),
+    )
+
+
+def _require_parts(settings: Settings) -> None:
+    """Raise unless the database is at head and Redis answers: a role that starts without them only fills its log."""
+    from campaigns.adapters.redis.server_facts import redis_facts
+    from campaigns.store.database import migrations as migrate
+
+    if not settings.has_key:
+        note(SANDBOX_NOTE)
+    if settings.redis_url is None or settings.broker_url is None:
+        raise SettingsError(
+            "No Redis is known: set REDIS_URL (redis://host:6379/0), or run `campaigns up`, which starts its own. "
+            "Nothing was started."
+        )
+    refuse_missing_file(settings.database_url)
+    migrate.check(settings.database_url)
+    redis_facts(settings.redis_url)
+
+
+def _become(settings: Settings, role: str, options: list[str], **flags: object) -> NoReturn:
+    """Print the plain command and turn into it, so that signals and exit codes are its own."""
+    command = [sys.executable, "-m", "celery", "-q", "-A", APP, role, "-l", settings.log_level, *options]
+    note(shlex.join(["celery", *command[3:]]))
+    sys.stdout.flush()
+    os.execve(sys.executable, command, environment_for_children(**flags))  # noqa: S606 - no shell is wanted

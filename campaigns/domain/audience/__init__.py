@@ -1,0 +1,1 @@
+"""Who it is sent to, as integer sets."""

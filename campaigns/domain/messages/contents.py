@@ -1,0 +1,173 @@
+"""Which of a campaign's contents an occurrence takes, and what its text says then.
+
+A content names what it says otherwise than the campaign; what it does not name it takes from the campaign. Contents
+are numbered from 1, and so are occurrences: all that was opened to send counts, by the schedule or by hand.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from campaigns.domain.clocks import local_of, zone_of
+from campaigns.domain.errors import UsageError
+from campaigns.domain.messages.fields import ONE_USE_MEDIA
+from campaigns.domain.messages.message import Message, make_message, to_json
+
+OF_A_CONTENT = (
+    "text",
+    "locked_text",
+    "price",
+    "media_files",
+    "previews",
+    "giphy_id",
+    "rf_tag",
+    "rf_partner",
+    "rf_guest",
+    "block_banned_words",
+)
+"""What a content may say otherwise. To whom and when is the campaign's alone."""
+
+MOST_CONTENTS = 100
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+
+VARIABLES: dict[str, Callable[[datetime, int], str]] = {
+    "date": lambda local, _number: f"{local.day} {MONTHS[local.month - 1]} {local.year}",
+    "weekday": lambda local, _number: WEEKDAYS[local.weekday()],
+    "n": lambda _local, number: str(number),
+}
+"""What may stand in braces in a text, from the local time and the number of the occurrence."""
+
+_NAMES = "|".join(VARIABLES)
+VARIABLE = re.compile(rf"\{{\{{({_NAMES})\}}\}}|\{{({_NAMES})\}}")
+BRACED_WORD = re.compile(r"\{([^\W\d]\w*)\}")
+
+
+def said_at(
+    message: Mapping[str, Any],
+    contents: Sequence[Mapping[str, Any]] | None,
+    *,
+    campaign_id: int,
+    number: int,
+    at: datetime,
+    zone: str | None,
+    rotate: Rotate = "turn",
+    scheduled_date: datetime | None = None,
+) -> tuple[int | None, dict[str, Any] | None]:
+    """The number of the content that an occurrence takes, and its whole message as a row keeps it.
+
+    `message` and `contents` are as a revision keeps them; `at` is the nominal time of the occurrence, `zone` where its
+    date is read (None: UTC), `number` the how-manieth occurrence it is. None for the content of a campaign that has
+    none, and None for the message of a run that says what its revision says. `scheduled_date`: the vendor is to send
+    it then.
+    """
+    content = content_number(campaign_id, number, len(contents), rotate) if contents else None
+    said = dict(message) if content is None else to_json(content_message(message, (contents or ())[content - 1]))
+    said["text"] = rendered(str(said["text"]), at=at, number=number, zone=zone)
+    if scheduled_date is not None:
+        said["scheduled_date"] = scheduled_date.isoformat()
+    return content, None if content is None and said == dict(message) else said
+
+
+def content_number(campaign_id: int, number: int, count: int, rotate: Rotate) -> int:
+    """Which of so many contents the n-th occurrence takes, from 1: the same whenever it is asked.
+
+    In turn, or at random: each cycle takes every content once, in an order that only the campaign and the cycle
+    decide, and none comes twice in a row.
+    """
+    cycle, place = divmod(number - 1, count)
+    return place + 1 if rotate == "turn" else _order(campaign_id, cycle, count)[place]
+
+
+def content_message(message: Mapping[str, Any], content: Mapping[str, Any]) -> Message:
+    """The message of one content, with the campaign's own fields where it names none. Raises UsageError."""
+    return make_message({**message, **content})
+
+
+def rendered(text: str, *, at: datetime, number: int, zone: str | None) -> str:
+    """A text with its variables filled in; `{{date}}` writes `{date}`, and all other braces stay as they are."""
+    local = local_of(at, zone_of(zone or "UTC"))
+
+    def filled(found: re.Match[str]) -> str:
+        return f"{{{found[1]}}}" if found[1] else VARIABLES[found[2]](local, number)
+
+    return VARIABLE.sub(filled, text)
+
+
+def texts_of(message: Mapping[str, Any], contents: Sequence[Mapping[str, Any]] | None) -> list[str]:
+    """Every text that an occurrence may send."""
+    return [content.get("text", message["text"]) for content in contents or ({},)]
+
+
+def variable_warnings(texts: Iterable[str]) -> list[str]:
+    """What looks like a variable in these texts and is none, each with the variable that may be meant."""
+    words = dict.fromkeys(word for text in texts for word in BRACED_WORD.findall(text) if word not in VARIABLES)
+    return [f"{{{word}}} in the text is no variable and goes out as written; {_meant(word)}" for word in words]
+
+
+def _meant(word: str) -> str:
+    near = difflib.get_close_matches(word.lower(), VARIABLES, n=1)
+    known = ", ".join(f"{{{name}}}" for name in VARIABLES)
+    return f"did you mean {{{near[0]}}}?" if near else f"variables are {known}"
+
+
+def contents_faults(message: Message, contents: Sequence[Mapping[str, Any]], *, recurs: bool) -> list[str]:
+    """What forbids keeping these contents with the campaign's own message, each as half a sentence naming which."""
+    faults = []
+    if len(contents) > MOST_CONTENTS:
+        faults.append(f"{len(contents)} contents are more than {MOST_CONTENTS}")
+    said = [("the message", message)] if recurs and not contents else []
+    for place, content in enumerate(contents, start=1):
+        faults += [f"content {place}: {fault}" for fault in _foreign_fields(content)]
+        if not _foreign_fields(content):
+            said += _said_by(f"content {place}", message, content, faults)
+    faults += [
+        f"{name} has an {ONE_USE_MEDIA} ID, which the first run would use up; use vault IDs"
+        for name, each in said
+        if each.uses_one_use_media
+    ]
+    return faults
+
+
+def _foreign_fields(content: Mapping[str, Any]) -> list[str]:
+    foreign = [name for name in content if name not in OF_A_CONTENT]
+    return [f"{name} is the campaign's own, and no content says it otherwise" for name in foreign]
+
+
+def _said_by(name: str, message: Message, content: Mapping[str, Any], faults: list[str]) -> list[tuple[str, Message]]:
+    try:
+        return [(name, content_message(to_json(message), content))]
+    except UsageError as fault:
+        reason = str(fault).removeprefix("The message cannot be sent as it is: ")
+        faults.append(f"{name}: {reason.removesuffix('. Correct that and try again.')}")
+        return []
+
+
+def _order(campaign_id: int, cycle: int, count: int) -> list[int]:
+    """The contents of one cycle, shuffled by hashes, which no release of Python and no machine orders otherwise."""
+    if count == 2:  # noqa: PLR2004 - of two, only one order never repeats across cycles
+        return _shuffled(campaign_id, 0, count)
+    order = _shuffled(campaign_id, cycle, count)
+    # The exchange leaves the last in its place, so the next cycle may rely on it without being told of this one.
+    if count > 1 and cycle and _shuffled(campaign_id, cycle - 1, count)[-1] == order[0]:
+        order[:2] = order[1::-1]
+    return order
+
+
+def _shuffled(campaign_id: int, cycle: int, count: int) -> list[int]:
+    def drawn(content: int) -> bytes:
+        return hashlib.sha256(f"{campaign_id} {cycle} {content}".encode()).digest()
+
+    return sorted(range(1, count + 1), key=drawn)
+
+
+Rotate = Literal["turn", "random"]

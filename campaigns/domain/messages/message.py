@@ -1,0 +1,228 @@
+"""What a campaign says: its fields, the vendor's rules for them, and the exact bytes of the request.
+
+Rules and names are those of the vendor's send call (its OpenAPI description and reference page, read 2026-09). User
+IDs are no part of a message: each batch brings its own.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from campaigns.domain.errors import UsageError
+from campaigns.domain.messages.fields import ONE_USE_MEDIA, READERS, FieldFault
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a campaign says, and the vendor's whole lists it goes to; everything but the user IDs."""
+
+    text: str
+    locked_text: bool | None = None
+    price: Decimal | None = None  # US dollars
+    media_files: tuple[str, ...] = ()
+    previews: tuple[str, ...] = ()
+    giphy_id: str | None = None
+    rf_tag: tuple[str, ...] = ()
+    rf_partner: tuple[str, ...] = ()
+    rf_guest: tuple[str, ...] = ()
+    scheduled_date: datetime | None = None  # aware
+    save_for_later: bool = False
+    block_banned_words: str | None = None
+    user_lists: tuple[str, ...] = ()
+    excluded_lists: tuple[str, ...] = ()
+    subscribed_within_last_days: int | None = None
+
+    @property
+    def names_whole_lists(self) -> bool:
+        """Whether the vendor chooses the recipients: then the campaign is one request of unknown size."""
+        return bool(self.user_lists) or self.subscribed_within_last_days is not None
+
+    @property
+    def uses_one_use_media(self) -> bool:
+        """Whether one request uses its media up, so that it can be neither split nor sent again."""
+        return any(media.startswith(ONE_USE_MEDIA) for media in (*self.media_files, *self.previews))
+
+
+def make_message(fields: Mapping[str, object]) -> Message:
+    """The message in these fields, named as in `Message`; None means "not given".
+
+    Numbers may be given as text. Raises UsageError that names every fault in one sentence.
+    """
+    values: dict[str, Any] = {}
+    faults: list[str] = []
+    for name, given in fields.items():
+        reader = READERS.get(name)
+        if reader is None:
+            faults.append(_unknown_name(name))
+        elif given is not None:
+            try:
+                values[name] = reader(given)
+            except FieldFault as fault:
+                faults.append(f"{name} {fault}")
+                values[name] = BAD
+    if "text" not in values:
+        faults.append("text is missing")
+    faults += [rule.fault for rule in RULES if rule.is_broken(values)]
+    if faults:
+        raise UsageError(f"The message cannot be sent as it is: {'; '.join(faults)}. Correct that and try again.")
+    return Message(**values)
+
+
+def message_faults(
+    message: Message, *, user_count: int | None, batch_count: int | None, now: datetime | None
+) -> list[str]:
+    """What forbids sending this message to this audience, each fault as half a sentence; empty when nothing does.
+
+    `user_count` is None when the campaign has no user IDs; `batch_count` and `now` are None while they are not known.
+    """
+    faults = []
+    if not user_count and not message.names_whole_lists:
+        faults.append("there are no recipients: give user IDs, a list, or days since the subscription")
+    if user_count and message.names_whole_lists:
+        faults.append(
+            "user IDs and whole lists cannot be mixed, since every batch would message the whole list again; use one"
+        )
+    if batch_count is not None and batch_count > 1 and message.uses_one_use_media:
+        faults.append(
+            f"{ONE_USE_MEDIA} IDs can be used once, but this takes {batch_count} requests; use vault IDs, "
+            "or a batch size that makes it one"
+        )
+    scheduled = message.scheduled_date
+    if scheduled is not None and now is not None and scheduled <= now:
+        faults.append(f"scheduled_date {scheduled.isoformat()} has passed; choose a later time")
+    return faults
+
+
+def to_json(message: Message) -> dict[str, object]:
+    """The message as a row stores it: plain JSON values, the same for equal messages."""
+    stored: dict[str, object] = {}
+    for each in fields(message):
+        value = getattr(message, each.name)
+        if isinstance(value, tuple):
+            value = list(value)
+        elif isinstance(value, Decimal):
+            value = str(value)
+        elif isinstance(value, datetime):
+            value = value.astimezone(UTC).isoformat()
+        stored[each.name] = value
+    return stored
+
+
+def from_json(stored: Mapping[str, Any]) -> Message:
+    """The message in a row made by `to_json`.
+
+    Raises ValueError on a field it does not know: a row of a newer release must not be sent with a part left out.
+    """
+    unknown = stored.keys() - READERS.keys()
+    if unknown:
+        raise ValueError(f"The stored message has unknown fields: {', '.join(sorted(unknown))}.")
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()
+    }
+    if values.get("price") is not None:
+        values["price"] = Decimal(values["price"])
+    if values.get("scheduled_date") is not None:
+        values["scheduled_date"] = datetime.fromisoformat(values["scheduled_date"])
+    return Message(**values)
+
+
+def request_body(
+    message: Message, users: Iterable[int] | None, *, rf_as: Literal["array", "string"] = "array"
+) -> bytes:
+    """The exact bytes of the POST: fields in a fixed order, absent ones left out, user IDs as strings.
+
+    `rf_as` chooses how release-form IDs travel: the vendor's description calls them an array and types them a string.
+    Raises ValueError for a body without recipients, which the vendor might read as "everyone", and for one that mixes
+    user IDs with whole lists.
+    """
+    user_ids = [str(user) for user in users or ()]
+    if not user_ids and not message.names_whole_lists:
+        raise ValueError("A request without recipients is never sent.")
+    if user_ids and message.names_whole_lists:
+        raise ValueError("A request that mixes user IDs with whole lists is never sent.")
+    body: dict[str, object] = {
+        "text": message.text,
+        "lockedText": message.locked_text,
+        "price": None if message.price is None else _wire_price(message.price),
+        "mediaFiles": list(message.media_files),
+        "previews": list(message.previews),
+        "giphyId": message.giphy_id,
+        "rfTag": _wire_ids(message.rf_tag, rf_as),
+        "rfPartner": _wire_ids(message.rf_partner, rf_as),
+        "rfGuest": _wire_ids(message.rf_guest, rf_as),
+        "scheduledDate": None if message.scheduled_date is None else _wire_time(message.scheduled_date),
+        "saveForLater": True if message.save_for_later else None,
+        "blockBannedWords": message.block_banned_words,
+        "userLists": list(message.user_lists),
+        "excludedLists": list(message.excluded_lists),
+        "subscribedWithinLastDays": message.subscribed_within_last_days,
+        "userIds": user_ids,
+    }
+    given = {name: value for name, value in body.items() if value is not None and value not in ([], "")}
+    return json.dumps(given, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _wire_price(price: Decimal) -> int | float:
+    # Two decimals up to 200 survive a float: its shortest text is the amount again.
+    return int(price) if price == price.to_integral_value() else float(price)
+
+
+def _wire_ids(ids: tuple[str, ...], form: Literal["array", "string"]) -> list[str] | str:
+    return list(ids) if form == "array" else ",".join(ids)
+
+
+def _wire_time(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _unknown_name(name: str) -> str:
+    nearest = difflib.get_close_matches(str(name), READERS, n=1)
+    hint = f" (did you mean {nearest[0]}?)" if nearest else ""
+    return f"'{name}' is no field of a message{hint}"
+
+
+BAD = object()
+"""Stands for a value that was given but cannot be used, so that no second fault is blamed on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule of the vendor's that ties fields together."""
+
+    names: tuple[str, ...]
+    breaks: Callable[[Mapping[str, Any]], bool]
+    fault: str
+
+    def is_broken(self, values: Mapping[str, Any]) -> bool:
+        """Whether usable values break it; a field with a fault of its own breaks no other rule."""
+        return all(values.get(name) is not BAD for name in self.names) and self.breaks(values)
+
+
+RULES = (
+    Rule(
+        ("price", "media_files"),
+        lambda given: bool(given.get("price")) and not given.get("media_files"),
+        "price needs media_files, since only media can be sold",
+    ),
+    Rule(
+        ("previews", "media_files"),
+        lambda given: not set(given.get("previews", ())) <= set(given.get("media_files", ())),
+        "previews must stand in media_files, too",
+    ),
+    Rule(
+        ("subscribed_within_last_days", "scheduled_date"),
+        lambda given: bool(given.get("subscribed_within_last_days") and given.get("scheduled_date")),
+        "subscribed_within_last_days cannot be combined with scheduled_date",
+    ),
+    Rule(
+        ("subscribed_within_last_days", "save_for_later"),
+        lambda given: bool(given.get("subscribed_within_last_days") and given.get("save_for_later")),
+        "subscribed_within_last_days cannot be combined with save_for_later",
+    ),
+)

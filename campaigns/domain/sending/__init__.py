@@ -1,0 +1,1 @@
+"""How fast a run may go, and when it will end."""

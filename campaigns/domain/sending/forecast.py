@@ -1,0 +1,64 @@
+"""When a run will start and end: its pace under the limits, within its hours, over its spread, before its expiry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from campaigns.domain.schedules.sending_hours import Window, advance, open_seconds, opens_at
+from campaigns.domain.sending.pacing import REQUEST_SECONDS, Limits, estimate
+
+HOURS, SPREAD, EXPIRY = "sending hours", "spread", "expiry"
+"""What may bind a run beside what bounds its pace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What is to be expected if nothing gets in the way."""
+
+    starts_at: datetime
+    ends_at: datetime
+    bound_by: str
+    late: int = 0  # batches that would be cancelled at the expiry
+
+
+def forecast(
+    batches: int,
+    limits: Limits,
+    start: datetime,
+    *,
+    windows: Sequence[Window] = (),
+    last_at: datetime | None = None,
+    expires_at: datetime | None = None,
+) -> Forecast:
+    """What becomes of so many batches that may go from `start` on, the last of them not before `last_at`."""
+    start = start.astimezone(UTC)
+    pace = estimate(batches, limits)
+    starts_at = opens_at(windows, start) or start
+    by_pace = advance(windows, starts_at, pace.seconds)
+    by_spread = starts_at if last_at is None else last_at + timedelta(seconds=REQUEST_SECONDS)
+    ends_at, bound_by = (by_spread, SPREAD) if by_spread > by_pace else (by_pace, pace.bound_by)
+    if open_seconds(windows, start, ends_at) < (ends_at - start).total_seconds():
+        bound_by = HOURS
+    if expires_at is None or ends_at <= expires_at:
+        return Forecast(starts_at, ends_at, bound_by)
+    spread_seconds = 0.0 if last_at is None else open_seconds(windows, start, last_at)
+    in_time = _started_within(open_seconds(windows, starts_at, expires_at), batches, limits, spread_seconds)
+    if in_time == batches:
+        return Forecast(starts_at, ends_at, bound_by)
+    return Forecast(starts_at, max(expires_at, start), EXPIRY, batches - in_time)
+
+
+def _started_within(seconds: float, batches: int, limits: Limits, spread_seconds: float) -> int:
+    """How many of the batches start in less than so much open time."""
+    least, most = 0, batches
+    while least < most:
+        middle = (least + most + 1) // 2
+        by_pace = estimate(middle, limits).seconds - REQUEST_SECONDS
+        by_spread = spread_seconds * (middle - 1) / max(batches - 1, 1)
+        if max(by_pace, by_spread) < seconds:
+            least = middle
+        else:
+            most = middle - 1
+    return least

@@ -1,0 +1,1 @@
+"""What the vendor answers, and what an answer proves."""

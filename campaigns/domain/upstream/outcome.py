@@ -1,0 +1,256 @@
+"""What is known after one request, and the table that decides it.
+
+The gateway reports facts (a reply, or how far the request got before it failed); `classify` turns them into an
+`Outcome` by the first row that matches. Anything no row foresees is `unknown`: the request may have reached the vendor.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from campaigns.domain.upstream.reply import ERROR_FIELDS, NoReply, Reply, VendorReport
+
+__all__ = [
+    "HoldOrder",
+    "HoldScope",
+    "NoReply",
+    "Outcome",
+    "OutcomeKind",
+    "Reply",
+    "VendorReport",
+    "classify",
+    "one_line",
+]
+
+DEFAULT_RETRY_AFTER_SECONDS = 60.0
+"""How long to wait when a limiter does not say: the vendor's budget is counted by the minute (its rate limits page)."""
+
+LONGEST_ERROR = 500
+
+LIMITER_WORDS = re.compile(r"rate[_ -]?limit|too many attempts", re.IGNORECASE)
+"""How a limiter names itself in its error fields: `ONLYFANS_COM_RATE_LIMIT_ERROR` (with or without `CF:`),
+and the words of the vendor's framework. "Too Many Requests" is no mark: it is only what 429 means."""
+
+BANNED_WORDS = re.compile(r"banned[ _-]?word", re.IGNORECASE)
+
+TEAM_REFUSALS = {
+    401: ("key", "the vendor refuses the key"),
+    402: ("credits", "the credits are used up"),
+    403: ("configuration", "something in front of the vendor refuses everything"),
+}
+
+PROVES_NOTHING = frozenset({408, 409, 425, 429})
+"""Statuses from 400 to 499 that do not say that nothing was done: too slow, in conflict (perhaps with itself), or
+passed on by something that does not say who refused."""
+
+
+class OutcomeKind(StrEnum):
+    """What one attempt proved."""
+
+    ACCEPTED = "accepted"  # 2xx with a message ID: the vendor took it
+    REJECTED = "rejected"  # the vendor refused this content or these recipients; nothing was sent
+    UNKNOWN = "unknown"  # nothing is proved; the fans may have been messaged
+    NOT_SENT = "not_sent"  # proved: no byte of the request left, or the vendor said so
+    THROTTLED = "throttled"  # a limiter refused it before acting; costs no attempt
+    HELD = "held"  # refused for a reason that concerns more than this batch: key, account, credits, configuration
+
+
+class HoldScope(StrEnum):
+    """How far a refusal reaches."""
+
+    RUN = "run"
+    ACCOUNT = "account"
+    TEAM = "team"
+
+
+@dataclass(frozen=True, slots=True)
+class HoldOrder:
+    """A refusal that must stop more than one batch: what to hold, and the word that stands for why."""
+
+    scope: HoldScope
+    kind: str  # "key", "credits", "account", "configuration"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one attempt proved, and everything worth keeping of the reply."""
+
+    kind: OutcomeKind
+    error: str | None = None  # one line for people, no secrets, at most 500 characters
+    http_status: int | None = None
+    upstream_status: int | None = None  # the status OnlyFans gave the vendor, when the reply wraps one
+    message_id: str | None = None
+    retry_after_seconds: float | None = None  # THROTTLED only
+    hold: HoldOrder | None = None  # HELD only
+    one_user_may_be_the_cause: bool = False  # REJECTED only: halving may find the user
+    report: VendorReport = field(default_factory=VendorReport)
+    response: str | None = None  # the raw body, redacted, at most 4096 characters
+
+
+def classify(facts: NoReply | Reply) -> Outcome:
+    """What an attempt proved: the first row of the table that matches, else unknown.
+
+    A match that says "nothing was sent" is overruled when another part of the same reply contradicts it: then nothing
+    is proved, and nobody may get it twice.
+    """
+    if isinstance(facts, NoReply):
+        return _without_reply(facts)
+    for row in TABLE:
+        outcome = row(facts)
+        if outcome is not None:
+            doubt = _doubt(facts, outcome)
+            return outcome if doubt is None else _outcome(facts, OutcomeKind.UNKNOWN, doubt)
+    return _outcome(facts, OutcomeKind.UNKNOWN)
+
+
+ABANDONED_WORDS = "its worker went away before the outcome was written"
+"""The error of an attempt that nobody brought an answer for: it says something of us, and nothing of the vendor."""
+
+
+def one_line(words: str) -> str:
+    """Text for an error column: one line of at most 500 characters."""
+    line = " ".join(words.split())
+    return line if len(line) <= LONGEST_ERROR else line[: LONGEST_ERROR - 1] + "\u2026"
+
+
+def _without_reply(facts: NoReply) -> Outcome:
+    kind = OutcomeKind.UNKNOWN if facts.bytes_left else OutcomeKind.NOT_SENT
+    return Outcome(
+        kind, one_line(facts.error), http_status=facts.http_status, report=facts.report, response=facts.response
+    )
+
+
+def _doubt(reply: Reply, outcome: Outcome) -> str | None:
+    """Why a reply that seems to prove that nothing was sent does not; None when it does, or claims nothing."""
+    if outcome.kind is OutcomeKind.ACCEPTED:
+        return None
+    if reply.is_success and reply.message_id is not None:
+        return f"it refuses, but carries the message ID {reply.message_id}"
+    if reply.request_outcome == "unknown":
+        return "the vendor says itself that the outcome is unknown"
+    upstream = reply.upstream_status
+    if upstream is None or _refuses(upstream) or outcome.kind is OutcomeKind.NOT_SENT:
+        return None
+    if outcome.kind is OutcomeKind.THROTTLED and upstream == 429:  # noqa: PLR2004
+        return None
+    return "OnlyFans had the request, and its answer proves nothing"
+
+
+def _refuses(status: int) -> bool:
+    return 400 <= status < 500 and status not in PROVES_NOTHING  # noqa: PLR2004
+
+
+def _outcome(reply: Reply, kind: OutcomeKind, why: str = "", **more: Any) -> Outcome:
+    upstream = reply.upstream_status
+    told = f"HTTP {reply.status}" + ("" if upstream is None else f", OnlyFans {upstream}")
+    error = one_line(": ".join(part for part in (told, why, reply.words) if part.strip()))
+    return Outcome(
+        kind,
+        None if kind is OutcomeKind.ACCEPTED else error,
+        http_status=reply.status,
+        upstream_status=upstream,
+        report=reply.report,
+        response=reply.response,
+        **more,
+    )
+
+
+def _held(reply: Reply, scope: HoldScope, kind: str, why: str) -> Outcome:
+    return _outcome(reply, OutcomeKind.HELD, why, hold=HoldOrder(scope, kind))
+
+
+def _said_not_sent(reply: Reply) -> Outcome | None:
+    if reply.request_outcome != "not_sent":
+        return None
+    return _outcome(reply, OutcomeKind.NOT_SENT, "the vendor says that it was not sent")
+
+
+def _says(reply: Reply, pattern: re.Pattern[str]) -> bool:
+    return any(pattern.search(str((reply.body or {}).get(name))) for name in ERROR_FIELDS)
+
+
+def _throttled(reply: Reply) -> Outcome | None:
+    """429, the reply's or a wrapped one, when a limiter's marks show that it was refused before anything was done."""
+    if 429 not in {reply.status, reply.upstream_status}:  # noqa: PLR2004
+        return None
+    if not _says(reply, LIMITER_WORDS) and reply.retry_after_seconds is None and reply.report.remaining_minute != 0:
+        return None
+    wait = DEFAULT_RETRY_AFTER_SECONDS if reply.retry_after_seconds is None else reply.retry_after_seconds
+    return _outcome(reply, OutcomeKind.THROTTLED, "a limiter refused it", retry_after_seconds=wait)
+
+
+def _account_refused(reply: Reply) -> Outcome | None:
+    """The account refused: by OnlyFans (its login there), or by the vendor.
+
+    A wrapped 401 or 403 concerns the account whatever the reply's own status, since the key was let through. A 403 in
+    JSON is the vendor refusing this account to this key: keys can be limited to accounts.
+    """
+    if reply.upstream_status in {401, 403} or (reply.status == 401 and reply.wraps_onlyfans):  # noqa: PLR2004
+        why = "OnlyFans refuses the account"
+    elif "account_not_found" in [(reply.body or {}).get(name) for name in ERROR_FIELDS]:
+        why = "the vendor does not know the account"
+    elif reply.status == 403 and reply.body is not None:  # noqa: PLR2004
+        why = "the vendor refuses the account to this key"
+    else:
+        return None
+    return _held(reply, HoldScope.ACCOUNT, "account", why)
+
+
+def _team_refused(reply: Reply) -> Outcome | None:
+    """Key or credits refused, or everything: a 403 without JSON comes from the edge, which refuses every account."""
+    kind, why = TEAM_REFUSALS.get(reply.status, (None, ""))
+    return None if kind is None else _held(reply, HoldScope.TEAM, kind, why)
+
+
+def _refused(reply: Reply) -> Outcome | None:
+    """The content or the recipients refused, by OnlyFans or by the vendor's validation."""
+    upstream = reply.upstream_status
+    by_onlyfans = upstream is not None and _refuses(upstream)
+    by_vendor = reply.status in {400, 422} and reply.body is not None
+    if not (by_onlyfans or by_vendor):
+        return None
+    cause = upstream if by_onlyfans else reply.status
+    one_user = cause in {400, 422} and _may_be_one_user(reply)
+    return _outcome(reply, OutcomeKind.REJECTED, one_user_may_be_the_cause=one_user)
+
+
+def _may_be_one_user(reply: Reply) -> bool:
+    """Whether one bad user ID may have refused all: nothing in the body blames anything else."""
+    body = reply.body or {}
+    if _says(reply, BANNED_WORDS) or any(BANNED_WORDS.search(name) for name in body):
+        return False
+    wrapped = body["onlyfans_response"].get("body") if reply.wraps_onlyfans else None
+    blamed = [errors for each in (body, wrapped) if isinstance(each, Mapping) and (errors := each.get("errors"))]
+    return all(str(name).startswith("userIds") for errors in blamed if isinstance(errors, Mapping) for name in errors)
+
+
+def _misdirected(reply: Reply) -> Outcome | None:
+    if reply.status in {404, 405, 413} or 300 <= reply.status < 400:  # noqa: PLR2004
+        return _held(reply, HoldScope.TEAM, "configuration", "this is not the vendor's send call as we know it")
+    return None
+
+
+def _accepted(reply: Reply) -> Outcome | None:
+    if not reply.is_success or reply.message_id is None:
+        return None
+    return _outcome(reply, OutcomeKind.ACCEPTED, message_id=reply.message_id)
+
+
+TABLE: tuple[Callable[[Reply], Outcome | None], ...] = (
+    _said_not_sent,
+    _throttled,
+    _account_refused,
+    _team_refused,
+    _refused,
+    _misdirected,
+    _accepted,
+)
+"""The rows for a whole reply, in order; no match is unknown."""
+
+
+MOST_NAMED = 20
+"""So many batches are named in a reason and an event; the rest is counted."""

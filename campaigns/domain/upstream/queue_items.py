@@ -1,0 +1,35 @@
+"""What the vendor's message queue shows."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
+"""What can be a message ID of the vendor's: so far numbers. It is a part of addresses that are asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueItem:
+    """One item of the vendor's list."""
+
+    id: str
+    date: datetime | None
+    is_done: bool | None = None
+    is_canceled: bool | None = None
+    has_error: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemContent:
+    """What the vendor says one item holds; None where it does not say."""
+
+    id: str
+    text: str | None
+    is_free: bool | None
+    sent_count: int | None
+    date: datetime | None = None  # when it was sent, or will be
+    is_canceled: bool | None = None  # taken back, or deleted before its time
+    can_unsend: bool | None = None
+    has_error: bool | None = None

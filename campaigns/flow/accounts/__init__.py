@@ -1,0 +1,1 @@
+"""The vendor accounts that campaigns are sent from."""

@@ -1,0 +1,51 @@
+"""Beside the flow: users who must not be sent to. From the commit on, no attempt names them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyroaring import BitMap64
+
+from campaigns.store.accounts.bindings import find_upstream
+from campaigns.store.audience.suppressions import add_suppressions, remove_suppressions
+from campaigns.store.audit.events import EventKind, record_event
+from campaigns.store.database.engine import Store
+from campaigns.store.sending.lanes import count_suppressions
+
+
+def suppress(store: Store, users: BitMap64, *, account_id: str | None, reason: str, actor: str) -> dict[str, Any]:
+    """Suppress users on one account, or on all (None). What is planned but has not left will leave them out."""
+    with store.write() as connection:
+        if account_id is not None:
+            find_upstream(connection, account_id)
+        now = store.now(connection)
+        count_suppressions(connection, account_id)
+        added = add_suppressions(connection, users, account_id=account_id, reason=reason, actor=actor, now=now)
+        record_event(
+            connection,
+            EventKind.SUPPRESSIONS_ADDED,
+            at=now,
+            actor=actor,
+            account_id=account_id,
+            reason=reason,
+            detail={"added": added, "already": len(users) - added},
+        )
+    return {"account": account_id, "added": added, "already": len(users) - added}
+
+
+def unsuppress(store: Store, users: BitMap64, *, account_id: str | None, reason: str, actor: str) -> dict[str, Any]:
+    """Take users off the list of one account, or of all; plans made before leave them out still."""
+    with store.write() as connection:
+        if account_id is not None:
+            find_upstream(connection, account_id)
+        removed = remove_suppressions(connection, users, account_id=account_id)
+        record_event(
+            connection,
+            EventKind.SUPPRESSIONS_REMOVED,
+            at=store.now(connection),
+            actor=actor,
+            account_id=account_id,
+            reason=reason,
+            detail={"removed": removed, "absent": len(users) - removed},
+        )
+    return {"account": account_id, "removed": removed, "absent": len(users) - removed}

@@ -1,0 +1,1 @@
+"""Recognising a database that was restored."""

@@ -1,0 +1,1 @@
+"""Runs that the vendor sends at their time."""

@@ -1,0 +1,1 @@
+"""What beat and workers call: the tick, and serving a lane."""

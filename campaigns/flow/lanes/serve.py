@@ -1,0 +1,160 @@
+"""4. Serve an account's lane: one send after the other until it is empty, must wait, or its time is up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from campaigns.crashpoint import crash_point
+from campaigns.domain.errors import DatabaseAway, FencesAway, PacerAway, VendorAway, VendorRefused
+from campaigns.flow.backup.detect_restore import recognise
+from campaigns.flow.handoff.follow import follow_handed_over
+from campaigns.flow.recall.unsend import carry_out_recalls
+from campaigns.flow.reconcile.abandoned import expire_attempts
+from campaigns.flow.reconcile.search import look_for_unknowns
+from campaigns.flow.sending.circuit_breaker import team_waits
+from campaigns.flow.sending.lane_context import Sender, Step
+from campaigns.flow.sending.send import send_one
+from campaigns.store.accounts.accounts import bind_team
+from campaigns.store.accounts.bindings import find_upstream
+from campaigns.store.holds.holds import Held, open_hold
+from campaigns.store.sending.attempts import permit_key
+from campaigns.store.sending.lanes import LaneClaim, claim_lane, lane_has_work, lock_lanes, postpone_lane, release_lane
+
+LONGEST_WAIT_IN_MEMORY = 2.0
+"""Seconds that a lane waits holding its thread; a longer wait becomes a time in SQL and frees the thread."""
+
+AWAY_SECONDS = 2.0
+"""How long a lane stays away when the shared rate budget cannot be reached."""
+
+
+def serve_lane(sender: Sender, account_id: str, goes_on: Callable[[], bool]) -> int:
+    """Send for one account until its lane is empty, must wait, or `goes_on` says no; answers the requests made.
+
+    What is to be taken back goes before what is to be sent.
+
+    Does nothing when somebody else has the lane. A crash leaves the lane claimed until its lease ends, and a request
+    in flight unknown. Raises DatabaseAway: the lane is then given back by `give_back_stranded`.
+    """
+    give_back_stranded(sender)
+    claim = _claim(sender, account_id)
+    if claim is None:
+        return 0
+    crash_point("lane.claimed")
+    step = Step(claim)
+    requests = 0
+    try:
+        look_for_unknowns(sender, account_id)
+        step, requests = carry_out_recalls(sender, claim, goes_on)
+        follow_handed_over(sender, account_id)
+        while step.claim is not None and not step.leave and goes_on() and not sender.stopping():
+            step = _turn(sender, step.claim, step.failures)
+            requests += step.sent
+        if step.claim is not None:
+            _give_back(sender, step)
+    except DatabaseAway:
+        sender.stranded.setdefault(account_id, step)
+        raise
+    return requests
+
+
+def give_back_stranded(sender: Sender) -> None:
+    """Give back the lanes that this process held when the database went away, instead of letting their leases end.
+
+    Each by the owner and the fence it was claimed with: one that moved on is left alone. A request in flight keeps its
+    lane closed all the same. Raises DatabaseAway: it is still away.
+    """
+    for account_id, step in list(sender.stranded.items()):
+        if step.claim is not None:
+            _give_back(sender, step)
+        sender.stranded.pop(account_id, None)
+
+
+def _turn(sender: Sender, claim: LaneClaim, failures: int) -> Step:
+    waiting = _take_permit(sender, claim, failures)
+    return send_one(sender, claim, failures) if waiting is None else waiting
+
+
+def _claim(sender: Sender, account_id: str) -> LaneClaim | None:
+    known = _team_and_name(sender, account_id)
+    if known is None:
+        return None
+    team, name = known
+    expire_attempts(
+        sender.store, settle_seconds=sender.limits.settle_seconds, actor=sender.owner, account_id=account_id
+    )
+    with sender.store.write() as connection:
+        now = sender.store.now(connection)
+        upstream, bound_to = find_upstream(connection, account_id)
+        if upstream != sender.upstream or bound_to not in {None, team}:
+            return None  # one vendor per account: another team's key never sends for it
+        if bound_to is None:
+            bind_team(connection, account_id, team, actor=sender.owner, now=now)
+        if team_waits(connection, account_id, upstream=upstream, team=team, now=now):
+            return None
+        lease = timedelta(seconds=sender.limits.lease_seconds)
+        return claim_lane(connection, account_id, owner=sender.owner, name=name, now=now, lease=lease)
+
+
+def _team_and_name(sender: Sender, account_id: str) -> tuple[str, str] | None:
+    """Whom the key belongs to, and what the fence book calls the lane; None when it cannot be served now."""
+    try:
+        team = sender.team()
+        name = recognise(sender, account_id)
+    except VendorRefused as refusal:
+        _hold_team(sender, str(refusal))
+        return None
+    except VendorAway:
+        _postpone(sender, account_id, "the vendor")
+        return None
+    except FencesAway:
+        _postpone(sender, account_id, "the fence book")
+        return None
+    return None if name is None else (team, name)
+
+
+def _hold_team(sender: Sender, reason: str) -> None:
+    with sender.store.write() as connection:
+        lock_lanes(connection)
+        now = sender.store.now(connection)
+        open_hold(connection, Held(upstream=sender.upstream), "key", reason=reason, actor=sender.owner, now=now)
+
+
+def _postpone(sender: Sender, account_id: str, waits_for: str) -> None:
+    with sender.store.write() as connection:
+        until = sender.store.now(connection) + timedelta(seconds=AWAY_SECONDS)
+        postpone_lane(connection, account_id, until=until, waits_for=waits_for)
+
+
+def _take_permit(sender: Sender, claim: LaneClaim, failures: int) -> Step | None:
+    """Ask the pacer; None when the request may be made now."""
+    key = permit_key(claim.account_id, claim.fence + 1)
+    try:
+        permit = sender.pacer.acquire(key, claim.account_id, hold_seconds=sender.limits.lease_seconds)
+    except PacerAway:
+        # Fails closed: without the shared count nobody knows whether the vendor's limit is reached.
+        return Step(claim, leave=True, wait_seconds=AWAY_SECONDS, waits_for="the shared rate budget", failures=failures)
+    if permit.granted:
+        crash_point("lane.permitted")
+        return None
+    if permit.wait_seconds > LONGEST_WAIT_IN_MEMORY:
+        return Step(claim, leave=True, wait_seconds=permit.wait_seconds, waits_for=permit.why, failures=failures)
+    with sender.store.read() as connection:
+        now = sender.store.now(connection)
+        if not lane_has_work(connection, claim.account_id, upstream=sender.upstream, now=now):
+            return Step(claim, leave=True, failures=failures)
+    sender.sleep(permit.wait_seconds)
+    return Step(claim, failures=failures)
+
+
+def _give_back(sender: Sender, step: Step) -> None:
+    assert step.claim is not None
+    with sender.store.write() as connection:
+        wait = timedelta(seconds=step.wait_seconds)
+        release_lane(
+            connection,
+            step.claim,
+            available_at=sender.store.now(connection) + wait if wait else None,
+            waits_for=step.waits_for,
+            failures=step.failures,
+        )

@@ -1,0 +1,75 @@
+"""Beside 1: what an occurrence says, decided in the transaction that opens its run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from campaigns.domain.messages.contents import said_at
+from campaigns.store.accounts.bindings import zone_of_account
+from campaigns.store.campaigns.campaigns import CampaignRow, RevisionRow
+from campaigns.store.runs.content import next_occurrence
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a run says, and which occurrence of its campaign it is: the columns of its row."""
+
+    occurrence: int
+    content: int | None  # None: the campaign has none to rotate
+    message: dict[str, Any] | None  # None: its revision's
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """What the run's row keeps of it."""
+        return {"occurrence": self.occurrence, "content": self.content, "message": self.message}
+
+
+def what_is_said(
+    connection: Connection,
+    campaign: CampaignRow,
+    revision: RevisionRow,
+    at: datetime,
+    *,
+    scheduled_date: datetime | None = None,
+) -> Said:
+    """What the next occurrence says, with `at` its nominal time, or now for a launch by hand.
+
+    A launch by hand is an occurrence, too: it takes the next number, and the schedule goes on after it, so no content
+    is left out and none comes twice. What was skipped takes no number. The caller's transaction has changed the
+    campaign's row before, which keeps two of one number apart. `scheduled_date`: when the vendor is to send it.
+    """
+    number = next_occurrence(connection, campaign.id)
+    zone = zone_of_campaign(connection, campaign, revision)
+    return said_by(campaign, revision, number, at, zone, scheduled_date=scheduled_date)
+
+
+def said_by(
+    campaign: CampaignRow,
+    revision: RevisionRow,
+    number: int,
+    at: datetime,
+    zone: str | None,
+    *,
+    scheduled_date: datetime | None = None,
+) -> Said:
+    """What the occurrence of that number says at that nominal time."""
+    content, message = said_at(
+        revision.message,
+        revision.contents,
+        campaign_id=campaign.id,
+        number=number,
+        at=at,
+        zone=zone,
+        rotate=revision.times.rotate,
+        scheduled_date=scheduled_date,
+    )
+    return Said(number, content, message)
+
+
+def zone_of_campaign(connection: Connection, campaign: CampaignRow, revision: RevisionRow) -> str | None:
+    """On whose clocks dates in its texts are read: the campaign's, else the account's."""
+    return revision.times.zone or revision.zone or zone_of_account(connection, campaign.account_id)

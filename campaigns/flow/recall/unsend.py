@@ -1,0 +1,293 @@
+"""4d. Carry out the recalls of an account: one DELETE for each accepted batch, as an attempt on the record.
+
+Before anything new is sent. Each request is committed before it is made, and no transaction is open during it. Unlike
+a POST it may be made again: taking back what is taken back changes nothing, and no fan is reached by it. So after a
+crash, or an answer that proves nothing, the item is looked at and, if it still stands, asked for again; nobody has to
+decide. Where the look cannot be made, asking again does no harm either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from campaigns.crashpoint import crash_point
+from campaigns.domain.errors import DatabaseAway, PacerAway, StaleClaim, VendorAway, VendorRefused
+from campaigns.domain.schedules.handoff import too_late_to_take_back
+from campaigns.domain.sending.pacing import back_off_seconds
+from campaigns.domain.upstream.outcome import HoldScope
+from campaigns.domain.upstream.queue_items import ItemContent
+from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome, judge_item
+from campaigns.flow.recall.recall import finish_if_done
+from campaigns.flow.sending.ask_vendor import ASK_SECONDS
+from campaigns.flow.sending.lane_context import Sender, Step
+from campaigns.store.handoff.handed_over import handed_over_batch
+from campaigns.store.holds.holds import Held, open_hold
+from campaigns.store.recall.recalls import RecallRow, due_recall, postpone_recall
+from campaigns.store.recall.unsend_requests import OpenUnsend, WantedBack, add_unsend_outcome, next_wanted, open_unsend
+from campaigns.store.runs.runs import find_run
+from campaigns.store.sending.attempts import renew_lane
+from campaigns.store.sending.lanes import LaneClaim, hold_lane, lane_failures, lock_lanes
+
+AWAY_SECONDS = 2.0
+"""How soon a recall goes on when the shared rate budget could not be reached."""
+
+NO_ROOM = UnsendOutcome(UnsendKind.NOT_SENT, "the shared rate budget had no room")
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """One request: what it is for, and under which claim it is made."""
+
+    recall: RecallRow
+    wanted: WantedBack
+    opened: OpenUnsend
+    claim: LaneClaim
+    started: float
+    due: datetime | None  # when the vendor is to send it, if that is still to come
+
+
+def carry_out_recalls(sender: Sender, claim: LaneClaim, goes_on: Callable[[], bool]) -> tuple[Step, int]:
+    """Do what is due of the account's recalls; answers how the lane stands, and the DELETEs made.
+
+    Raises DatabaseAway: the lane is then among the stranded.
+    """
+    made = 0
+    step = Step(claim)
+    try:
+        while step.claim is not None:
+            with sender.store.read() as connection:
+                now = sender.store.now(connection)
+                step = replace(step, failures=lane_failures(connection, claim.account_id))
+                found = due_recall(connection, claim.account_id, upstream=sender.upstream, now=now)
+                wanted = None if found is None else next_wanted(connection, found)
+            if found is None or step.leave or not goes_on() or sender.stopping():
+                break
+            if wanted is None:
+                finish_if_done(sender.store, found, upstream=sender.upstream, actor=sender.owner)
+                continue
+            step = _take_back(sender, step, found, wanted)
+            made += step.sent
+    except DatabaseAway:
+        sender.stranded[claim.account_id] = step
+        raise
+    return replace(step, sent=False), made
+
+
+def _take_back(sender: Sender, step: Step, found: RecallRow, wanted: WantedBack) -> Step:
+    assert step.claim is not None
+    due = _due_ahead(sender, wanted)
+    looks_first = wanted.before is not None or due is not None
+    key = _permit_key(step.claim, "look" if looks_first else "delete")
+    wait = _acquire(sender, key, found)
+    if wait is not None:
+        _postpone(sender, found, wait)
+        return step
+    started = sender.monotonic()
+    try:
+        opened, claim = _commit(sender, step.claim, found, wanted)
+    except StaleClaim:
+        _refund(sender, key, found)
+        return step
+    if claim is None or opened is None:
+        _refund(sender, key, found)
+        return replace(step, claim=None)
+    crash_point("unsend.committed")
+    tried = _Try(found, wanted, opened, claim, started, due)
+    looked = _look(sender, tried, key) if looks_first else None
+    outcome, stopped = (looked, False) if looked is not None else _delete(sender, tried, key)
+    crash_point("unsend.answered")
+    return _record(sender, tried, outcome, stopped=stopped, by_look=looked is not None)
+
+
+def _commit(
+    sender: Sender, claim: LaneClaim, found: RecallRow, wanted: WantedBack
+) -> tuple[OpenUnsend | None, LaneClaim | None]:
+    """Commit the next request under a renewed lease; nothing when the lane was lost. Raises StaleClaim."""
+    limits = sender.limits
+    with sender.store.write() as connection:
+        now = sender.store.now(connection)
+        renewed = renew_lane(connection, claim, now=now, lease=timedelta(seconds=limits.lease_seconds))
+        if renewed is None:
+            return None, None
+        ours, _ = renewed
+        # Read again under the lock: a hold may stop it, and a decision may have moved the batch.
+        if due_recall(connection, claim.account_id, upstream=sender.upstream, now=now) != found:
+            raise StaleClaim(f"Recall {found.id} cannot go on now.")
+        deadline = timedelta(seconds=limits.request_timeout_seconds)
+        opened = open_unsend(
+            connection, found, wanted, fence=ours.fence, worker=sender.owner, now=now, deadline=deadline
+        )
+        return opened, ours
+
+
+def _look(sender: Sender, tried: _Try, key: str) -> UnsendOutcome | None:
+    """What the item shows; None when it shows that it still stands, or cannot be looked at: then it is asked again."""
+    wanted, account = tried.wanted, tried.recall.account_id
+    try:
+        item = sender.gateway.item(account, wanted.message_id)
+        _answered(sender, key)
+    except (VendorAway, VendorRefused) as obstacle:
+        # What the vendor is still to send is not touched before it was seen how long that takes.
+        judged = None if tried.due is None else UnsendOutcome(UnsendKind.NOT_SENT, f"could not look: {obstacle}")
+    else:
+        judged = judge_item(_as_shown(tried, item), wanted.before, wanted.words) or _judge_time(sender, tried, item)
+    if judged is None and wanted.doubts >= sender.limits.max_attempts:
+        return UnsendOutcome(UnsendKind.IMPOSSIBLE, f"given up after {wanted.doubts} requests: {wanted.words}")
+    return judged
+
+
+def _as_shown(tried: _Try, item: ItemContent | None) -> ItemContent | None:
+    """The item; no source says what `canUnsend` means of one that is still to be sent."""
+    return item if item is None or tried.due is None else replace(item, can_unsend=None)
+
+
+def _judge_time(sender: Sender, tried: _Try, item: ItemContent | None) -> UnsendOutcome | None:
+    if tried.due is None or item is None:
+        return None
+    with sender.store.read() as connection:
+        late = too_late_to_take_back(item, sender.store.now(connection))
+    return None if late is None else UnsendOutcome(UnsendKind.IMPOSSIBLE, late)
+
+
+def _due_ahead(sender: Sender, wanted: WantedBack) -> datetime | None:
+    """When the vendor is to send a batch that was handed over, if that is still to come."""
+    with sender.store.read() as connection:
+        found, now = handed_over_batch(connection, wanted.batch_id), sender.store.now(connection)
+    return found.due if found is not None and found.due > now else None
+
+
+def _delete(sender: Sender, tried: _Try, key: str) -> tuple[UnsendOutcome, bool]:
+    """Ask for it to be taken back. The second answer: we stopped it ourselves, before a byte left."""
+    limits, stopped = sender.limits, False
+    if tried.wanted.before or tried.due is not None:
+        key = _permit_key(tried.claim, "act")
+        if _acquire(sender, key, tried.recall) is not None:
+            return NO_ROOM, False
+
+    def may_start() -> str | None:
+        nonlocal stopped
+        reason = None
+        if sender.stopping():
+            reason = "the worker is stopping"
+        elif sender.monotonic() + limits.request_timeout_seconds > tried.started + limits.lease_seconds:
+            reason = "too little of the lease was left"
+        stopped = reason is not None
+        return reason
+
+    outcome = sender.gateway.unsend(
+        tried.recall.account_id,
+        tried.wanted.message_id,
+        deadline_seconds=limits.request_timeout_seconds,
+        may_start=may_start,
+    )
+    if outcome.kind is UnsendKind.NOT_SENT and outcome.http_status is None:
+        _refund(sender, key, tried.recall)
+    elif outcome.http_status is not None:
+        _answered(sender, key, outcome)
+    if outcome.kind is UnsendKind.THROTTLED:
+        _cool_down(sender, tried.recall.account_id, outcome.retry_after_seconds or 0.0)
+    return outcome, stopped
+
+
+def _record(sender: Sender, tried: _Try, outcome: UnsendOutcome, *, stopped: bool, by_look: bool) -> Step:
+    found = tried.recall
+    failures, wait, waits_for = _pause(sender, found, outcome, stopped=stopped)
+    with sender.store.write() as connection:
+        _lock(connection, found, outcome)
+        now = sender.store.now(connection)
+        if add_unsend_outcome(connection, tried.opened, outcome, by_look=by_look, now=now):
+            until = now + timedelta(seconds=wait)
+            postpone_recall(connection, found.id, until=until, waits_for=waits_for, failures=failures)
+            if outcome.hold is not None:
+                _hold(connection, found, outcome, actor=sender.owner, now=now)
+        crash_point("unsend.written")
+    crash_point("unsend.recorded")
+    throttled = outcome.kind is UnsendKind.THROTTLED
+    return Step(
+        tried.claim,
+        leave=throttled,
+        sent=not by_look,
+        wait_seconds=wait if throttled else 0.0,
+        waits_for=waits_for if throttled else None,
+    )
+
+
+def _pause(sender: Sender, found: RecallRow, outcome: UnsendOutcome, *, stopped: bool) -> tuple[int, float, str | None]:
+    """Failures in a row, how long the recall waits, and what for."""
+    if outcome.kind is UnsendKind.THROTTLED:
+        return found.failures, outcome.retry_after_seconds or 0.0, "cool-down"
+    if outcome.kind in {UnsendKind.UNCLEAR, UnsendKind.NOT_SENT} and not stopped:
+        return found.failures + 1, back_off_seconds(found.failures + 1, sender.chance()), "the vendor"
+    return 0, 0.0, None
+
+
+def _hold(connection: Connection, found: RecallRow, outcome: UnsendOutcome, *, actor: str, now: datetime) -> None:
+    assert outcome.hold is not None
+    if outcome.hold.scope is HoldScope.TEAM:
+        held = Held(upstream=find_run(connection, found.run_id).upstream)
+    else:
+        held = Held(account_id=found.account_id)
+    reason = outcome.error or f"the vendor answered {outcome.http_status}"
+    open_hold(connection, held, outcome.hold.kind, reason=reason, actor=actor, now=now)
+
+
+def _lock(connection: Connection, found: RecallRow, outcome: UnsendOutcome) -> None:
+    if outcome.hold is not None and outcome.hold.scope is HoldScope.TEAM:
+        lock_lanes(connection)
+    else:
+        hold_lane(connection, found.account_id)
+
+
+def _postpone(sender: Sender, found: RecallRow, wait: tuple[float, str]) -> None:
+    seconds, why = wait
+    with sender.store.write() as connection:
+        until = sender.store.now(connection) + timedelta(seconds=seconds)
+        postpone_recall(connection, found.id, until=until, waits_for=why, failures=found.failures)
+
+
+def _permit_key(claim: LaneClaim, what: str) -> str:
+    """Each request has a key of its own: the fence grows with every one that is committed.
+
+    A DELETE after a look has the fence that the next one begins with, so it goes by another name: `act`.
+    """
+    return f"unsend:{claim.account_id}:{claim.fence}:{what}"
+
+
+def _acquire(sender: Sender, key: str, found: RecallRow) -> tuple[float, str] | None:
+    """A slot of the reserve; else how long to wait, and what for. Without the shared count nothing leaves."""
+    try:
+        permit = sender.pacer.acquire(
+            key, found.account_id, hold_seconds=max(ASK_SECONDS, sender.limits.request_timeout_seconds), reserved=True
+        )
+    except PacerAway:
+        return AWAY_SECONDS, "the shared rate budget"
+    return None if permit.granted else (max(permit.wait_seconds, 0.1), permit.why)
+
+
+def _answered(sender: Sender, key: str, outcome: UnsendOutcome | None = None) -> None:
+    report = None if outcome is None else outcome.report
+    try:
+        if report is None:
+            sender.pacer.answered(key)
+        else:
+            sender.pacer.answered(key, limit_minute=report.limit_minute, remaining_minute=report.remaining_minute)
+    except PacerAway:
+        return  # the slot frees itself, later than it could
+
+
+def _refund(sender: Sender, key: str, found: RecallRow) -> None:
+    try:
+        sender.pacer.refund(key, found.account_id)
+    except PacerAway:
+        return  # the slot frees itself, later than it could
+
+
+def _cool_down(sender: Sender, account_id: str, seconds: float) -> None:
+    try:
+        sender.pacer.cool_down(account_id, seconds)
+    except PacerAway:
+        return  # the lane and the recall wait by their own times

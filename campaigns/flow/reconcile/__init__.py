@@ -1,0 +1,1 @@
+"""6: unknowns: found, searched for, decided."""

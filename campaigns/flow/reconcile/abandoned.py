@@ -1,0 +1,54 @@
+"""6. Attempts whose worker is gone become unknown, never ready: they may have reached the vendor."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from campaigns.crashpoint import crash_point
+from campaigns.domain.states import BatchState
+from campaigns.domain.upstream.outcome import ABANDONED_WORDS, Outcome, OutcomeKind
+from campaigns.store.audit.events import EventKind, record_event
+from campaigns.store.database.engine import Store
+from campaigns.store.reconcile.searches import attempt_deadline
+from campaigns.store.runs.runs import end_run_if_done
+from campaigns.store.sending.attempts import OpenAttempt, add_outcome, expired_attempts, settle_batch
+from campaigns.store.sending.lanes import hold_lane
+
+ABANDONED = Outcome(OutcomeKind.UNKNOWN, error=ABANDONED_WORDS)
+
+
+def expire_attempts(store: Store, *, settle_seconds: float, actor: str, account_id: str | None = None) -> int:
+    """Settle as unknown every attempt in flight whose lease has ended, to be looked for; answers how many.
+
+    Any number of callers may do this at once: the fence lets one of them settle each attempt. A worker that comes
+    back later finds its claim lost and leaves its answer as evidence.
+    """
+    with store.read() as connection:
+        expired = expired_attempts(connection, now=store.now(connection), account_id=account_id)
+    return sum(_abandon(store, opened, settle_seconds=settle_seconds, actor=actor) for opened in expired)
+
+
+def _abandon(store: Store, opened: OpenAttempt, *, settle_seconds: float, actor: str) -> bool:
+    with store.write() as connection:
+        now = store.now(connection)
+        hold_lane(connection, opened.account_id)
+        look_at = max(attempt_deadline(connection, opened.batch_id, opened.number), now) + timedelta(
+            seconds=settle_seconds
+        )
+        if not settle_batch(connection, opened, BatchState.UNKNOWN, now=now, error=ABANDONED.error, look_at=look_at):
+            return False
+        add_outcome(connection, opened, ABANDONED, now=now, retry_at=None)
+        record_event(
+            connection,
+            EventKind.ATTEMPT_ABANDONED,
+            at=now,
+            actor=actor,
+            account_id=opened.account_id,
+            run_id=opened.run_id,
+            batch_seq=opened.batch_seq,
+            detail={"number": opened.number},
+        )
+        end_run_if_done(connection, opened.run_id, now=now, actor=actor)
+        crash_point("expire.written")
+    crash_point("expire.committed")
+    return True

@@ -1,0 +1,50 @@
+"""4c. A run's time is over: what has not left is cancelled, with the reason, whatever it was waiting for."""
+
+from __future__ import annotations
+
+from campaigns.domain.states import RunState
+from campaigns.store.audit.events import EventKind, record_event
+from campaigns.store.database.engine import Store
+from campaigns.store.holds.hours_and_expiry import EXPIRED, expired_runs
+from campaigns.store.runs.runs import end_run_if_done, find_run, move_run
+from campaigns.store.sending.batches import cancel_ready
+from campaigns.store.sending.lanes import hold_lane
+
+
+def expire_runs(store: Store, *, actor: str) -> list[int]:
+    """Cancel what is ready of every run whose time is over, held ones too; answers the runs.
+
+    A request in flight is settled as ever, and the run ends by it; one that was not planned yet is skipped. Nothing
+    leaves after its expiry even when nobody calls this: a send asks for itself. Any number of callers may do this.
+    """
+    with store.read() as connection:
+        found = expired_runs(connection, now=store.now(connection))
+    return [run_id for run_id in found if _expire(store, run_id, actor=actor)]
+
+
+def _expire(store: Store, run_id: int, *, actor: str) -> bool:
+    with store.write() as connection:
+        hold_lane(connection, find_run(connection, run_id).account_id)
+        found = find_run(connection, run_id)  # again under the lock: its last holder may have ended it
+        now = store.now(connection)
+        assert found.expires_at is not None
+        why = f"{EXPIRED}: it was to be sent by {found.expires_at.isoformat(timespec='seconds')}"
+        skipped = found.state is RunState.DUE
+        batches = 0 if skipped else cancel_ready(connection, run_id, why=why, now=now)
+        if skipped:
+            move_run(connection, run_id, start=RunState.DUE, end=RunState.SKIPPED, now=now, reason=why)
+        elif not batches:
+            return False
+        record_event(
+            connection,
+            EventKind.RUN_EXPIRED,
+            at=now,
+            actor=actor,
+            run_id=run_id,
+            campaign_id=found.campaign_id,
+            account_id=found.account_id,
+            reason=why,
+            detail={"batches": batches, "skipped": skipped},
+        )
+        end_run_if_done(connection, run_id, now=now, actor=actor)
+        return True

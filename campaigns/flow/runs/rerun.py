@@ -1,0 +1,224 @@
+"""7. An operator opens a child run over those who were provably not reached. The old run never changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pyroaring import BitMap64
+from sqlalchemy import Connection
+
+from campaigns.domain.audience.user_sets import UserSet, pack, subtract, union, unpack
+from campaigns.domain.errors import NotAllowed, NotFound
+from campaigns.domain.messages.message import Message, from_json, message_faults
+from campaigns.domain.schedules.handoff import WATCHED_AFTER, as_sent
+from campaigns.domain.schedules.timing import expires_at
+from campaigns.domain.states import BatchState, CampaignState
+from campaigns.flow.planning.content import said_by, zone_of_campaign
+from campaigns.flow.planning.split import split
+from campaigns.store.audience.suppressions import suppressed_users
+from campaigns.store.campaigns.campaigns import CampaignRow, RevisionRow, find_campaign, find_revision
+from campaigns.store.database.engine import Store
+from campaigns.store.runs.content import find_own_message, said_by_run
+from campaigns.store.runs.runs import RunRow, add_run, find_run, freeze_plan, lineage_runs
+from campaigns.store.sending.batches import batch_sets, batches_by_seq, late_accepted_sets
+from campaigns.store.sending.halves import with_halves
+from campaigns.store.sending.lanes import lock_lanes
+
+REACHED = (BatchState.ACCEPTED, BatchState.SAVED, BatchState.UNKNOWN, BatchState.READY, BatchState.SENDING)
+"""A user in such a batch anywhere in the lineage may have been reached, or will be: never a second time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """Who a rerun would send to."""
+
+    parent: RunRow
+    revision: RevisionRow
+    content: int | None
+    message: dict[str, Any] | None  # None: its revision's
+    due: datetime | None  # when the vendor is to send it
+    batches: list[UserSet]
+    recipients: int
+    excluded: dict[str, UserSet]
+
+
+def rerun(
+    store: Store,
+    run_id: int,
+    *,
+    upstream: str,
+    states: frozenset[BatchState] = frozenset({BatchState.REJECTED}),
+    seqs: Sequence[int] | None = None,
+    current: bool = False,
+    reason: str,
+    dry_run: bool = False,
+    actor: str,
+) -> dict[str, Any]:
+    """Open a child run over exactly the recipients of these batches whom nothing of the lineage may have reached.
+
+    `states` are of rejected and cancelled; `seqs` narrows to some batches; `current` takes the campaign's newest
+    content instead of the parent's. It keeps to the sending hours; its expiry counts from now; it is not spread:
+    those it goes to have waited long enough. The check and the opening are one transaction under the account's lock,
+    so two operators at once cannot both take the same users. Raises NotAllowed when nobody is left.
+    """
+    if dry_run:
+        with store.read() as connection:
+            now = store.now(connection)
+            return _answer(_work_out(connection, run_id, upstream, states, seqs, current=current, now=now), None)
+    with store.write() as connection:
+        account_id = find_run(connection, run_id).account_id
+        suppressions = lock_lanes(connection, [account_id])[account_id]
+        now = store.now(connection)
+        found = _work_out(connection, run_id, upstream, states, seqs, current=current, now=now)
+        made = add_run(
+            connection,
+            now=now,
+            actor=actor,
+            reason=reason,
+            campaign_id=found.parent.campaign_id,
+            revision=found.revision.number,
+            audience_version_id=found.parent.audience_version_id,
+            account_id=account_id,
+            upstream=found.parent.upstream,
+            kind="rerun",
+            parent_run_id=found.parent.id,
+            root_run_id=found.parent.lineage,
+            content=found.content,
+            message=found.message,
+            watch_at=None if found.due is None or found.due <= now else found.due + WATCHED_AFTER,
+            expires_at=expires_at(found.revision.times, now),
+        )
+        freeze_plan(
+            connection,
+            made,
+            batches=found.batches,
+            whole_list=False,
+            excluded=found.excluded,
+            recipients=found.recipients,
+            suppressions=suppressions,
+            plan_sha256=found.revision.sha256,
+            now=now,
+            actor=actor,
+        )
+        return _answer(found, made)
+
+
+def _work_out(
+    connection: Connection,
+    run_id: int,
+    upstream: str,
+    states: frozenset[BatchState],
+    seqs: Sequence[int] | None,
+    *,
+    current: bool,
+    now: datetime,
+) -> Rerun:
+    parent = find_run(connection, run_id)
+    campaign = find_campaign(connection, parent.campaign_id)
+    if campaign.state is CampaignState.ARCHIVED:
+        raise NotAllowed(f"Run {run_id} is of campaign {campaign.id}, which is archived and opens no run any more.")
+    revision = find_revision(connection, campaign.id, campaign.revision if current else parent.revision)
+    content, own = _said(connection, parent, campaign, revision, current=current, now=now)
+    message = as_sent(from_json(own or revision.message), now)
+    _refuse(connection, parent, message, upstream, seqs)
+    wanted = _users(connection, [run_id], states, None if seqs is None else with_halves(connection, run_id, seqs))
+    users, left_out = subtract(
+        wanted,
+        [
+            ("reached_in_lineage", lambda: _reached(connection, lineage_runs(connection, parent.lineage))),
+            ("suppressed", lambda: suppressed_users(connection, None)),
+            ("suppressed_on_account", lambda: suppressed_users(connection, parent.account_id)),
+        ],
+    )
+    if not users:
+        words = " or ".join(sorted(states))
+        why = f"; {len(wanted)} were left out again" if wanted else ""
+        raise NotAllowed(
+            f"Run {run_id} has nobody to send to again: no {words} recipient of it is still unreached{why}. "
+            f"`campaigns runs show {run_id}` tells where its recipients stand."
+        )
+    batches = split(users, revision.batch_size)
+    _refuse_faults(run_id, message, len(users), len(batches), now)
+    excluded = {reason: pack(out) for reason, out in left_out.items()}
+    return Rerun(parent, revision, content, own, message.scheduled_date, batches, len(users), excluded)
+
+
+def _said(
+    connection: Connection,
+    parent: RunRow,
+    campaign: CampaignRow,
+    revision: RevisionRow,
+    *,
+    current: bool,
+    now: datetime,
+) -> tuple[int | None, dict[str, Any] | None]:
+    """What the parent said, or what the newest revision says in its place, and at the same time if that is to come."""
+    own = find_own_message(connection, parent.id)
+    if not current:
+        return said_by_run(connection, parent.id)["content"], own
+    first = find_run(connection, parent.lineage)
+    number, date = said_by_run(connection, first.id)["occurrence"] or 1, (own or {}).get("scheduled_date")
+    said = said_by(
+        campaign,
+        revision,
+        number,
+        first.scheduled_for or now,
+        zone_of_campaign(connection, campaign, revision),
+        scheduled_date=None if date is None else datetime.fromisoformat(date),
+    )
+    return said.content, said.message
+
+
+def _refuse_faults(run_id: int, message: Message, users: int, batches: int, now: datetime) -> None:
+    """The newest content may be such that it cannot go to user IDs at all."""
+    faults = message_faults(message, user_count=users, batch_count=batches, now=now)
+    if faults:
+        raise NotAllowed(f"Run {run_id} cannot be sent again: {'; '.join(faults)}.")
+
+
+def _refuse(
+    connection: Connection, parent: RunRow, message: Message, upstream: str, seqs: Sequence[int] | None
+) -> None:
+    if parent.upstream != upstream:
+        raise NotAllowed(f"Run {parent.id} belongs to {parent.upstream}, but the settings name {upstream}.")
+    if parent.whole_list:
+        raise NotAllowed(
+            f"Run {parent.id} went to whole lists of the vendor; who of them was reached cannot be known, "
+            "so it is never sent again. Launch the campaign with --again if everybody may get it twice."
+        )
+    if message.uses_one_use_media:
+        raise NotAllowed(
+            f"Run {parent.id} used a one-use ofapi_media_ ID, which its first request burned. Edit the campaign to "
+            "vault IDs and rerun with --current."
+        )
+    known = {row.seq for row in batches_by_seq(connection, parent.id, seqs=seqs)}
+    missing = sorted(set(seqs or ()) - known)
+    if missing:
+        raise NotFound(f"Run {parent.id} has no batch {missing[0]}; `campaigns runs batches {parent.id}` lists them.")
+
+
+def _reached(connection: Connection, run_ids: Sequence[int]) -> BitMap64:
+    """Who may have been reached by these runs, or will be; a late answer with a message ID outweighs any decision."""
+    return _users(connection, run_ids, REACHED, None) | union(map(unpack, late_accepted_sets(connection, run_ids)))
+
+
+def _users(
+    connection: Connection,
+    run_ids: Sequence[int],
+    states: frozenset[BatchState] | tuple[BatchState, ...],
+    seqs: Sequence[int] | None,
+) -> BitMap64:
+    return union(unpack(blob) for blob in batch_sets(connection, run_ids=run_ids, states=states, seqs=seqs))
+
+
+def _answer(found: Rerun, run_id: int | None) -> dict[str, Any]:
+    return {
+        "run_id": run_id,
+        "parent_run_id": found.parent.id,
+        "recipients": found.recipients,
+        "batches": len(found.batches),
+        "excluded": {reason: out.size for reason, out in found.excluded.items()},
+    }

@@ -1,0 +1,106 @@
+"""Beside 1: which occurrence an armed campaign waits for, and when its run is opened."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from campaigns.domain.clocks import on_clocks
+from campaigns.domain.schedules.misfire import opens_at
+from campaigns.domain.schedules.occurrences import next_after
+from campaigns.domain.states import CampaignState
+from campaigns.flow.planning.content import zone_of_campaign
+from campaigns.store.campaigns.campaigns import CampaignRow, RevisionRow, find_campaign
+from campaigns.store.runs.content import open_runs_of
+from campaigns.store.schedules.occurrences import has_row, last_opened
+
+DISARMED: dict[str, Any] = {
+    "state": CampaignState.LAUNCHED.value,
+    "due_for": None,
+    "due_at": None,
+    "paused_at": None,
+    "paused_by": None,
+    "pause_reason": None,
+}
+"""The columns of a campaign of which nothing is scheduled any more."""
+
+
+def armed_for(campaign_id: int, revision: RevisionRow, occurrence: datetime) -> dict[str, Any]:
+    """The columns of a campaign that waits for an occurrence."""
+    return {
+        "state": CampaignState.SCHEDULED.value,
+        "due_for": occurrence,
+        "due_at": opens_at(campaign_id, revision.times, occurrence),
+    }
+
+
+def columns_for(campaign_id: int, revision: RevisionRow, occurrence: datetime | None) -> dict[str, Any]:
+    """The columns of a campaign that waits for an occurrence; None: for none any more."""
+    return DISARMED if occurrence is None else armed_for(campaign_id, revision, occurrence)
+
+
+def following(
+    connection: Connection, campaign: CampaignRow, revision: RevisionRow, occurrence: datetime
+) -> datetime | None:
+    """The occurrence after one that has no row yet; None after the only one or the last."""
+    return _without_row(connection, campaign, revision, occurrence) if revision.times.recurs else None
+
+
+def first_occurrence(
+    connection: Connection, campaign: CampaignRow, revision: RevisionRow, now: datetime
+) -> datetime | None:
+    """The occurrence that a campaign waits for when it is armed, or armed anew, by this revision; None: none is left.
+
+    One that was opened or skipped before is passed over, whatever schedule it was of.
+    """
+    if is_used_up(campaign, revision):
+        return None
+    after = max(now, last_opened(connection, campaign.id) or now)
+    return _without_row(connection, campaign, revision, after)
+
+
+def _without_row(
+    connection: Connection, campaign: CampaignRow, revision: RevisionRow, after: datetime
+) -> datetime | None:
+    """The first occurrence after a moment that was neither opened nor skipped ahead of its time."""
+    found = next_after(revision.times, after, starts_at=revision.starts_at)
+    while found is not None and has_row(connection, campaign.id, found):
+        found = next_after(revision.times, found, starts_at=revision.starts_at)
+    return found
+
+
+def rearmed(connection: Connection, campaign: CampaignRow, revision: RevisionRow, now: datetime) -> dict[str, Any]:
+    """The columns of a campaign that an edit gives this revision; none change while it is not armed.
+
+    An occurrence that has come and waits for its jitter alone stays: the new schedule goes on after it.
+    """
+    waits_for = campaign.occurrence_at
+    if waits_for is None or waits_for <= now:
+        return {}
+    return columns_for(campaign.id, revision, first_occurrence(connection, campaign, revision, now))
+
+
+def is_used_up(campaign: CampaignRow, revision: RevisionRow, *, opened: int = 0) -> bool:
+    """Whether the schedule has opened as many runs as it may, those counted that were opened just now."""
+    most = revision.times.max_runs
+    return most is not None and campaign.occurrences + opened >= most
+
+
+def holds_from(connection: Connection, campaign_id: int, *, was: CampaignRow, revision: RevisionRow) -> str | None:
+    """From when an edit holds, for people."""
+    notes = []
+    opened = open_runs_of(connection, campaign_id)
+    if opened:
+        runs = ", ".join(str(run_id) for run_id in opened)
+        notes.append(f"run {runs} keeps the revision and the audience it was opened with")
+    stands = find_campaign(connection, campaign_id)
+    if stands.occurrence_at is not None:
+        at = on_clocks(stands.occurrence_at, zone_of_campaign(connection, stands, revision))
+        notes.append(f"the edit holds from the occurrence at {at}")
+    elif was.occurrence_at is not None:
+        notes.append("nothing of it is scheduled any more")
+    elif was.state is CampaignState.LAUNCHED and revision.times.recurs:
+        notes.append(f"`campaigns launch {campaign_id}` arms its schedule")
+    return "; ".join(notes) or None

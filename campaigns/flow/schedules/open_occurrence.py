@@ -1,0 +1,134 @@
+"""1a. Open the run of one occurrence: its place among the runs of its campaign, and what it says.
+
+Every run of a schedule is opened here, by its time or by a backfill. The caller holds the lane's lock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from campaigns.domain.clocks import on_clocks
+from campaigns.domain.schedules.handoff import WATCHED_AFTER
+from campaigns.domain.schedules.misfire import sends_at
+from campaigns.domain.schedules.overlap import find_place, last_in_line
+from campaigns.domain.schedules.timing import expires_at
+from campaigns.flow.planning.content import what_is_said
+from campaigns.flow.recall.recall import recall_earlier
+from campaigns.flow.runs.pause_resume_cancel import cancel_open_run
+from campaigns.store.accounts.bindings import find_upstream
+from campaigns.store.campaigns.campaigns import CampaignRow, RevisionRow
+from campaigns.store.runs.runs import add_run, find_run
+from campaigns.store.schedules.occurrences import add_skipped, open_runs, take_up_skipped
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """One look at a campaign, within one transaction."""
+
+    connection: Connection
+    campaign: CampaignRow
+    revision: RevisionRow
+    now: datetime
+    actor: str
+
+
+def open_occurrence(opening: Opening, occurrence: datetime) -> int | None:
+    """Open a run for an occurrence by the campaign's overlap rule; None when that skips it."""
+    timing = opening.revision.times
+    moment = sends_at(opening.campaign.id, timing, occurrence)
+    before = open_runs(opening.connection, opening.campaign.id)
+    place = find_place(timing.overlap, before, missed_at=moment if timing.misfire == "all" else None)
+    if place.skipped is not None:
+        skip_occurrence(opening, occurrence, place.skipped)
+        return None
+    in_its_place = (
+        f"the occurrence at {on_clocks(occurrence, timing.zone)} takes the place of earlier runs: "
+        f"overlap rule {timing.overlap}"
+    )
+    after = _cancel(opening, place.cancels, in_its_place) if place.cancels else place.after
+    run_id = add_run(
+        opening.connection,
+        now=opening.now,
+        actor=opening.actor,
+        reason=None,
+        kind="schedule",
+        scheduled_for=occurrence,
+        **_columns(opening, occurrence, after=after, counts_from=occurrence),
+    )
+    if timing.overlap == "unsend":
+        recall_earlier(
+            opening.connection,
+            opening.campaign.id,
+            for_run_id=run_id,
+            besides=place.cancels,
+            reason=in_its_place,
+            actor=opening.actor,
+            now=opening.now,
+        )
+    return run_id
+
+
+def skip_occurrence(opening: Opening, occurrence: datetime, reason: str) -> int:
+    """Write that an occurrence is not sent, and why."""
+    return add_skipped(
+        opening.connection,
+        now=opening.now,
+        actor=opening.actor,
+        reason=reason,
+        scheduled_for=occurrence,
+        **_whose(opening),
+    )
+
+
+def open_backfilled(
+    opening: Opening, occurrence: datetime, *, skipped_run_id: int | None, after: int | None, reason: str | None
+) -> int:
+    """Open a run for an occurrence that was missed, or was skipped as `skipped_run_id`, behind another run."""
+    columns = _columns(opening, occurrence, after=after, counts_from=opening.now)
+    how: dict[str, Any] = {"now": opening.now, "actor": opening.actor, "reason": reason}
+    if skipped_run_id is not None and take_up_skipped(opening.connection, skipped_run_id, **how, **columns):
+        return skipped_run_id
+    return add_run(opening.connection, **how, kind="schedule", scheduled_for=occurrence, **columns)
+
+
+def _cancel(opening: Opening, run_ids: tuple[int, ...], reason: str) -> int | None:
+    """Cancel what is still open; answers the run to wait for, if a request of one is in flight."""
+    for run_id in run_ids:
+        found = find_run(opening.connection, run_id)
+        cancel_open_run(opening.connection, found, reason=reason, actor=opening.actor, now=opening.now)
+    return last_in_line(open_runs(opening.connection, opening.campaign.id))
+
+
+def _columns(opening: Opening, occurrence: datetime, *, after: int | None, counts_from: datetime) -> dict[str, Any]:
+    """What the row of a run that is to be sent holds; `counts_from` is when its time begins to run out."""
+    at = _vendors_time(opening, occurrence)
+    said = what_is_said(opening.connection, opening.campaign, opening.revision, occurrence, scheduled_date=at)
+    return {
+        **_whose(opening),
+        **said.columns,
+        "watch_at": None if at is None else at + WATCHED_AFTER,
+        "after_run_id": after,
+        "expires_at": expires_at(opening.revision.times, counts_from),
+    }
+
+
+def _vendors_time(opening: Opening, occurrence: datetime) -> datetime | None:
+    """When the vendor is to send it, where it is handed over."""
+    timing = opening.revision.times
+    moment = sends_at(opening.campaign.id, timing, occurrence)
+    return moment if timing.handoff and moment > opening.now else None
+
+
+def _whose(opening: Opening) -> dict[str, Any]:
+    upstream, _ = find_upstream(opening.connection, opening.campaign.account_id)
+    return {
+        "campaign_id": opening.campaign.id,
+        "revision": opening.revision.number,
+        "audience_version_id": opening.revision.audience_version_id,
+        "account_id": opening.campaign.account_id,
+        "upstream": upstream,
+    }

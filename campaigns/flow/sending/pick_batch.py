@@ -1,0 +1,99 @@
+"""4a. Which batch is in time: inside its run's sending hours and before its expiry, by the clock of this moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from campaigns.domain.messages.message import Message, from_json
+from campaigns.domain.schedules.handoff import may_hand_over
+from campaigns.domain.schedules.sending_hours import Window, opens_at, windows_of
+from campaigns.flow.sending.lane_context import Sender
+from campaigns.store.audit.events import EventKind, record_event
+from campaigns.store.campaigns.campaigns import find_revision
+from campaigns.store.holds.holds import Held, open_hold
+from campaigns.store.holds.hours_and_expiry import has_expired, wait_until
+from campaigns.store.runs.content import message_of_run
+from campaigns.store.sending.attempts import ReadyBatch, next_batch
+
+
+def next_in_time(
+    connection: Connection, sender: Sender, account_id: str, *, now: datetime
+) -> tuple[ReadyBatch, datetime] | None:
+    """The account's next batch that may be sent at this moment, and the moment; None: there is none.
+
+    Runs found outside their hours wait from now on until those open; one whose hours cannot be read, since zone data
+    older than it lacks its zone, is held. The caller holds the lane's lock.
+    """
+    while True:
+        ready = next_batch(connection, account_id, upstream=sender.upstream, now=now)
+        if ready is None:
+            return None
+        due = said_by_batch(connection, sender, ready).scheduled_date
+        try:
+            windows = _windows(connection, sender, ready)
+        except ValueError as fault:
+            # One run whose hours nobody here can read must not keep the account's others from being sent.
+            why = f"its sending hours cannot be read on {sender.owner}: {fault}"
+            open_hold(connection, Held(run_id=ready.run_id), "hours", reason=why, actor=sender.owner, now=now)
+            continue
+        if not windows and not ready.expires and due is None:
+            return ready, now
+        now = sender.store.now(connection)  # again: the lock may have been waited for
+        if ready.expires and has_expired(connection, ready.run_id, now=now):
+            continue
+        opens = _waits_for(windows, now, due=due)
+        if opens is None:
+            return ready, now
+        _wait(connection, sender, account_id, ready, windows, until=opens, now=now)
+
+
+def said_by_batch(connection: Connection, sender: Sender, ready: ReadyBatch) -> Message:
+    """What the batch's run says; kept in memory, since it never changes."""
+    if ready.run_id not in sender.messages:
+        sender.messages[ready.run_id] = from_json(message_of_run(connection, ready.run_id))
+    return sender.messages[ready.run_id]
+
+
+def _waits_for(windows: Sequence[Window], now: datetime, *, due: datetime | None) -> datetime | None:
+    """Until when a batch waits; None: it is sent now. `due`: when the vendor is to send it, if it is handed over.
+
+    Sending hours are about when fans get it. What is too late to be handed over waits for its time, and is then sent
+    by us.
+    """
+    if due is not None and now < due:
+        in_time = may_hand_over(due, now) and all(window.is_open(due) for window in windows)
+        return None if in_time else due
+    return opens_at(windows, now)
+
+
+def _windows(connection: Connection, sender: Sender, ready: ReadyBatch) -> Sequence[Window]:
+    key = (ready.campaign_id, ready.revision)
+    if key not in sender.timings:
+        sender.timings[key] = find_revision(connection, *key).times
+    return windows_of(sender.timings[key], account_hours=ready.account_hours, account_zone=ready.account_zone)
+
+
+def _wait(
+    connection: Connection,
+    sender: Sender,
+    account_id: str,
+    ready: ReadyBatch,
+    windows: Sequence[Window],
+    *,
+    until: datetime,
+    now: datetime,
+) -> None:
+    if wait_until(connection, ready.run_id, until=until, now=now):
+        record_event(
+            connection,
+            EventKind.RUN_WAITS_FOR_HOURS,
+            at=now,
+            actor=sender.owner,
+            account_id=account_id,
+            campaign_id=ready.campaign_id,
+            run_id=ready.run_id,
+            detail={"until": until.isoformat(), "hours": [str(window) for window in windows]},
+        )

@@ -1,0 +1,231 @@
+"""5. Settle an attempt, its batch and its run from an outcome, in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from campaigns.crashpoint import crash_point
+from campaigns.domain.errors import StaleClaim
+from campaigns.domain.sending.pacing import Limits, back_off_seconds
+from campaigns.domain.states import BATCH_TAKEN, BatchState, RunState, taken_state
+from campaigns.domain.upstream.outcome import HoldScope, Outcome, OutcomeKind
+from campaigns.flow.sending.error_threshold import hold_if_failing
+from campaigns.flow.sending.halve import halve, may_halve, stop_halving
+from campaigns.store.audit.events import EventKind, record_event, record_evidence
+from campaigns.store.database.engine import Store
+from campaigns.store.holds.holds import Held, open_hold
+from campaigns.store.reconcile.searches import attempt_deadline
+from campaigns.store.runs.runs import end_run_if_done, find_run
+from campaigns.store.sending.attempts import OpenAttempt, add_outcome, own_message, recorded_before, settle_batch
+from campaigns.store.sending.batches import batch_state
+from campaigns.store.sending.lanes import hold_lane, lock_lanes
+
+SETTLES = {
+    OutcomeKind.REJECTED: BatchState.REJECTED,
+    OutcomeKind.UNKNOWN: BatchState.UNKNOWN,
+}
+"""Outcomes that settle a batch, beside `accepted`. All others prove that nothing was sent, and it waits again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of a batch."""
+
+    state: BatchState
+    wait_seconds: float = 0.0  # how long its account should wait before the next send
+
+
+@dataclass(frozen=True, slots=True)
+class _Next:
+    state: BatchState
+    wait_seconds: float = 0.0
+    counts_as_failure: bool = False
+
+
+def record_outcome(
+    store: Store,
+    opened: OpenAttempt,
+    outcome: Outcome,
+    limits: Limits,
+    *,
+    actor: str,
+    jitter: float = 0.0,
+    costs_attempt: bool = True,
+) -> Recorded:
+    """Write what an attempt proved and move its batch there.
+
+    `costs_attempt` False: it was stopped by ourselves before a byte left, which says nothing against the batch.
+    Raises StaleClaim when the attempt's lease ran out and somebody else settled it: the answer is then kept as
+    evidence, and no batch is moved. Raises DatabaseAway; nothing is written then, and the call may be repeated.
+    """
+    try:
+        with store.write() as connection:
+            now = store.now(connection)
+            recorded = _record(
+                connection, opened, outcome, limits, actor=actor, jitter=jitter, costs_attempt=costs_attempt, now=now
+            )
+            crash_point("record.written")
+            return recorded
+    except StaleClaim:
+        with store.write() as connection:
+            hold_lane(connection, opened.account_id)
+            now = store.now(connection)
+            before = recorded_before(connection, opened, outcome)
+            if before is not None:
+                # By ourselves: the commit was done, and only the news of it was lost.
+                state, available_at = before
+                return Recorded(state, max(0.0, (available_at - now).total_seconds()))
+            _keep_late_answer(connection, opened, outcome, actor=actor, now=now)
+        raise
+
+
+def _record(
+    connection: Connection,
+    opened: OpenAttempt,
+    outcome: Outcome,
+    limits: Limits,
+    *,
+    actor: str,
+    jitter: float,
+    costs_attempt: bool,
+    now: datetime,
+) -> Recorded:
+    _lock(connection, opened, outcome)
+    outcome = _own(connection, opened, outcome, now)
+    step = _next(connection, opened, outcome, limits, jitter=jitter, costs_attempt=costs_attempt)
+    refused = may_halve(connection, opened, outcome)
+    if refused is not None:
+        step = _Next(BatchState.SPLIT)
+    retry_at = now + timedelta(seconds=step.wait_seconds)
+    settled = settle_batch(
+        connection,
+        opened,
+        step.state,
+        now=now,
+        available_at=retry_at,
+        counts_as_failure=step.counts_as_failure,
+        message_id=outcome.message_id if step.state in BATCH_TAKEN else None,
+        error=outcome.error,
+        look_at=_look_at(connection, opened, limits, now) if step.state is BatchState.UNKNOWN else None,
+    )
+    if not settled:
+        raise StaleClaim(f"Batch {opened.batch_seq} of run {opened.run_id} was settled by somebody else.")
+    throttled = outcome.kind is OutcomeKind.THROTTLED
+    add_outcome(connection, opened, outcome, now=now, retry_at=retry_at if throttled else None)
+    if outcome.hold is not None:
+        _hold(connection, opened, outcome, actor=actor, now=now)
+    if refused is not None:
+        halve(connection, opened, refused, actor=actor, now=now)
+    elif step.state is BatchState.REJECTED:
+        stop_halving(connection, opened, outcome, actor=actor, now=now)
+        hold_if_failing(connection, opened, outcome, limits, actor=actor, now=now)
+    if step.state is not BatchState.READY:
+        end_run_if_done(connection, opened.run_id, now=now, actor=actor)
+    return Recorded(step.state, step.wait_seconds)
+
+
+def _look_at(connection: Connection, opened: OpenAttempt, limits: Limits, now: datetime) -> datetime:
+    """When an unknown is looked for first: the settle time after the moment until which it may still have arrived."""
+    return max(attempt_deadline(connection, opened.batch_id, opened.number), now) + timedelta(
+        seconds=limits.settle_seconds
+    )
+
+
+def _lock(connection: Connection, opened: OpenAttempt, outcome: Outcome) -> None:
+    if outcome.hold is not None and outcome.hold.scope is HoldScope.TEAM:
+        lock_lanes(connection)
+    else:
+        hold_lane(connection, opened.account_id)
+
+
+def _own(connection: Connection, opened: OpenAttempt, outcome: Outcome, now: datetime) -> Outcome:
+    """Take the message ID as ours; an ID that another batch owns proves nothing about this one."""
+    if outcome.message_id is None or own_message(connection, opened, outcome.message_id, now=now):
+        return outcome
+    return replace(
+        outcome,
+        kind=OutcomeKind.UNKNOWN,
+        message_id=None,
+        error=f"the vendor answered with message ID {outcome.message_id}, which another batch owns already",
+    )
+
+
+def _next(
+    connection: Connection,
+    opened: OpenAttempt,
+    outcome: Outcome,
+    limits: Limits,
+    *,
+    jitter: float,
+    costs_attempt: bool,
+) -> _Next:
+    if outcome.kind is OutcomeKind.ACCEPTED:
+        return _Next(taken_state(saves=opened.saves))
+    settles = SETTLES.get(outcome.kind)
+    if settles is not None:
+        return _Next(settles)
+    counts = outcome.kind is OutcomeKind.NOT_SENT and costs_attempt
+    wait = 0.0
+    if outcome.kind is OutcomeKind.THROTTLED:
+        wait = outcome.retry_after_seconds or 0.0
+    elif counts:
+        wait = back_off_seconds(opened.failures + 1, jitter)
+    if find_run(connection, opened.run_id).state is RunState.CANCELLING:
+        return _Next(BatchState.CANCELLED, wait, counts)
+    if counts and opened.failures + 1 >= limits.max_attempts:
+        return _Next(BatchState.REJECTED, wait, counts)
+    return _Next(BatchState.READY, wait, counts)
+
+
+def _hold(connection: Connection, opened: OpenAttempt, outcome: Outcome, *, actor: str, now: datetime) -> None:
+    assert outcome.hold is not None
+    held = {
+        HoldScope.RUN: Held(run_id=opened.run_id),
+        HoldScope.ACCOUNT: Held(account_id=opened.account_id),
+        HoldScope.TEAM: Held(upstream=find_run(connection, opened.run_id).upstream),
+    }[outcome.hold.scope]
+    reason = outcome.error or f"the vendor answered {outcome.http_status}"
+    open_hold(connection, held, outcome.hold.kind, reason=reason, actor=actor, now=now)
+
+
+def _keep_late_answer(
+    connection: Connection, opened: OpenAttempt, outcome: Outcome, *, actor: str, now: datetime
+) -> None:
+    detail = {"outcome": outcome.kind.value, "http_status": outcome.http_status, "error": outcome.error}
+    record_evidence(
+        connection,
+        opened.batch_id,
+        kind="late_answer",
+        at=now,
+        actor=actor,
+        number=opened.number,
+        message_id=outcome.message_id,
+        detail=detail,
+    )
+    record_event(
+        connection,
+        EventKind.ANSWER_CAME_LATE,
+        at=now,
+        actor=actor,
+        account_id=opened.account_id,
+        run_id=opened.run_id,
+        batch_seq=opened.batch_seq,
+        detail={**detail, "message_id": outcome.message_id},
+    )
+    if outcome.message_id is not None and batch_state(connection, opened.batch_id) is BatchState.READY:
+        _stop_resend(connection, opened, outcome.message_id, actor=actor, now=now)
+
+
+def _stop_resend(connection: Connection, opened: OpenAttempt, message_id: str, *, actor: str, now: datetime) -> None:
+    """It was decided to send the batch again, before anybody knew that the first request had been accepted."""
+    open_hold(
+        connection,
+        Held(run_id=opened.run_id),
+        "late_answer",
+        reason=f"batch {opened.batch_seq} is to be sent again, but its first request was accepted as {message_id}",
+        actor=actor,
+        now=now,
+    )

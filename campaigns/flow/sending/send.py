@@ -1,0 +1,223 @@
+"""4b. One send: commit the attempt with its re-checks, POST, record the outcome.
+
+The one file that may POST a message. No transaction is open during the call, and no request is made that was not
+committed before: from that commit on, a crash means unknown. Nothing below this file retries.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from campaigns.crashpoint import crash_point
+from campaigns.domain.errors import DatabaseAway, FencesAway, PacerAway, StaleClaim
+from campaigns.domain.messages.message import request_body
+from campaigns.domain.schedules.handoff import as_sent
+from campaigns.domain.sending.pacing import back_off_seconds
+from campaigns.domain.states import BatchState, RunState
+from campaigns.domain.upstream.outcome import Outcome, OutcomeKind
+from campaigns.flow.sending.circuit_breaker import after_not_sent, after_unknown
+from campaigns.flow.sending.lane_context import Sender, Step
+from campaigns.flow.sending.pick_batch import next_in_time, said_by_batch
+from campaigns.flow.sending.record import Recorded, record_outcome
+from campaigns.flow.sending.spool_outcome import keep_outcome
+from campaigns.flow.sending.withhold_suppressed import users_left
+from campaigns.store.audit.events import EventKind, record_event
+from campaigns.store.sending.attempts import OpenAttempt, ReadyBatch, open_attempt, permit_key, renew_lane
+from campaigns.store.sending.lanes import LaneClaim
+
+RECORD_TRIES = (0.1, 0.5, 1.0, 2.0)
+"""Seconds between tries to write an outcome. When all fail, it is kept on this host and written later."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Committed:
+    opened: OpenAttempt
+    claim: LaneClaim
+    body: bytes
+
+
+def send_one(sender: Sender, claim: LaneClaim, failures: int) -> Step:
+    """Send the lane's next batch; the caller has the pacer's permit for it, which goes back when there is none."""
+    started = sender.monotonic()
+    committed: _Committed | LaneClaim | None
+    try:
+        committed = _commit_attempt(sender, claim)
+    except StaleClaim:
+        committed = claim  # rolled back whole; whoever changed the run or the batch has the say
+    if not isinstance(committed, _Committed):
+        _refund(sender, permit_key(claim.account_id, claim.fence + 1), claim.account_id)
+        return Step(committed, leave=True, failures=failures)
+    crash_point("send.committed")
+    unnoted = _note_fence(sender, committed.claim)
+    if unnoted is None:
+        outcome, stopped = _post(sender, committed, started)
+        crash_point("send.answered")
+    else:
+        outcome, stopped = Outcome(OutcomeKind.NOT_SENT, error=unnoted), True
+    try:
+        step = _finish(sender, committed, outcome, stopped=stopped, failures=failures)
+    except DatabaseAway:
+        sender.stranded[claim.account_id] = Step(committed.claim, leave=True, failures=failures)
+        raise
+    if unnoted is None or step.claim is None:
+        return step
+    wait = back_off_seconds(failures + 1, sender.chance())
+    return replace(step, leave=True, wait_seconds=wait, waits_for="the fence book", failures=failures + 1)
+
+
+def _note_fence(sender: Sender, claim: LaneClaim) -> str | None:
+    """Keep the committed fence outside the database; a reason not to send when that cannot be done.
+
+    Before a byte leaves: a database restored from an earlier backup is recognised by it, whatever came of the request.
+    """
+    try:
+        sender.fences.note(claim.name, claim.fence)
+    except FencesAway as away:
+        return str(away)
+    return None
+
+
+def _commit_attempt(sender: Sender, claim: LaneClaim) -> _Committed | LaneClaim | None:
+    """Commit the next attempt with all its re-checks. A bare claim: nothing to send. None: the lane was lost.
+
+    The transaction holds the account's lock: a pause, a cancel or a suppression committed before it is seen here.
+    """
+    limits = sender.limits
+    with sender.store.write() as connection:
+        now = sender.store.now(connection)
+        renewed = renew_lane(connection, claim, now=now, lease=timedelta(seconds=limits.lease_seconds))
+        if renewed is None:
+            return None
+        ours, suppressions = renewed
+        while True:
+            found = next_in_time(connection, sender, claim.account_id, now=now)
+            if found is None:
+                return ours
+            ready, now = found
+            users = users_left(connection, ours.account_id, ready, suppressions, actor=sender.owner, now=now)
+            if users is not None:
+                break
+        message = as_sent(said_by_batch(connection, sender, ready), now)
+        body = request_body(message, users or None, rf_as=sender.rf_as)
+        opened = open_attempt(
+            connection,
+            ours,
+            ready,
+            recipients=len(users) or 1,
+            body_sha256=hashlib.sha256(body).hexdigest(),
+            body_bytes=len(body),
+            now=now,
+            deadline=timedelta(seconds=limits.request_timeout_seconds),
+            lease=timedelta(seconds=limits.lease_seconds),
+        )
+        if ready.run_state is RunState.PLANNED:
+            _say_started(connection, sender, ready, ours)
+        crash_point("send.written")
+    return _Committed(replace(opened, saves=message.save_for_later), ours, body)
+
+
+def _say_started(connection: Connection, sender: Sender, ready: ReadyBatch, claim: LaneClaim) -> None:
+    record_event(
+        connection,
+        EventKind.RUN_STARTED,
+        at=sender.store.now(connection),
+        actor=sender.owner,
+        account_id=claim.account_id,
+        campaign_id=ready.campaign_id,
+        run_id=ready.run_id,
+    )
+
+
+def _post(sender: Sender, committed: _Committed, started: float) -> tuple[Outcome, bool]:
+    """Make the request. The second answer: we stopped it ourselves, before a byte left."""
+    limits = sender.limits
+    stopped = False
+
+    def may_start() -> str | None:
+        nonlocal stopped
+        reason = None
+        if sender.stopping():
+            reason = "the worker is stopping"
+        elif sender.monotonic() + limits.request_timeout_seconds > started + limits.lease_seconds:
+            # Whoever slept past the lease must not send: the batch may be unknown by now, or somebody else's.
+            reason = "too little of the lease was left"
+        stopped = reason is not None
+        crash_point("send.first_byte")
+        return reason
+
+    outcome = sender.gateway.send(
+        committed.opened.account_id,
+        committed.body,
+        deadline_seconds=limits.request_timeout_seconds,
+        may_start=may_start,
+    )
+    return outcome, stopped
+
+
+def _finish(sender: Sender, committed: _Committed, outcome: Outcome, *, stopped: bool, failures: int) -> Step:
+    """Record first, then tell the pacer: a slot that is freed late is safe, one freed early is not."""
+    opened, claim = committed.opened, committed.claim
+    try:
+        recorded = _record(sender, opened, outcome, stopped=stopped)
+        crash_point("record.committed")
+    except StaleClaim:
+        recorded = None
+    _tell_pacer(sender, opened, outcome)
+    if recorded is None:
+        return Step(None, sent=True)
+    if outcome.kind is OutcomeKind.NOT_SENT and not stopped:
+        return after_not_sent(sender, claim, failures)
+    if recorded.state is BatchState.UNKNOWN:
+        return after_unknown(sender, claim, failures)
+    if recorded.wait_seconds:
+        return Step(claim, leave=True, sent=True, wait_seconds=recorded.wait_seconds, waits_for="cool-down")
+    return Step(claim, sent=True)
+
+
+def _record(sender: Sender, opened: OpenAttempt, outcome: Outcome, *, stopped: bool) -> Recorded:
+    kept = False
+    for wait in (*RECORD_TRIES, None):
+        try:
+            return record_outcome(
+                sender.store,
+                opened,
+                outcome,
+                sender.limits,
+                actor=sender.owner,
+                jitter=sender.chance(),
+                costs_attempt=not stopped,
+            )
+        except DatabaseAway:
+            # At once, since this process may not live until the last try; written twice, it is written once.
+            kept = kept or keep_outcome(sender.spool, opened, outcome, costs_attempt=not stopped)
+            if wait is None:
+                raise
+            sender.sleep(wait)
+    raise AssertionError("the last try returns or raises")
+
+
+def _refund(sender: Sender, key: str, account_id: str) -> None:
+    try:
+        sender.pacer.refund(key, account_id)
+    except PacerAway:
+        return  # the slot frees itself, later than it could
+
+
+def _tell_pacer(sender: Sender, opened: OpenAttempt, outcome: Outcome) -> None:
+    report = outcome.report
+    try:
+        if outcome.http_status is not None:
+            sender.pacer.answered(
+                opened.permit_key, limit_minute=report.limit_minute, remaining_minute=report.remaining_minute
+            )
+        elif outcome.kind is OutcomeKind.NOT_SENT:
+            sender.pacer.refund(opened.permit_key, opened.account_id)
+        # No answer: the vendor may still be counting it, so its slot is held as long as the request might have lasted.
+        if outcome.kind is OutcomeKind.THROTTLED:
+            sender.pacer.cool_down(opened.account_id, outcome.retry_after_seconds or 0.0)
+    except PacerAway:
+        return  # the slot is freed by itself, later than it could be; the cool-down stands in SQL too

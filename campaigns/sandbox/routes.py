@@ -1,0 +1,102 @@
+"""Requests as they come off the wire, and which of the vendor's endpoints they are for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from campaigns.sandbox.faults import RequestKind
+from campaigns.sandbox.replies import no_such_path, wrong_method
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One whole request. Header names are lower case."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @property
+    def path(self) -> str:
+        """The path, still encoded, without the query."""
+        return self.target.partition("?")[0]
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query; of a repeated name the last value."""
+        return dict(parse_qsl(self.target.partition("?")[2], keep_blank_values=True))
+
+    @property
+    def key(self) -> str | None:
+        """The bearer key; None without one."""
+        scheme, _, key = self.headers.get("authorization", "").partition(" ")
+        return key.strip() or None if scheme.lower() == "bearer" else None
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the exact body."""
+        return sha256(self.body).hexdigest()
+
+    def fields(self) -> dict[str, Any]:
+        """The body's fields; a body that is no JSON object has none, as in Laravel."""
+        try:
+            value = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return {}
+        return value if isinstance(value, dict) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that found its endpoint."""
+
+    kind: RequestKind
+    account: str | None = None
+    of: str = ""  # the queue ID or list that the path names
+
+
+def route(request: Request) -> Call:
+    """The endpoint that a request is for. Raises Refused (404, 405)."""
+    parts = [unquote(part) for part in request.path.strip("/").split("/")]
+    kinds, account, of = _kinds(parts)
+    kind = kinds.get(request.method)
+    if kind is None:
+        raise wrong_method() if kinds else no_such_path()
+    return Call(kind, account, of)
+
+
+def account_of(request: Request) -> str | None:
+    """The account that a path names, right or wrong, for the log."""
+    parts = request.path.strip("/").split("/")
+    return unquote(parts[1]) if len(parts) > 2 and parts[0] == "api" else None  # noqa: PLR2004
+
+
+def _kinds(parts: list[str]) -> tuple[Mapping[str, RequestKind], str | None, str]:
+    """What each method means at a path, the account, and the ID in the path."""
+    kinds: Mapping[str, RequestKind] = {}
+    account: str | None = None
+    of = ""
+    match parts:
+        case ["api", "whoami"]:
+            kinds = {"GET": "whoami"}
+        case ["api", "accounts"]:
+            kinds = {"GET": "accounts"}
+        case ["api", account, "mass-messaging"]:
+            kinds = {"GET": "list", "POST": "send"}
+        case ["api", account, "mass-messaging", "overview"]:
+            kinds = {"GET": "overview"}
+        case ["api", account, "mass-messaging", of]:
+            kinds = {"GET": "get", "PUT": "update", "DELETE": "delete"}
+        case ["api", account, "user-lists"]:
+            kinds = {"GET": "user_lists"}
+        case ["api", account, "user-lists", of]:
+            kinds = {"GET": "user_list"}
+        case ["api", account, "user-lists", of, "users"]:
+            kinds = {"GET": "list_users"}
+    return kinds, account, of

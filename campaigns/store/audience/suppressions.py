@@ -1,0 +1,90 @@
+"""Suppressions: users who must not be sent to, on one account or on all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from pyroaring import BitMap64
+from sqlalchemy import Connection, delete, func, insert, select
+
+from campaigns.store.tables.audience import suppression
+
+ALL_ACCOUNTS = ""
+"""The account ID that stands for all accounts in a suppression's key, since a key cannot hold NULL."""
+
+ROWS_AT_ONCE = 10_000
+
+
+def add_suppressions(
+    connection: Connection, users: BitMap64, *, account_id: str | None, reason: str, actor: str, now: datetime
+) -> int:
+    """Add users; those suppressed already keep their first reason. Answers how many were new.
+
+    The caller has counted them on the lanes in this transaction, which locks out everybody who adds at the same time.
+    """
+    new = users - suppressed_users(connection, account_id)
+    common = {"account_id": account_id or ALL_ACCOUNTS, "reason": reason, "actor": actor, "created_at": now}
+    for rows in _pieces(new):
+        connection.execute(insert(suppression), [{"user_id": user, **common} for user in rows])
+    return len(new)
+
+
+def remove_suppressions(connection: Connection, users: BitMap64, *, account_id: str | None) -> int:
+    """Remove users from the list of one account, or of all; answers how many were on it."""
+    removed = 0
+    for rows in _pieces(users & suppressed_users(connection, account_id)):
+        removed += connection.execute(
+            delete(suppression).where(
+                suppression.c.account_id == (account_id or ALL_ACCOUNTS), suppression.c.user_id.in_(rows)
+            )
+        ).rowcount
+    return removed
+
+
+def suppressed_users(connection: Connection, account_id: str | None) -> BitMap64:
+    """Everybody on one account's own list, or on the list for all accounts (None)."""
+    rows = connection.execute(
+        select(suppression.c.user_id)
+        .where(suppression.c.account_id == (account_id or ALL_ACCOUNTS))
+        .execution_options(yield_per=ROWS_AT_ONCE)
+    )
+    users = BitMap64()
+    for part in rows.partitions():
+        users |= BitMap64([row.user_id for row in part])
+    return users
+
+
+def suppressed_between(connection: Connection, account_id: str, first: int, last: int) -> BitMap64:
+    """Users in a range of IDs who are suppressed on the account or everywhere."""
+    return BitMap64(
+        connection.scalars(
+            select(suppression.c.user_id).where(
+                suppression.c.account_id.in_([ALL_ACCOUNTS, account_id]), suppression.c.user_id.between(first, last)
+            )
+        ).all()
+    )
+
+
+def anybody_suppressed(connection: Connection, account_id: str) -> bool:
+    """Whether any suppression concerns the account."""
+    return (
+        connection.scalar(
+            select(suppression.c.user_id).where(suppression.c.account_id.in_([ALL_ACCOUNTS, account_id])).limit(1)
+        )
+        is not None
+    )
+
+
+def newest_suppression(connection: Connection, account_id: str) -> datetime | None:
+    """When the newest suppression that concerns the account was added; None when nobody is suppressed."""
+    newest: datetime | None = connection.scalar(
+        select(func.max(suppression.c.created_at)).where(suppression.c.account_id.in_([ALL_ACCOUNTS, account_id]))
+    )
+    return newest
+
+
+def _pieces(users: BitMap64) -> Iterator[list[int]]:
+    whole = list(users)
+    for start in range(0, len(whole), ROWS_AT_ONCE):
+        yield whole[start : start + ROWS_AT_ONCE]

@@ -1,0 +1,1 @@
+"""Events and the seals over them."""

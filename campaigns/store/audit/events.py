@@ -1,0 +1,118 @@
+"""The audit trail: one insert-only row for everything that changed, with who did it and why."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, insert
+
+from campaigns.store.tables.attempts import evidence
+from campaigns.store.tables.audit import event, unsealed
+
+
+class EventKind(StrEnum):
+    """Everything that is ever written to the audit trail, in the past tense. Documented in docs/events.md."""
+
+    ACCOUNT_ADDED = "account_added"
+    ACCOUNT_BOUND = "account_bound"  # the vendor named the team that the account belongs to
+    ACCOUNT_CHANGED = "account_changed"  # its sending hours or its zone
+    ACCOUNT_RELEASED = "account_released"
+    CAMPAIGN_CREATED = "campaign_created"
+    CAMPAIGN_EDITED = "campaign_edited"
+    CAMPAIGN_ARCHIVED = "campaign_archived"
+    CAMPAIGN_ARMED = "campaign_armed"
+    SCHEDULE_PAUSED = "schedule_paused"
+    SCHEDULE_RESUMED = "schedule_resumed"
+    SCHEDULE_ENDED = "schedule_ended"  # no occurrence is left, or its last run was opened
+    RUN_OPENED = "run_opened"
+    RUN_SKIPPED = "run_skipped"  # an occurrence that is deliberately not sent
+    RUN_BACKFILLED = "run_backfilled"  # an operator opened a skipped occurrence after all
+    RUN_PLANNED = "run_planned"
+    RUN_STARTED = "run_started"
+    RUN_WAITS_FOR_HOURS = "run_waits_for_hours"
+    RUN_EXPIRED = "run_expired"  # what had not left by its expiry is cancelled
+    RUN_CANCELLED = "run_cancelled"
+    RUN_REOPENED = "run_reopened"
+    RUN_ENDED = "run_ended"
+    HOLD_OPENED = "hold_opened"
+    HOLD_CLOSED = "hold_closed"
+    BATCH_HALVED = "batch_halved"  # refused, and one bad user may be the cause
+    HALVING_STOPPED = "halving_stopped"  # so many halves were refused that the cause is not one user
+    BATCH_SUPPRESSED = "batch_suppressed"  # users suppressed since the plan were taken out before a send
+    ATTEMPT_ABANDONED = "attempt_abandoned"  # its worker went away in the middle: unknown
+    ANSWER_CAME_LATE = "answer_came_late"  # evidence from a worker that had lost its claim
+    SEARCH_ASKED = "search_asked"  # an operator asked to look for unknowns now
+    COUNTS_ASKED = "counts_asked"  # an operator asked how many fans accepted batches went to
+    UNKNOWN_FOUND = "unknown_found"  # the vendor's queue shows the one item that it can be: accepted
+    UNKNOWN_GIVEN_UP = "unknown_given_up"  # after the last look an operator is asked
+    UNKNOWN_RESENT = "unknown_resent"  # by the campaign's own policy, after the last look: at least once
+    UNKNOWN_DECIDED = "unknown_decided"
+    RECALL_ASKED = "recall_asked"  # by an operator, or by the overlap rule of a schedule
+    RECALL_FINISHED = "recall_finished"  # every accepted batch is taken back, or cannot be
+    HANDOVER_TAKEN_BACK = "handover_taken_back"  # before its time: provably not sent
+    HANDOVER_SEEN = "handover_seen"  # after its time the vendor was asked what became of it
+    DATABASE_RESTORED = "database_restored"  # the fence book knows later requests of the account than the database
+    READY_DOUBTED = "ready_doubted"  # batches that were ready at the backup are unknown
+    SUPPRESSIONS_ADDED = "suppressions_added"
+    SUPPRESSIONS_REMOVED = "suppressions_removed"
+
+
+def record_event(
+    connection: Connection,
+    kind: EventKind,
+    *,
+    at: datetime,
+    actor: str,
+    account_id: str | None = None,
+    campaign_id: int | None = None,
+    run_id: int | None = None,
+    batch_seq: int | None = None,
+    reason: str | None = None,
+    detail: dict[str, Any] | None = None,
+) -> None:
+    """Write one event in the caller's transaction: it stands if and only if the change does. It is sealed later."""
+    made = connection.scalar(
+        insert(event)
+        .values(
+            at=at,
+            actor=actor,
+            kind=kind.value,
+            account_id=account_id,
+            campaign_id=campaign_id,
+            run_id=run_id,
+            batch_seq=batch_seq,
+            reason=reason,
+            detail=detail,
+        )
+        .returning(event.c.id)
+    )
+    connection.execute(insert(unsealed).values(event_id=made))
+
+
+def record_evidence(
+    connection: Connection,
+    batch_id: int,
+    *,
+    kind: str,
+    at: datetime,
+    actor: str,
+    number: int | None = None,
+    reason: str | None = None,
+    message_id: str | None = None,
+    detail: dict[str, Any] | None = None,
+) -> None:
+    """Keep what was learned about a batch after its outcome stood; evidence never moves a batch."""
+    connection.execute(
+        insert(evidence).values(
+            batch_id=batch_id,
+            number=number,
+            kind=kind,
+            at=at,
+            actor=actor,
+            reason=reason,
+            message_id=message_id,
+            detail=detail,
+        )
+    )

@@ -1,0 +1,161 @@
+"""Seals: each event is hashed together with the one before it in its chain, and each seal with the one before it.
+
+    sha256        = SHA-256(canonical JSON of chain, position, sealed_at, covered digest, the event,
+                            and the sha256 before it in its chain)
+    trail_sha256  = SHA-256(trail_sha256 of the seal before it, sha256), both as hexadecimal ASCII
+
+Whoever changes one row has to change all seals after it, and the newest `trail_sha256` says so to whoever has kept it.
+Sealing comes after the event's own commit, so that no send waits for it: docs/audit.md, docs/decisions/0006.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from campaigns.domain.audience.user_sets import pack
+from campaigns.domain.errors import StaleClaim
+from campaigns.store.audit.canonical import (
+    NOTHING_BEFORE,
+    Covered,
+    Unreadable,
+    canonical,
+    content,
+    covered_by,
+    digest,
+    instant_text,
+    raw,
+)
+from campaigns.store.audit.events import EventKind
+from campaigns.store.tables.audit import event, seal, unsealed
+
+TRAIL = "trail"
+"""The name of the chain over all chains."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest seal of a chain."""
+
+    position: int
+    sha256: str
+
+
+START = Head(0, NOTHING_BEFORE)
+
+_NEWEST = (
+    select(seal.c.position, seal.c.sha256)
+    .where(seal.c.chain == bindparam("of_chain"))
+    .order_by(seal.c.position.desc())
+    .limit(1)
+)
+
+
+def chain_of(run_id: int | None, account_id: str | None) -> str:
+    """The chain that an event belongs to: its run's, else its account's, else the one of all the rest."""
+    if run_id is not None:
+        return f"run:{run_id}"
+    return "global" if account_id is None else f"account:{account_id}"
+
+
+def seal_digest(
+    before: Head, chain: str, event_content: dict[str, Any], *, sealed_at: str, covered_sha256: str | None
+) -> str:
+    """The `sha256` of the seal that follows `before` in its chain. Raises Unreadable."""
+    sealed = {
+        "before": before.sha256,
+        "chain": chain,
+        "position": before.position + 1,
+        "sealed_at": sealed_at,
+        "covered": covered_sha256,
+        "event": event_content,
+    }
+    return digest(canonical(sealed))
+
+
+def trail_digest(before: str, sha256: str) -> str:
+    """The `trail_sha256` of a seal."""
+    return digest(before.encode(), sha256.encode())
+
+
+def unsealed_events(connection: Connection, limit: int) -> Sequence[Row[Any]]:
+    """The oldest events that wait for their seal."""
+    # In two steps: joined, SQLite goes through all events there are to find that none of them waits.
+    waiting = connection.scalars(select(unsealed.c.event_id).order_by(unsealed.c.event_id).limit(limit)).all()
+    if not waiting:
+        return []
+    return connection.execute(select(*raw(event)).where(event.c.id.in_(waiting)).order_by(event.c.id)).all()
+
+
+def make_seals(connection: Connection, waiting: Iterable[Row[Any]], *, now: datetime) -> list[dict[str, Any]]:
+    """The seals of these events, which go on from the newest that stand now. Writes nothing.
+
+    An event that cannot be read is left unsealed: `verify` names it, and the others must not wait for it.
+    """
+    rows = list(waiting)
+    trail = _trail_head(connection)
+    heads = _heads(connection, {chain_of(row.run_id, row.account_id) for row in rows})
+    sealed_at = instant_text(now)
+    made = []
+    for row in rows:
+        chain = chain_of(row.run_id, row.account_id)
+        before = heads.get(chain, START)
+        try:
+            covered = covered_by(connection, row.run_id) if row.kind == EventKind.RUN_ENDED else None
+            columns = _covered_columns(covered)
+            sha256 = seal_digest(
+                before, chain, content(row, event), sealed_at=sealed_at, covered_sha256=columns["covered_sha256"]
+            )
+        except Unreadable:
+            continue
+        heads[chain] = Head(before.position + 1, sha256)
+        trail = Head(trail.position + 1, trail_digest(trail.sha256, sha256))
+        made.append(
+            {
+                "number": trail.position,
+                "chain": chain,
+                "position": before.position + 1,
+                "event_id": row.id,
+                "sha256": sha256,
+                "trail_sha256": trail.sha256,
+                "sealed_at": now,
+                **columns,
+            }
+        )
+    return made
+
+
+def _covered_columns(covered: Covered | None) -> dict[str, Any]:
+    return {
+        "covered_attempts": pack(covered.attempts).blob if covered else None,
+        "covered_evidence": pack(covered.evidence).blob if covered else None,
+        "covered_sha256": covered.sha256 if covered else None,
+    }
+
+
+def add_seals(connection: Connection, seals: list[dict[str, Any]]) -> None:
+    """Write the seals. Raises StaleClaim when another sealer was quicker: the caller rolls back, and all is well."""
+    try:
+        connection.execute(insert(seal), seals)
+    except IntegrityError as error:
+        # Somebody sealed since we read: the next number of the trail is used, or these very events have their seals.
+        raise StaleClaim("Another sealer was quicker; the trail goes on from its seals.") from error
+    connection.execute(delete(unsealed).where(unsealed.c.event_id.in_([one["event_id"] for one in seals])))
+
+
+def _trail_head(connection: Connection) -> Head:
+    row = connection.execute(
+        select(seal.c.number, seal.c.trail_sha256).order_by(seal.c.number.desc()).limit(1)
+    ).one_or_none()
+    return START if row is None else Head(row.number, row.trail_sha256)
+
+
+def _heads(connection: Connection, chains: set[str]) -> dict[str, Head]:
+    # One look into the index for each: the newest of a group would read all that the chains ever had.
+    found = {chain: connection.execute(_NEWEST, {"of_chain": chain}).one_or_none() for chain in chains}
+    return {chain: Head(row.position, row.sha256) for chain, row in found.items() if row is not None}

@@ -1,0 +1,112 @@
+"""A database that was restored from a backup: what must not be sent before somebody has looked at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, ScalarSelect, func, select, update
+
+from campaigns.domain.states import BatchState, RunState
+from campaigns.store.tables.accounts import account, lane
+from campaigns.store.tables.attempts import attempt
+from campaigns.store.tables.batches import batch
+from campaigns.store.tables.runs import hold, run
+
+RESTORED = "restored"
+"""The kind of the holds that a restored database is given."""
+
+MAY_HAVE_BEEN_SENT = "the database was restored from a backup: this may have been sent since"
+
+
+@dataclass(frozen=True, slots=True)
+class LaneFence:
+    """A lane as the fence book knows it, and its fence as the database has it."""
+
+    name: str
+    fence: int
+
+
+def lane_fence(connection: Connection, account_id: str) -> LaneFence | None:
+    """The lane's name in the fence book, and its fence; None when there is no such account.
+
+    The name tells the account's rows in this database from those in another one that was made anew: the instant of
+    their making is part of it, and every backup has the same.
+    """
+    row = connection.execute(
+        select(account.c.created_at, lane.c.fence)
+        .join(lane, lane.c.account_id == account.c.id)
+        .where(account.c.id == account_id)
+    ).one_or_none()
+    return None if row is None else LaneFence(_name(account_id, row.created_at), row.fence)
+
+
+def _name(account_id: str, made_at: datetime) -> str:
+    return f"{account_id}@{made_at.astimezone(UTC):%Y%m%dT%H%M%S.%f}"
+
+
+def restored_at(account_id: str) -> ScalarSelect[datetime]:
+    """When it was last seen that the account's rows come from a backup: requests before that may be missing."""
+    return (
+        select(func.max(hold.c.opened_at))
+        .where(hold.c.account_id == account_id, hold.c.kind == RESTORED)
+        .scalar_subquery()
+    )
+
+
+def raise_fence(connection: Connection, account_id: str, fence: int) -> bool:
+    """Take the lane's lock and lift its fence to one that was committed; False when it is not below it any more."""
+    raised = connection.scalar(
+        update(lane)
+        .where(lane.c.account_id == account_id, lane.c.fence < fence)
+        .values(fence=fence)
+        .returning(lane.c.fence)
+    )
+    return raised is not None
+
+
+def newest_attempt(connection: Connection, account_id: str) -> datetime | None:
+    """When this copy of the database last saw a request of the account: the backup is not older than that."""
+    newest: datetime | None = connection.scalar(
+        select(attempt.c.started_at).where(attempt.c.account_id == account_id).order_by(attempt.c.fence.desc()).limit(1)
+    )
+    return newest
+
+
+def lost_periods(connection: Connection, account_id: str) -> list[tuple[datetime | None, datetime]]:
+    """From when to when requests of an account are missing: after the newest that a copy knew, until it was restored.
+
+    None: it knew none.
+    """
+    restored = connection.scalars(
+        select(hold.c.opened_at).where(hold.c.account_id == account_id, hold.c.kind == RESTORED).order_by(hold.c.id)
+    ).all()
+    newest = select(attempt.c.started_at).where(attempt.c.account_id == account_id).order_by(attempt.c.fence.desc())
+    return [(connection.scalar(newest.where(attempt.c.started_at < at).limit(1)), at) for at in restored]
+
+
+def doubt_ready_batches(connection: Connection, account_id: str, *, now: datetime) -> dict[int, list[int]]:
+    """Move every ready batch of an account to unknown; answers their numbers by run.
+
+    They are not looked for by themselves: with many of one text none could be told from the others, and each look
+    costs credits. `reconcile` looks for them.
+    """
+    moved = connection.execute(
+        update(batch)
+        .where(batch.c.account_id == account_id, batch.c.state == BatchState.READY.value)
+        .values(state=BatchState.UNKNOWN.value, error=MAY_HAVE_BEEN_SENT, updated_at=now)
+        .returning(batch.c.run_id, batch.c.seq)
+    )
+    by_run: dict[int, list[int]] = {}
+    for run_id, seq in moved:
+        by_run.setdefault(run_id, []).append(seq)
+    return by_run
+
+
+def runs_not_planned(connection: Connection, account_id: str) -> list[int]:
+    """Runs of an account whose recipients are not frozen yet."""
+    return list(
+        connection.scalars(
+            select(run.c.id).where(run.c.account_id == account_id, run.c.state == RunState.DUE.value).order_by(run.c.id)
+        )
+    )

@@ -1,0 +1,1 @@
+"""Connections, migrations, and statements that are compiled once."""

@@ -1,0 +1,164 @@
+"""Connections: how SQLite and PostgreSQL are opened so that what is committed stays, and nobody waits for long.
+
+SQLite: write-ahead log, `synchronous=FULL` (an attempt that was committed must survive a power cut, or its fans may be
+messaged twice), and writers that begin IMMEDIATE with a retry of our own: SQLite's own back-off sleeps up to 100 ms and
+starves the unlucky. Readers use a second engine that never writes and never waits.
+"""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from campaigns.domain.errors import DatabaseAway
+
+WRITE_LOCK_SECONDS = 30.0
+"""How long a writer tries for SQLite's one write lock before it says that the database is locked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The database: one engine that writes and one that only asks."""
+
+    writer: Engine
+    reader: Engine
+    clock: Callable[[Connection], datetime]
+    # SQLite lets one write at a time; sixteen threads that poll for that burn as much CPU as their sending takes.
+    turn: AbstractContextManager[object] = field(default_factory=nullcontext)
+
+    def now(self, connection: Connection) -> datetime:
+        """The one clock that all hosts share: the database's."""
+        return self.clock(connection)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction, committed at the end, rolled back by an exception. Raises DatabaseAway."""
+        with self.turn, _named_faults(), self.writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One consistent look that blocks nobody. Raises DatabaseAway."""
+        with _named_faults(), self.reader.connect() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.writer.dispose()
+        self.reader.dispose()
+
+
+def open_store(url: str, *, connections: int = 20, clock: Callable[[Connection], datetime] | None = None) -> Store:
+    """The store behind a SQLAlchemy URL; connects only when first asked. Tests may drive the clock."""
+    clock = clock or database_now
+    if make_url(url).get_backend_name() == "sqlite":
+        reader = _sqlite(url, connections, writes=False)
+        return Store(_sqlite(url, connections, writes=True), reader, clock, _Turn())
+    engine = create_engine(url, pool_size=connections, max_overflow=4, pool_pre_ping=True, pool_timeout=30)
+    # One snapshot for all that a look asks; else each question would see another moment.
+    return Store(engine, engine.execution_options(isolation_level="REPEATABLE READ"), clock)
+
+
+class _Turn:
+    """One thread of this process at a time; who waits sleeps. Other processes are met at SQLite's own lock."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(timeout=WRITE_LOCK_SECONDS):
+            raise DatabaseAway(
+                f"The database cannot be used now (another thread has been writing for {WRITE_LOCK_SECONDS:g} s); "
+                "nothing was changed, try again."
+            )
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def database_now(connection: Connection) -> datetime:
+    """The database's clock: the one clock that all hosts share. SQLite's is that of its only host."""
+    if connection.dialect.name == "sqlite":
+        return datetime.now(UTC)
+    now: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+    return now.astimezone(UTC)
+
+
+@contextmanager
+def _named_faults() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, PoolTimeoutError, DatabaseError) as error:
+        if isinstance(error, DatabaseError) and not _is_unusable(error):
+            raise
+        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise DatabaseAway(f"The database cannot be used now ({cause}); nothing was changed, try again.") from error
+
+
+def _is_unusable(error: DatabaseError) -> bool:
+    """Whether the database is the trouble, not what was asked of it. SQLite's plain error means a broken file."""
+    return isinstance(error, OperationalError) or type(error.orig) is sqlite3.DatabaseError
+
+
+def _sqlite(url: str, connections: int, *, writes: bool) -> Engine:
+    path = make_url(url).database
+    if path and path != ":memory:" and writes:
+        Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = create_engine(url, pool_size=connections, max_overflow=4, connect_args={"check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None  # transactions begin below, not where the driver thinks they should
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA busy_timeout = 0" if writes else "PRAGMA busy_timeout = 5000")
+        if writes:
+            _retry(lambda: cursor.execute("PRAGMA journal_mode = WAL"))
+            cursor.execute("PRAGMA synchronous = FULL")
+        else:
+            cursor.execute("PRAGMA query_only = ON")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA cache_size = -32000")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # The driver itself is asked: every send begins two, and SQLAlchemy's way costs ten times as much.
+        driver: Any = connection.connection.dbapi_connection
+        try:
+            if writes:
+                _retry(lambda: driver.execute("BEGIN IMMEDIATE"))
+            else:
+                driver.execute("BEGIN")
+        except sqlite3.Error as error:
+            raise DBAPIError.instance("BEGIN", None, error, sqlite3.Error, dialect=engine.dialect) from error
+
+    return engine
+
+
+def _retry(take_lock: Callable[[], object]) -> None:
+    """Try for the write lock every few milliseconds, at random, so that everybody has the same chance."""
+    give_up_at = time.monotonic() + WRITE_LOCK_SECONDS
+    while True:
+        try:
+            take_lock()
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > give_up_at:
+                raise
+            time.sleep(random.uniform(0.0005, 0.004))  # noqa: S311 - fairness, not secrecy
+        else:
+            return
+
+
+ROWS_AT_ONCE = 1000

@@ -1,0 +1,70 @@
+"""Migrations: bring a database to the newest shape, or say that it is not there yet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from campaigns.domain.errors import NotAllowed
+from campaigns.store.database.engine import Store, open_store
+
+PACKAGE = Path(__file__).resolve().parents[2]
+
+
+def scripts_folder() -> Path:
+    """Where the migrations are: inside an installed package, or beside the package in a checkout."""
+    installed = PACKAGE / "migrations"
+    return installed if installed.is_dir() else PACKAGE.parent / "migrations"
+
+
+def config(database_url: str) -> Config:
+    """Alembic's configuration for one database, without a file."""
+    made = Config()
+    made.set_main_option("script_location", str(scripts_folder()))
+    made.attributes["database_url"] = database_url
+    return made
+
+
+def upgrade(database_url: str, revision: str = "head") -> None:
+    """Bring the database to `revision`; doing it twice, or at the same time, does it once."""
+    command.upgrade(config(database_url), revision)
+
+
+def downgrade(database_url: str, revision: str) -> None:
+    """Take the database back to `revision`, losing what only the newer shape can hold."""
+    command.downgrade(config(database_url), revision)
+
+
+def head() -> str:
+    """The newest migration that this release knows."""
+    found = ScriptDirectory(str(scripts_folder())).get_current_head()
+    assert found is not None
+    return found
+
+
+def current(store: Store) -> str | None:
+    """The migration that the database stands at; None when it has no tables."""
+    with store.read() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def require_head(store: Store) -> None:
+    """Raise NotAllowed unless the database stands at this release's newest migration."""
+    found, wanted = current(store), head()
+    if found == wanted:
+        return
+    stands = "has no tables yet" if found is None else f"stands at migration {found}, this release needs {wanted}"
+    raise NotAllowed(f"The database {stands}: run `campaigns db upgrade` (or `campaigns up`, which does it).")
+
+
+def check(database_url: str) -> None:
+    """Raise NotAllowed unless the database is at head."""
+    store = open_store(database_url)
+    try:
+        require_head(store)
+    finally:
+        store.close()

@@ -1,0 +1,1 @@
+"""What the vendor sends at a time of its own."""

@@ -1,0 +1,136 @@
+"""Holds: why something is paused. A thing is paused while at least one hold on it is open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
+
+from campaigns.domain.upstream.outcome import HoldScope
+from campaigns.store.audit.events import EventKind, record_event
+from campaigns.store.tables.runs import hold, run
+
+OPERATOR = "operator"
+"""The kind of a hold that a person opened; all other kinds name what went wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a hold is on: exactly one of the three is set."""
+
+    run_id: int | None = None
+    account_id: str | None = None
+    upstream: str | None = None
+
+    @property
+    def scope(self) -> HoldScope:
+        """How far it reaches."""
+        if self.run_id is not None:
+            return HoldScope.RUN
+        return HoldScope.ACCOUNT if self.account_id is not None else HoldScope.TEAM
+
+
+def open_hold(connection: Connection, held: Held, kind: str, *, reason: str, actor: str, now: datetime) -> bool:
+    """Pause something. False when an open hold of that kind stands already: then nothing is added.
+
+    The caller holds the lane's lock of every account concerned, so that no attempt slips in between.
+    """
+    if connection.scalar(select(hold.c.id).where(_on(held), hold.c.kind == kind, hold.c.closed_at.is_(None))):
+        return False
+    connection.execute(
+        insert(hold).values(
+            scope=held.scope.value,
+            run_id=held.run_id,
+            account_id=held.account_id,
+            upstream=held.upstream,
+            kind=kind,
+            reason=reason,
+            actor=actor,
+            opened_at=now,
+        )
+    )
+    record_event(
+        connection,
+        EventKind.HOLD_OPENED,
+        at=now,
+        actor=actor,
+        run_id=held.run_id,
+        account_id=held.account_id,
+        reason=reason,
+        detail={"scope": held.scope.value, "kind": kind},
+    )
+    return True
+
+
+def open_holds(connection: Connection, held: Held) -> list[tuple[int, str, str]]:
+    """The open holds on one thing: ID, kind and reason, the operator's first, then the oldest."""
+    rows = connection.execute(
+        select(hold.c.id, hold.c.kind, hold.c.reason)
+        .where(_on(held), hold.c.closed_at.is_(None))
+        .order_by(hold.c.kind != OPERATOR, hold.c.id)
+    )
+    return [(row.id, row.kind, row.reason) for row in rows]
+
+
+def every_open_hold(connection: Connection) -> list[tuple[Held, str, str]]:
+    """What is paused, with kind and reason, the oldest first."""
+    rows = connection.execute(select(hold).where(hold.c.closed_at.is_(None)).order_by(hold.c.id))
+    return [(Held(row.run_id, row.account_id, row.upstream), row.kind, row.reason) for row in rows]
+
+
+def last_closed(connection: Connection, held: Held, kind: str) -> datetime | None:
+    """When a hold of that kind on the thing was last closed; None when none was."""
+    closed: datetime | None = connection.scalar(
+        select(func.max(hold.c.closed_at)).where(_on(held), hold.c.kind == kind, hold.c.closed_at.is_not(None))
+    )
+    return closed
+
+
+def close_hold(connection: Connection, hold_id: int, *, reason: str, actor: str, now: datetime) -> None:
+    """Close one hold; others on the same thing stay open."""
+    closed = connection.execute(
+        update(hold)
+        .where(hold.c.id == hold_id, hold.c.closed_at.is_(None))
+        .values(closed_at=now, closed_by=actor, close_reason=reason)
+        .returning(hold.c.kind, hold.c.scope, hold.c.run_id, hold.c.account_id)
+    ).one_or_none()
+    if closed is None:
+        return
+    record_event(
+        connection,
+        EventKind.HOLD_CLOSED,
+        at=now,
+        actor=actor,
+        run_id=closed.run_id,
+        account_id=closed.account_id,
+        reason=reason,
+        detail={"scope": closed.scope, "kind": closed.kind},
+    )
+
+
+def run_is_held() -> ColumnElement[bool]:
+    """The condition that a row of `run` is paused by a hold on it, on its account or on its team."""
+    own = select(hold.c.id).where(
+        hold.c.closed_at.is_(None), hold.c.scope == HoldScope.RUN.value, hold.c.run_id == run.c.id
+    )
+    return or_(own.exists(), wider_hold(run.c.account_id, run.c.upstream))
+
+
+def wider_hold(account_id: ColumnElement[str], upstream: ColumnElement[str]) -> ColumnElement[bool]:
+    """The condition that an account, or the team that sends for it, is held."""
+    still_open = hold.c.closed_at.is_(None)
+    on_account = select(hold.c.id).where(
+        still_open, hold.c.scope == HoldScope.ACCOUNT.value, hold.c.account_id == account_id
+    )
+    on_team = select(hold.c.id).where(still_open, hold.c.scope == HoldScope.TEAM.value, hold.c.upstream == upstream)
+    return or_(on_account.exists(), on_team.exists())
+
+
+def _on(held: Held) -> ColumnElement[bool]:
+    return and_(
+        hold.c.scope == held.scope.value,
+        hold.c.run_id == held.run_id if held.run_id is not None else hold.c.run_id.is_(None),
+        hold.c.account_id == held.account_id if held.account_id is not None else hold.c.account_id.is_(None),
+        hold.c.upstream == held.upstream if held.upstream is not None else hold.c.upstream.is_(None),
+    )

@@ -1,0 +1,56 @@
+"""Batches that went to more fans than they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import DBAPIError
+
+from campaigns.domain.states import BatchState
+from campaigns.store.proof.trail import cause, is_damage
+from campaigns.store.reconcile.sent_counts import counts
+from campaigns.store.tables.batches import batch
+from campaigns.store.views.text import as_text
+
+LISTED = 100
+"""How many batches below their size are told one by one."""
+
+
+@dataclass(slots=True)
+class Compared:
+    """What there is beside the faults; full once they were all asked for."""
+
+    accepted: int = 0
+    told: int = 0  # of them, those whose count the vendor has told
+    below: list[str] = field(default_factory=list)
+
+
+def count_faults(connection: Connection, compared: Compared) -> Iterator[str]:
+    """Every batch that went to more fans than it holds, as a sentence, while `compared` is filled.
+
+    Fewer are no fault: fans leave, and a delivery takes its time.
+    """
+    accepted = select(func.count()).where(batch.c.state == BatchState.ACCEPTED.value)
+    compared.accepted = connection.execute(accepted).scalar_one()
+    more = 0
+    try:
+        for one in counts(connection, told_only=True):
+            compared.told += 1
+            said = (
+                f"run {one.run_id} batch {one.seq}: the vendor says that message {one.message_id} went to {one.count}"
+            )
+            if one.count is not None and one.count > one.size:
+                yield f"{said} fans, but the batch holds {one.size}"
+            elif one.count != one.size and len(compared.below) < LISTED:
+                compared.below.append(f"{said} of {one.size} fans, as of {as_text(one.at)}")
+            elif one.count != one.size:
+                more += 1
+    except (DBAPIError, TypeError, ValueError) as error:
+        if not is_damage(error):
+            raise
+        connection.rollback()  # PostgreSQL answers nothing more in a transaction that has failed
+        yield f"the sent counts that the vendor told cannot be read ({cause(error)})"
+    if more:
+        compared.below.append(f"and {more:,} more batches below their size")

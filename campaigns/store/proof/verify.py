@@ -1,0 +1,137 @@
+"""What the database can prove: who got what, the trail of events, and that the books of every run balance."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from pyroaring import BitMap64
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import DBAPIError
+
+from campaigns.domain.audience.user_sets import unpack
+from campaigns.domain.states import RUN_OPEN, BatchState
+from campaigns.store.audit.seals import Head
+from campaigns.store.database.engine import ROWS_AT_ONCE
+from campaigns.store.proof.recalls import recall_faults
+from campaigns.store.proof.requests import lineage_faults, request_faults
+from campaigns.store.proof.sent_counts import Compared, count_faults
+from campaigns.store.proof.trail import Trail, cause, count_events, is_damage, trail_faults
+from campaigns.store.runs.runs import books
+from campaigns.store.tables.audience import audience_version, exclusion
+from campaigns.store.tables.batches import batch
+from campaigns.store.tables.runs import run
+
+FAULTS_TOLD = 100
+"""How many faults are told one by one; the rest is counted."""
+
+
+def verify(
+    connection: Connection, kept: Mapping[str, Head] | None = None, *, every_chain: bool = False
+) -> dict[str, Any]:
+    """Prove the books of every run again from the sets, law 1 from the requests, and the sealed trail.
+
+    The vendor's sent counts are compared where they were kept.
+
+    Every fault is a sentence.
+
+    `kept`: the `heads` of an earlier answer, without which a trail that was cut off or rewritten as a whole cannot be
+    told from a true one. `every_chain`: answer the head of each chain too, one for each run and account.
+    """
+    run_ids = list(connection.scalars(select(run.c.id).order_by(run.c.id)))
+    trail, compared = Trail(), Compared()
+    faults = _told(_book_faults(connection, run_ids))
+    faults += _told(count_faults(connection, compared))
+    faults += _told(trail_faults(connection, trail, kept, every_chain=every_chain))
+    return {
+        "events": count_events(connection),
+        "runs": len(run_ids),
+        "ok": not faults,
+        "faults": faults,
+        "unsealed": trail.unsealed,
+        "sent_counts": {"accepted": compared.accepted, "told": compared.told, "below": compared.below},
+        "heads": {name: {"position": one.position, "sha256": one.sha256} for name, one in trail.heads.items()},
+    }
+
+
+def _told(faults: Iterable[str]) -> list[str]:
+    """The first faults in full, so that a ruined database cannot fill the memory."""
+    rest = iter(faults)
+    told = list(islice(rest, FAULTS_TOLD))
+    more = sum(1 for _ in rest)
+    return [*told, f"and {more:,} more faults like these"] if more else told
+
+
+def _book_faults(connection: Connection, run_ids: Iterable[int]) -> Iterator[str]:
+    for run_id in run_ids:
+        try:
+            yield from run_faults(connection, run_id)
+            yield from request_faults(connection, run_id)
+        except (DBAPIError, TypeError, ValueError) as error:
+            if not is_damage(error):
+                raise
+            connection.rollback()  # PostgreSQL answers nothing more in a transaction that has failed
+            yield f"run {run_id}: its books cannot be read ({cause(error)})"
+    yield from lineage_faults(connection)
+    yield from recall_faults(connection)
+
+
+def run_faults(connection: Connection, run_id: int) -> list[str]:
+    """What does not add up in one run: sums, sizes, digests, users in two batches, plan against audience."""
+    faults = []
+    counted = books(connection, run_id)
+    if not counted.balanced:
+        faults.append(f"run {run_id}: planned {counted.planned}, but its batches hold {counted}")
+    found = connection.execute(select(run).where(run.c.id == run_id)).one()
+    if counted.waiting and found.state not in RUN_OPEN:
+        faults.append(f"run {run_id}: {found.state}, but {counted.waiting} recipients wait")
+    union = BitMap64()
+    last = 0
+    rows = connection.execute(
+        select(batch.c.seq, batch.c.size, batch.c.first_user, batch.c.last_user, batch.c.users_sha256, batch.c.users)
+        .where(batch.c.run_id == run_id, batch.c.state != BatchState.SPLIT.value, batch.c.users.is_not(None))
+        .order_by(batch.c.first_user)
+        .execution_options(yield_per=ROWS_AT_ONCE)
+    )
+    for row in rows:
+        users = unpack(row.users)
+        faults += _set_faults(f"run {run_id} batch {row.seq}", row, users)
+        # Ranges in ID order are disjoint, so most batches need no comparison; those cut by a suppression overlap.
+        if row.first_user <= last and union & users:
+            faults.append(f"run {run_id} batch {row.seq}: {len(union & users)} users are in another batch too")
+        union |= users
+        last = max(last, row.last_user)
+    if not found.whole_list and len(union) != found.planned:
+        faults.append(f"run {run_id}: planned {found.planned} users, but its batches name {len(union)}")
+    return faults + _audience_faults(connection, found, union)
+
+
+def _set_faults(name: str, row: Any, users: BitMap64) -> list[str]:
+    faults = []
+    if hashlib.sha256(row.users).hexdigest() != row.users_sha256:
+        faults.append(f"{name}: its users are not those of its digest")
+    if (len(users), users.min(), users.max()) != (row.size, row.first_user, row.last_user):
+        faults.append(f"{name}: its size or range is not that of its users")
+    return faults
+
+
+def _audience_faults(connection: Connection, found: Any, union: BitMap64) -> list[str]:
+    """A run's batches and its exclusions are together exactly its audience (a rerun's are a part of it)."""
+    if found.audience_version_id is None or found.planned_at is None:
+        return []
+    kept = connection.execute(select(audience_version).where(audience_version.c.id == found.audience_version_id)).one()
+    audience = unpack(kept.users)
+    faults = _set_faults(f"run {found.id}, audience version {kept.id}", kept, audience)
+    left_out = BitMap64()
+    for row in connection.execute(select(exclusion).where(exclusion.c.run_id == found.id)):
+        users = unpack(row.users)
+        faults += _set_faults(f"run {found.id}, left out as {row.reason}", row, users)
+        left_out |= users
+    if union & left_out:
+        faults.append(f"run {found.id}: {len(union & left_out)} users are both left out and in a batch")
+    whole = union | left_out
+    if whole - audience or (found.kind != "rerun" and audience - whole):
+        faults.append(f"run {found.id}: its batches and exclusions are not its audience")
+    return faults

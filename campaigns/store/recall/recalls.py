@@ -1,0 +1,171 @@
+"""Recalls: which runs are to be taken back, whether one may go on now, and what it came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BindParameter, ColumnElement, Connection, Select, insert, literal_column, select, update
+
+from campaigns.domain.states import RUN_OPEN, RunState
+from campaigns.store.holds.holds import wider_hold
+from campaigns.store.tables.batches import batch
+from campaigns.store.tables.recalls import recall
+from campaigns.store.tables.runs import run
+
+IS_OPEN = recall.c.finished_at.is_(None)
+_GOES_ON: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in sorted(RUN_OPEN)]
+
+
+@dataclass(frozen=True, slots=True)
+class RecallRow:
+    """A recall as it stands."""
+
+    id: int
+    run_id: int
+    for_run_id: int | None
+    account_id: str
+    reason: str
+    failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where the accepted batches of a run stand, by their numbers."""
+
+    unsent: list[int]
+    out: list[int]  # accepted, and not taken back
+    unknown: list[int]
+
+
+def add_recall(
+    connection: Connection,
+    run_id: int,
+    account_id: str,
+    *,
+    for_run_id: int | None,
+    actor: str,
+    reason: str,
+    now: datetime,
+) -> int:
+    """Ask for a run to be taken back; the keys refuse a second open one, and a second one for the same new run."""
+    made = connection.scalar(
+        insert(recall)
+        .values(
+            run_id=run_id,
+            account_id=account_id,
+            for_run_id=for_run_id,
+            actor=actor,
+            reason=reason,
+            requested_at=now,
+            available_at=now,
+        )
+        .returning(recall.c.id)
+    )
+    assert isinstance(made, int)
+    return made
+
+
+def has_open_recall(connection: Connection, run_id: int) -> bool:
+    """Whether a run is being taken back."""
+    return connection.scalar(select(recall.c.id).where(recall.c.run_id == run_id, IS_OPEN).limit(1)) is not None
+
+
+def recalled_for(connection: Connection, run_id: int) -> list[int]:
+    """The runs that were to be taken back before this one may start."""
+    statement = select(recall.c.run_id).where(recall.c.for_run_id == run_id).order_by(recall.c.id)
+    return list(connection.scalars(statement))
+
+
+def earlier_run(connection: Connection, campaign_id: int, run_id: int) -> int | None:
+    """The newest run of the campaign that was opened before this one and not skipped."""
+    return connection.scalar(
+        select(run.c.id)
+        .where(run.c.campaign_id == campaign_id, run.c.id != run_id, run.c.state != RunState.SKIPPED.value)
+        .order_by(run.c.created_at.desc(), run.c.id.desc())
+        .limit(1)
+    )
+
+
+def waits_for_recall() -> ColumnElement[bool]:
+    """The condition that a row of `run` must stay due until an earlier run was taken back."""
+    return select(recall.c.id).where(recall.c.for_run_id == run.c.id, IS_OPEN).correlate(run).exists()
+
+
+def recall_is_due(account_id: ColumnElement[str], now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
+    """The condition that something of an account can be taken back now: until that is done, its lane sends nothing."""
+    taken_back = run.alias("taken_back")
+    return (
+        select(recall.c.id)
+        .join(taken_back, taken_back.c.id == recall.c.run_id)
+        .where(recall.c.account_id == account_id, *_may_go_on(taken_back, now))
+        .correlate_except(recall, taken_back)
+        .exists()
+    )
+
+
+def due_recalls(upstream: str, now: datetime) -> Select[tuple[str]]:
+    """The accounts of which something can be taken back now, by way of its `run`."""
+    return (
+        select(run.c.account_id)
+        .join(recall, recall.c.run_id == run.c.id)
+        .where(run.c.upstream == upstream, *_may_go_on(run, now))
+    )
+
+
+def due_recall(connection: Connection, account_id: str, *, upstream: str, now: datetime) -> RecallRow | None:
+    """The account's recall to go on with now, the oldest first."""
+    row = connection.execute(
+        select(
+            recall.c.id, recall.c.run_id, recall.c.for_run_id, recall.c.account_id, recall.c.reason, recall.c.failures
+        )
+        .join(run, run.c.id == recall.c.run_id)
+        .where(recall.c.account_id == account_id, run.c.upstream == upstream, *_may_go_on(run, now))
+        .order_by(recall.c.id)
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else RecallRow(*row)
+
+
+def _may_go_on(of: Any, now: datetime | BindParameter[datetime]) -> list[ColumnElement[bool]]:
+    """A recall begins when nothing of its run is sent, in flight or looked for any more, and holds stop it."""
+    looked_for = select(batch.c.id).where(
+        batch.c.account_id == of.c.account_id, batch.c.run_id == of.c.id, batch.c.look_at.is_not(None)
+    )
+    return [
+        IS_OPEN,
+        recall.c.available_at <= now,
+        of.c.state.not_in(_GOES_ON),
+        ~looked_for.correlate_except(batch).exists(),
+        ~wider_hold(of.c.account_id, of.c.upstream),
+    ]
+
+
+def postpone_recall(
+    connection: Connection, recall_id: int, *, until: datetime, waits_for: str | None, failures: int
+) -> None:
+    """When the lane goes on with it, and why not at once."""
+    connection.execute(
+        update(recall)
+        .where(recall.c.id == recall_id, IS_OPEN)
+        .values(available_at=until, waits_for=waits_for, failures=failures)
+    )
+
+
+def finish_recall(connection: Connection, recall_id: int, standing: Standing, *, now: datetime) -> bool:
+    """End a recall with what it came to; False when somebody did before."""
+    ended = connection.scalar(
+        update(recall)
+        .where(recall.c.id == recall_id, IS_OPEN)
+        .values(
+            finished_at=now,
+            waits_for=None,
+            batches=len(standing.unsent) + len(standing.out),
+            unsent=len(standing.unsent),
+            failed=len(standing.out),
+            unknown=len(standing.unknown),
+        )
+        .returning(recall.c.id)
+    )
+    return ended is not None

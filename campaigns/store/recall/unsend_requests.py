@@ -1,0 +1,242 @@
+"""Requests to take messages back: which is made next, that it is made, what it proved.
+
+A batch that was taken back stays `accepted`, since the vendor did take it; that it is unsent stands beside it, in what
+its requests proved. It is tied to the message: a batch sent again after a decision has another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, select
+
+from campaigns.domain.errors import StaleClaim
+from campaigns.domain.states import BatchState
+from campaigns.domain.upstream.outcome import ABANDONED_WORDS
+from campaigns.domain.upstream.unsend_outcome import ENDS_IT, LOOKS_FIRST, UnsendKind, UnsendOutcome
+from campaigns.store.recall.recalls import RecallRow, Standing
+from campaigns.store.tables.batches import batch
+from campaigns.store.tables.recalls import recall, unsend, unsend_outcome
+
+UNSENT = UnsendKind.UNSENT.value
+"""What stands beside `accepted` of a batch that was taken back."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantedBack:
+    """A batch whose message is still out, and what was tried before in this recall."""
+
+    batch_id: int
+    seq: int
+    message_id: str
+    tried: int  # requests committed
+    in_flight: bool  # the last one has no outcome: its worker went away
+    doubts: int  # requests that were refused or proved nothing
+    before: UnsendKind | None  # the last of those
+    words: str | None  # and what was said then
+
+
+@dataclass(frozen=True, slots=True)
+class OpenUnsend:
+    """A committed request to take a message back, whose outcome is not known yet."""
+
+    recall_id: int
+    batch_id: int
+    number: int
+    account_id: str
+    message_id: str
+
+
+def next_wanted(connection: Connection, found: RecallRow) -> WantedBack | None:
+    """The batch to take back now: the newest of those that were tried least often."""
+    tries = (
+        select(
+            unsend.c.batch_id,
+            func.max(unsend.c.number).label("tried"),
+            func.count(unsend_outcome.c.number).label("known"),
+            func.sum(case((unsend_outcome.c.kind.in_(sorted(LOOKS_FIRST)), 1), else_=0)).label("doubts"),
+        )
+        .outerjoin(unsend_outcome, _same_request())
+        .where(unsend.c.recall_id == found.id)
+        .group_by(unsend.c.batch_id)
+        .subquery()
+    )
+    row = connection.execute(
+        select(batch.c.id, batch.c.seq, batch.c.message_id, tries.c.tried, tries.c.known, tries.c.doubts)
+        .outerjoin(tries, tries.c.batch_id == batch.c.id)
+        .where(_is_accepted_of(found.run_id), batch.c.message_id.is_not(None), ~is_unsent(), ~_has_ended(found.id))
+        .order_by(func.coalesce(tries.c.tried, 0), batch.c.updated_at.desc(), batch.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    if row is None:
+        return None
+    tried, known = row.tried or 0, row.known or 0
+    before, words = _last_doubt(connection, found.id, row.id)
+    if known < tried:
+        before, words = UnsendKind.UNCLEAR, ABANDONED_WORDS
+    doubts = int(row.doubts or 0) + (tried - known)
+    return WantedBack(row.id, row.seq, row.message_id, tried, known < tried, doubts, before, words)
+
+
+def _last_doubt(connection: Connection, recall_id: int, batch_id: int) -> tuple[UnsendKind | None, str | None]:
+    row = connection.execute(
+        select(unsend_outcome.c.kind, unsend_outcome.c.error)
+        .where(
+            unsend_outcome.c.recall_id == recall_id,
+            unsend_outcome.c.batch_id == batch_id,
+            unsend_outcome.c.kind.in_(sorted(LOOKS_FIRST)),
+        )
+        .order_by(unsend_outcome.c.number.desc())
+        .limit(1)
+    ).one_or_none()
+    return (None, None) if row is None else (UnsendKind(row.kind), row.error)
+
+
+def open_unsend(
+    connection: Connection,
+    found: RecallRow,
+    wanted: WantedBack,
+    *,
+    fence: int,
+    worker: str,
+    now: datetime,
+    deadline: timedelta,
+) -> OpenUnsend:
+    """Write a request before it is made; the caller holds the lane. Raises StaleClaim when it is wanted no more."""
+    still = select(recall.c.id).where(recall.c.id == found.id, recall.c.finished_at.is_(None))
+    same = select(batch.c.id).where(
+        batch.c.id == wanted.batch_id, batch.c.message_id == wanted.message_id, ~is_unsent(), ~_has_ended(found.id)
+    )
+    if connection.scalar(still) is None or connection.scalar(same) is None:
+        raise StaleClaim(f"Batch {wanted.seq} of run {found.run_id} is not to be taken back any more.")
+    if wanted.in_flight:
+        abandoned = OpenUnsend(found.id, wanted.batch_id, wanted.tried, found.account_id, wanted.message_id)
+        add_unsend_outcome(connection, abandoned, UnsendOutcome(UnsendKind.UNCLEAR, ABANDONED_WORDS), now=now)
+    opened = OpenUnsend(found.id, wanted.batch_id, wanted.tried + 1, found.account_id, wanted.message_id)
+    connection.execute(
+        insert(unsend).values(
+            recall_id=opened.recall_id,
+            batch_id=opened.batch_id,
+            number=opened.number,
+            account_id=opened.account_id,
+            message_id=opened.message_id,
+            fence=fence,
+            worker=worker,
+            started_at=now,
+            deadline_at=now + deadline,
+        )
+    )
+    return opened
+
+
+def add_unsend_outcome(
+    connection: Connection, opened: OpenUnsend, outcome: UnsendOutcome, *, by_look: bool = False, now: datetime
+) -> bool:
+    """Write what a request proved; False when that stands already: its lease ran out, and somebody else went on."""
+    mine = and_(*(unsend_outcome.c[name] == getattr(opened, name) for name in ("recall_id", "batch_id", "number")))
+    if connection.scalar(select(unsend_outcome.c.number).where(mine)) is not None:
+        return False
+    report = outcome.report
+    connection.execute(
+        insert(unsend_outcome).values(
+            recall_id=opened.recall_id,
+            batch_id=opened.batch_id,
+            number=opened.number,
+            kind=outcome.kind.value,
+            by_look=by_look,
+            finished_at=now,
+            http_status=outcome.http_status,
+            upstream_status=outcome.upstream_status,
+            error=outcome.error,
+            credits_used=report.credits_used,
+            credits_balance=report.credits_balance,
+            limit_minute=report.limit_minute,
+            remaining_minute=report.remaining_minute,
+            response=outcome.response,
+        )
+    )
+    return True
+
+
+def standing_of(connection: Connection, run_id: int) -> Standing:
+    """Where the batches of a run stand that a recall is about."""
+    rows = connection.execute(
+        select(batch.c.seq, batch.c.state, is_unsent().label("is_unsent"))
+        .where(batch.c.run_id == run_id, batch.c.state.in_([BatchState.ACCEPTED.value, BatchState.UNKNOWN.value]))
+        .order_by(batch.c.seq)
+    ).all()
+    accepted = [row for row in rows if row.state == BatchState.ACCEPTED]
+    return Standing(
+        unsent=[row.seq for row in accepted if row.is_unsent],
+        out=[row.seq for row in accepted if not row.is_unsent],
+        unknown=[row.seq for row in rows if row.state == BatchState.UNKNOWN],
+    )
+
+
+def unsent_at(connection: Connection, run_id: int) -> dict[int, datetime]:
+    """When each batch of a run was taken back, by its ID; those that were not are not among them."""
+    rows = connection.execute(
+        select(batch.c.id, func.min(unsend_outcome.c.finished_at).label("at"))
+        .join(unsend, and_(unsend.c.batch_id == batch.c.id, unsend.c.message_id == batch.c.message_id))
+        .join(unsend_outcome, _same_request())
+        .where(batch.c.run_id == run_id, unsend_outcome.c.kind == UnsendKind.UNSENT.value)
+        .group_by(batch.c.id)
+    )
+    return {row.id: row.at for row in rows}
+
+
+def why_still_out(connection: Connection, recall_id: int, seqs: Sequence[int]) -> dict[int, str]:
+    """What the last request of a recall said about these batches; nothing for one that has no message ID."""
+    rows = connection.execute(
+        select(batch.c.seq, unsend_outcome.c.error)
+        .join(batch, batch.c.id == unsend_outcome.c.batch_id)
+        .where(
+            unsend_outcome.c.recall_id == recall_id,
+            unsend_outcome.c.kind == UnsendKind.IMPOSSIBLE.value,
+            batch.c.seq.in_(seqs),
+        )
+    )
+    return {row.seq: row.error for row in rows}
+
+
+def is_unsent() -> ColumnElement[bool]:
+    """The condition that the message of a row of `batch` was taken back."""
+    return (
+        select(unsend.c.number)
+        .join(unsend_outcome, _same_request())
+        .where(
+            unsend.c.batch_id == batch.c.id,
+            unsend.c.message_id == batch.c.message_id,
+            unsend_outcome.c.kind == UnsendKind.UNSENT.value,
+        )
+        .correlate(batch)
+        .exists()
+    )
+
+
+def _has_ended(recall_id: int) -> ColumnElement[bool]:
+    """The condition that this recall asks no more for a row of `batch`."""
+    return (
+        select(unsend_outcome.c.number)
+        .where(
+            unsend_outcome.c.recall_id == recall_id,
+            unsend_outcome.c.batch_id == batch.c.id,
+            unsend_outcome.c.kind.in_(sorted(ENDS_IT)),
+        )
+        .correlate(batch)
+        .exists()
+    )
+
+
+def _is_accepted_of(run_id: int) -> ColumnElement[bool]:
+    return and_(batch.c.run_id == run_id, batch.c.state == BatchState.ACCEPTED.value)
+
+
+def _same_request() -> ColumnElement[bool]:
+    return and_(
+        unsend_outcome.c.recall_id == unsend.c.recall_id,
+        unsend_outcome.c.batch_id == unsend.c.batch_id,
+        unsend_outcome.c.number == unsend.c.number,
+    )

@@ -1,0 +1,1 @@
+"""Unknown batches that are searched for."""

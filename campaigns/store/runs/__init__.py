@@ -1,0 +1,1 @@
+"""Runs: opening, freezing the plan, counting, ending."""

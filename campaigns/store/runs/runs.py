@@ -1,0 +1,300 @@
+"""Runs and their batches: opening, freezing the plan, counting, ending."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain, repeat
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, or_, select, update
+
+from campaigns.domain.audience.user_sets import UserSet
+from campaigns.domain.errors import NotFound
+from campaigns.domain.states import BATCH_WAITS, RUN_MOVES, RUN_OPEN, BatchState, RunState, ended_state
+from campaigns.store.audit.events import EventKind, record_event
+from campaigns.store.holds.holds import Held, open_hold
+from campaigns.store.schedules.occurrences import waits_for_another
+from campaigns.store.sending.batches import add_batches, anything_is_looked_for, anything_waits
+from campaigns.store.tables.audience import exclusion
+from campaigns.store.tables.batches import batch
+from campaigns.store.tables.columns import user_columns
+from campaigns.store.tables.runs import run
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as it stands."""
+
+    id: int
+    campaign_id: int
+    revision: int
+    audience_version_id: int | None
+    account_id: str
+    upstream: str
+    kind: str
+    scheduled_for: datetime | None
+    parent_run_id: int | None
+    root_run_id: int | None
+    state: RunState
+    whole_list: bool
+    planned: int
+    batch_count: int
+    resumes_at: datetime | None  # outside its sending hours until then
+    expires_at: datetime | None
+
+    @property
+    def lineage(self) -> int:
+        """The first run of this run and all its reruns."""
+        return self.root_run_id or self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """A run's recipients by where they stand; `split` counts in no sum."""
+
+    planned: int
+    accepted: int = 0
+    saved: int = 0
+    rejected: int = 0
+    unknown: int = 0
+    cancelled: int = 0
+    waiting: int = 0
+
+    @property
+    def balanced(self) -> bool:
+        """Law 2: planned = accepted + saved + rejected + unknown + cancelled + waiting."""
+        settled = self.accepted + self.saved + self.rejected + self.unknown + self.cancelled
+        return self.planned == settled + self.waiting
+
+
+SAID_OF_A_NEW_RUN = ("kind", "revision", "occurrence", "content")
+"""What the event that opens a run says of it, where it is so."""
+
+
+def find_run(connection: Connection, run_id: int) -> RunRow:
+    """The run, or NotFound."""
+    row = connection.execute(
+        select(
+            run.c.id,
+            run.c.campaign_id,
+            run.c.revision,
+            run.c.audience_version_id,
+            run.c.account_id,
+            run.c.upstream,
+            run.c.kind,
+            run.c.scheduled_for,
+            run.c.parent_run_id,
+            run.c.root_run_id,
+            run.c.state,
+            run.c.whole_list,
+            run.c.planned,
+            run.c.batch_count,
+            run.c.resumes_at,
+            run.c.expires_at,
+        ).where(run.c.id == run_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no run {run_id}; `campaigns runs list` shows those there are.")
+    return RunRow(*row[:10], RunState(row.state), *row[11:])
+
+
+def add_run(connection: Connection, *, now: datetime, actor: str, reason: str | None, **columns: Any) -> int:
+    """Open a run in state `due`; the unique keys refuse a second one for the same occurrence or launch."""
+    made = connection.scalar(
+        insert(run)
+        .values(state=RunState.DUE.value, actor=actor, reason=reason, created_at=now, **columns)
+        .returning(run.c.id)
+    )
+    assert isinstance(made, int)
+    record_event(
+        connection,
+        EventKind.RUN_OPENED,
+        at=now,
+        actor=actor,
+        run_id=made,
+        campaign_id=columns["campaign_id"],
+        account_id=columns["account_id"],
+        reason=reason,
+        detail={name: columns[name] for name in SAID_OF_A_NEW_RUN if columns.get(name) is not None},
+    )
+    return made
+
+
+def freeze_plan(
+    connection: Connection,
+    run_id: int,
+    *,
+    batches: Iterable[UserSet],
+    whole_list: bool,
+    excluded: dict[str, UserSet],
+    recipients: int,
+    suppressions: int,
+    plan_sha256: str,
+    now: datetime,
+    actor: str,
+    available_at: Iterable[datetime] = (),
+) -> bool:
+    """Write who gets a due run, in the caller's one transaction; False when somebody planned it before.
+
+    `available_at`: when each batch may go, in their order; those that it says nothing of may go at once. A run that is
+    left with nobody to send to is finished at once.
+    """
+    planned = connection.execute(
+        update(run)
+        .where(run.c.id == run_id, run.c.state == RunState.DUE.value)
+        .values(
+            state=RunState.PLANNED.value,
+            whole_list=whole_list,
+            planned=recipients,
+            suppressions=suppressions,
+            plan_sha256=plan_sha256,
+            planned_at=now,
+        )
+        .returning(run.c.account_id, run.c.campaign_id)
+    ).one_or_none()
+    if planned is None:
+        return False
+    for reason, users in excluded.items():
+        connection.execute(insert(exclusion).values(run_id=run_id, reason=reason, **user_columns(users)))
+    common = {"run_id": run_id, "account_id": planned.account_id, "state": BatchState.READY.value, "updated_at": now}
+    times = chain(available_at, repeat(now))
+    count = add_batches(connection, common, batches, whole_list=whole_list, available_at=times)
+    connection.execute(update(run).where(run.c.id == run_id).values(batch_count=count))
+    detail = {
+        "recipients": None if whole_list else recipients,
+        "batches": count,
+        "excluded": {reason: users.size for reason, users in excluded.items()},
+        "plan_sha256": plan_sha256,
+    }
+    _say_planned(connection, run_id, planned, detail, at=now, actor=actor)
+    end_run_if_done(connection, run_id, now=now, actor=actor)
+    return True
+
+
+def _say_planned(
+    connection: Connection, run_id: int, planned: Any, detail: dict[str, Any], *, at: datetime, actor: str
+) -> None:
+    record_event(
+        connection,
+        EventKind.RUN_PLANNED,
+        at=at,
+        actor=actor,
+        run_id=run_id,
+        campaign_id=planned.campaign_id,
+        account_id=planned.account_id,
+        detail=detail,
+    )
+
+
+def books(connection: Connection, run_id: int) -> Books:
+    """Where the run's recipients stand, counted from its batches."""
+    planned = connection.scalar(select(run.c.planned).where(run.c.id == run_id)) or 0
+    sums = {
+        row.state: int(row.recipients)
+        for row in connection.execute(
+            select(batch.c.state, func.sum(batch.c.size).label("recipients"))
+            .where(batch.c.run_id == run_id)
+            .group_by(batch.c.state)
+        )
+    }
+    return Books(
+        planned,
+        accepted=sums.get(BatchState.ACCEPTED, 0),
+        saved=sums.get(BatchState.SAVED, 0),
+        rejected=sums.get(BatchState.REJECTED, 0),
+        unknown=sums.get(BatchState.UNKNOWN, 0),
+        cancelled=sums.get(BatchState.CANCELLED, 0),
+        waiting=sum(sums.get(state, 0) for state in BATCH_WAITS),
+    )
+
+
+def move_run(
+    connection: Connection, run_id: int, *, start: RunState, end: RunState, now: datetime, **columns: Any
+) -> bool:
+    """One guarded step of a run; False when it was no longer in `start`. Raises KeyError for a step that is illegal."""
+    RUN_MOVES[start][end]
+    moved = connection.scalar(
+        update(run)
+        .where(run.c.id == run_id, run.c.state == start.value)
+        .values(state=end.value, finished_at=None if end in RUN_OPEN else now, **columns)
+        .returning(run.c.id)
+    )
+    return moved is not None
+
+
+def end_run_if_done(connection: Connection, run_id: int, *, now: datetime, actor: str) -> None:
+    """End the run when nothing of it waits, after checking in this same transaction that its books balance.
+
+    Books that do not balance leave the run open and held, for a person: the batches tell the truth, the sum is wrong.
+    """
+    if anything_waits(connection, run_id) or anything_is_looked_for(connection, run_id):
+        return
+    connection.execute(select(run.c.id).where(run.c.id == run_id).with_for_update())
+    if anything_waits(connection, run_id) or anything_is_looked_for(connection, run_id):
+        return
+    found, counted = find_run(connection, run_id), books(connection, run_id)
+    if not counted.balanced:
+        open_hold(connection, Held(run_id=run_id), "books", reason=f"{counted}", actor=actor, now=now)
+        return
+    end = _end_of(found.state, counted)
+    if end is None or not move_run(connection, run_id, start=found.state, end=end, now=now):
+        return
+    record_event(
+        connection,
+        EventKind.RUN_ENDED,
+        at=now,
+        actor=actor,
+        run_id=run_id,
+        campaign_id=found.campaign_id,
+        account_id=found.account_id,
+        detail={
+            "state": end.value,
+            "planned": counted.planned,
+            "accepted": counted.accepted,
+            "saved": counted.saved,
+            "rejected": counted.rejected,
+            "unknown": counted.unknown,
+            "cancelled": counted.cancelled,
+        },
+    )
+
+
+def _end_of(state: RunState, counted: Books) -> RunState | None:
+    if state is RunState.CANCELLING:
+        return RunState.CANCELLED
+    if state in {RunState.PLANNED, RunState.SENDING}:
+        return ended_state(rejected=counted.rejected, unknown=counted.unknown)
+    if state is RunState.FINISHED_WITH_FAILURES and not counted.rejected and not counted.unknown:
+        return RunState.FINISHED
+    return None
+
+
+def runs_to_plan(connection: Connection, *, again_before: datetime) -> list[int]:
+    """Due runs that wait for no other and that nobody was told of lately, the oldest first."""
+    return list(
+        connection.scalars(
+            select(run.c.id)
+            .where(
+                run.c.state == RunState.DUE.value,
+                or_(run.c.hinted_at.is_(None), run.c.hinted_at <= again_before),
+                ~waits_for_another(),
+            )
+            .order_by(run.c.id)
+        )
+    )
+
+
+def mark_plan_wanted(connection: Connection, run_ids: Sequence[int], *, now: datetime) -> None:
+    """Remember when somebody was last told to plan these runs."""
+    connection.execute(update(run).where(run.c.id.in_(run_ids)).values(hinted_at=now))
+
+
+def lineage_runs(connection: Connection, root_run_id: int) -> list[int]:
+    """A run and all its reruns, and theirs."""
+    return list(
+        connection.scalars(
+            select(run.c.id).where(or_(run.c.id == root_run_id, run.c.root_run_id == root_run_id)).order_by(run.c.id)
+        )
+    )

@@ -1,0 +1,1 @@
+"""Lanes, batches, attempts: the locking writes of the send path."""

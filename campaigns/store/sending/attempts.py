@@ -1,0 +1,273 @@
+"""Attempts: the locking writes of the send path, each guarded by the fence, so that a late writer changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from campaigns.domain.errors import StaleClaim
+from campaigns.domain.states import BatchState, RunState
+from campaigns.domain.upstream.outcome import Outcome, OutcomeKind
+from campaigns.store.database.prepared import run_prepared
+from campaigns.store.sending.lanes import LaneClaim
+from campaigns.store.sending.statements import (
+    ADD_ATTEMPT,
+    ADD_OUTCOME,
+    NEXT_BATCH,
+    OPEN_RUNS,
+    OWN_MESSAGE,
+    RENEW_LANE,
+    SERVE_RUN,
+    SETTLE_BATCH,
+    START_BATCH,
+)
+from campaigns.store.tables.attempts import attempt_outcome
+from campaigns.store.tables.batches import batch
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyBatch:
+    """A batch that may be sent now, and what of its run the send must know."""
+
+    id: int
+    seq: int
+    attempts: int
+    failures: int
+    size: int
+    first_user: int | None
+    last_user: int | None
+    users: bytes | None  # None: whole lists
+    run_id: int
+    run_state: RunState
+    campaign_id: int
+    revision: int
+    whole_list: bool
+    planned_suppressions: int  # the lane's suppression number when the run was planned
+    account_hours: str | None = None
+    account_zone: str | None = None
+    expires: bool = False  # some time, which has not come yet
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAttempt:
+    """A committed attempt whose outcome is not known yet."""
+
+    batch_id: int
+    batch_seq: int
+    number: int
+    failures: int  # of the batch, before this attempt
+    run_id: int
+    account_id: str
+    fence: int
+    saves: bool = False  # the vendor is asked to keep the message for later
+
+    @property
+    def permit_key(self) -> str:
+        """What the pacer knows this request by; the same key can be read back from SQL."""
+        return permit_key(self.account_id, self.fence)
+
+
+def permit_key(account_id: str, fence: int) -> str:
+    """The pacer's key of an attempt."""
+    return f"{account_id}:{fence}"
+
+
+def renew_lane(
+    connection: Connection, claim: LaneClaim, *, now: datetime, lease: timedelta
+) -> tuple[LaneClaim, int] | None:
+    """Take the lane's lock, a new fence and a new lease; None when the lane is no longer ours.
+
+    Also answers the lane's suppression number.
+    """
+    row = run_prepared(
+        connection,
+        RENEW_LANE,
+        {
+            "account": claim.account_id,
+            "held_by": claim.owner,
+            "held": claim.fence,
+            "now": now,
+            "until": now + lease,
+        },
+    ).fetchone()
+    if row is None:
+        return None
+    fence, suppressions = row
+    return LaneClaim(claim.account_id, claim.owner, fence, claim.name), suppressions
+
+
+def next_batch(connection: Connection, account_id: str, *, upstream: str, now: datetime) -> ReadyBatch | None:
+    """The batch to send now: of the account's open runs that may send the one served longest ago, in ID order."""
+    asked = {"account": account_id, "upstream": upstream, "now": now}
+    for opened in run_prepared(connection, OPEN_RUNS, asked).fetchall():
+        run_id, campaign_id, revision, state, suppressions, whole_list, hours, zone, expires = opened
+        row = run_prepared(connection, NEXT_BATCH, {"run": run_id, "now": now}).fetchone()
+        if row is not None:
+            of_run = (run_id, RunState(state), campaign_id, revision, bool(whole_list), suppressions)
+            return ReadyBatch(*(*row, *of_run, hours, zone, bool(expires)))
+    return None
+
+
+def open_attempt(
+    connection: Connection,
+    claim: LaneClaim,
+    ready: ReadyBatch,
+    *,
+    recipients: int,
+    body_sha256: str,
+    body_bytes: int,
+    now: datetime,
+    deadline: timedelta,
+    lease: timedelta,
+) -> OpenAttempt:
+    """Write the attempt and move its batch to `sending`. Once this is committed, a crash means unknown.
+
+    The caller holds the lane under `claim` and chose the batch in the same transaction. Raises StaleClaim, to roll all
+    of it back, should the batch or its run not be there to send any more.
+    """
+    number = ready.attempts + 1
+    started = run_prepared(
+        connection,
+        START_BATCH,
+        {"batch": ready.id, "new_fence": claim.fence, "until": now + lease, "number": number, "now": now},
+    ).fetchone()
+    served = run_prepared(connection, SERVE_RUN, {"run": ready.run_id, "now": now}).fetchone()
+    if started is None or served is None:
+        raise StaleClaim(f"Batch {ready.seq} of run {ready.run_id} is not there to send any more.")
+    run_prepared(
+        connection,
+        ADD_ATTEMPT,
+        {
+            "batch_id": ready.id,
+            "number": number,
+            "previous": number - 1 or None,
+            "account_id": claim.account_id,
+            "fence": claim.fence,
+            "request_sha256": body_sha256,
+            "request_bytes": body_bytes,
+            "recipients": recipients,
+            "worker": claim.owner,
+            "started_at": now,
+            "deadline_at": now + deadline,
+        },
+    )
+    return OpenAttempt(ready.id, ready.seq, number, ready.failures, ready.run_id, claim.account_id, claim.fence)
+
+
+def settle_batch(
+    connection: Connection,
+    opened: OpenAttempt,
+    to: BatchState,
+    *,
+    now: datetime,
+    available_at: datetime | None = None,
+    counts_as_failure: bool = False,
+    message_id: str | None = None,
+    error: str | None = None,
+    look_at: datetime | None = None,
+) -> bool:
+    """Move a batch out of `sending`, if the attempt still holds it; False when the claim was lost."""
+    settled = run_prepared(
+        connection,
+        SETTLE_BATCH,
+        {
+            "batch": opened.batch_id,
+            "held": opened.fence,
+            "to_state": to.value,
+            "available": available_at or now,
+            "failed": int(counts_as_failure),
+            "new_message": message_id,
+            "new_error": error,
+            "look": look_at,
+            "now": now,
+        },
+    ).fetchone()
+    return settled is not None
+
+
+def add_outcome(
+    connection: Connection, opened: OpenAttempt, outcome: Outcome, *, now: datetime, retry_at: datetime | None
+) -> None:
+    """Write what an attempt proved. The key refuses a second outcome of the same attempt."""
+    report = outcome.report
+    rest: dict[str, Any] = {
+        "credits_note": report.credits_note,
+        "is_cached": report.is_cached,
+        "cache_note": report.cache_note,
+        "limit_day": report.limit_day,
+        "remaining_day": report.remaining_day,
+        "limits_notice": report.limits_notice,
+        "data": report.data,
+    }
+    run_prepared(
+        connection,
+        ADD_OUTCOME,
+        {
+            "batch_id": opened.batch_id,
+            "number": opened.number,
+            "kind": outcome.kind.value,
+            "finished_at": now,
+            "http_status": outcome.http_status,
+            "upstream_status": outcome.upstream_status,
+            "message_id": outcome.message_id if outcome.kind is OutcomeKind.ACCEPTED else None,
+            "error": outcome.error,
+            "retry_at": retry_at,
+            "credits_used": report.credits_used,
+            "credits_balance": report.credits_balance,
+            "limit_minute": report.limit_minute,
+            "remaining_minute": report.remaining_minute,
+            "report": rest if outcome.http_status is not None else None,
+            "response": outcome.response,
+        },
+    )
+
+
+def recorded_before(
+    connection: Connection, opened: OpenAttempt, outcome: Outcome
+) -> tuple[BatchState, datetime] | None:
+    """Where the batch stands and until when it waits, if this very outcome of the attempt stands already."""
+    row = connection.execute(
+        select(batch.c.state, batch.c.available_at)
+        .join(attempt_outcome, attempt_outcome.c.batch_id == batch.c.id)
+        .where(
+            attempt_outcome.c.batch_id == opened.batch_id,
+            attempt_outcome.c.number == opened.number,
+            attempt_outcome.c.kind == outcome.kind.value,
+            attempt_outcome.c.message_id.is_not_distinct_from(outcome.message_id),
+            attempt_outcome.c.error.is_not_distinct_from(outcome.error),
+        )
+    ).one_or_none()
+    return None if row is None else (BatchState(row.state), row.available_at)
+
+
+def own_message(connection: Connection, opened: OpenAttempt, message_id: str, *, now: datetime) -> bool:
+    """Record that a vendor's message is ours; False when another batch of the account owns it already."""
+    added = run_prepared(
+        connection,
+        OWN_MESSAGE,
+        {"account": opened.account_id, "message": message_id, "batch": opened.batch_id, "at": now},
+    )
+    return bool(added.rowcount == 1)
+
+
+def expired_attempts(connection: Connection, *, now: datetime, account_id: str | None = None) -> list[OpenAttempt]:
+    """Attempts in flight whose lease has ended: their workers are gone, or too late."""
+    statement = (
+        select(
+            batch.c.id,
+            batch.c.seq,
+            batch.c.attempts,
+            batch.c.failures,
+            batch.c.run_id,
+            batch.c.account_id,
+            batch.c.fence,
+        )
+        .where(batch.c.state == BatchState.SENDING.value, batch.c.lease_until <= now)
+        .order_by(batch.c.id)
+    )
+    if account_id is not None:
+        statement = statement.where(batch.c.account_id == account_id)
+    return [OpenAttempt(*row) for row in connection.execute(statement)]

@@ -1,0 +1,209 @@
+"""Lanes: the one sender that an account has at a time, and the lock that everything about sending takes.
+
+A lane's row is also the account's lock: whoever commits an attempt, plans a run, adds a suppression, opens a hold or
+cancels a run holds it until its transaction ends. So "no attempt after the pause was committed" needs no luck.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
+
+from campaigns.domain.states import RUN_SENDS, BatchState
+from campaigns.store.handoff.handed_over import watch_is_due
+from campaigns.store.holds.holds import run_is_held
+from campaigns.store.holds.hours_and_expiry import run_is_in_time
+from campaigns.store.recall.recalls import due_recalls, recall_is_due
+from campaigns.store.reconcile.searches import account_is_looked_at
+from campaigns.store.tables.accounts import lane
+from campaigns.store.tables.batches import batch
+from campaigns.store.tables.runs import run
+
+
+@dataclass(frozen=True, slots=True)
+class LaneClaim:
+    """A lane that is ours until its lease ends or somebody with a higher fence takes it."""
+
+    account_id: str
+    owner: str
+    fence: int
+    name: str  # what the fence book calls the lane
+
+
+def lock_lanes(connection: Connection, account_ids: Sequence[str] | None = None) -> dict[str, int]:
+    """Take the locks of these accounts (of all of them for None); answers their suppression numbers.
+
+    In account order, so that two who want several never wait for each other in a ring. On SQLite the transaction
+    itself is the lock.
+    """
+    statement = select(lane.c.account_id, lane.c.suppressions).order_by(lane.c.account_id).with_for_update()
+    if account_ids is not None:
+        statement = statement.where(lane.c.account_id.in_(account_ids))
+    return {row.account_id: row.suppressions for row in connection.execute(statement)}
+
+
+def hold_lane(connection: Connection, account_id: str) -> None:
+    """Keep the account's lock until this transaction ends, asking nothing. SQLite's writer holds it already."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(select(lane.c.account_id).where(lane.c.account_id == account_id).with_for_update())
+
+
+def claim_lane(
+    connection: Connection, account_id: str, *, owner: str, name: str, now: datetime, lease: timedelta
+) -> LaneClaim | None:
+    """Become the account's one sender; None when somebody is, or when the lane must still wait for its time.
+
+    Somebody is, too, while an attempt is in flight: the last owner's lease may have ended a moment after the sweep.
+    Asking for the time keeps a wake-up that comes twice or late from cutting a back-off short. A crash afterwards
+    leaves the lane claimed until the lease ends.
+    """
+    in_flight = select(batch.c.id).where(batch.c.account_id == account_id, batch.c.state == BatchState.SENDING.value)
+    fence = connection.scalar(
+        update(lane)
+        .where(
+            lane.c.account_id == account_id,
+            or_(lane.c.owner.is_(None), lane.c.lease_until <= now),
+            or_(lane.c.available_at.is_(None), lane.c.available_at <= now),
+            ~in_flight.exists(),
+        )
+        .values(fence=lane.c.fence + 1, owner=owner, lease_until=now + lease)
+        .returning(lane.c.fence)
+    )
+    return None if fence is None else LaneClaim(account_id, owner, fence, name)
+
+
+def release_lane(
+    connection: Connection,
+    claim: LaneClaim,
+    *,
+    available_at: datetime | None = None,
+    waits_for: str | None = None,
+    failures: int = 0,
+) -> None:
+    """Give the lane back, if it is still ours; nothing starts on it before `available_at`."""
+    connection.execute(
+        update(lane)
+        .where(lane.c.account_id == claim.account_id, lane.c.owner == claim.owner, lane.c.fence == claim.fence)
+        .values(
+            owner=None,
+            lease_until=None,
+            hinted_at=None,
+            available_at=available_at,
+            waits_for=waits_for,
+            failures=failures,
+        )
+    )
+
+
+def postpone_lane(connection: Connection, account_id: str, *, until: datetime, waits_for: str) -> None:
+    """Let nobody be woken for a free lane before that time."""
+    connection.execute(
+        update(lane)
+        .where(lane.c.account_id == account_id, lane.c.owner.is_(None))
+        .values(available_at=until, waits_for=waits_for)
+    )
+
+
+def lane_failures(connection: Connection, account_id: str) -> int:
+    """How many attempts in a row provably never left."""
+    return connection.scalar(select(lane.c.failures).where(lane.c.account_id == account_id)) or 0
+
+
+def lane_suppressions(connection: Connection, account_id: str) -> int:
+    """The lane's suppression number, which grows whenever a suppression that concerns the account is added."""
+    return connection.scalar(select(lane.c.suppressions).where(lane.c.account_id == account_id)) or 0
+
+
+def count_suppressions(connection: Connection, account_id: str | None) -> None:
+    """Tell the lane (all lanes for None) that suppressions were added; takes their locks."""
+    statement = update(lane).values(suppressions=lane.c.suppressions + 1)
+    lock_lanes(connection, None if account_id is None else [account_id])
+    connection.execute(statement if account_id is None else statement.where(lane.c.account_id == account_id))
+
+
+def lane_has_work(connection: Connection, account_id: str, *, upstream: str, now: datetime) -> bool:
+    """Whether some batch of the account could be sent now."""
+    return bool(
+        connection.scalar(
+            select(run.c.id)
+            .where(run.c.account_id == account_id, run.c.upstream == upstream, _sends(now), _has_ready_batch(now))
+            .limit(1)
+        )
+    )
+
+
+def lanes_to_wake(connection: Connection, *, upstream: str, now: datetime, again_before: datetime) -> list[str]:
+    """Accounts with something to look for, take back or ask about, then those with something to send, the idlest first.
+
+    Skipped: lanes that wait for their time, and those woken after `again_before` (a wake-up may be lost, so it is
+    repeated).
+    """
+    rows = connection.execute(
+        select(lane.c.account_id)
+        .join(run, run.c.account_id == lane.c.account_id)
+        .where(
+            run.c.upstream == upstream,
+            _sends(now),
+            _has_ready_batch(now),
+            *_may_wake(now, again_before),
+        )
+        .group_by(lane.c.account_id)
+        .order_by(func.min(func.coalesce(run.c.served_at, run.c.planned_at)), lane.c.account_id)
+    )
+    looks = connection.scalars(
+        select(lane.c.account_id)
+        .join(batch, batch.c.account_id == lane.c.account_id)
+        .join(run, run.c.id == batch.c.run_id)
+        .where(run.c.upstream == upstream, batch.c.look_at <= now, *_may_wake(now, again_before))
+        .distinct()
+        .order_by(lane.c.account_id)
+    )
+    recalls = connection.scalars(
+        due_recalls(upstream, now)
+        .join(lane, lane.c.account_id == run.c.account_id)
+        .where(*_may_wake(now, again_before))
+        .distinct()
+        .order_by(run.c.account_id)
+    )
+    watches = connection.scalars(
+        select(lane.c.account_id)
+        .join(run, run.c.account_id == lane.c.account_id)
+        .where(*watch_is_due(upstream, now), *_may_wake(now, again_before))
+        .distinct()
+        .order_by(lane.c.account_id)
+    )
+    return list(dict.fromkeys([*looks, *recalls, *watches, *(row.account_id for row in rows)]))
+
+
+def mark_woken(connection: Connection, account_ids: Sequence[str], *, now: datetime) -> None:
+    """Remember when these lanes were last woken."""
+    connection.execute(update(lane).where(lane.c.account_id.in_(account_ids)).values(hinted_at=now))
+
+
+def _may_wake(now: datetime, again_before: datetime) -> list[ColumnElement[bool]]:
+    return [
+        or_(lane.c.owner.is_(None), lane.c.lease_until <= now),
+        or_(lane.c.available_at.is_(None), lane.c.available_at <= now),
+        or_(lane.c.hinted_at.is_(None), lane.c.hinted_at <= again_before),
+    ]
+
+
+def _sends(now: datetime) -> ColumnElement[bool]:
+    return and_(
+        run.c.state.in_(sorted(RUN_SENDS)),
+        run_is_in_time(now),
+        ~run_is_held(),
+        ~account_is_looked_at(run.c.account_id),
+        ~recall_is_due(run.c.account_id, now),
+    )
+
+
+def _has_ready_batch(now: datetime) -> ColumnElement[bool]:
+    return (
+        select(batch.c.id)
+        .where(batch.c.run_id == run.c.id, batch.c.state == BatchState.READY.value, batch.c.available_at <= now)
+        .exists()
+    )

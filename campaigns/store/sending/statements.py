@@ -1,0 +1,123 @@
+"""The statements of the send path, built once and run by `prepared.run_prepared`.
+
+Those that move a row are guarded by its state and fence, and return what they moved.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, bindparam, insert, literal_column, select, text, update
+
+from campaigns.domain.states import RUN_SENDS, BatchState, RunState
+from campaigns.store.holds.holds import run_is_held
+from campaigns.store.holds.hours_and_expiry import run_is_in_time
+from campaigns.store.recall.recalls import recall_is_due
+from campaigns.store.reconcile.searches import account_is_looked_at
+from campaigns.store.tables.accounts import account, lane
+from campaigns.store.tables.attempts import attempt, attempt_outcome
+from campaigns.store.tables.batches import batch
+from campaigns.store.tables.columns import Instant
+from campaigns.store.tables.runs import run
+
+_SENDS: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in sorted(RUN_SENDS)]
+
+RENEW_LANE = (
+    update(lane)
+    .where(
+        lane.c.account_id == bindparam("account"),
+        lane.c.owner == bindparam("held_by"),
+        lane.c.fence == bindparam("held"),
+        lane.c.lease_until > bindparam("now"),
+    )
+    .values(fence=lane.c.fence + 1, lease_until=bindparam("until"))
+    .returning(lane.c.fence, lane.c.suppressions)
+)
+OPEN_RUNS = (
+    select(
+        run.c.id,
+        run.c.campaign_id,
+        run.c.revision,
+        run.c.state,
+        run.c.suppressions,
+        run.c.whole_list,
+        account.c.hours,
+        account.c.zone,
+        run.c.expires_at.is_not(None),
+    )
+    .join(account, account.c.id == run.c.account_id)
+    .where(
+        run.c.account_id == bindparam("account"),
+        run.c.upstream == bindparam("upstream"),
+        run.c.state.in_(_SENDS),
+        run_is_in_time(bindparam("now", type_=Instant)),
+        ~run_is_held(),
+        ~account_is_looked_at(run.c.account_id),
+        ~recall_is_due(run.c.account_id, bindparam("now", type_=Instant)),
+    )
+    .order_by(run.c.served_at.is_not(None), run.c.served_at, run.c.id)
+)
+NEXT_BATCH = (
+    select(
+        batch.c.id,
+        batch.c.seq,
+        batch.c.attempts,
+        batch.c.failures,
+        batch.c.size,
+        batch.c.first_user,
+        batch.c.last_user,
+        batch.c.users,
+    )
+    .where(
+        batch.c.run_id == bindparam("run"),
+        batch.c.state == BatchState.READY.value,
+        batch.c.available_at <= bindparam("now"),
+    )
+    .order_by(batch.c.rank, batch.c.seq)
+    .limit(1)
+)
+START_BATCH = (
+    update(batch)
+    .where(batch.c.id == bindparam("batch"), batch.c.state == BatchState.READY.value)
+    .values(
+        state=BatchState.SENDING.value,
+        fence=bindparam("new_fence"),
+        lease_until=bindparam("until"),
+        attempts=bindparam("number"),
+        updated_at=bindparam("now"),
+    )
+    .returning(batch.c.id)
+)
+SERVE_RUN = (
+    update(run)
+    .where(run.c.id == bindparam("run"), run.c.state.in_(_SENDS))
+    .values(state=RunState.SENDING.value, served_at=bindparam("now"))
+    .returning(run.c.id)
+)
+SETTLE_BATCH = (
+    update(batch)
+    .where(
+        batch.c.id == bindparam("batch"),
+        batch.c.state == BatchState.SENDING.value,
+        batch.c.fence == bindparam("held"),
+    )
+    .values(
+        state=bindparam("to_state"),
+        lease_until=None,
+        available_at=bindparam("available"),
+        failures=batch.c.failures + bindparam("failed"),
+        message_id=bindparam("new_message"),
+        error=bindparam("new_error"),
+        looks=0,
+        look_at=bindparam("look"),
+        updated_at=bindparam("now"),
+    )
+    .returning(batch.c.id)
+)
+ANY_BATCH = (
+    select(batch.c.id).where(batch.c.run_id == bindparam("run"), batch.c.state == bindparam("in_state")).limit(1)
+)
+OWN_MESSAGE = text(
+    "INSERT INTO message (account_id, message_id, batch_id, at) VALUES (:account, :message, :batch, :at)"
+    " ON CONFLICT DO NOTHING"
+).bindparams(bindparam("at", type_=Instant))
+ADD_ATTEMPT = insert(attempt)
+ADD_OUTCOME = insert(attempt_outcome)

@@ -1,0 +1,111 @@
+"""Attempts, their outcomes, evidence, and the message IDs that are ours. Written once."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from campaigns.domain.upstream.outcome import OutcomeKind
+from campaigns.store.tables.columns import Id, Instant, metadata, one_of
+
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("batch_id", Id, ForeignKey("batch.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("previous", Integer),
+    Column("account_id", ForeignKey("account.id"), nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("request_sha256", String(64), nullable=False),
+    Column("request_bytes", Integer, nullable=False),
+    Column("recipients", BigInteger, nullable=False),
+    Column("worker", Text, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("deadline_at", Instant, nullable=False),
+    PrimaryKeyConstraint("batch_id", "number"),
+    UniqueConstraint("account_id", "fence"),
+    # One open attempt per batch: the next may be written only when the outcome of the one before stands.
+    ForeignKeyConstraint(
+        ["batch_id", "previous"],
+        ["attempt_outcome.batch_id", "attempt_outcome.number"],
+        name="fk_attempt_follows_outcome",
+        use_alter=True,
+    ),
+    CheckConstraint("number > 0 AND (number = 1) = (previous IS NULL)", name="first_has_no_previous"),
+    CheckConstraint("previous IS NULL OR previous = number - 1", name="previous_is_one_before"),
+    CheckConstraint("deadline_at > started_at AND recipients > 0 AND request_bytes > 0", name="numbers_fit"),
+    Index("attempt_by_time", "started_at"),
+)
+
+
+attempt_outcome = Table(
+    "attempt_outcome",
+    metadata,
+    Column("batch_id", Id, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("finished_at", Instant, nullable=False),
+    Column("http_status", Integer),
+    Column("upstream_status", Integer),
+    Column("message_id", Text),
+    Column("error", Text),
+    Column("retry_at", Instant),  # throttled: not before
+    Column("credits_used", Integer),
+    Column("credits_balance", BigInteger),
+    Column("limit_minute", Integer),
+    Column("remaining_minute", Integer),
+    Column("report", JSON(none_as_null=True)),  # the rest of what the reply said about itself
+    Column("response", Text),
+    PrimaryKeyConstraint("batch_id", "number"),
+    ForeignKeyConstraint(["batch_id", "number"], ["attempt.batch_id", "attempt.number"]),
+    one_of("kind", OutcomeKind),
+    CheckConstraint("(kind = 'accepted') = (message_id IS NOT NULL)", name="accepted_has_message_id"),
+    Index(
+        "outcome_retry",
+        "retry_at",
+        sqlite_where=text("retry_at IS NOT NULL"),
+        postgresql_where=text("retry_at IS NOT NULL"),
+    ),
+)
+
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("batch_id", ForeignKey("batch.id"), nullable=False, index=True),
+    Column("number", Integer),  # the attempt it speaks of
+    Column("kind", String(20), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text),
+    Column("message_id", Text),
+    Column("detail", JSON(none_as_null=True)),
+    CheckConstraint("kind IN ('late_answer', 'look', 'decision')", name="kind_is_known"),
+)
+
+
+message = Table(
+    "message",
+    metadata,
+    # The vendor's message IDs that are ours; the key says that one is owned once per account.
+    Column("account_id", ForeignKey("account.id"), nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("batch_id", ForeignKey("batch.id"), nullable=False, index=True),
+    Column("at", Instant, nullable=False),
+    PrimaryKeyConstraint("account_id", "message_id"),
+)

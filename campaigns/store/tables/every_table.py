@@ -1,0 +1,5 @@
+"""Importing this fills the metadata with every table."""
+
+from __future__ import annotations
+
+from campaigns.store.tables import accounts, attempts, audience, audit, batches, campaigns, recalls, runs  # noqa: F401 - what fills the metadata

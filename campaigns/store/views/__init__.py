@@ -1,0 +1,1 @@
+"""Read-only questions, in the documented JSON's keys."""

@@ -1,0 +1,55 @@
+"""Read-only questions about schedules: when campaigns are sent, what they wait for, and what was skipped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, and_, func, select
+
+from campaigns.domain.schedules.occurrences import words
+from campaigns.domain.schedules.timing import timing_from_json
+from campaigns.domain.states import RunState
+from campaigns.store.tables.accounts import account
+from campaigns.store.tables.campaigns import campaign, revision
+from campaigns.store.tables.runs import run
+
+
+def schedules(connection: Connection, campaign_id: int | None = None) -> dict[int, dict[str, Any]]:
+    """The schedule of each campaign, or of one: in words, its next occurrence, its pause and what it came to so far."""
+    statement = (
+        select(
+            campaign.c.id,
+            func.coalesce(campaign.c.due_for, campaign.c.due_at).label("next_at"),
+            campaign.c.occurrences,
+            campaign.c.pause_reason,
+            campaign.c.paused_at,
+            campaign.c.paused_by,
+            revision.c.timing,
+            revision.c.starts_at,
+            func.coalesce(revision.c.zone, account.c.zone).label("zone"),
+        )
+        .join(revision, and_(revision.c.campaign_id == campaign.c.id, revision.c.number == campaign.c.revision))
+        .join(account, account.c.id == campaign.c.account_id)
+    )
+    if campaign_id is not None:
+        statement = statement.where(campaign.c.id == campaign_id)
+    skipped = _skipped(connection, campaign_id)
+    return {row.id: {**_told(row), "skipped": skipped.get(row.id, 0)} for row in connection.execute(statement)}
+
+
+def _skipped(connection: Connection, campaign_id: int | None) -> dict[int, int]:
+    statement = select(run.c.campaign_id, func.count().label("runs")).where(run.c.state == RunState.SKIPPED.value)
+    if campaign_id is not None:
+        statement = statement.where(run.c.campaign_id == campaign_id)
+    return {row.campaign_id: row.runs for row in connection.execute(statement.group_by(run.c.campaign_id))}
+
+
+def _told(row: Any) -> dict[str, Any]:
+    return {
+        "schedule": words(timing_from_json(row.timing), row.starts_at, zone=row.zone),
+        "next_at": None if row.next_at is None else row.next_at.isoformat(),
+        "paused": row.pause_reason,
+        "paused_at": None if row.paused_at is None else row.paused_at.isoformat(),
+        "paused_by": row.paused_by,
+        "occurrences": row.occurrences,
+    }
