@@ -21,13 +21,14 @@ from tests.servers import postgres_server, redis_server
 
 _numbers = itertools.count(1)
 
+TESTS = Path(__file__).parent
 MEMORY = Path("/dev/shm")
 ENOUGH_MEMORY = 2 << 30
 
 DEFAULT_MARKS = "not slow"
 """As pyproject.toml has it."""
 
-LONGEST_FIRST = ("stories", "faults", "embedded", "tests", "flow", "store", "cli")
+LONGEST_FIRST = ("stories", "faults", "embedded", "tests", "crash_points", "flow", "store", "cli")
 """Folders: first those that start real programs and wait for them. The others take next to no time."""
 
 
@@ -68,7 +69,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _turn(item: pytest.Item) -> int:
     """The long ones first: with the short ones last, all worker processes end at about the same time."""
-    folder = item.path.parent.name
+    below = item.path.relative_to(TESTS).parts
+    folder = below[0] if len(below) > 1 else TESTS.name
     return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
 
 

@@ -135,7 +135,7 @@ def test_the_table_of_moves_names_every_write_of_a_batch_and_nothing_else() -> N
     tabled = {(start, end) for start, ends in BATCH_MOVES.items() for end in ends}
 
     assert written <= tabled
-    # The end of a halved family and the doubts after a restore: tests/flow/test_halve.py and test_restore.py.
+    # The end of a halved family and the doubts after a restore: tests/flow/sending/test_halve.py and test_restore.py.
     assert tabled - written == {(BatchState.READY, BatchState.REJECTED), (BatchState.READY, BatchState.UNKNOWN)}
 
 

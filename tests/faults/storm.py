@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from tests.domain.schedules.oracle.compare import compare_all
 from tests.faults.acts import Acts
 from tests.faults.installation import LEASE_SECONDS, SHORT, Installation, database_server, wait_for
 from tests.faults.matrix import VENDOR as VENDOR_OF_THE_MATRIX
@@ -23,7 +24,6 @@ from tests.faults.matrix import run_matrix
 from tests.faults.oracle import Verdict, judge
 from tests.faults.recovery import percentile, recovery_seconds
 from tests.faults.work import Work
-from tests.schedules.compare import compare_all
 
 ACCOUNTS = 36
 ENDS_WITHIN_SECONDS = 150.0

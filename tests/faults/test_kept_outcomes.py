@@ -17,7 +17,7 @@ from tests.faults.full_disk import FULL
 from tests.faults.installation import Installation, wait_for
 from tests.faults.oracle import judge
 from tests.faults.work import Work
-from tests.flow.test_spool import Outage, ShakyStore
+from tests.flow.sending.outage import Outage, ShakyStore
 from tests.world import World, accepted
 
 ACCOUNTS, BATCHES = 8, 6
