@@ -28,11 +28,11 @@ POINTS = (
     "send.answered",  # the outcome is known to this process alone
     "record.written",
     "record.committed",
-    "expire.written",
-    "expire.committed",
-    "look.asked",  # the vendor's list was read, nothing is written
-    "look.written",
-    "look.committed",
+    "abandon.written",
+    "abandon.committed",
+    "search.asked",  # the vendor's list was read, nothing is written
+    "search.written",
+    "search.committed",
     "unsend.committed",  # the request to take a message back is committed, not made
     "unsend.answered",
     "unsend.written",

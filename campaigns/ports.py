@@ -146,7 +146,7 @@ class Pacer(Protocol):
 class FenceBook(Protocol):
     """The highest committed fence of each lane, kept outside the database, so that a restored one is recognised.
 
-    `lane` is what `campaigns.store.backup.restored.lane_name` calls it. Both methods raise FencesAway.
+    `lane` is the name that `campaigns.store.backup.restored.lane_fence` gives it. Both methods raise FencesAway.
     """
 
     def note(self, lane: str, fence: int) -> None:

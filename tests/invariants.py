@@ -13,8 +13,7 @@ from sqlalchemy import text
 from campaigns.domain.audience.user_sets import unpack
 from campaigns.domain.states import RUN_OPEN, BatchState, RunState
 from campaigns.domain.upstream.outcome import Outcome, OutcomeKind
-from campaigns.store.proof import requests
-from campaigns.store.proof import verify as proof
+from campaigns.store.proof import requests, verify
 from campaigns.store.sending.batches import anything_is_looked_for
 from tests.world import FakeGateway, World, accepted
 
@@ -88,7 +87,7 @@ def nobody_lost(world: World, run_id: int) -> None:
         with world.store.read() as connection:
             assert anything_is_looked_for(connection, run_id), "cancelling, but nothing is in flight or looked for"
     with world.store.read() as connection:
-        assert proof.run_faults(connection, run_id) + requests.request_faults(connection, run_id) == []
+        assert verify.run_faults(connection, run_id) + requests.request_faults(connection, run_id) == []
 
 
 def sets(world: World, run_id: int) -> list[tuple[str, set[int]]]:

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from campaigns import flow
 from campaigns.domain import states
 from campaigns.domain.upstream.outcome import OutcomeKind
 from campaigns.settings import Settings
 from campaigns.store.audit.events import EventKind
+from tests.architecture.layers import SUBJECTS
+from tests.architecture.sources import packages
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -60,6 +63,38 @@ def test_every_kind_of_hold_has_a_way_out() -> None:
         opened |= set(re.findall(r'open_hold\([^)]*\),?\s*"(\w+)"', source.read_text()))
     assert opened
     assert opened <= documented
+
+
+def test_the_map_of_subjects_names_every_folder_of_the_layers() -> None:
+    table = page("docs/flow.md").partition("| subject | folders |")[2].partition("\n\n")[0]
+    assert len(re.findall("^\\| [^-]", table, re.MULTILINE)) == 10, "a map is read at a glance"
+    named = re.findall(r"`(\w+/\w+)`", table)
+    assert sorted(named) == sorted(f"{layer}/{name}" for layer in SUBJECTS for name in packages(layer))
+
+
+def test_the_flow_package_lists_its_subjects() -> None:
+    listed = re.findall(r"^(\w+)  +\w", flow.__doc__ or "", re.MULTILINE)
+    assert set(listed) == packages("flow")
+
+
+def test_every_file_and_name_of_the_code_that_text_refers_to_exists() -> None:
+    texts = [*PAGES, *(ROOT / "campaigns").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]
+    for path in texts:
+        for name in re.findall(r"`((?:campaigns|tests|docs|benchmarks)/[\w/]+\.\w+)`", path.read_text()):
+            assert (ROOT / name).is_file(), f"{path.name} names {name}"
+        for name in re.findall(r"`(campaigns(?:\.[a-z_]+){2,})`", path.read_text()):
+            assert _exists(name), f"{path.name} names {name}"
+
+
+def _exists(name: str) -> bool:
+    """Whether a dotted name is a module or package of the code, or something that stands in a module."""
+    file = ROOT / name.replace(".", "/")
+    if file.is_dir() or file.with_suffix(".py").is_file():
+        return True
+    module = file.parent.with_suffix(".py")
+    return (
+        module.is_file() and re.search(rf"^(?:def |class |){file.name}\b", module.read_text(), re.MULTILINE) is not None
+    )
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))

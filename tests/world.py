@@ -26,12 +26,12 @@ from campaigns.flow.lanes.serve import serve_lane
 from campaigns.flow.sending.lane_context import Sender, Step
 from campaigns.ports import PacerState, Permit, Replayed, VendorAccount
 from campaigns.store.database.engine import Store
-from campaigns.store.proof import verify as proof
+from campaigns.store.proof import verify
 from campaigns.store.reconcile.searches import next_look_at
-from campaigns.store.views import accounts as health
+from campaigns.store.views import accounts as account_views
 from campaigns.store.views import batches as batch_views
-from campaigns.store.views import events as events_views
-from campaigns.store.views import runs as views
+from campaigns.store.views import events as event_views
+from campaigns.store.views import runs as run_views
 from tests.clock import DrivenClock
 
 ACCOUNT = "acct_one"
@@ -274,7 +274,7 @@ class World:
             requests += self.serve(account_id, owner=owner, turns=turns)
             with self.store.read() as connection:
                 due = next_look_at(connection, account_id)
-                waits = {row["id"]: row["available_at"] for row in health.accounts(connection)}[account_id]
+                waits = {row["id"]: row["available_at"] for row in account_views.accounts(connection)}[account_id]
             if due is None:
                 return requests
             if waits is not None:
@@ -284,7 +284,7 @@ class World:
 
     def run(self, run_id: int) -> dict[str, Any]:
         with self.store.read() as connection:
-            return views.run_of(connection, run_id)
+            return run_views.run_of(connection, run_id)
 
     def batches(self, run_id: int) -> list[dict[str, Any]]:
         with self.store.read() as connection:
@@ -299,7 +299,7 @@ class World:
 
     def events(self) -> list[str]:
         with self.store.read() as connection:
-            return [event["kind"] for event in events_views.events(connection)]
+            return [event["kind"] for event in event_views.events(connection)]
 
     def users(self, run_id: int, seq: int) -> set[int]:
         statement = text("SELECT users FROM batch WHERE run_id = :run AND seq = :seq")
@@ -313,5 +313,5 @@ class World:
     def prove(self) -> None:
         """The books of every run balance, from the sets themselves."""
         with self.store.read() as connection:
-            found = proof.verify(connection)
+            found = verify.verify(connection)
         assert found["ok"], found["faults"]

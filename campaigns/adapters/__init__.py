@@ -1,1 +1,1 @@
-"""The outside: the vendor's HTTP API, the shared rate budget in Redis, and a faithful local vendor."""
+"""The outside: the vendor over HTTP, Redis, and files of this host."""

@@ -1,1 +1,1 @@
-"""The operator's commands."""
+"""The operator's commands, one package for each subject."""

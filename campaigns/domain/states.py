@@ -1,7 +1,7 @@
 """The states of campaigns, runs and batches: a sentence for each, and the only moves there are.
 
 `docs/states.md` is printed from these tables; the database refuses any other word, and each move is one guarded
-UPDATE in `campaigns.store.sending.attempts`.
+UPDATE in `campaigns.store`.
 """
 
 from __future__ import annotations

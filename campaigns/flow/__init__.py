@@ -1,4 +1,16 @@
-"""One verb per file, in the order a message travels: due, plan, split, send, record, reconcile, rerun.
+"""The verbs of the product, one package for each subject; docs/flow.md tells them in the order a message travels.
 
-Beside them `control`: what operators may change, and when.
+accounts    the vendor accounts that campaigns are sent from
+audience    users who must not be sent to
+audit       the seals over what happened
+planning    who gets a run, what it says, and its batches
+runs        what operators do to a run, and its end by time
+sending     one send, from the choice of a batch to its recorded outcome
+reconcile   unknown batches: settled, searched for, decided
+recall      runs that are taken back, and the requests that unsend their messages
+handoff     runs that the vendor sends at their own time
+schedules   occurrences that come due, and what operators do to a schedule
+backup      a database that was restored
+campaigns   drafts, and launching them
+lanes       what beat and workers call: the tick, and serving a lane
 """

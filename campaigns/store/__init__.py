@@ -1,1 +1,1 @@
-"""All SQL: tables, claims (the only locking writes), audit, views (read-only questions)."""
+"""All SQL: one package for each subject, read-only questions in views/, and what the rows prove in proof/."""

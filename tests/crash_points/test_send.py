@@ -27,7 +27,7 @@ from campaigns.flow.campaigns.drafts import Changes, edit_campaign
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.lanes.tick import tick
 from campaigns.flow.planning.plan import plan_run
-from campaigns.flow.reconcile import abandoned as reconcile
+from campaigns.flow.reconcile import abandoned
 from campaigns.flow.reconcile.abandoned import expire_attempts
 from campaigns.flow.reconcile.decide import decide
 from campaigns.flow.runs.pause_resume_cancel import cancel_run, pause_run
@@ -38,10 +38,10 @@ from campaigns.flow.schedules.pause_resume_skip import pause_schedule, skip_next
 from campaigns.flow.sending import record
 from campaigns.flow.sending.record import record_outcome
 from campaigns.store.database.engine import Store, open_store
-from campaigns.store.sending import attempts as claims
+from campaigns.store.sending import attempts
 from campaigns.store.sending.attempts import OpenAttempt, expired_attempts, settle_batch
 from campaigns.store.tables.batches import batch
-from campaigns.store.views import runs as views
+from campaigns.store.views import runs as run_views
 from tests.clock import DrivenClock
 from tests.crash_points.steps import (
     ATTEMPT,
@@ -144,8 +144,8 @@ def test_a_build_that_makes_an_abandoned_attempt_ready_is_found_out(
     def make_ready(connection: Connection, opened: OpenAttempt, _: BatchState, **how: Any) -> bool:
         return settle_batch(connection, opened, BatchState.READY, **{**how, "look_at": None})
 
-    monkeypatch.setattr(reconcile, "ABANDONED", Outcome(OutcomeKind.NOT_SENT, error="its worker went away"))
-    monkeypatch.setattr(reconcile, "settle_batch", make_ready)
+    monkeypatch.setattr(abandoned, "ABANDONED", Outcome(OutcomeKind.NOT_SENT, error="its worker went away"))
+    monkeypatch.setattr(abandoned, "settle_batch", make_ready)
     run_id = place.launched()
 
     place.serve_and_die(BOUNDARIES.index("answered"))
@@ -174,7 +174,7 @@ def test_a_build_that_settles_without_the_fence_is_found_out(place: Place, monke
         batch.c.message_id: bindparam("new_message"),
     }
     unguarded = update(batch).where(batch.c.id == bindparam("batch")).values(columns).returning(batch.c.id)
-    monkeypatch.setattr(claims, "SETTLE_BATCH", unguarded)
+    monkeypatch.setattr(attempts, "SETTLE_BATCH", unguarded)
     monkeypatch.setattr(record, "add_outcome", lambda *_, **__: None)
 
     with pytest.raises(AssertionError, match="no batch says so"):
@@ -263,7 +263,7 @@ def _due(place: Place) -> int:
     campaign_id = _armed(place)
     open_due_runs(place.world.store, actor=BEAT)
     with place.world.store.read() as connection:
-        return int(views.runs(connection, campaign_id)[0]["id"])
+        return int(run_views.runs(connection, campaign_id)[0]["id"])
 
 
 def _ended_with(answer: Outcome) -> Callable[[Place], int]:

@@ -15,7 +15,7 @@ from celery.__main__ import main
 
 from campaigns.domain.states import BatchState
 from campaigns.domain.upstream.outcome import Outcome, OutcomeKind
-from campaigns.flow.reconcile import abandoned as reconcile
+from campaigns.flow.reconcile import abandoned
 from campaigns.flow.sending import send
 from campaigns.store.sending.attempts import OpenAttempt, settle_batch
 
@@ -26,8 +26,8 @@ def abandoned_is_ready() -> None:
     def make_ready(connection: Any, opened: OpenAttempt, _: BatchState, **how: Any) -> bool:
         return settle_batch(connection, opened, BatchState.READY, **{**how, "look_at": None})
 
-    reconcile.ABANDONED = Outcome(OutcomeKind.NOT_SENT, error="its worker went away")
-    vars(reconcile)["settle_batch"] = make_ready
+    abandoned.ABANDONED = Outcome(OutcomeKind.NOT_SENT, error="its worker went away")
+    vars(abandoned)["settle_batch"] = make_ready
 
 
 def lost_answer_is_retried() -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 
 from campaigns.domain.audience.user_sets import unpack
 from campaigns.store.database.engine import Store
-from campaigns.store.proof import verify as proof
+from campaigns.store.proof import verify
 
 MAY_HAVE_REACHED = {"accepted", "unknown"}
 
@@ -87,7 +87,7 @@ def judge(store: Store, ledger: Path, *, unfinished: list[str], most_in_flight: 
     with store.read() as connection:
         batches = {batch.id: batch for batch in _batches(connection)}
         attempts = _attempts(connection)
-        verdict.losses += proof.verify(connection)["faults"]
+        verdict.losses += verify.verify(connection)["faults"]
         said = {(row.account_id, row.message_id) for row in connection.execute(UNSENT)}
     taken_back = set(read_taken_back(ledger))
     verdict.taken_back = len(said)

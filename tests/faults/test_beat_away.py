@@ -18,9 +18,9 @@ from campaigns.domain.schedules.timing import Misfire, Timing
 from campaigns.flow.accounts.accounts import add_account
 from campaigns.flow.campaigns.drafts import Draft, create_campaign
 from campaigns.flow.campaigns.launch import launch
-from campaigns.store.health import heartbeats as health_heartbeats
+from campaigns.store.health import heartbeats
 from campaigns.store.tables.campaigns import campaign as campaign_table
-from campaigns.store.views import runs as views
+from campaigns.store.views import runs as run_views
 from tests.faults.conftest import Install
 from tests.faults.installation import Installation, wait_for
 
@@ -88,12 +88,12 @@ def _armed_before(installation: Installation, rule: Misfire, missed: list[dateti
 
 def _last_tick(installation: Installation) -> datetime | None:
     with installation.store.read() as connection:
-        return health_heartbeats.heartbeats(connection).get("beat")
+        return heartbeats.heartbeats(connection).get("beat")
 
 
 def _runs(installation: Installation, campaign_id: int) -> list[dict[str, Any]]:
     with installation.store.read() as connection:
-        return sorted(views.runs(connection, campaign_id), key=lambda run: str(run["scheduled_for"]))
+        return sorted(run_views.runs(connection, campaign_id), key=lambda run: str(run["scheduled_for"]))
 
 
 def _came_to_rest(installation: Installation, campaign_id: int) -> bool:

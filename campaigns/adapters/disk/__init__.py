@@ -1,1 +1,1 @@
-"""What a host keeps when the database is away."""
+"""Outcomes that this host keeps while the database is away."""

@@ -1,1 +1,1 @@
-"""`accounts` and `limits`."""
+"""The commands `accounts` and `limits`."""

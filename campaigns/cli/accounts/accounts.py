@@ -81,10 +81,10 @@ def set_account(account_id: str, *, hours: str | None, zone: str | None, clear: 
 @json_option
 def list_accounts(*, as_json: bool) -> None:
     """List the accounts."""
-    from campaigns.store.views import accounts as health
+    from campaigns.store.views import accounts as account_views
 
     with opened() as parts, parts.store.read() as connection:
-        found = list(health.accounts(connection))
+        found = list(account_views.accounts(connection))
     columns = ("id", "name", "zone", "hours", "upstream", "team", "waits_for", "holds")
     show(
         found,

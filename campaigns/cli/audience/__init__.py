@@ -1,1 +1,1 @@
-"""`suppress` and `who`."""
+"""The commands `suppress` and `who`."""

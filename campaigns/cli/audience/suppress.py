@@ -86,14 +86,14 @@ def remove(users: tuple[str, ...], *, account_id: str | None, reason: str, as_js
 @json_option
 def list_suppressed(*, account_id: str | None, as_json: bool) -> None:
     """List the suppressed users."""
-    from campaigns.store.accounts import bindings as health_bindings
-    from campaigns.store.views import suppressions as suppressions_views
+    from campaigns.store.accounts import bindings
+    from campaigns.store.views import suppressions as suppression_views
 
     columns = ("user_id", "account", "reason", "actor", "created_at")
     with opened() as parts, parts.store.read() as connection:
         if account_id is not None:
-            health_bindings.require_account(connection, account_id)
-        found = suppressions_views.suppressions(connection, account_id=account_id)
+            bindings.require_account(connection, account_id)
+        found = suppression_views.suppressions(connection, account_id=account_id)
         if as_json:
             print_json_list(found)
             return

@@ -1,1 +1,1 @@
-"""`audit`."""
+"""The command `audit`."""

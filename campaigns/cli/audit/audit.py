@@ -56,11 +56,11 @@ def audit() -> None:
 @json_option
 def list_events(run_id: int | None, campaign_id: int | None, *, after: int, limit: int, as_json: bool) -> None:
     """List events, the oldest first."""
-    from campaigns.store.views import events as events_views
+    from campaigns.store.views import events as event_views
 
     with opened() as parts, parts.store.read() as connection:
         _require(connection, run_id, campaign_id)
-        found = events_views.events(connection, run_id=run_id, campaign_id=campaign_id, after=after)
+        found = event_views.events(connection, run_id=run_id, campaign_id=campaign_id, after=after)
         listed = list(islice(found, limit + 1))
     if as_json:
         print_json_list(listed[:limit])
@@ -85,11 +85,11 @@ def export(form: str, output: str | None, run_id: int | None, campaign_id: int |
 
     Streamed. In CSV, a text that a spreadsheet would take for a formula begins with an apostrophe.
     """
-    from campaigns.store.views import events as events_views
+    from campaigns.store.views import events as event_views
 
     with opened() as parts, parts.store.read() as connection:
         _require(connection, run_id, campaign_id)
-        found = events_views.events(connection, run_id=run_id, campaign_id=campaign_id, after=after)
+        found = event_views.events(connection, run_id=run_id, campaign_id=campaign_id, after=after)
         if output is None or output == "-":
             _write(found, sys.stdout, form)
             return

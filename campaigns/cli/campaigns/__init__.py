@@ -1,1 +1,1 @@
-"""`create`, `edit`, `list`, `show`, `archive`, `plan`, `launch`."""
+"""The commands `create`, `edit`, `list`, `show`, `archive`, `plan` and `launch`."""

@@ -11,10 +11,10 @@ from campaigns.adapters.upstream.sandbox_record import AcceptedSend
 from campaigns.domain.audience.user_sets import union, unpack
 from campaigns.domain.states import BatchState
 from campaigns.store.database.engine import Store
-from campaigns.store.proof import verify as proof
+from campaigns.store.proof import verify
 from campaigns.store.sending.batches import batch_sets
 from campaigns.store.views import batches as batch_views
-from campaigns.store.views import runs as views
+from campaigns.store.views import runs as run_views
 
 COUNTS = ("accepted", "rejected", "unknown", "cancelled")
 
@@ -38,11 +38,11 @@ class Audit:
 def make_audit(store: Store, record: list[AcceptedSend]) -> Audit:
     """Compare everything that we know with everything that the sandbox accepted."""
     with store.read() as connection:
-        runs = [views.run_of(connection, row["id"]) for row in reversed(views.runs(connection))]
+        runs = [run_views.run_of(connection, row["id"]) for row in reversed(run_views.runs(connection))]
         run_ids = [run["id"] for run in runs]
         ours = union(map(unpack, batch_sets(connection, run_ids=run_ids, states=[BatchState.ACCEPTED])))
         committed = {row["request_sha256"] for run_id in run_ids for row in batch_views.attempts(connection, run_id)}
-        verified = proof.verify(connection)
+        verified = verify.verify(connection)
     theirs, twice = _users_of(record)
     sandbox = {"sends": len(record), "users": len(theirs), "users_accepted_twice": len(twice)}
     strange = [send.message_id for send in record if send.request_sha256 not in committed]

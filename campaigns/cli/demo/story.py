@@ -25,8 +25,8 @@ from campaigns.flow.planning.plan import preview
 from campaigns.flow.reconcile.decide import decide
 from campaigns.flow.runs.rerun import rerun
 from campaigns.store.views import batches as batch_views
-from campaigns.store.views import events as events_views
-from campaigns.store.views import runs as views
+from campaigns.store.views import events as event_views
+from campaigns.store.views import runs as run_views
 
 if TYPE_CHECKING:
     from campaigns.wiring import Parts
@@ -160,11 +160,11 @@ class Story:
     def _found(self, run_id: int) -> list[dict[str, Any]]:
         """What the search in the vendor's queue settled by itself."""
         with self.parts.store.read() as connection:
-            return [event for event in events_views.events(connection, run_id) if event["kind"] == "unknown_found"]
+            return [event for event in event_views.events(connection, run_id) if event["kind"] == "unknown_found"]
 
     def _unknowns(self, run_id: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         with self.parts.store.read() as connection:
-            run = views.run_of(connection, run_id)
+            run = run_views.run_of(connection, run_id)
             attempts = batch_views.attempts(connection, run_id)
             seqs = {row["seq"] for row in batch_views.batches(connection, run_id, state=BatchState.UNKNOWN)}
         last = {row["batch"]: row for row in attempts if row["batch"] in seqs}

@@ -1,1 +1,1 @@
-"""What people type, read."""
+"""Reading what people type: fields, times, schedules."""

@@ -1,1 +1,1 @@
-"""What all commands share."""
+"""What all commands share: settings and store, output, progress on files."""

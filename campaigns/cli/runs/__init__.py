@@ -1,1 +1,1 @@
-"""`runs` and `reconcile`."""
+"""The commands `runs` and `reconcile`, and watching a run."""

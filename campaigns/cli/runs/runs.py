@@ -37,10 +37,10 @@ def runs() -> None:
 @json_option
 def list_runs(campaign_id: int | None, *, as_json: bool) -> None:
     """List the runs, the newest first."""
-    from campaigns.store.views import runs as views
+    from campaigns.store.views import runs as run_views
 
     with opened() as parts, parts.store.read() as connection:
-        found = list(views.runs(connection, campaign_id=campaign_id))
+        found = list(run_views.runs(connection, campaign_id=campaign_id))
     columns = (
         *("id", "campaign_id", "campaign", "kind", "state", "scheduled_for", "planned", "batches"),
         *("created_at", "finished_at", "reason"),

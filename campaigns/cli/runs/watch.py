@@ -66,9 +66,9 @@ def watch(parts: Parts, run_id: int, *, as_json: bool) -> int:
 
 def run_of(parts: Parts, connection: Any, run_id: int) -> dict[str, Any]:
     """One run as `runs show` prints it, with the time at which it will end."""
-    from campaigns.store.views import runs as views
+    from campaigns.store.views import runs as run_views
 
-    found, now = views.run_of(connection, run_id), parts.store.now(connection)
+    found, now = run_views.run_of(connection, run_id), parts.store.now(connection)
     if found["resumes_at"] is not None and datetime.fromisoformat(found["resumes_at"]) <= now:
         found["resumes_at"] = None
     expected = outlook(found, parts.limits, now)
@@ -79,12 +79,12 @@ def run_of(parts: Parts, connection: Any, run_id: int) -> dict[str, Any]:
 
 def run_of_schedule(parts: Parts, campaign_id: int, starts_at: str) -> int:
     """Wait until the occurrence that a campaign was armed for, or a later one, has its run; answers that."""
-    from campaigns.store.views import runs as views
+    from campaigns.store.views import runs as run_views
 
     note(f"Campaign {campaign_id} is armed; waiting for its time. Ctrl-C ends the waiting, not the campaign.")
     while True:
         with parts.store.read() as connection:
-            found = [run for run in views.runs(connection, campaign_id=campaign_id) if run["kind"] == "schedule"]
+            found = [run for run in run_views.runs(connection, campaign_id=campaign_id) if run["kind"] == "schedule"]
         armed_for = datetime.fromisoformat(starts_at)
         since = [run for run in found if datetime.fromisoformat(run["scheduled_for"]) >= armed_for]
         if since:

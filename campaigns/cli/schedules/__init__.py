@@ -1,1 +1,1 @@
-"""`schedule`, `pause`, `resume`."""
+"""The commands `schedule`, `pause` and `resume`."""

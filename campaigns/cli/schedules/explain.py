@@ -1,4 +1,4 @@
-"""`schedule`: when campaigns are due."""
+"""`schedule explain`: a schedule in words, and its next runs."""
 
 from __future__ import annotations
 

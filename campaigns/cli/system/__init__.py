@@ -1,1 +1,1 @@
-"""`up`, `worker`, `beat`, `sandbox`, `db`, `doctor`."""
+"""The commands `up`, `worker`, `beat`, `sandbox`, `db` and `doctor`."""

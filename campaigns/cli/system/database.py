@@ -20,22 +20,22 @@ def upgrade(*, as_json: bool) -> None:
 
     Doing it twice, or at the same time, does it once.
     """
-    from campaigns.store.database import migrations as migrate
+    from campaigns.store.database import migrations
 
-    migrate.upgrade(settings_in_force().database_url)
-    _say_head(migrate.head(), as_json=as_json)
+    migrations.upgrade(settings_in_force().database_url)
+    _say_head(migrations.head(), as_json=as_json)
 
 
 @db.command()
 @json_option
 def check(*, as_json: bool) -> None:
     """Exit 0 at the newest migration, 4 when not."""
-    from campaigns.store.database import migrations as migrate
+    from campaigns.store.database import migrations
 
     database_url = settings_in_force().database_url
     refuse_missing_file(database_url)
-    migrate.check(database_url)
-    _say_head(migrate.head(), as_json=as_json)
+    migrations.check(database_url)
+    _say_head(migrations.head(), as_json=as_json)
 
 
 def _say_head(revision: str, *, as_json: bool) -> None:

@@ -113,7 +113,7 @@ def sandbox(*, port: int, faults: Path | None, ledger: Path | None) -> None:
 def _require_parts(settings: Settings) -> None:
     """Raise unless the database is at head and Redis answers: a role that starts without them only fills its log."""
     from campaigns.adapters.redis.server_facts import redis_facts
-    from campaigns.store.database import migrations as migrate
+    from campaigns.store.database import migrations
 
     if not settings.has_key:
         note(SANDBOX_NOTE)
@@ -123,7 +123,7 @@ def _require_parts(settings: Settings) -> None:
             "Nothing was started."
         )
     refuse_missing_file(settings.database_url)
-    migrate.check(settings.database_url)
+    migrations.check(settings.database_url)
     redis_facts(settings.redis_url)
 
 

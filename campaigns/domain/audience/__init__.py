@@ -1,1 +1,1 @@
-"""Who it is sent to, as integer sets."""
+"""Who a campaign is sent to: recipient files, and sets of user IDs."""

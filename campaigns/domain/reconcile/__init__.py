@@ -1,1 +1,1 @@
-"""What the vendor's queue proves about an unknown."""
+"""What the vendor's queue proves about an unknown batch."""

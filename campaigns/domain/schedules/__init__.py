@@ -1,1 +1,1 @@
-"""When a campaign is sent."""
+"""When a campaign is sent: occurrences, sending hours, misfire, overlap and hand-off."""

@@ -1,1 +1,1 @@
-"""What the vendor answers, and what an answer proves."""
+"""What the vendor returns, and what each reply proves."""

@@ -1,4 +1,4 @@
-"""Beside the flow: the vendor accounts that campaigns are sent from."""
+"""Add and change the vendor accounts that campaigns are sent from."""
 
 from __future__ import annotations
 

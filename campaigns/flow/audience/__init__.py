@@ -1,1 +1,1 @@
-"""Who must not be sent to."""
+"""Users who must not be sent to."""

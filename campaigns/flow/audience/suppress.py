@@ -1,4 +1,4 @@
-"""Beside the flow: users who must not be sent to. From the commit on, no attempt names them."""
+"""Suppress users: from the commit on, no attempt names them."""
 
 from __future__ import annotations
 

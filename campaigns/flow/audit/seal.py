@@ -1,4 +1,4 @@
-"""Seal what happened, after it happened: no send waits for the trail."""
+"""Seal events after they happened: no send waits for the trail."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Recognising a database that was restored."""
+"""Recognising a database that was restored from a backup."""

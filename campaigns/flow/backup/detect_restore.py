@@ -1,4 +1,4 @@
-"""4a. Recognise a database that was restored from a backup, before its lane sends anything again.
+"""Recognise a database that was restored from a backup, before its lane sends anything again.
 
 Requests that left after the backup are not in it, so its ready batches may have been sent. The fence book, kept outside
 the database, knows a higher fence than the database does: then nothing of the account goes out until an operator has

@@ -1,4 +1,4 @@
-"""Beside the flow: what to say and to whom. Edits add a revision; none is ever changed."""
+"""Create, edit and archive campaigns. An edit adds a revision; no revision is ever changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""1b. Launch by hand: open a run now and freeze it in the same transaction, or arm the campaign's schedule."""
+"""Launch by hand: open a run now and freeze it in the same transaction, or arm the campaign's schedule."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Runs that the vendor sends at their time."""
+"""Runs that the vendor sends at their own time."""

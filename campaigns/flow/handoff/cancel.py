@@ -1,4 +1,4 @@
-"""4e. What was handed over is taken back before its time by a DELETE: the vendor's copy is never changed, by no PUT.
+"""Cancel a handed-over run before its time by unsending it; the vendor's copy is never edited.
 
 Only while a look shows that its time is more than five minutes away. What is confirmed by then was provably never sent:
 its batch is cancelled, and a rerun may send to those users again.

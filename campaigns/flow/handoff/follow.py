@@ -1,4 +1,4 @@
-"""6c. After the time of what was handed over, ask the vendor what became of it.
+"""Ask the vendor what became of a handed-over run after its time.
 
 One question for the whole list, and one for each batch that the list does not settle, with permits of the reserve and
 without a transaction. What the vendor shows is kept as evidence beside the batch, which stays accepted: the vendor took

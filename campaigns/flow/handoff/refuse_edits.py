@@ -1,4 +1,4 @@
-"""Beside 4e: what stands in the way of an edit, and what a recall that has ended proves of what was handed over."""
+"""Refuse to change a campaign while the vendor holds a run of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""4. Serve an account's lane: one send after the other until it is empty, must wait, or its time is up."""
+"""Serve an account's lane: one send after the other until it is empty, must wait, or its time is up."""
 
 from __future__ import annotations
 

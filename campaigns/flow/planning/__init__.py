@@ -1,1 +1,1 @@
-"""2 and 3: who gets a run, what it says, and its batches."""
+"""Who gets a run, what it says, and its batches."""

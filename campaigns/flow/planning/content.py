@@ -1,4 +1,4 @@
-"""Beside 1: what an occurrence says, decided in the transaction that opens its run."""
+"""Decide what an occurrence says, in the transaction that opens its run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""2. Freeze who gets a run: the audience minus everybody who must be left out, each with the reason.
+"""Freeze who gets a run: the audience minus everybody who must be left out, each with the reason.
 
 The sets are read and cut without a lock, since that takes seconds for ten million users. What was read is then
 checked and written in one short transaction; when a suppression came in between, it is done again.

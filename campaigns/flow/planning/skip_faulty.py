@@ -1,4 +1,4 @@
-"""2a. A due run whose message must not be sent any more is skipped: nothing can be mended in what it says."""
+"""Skip a due run whose message must not be sent any more; its message cannot be corrected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""3. Cut the recipients of a run into batches that fit one request, in ID order, so that no two can overlap."""
+"""Cut the recipients of a run into batches that fit one request, in ID order, so that no two can overlap."""
 
 from __future__ import annotations
 

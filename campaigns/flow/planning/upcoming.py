@@ -1,4 +1,4 @@
-"""What is to come of a campaign: its next occurrences, and what they would say."""
+"""Preview a campaign's next occurrences, and what they would say."""
 
 from __future__ import annotations
 

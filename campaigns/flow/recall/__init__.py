@@ -1,1 +1,1 @@
-"""Taking back what was accepted."""
+"""Recalling a run, and unsending its messages."""

@@ -1,4 +1,4 @@
-"""Take a run back: ask for every accepted batch of it to be unsent. The lane carries it out (`flow/unsend.py`).
+"""Recall a run: ask for every accepted batch of it to be unsent. The lane does that (`flow/recall/unsend.py`).
 
 A run is taken back when it is final: nothing of it waits, is in flight or is looked for. What is unknown cannot be
 taken back, since nobody knows which message it became; it is counted and named.

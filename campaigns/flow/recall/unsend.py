@@ -1,4 +1,4 @@
-"""4d. Carry out the recalls of an account: one DELETE for each accepted batch, as an attempt on the record.
+"""Unsend the messages of an account's recalls: one DELETE for each accepted batch, as an attempt on the record.
 
 Before anything new is sent. Each request is committed before it is made, and no transaction is open during it. Unlike
 a POST it may be made again: taking back what is taken back changes nothing, and no fan is reached by it. So after a

@@ -1,1 +1,1 @@
-"""6: unknowns: found, searched for, decided."""
+"""Unknown batches: settling abandoned attempts, searching at the vendor, an operator's decision."""

@@ -1,4 +1,4 @@
-"""6. Attempts whose worker is gone become unknown, never ready: they may have reached the vendor."""
+"""Settle attempts whose worker is gone as unknown, never as ready: they may have reached the vendor."""
 
 from __future__ import annotations
 
@@ -49,6 +49,6 @@ def _abandon(store: Store, opened: OpenAttempt, *, settle_seconds: float, actor:
             detail={"number": opened.number},
         )
         end_run_if_done(connection, opened.run_id, now=now, actor=actor)
-        crash_point("expire.written")
-    crash_point("expire.committed")
+        crash_point("abandon.written")
+    crash_point("abandon.committed")
     return True

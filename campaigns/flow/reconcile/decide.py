@@ -1,4 +1,4 @@
-"""6b. An operator's answer to what is unknown: accepted, not sent, or send it again. Always on the record."""
+"""Record an operator's decision about unknown batches: accepted, not sent, or send again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""6a. Look for an unknown in the vendor's queue: adopt the one item that it can be, look again later, or ask a person.
+"""Search the vendor's queue for an unknown: adopt the one item that it can be, search again later, or ask a person.
 
 While a batch of an account is being looked for, its lane sends nothing more, so that an unexplained item can belong
 to one attempt only. Questions are asked with permits of the reserve and without a transaction. A crash in the middle
@@ -144,7 +144,7 @@ def _look(sender: Sender, found: LookedFor, case: _Case) -> bool:
 def _ask_list(sender: Sender, found: LookedFor) -> list[QueueItem]:
     key = _permit(sender, found, "list")
     items = sender.gateway.queue(found.account_id)
-    crash_point("look.asked")
+    crash_point("search.asked")
     sender.pacer.answered(key)
     return items
 
@@ -212,8 +212,8 @@ def _settle(sender: Sender, found: LookedFor, case: _Case, judgement: Judgement,
         if look_at is None:
             _say_settled(connection, found, to, judgement, actor=sender.owner, now=now)
             end_run_if_done(connection, found.run_id, now=now, actor=sender.owner)
-        crash_point("look.written")
-    crash_point("look.committed")
+        crash_point("search.written")
+    crash_point("search.committed")
 
 
 def _own(connection: Connection, found: LookedFor, judgement: Judgement, now: datetime) -> Judgement:

@@ -1,4 +1,4 @@
-"""6c. Ask the vendor how many fans the accepted batches of a run went to, and keep what it says as evidence.
+"""Ask the vendor how many fans the accepted batches of a run went to, and keep the numbers as evidence.
 
 It moves nothing: `audit verify` compares. What was told is kept after every few questions, with an event, which is
 sealed; a crash in between loses the last few answers, and they may be asked for again.

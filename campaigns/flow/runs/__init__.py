@@ -1,1 +1,1 @@
-"""What operators do to a run, and its end by time. 7: rerun."""
+"""What operators do to a run: pause, resume, cancel, rerun; and its end by expiry."""

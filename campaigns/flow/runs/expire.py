@@ -1,4 +1,4 @@
-"""4c. A run's time is over: what has not left is cancelled, with the reason, whatever it was waiting for."""
+"""Cancel what has not left of a run whose time is over, whatever it was waiting for."""
 
 from __future__ import annotations
 

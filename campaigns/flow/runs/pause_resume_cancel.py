@@ -1,4 +1,4 @@
-"""Beside the flow: what operators may change about a run, and when. Every act takes a reason and leaves an event."""
+"""Pause, resume and cancel a run. Every act takes a reason and leaves an event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""7. An operator opens a child run over those who were provably not reached. The old run never changes."""
+"""Open a child run over those who were provably not reached. The old run never changes."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""1: occurrences that come due, and what operators do to a schedule."""
+"""Occurrences that come due, and what operators do to a schedule."""

@@ -1,4 +1,4 @@
-"""Beside 1: which occurrence an armed campaign waits for, and when its run is opened."""
+"""Choose the occurrence that an armed campaign waits for, and when its run is opened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Beside the flow: open the occurrences of a past period that were not sent, on the record and one after the other."""
+"""Open the occurrences of a past period that were not sent, on the record and one after the other."""
 
 from __future__ import annotations
 

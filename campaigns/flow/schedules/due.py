@@ -1,4 +1,4 @@
-"""1. A campaign's time has come: one run for each occurrence, exactly once, however many beats look.
+"""Open what is due: one run for each occurrence, exactly once, however many beats look.
 
 What is found late is sent or skipped by the campaign's misfire rule, what meets an earlier run by its overlap rule.
 Either way there is a row, so that nothing is ever opened twice and nobody wonders what became of it.

@@ -1,4 +1,4 @@
-"""1a. Open the run of one occurrence: its place among the runs of its campaign, and what it says.
+"""Open the run of one occurrence: its place among the runs of its campaign, and what it says.
 
 Every run of a schedule is opened here, by its time or by a backfill. The caller holds the lane's lock.
 """

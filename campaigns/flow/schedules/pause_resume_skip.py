@@ -1,4 +1,4 @@
-"""Beside the flow: what operators may do to a campaign's schedule, each with its reason on the record.
+"""Pause, resume and skip a campaign's schedule, each with its reason on the record.
 
 Whatever had come due before is opened first, by the schedule as it was: beat may have been away.
 """

@@ -1,4 +1,4 @@
-"""Beside 6: a question to the vendor about what it has. It sends nothing, so it takes a permit of the reserve."""
+"""Ask the vendor a question. It sends nothing, so it takes a permit of the reserve."""
 
 from __future__ import annotations
 

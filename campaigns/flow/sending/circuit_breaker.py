@@ -1,4 +1,4 @@
-"""5b. What a lane does after a request that failed: wait longer each time, and say when its circuit is open.
+"""Slow a lane down after a failed request: wait longer each time, and say when its circuit is open.
 
 The count of failures in a row stands on the lane in SQL, so all workers share it. While the circuit is open one request
 is tried after each wait; the first answer that proves something shuts it.

@@ -1,4 +1,4 @@
-"""5c. A run of which too much is rejected is held: whatever is wrong, each further request costs a credit."""
+"""Hold a run of which too much is rejected: whatever is wrong, each further request costs a credit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""5a. One bad recipient: a batch that was refused because of one user is halved until that one stands alone.
+"""Halve a batch that was refused because of one user, until that one stands alone.
 
 Everybody else is accepted once. It costs about 2 log2(n) requests for each bad user, and stops when the refusals show
 that the cause is not one user: then the rest is rejected, and the run is held with the vendor's words.

@@ -1,4 +1,4 @@
-"""4a. Which batch is in time: inside its run's sending hours and before its expiry, by the clock of this moment."""
+"""Pick a batch that is in time: inside its run's sending hours and before its expiry, by the clock of this moment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""5. Settle an attempt, its batch and its run from an outcome, in one transaction."""
+"""Settle an attempt, its batch and its run from an outcome, in one transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""4b. One send: commit the attempt with its re-checks, POST, record the outcome.
+"""One send: commit the attempt with its re-checks, POST, record the outcome.
 
 The one file that may POST a message. No transaction is open during the call, and no request is made that was not
 committed before: from that commit on, a crash means unknown. Nothing below this file retries.

@@ -1,4 +1,4 @@
-"""5a. An outcome that the database would not take is kept on this host, and written as soon as the database answers.
+"""Keep an outcome that the database would not take on this host, and write it once the database is back.
 
 Written late it goes through the same door as any other: the fence decides whether it still settles its batch or is
 evidence. The vendor's raw reply is not kept, since it may repeat the message.

@@ -1,4 +1,4 @@
-"""4a. Who of a batch may still be sent to, at the last moment: suppressions that came in since the plan."""
+"""Leave out users of a batch who were suppressed since the plan, at the last moment before its attempt."""
 
 from __future__ import annotations
 

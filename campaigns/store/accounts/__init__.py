@@ -1,1 +1,1 @@
-"""Vendor accounts."""
+"""Vendor accounts: their rows, and what each is bound to."""

@@ -1,4 +1,4 @@
-"""Vendor accounts: adding one, its sending hours, and binding it to the team that its key belongs to."""
+"""Vendor accounts: adding one with its lane, its sending hours, and the team that its key belongs to."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Events and the seals over them."""
+"""Events, and the seals over them."""

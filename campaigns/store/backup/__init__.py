@@ -1,1 +1,1 @@
-"""A database that was restored from a backup."""
+"""A database that was restored from a backup: its fences, and what was ready."""

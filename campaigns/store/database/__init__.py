@@ -1,1 +1,1 @@
-"""Connections, migrations, and statements that are compiled once."""
+"""Connections, migrations, server checks, and statements that are compiled once."""

@@ -1,1 +1,1 @@
-"""What the vendor sends at a time of its own."""
+"""Batches that the vendor holds until their own time."""

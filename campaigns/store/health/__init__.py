@@ -1,1 +1,1 @@
-"""Signs of life."""
+"""Heartbeats: when each part was last at work."""

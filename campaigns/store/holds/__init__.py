@@ -1,1 +1,1 @@
-"""Why a run does not go on: holds, hours, expiry."""
+"""Why a run does not go on: holds, sending hours, expiry."""

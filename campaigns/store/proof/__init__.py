@@ -1,1 +1,1 @@
-"""What the database can prove."""
+"""What the database can prove: the books, the requests, the recalls and the trail."""

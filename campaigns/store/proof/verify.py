@@ -1,4 +1,4 @@
-"""What the database can prove: who got what, the trail of events, and that the books of every run balance."""
+"""What the database can prove: that the books of every run balance, and that the trail is whole."""
 
 from __future__ import annotations
 

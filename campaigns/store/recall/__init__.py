@@ -1,1 +1,1 @@
-"""Recalls and their requests."""
+"""Recalls of runs, and the requests that unsend their messages."""

@@ -1,1 +1,1 @@
-"""Unknown batches that are searched for."""
+"""Searches for unknown batches, and the sent counts that the vendor reports."""

@@ -1,1 +1,1 @@
-"""Runs: opening, freezing the plan, counting, ending."""
+"""Runs: opening one, freezing its plan, counting and ending it, and its content."""

@@ -1,4 +1,4 @@
-"""What a run says: its own message, or its revision's."""
+"""What a run says: its own message, or its revision's; and which run of a campaign comes next."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One row for each occurrence."""
+"""Occurrences: one row for each time of a schedule."""

@@ -1,1 +1,1 @@
-"""Lanes, batches, attempts: the locking writes of the send path."""
+"""The send path's writes: lanes, batches, attempts, circuits, halves."""

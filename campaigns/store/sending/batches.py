@@ -1,4 +1,4 @@
-"""Batches: adding, counting, and moving them by hand. The send path's own moves are in `claims.py`."""
+"""Batches: adding, counting, and moving them by hand. The send path's own moves are in `attempts.py`."""
 
 from __future__ import annotations
 

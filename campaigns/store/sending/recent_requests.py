@@ -1,4 +1,4 @@
-"""What SQL knows of recent requests, to rebuild the shared rate budget after Redis lost it; and signs of life."""
+"""What SQL knows of recent requests, to rebuild the shared rate budget after Redis lost it."""
 
 from __future__ import annotations
 

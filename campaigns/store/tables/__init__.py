@@ -1,1 +1,1 @@
-"""The tables, by subject."""
+"""The tables, one module for each subject."""

@@ -1,1 +1,1 @@
-"""Read-only questions, in the documented JSON's keys."""
+"""Read-only questions, with the keys of the documented JSON."""

@@ -1,4 +1,4 @@
-"""Read-only questions about the parts: accounts and what they wait for, credits, signs of life."""
+"""Read-only questions about accounts: what they wait for, and their credits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Campaigns, as documented JSON."""
+"""Read-only questions about campaigns, with the keys of the documented JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The audit trail, as documented JSON."""
+"""Read-only questions about events, with the keys of the documented JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each account's lane and fence, for doctor."""
+"""Each account's lane with its fence, for `doctor`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Accounts whose circuit breaker is open."""
+"""Read-only questions about limits: accounts whose circuit is open."""
 
 from __future__ import annotations
 

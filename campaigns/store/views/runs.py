@@ -1,4 +1,4 @@
-"""Read-only questions that people ask about campaigns, runs and accounts; the keys are those of the documented JSON."""
+"""Read-only questions about runs, with the keys of the documented JSON."""
 
 from __future__ import annotations
 

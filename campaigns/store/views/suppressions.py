@@ -1,4 +1,4 @@
-"""Suppressed users, as documented JSON."""
+"""Read-only questions about suppressed users, with the keys of the documented JSON."""
 
 from __future__ import annotations
 

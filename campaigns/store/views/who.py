@@ -1,4 +1,4 @@
-"""Every batch that named one user."""
+"""Every batch that named one user, with the keys of the documented JSON."""
 
 from __future__ import annotations
 

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.domain.audience import file_blocks as recipient_blocks
-from campaigns.domain.audience import recipient_file
+from campaigns.domain.audience import file_blocks, recipient_file
 from campaigns.domain.audience.user_sets import (
     LARGEST_USER_ID,
     Reading,
@@ -162,8 +161,8 @@ def test_a_file_of_another_kind_is_refused_with_the_way_out(content: bytes, word
 
 
 def test_a_file_without_line_ends_is_refused_before_it_fills_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipient_blocks, "LONGEST_LINE_BYTES", 1000)
-    monkeypatch.setattr(recipient_blocks, "BLOCK_BYTES", 600)
+    monkeypatch.setattr(file_blocks, "LONGEST_LINE_BYTES", 1000)
+    monkeypatch.setattr(file_blocks, "BLOCK_BYTES", 600)
     stream = io.BytesIO(b"1\n" + b"7" * 1_000_000)
     with pytest.raises(UsageError, match="more than 1000 bytes"):
         read_users(stream, name="fans.csv", skip_bad=True)
@@ -171,7 +170,7 @@ def test_a_file_without_line_ends_is_refused_before_it_fills_the_memory(monkeypa
 
 
 def test_progress_is_told_the_bytes_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipient_blocks, "BLOCK_BYTES", 4)
+    monkeypatch.setattr(file_blocks, "BLOCK_BYTES", 4)
     told: list[int] = []
     read_users(io.BytesIO(b"\xef\xbb\xbf1\n2\n3\n"), name="fans.csv", progress=told.append)
     assert told == [4, 8, 9]
@@ -232,7 +231,7 @@ def test_any_file_is_read_as_it_was_written(
 ) -> None:
     content, users, bad = written
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recipient_blocks, "BLOCK_BYTES", block_bytes)
+        patch.setattr(file_blocks, "BLOCK_BYTES", block_bytes)
         patch.setattr(recipient_file, "GATHERED_IDS", gathered)
         if not users:
             with pytest.raises(UsageError):
@@ -268,7 +267,7 @@ def test_any_bytes_after_a_header_are_read_like_the_naive_reader_does(parts: lis
     content = b"user_id\n" + b"".join(parts) + b"\n8"
     users, bad = naive_plain(content)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recipient_blocks, "BLOCK_BYTES", block_bytes)
+        patch.setattr(file_blocks, "BLOCK_BYTES", block_bytes)
         found = read(content, skip_bad=True)
     assert (list(found.users), found.lines) == (sorted(set(users)), len(users))
     assert ([number for number, _ in found.bad], found.bad_count) == (bad[1:6], len(bad) - 1)
@@ -293,5 +292,5 @@ def test_where_blocks_end_changes_nothing(parts: list[bytes], block_bytes: int) 
 
     whole = result()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recipient_blocks, "BLOCK_BYTES", block_bytes)
+        patch.setattr(file_blocks, "BLOCK_BYTES", block_bytes)
         assert result() == whole

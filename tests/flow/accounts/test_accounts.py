@@ -9,7 +9,7 @@ import pytest
 from campaigns.domain.errors import NotAllowed, NotFound, UsageError, VendorAway, VendorRefused
 from campaigns.flow.accounts.accounts import add_account, release_account
 from campaigns.flow.lanes.serve import serve_lane
-from campaigns.store.views import accounts as health
+from campaigns.store.views import accounts as account_views
 from tests.world import ACCOUNT, ANNA, TEAM, UPSTREAM, World
 
 
@@ -81,4 +81,4 @@ def test_releasing_what_is_not_held_or_not_known_is_refused(world: World) -> Non
 
 def _accounts(world: World) -> list[dict[str, object]]:
     with world.store.read() as connection:
-        return health.accounts(connection)
+        return account_views.accounts(connection)

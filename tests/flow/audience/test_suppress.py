@@ -7,7 +7,7 @@ from pyroaring import BitMap64
 
 from campaigns.domain.errors import NotFound
 from campaigns.flow.audience.suppress import suppress, unsuppress
-from campaigns.store.views import suppressions as suppressions_views
+from campaigns.store.views import suppressions as suppression_views
 from campaigns.store.views import who as who_views
 from tests.world import ACCOUNT, ANNA, World
 
@@ -20,7 +20,7 @@ def test_who_is_suppressed_already_keeps_the_first_reason(world: World) -> None:
 
     assert told == {"account": None, "added": 1, "already": 1}
     with world.store.read() as connection:
-        kept = [(row["user_id"], row["reason"], row["actor"]) for row in suppressions_views.suppressions(connection)]
+        kept = [(row["user_id"], row["reason"], row["actor"]) for row in suppression_views.suppressions(connection)]
     assert kept == [("1", "asked to stop", ANNA), ("2", "asked to stop", ANNA), ("3", "another", "operator:ben")]
 
 

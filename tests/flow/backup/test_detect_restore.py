@@ -1,4 +1,4 @@
-"""4a. A database that was restored from a backup is recognised before its lane sends anything again."""
+"""A database that was restored from a backup is recognised before its lane sends anything again."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from campaigns.flow.schedules.backfill import Period, backfill
 from campaigns.flow.schedules.pause_resume_skip import pause_schedule
 from campaigns.store.database.engine import open_store
 from campaigns.store.reconcile.searches import look_again
-from campaigns.store.views import accounts as health
+from campaigns.store.views import accounts as account_views
 from tests.conftest import _database
 from tests.flow.schedules.timetable import armed, states, work
 from tests.world import ACCOUNT, ANNA, UNKNOWN, UPSTREAM, FakePacer, World
@@ -67,7 +67,7 @@ def backup(world: World, database_url: str, tmp_path: Path, request: pytest.Fixt
 
 def held(world: World, account_id: str = ACCOUNT) -> list[str]:
     with world.store.read() as connection:
-        (row,) = [row for row in health.accounts(connection) if row["id"] == account_id]
+        (row,) = [row for row in account_views.accounts(connection) if row["id"] == account_id]
     return [hold["kind"] for hold in row["holds"]]
 
 

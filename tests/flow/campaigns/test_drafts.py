@@ -14,7 +14,7 @@ from campaigns.domain.errors import NotAllowed, NotFound, UsageError
 from campaigns.domain.messages.message import make_message
 from campaigns.flow.campaigns.drafts import Changes, archive_campaign, edit_campaign
 from campaigns.flow.runs.pause_resume_cancel import cancel_run
-from campaigns.store.views import campaigns as campaigns_views
+from campaigns.store.views import campaigns as campaign_views
 from tests.world import ANNA, World
 
 
@@ -129,7 +129,7 @@ def test_a_past_time_is_refused_when_it_is_written(world: World) -> None:
 
 def _campaign(world: World, campaign_id: int) -> dict[str, Any]:
     with world.store.read() as connection:
-        return campaigns_views.campaign_of(connection, campaign_id)
+        return campaign_views.campaign_of(connection, campaign_id)
 
 
 def _rows(world: World, table: str) -> int:

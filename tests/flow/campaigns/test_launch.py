@@ -1,4 +1,4 @@
-"""1b. A launch sends what was looked at, once, from the account's own vendor."""
+"""A launch sends what was looked at, once, from the account's own vendor."""
 
 from __future__ import annotations
 

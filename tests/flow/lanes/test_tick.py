@@ -10,7 +10,7 @@ from campaigns.flow.planning.plan import plan_run
 from campaigns.flow.runs.pause_resume_cancel import pause_run
 from campaigns.flow.schedules.due import open_due_runs
 from campaigns.ports import Permit
-from campaigns.store.health import heartbeats as health_heartbeats
+from campaigns.store.health import heartbeats
 from tests.world import ACCOUNT, ANNA, LOGGED_OUT, NOT_SENT, THROTTLED, UNKNOWN, UPSTREAM, World
 
 BEAT = "worker:beat"
@@ -101,7 +101,7 @@ def test_a_tick_says_that_beat_and_a_worker_live(world: World) -> None:
     _tick(world)
 
     with world.store.read() as connection:
-        assert health_heartbeats.heartbeats(connection) == {"beat": world.clock.now, "worker": world.clock.now}
+        assert heartbeats.heartbeats(connection) == {"beat": world.clock.now, "worker": world.clock.now}
 
 
 def test_what_sql_knows_rebuilds_a_lost_rate_budget(world: World) -> None:

@@ -1,4 +1,4 @@
-"""2. Who gets a run is frozen once, whole, and everybody who is left out is kept with the reason."""
+"""Who gets a run is frozen once, whole, and everybody who is left out is kept with the reason."""
 
 from __future__ import annotations
 

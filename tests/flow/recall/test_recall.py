@@ -1,4 +1,4 @@
-"""4d. Recalls: one DELETE for each accepted batch, each an attempt on the record, before anything new is sent."""
+"""Recalls: one DELETE for each accepted batch, each an attempt on the record, before anything new is sent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from campaigns.flow.reconcile.decide import decide
 from campaigns.flow.runs.pause_resume_cancel import cancel_run
 from campaigns.flow.runs.rerun import rerun
 from campaigns.ports import Permit
-from campaigns.store.views import events as events_views
+from campaigns.store.views import events as event_views
 from campaigns.store.views import who as who_views
 from campaigns.store.views.recalls import requests_to_unsend
 from tests.world import ACCOUNT, ANNA, REJECTED, UNKNOWN, UNSENT, UPSTREAM, World, accepted
@@ -225,7 +225,7 @@ def test_a_message_that_cannot_be_taken_back_is_counted_and_named(world: World, 
     assert serve_on(world, run_id) == {"batches": 3, "unsent": 2, "failed": 1, "unknown": 0}
     assert world.gateway.deleted.count("acct_one-3") == 1
     with world.store.read() as connection:
-        reason = list(events_views.events(connection, run_id))[-1]["reason"]
+        reason = list(event_views.events(connection, run_id))[-1]["reason"]
     assert f"1 of 3 accepted batches are still out: 3 ({'the vendor shows that it ' * (not can_unsend)}" in reason
     assert why in reason
     # What could not be taken back may be asked for again, and nothing else is.
@@ -278,7 +278,7 @@ def test_batches_that_are_out_for_one_reason_are_named_together(world: World) ->
     serve_on(world, run_id)
 
     with world.store.read() as connection:
-        reason = list(events_views.events(connection, run_id))[-1]["reason"]
+        reason = list(event_views.events(connection, run_id))[-1]["reason"]
     assert reason.endswith("are still out: 2, 3 (the vendor shows that it cannot be taken back any more)")
 
 
@@ -298,7 +298,7 @@ def test_a_batch_without_a_message_id_and_an_unknown_one_are_named(world: World)
 
     assert serve_on(world, run_id) == {"batches": 2, "unsent": 1, "failed": 1, "unknown": 1}
     with world.store.read() as connection:
-        reason = list(events_views.events(connection, run_id))[-1]["reason"]
+        reason = list(event_views.events(connection, run_id))[-1]["reason"]
     assert reason == (
         "run 1 was not taken back whole: 1 of 2 accepted batches are still out: 1 (its message ID is not known); "
         "unknown, so nobody can say what to take back: 2"

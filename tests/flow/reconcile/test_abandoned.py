@@ -1,4 +1,4 @@
-"""6. Whoever sent and went away leaves an unknown, never a batch that is sent again."""
+"""Whoever sent and went away leaves an unknown, never a batch that is sent again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""6b. Unknown is left only by an operator's word, on the record; `resend` is the one way past the law."""
+"""Unknown is left only by an operator's word, on the record; `resend` is the one way past the law."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from campaigns.domain.states import BatchState
 from campaigns.flow.reconcile.decide import decide
 from campaigns.flow.runs.pause_resume_cancel import cancel_run
 from campaigns.flow.runs.rerun import rerun
-from campaigns.store.views import events as events_views
+from campaigns.store.views import events as event_views
 from tests.world import ANNA, REJECTED, UNKNOWN, UPSTREAM, World, accepted
 
 
@@ -165,7 +165,7 @@ def _decisions(world: World, run_id: int) -> list[tuple[str, str, str]]:
         kept = connection.execute(text("SELECT count(*) FROM evidence WHERE kind = 'decision'")).scalar_one()
         told = [
             (event["actor"], event["reason"], event["detail"]["as"])
-            for event in events_views.events(connection, run_id)
+            for event in event_views.events(connection, run_id)
             if event["kind"] == "unknown_decided"
         ]
     assert kept == len(told)

@@ -1,4 +1,4 @@
-"""6a. Looking for an unknown in the vendor's queue."""
+"""Looking for an unknown in the vendor's queue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""6c. The vendor's sent counts: kept when a look sees them, asked for by an operator, compared by `audit verify`."""
+"""The vendor's sent counts: kept when a look sees them, asked for by an operator, compared by `audit verify`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from campaigns.flow.reconcile.decide import decide
 from campaigns.flow.reconcile.sent_counts import KEPT_TOGETHER, ask_sent_counts
 from campaigns.ports import Permit
 from campaigns.store.database.engine import Store
-from campaigns.store.proof import verify as proof
-from campaigns.store.views import events as events_views
+from campaigns.store.proof import verify
+from campaigns.store.views import events as event_views
 from tests.clock import DrivenClock
 from tests.flow.reconcile.lost_answers import look, lost_answer, shows
 from tests.world import ANNA, World
@@ -21,7 +21,7 @@ from tests.world import ANNA, World
 
 def verified(world: World) -> dict[str, Any]:
     with world.store.read() as connection:
-        return proof.verify(connection)
+        return verify.verify(connection)
 
 
 def tells(world: World, counts: dict[str, int | None]) -> None:
@@ -65,7 +65,7 @@ def test_an_operator_asks_about_each_accepted_batch_and_is_told_beforehand(world
     found = verified(world)
     assert (found["ok"], found["sent_counts"]) == (True, {"accepted": 3, "told": 2, "below": []})
     with world.store.read() as connection:
-        event = list(events_views.events(connection, run_id))[-1]
+        event = list(event_views.events(connection, run_id))[-1]
     assert (event["kind"], event["actor"]) == ("counts_asked", ANNA)
     assert event["detail"] == {"batches": {"1": 2, "2": 2, "3": None}}
 

@@ -1,4 +1,4 @@
-"""4c. Expiry: nothing leaves after it, what has not left is cancelled with the reason, and the books balance."""
+"""Expiry: nothing leaves after it, what has not left is cancelled with the reason, and the books balance."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from campaigns.flow.reconcile.decide import decide
 from campaigns.flow.runs.expire import expire_runs
 from campaigns.flow.runs.pause_resume_cancel import cancel_run, pause_run
 from campaigns.flow.runs.rerun import rerun
-from campaigns.flow.sending import pick_batch as wait
+from campaigns.flow.sending import pick_batch
 from tests.world import ACCOUNT, ANNA, LIMITS, REJECTED, THROTTLED, UNKNOWN, UPSTREAM, World, accepted
 
 HOUR = 3600.0
@@ -70,7 +70,7 @@ def test_the_last_moment_counts_when_the_lock_was_waited_for(world: World, monke
         world.clock.advance(2)
         return windows_of(timing, **account)
 
-    monkeypatch.setattr(wait, "windows_of", after_a_wait)
+    monkeypatch.setattr(pick_batch, "windows_of", after_a_wait)
 
     assert world.serve() == 0
     assert world.states(run_id) == ["ready"]

@@ -9,7 +9,7 @@ import pytest
 from campaigns.domain.errors import NotAllowed, NotFound
 from campaigns.flow.accounts.accounts import release_account
 from campaigns.flow.runs.pause_resume_cancel import cancel_run, pause_run, resume_run
-from campaigns.store.views import events as events_views
+from campaigns.store.views import events as event_views
 from tests.world import ACCOUNT, ANNA, LOGGED_OUT, NO_CREDITS, UNKNOWN, World, accepted
 
 ACTS = (pause_run, resume_run, cancel_run)
@@ -82,7 +82,7 @@ def test_a_cancelled_run_cancels_all_that_has_not_left_and_says_who_and_why(worl
     assert world.run(run_id)["cancelled"] == 5
     assert world.run(run_id)["reason"] == "wrong picture"
     with world.store.read() as connection:
-        last = list(events_views.events(connection, run_id))[-1]
+        last = list(event_views.events(connection, run_id))[-1]
     assert (last["kind"], last["actor"], last["reason"]) == ("run_cancelled", ANNA, "wrong picture")
 
 

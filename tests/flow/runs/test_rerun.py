@@ -1,4 +1,4 @@
-"""7. A rerun reaches exactly those whom nothing of the lineage may have reached, and nobody else."""
+"""A rerun reaches exactly those whom nothing of the lineage may have reached, and nobody else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""1. A campaign's time comes: one run for one occurrence, with what the campaign says at that moment."""
+"""A campaign's time comes: one run for one occurrence, with what the campaign says at that moment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from campaigns.flow.campaigns.drafts import Changes, archive_campaign, edit_camp
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.planning.plan import plan_run
 from campaigns.flow.schedules.due import open_due_runs
-from campaigns.store.views import campaigns as campaigns_views
+from campaigns.store.views import campaigns as campaign_views
 from tests.world import ANNA, UPSTREAM, World
 
 BEAT = "worker:beat"
@@ -87,7 +87,7 @@ def test_a_launch_at_once_leaves_the_schedule_armed(world: World) -> None:
 
     assert [world.run(run_id)["kind"] for run_id in (by_hand, by_time)] == ["launch", "schedule"]
     with world.store.read() as connection:
-        assert campaigns_views.campaign_of(connection, campaign_id)["state"] == "launched"
+        assert campaign_views.campaign_of(connection, campaign_id)["state"] == "launched"
 
 
 def test_arming_twice_and_arming_for_the_past_are_refused(world: World) -> None:

@@ -22,8 +22,7 @@ from campaigns.domain.errors import NotAllowed
 from campaigns.domain.schedules.timing import Misfire, Timing
 from campaigns.flow.campaigns.drafts import Changes, edit_campaign
 from campaigns.flow.runs.pause_resume_cancel import cancel_run
-from campaigns.flow.schedules import due
-from campaigns.flow.schedules import open_occurrence as opening
+from campaigns.flow.schedules import due, open_occurrence
 from campaigns.flow.schedules.pause_resume_skip import pause_schedule, resume_schedule, skip_next
 from campaigns.store.database.engine import open_store
 from campaigns.store.database.migrations import upgrade
@@ -63,7 +62,7 @@ def test_builds_that_miss_a_rule_are_caught(monkeypatch: pytest.MonkeyPatch) -> 
     broken: dict[str, tuple[Any, str, Any]] = {
         "never skips what is late": (due, "misfire", lambda *_, **__: None),
         "counts no runs": (due, "is_used_up", lambda *_, **__: False),
-        "lets an open run stand in nobody's way": (opening, "open_runs", lambda *_: []),
+        "lets an open run stand in nobody's way": (open_occurrence, "open_runs", lambda *_: []),
     }
     for build, (module, name, how) in broken.items():
         with monkeypatch.context() as patched:

@@ -1,4 +1,4 @@
-"""1. An occurrence that meets an earlier run of its campaign: skipped, waiting, or in its place."""
+"""An occurrence that meets an earlier run of its campaign: skipped, waiting, or in its place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""1. A schedule: each occurrence becomes one run, or one row that says why it was not sent."""
+"""A schedule: each occurrence becomes one run, or one row that says why it was not sent."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from campaigns.domain.schedules.timing import Timing
 from campaigns.flow.campaigns.drafts import Changes, archive_campaign, edit_campaign
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.planning.content import what_is_said
-from campaigns.flow.schedules import due
-from campaigns.flow.schedules import open_occurrence as opening
+from campaigns.flow.schedules import due, open_occurrence
 from campaigns.flow.schedules.arm import following
 from campaigns.flow.schedules.pause_resume_skip import pause_schedule
 from campaigns.store.campaigns.campaigns import CampaignRow
@@ -349,7 +348,7 @@ def test_whatever_is_wrong_with_one_campaign_the_others_go_on(
             raise fault
         return said(connection, of, *told, **more)
 
-    monkeypatch.setattr(opening, "what_is_said", unsayable)
+    monkeypatch.setattr(open_occurrence, "what_is_said", unsayable)
     put_forward(world, hours=1)
 
     assert [world.run(run_id)["campaign_id"] for run_id in look(world)] == [good]

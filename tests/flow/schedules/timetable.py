@@ -12,8 +12,8 @@ from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.lanes.tick import tick
 from campaigns.flow.planning.plan import plan_run
 from campaigns.flow.schedules.due import open_due_runs
-from campaigns.store.views import campaigns as campaigns_views
-from campaigns.store.views import runs as views
+from campaigns.store.views import campaigns as campaign_views
+from campaigns.store.views import runs as run_views
 from tests.world import ANNA, UPSTREAM, World
 
 BEAT = "worker:beat"
@@ -54,7 +54,7 @@ def work(world: World) -> list[int]:
 def runs(world: World, campaign_id: int) -> list[dict[str, Any]]:
     """The runs of a campaign, by the time of their occurrence; those by hand come first."""
     with world.store.read() as connection:
-        found = views.runs(connection, campaign_id)
+        found = run_views.runs(connection, campaign_id)
     return sorted(found, key=lambda run: (run["scheduled_for"] or "", run["id"]))
 
 
@@ -70,7 +70,7 @@ def states(world: World, campaign_id: int) -> dict[str, str]:
 def campaign(world: World, campaign_id: int) -> dict[str, Any]:
     """What `show` answers."""
     with world.store.read() as connection:
-        return campaigns_views.campaign_of(connection, campaign_id)
+        return campaign_views.campaign_of(connection, campaign_id)
 
 
 def put_forward(world: World, hours: float = 0, minutes: float = 0, seconds: float = 0) -> datetime:

@@ -1,4 +1,4 @@
-"""5b. Failures in a row open an account's circuit, and several open ones make their team wait."""
+"""Failures in a row open an account's circuit, and several open ones make their team wait."""
 
 from __future__ import annotations
 

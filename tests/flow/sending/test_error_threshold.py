@@ -1,4 +1,4 @@
-"""5c. A run of which too much is rejected is held, and goes on when somebody says so."""
+"""A run of which too much is rejected is held, and goes on when somebody says so."""
 
 from __future__ import annotations
 

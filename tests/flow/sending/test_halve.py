@@ -1,4 +1,4 @@
-"""5a. One bad recipient among many."""
+"""One bad recipient among many."""
 
 from __future__ import annotations
 

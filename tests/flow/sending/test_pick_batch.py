@@ -1,4 +1,4 @@
-"""4a. Sending hours and spread: when a run waits, that it goes on by itself, and that nobody is sent to in between."""
+"""Sending hours and spread: when a run waits, that it goes on by itself, and that nobody is sent to in between."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from campaigns.flow.lanes.tick import tick
 from campaigns.flow.planning.plan import plan_run, preview
 from campaigns.flow.runs.pause_resume_cancel import resume_run
 from campaigns.flow.runs.rerun import rerun
-from campaigns.flow.sending import pick_batch as wait
+from campaigns.flow.sending import pick_batch
 from campaigns.store.campaigns.campaigns import RevisionRow, find_revision
 from campaigns.store.sending.attempts import ReadyBatch, next_batch
 from campaigns.store.sending.lanes import lane_has_work
@@ -219,7 +219,7 @@ def test_the_moment_counts_at_which_the_lock_was_got(world: World, monkeypatch: 
         world.clock.advance(2)
         return next_batch(*asked, **how)
 
-    monkeypatch.setattr(wait, "next_batch", after_a_wait)
+    monkeypatch.setattr(pick_batch, "next_batch", after_a_wait)
 
     assert world.serve() == 0
     assert resumes(world, run_id) == SATURDAY_MORNING
@@ -235,7 +235,7 @@ def test_a_campaign_without_hours_costs_one_question_however_many_batches(
         asked.append(key)
         return find_revision(*key)
 
-    monkeypatch.setattr(wait, "find_revision", counted)
+    monkeypatch.setattr(pick_batch, "find_revision", counted)
 
     assert world.serve() == 5
     assert len(asked) == 1

@@ -1,4 +1,4 @@
-"""5. What an answer proved is written once, with everything the vendor said; a late one is kept and moves nothing."""
+"""What an answer proved is written once, with everything the vendor said; a late one is kept and moves nothing."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from campaigns.domain.upstream.reply import VendorReport
 from campaigns.flow.reconcile.abandoned import expire_attempts
 from campaigns.flow.runs.pause_resume_cancel import cancel_run
 from campaigns.flow.sending import record
-from campaigns.store.views import accounts as health
-from campaigns.store.views import events as events_views
+from campaigns.store.views import accounts as account_views
+from campaigns.store.views import events as event_views
 from tests.world import ACCOUNT, ANNA, LIMITS, NOT_SENT, REJECTED, THROTTLED, UNKNOWN, World, accepted
 
 BEAT = "worker:beat"
@@ -33,7 +33,7 @@ def test_everything_that_the_reply_said_about_itself_is_kept(world: World) -> No
 
     assert world.run(run_id)["credits_used"] == 2
     with world.store.read() as connection:
-        assert health.credits_balance(connection) == (998, "2026-03-02T12:00:00+00:00")
+        assert account_views.credits_balance(connection) == (998, "2026-03-02T12:00:00+00:00")
         kept = connection.execute(text("SELECT limit_minute, remaining_minute, response FROM attempt_outcome")).one()
     assert tuple(kept) == (1000, 7, '{"data":{}}')
 
@@ -148,7 +148,7 @@ def test_the_end_of_a_run_is_written_with_its_books(world: World) -> None:
     world.serve_out()
 
     with world.store.read() as connection:
-        ended = [event for event in events_views.events(connection, run_id) if event["kind"] == "run_ended"]
+        ended = [event for event in event_views.events(connection, run_id) if event["kind"] == "run_ended"]
     assert [event["detail"] for event in ended] == [
         {
             "state": "finished_with_failures",

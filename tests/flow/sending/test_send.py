@@ -1,4 +1,4 @@
-"""4. What a lane sends, when it waits, and what it leaves behind."""
+"""What a lane sends, when it waits, and what it leaves behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""5a. Outages in the middle: what is known is kept, nothing is sent twice, and the lane comes back by itself."""
+"""Outages in the middle: what is known is kept, nothing is sent twice, and the lane comes back by itself."""
 
 from __future__ import annotations
 

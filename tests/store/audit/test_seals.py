@@ -19,7 +19,7 @@ from campaigns.flow.reconcile.decide import decide
 from campaigns.store.audit.events import EventKind, record_event, record_evidence
 from campaigns.store.audit.seals import START, Head, add_seals, make_seals, unsealed_events
 from campaigns.store.database.engine import Store, open_store
-from campaigns.store.proof import verify as proof
+from campaigns.store.proof import verify
 from campaigns.store.tables.audit import event, seal, unsealed
 from tests.clock import DrivenClock
 from tests.crash_points.steps import FragileStore, Killed, Steps
@@ -80,7 +80,7 @@ def add_events(store: Store, count: int, **columns: Any) -> None:
 
 def verified(store: Store, kept: dict[str, Head] | None = None, *, every_chain: bool = False) -> dict[str, Any]:
     with store.read() as connection:
-        return proof.verify(connection, kept, every_chain=every_chain)
+        return verify.verify(connection, kept, every_chain=every_chain)
 
 
 def faults(world: World, kept: dict[str, Head] | None = None) -> list[str]:
@@ -509,7 +509,7 @@ def test_a_ruined_trail_tells_its_first_faults_and_counts_the_rest(world: World,
 
     found = faults(world)
 
-    assert len(found) == proof.FAULTS_TOLD + 1
+    assert len(found) == verify.FAULTS_TOLD + 1
     assert found[-1] == "and 50 more faults like these"
 
 

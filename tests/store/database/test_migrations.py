@@ -16,7 +16,7 @@ from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from campaigns.domain.errors import DatabaseAway, NotAllowed
-from campaigns.store.database import migrations as migrate
+from campaigns.store.database import migrations
 from campaigns.store.database.engine import open_store
 from campaigns.store.tables import every_table  # noqa: F401 - fills the metadata
 from campaigns.store.tables.columns import metadata
@@ -62,25 +62,25 @@ def database_url(empty_url: str) -> str:
 
 
 def test_up_down_and_up_again_leaves_nothing_and_then_the_same(database_url: str) -> None:
-    migrate.upgrade(database_url)
+    migrations.upgrade(database_url)
     first = _schema(database_url)
-    migrate.downgrade(database_url, "base")
+    migrations.downgrade(database_url, "base")
     assert _schema(database_url).keys() <= {"alembic_version"}
     assert _leftovers(database_url) == []
-    migrate.upgrade(database_url)
+    migrations.upgrade(database_url)
 
     assert _schema(database_url) == first
-    migrate.check(database_url)
+    migrations.check(database_url)
 
 
 def test_the_migrations_make_what_the_models_say(database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Alembic compares tables, columns and indexes; the rules of the rows are compared by us."""
-    migrate.upgrade(database_url)
+    migrations.upgrade(database_url)
 
-    command.check(migrate.config(database_url))
+    command.check(migrations.config(database_url))
 
     migrated = _schema(database_url)
-    migrate.downgrade(database_url, "base")
+    migrations.downgrade(database_url, "base")
     with _engine(database_url) as engine:
         metadata.create_all(engine)
     made = _schema(database_url)
@@ -98,31 +98,31 @@ def test_two_upgrades_at_once_upgrade_once(database_url: str) -> None:
 
     assert [process.wait(60) for process in started] == [0, 0]
 
-    migrate.check(database_url)
+    migrations.check(database_url)
 
 
 def test_a_migration_that_fails_leaves_nothing_of_itself(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    migrate.upgrade(database_url)
-    before, head = _schema(database_url), migrate.head()
+    migrations.upgrade(database_url)
+    before, head = _schema(database_url), migrations.head()
     folder = tmp_path / "migrations"
-    shutil.copytree(migrate.scripts_folder(), folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(migrations.scripts_folder(), folder, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "versions" / "9999_fails.py").write_text(FAILING.format(head=head))
     with monkeypatch.context() as patch:
-        patch.setattr(migrate, "scripts_folder", lambda: folder)
+        patch.setattr(migrations, "scripts_folder", lambda: folder)
         with pytest.raises((SQLAlchemyError, DatabaseAway), match="no_such_table"):
-            migrate.upgrade(database_url)
+            migrations.upgrade(database_url)
         with pytest.raises(NotAllowed, match=f"stands at migration {head}, this release needs 9999"):
-            migrate.check(database_url)
+            migrations.check(database_url)
 
     assert _schema(database_url) == before
-    migrate.check(database_url)
+    migrations.check(database_url)
 
 
 def test_a_database_without_tables_is_named_as_such(database_url: str) -> None:
     with pytest.raises(NotAllowed, match="has no tables yet"):
-        migrate.check(database_url)
+        migrations.check(database_url)
 
 
 @contextmanager
@@ -171,21 +171,21 @@ def _leftovers(url: str) -> list[str]:
 
 
 def test_a_widened_rule_keeps_every_row_and_holds_for_whoever_is_connected(database_url: str) -> None:
-    migrate.upgrade(database_url)
+    migrations.upgrade(database_url)
     store = open_store(database_url)
     world = World(store, DrivenClock())
     world.launched([1, 2, 3])
     world.serve()
     saves = "UPDATE batch SET state = 'saved' WHERE seq = 1"
     store.close()  # PostgreSQL cannot change a table under a transaction that reads it
-    migrate.downgrade(database_url, "0003")
+    migrations.downgrade(database_url, "0003")
     with _engine(database_url) as engine, engine.connect() as early:
         before = early.execute(text("SELECT id, seq, state, message_id, users_sha256 FROM batch ORDER BY seq")).all()
         with pytest.raises(IntegrityError):
             early.execute(text(saves))
         early.rollback()
 
-        migrate.upgrade(database_url)
+        migrations.upgrade(database_url)
 
         assert early.execute(text("SELECT id, seq, state, message_id, users_sha256 FROM batch ORDER BY seq")).all() == (
             before
@@ -200,4 +200,4 @@ def test_a_widened_rule_keeps_every_row_and_holds_for_whoever_is_connected(datab
             assert early.execute(text("PRAGMA foreign_key_check")).all() == []
         early.rollback()
     with pytest.raises(RuntimeError, match="1 batches are saved"):
-        migrate.downgrade(database_url, "0003")
+        migrations.downgrade(database_url, "0003")

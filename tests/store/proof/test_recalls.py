@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from campaigns.store.database.engine import Store, open_store
-from campaigns.store.proof import verify as proof
+from campaigns.store.proof import verify
 from tests.clock import DrivenClock
 from tests.flow.schedules.timetable import armed, look, put_forward, work
 from tests.one_database import KINDS, one_database
@@ -69,7 +69,7 @@ def store(database_url: str) -> Iterator[Store]:
 def test_each_damage_is_named(store: Store, damage: str, fault: str) -> None:
     with store.writer.connect() as connection:
         connection.execute(text(damage))
-        faults = proof.verify(connection)["faults"]
+        faults = verify.verify(connection)["faults"]
         connection.rollback()
     assert [found for found in faults if fault in found], faults
 

@@ -15,8 +15,8 @@ from campaigns.flow.audience.suppress import suppress
 from campaigns.flow.reconcile.decide import decide
 from campaigns.flow.runs.rerun import rerun
 from campaigns.store.database.engine import Store, open_store
-from campaigns.store.proof import verify as proof
-from campaigns.store.views import events as events_views
+from campaigns.store.proof import verify
+from campaigns.store.views import events as event_views
 from campaigns.store.views import who as who_views
 from tests.clock import DrivenClock
 from tests.invariants import Vendor
@@ -187,7 +187,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
 
 def test_what_nobody_touched_is_proved(store: Store) -> None:
     with store.read() as connection:
-        found = proof.verify(connection)
+        found = verify.verify(connection)
 
     assert found["faults"] == []
     assert (found["ok"], found["runs"]) == (True, 2)
@@ -200,7 +200,7 @@ def test_the_proof_finds(store: Store, what: str) -> None:
     with store.writer.connect() as connection:
         damage(connection)
 
-        found = proof.verify(connection)
+        found = verify.verify(connection)
 
         assert not found["ok"]
         assert [told for told in found["faults"] if told.startswith(fault)], found["faults"]
@@ -215,10 +215,10 @@ def test_who_names_every_batch_of_a_user_the_newest_run_first(store: Store) -> N
 
 def test_events_are_streamed_in_order_of_one_run_one_campaign_or_all(store: Store) -> None:
     with store.read() as connection:
-        everything = [event["id"] for event in events_views.events(connection)]
-        of_run = [event["kind"] for event in events_views.events(connection, 2)]
-        of_campaign = list(events_views.events(connection, campaign_id=1))
-        rest = [event["id"] for event in events_views.events(connection, after=everything[-2])]
+        everything = [event["id"] for event in event_views.events(connection)]
+        of_run = [event["kind"] for event in event_views.events(connection, 2)]
+        of_campaign = list(event_views.events(connection, campaign_id=1))
+        rest = [event["id"] for event in event_views.events(connection, after=everything[-2])]
 
     assert everything == sorted(everything)
     assert of_run == ["run_opened", "run_planned", "run_started", "run_ended"]

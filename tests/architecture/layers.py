@@ -1,0 +1,85 @@
+"""The layers of the code, the subjects inside each, and who may import whom."""
+
+from __future__ import annotations
+
+LONGEST_MODULE = 300
+LONGEST_FUNCTION = 40
+LARGEST_PACKAGE = 14
+"""Files of one package, without its `__init__`."""
+
+LARGER_PACKAGES = {
+    "sandbox": "its parts serve one request together and call each other both ways: folders of it would form a circle"
+}
+"""Packages that may have more files, each with the reason."""
+
+PURE = {"domain", "ports"}
+BELOW_WIRING = PURE | {"store", "flow", "adapters"}
+BELOW_EDGES = BELOW_WIRING | {"settings", "wiring"}
+
+MAY_IMPORT = {
+    "domain": {"domain"},
+    "ports": PURE,
+    "crashpoint": set(),
+    "settings": {"domain"},
+    "store": PURE | {"store"},
+    "flow": PURE | {"store", "flow", "crashpoint"},
+    "adapters": PURE | {"adapters"},
+    "sandbox": {"domain", "sandbox"},
+    "wiring": BELOW_EDGES,
+    "worker": BELOW_EDGES | {"worker", "crashpoint"},
+    "embedded": BELOW_EDGES | {"embedded"},
+    "cli": BELOW_EDGES | {"cli", "embedded", "sandbox"},
+    "__main__": {"cli"},
+}
+"""Edges -> wiring -> flow | adapters -> store | ports -> domain; of the edges only `up` is started by another one."""
+
+SUBJECTS = {
+    "domain": ("errors", "states", "clocks", "messages", "audience", "upstream", "reconcile", "schedules", "sending"),
+    "store": (
+        *("tables", "database", "health", "audit", "backup", "handoff", "holds", "reconcile", "recall", "sending"),
+        *("accounts", "audience", "campaigns", "schedules", "runs", "views", "proof"),
+    ),
+    "flow": (
+        *("accounts", "audience", "audit", "planning", "runs", "sending", "reconcile", "recall", "handoff"),
+        *("schedules", "backup", "campaigns", "lanes"),
+    ),
+    "adapters": ("disk", "redis", "upstream"),
+    "cli": (
+        *("kit", "inputs", "main", "accounts", "audience", "audit", "runs", "campaigns", "schedules", "demo"),
+        "system",
+    ),
+}
+"""The packages and modules of each layer; one imports only those before it."""
+
+THIRD_PARTY = {
+    "domain": {"cronsim", "pyroaring"},
+    "ports": set(),
+    "crashpoint": set(),
+    "settings": {"pydantic", "pydantic_settings"},
+    "store": {"sqlalchemy", "alembic", "pyroaring"},
+    "flow": {"pyroaring", "sqlalchemy"},
+    "adapters": {"httpx", "httpcore", "redis", "pydantic", "pyroaring"},
+    "sandbox": {"h11", "pydantic", "pyroaring", "yaml"},
+    "wiring": {"structlog", "pydantic"},
+    "worker": {"celery", "kombu", "structlog"},
+    "embedded": set(),
+    "cli": {"click", "rich", "yaml", "pyroaring"},
+    "__main__": set(),
+}
+
+IMPURE = {
+    "asyncio", "http", "logging", "os", "random", "secrets", "select", "signal", "socket", "sqlite3", "subprocess",
+    "sys", "tempfile", "threading", "time", "urllib",
+}  # fmt: skip
+"""Modules of the standard library that reach outside; the domain imports none of them."""
+
+CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("date", "today"), ("time", "time")}
+
+MAY_ASK_A_CLOCK = ("store/database/engine.py", "cli/", "adapters/", "sandbox/", "worker/", "embedded/")
+
+CALLS_OF_THE_VENDOR = {"send": "flow/sending/send.py", "unsend": "flow/recall/unsend.py"}
+"""The one file that may call each method of the gateway which changes something at the vendor."""
+
+WRITES = {"insert", "update", "delete"}
+
+READ_ONLY = ("store/views/", "store/proof/")

@@ -1,0 +1,135 @@
+"""The shape of the code: who may import whom, who may ask a clock, which folders there are, how long is long."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.layers import LARGER_PACKAGES, LARGEST_PACKAGE, MAY_IMPORT, SUBJECTS, THIRD_PARTY
+from tests.architecture.rules import (
+    RULES,
+    Rule,
+    clocks_are_asked_at_the_edges,
+    flow_writes_no_sql,
+    layers_import_downwards,
+    libraries_stay_in_their_layer,
+    modules_and_functions_are_short,
+    nothing_waits_in_the_broker,
+    one_file_each_changes_something_at_the_vendor,
+    packages_say_what_they_are,
+    readers_change_nothing,
+    sleeps_have_a_reason,
+    subjects_import_downwards,
+    the_domain_reaches_nothing_outside,
+)
+from tests.architecture.sources import PACKAGE, ROOT, Source, packages, sources
+
+PLANTED: list[tuple[Rule, str, str]] = [
+    (layers_import_downwards, "domain/clocks.py", "from campaigns.store.database.engine import Store"),
+    (layers_import_downwards, "store/runs/runs.py", "from campaigns.flow.runs.rerun import rerun"),
+    (layers_import_downwards, "flow/runs/rerun.py", "import campaigns.adapters.redis.pacer"),
+    (layers_import_downwards, "sandbox/vendor.py", "from campaigns.adapters.upstream.gateway import HttpGateway"),
+    (layers_import_downwards, "adapters/disk/spool.py", "from campaigns import wiring"),
+    (layers_import_downwards, "newcomer/door.py", "from campaigns.domain import states"),
+    (subjects_import_downwards, "domain/messages/message.py", "from campaigns.domain.sending.pacing import Limits"),
+    (subjects_import_downwards, "store/tables/runs.py", "from campaigns.store.runs import runs"),
+    (subjects_import_downwards, "store/sending/lanes.py", "from campaigns.store import views"),
+    (subjects_import_downwards, "flow/planning/plan.py", "import campaigns.flow.lanes.tick"),
+    (subjects_import_downwards, "cli/kit/output.py", "from campaigns.cli.runs.watch import watch"),
+    (subjects_import_downwards, "adapters/disk/spool.py", "from campaigns.adapters.redis.pacer import RedisPacer"),
+    (libraries_stay_in_their_layer, "flow/sending/send.py", "import httpx"),
+    (libraries_stay_in_their_layer, "store/runs/runs.py", "from redis import Redis"),
+    (libraries_stay_in_their_layer, "cli/runs/runs.py", "from celery import Celery"),
+    (flow_writes_no_sql, "flow/runs/rerun.py", "from sqlalchemy import text"),
+    (readers_change_nothing, "store/views/runs.py", "from sqlalchemy import select, update"),
+    (readers_change_nothing, "store/proof/verify.py", "from sqlalchemy.dialects.postgresql import insert"),
+    (readers_change_nothing, "store/proof/trail.py", "import sqlalchemy as sa\nsa.delete"),
+    (readers_change_nothing, "store/views/who.py", "from sqlalchemy import text\ntext('UPDATE run SET state = 1')"),
+    (the_domain_reaches_nothing_outside, "domain/clocks.py", "import os.path"),
+    (clocks_are_asked_at_the_edges, "flow/lanes/tick.py", "import datetime\ndatetime.datetime.now()"),
+    (clocks_are_asked_at_the_edges, "store/runs/runs.py", "import time\ntime.time()"),
+    (sleeps_have_a_reason, "worker/tasks.py", "import time\ntime.sleep(1)"),
+    (nothing_waits_in_the_broker, "worker/tasks.py", "serve.apply_async(countdown=5)"),
+    (nothing_waits_in_the_broker, "worker/tasks.py", "self.retry()"),
+    (one_file_each_changes_something_at_the_vendor, "flow/reconcile/search.py", "sender.gateway.send('acct', b'')"),
+    (one_file_each_changes_something_at_the_vendor, "flow/sending/send.py", "self._gateway.unsend('acct', '1')"),
+    (one_file_each_changes_something_at_the_vendor, "cli/runs/recall.py", "gateway.unsend('acct', '1')"),
+    (modules_and_functions_are_short, "flow/sending/send.py", "pass\n" * 301),
+    (modules_and_functions_are_short, "flow/sending/send.py", "def f() -> None:\n" + "    pass\n" * 41),
+    (packages_say_what_they_are, "flow/runs/__init__.py", ""),
+    (packages_say_what_they_are, "flow/runs/__init__.py", '"""Runs."""\nfrom campaigns.flow.runs.rerun import rerun'),
+]
+"""A module that breaks each rule, in each way that matters."""
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_the_code_keeps_the_rule(rule: Rule) -> None:
+    faults = [fault for source in sources() for fault in rule(source)]
+    assert not faults, "\n  ".join([str(rule.__doc__), *faults])
+
+
+@pytest.mark.parametrize(("rule", "name", "text"), PLANTED, ids=lambda value: getattr(value, "__name__", None))
+def test_the_rule_goes_red_on_a_module_that_breaks_it(rule: Rule, name: str, text: str) -> None:
+    assert list(rule(Source(name, text)))
+
+
+def test_every_rule_was_seen_to_go_red() -> None:
+    assert {rule for rule, _, _ in PLANTED} == set(RULES)
+
+
+def test_what_the_rules_allow_stays_green() -> None:
+    allowed = [
+        Source("flow/sending/send.py", "from sqlalchemy import Connection\nsender.gateway.send('acct', b'')"),
+        Source("flow/recall/unsend.py", "sender.gateway.unsend('acct', '1')"),
+        Source("store/views/runs.py", "from sqlalchemy import select\nfound.update(more)"),
+        Source("flow/lanes/tick.py", "from campaigns.flow.planning.plan import plan_run"),
+    ]
+    assert [fault for source in allowed for rule in RULES for fault in rule(source)] == []
+
+
+def test_every_layer_has_its_rules() -> None:
+    layers = {source.layer for source in sources() if source.name != "__init__.py"}
+    assert layers == MAY_IMPORT.keys() == THIRD_PARTY.keys()
+
+
+@pytest.mark.parametrize("layer", SUBJECTS)
+def test_every_subject_of_a_layer_has_its_place_in_the_order(layer: str) -> None:
+    modules = {path.stem for path in (PACKAGE / layer).glob("*.py")} - {"__init__"}
+    assert set(SUBJECTS[layer]) == packages(layer) | modules
+
+
+def too_large(folder: Path) -> list[str]:
+    """The packages below a folder that have more files than a reader takes in at a glance."""
+    sizes = {
+        init.parent.relative_to(folder).as_posix(): len(list(init.parent.glob("*.py"))) - 1
+        for init in folder.rglob("__init__.py")
+    }
+    return [f"{name}: {size}" for name, size in sizes.items() if size > LARGEST_PACKAGE and name not in LARGER_PACKAGES]
+
+
+def test_no_package_has_more_files_than_a_reader_takes_in() -> None:
+    assert too_large(PACKAGE) == []
+
+
+def test_a_package_that_is_too_large_is_named(tmp_path: Path) -> None:
+    for name in ("__init__", *(f"part{number}" for number in range(LARGEST_PACKAGE + 1))):
+        (tmp_path / f"{name}.py").touch()
+    assert too_large(tmp_path) == [f".: {LARGEST_PACKAGE + 1}"]
+
+
+def test_tests_stand_in_the_folders_of_what_they_test() -> None:
+    """`ls campaigns/*/recall tests/*/recall` is all of recall."""
+    folders = {path.parent for path in (ROOT / "tests").rglob("__init__.py")}
+    for layer in SUBJECTS:
+        below = {path.name for path in folders if path.parent == ROOT / "tests" / layer}
+        assert below <= packages(layer), layer
+
+
+def test_no_test_imports_from_a_test() -> None:
+    """Whoever renames a test must not break another one: what tests share stands in a helper module."""
+    pattern = re.compile(r"^\s*from tests(\.\w+)*\.test_\w+ import|^\s*from tests[.\w]* import .*\btest_", re.MULTILINE)
+    assert pattern.search("from tests.flow.test_handoff import armed")
+    importing = [path.name for path in (ROOT / "tests").rglob("*.py") if pattern.search(path.read_text())]
+    assert importing == []
