@@ -1,4 +1,4 @@
-"""The database is lost and a backup of ten batches ago is put in its place: nobody gets it twice."""
+"""The database is lost and a backup from the middle of a run is put in its place: nobody gets it twice."""
 
 from __future__ import annotations
 
@@ -13,25 +13,32 @@ from tests.stories.rig import STOP_SECONDS, Rig, books_balance, times_accepted
 ACCOUNT = "acct_restored"
 FANS = range(6_000_000, 6_000_150)
 
+STOPS_AFTER_FIVE = "script: [{fault: no_credits, nth: 6, times: always}]"
+"""A gate: the run stands still, held, from its sixth request on, however fast this machine is."""
+
 
 def test_a_backup_put_in_place_of_the_database_sends_nothing_until_it_is_released(rig: Rig) -> None:
     rig.told |= {"CAMPAIGNS_SETTLE_SECONDS": "0.5", "CAMPAIGNS_SETTLE_LOOKS": "1"}
     up = rig.up()
-    run = rig.launched(rig.campaign(ACCOUNT, FANS, "--batch-size", "5"))
-    wait_until(lambda: rig.run_of(run)["accepted"] >= 25)
-    database, backup = rig.home / "campaigns.db", rig.folder / "backup.db"
-    with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(backup)) as copy:
-        source.backup(copy)
+    with rig.record() as record:
+        record.put_faults(STOPS_AFTER_FIVE)
+        run = rig.launched(rig.campaign(ACCOUNT, FANS, "--batch-size", "5"))
+        wait_until(lambda: bool(rig.run_of(run)["holds"]))
+        database, backup = rig.home / "campaigns.db", rig.folder / "backup.db"
+        with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(backup)) as copy:
+            source.backup(copy)
+        record.put_faults("{}")
+    rig.ask("accounts", "release", ACCOUNT, "--reason", "credits were bought")
     wait_until(lambda: rig.run_of(run)["state"] == "finished", 60)
     up.send_signal(signal.SIGTERM)
     up.wait(STOP_SECONDS)
     for file in rig.home.glob("campaigns.db*"):
         file.unlink()
     backup.rename(database)
-    waiting = rig.run_of(run)["waiting"]
-    assert waiting >= 50, "the backup was taken too late"
+    assert (rig.run_of(run)["accepted"], rig.run_of(run)["waiting"]) == (25, 125)
 
     rig.up()
+    rig.ask("accounts", "release", ACCOUNT, "--reason", "the backup still waits for credits")
     wait_until(lambda: rig.run_of(run)["state"] == "finished_with_failures", 60)
     again = rig.launched(rig.campaign(ACCOUNT, [7_000_000]))
 
