@@ -49,6 +49,36 @@ def test_skipping_bad_lines_is_said_with_their_numbers(ready: Shell) -> None:
     assert "Read 2 user IDs, dropped 1 duplicate, skipped 1 bad line (line 2 'x')." in result.stderr
 
 
+UNCLOSED = 'user_id,why\n9001,"asked to stop\n9002,blocked\n9003,refund\n'
+BOOKED = 'user_id,name\n1,"Al\nA"\n\n2,Bo\nx,Cy\n2,Bo\n'
+
+
+@pytest.mark.parametrize("skip_bad", [(), ("--skip-bad",)])
+def test_a_file_with_a_quote_that_is_never_closed_reaches_neither_fans_nor_suppressions(
+    ready: Shell, skip_bad: tuple[str, ...]
+) -> None:
+    path = ready.file("people.csv", UNCLOSED)
+    for command in ((*CREATE, "--users", path), ("suppress", "import", path, "--reason", "asked")):
+        sentence = ready.refusal(*command, *skip_bad, code=2)
+        assert "the quoted field that opens on line 2 is never closed" in sentence
+    assert ready.ok("list") == []
+    assert ready.ok("suppress", "list") == []
+
+
+def test_the_books_of_a_file_are_said_by_each_command_that_reads_one(ready: Shell) -> None:
+    path = ready.file("people.csv", BOOKED)
+    books = {"lines": 7, "ids": 2, "duplicates": 1, "bad": 1, "blank": 1, "inside_quotes": 1, "header": 1}
+    words = "7 lines: 2 with a new ID, 1 with a duplicate, 1 bad, 1 blank, 1 inside quotes, 1 header."
+    for command in (
+        (*CREATE, "--users", path),
+        ("edit", "1", "--users", path),
+        ("suppress", "import", path, "--reason", "asked"),
+    ):
+        assert ready.ok(*command, "--skip-bad")["file"] == books
+        assert words in ready.run(*command, "--skip-bad").stderr
+    assert "file" not in ready.ok("edit", "1", "--name", "Friday")
+
+
 def test_a_recipient_file_that_is_not_there(ready: Shell) -> None:
     assert "there is no such file" in ready.refusal(*CREATE, "--users", "nowhere.csv", code=2)
 

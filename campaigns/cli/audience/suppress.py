@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from campaigns.cli.kit.output import counted, json_option, note, print_json_list, print_table, show
-from campaigns.cli.kit.recipient_files import read_file
+from campaigns.cli.kit.recipient_files import read_file, say_read
 from campaigns.cli.kit.session import actor, opened
 from campaigns.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from pyroaring import BitMap64
+
+    from campaigns.domain.audience.user_sets import FileBooks
 
 SHOWN = 1000
 """Rows of a table for people; `--json` gives all of them."""
@@ -53,9 +55,8 @@ def import_file(file: str, *, skip_bad: bool, account_id: str | None, reason: st
     CSV with a user_id column, JSON Lines, or IDs one a line.
     """
     reading = read_file(file, option="FILE", skip_bad=skip_bad)
-    if reading.bad_count:
-        note(f"Skipped {counted(reading.bad_count, 'bad line')}.")
-    _suppress(reading.users, account_id, reason, as_json=as_json)
+    say_read(reading)
+    _suppress(reading.users, account_id, reason, as_json=as_json, books=reading.books)
 
 
 @suppress.command()
@@ -103,7 +104,9 @@ def list_suppressed(*, account_id: str | None, as_json: bool) -> None:
         note(f"These are the first {SHOWN:,}; --json lists all.")
 
 
-def _suppress(users: BitMap64, account_id: str | None, reason: str, *, as_json: bool) -> None:
+def _suppress(
+    users: BitMap64, account_id: str | None, reason: str, *, as_json: bool, books: FileBooks | None = None
+) -> None:
     from campaigns.flow.audience.suppress import suppress as suppress_users
 
     with opened() as parts:
@@ -111,7 +114,7 @@ def _suppress(users: BitMap64, account_id: str | None, reason: str, *, as_json: 
             parts.store, users, account_id=account_id, reason=_reason(reason), actor=actor()
         )
     show(
-        changed,
+        changed if books is None else changed | {"file": books},
         as_json=as_json,
         people=lambda: click.echo(
             f"Suppressed {counted(changed['added'], 'user')}; {changed['already']:,} were already."

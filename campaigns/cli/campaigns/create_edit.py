@@ -14,13 +14,13 @@ import click
 from campaigns.cli.inputs.field_table import BY_OPTION, FIELDS, Field
 from campaigns.cli.inputs.fields import Given, field_options, gather, in_options
 from campaigns.cli.inputs.when import TIME_KEYS, When, read_when
-from campaigns.cli.kit.output import counted, json_option, note, one_line, show
-from campaigns.cli.kit.recipient_files import read_file
+from campaigns.cli.kit.output import json_option, one_line, show
+from campaigns.cli.kit.recipient_files import read_file, say_read
 from campaigns.cli.kit.session import CAMPAIGN, actor, opened
 from campaigns.domain.errors import UsageError
 
 if TYPE_CHECKING:
-    from campaigns.domain.audience.user_sets import Reading
+    from campaigns.domain.audience.user_sets import FileBooks, Reading
     from campaigns.domain.messages.message import Message
     from campaigns.wiring import Parts
 
@@ -101,8 +101,7 @@ def _create(parts: Parts, given: Given, message: Message) -> dict[str, Any]:
         accept_suppressed=values.get("accept_suppressed", False),
     )
     made = create_campaign(parts.store, draft, actor=actor())
-    _say_read(reading)
-    return made
+    return made | _file_read(reading)
 
 
 def _edit(parts: Parts, campaign_id: int, given: Given, cleared: set[str]) -> dict[str, Any]:
@@ -128,10 +127,10 @@ def _edit(parts: Parts, campaign_id: int, given: Given, cleared: set[str]) -> di
         _check_contents(changes.get("message") or _message(_told(current.message, set()), given), given)
     if "users" in values:
         changes["audience"], changes["audience_source"] = _audience(given)
-        _say_read(changes["audience"])
     elif "users" in cleared:
         changes["drop_audience"] = True
-    return edit_campaign(parts.store, campaign_id, Changes(**changes), actor=actor())
+    changed = edit_campaign(parts.store, campaign_id, Changes(**changes), actor=actor())
+    return changed | _file_read(changes.get("audience"))
 
 
 def _when(
@@ -197,6 +196,14 @@ def _audience(given: Given) -> tuple[Reading | None, str]:
     return read_file(place, option="--users", skip_bad=skip_bad), "standard input" if place == "-" else Path(place).name
 
 
+def _file_read(reading: Reading | None) -> dict[str, FileBooks]:
+    """What an answer adds about the recipients that were read, which is said to people here."""
+    if reading is None:
+        return {}
+    say_read(reading)
+    return {"file": reading.books}
+
+
 def _require(given: Given, *keys: str) -> None:
     missing = [option for option, each in BY_OPTION.items() if each.key in keys and not given.values.get(each.key)]
     if missing:
@@ -247,19 +254,6 @@ def _may_be_cleared(each: Field) -> bool:
 def _name_of(text: str) -> str:
     words = one_line(" ".join(text.split()))
     return words if len(words) <= NAME_LENGTH else words[: NAME_LENGTH - 1].rstrip() + "…"
-
-
-def _say_read(reading: Reading | None) -> None:
-    if reading is None:
-        return
-    words = f"Read {counted(len(reading.users), 'user ID')}"
-    if reading.duplicates:
-        words += f", dropped {counted(reading.duplicates, 'duplicate')}"
-    if reading.bad_count:
-        first = ", ".join(f"line {number} '{one_line(value)}'" for number, value in reading.bad)
-        more = " …" if reading.bad_count > len(reading.bad) else ""
-        words += f", skipped {counted(reading.bad_count, 'bad line')} ({first}{more})"
-    note(words + ".")
 
 
 def _say_created(made: dict[str, Any]) -> None:

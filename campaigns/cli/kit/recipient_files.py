@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from campaigns.cli.kit.output import duration, note
+from campaigns.cli.kit.output import counted, duration, note, one_line
 from campaigns.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,6 +35,21 @@ def read_file(place: str, *, option: str, skip_bad: bool = False) -> Reading:
             return read_users(stream, name=name, skip_bad=skip_bad, progress=progress)
         finally:
             progress.close()
+
+
+def say_read(reading: Reading) -> None:
+    """Say on standard error what was read from a file, and where each of its lines went."""
+    words = f"Read {counted(len(reading.users), 'user ID')}"
+    if reading.duplicates:
+        words += f", dropped {counted(reading.duplicates, 'duplicate')}"
+    if reading.bad_count:
+        first = ", ".join(f"line {number} '{one_line(value)}'" for number, value in reading.bad)
+        more = " …" if reading.bad_count > len(reading.bad) else ""
+        words += f", skipped {counted(reading.bad_count, 'bad line')} ({first}{more})"
+    books = reading.books
+    parts = [f"{books.ids:,} with a new ID", f"{books.duplicates:,} with a duplicate", f"{books.bad:,} bad"]
+    parts += [f"{books.blank:,} blank", f"{books.inside_quotes:,} inside quotes", f"{books.header:,} header"]
+    note(f"{words}. {counted(books.lines, 'line')}: {', '.join(parts)}.")
 
 
 @contextmanager

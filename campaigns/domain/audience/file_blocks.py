@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from campaigns.domain.errors import UsageError
 
 BLOCK_BYTES = 2**20
 LONGEST_LINE_BYTES = 16 * 2**20
 """A longer line is no recipient, but a file of another kind; it is refused before it fills the memory."""
+
+
+class LineBooks(Protocol):
+    """Where the lines of a file are counted."""
+
+    file_lines: int
 
 
 def read_blocks(stream: BinaryIO, name: str, progress: Callable[[int], None] | None) -> Iterator[bytes]:
@@ -42,6 +48,17 @@ def without_mark(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
             raise UsageError(f"{name} is written in UTF-16; save it as UTF-8 and try again.")
         yield block.removeprefix(b"\xef\xbb\xbf")
         yield from blocks
+
+
+def count_lines(blocks: Iterator[bytes], books: LineBooks) -> Iterator[bytes]:
+    """The blocks as they are, with their lines counted into the books; the last one may have no line end."""
+    last = b""
+    for block in blocks:
+        books.file_lines += line_count(block)
+        last = block
+        yield block
+    if last and not last.endswith((b"\n", b"\r")):
+        books.file_lines += 1
 
 
 def line_count(block: bytes) -> int:

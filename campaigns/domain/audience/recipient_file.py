@@ -8,36 +8,20 @@ from __future__ import annotations
 
 import csv
 import json
-from array import array
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from pyroaring import BitMap64
-
-from campaigns.domain.audience.file_blocks import chain, line_count, numbered_lines, read_blocks, without_mark
+from campaigns.domain.audience.csv_rows import quote_fault, read_csv
+from campaigns.domain.audience.file_blocks import (
+    chain,
+    count_lines,
+    line_count,
+    numbered_lines,
+    read_blocks,
+    without_mark,
+)
+from campaigns.domain.audience.gathering import LARGEST_USER_ID, Gathering, Reading, check_books, shown
 from campaigns.domain.errors import UsageError
-
-LARGEST_USER_ID = 2**63 - 1
-"""User IDs are 64-bit integers in the database, and signed there."""
-
-GATHERED_IDS = 4_000_000
-"""IDs gathered (8 bytes each) before they join the bitmap: in portions of 100,000 it takes up to four times as long."""
-
-BAD_LINES_SHOWN = 5
-
-_DIGITS_AND_LINE_ENDS = b"0123456789\r\n"
-
-
-@dataclass(slots=True)
-class Reading:
-    """What a recipient file held."""
-
-    users: BitMap64 = field(default_factory=BitMap64)
-    lines: int = 0  # lines that held an ID
-    duplicates: int = 0
-    bad: list[tuple[int, str]] = field(default_factory=list)  # (line number, value), the first few
-    bad_count: int = 0
 
 
 def read_users(
@@ -47,109 +31,55 @@ def read_users(
 
     The file is CSV with a header that names a `user_id` column (or with one unnamed column), JSON Lines with
     `user_id`, or plain IDs; in UTF-8, with or without a byte-order mark. Duplicates are counted and dropped. Without
-    `skip_bad` one bad line refuses the whole file. `progress` is told the bytes read so far, about once a megabyte.
-    Raises UsageError, which names the file by `name`.
+    `skip_bad` one bad line refuses the whole file; with it, such lines are left out and counted. A fault inside a
+    quoted field, and books that do not balance, refuse the file in any case. `progress` is told the bytes read so
+    far, about once a megabyte. Raises UsageError, which names the file by `name`.
     """
-    blocks = without_mark(read_blocks(stream, name, progress), name)
-    gathering = _Gathering()
+    gathering = Gathering()
+    blocks = count_lines(without_mark(read_blocks(stream, name, progress), name), gathering.reading)
     number = 1
     for block in blocks:
         if block.strip():
             _read_from_first_value(number, block, blocks, gathering, name)
             break
         number += line_count(block)
+        gathering.reading.blank += line_count(block)
     reading = gathering.finish()
     if reading.bad_count and not skip_bad:
         raise UsageError(_bad_lines(reading, name))
     if not reading.users:
         raise UsageError(f"{name} names no user: give at least one user ID.")
+    check_books(reading.books, name)
     return reading
 
 
-def parse_user(value: str) -> int | None:
-    """The user ID in a text, or None when that is no 64-bit positive integer."""
-    value = value.strip()
-    if not (value.isascii() and value.isdigit()):
-        return None
-    digits = value.lstrip("0")
-    user = int(digits) if 0 < len(digits) < 20 else 0  # noqa: PLR2004 - 2**63 has 19 digits
-    return user if 0 < user <= LARGEST_USER_ID else None
-
-
-class _Gathering:
-    """The reading as it grows."""
-
-    def __init__(self) -> None:
-        self._reading = Reading()
-        self._ids = array("Q")
-
-    def take(self, number: int, value: str) -> None:
-        """One line's value, good or bad."""
-        user = parse_user(value)
-        if user is None:
-            self._reading.bad_count += 1
-            if len(self._reading.bad) < BAD_LINES_SHOWN:
-                self._reading.bad.append((number, _shown(value)))
-            return
-        self._ids.append(user)
-        self._join_when_full()
-
-    def take_block(self, block: bytes) -> bool:
-        """A block of one ID a line, at once; False, and nothing taken, when it needs care."""
-        may_be_zero = block.startswith(b"0") or b"\n0" in block or b"\r0" in block
-        if may_be_zero or block.translate(None, _DIGITS_AND_LINE_ENDS):
-            return False
-        try:
-            ids = array("q", map(int, block.split()))
-        except (OverflowError, ValueError):  # beyond 64 bits, or too many digits for an integer
-            return False
-        self._ids.frombytes(ids.tobytes())
-        self._join_when_full()
-        return True
-
-    def finish(self) -> Reading:
-        self._join()
-        reading = self._reading
-        reading.duplicates = reading.lines - len(reading.users)
-        return reading
-
-    def _join_when_full(self) -> None:
-        if len(self._ids) >= GATHERED_IDS:
-            self._join()
-
-    def _join(self) -> None:
-        self._reading.lines += len(self._ids)
-        self._reading.users |= BitMap64(self._ids)
-        self._ids = array("Q")
-
-
-def _read_from_first_value(
-    number: int, block: bytes, blocks: Iterator[bytes], gathering: _Gathering, name: str
-) -> None:
+def _read_from_first_value(number: int, block: bytes, blocks: Iterator[bytes], gathering: Gathering, name: str) -> None:
     """Decide by the first line that is not blank what the file is, and read it all."""
     start = len(block) - len(block.lstrip())
     start = max(block.rfind(b"\n", 0, start), block.rfind(b"\r", 0, start)) + 1
-    number += line_count(block[:start])
+    blank = line_count(block[:start])
+    gathering.reading.blank += blank
+    number += blank
     first, *_ = block[start:].splitlines(keepends=True)
     line = first.decode(errors="surrogateescape")
     if line.lstrip().startswith("{"):
         _read_single(number, chain(block[start:], blocks), gathering, _json_value)
         return
-    columns = _columns(line, name)
-    column = _column(columns, line, name)
-    if column is not None:
+    columns = _columns(number, line, name)
+    if _is_header(columns, line, name):
+        gathering.reading.header = 1
         number += 1
         start += len(first)
-    if len(columns) > 1 and column is not None:
-        _read_csv(number, chain(block[start:], blocks), column, gathering)
-    else:
-        _read_single(number, chain(block[start:], blocks), gathering, _bare_value, all_digits=True)
+        if len(columns) > 1:
+            read_csv(number, chain(block[start:], blocks), columns, gathering, name)
+            return
+    _read_single(number, chain(block[start:], blocks), gathering, _bare_value, all_digits=True)
 
 
 def _read_single(
     number: int,
     blocks: Iterator[bytes],
-    gathering: _Gathering,
+    gathering: Gathering,
     value_of: Callable[[str], str],
     *,
     all_digits: bool = False,
@@ -160,46 +90,9 @@ def _read_single(
             for n, line in numbered_lines(number, block):
                 if line.strip():
                     gathering.take(n, value_of(line))
+                else:
+                    gathering.reading.blank += 1
         number += line_count(block)
-
-
-def _read_csv(number: int, blocks: Iterator[bytes], column: int, gathering: _Gathering) -> None:
-    """One column of several. Blocks without a quote are read at once, or at least each for itself."""
-    for block in blocks:
-        if b'"' in block:
-            # A quoted field may go on in the next block, so nobody but the parser can tell where rows begin now.
-            _read_rows(number, chain(block, blocks), column, gathering)
-            return
-        if not gathering.take_block(_column_of(block, column)):
-            _read_rows(number, iter([block]), column, gathering)
-        number += line_count(block)
-
-
-def _column_of(block: bytes, column: int) -> bytes:
-    """That column one value a line, or something that is not all digits when a row has no value there."""
-    lines = block.splitlines()
-    try:
-        values = [line.split(b",", column + 1)[column] for line in lines]
-    except IndexError:
-        return b"-"
-    parser_agrees = max(map(len, lines), default=0) <= csv.field_size_limit()
-    return b"\n".join(values) if parser_agrees and b"" not in values else b"-"
-
-
-def _read_rows(number: int, blocks: Iterator[bytes], column: int, gathering: _Gathering) -> None:
-    """One column of several, with care; a quoted field may span lines, and a row counts by the line it begins on."""
-    rows = csv.reader(line for block in blocks for _, line in numbered_lines(0, block))
-    while True:
-        begins = number + rows.line_num
-        try:
-            row = next(rows)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            gathering.take(begins, str(error))
-            continue
-        if len(row) > 1 or "".join(row).strip():
-            gathering.take(begins, row[column] if column < len(row) else ",".join(row))
 
 
 def _bare_value(line: str) -> str:
@@ -218,39 +111,37 @@ def _json_value(line: str) -> str:
     return str(user) if isinstance(user, int | str) and not isinstance(user, bool) else line
 
 
-def _columns(header: str, name: str) -> list[str]:
+def _columns(number: int, header: str, name: str) -> list[str]:
+    """The names in the first line, in lower case, or the one value that it holds."""
     try:
-        return [column.strip().lower() for column in next(csv.reader([header]))]
+        return [column.strip().lower() for column in next(csv.reader([header], strict=True))]
     except csv.Error as error:
+        if quote_fault(header) is not None:
+            raise UsageError(
+                f"{name}: line {number} opens a quote that does not end there, so the header cannot be read; write it "
+                "on one line, and close the quote or take it out."
+            ) from None
         raise UsageError(
             f"{name}: the first line is no CSV ({error}); give CSV, JSON Lines, or one ID a line."
         ) from None
 
 
-def _column(columns: list[str], header: str, name: str) -> int | None:
-    """Which column holds the IDs; None when the first line is itself a value of a file without a header."""
-    if "user_id" in columns:
-        return columns.index("user_id")
+def _is_header(columns: list[str], header: str, name: str) -> bool:
+    """Whether the first line names columns; False when it is itself a value of a file without a header."""
+    if "user_id" in columns or columns == [""]:
+        return True
     if len(columns) == 1 and any(character.isdigit() for character in header):
-        return None
-    if columns == [""]:
-        return 0
+        return False
     raise UsageError(
-        f"{name}: the header has no user_id column (found {', '.join(repr(_shown(c)) for c in columns[:8])}); "
+        f"{name}: the header has no user_id column (found {', '.join(repr(shown(c)) for c in columns[:8])}); "
         "name the column user_id, or give plain IDs, one a line."
     )
 
 
-def _shown(value: str) -> str:
-    """A value as a message may show it: short, and nothing in it that a terminal would act on."""
-    text = value.strip()[:40].encode(errors="surrogateescape").decode(errors="replace")
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)
-
-
 def _bad_lines(reading: Reading, name: str) -> str:
-    shown = ", ".join(f"line {number} '{value}'" for number, value in reading.bad)
+    listed = ", ".join(f"line {number} '{value}'" for number, value in reading.bad)
     more = f" and {reading.bad_count - len(reading.bad)} more" if reading.bad_count > len(reading.bad) else ""
     return (
-        f"{name}: {shown}{more} hold no user ID (a whole number from 1 to {LARGEST_USER_ID}). Nothing was imported; "
+        f"{name}: {listed}{more} hold no user ID (a whole number from 1 to {LARGEST_USER_ID}). Nothing was imported; "
         "correct the file, or pass --skip-bad to leave such lines out."
     )

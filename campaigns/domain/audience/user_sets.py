@@ -13,10 +13,12 @@ from dataclasses import dataclass
 
 from pyroaring import BitMap64
 
-from campaigns.domain.audience.recipient_file import LARGEST_USER_ID, Reading, parse_user, read_users
+from campaigns.domain.audience.gathering import LARGEST_USER_ID, FileBooks, Reading, parse_user
+from campaigns.domain.audience.recipient_file import read_users
 
 __all__ = [
     "LARGEST_USER_ID",
+    "FileBooks",
     "Reading",
     "UserSet",
     "cut",

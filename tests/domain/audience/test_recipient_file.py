@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.domain.audience import file_blocks, recipient_file
+from campaigns.domain.audience import file_blocks, gathering
 from campaigns.domain.audience.user_sets import (
     LARGEST_USER_ID,
     Reading,
@@ -232,7 +232,7 @@ def test_any_file_is_read_as_it_was_written(
     content, users, bad = written
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(file_blocks, "BLOCK_BYTES", block_bytes)
-        patch.setattr(recipient_file, "GATHERED_IDS", gathered)
+        patch.setattr(gathering, "GATHERED_IDS", gathered)
         if not users:
             with pytest.raises(UsageError):
                 read(content, skip_bad=True)

@@ -1,0 +1,147 @@
+"""What a recipient file held, gathered line by line: its user IDs, and the books of its lines."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field
+
+from pyroaring import BitMap64
+
+from campaigns.domain.errors import UsageError
+
+LARGEST_USER_ID = 2**63 - 1
+"""User IDs are 64-bit integers in the database, and signed there."""
+
+GATHERED_IDS = 4_000_000
+"""IDs gathered (8 bytes each) before they join the bitmap: in portions of 100,000 it takes up to four times as long."""
+
+BAD_LINES_SHOWN = 5
+
+_DIGITS_AND_LINE_ENDS = b"0123456789\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class FileBooks:
+    """Where each line of a file went: `lines` is the sum of all the others."""
+
+    lines: int
+    ids: int
+    duplicates: int
+    bad: int
+    blank: int
+    inside_quotes: int  # lines that go on with a quoted field of the line before
+    header: int
+
+    @property
+    def balanced(self) -> bool:
+        """Whether each line of the file is in the books once."""
+        parts = self.ids + self.duplicates + self.bad + self.blank + self.inside_quotes + self.header
+        return self.lines == parts
+
+
+@dataclass(slots=True)
+class Reading:
+    """What a recipient file held."""
+
+    users: BitMap64 = field(default_factory=BitMap64)
+    lines: int = 0  # lines that held an ID
+    duplicates: int = 0
+    bad: list[tuple[int, str]] = field(default_factory=list)  # (line number, value), the first few
+    bad_count: int = 0
+    blank: int = 0
+    inside_quotes: int = 0
+    header: int = 0
+    file_lines: int = 0  # all lines, counted from the bytes and not from what was read
+
+    @property
+    def books(self) -> FileBooks:
+        """The books of the file."""
+        return FileBooks(
+            lines=self.file_lines,
+            ids=self.lines - self.duplicates,
+            duplicates=self.duplicates,
+            bad=self.bad_count,
+            blank=self.blank,
+            inside_quotes=self.inside_quotes,
+            header=self.header,
+        )
+
+
+class Gathering:
+    """The reading as it grows."""
+
+    def __init__(self) -> None:
+        self.reading = Reading()
+        self._ids = array("Q")
+
+    def take(self, number: int, value: str) -> None:
+        """One line's value, good or bad."""
+        user = parse_user(value)
+        if user is None:
+            self.reading.bad_count += 1
+            if len(self.reading.bad) < BAD_LINES_SHOWN:
+                self.reading.bad.append((number, shown(value)))
+            return
+        self._ids.append(user)
+        self._join_when_full()
+
+    def take_block(self, block: bytes) -> bool:
+        """A block of one ID a line, at once; False, and nothing taken, when it needs care."""
+        may_be_zero = block.startswith(b"0") or b"\n0" in block or b"\r0" in block
+        if may_be_zero or block.translate(None, _DIGITS_AND_LINE_ENDS):
+            return False
+        try:
+            ids = array("q", map(int, block.split()))
+        except (OverflowError, ValueError):  # beyond 64 bits, or too many digits for an integer
+            return False
+        self._ids.frombytes(ids.tobytes())
+        self.reading.blank += _blank_lines(block)
+        self._join_when_full()
+        return True
+
+    def finish(self) -> Reading:
+        """The reading, with nobody left outside its users."""
+        self._join()
+        self.reading.duplicates = self.reading.lines - len(self.reading.users)
+        return self.reading
+
+    def _join_when_full(self) -> None:
+        if len(self._ids) >= GATHERED_IDS:
+            self._join()
+
+    def _join(self) -> None:
+        self.reading.lines += len(self._ids)
+        self.reading.users |= BitMap64(self._ids)
+        self._ids = array("Q")
+
+
+def parse_user(value: str) -> int | None:
+    """The user ID in a text, or None when that is no 64-bit positive integer."""
+    value = value.strip()
+    if not (value.isascii() and value.isdigit()):
+        return None
+    digits = value.lstrip("0")
+    user = int(digits) if 0 < len(digits) < 20 else 0  # noqa: PLR2004 - 2**63 has 19 digits
+    return user if 0 < user <= LARGEST_USER_ID else None
+
+
+def shown(value: str) -> str:
+    """A value as a message may show it: short, and nothing in it that a terminal would act on."""
+    text = value.strip()[:40].encode(errors="surrogateescape").decode(errors="replace")
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
+
+
+def check_books(books: FileBooks, name: str) -> None:
+    """Refuse a file of which a line is not accounted for, or counted twice. Raises UsageError."""
+    if not books.balanced:
+        raise UsageError(
+            f"{name} has {books.lines} lines, but its books do not add up to that ({books.ids} IDs, {books.duplicates} "
+            f"duplicates, {books.bad} bad, {books.blank} blank, {books.inside_quotes} inside quotes, {books.header} "
+            "header). Nothing was imported; give one ID a line instead, and report this as a fault."
+        )
+
+
+def _blank_lines(block: bytes) -> int:
+    """How many lines of a block of digits and line ends are empty; most blocks have none, which is seen at once."""
+    may_be = block[:1] in b"\r\n" or b"\n\n" in block or b"\n\r" in block or b"\r\r" in block
+    return block.splitlines().count(b"") if may_be else 0
