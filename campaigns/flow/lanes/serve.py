@@ -122,8 +122,9 @@ def _hold_team(sender: Sender, reason: str) -> None:
 
 def _postpone(sender: Sender, account_id: str, waits_for: str) -> None:
     with sender.store.write() as connection:
-        until = sender.store.now(connection) + timedelta(seconds=AWAY_SECONDS)
-        postpone_lane(connection, account_id, until=until, waits_for=waits_for)
+        now = sender.store.now(connection)
+        until = now + timedelta(seconds=AWAY_SECONDS)
+        postpone_lane(connection, account_id, until=until, waits_for=waits_for, now=now)
 
 
 def _take_permit(sender: Sender, claim: LaneClaim, failures: int) -> Step | None:
@@ -150,11 +151,11 @@ def _take_permit(sender: Sender, claim: LaneClaim, failures: int) -> Step | None
 def _give_back(sender: Sender, step: Step) -> None:
     assert step.claim is not None
     with sender.store.write() as connection:
-        wait = timedelta(seconds=step.wait_seconds)
         release_lane(
             connection,
             step.claim,
-            available_at=sender.store.now(connection) + wait if wait else None,
+            now=sender.store.now(connection),
+            wait=timedelta(seconds=step.wait_seconds),
             waits_for=step.waits_for,
             failures=step.failures,
         )

@@ -73,7 +73,8 @@ def named_faults() -> Iterator[None]:
     except DBAPIError as error:
         if sqlstate(error.orig) == BUSY:
             raise DatabaseBusy(
-                "Somebody else is working on the same account and keeps it locked; nothing was changed, try again."
+                "Somebody else keeps locked what this needs (an import, or a host that vanished); nothing was changed, "
+                "try again in a minute."
             ) from error
         if not _is_away(error):
             raise

@@ -32,13 +32,15 @@ CONNECT_ARGS: dict[str, Any] = {
 }
 """Seconds, as libpq names them; what the URL says itself stands. None applies to a local socket."""
 
-# In one message with BEGIN, so it costs no round trip. SET LOCAL, since PgBouncer takes no start-up options and would
-# hand a plain SET on to the next client.
-_BEGIN = (
+BEGIN = (
     "BEGIN ISOLATION LEVEL READ COMMITTED;"
     f" SET LOCAL lock_timeout = {LOCK_SECONDS * 1000:.0f};"
     f" SET LOCAL idle_in_transaction_session_timeout = {IDLE_SECONDS * 1000:.0f}"
 )
+"""How a transaction that writes begins: one message, so that the time-outs cost no round trip.
+
+SET LOCAL, since PgBouncer takes no start-up options and would hand a plain SET on to the next client.
+"""
 
 
 def open_engines(url: URL, *, connections: int, prepare_threshold: int | None) -> tuple[Engine, Engine]:
@@ -67,7 +69,7 @@ def _begin(connection: Connection) -> None:
     driver: Any = connection.connection.dbapi_connection
     try:
         driver.autocommit = True  # the driver must not send a BEGIN of its own
-        driver.execute(_BEGIN, prepare=False)  # several commands cannot be prepared as one
+        driver.execute(BEGIN, prepare=False)  # several commands cannot be prepared as one
     except connection.dialect.loaded_dbapi.Error as error:
         gone = connection.dialect.is_disconnect(error, driver, None)
         if gone:
