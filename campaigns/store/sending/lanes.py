@@ -19,7 +19,7 @@ from campaigns.store.holds.holds import run_is_held
 from campaigns.store.holds.hours_and_expiry import run_is_in_time
 from campaigns.store.recall.recalls import due_recalls, recall_is_due
 from campaigns.store.reconcile.searches import account_is_looked_at
-from campaigns.store.tables.accounts import lane
+from campaigns.store.tables.accounts import account, lane
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.runs import run
 
@@ -199,12 +199,12 @@ def lanes_to_wake(connection: Connection, *, upstream: str, now: datetime, again
         .group_by(lane.c.account_id)
         .order_by(func.min(func.coalesce(run.c.served_at, run.c.planned_at)), lane.c.account_id)
     )
+    # By the account, whose upstream is that of its runs: joined to them, PostgreSQL may read all runs there ever were.
+    looked_for = select(batch.c.id).where(batch.c.account_id == lane.c.account_id, batch.c.look_at <= now)
     looks = connection.scalars(
         select(lane.c.account_id)
-        .join(batch, batch.c.account_id == lane.c.account_id)
-        .join(run, run.c.id == batch.c.run_id)
-        .where(run.c.upstream == upstream, batch.c.look_at <= now, *_may_wake(now, again_before))
-        .distinct()
+        .join(account, account.c.id == lane.c.account_id)
+        .where(account.c.upstream == upstream, looked_for.exists(), *_may_wake(now, again_before))
         .order_by(lane.c.account_id)
     )
     recalls = connection.scalars(
