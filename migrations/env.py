@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from campaigns.settings import load_settings
 from campaigns.store.database.engine import open_store
+from campaigns.store.database.postgresql import wait_for_ever
 from campaigns.store.tables import every_table  # noqa: F401 - fills the metadata
 from campaigns.store.tables.columns import Instant, metadata
 
@@ -25,6 +26,7 @@ def run() -> None:
     try:
         with store.write() as connection:
             if connection.dialect.name == "postgresql":
+                wait_for_ever(connection)
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK_NUMBER})"))
                 # A migration that waits for a busy table would queue every sender behind it: rather give up.
                 connection.execute(text("SET LOCAL lock_timeout = '4s'"))

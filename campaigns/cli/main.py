@@ -32,6 +32,7 @@ EXIT_CODES: dict[type[errors.CampaignsError], int] = {
     errors.VendorRefused: 7,
     errors.TryLater: 75,
     errors.DatabaseAway: 75,
+    errors.DatabaseBusy: 75,
     errors.PacerAway: 75,
     errors.FencesAway: 75,
     errors.VendorAway: 75,

@@ -10,6 +10,7 @@ CampaignsError
 ├── VendorRefused         the vendor refuses the key, the account or the credits
 └── TryLater              the database, Redis or the vendor is away
     ├── DatabaseAway
+    │   └── DatabaseBusy  somebody else keeps what is needed locked
     ├── PacerAway         the shared rate budget cannot be reached: nothing is sent
     ├── FencesAway        the committed fences cannot be kept outside the database: nothing is sent
     └── VendorAway
@@ -57,6 +58,10 @@ class TryLater(CampaignsError):
 
 class DatabaseAway(TryLater):
     """The database cannot be reached or is locked."""
+
+
+class DatabaseBusy(DatabaseAway):
+    """Somebody else keeps the lock that is needed, for longer than we wait."""
 
 
 class PacerAway(TryLater):

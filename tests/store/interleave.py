@@ -11,14 +11,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
+from unittest.mock import patch
 
 from sqlalchemy import Connection, text
 
 from campaigns.domain.errors import NotAllowed, TryLater
+from campaigns.store.database import postgresql
 from campaigns.store.database.engine import Store
 
 DEADLINE_SECONDS = 30.0
@@ -70,7 +72,7 @@ Act = Callable[[Store], Any]
 def overlapping(store: Store, first: Act, second: Act, *, then: Act | None = None) -> tuple[Any, Any]:
     """What both came to, refusals included. `then` goes on with the first one's work while the second one waits."""
     announcing = Announcing(store)
-    with ThreadPoolExecutor(1) as pool:
+    with patient(), ThreadPoolExecutor(1) as pool:
         with store.write() as connection:
             inside = cast("Store", Inside(connection, store))
             done = outcome_of(first, inside)
@@ -91,9 +93,14 @@ def together(*acts: Callable[[], Any]) -> list[Any]:
         barrier.wait(DEADLINE_SECONDS)
         return outcome_of(lambda _: act(), None)
 
-    with ThreadPoolExecutor(len(acts)) as pool:
+    with patient(), ThreadPoolExecutor(len(acts)) as pool:
         futures: Sequence[Future[Any]] = [pool.submit(start, act) for act in acts]
         return [future.result(DEADLINE_SECONDS) for future in futures]
+
+
+def patient() -> AbstractContextManager[Any]:
+    """Nobody gives up a lock because this machine is slow."""
+    return patch.object(postgresql, "BRIEF_SECONDS", DEADLINE_SECONDS)
 
 
 def outcome_of(act: Callable[[Any], Any], store: Any) -> Any:

@@ -179,6 +179,8 @@ def _newer(old: RevisionRow, changes: Changes) -> RevisionRow:
 def archive_campaign(store: Store, campaign_id: int, *, actor: str) -> dict[str, Any]:
     """Put a campaign away: it opens no run any more. Raises NotAllowed while a run of it is open."""
     with store.write() as connection:
+        # Whoever opens a run holds this lock: one that was opened before is seen here, later ones see the archive.
+        hold_lane(connection, find_campaign(connection, campaign_id).account_id)
         now = store.now(connection)
         campaign = find_campaign(connection, campaign_id)
         opened = open_runs_of(connection, campaign_id)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from campaigns.crashpoint import crash_point
-from campaigns.domain.errors import DatabaseAway, FencesAway, PacerAway, VendorAway, VendorRefused
+from campaigns.domain.errors import FencesAway, PacerAway, VendorAway, VendorRefused
 from campaigns.flow.backup.detect_restore import recognise
 from campaigns.flow.handoff.follow import follow_handed_over
 from campaigns.flow.recall.unsend import carry_out_recalls
@@ -34,7 +34,7 @@ def serve_lane(sender: Sender, account_id: str, goes_on: Callable[[], bool]) -> 
     What is to be taken back goes before what is to be sent.
 
     Does nothing when somebody else has the lane. A crash leaves the lane claimed until its lease ends, and a request
-    in flight unknown. Raises DatabaseAway: the lane is then given back by `give_back_stranded`.
+    in flight unknown. Raises DatabaseAway; whatever it raises, the lane is given back by `give_back_stranded`.
     """
     give_back_stranded(sender)
     claim = _claim(sender, account_id)
@@ -52,7 +52,7 @@ def serve_lane(sender: Sender, account_id: str, goes_on: Callable[[], bool]) -> 
             requests += step.sent
         if step.claim is not None:
             _give_back(sender, step)
-    except DatabaseAway:
+    except Exception:  # whatever it is, the lane is not to wait for its lease to end
         sender.stranded.setdefault(account_id, step)
         raise
     return requests
@@ -122,8 +122,9 @@ def _hold_team(sender: Sender, reason: str) -> None:
 
 def _postpone(sender: Sender, account_id: str, waits_for: str) -> None:
     with sender.store.write() as connection:
-        until = sender.store.now(connection) + timedelta(seconds=AWAY_SECONDS)
-        postpone_lane(connection, account_id, until=until, waits_for=waits_for)
+        now = sender.store.now(connection)
+        until = now + timedelta(seconds=AWAY_SECONDS)
+        postpone_lane(connection, account_id, until=until, waits_for=waits_for, now=now)
 
 
 def _take_permit(sender: Sender, claim: LaneClaim, failures: int) -> Step | None:
@@ -150,11 +151,11 @@ def _take_permit(sender: Sender, claim: LaneClaim, failures: int) -> Step | None
 def _give_back(sender: Sender, step: Step) -> None:
     assert step.claim is not None
     with sender.store.write() as connection:
-        wait = timedelta(seconds=step.wait_seconds)
         release_lane(
             connection,
             step.claim,
-            available_at=sender.store.now(connection) + wait if wait else None,
+            now=sender.store.now(connection),
+            wait=timedelta(seconds=step.wait_seconds),
             waits_for=step.waits_for,
             failures=step.failures,
         )

@@ -18,8 +18,8 @@ from campaigns.flow.schedules.due import open_due_runs
 from campaigns.ports import RecentUse, Recovery
 from campaigns.store.database.engine import Store
 from campaigns.store.health.heartbeats import beat_heart
-from campaigns.store.runs.runs import mark_plan_wanted, runs_to_plan
-from campaigns.store.sending.lanes import lanes_to_wake, lock_lanes, mark_woken
+from campaigns.store.runs.wake_ups import mark_plan_wanted, runs_to_plan
+from campaigns.store.sending.lanes import lanes_to_wake, lock_free_lanes, mark_woken
 from campaigns.store.sending.recent_requests import cool_downs, recent_requests
 
 WAKE_AGAIN = timedelta(seconds=5)
@@ -38,21 +38,22 @@ class WakeUps:
 
 
 def tick(store: Store, *, upstream: str, settle_seconds: float, actor: str) -> WakeUps:
-    """One look at everything that waits for its time."""
+    """One look at everything that waits for its time; an account whose lock somebody keeps waits for the next one."""
     open_due_runs(store, actor=actor)
     expire_attempts(store, settle_seconds=settle_seconds, actor=actor)
     expire_runs(store, actor=actor)
     with store.read() as connection:
         now = store.now(connection)
-        plans = runs_to_plan(connection, again_before=now - PLAN_AGAIN)
+        plans = runs_to_plan(connection, now=now, again_before=now - PLAN_AGAIN)
         lanes = lanes_to_wake(connection, upstream=upstream, now=now, again_before=now - WAKE_AGAIN)
     with store.write() as connection:
         # Lanes before runs, as everybody locks them: a plan that holds its lane would else wait for us, and we for it.
+        # Who is locked is at work, or stuck; either way it is asked for again by the next look.
         if lanes:
-            lock_lanes(connection, lanes)
+            lanes = lock_free_lanes(connection, lanes)
             mark_woken(connection, lanes, now=now)
         if plans:
-            mark_plan_wanted(connection, plans, now=now)
+            plans = mark_plan_wanted(connection, plans, now=now)
         beat_heart(connection, "beat", now=now)
         beat_heart(connection, "worker", now=now)
     crash_point("tick.marked")

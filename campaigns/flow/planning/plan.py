@@ -36,6 +36,7 @@ from campaigns.store.audience.suppressions import anybody_suppressed, suppressed
 from campaigns.store.audience.versions import audience_users
 from campaigns.store.campaigns.campaigns import CampaignRow, RevisionRow, find_campaign, find_revision
 from campaigns.store.database.engine import Store
+from campaigns.store.database.postgresql import wait_briefly
 from campaigns.store.runs.content import find_own_message
 from campaigns.store.runs.runs import find_run, freeze_plan
 from campaigns.store.schedules.occurrences import must_wait
@@ -172,7 +173,8 @@ def preview(store: Store, campaign_id: int, limits: Limits) -> dict[str, Any]:
 def plan_run(store: Store, run_id: int, *, actor: str) -> bool:
     """Freeze a due run; False when it was planned before, is due no longer, waits for another, or has a faulty message.
 
-    Safe to call twice and to kill anywhere: a run is either due, with nothing written, or planned whole.
+    Safe to call twice and to kill anywhere: a run is either due, with nothing written, or planned whole. Raises
+    DatabaseBusy when somebody keeps the account's lock.
     """
     while True:
         with store.read() as connection:
@@ -184,6 +186,7 @@ def plan_run(store: Store, run_id: int, *, actor: str) -> bool:
         batches = plan.cut()
         crash_point("plan.cut")
         with store.write() as connection:
+            wait_briefly(connection)  # a worker has few threads for plans, and the next tick asks again
             suppressions = lock_lanes(connection, [plan.account_id])[plan.account_id]
             if must_wait(connection, run_id):
                 return False

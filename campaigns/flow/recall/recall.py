@@ -29,10 +29,12 @@ from campaigns.store.recall.recalls import (
     earlier_run,
     finish_recall,
     has_open_recall,
+    never_recalled,
     recalled_for,
 )
 from campaigns.store.recall.unsend_requests import next_wanted, standing_of, unsent_at, why_still_out
 from campaigns.store.runs.runs import RunRow, find_run, lineage_runs
+from campaigns.store.schedules.occurrences import timings_since
 from campaigns.store.sending.batches import decide_batch
 from campaigns.store.sending.lanes import hold_lane, lock_lanes
 
@@ -96,12 +98,23 @@ def recall_earlier(
 ) -> None:
     """Take back what a new run of the campaign replaces: the run before it with its reruns, and those `besides`.
 
-    For the overlap rule `unsend`, in the transaction that opens the new run.
+    And every other run that went out under the overlap rule `unsend` and was never taken back, as a rerun of an earlier
+    one or a backfilled one: fans would keep both. In the transaction that opens the new run.
     """
     before = earlier_run(connection, campaign_id, for_run_id)
     lineage = [] if before is None else lineage_runs(connection, find_run(connection, before).lineage)
-    for run_id in sorted({*besides, *lineage}):
+    since = _rule_since(connection, campaign_id)
+    others = [] if since is None else never_recalled(connection, campaign_id, for_run_id, since=since)
+    for run_id in sorted({*besides, *lineage, *others}):
         ask_recall(connection, run_id, for_run_id=for_run_id, reason=reason, actor=actor, now=now)
+
+
+def _rule_since(connection: Connection, campaign_id: int) -> datetime | None:
+    """Since when the campaign has had the overlap rule; what it sent before was never meant to be taken back."""
+    since = None
+    for at, timing in timings_since(connection, campaign_id):
+        since = (since or at) if timing.overlap == "unsend" else None
+    return since
 
 
 def ask_recall(connection: Connection, run_id: int, *, for_run_id: int, reason: str, actor: str, now: datetime) -> None:

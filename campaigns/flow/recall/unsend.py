@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from campaigns.crashpoint import crash_point
-from campaigns.domain.errors import DatabaseAway, PacerAway, StaleClaim, VendorAway, VendorRefused
+from campaigns.domain.errors import PacerAway, StaleClaim, VendorAway, VendorRefused
 from campaigns.domain.schedules.handoff import too_late_to_take_back
 from campaigns.domain.sending.pacing import back_off_seconds
 from campaigns.domain.upstream.outcome import HoldScope
@@ -53,7 +53,7 @@ class _Try:
 def carry_out_recalls(sender: Sender, claim: LaneClaim, goes_on: Callable[[], bool]) -> tuple[Step, int]:
     """Do what is due of the account's recalls; answers how the lane stands, and the DELETEs made.
 
-    Raises DatabaseAway: the lane is then among the stranded.
+    Raises DatabaseAway; whatever it raises, the lane is then among the stranded.
     """
     made = 0
     step = Step(claim)
@@ -71,7 +71,7 @@ def carry_out_recalls(sender: Sender, claim: LaneClaim, goes_on: Callable[[], bo
                 continue
             step = _take_back(sender, step, found, wanted)
             made += step.sent
-    except DatabaseAway:
+    except Exception:
         sender.stranded[claim.account_id] = step
         raise
     return replace(step, sent=False), made

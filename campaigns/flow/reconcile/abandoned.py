@@ -7,12 +7,13 @@ from datetime import timedelta
 from campaigns.crashpoint import crash_point
 from campaigns.domain.states import BatchState
 from campaigns.domain.upstream.outcome import ABANDONED_WORDS, Outcome, OutcomeKind
+from campaigns.flow.accounts.free_accounts import for_each_free
 from campaigns.store.audit.events import EventKind, record_event
 from campaigns.store.database.engine import Store
 from campaigns.store.reconcile.searches import attempt_deadline
 from campaigns.store.runs.runs import end_run_if_done
 from campaigns.store.sending.attempts import OpenAttempt, add_outcome, expired_attempts, settle_batch
-from campaigns.store.sending.lanes import hold_lane
+from campaigns.store.sending.lanes import hold_lane_briefly
 
 ABANDONED = Outcome(OutcomeKind.UNKNOWN, error=ABANDONED_WORDS)
 
@@ -21,17 +22,23 @@ def expire_attempts(store: Store, *, settle_seconds: float, actor: str, account_
     """Settle as unknown every attempt in flight whose lease has ended, to be looked for; answers how many.
 
     Any number of callers may do this at once: the fence lets one of them settle each attempt. A worker that comes
-    back later finds its claim lost and leaves its answer as evidence.
+    back later finds its claim lost and leaves its answer as evidence. An account whose lock somebody keeps is left for
+    the next sweep.
     """
     with store.read() as connection:
         expired = expired_attempts(connection, now=store.now(connection), account_id=account_id)
-    return sum(_abandon(store, opened, settle_seconds=settle_seconds, actor=actor) for opened in expired)
+    settled = for_each_free(
+        expired,
+        lambda opened: opened.account_id,
+        lambda opened: _abandon(store, opened, settle_seconds=settle_seconds, actor=actor),
+    )
+    return sum(settled)
 
 
 def _abandon(store: Store, opened: OpenAttempt, *, settle_seconds: float, actor: str) -> bool:
     with store.write() as connection:
         now = store.now(connection)
-        hold_lane(connection, opened.account_id)
+        hold_lane_briefly(connection, opened.account_id)
         look_at = max(attempt_deadline(connection, opened.batch_id, opened.number), now) + timedelta(
             seconds=settle_seconds
         )

@@ -10,9 +10,10 @@ from sqlalchemy import Connection
 
 from campaigns.domain.errors import NotAllowed, NotFound, UsageError
 from campaigns.domain.messages.message import from_json
-from campaigns.domain.states import BatchState, RunState, taken_state
+from campaigns.domain.states import BatchState, CampaignState, RunState, taken_state
 from campaigns.domain.upstream.queue_items import MESSAGE_ID
 from campaigns.store.audit.events import EventKind, record_event, record_evidence
+from campaigns.store.campaigns.campaigns import find_campaign
 from campaigns.store.database.engine import Store
 from campaigns.store.reconcile.searches import was_found
 from campaigns.store.runs.content import message_of_run
@@ -93,6 +94,11 @@ def _reopen(connection: Connection, found: RunRow, *, reason: str, actor: str, n
     if found.state in {RunState.CANCELLING, RunState.CANCELLED}:
         raise NotAllowed(
             f"Run {found.id} is {found.state.value}: nothing of it is sent again. Decide accepted or not-sent."
+        )
+    if find_campaign(connection, found.campaign_id).state is CampaignState.ARCHIVED:
+        raise NotAllowed(
+            f"Run {found.id} is of campaign {found.campaign_id}, which is archived and sends nothing any more. Decide "
+            "accepted or not-sent."
         )
     if found.expires_at is not None and found.expires_at <= now:
         raise NotAllowed(

@@ -6,7 +6,9 @@ Either way there is a row, so that nothing is ever opened twice and nobody wonde
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import chain
 
 from sqlalchemy import Connection
 
@@ -15,6 +17,7 @@ from campaigns.domain.errors import NotAllowed, TryLater
 from campaigns.domain.schedules.misfire import misfire, opens_at, sends_at
 from campaigns.domain.states import CampaignState
 from campaigns.domain.upstream.outcome import one_line
+from campaigns.flow.accounts.free_accounts import for_each_free
 from campaigns.flow.schedules.arm import columns_for, following, is_used_up
 from campaigns.flow.schedules.open_occurrence import Opening, open_occurrence, skip_occurrence
 from campaigns.store.audit.events import EventKind, record_event
@@ -26,7 +29,7 @@ from campaigns.store.campaigns.campaigns import (
     find_revision,
 )
 from campaigns.store.database.engine import Store
-from campaigns.store.sending.lanes import hold_lane
+from campaigns.store.sending.lanes import hold_lane, hold_lane_briefly
 
 MOST_CAMPAIGNS = 200
 """So many campaigns are looked at in one tick; the next one takes the others."""
@@ -41,11 +44,17 @@ LOOKED_AT_AGAIN = timedelta(hours=1)
 def open_due_runs(store: Store, *, actor: str) -> list[int]:
     """Open what has come due; answers the runs that this call opened to send.
 
-    A crash leaves a campaign either waiting for an occurrence, to be found again, or past it with its row written.
+    An account whose lock somebody keeps is left for the next look. A crash leaves a campaign either waiting for an
+    occurrence, to be found again, or past it with its row written.
     """
     with store.read() as connection:
         found = due_campaigns(connection, now=store.now(connection), limit=MOST_CAMPAIGNS)
-    opened = [run_id for campaign in found for run_id in open_due(store, campaign.id, actor=actor) or ()]
+    taken = for_each_free(
+        found,
+        lambda campaign: campaign.account_id,
+        lambda campaign: open_due(store, campaign.id, actor=actor, hold=hold_lane_briefly) or [],
+    )
+    opened = list(chain.from_iterable(taken))
     if found:
         crash_point("due.opened")
     return opened
@@ -71,11 +80,13 @@ def settle(store: Store, campaign_id: int, *, actor: str) -> None:
         open_due(store, campaign_id, actor=actor)
 
 
-def open_due(store: Store, campaign_id: int, *, actor: str) -> list[int] | None:
-    """Take the oldest occurrences of a campaign that have come due; None when there is none."""
+def open_due(
+    store: Store, campaign_id: int, *, actor: str, hold: Callable[[Connection, str], None] = hold_lane
+) -> list[int] | None:
+    """Take the oldest occurrences of a campaign that have come due; None when there is none. `hold` takes its lane."""
     try:
         with store.write() as connection:
-            hold_lane(connection, find_campaign(connection, campaign_id).account_id)
+            hold(connection, find_campaign(connection, campaign_id).account_id)
             campaign = find_campaign(connection, campaign_id)
             now = store.now(connection)
             if campaign.state is not CampaignState.SCHEDULED or not is_due(campaign, now):

@@ -48,7 +48,7 @@ def team_waits(connection: Connection, account_id: str, *, upstream: str, team: 
         return False
     until = min(at or now for at in others) + timedelta(seconds=TRY_SECONDS)
     why = f"circuit open for the team: requests of {len(others)} accounts keep failing"
-    postpone_lane(connection, account_id, until=until, waits_for=why)
+    postpone_lane(connection, account_id, until=until, waits_for=why, now=now)
     return True
 
 

@@ -7,9 +7,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from campaigns.domain.audience.user_sets import to_ids
 from campaigns.domain.messages.message import Message, from_json
 from campaigns.domain.schedules.handoff import may_hand_over
 from campaigns.domain.schedules.sending_hours import Window, opens_at, windows_of
+from campaigns.domain.upstream.outcome import one_line
 from campaigns.flow.sending.lane_context import Sender
 from campaigns.store.audit.events import EventKind, record_event
 from campaigns.store.campaigns.campaigns import find_revision
@@ -24,21 +26,17 @@ def next_in_time(
 ) -> tuple[ReadyBatch, datetime] | None:
     """The account's next batch that may be sent at this moment, and the moment; None: there is none.
 
-    Runs found outside their hours wait from now on until those open; one whose hours cannot be read, since zone data
-    older than it lacks its zone, is held. The caller holds the lane's lock.
+    Runs found outside their hours wait from now on until those open; one of which something cannot be read here is
+    held, and the account's others go on. The caller holds the lane's lock.
     """
     while True:
         ready = next_batch(connection, account_id, upstream=sender.upstream, now=now)
         if ready is None:
             return None
-        due = said_by_batch(connection, sender, ready).scheduled_date
-        try:
-            windows = _windows(connection, sender, ready)
-        except ValueError as fault:
-            # One run whose hours nobody here can read must not keep the account's others from being sent.
-            why = f"its sending hours cannot be read on {sender.owner}: {fault}"
-            open_hold(connection, Held(run_id=ready.run_id), "hours", reason=why, actor=sender.owner, now=now)
+        read = _read(connection, sender, ready, now)
+        if read is None:
             continue
+        due, windows = read
         if not windows and not ready.expires and due is None:
             return ready, now
         now = sender.store.now(connection)  # again: the lock may have been waited for
@@ -48,6 +46,28 @@ def next_in_time(
         if opens is None:
             return ready, now
         _wait(connection, sender, account_id, ready, windows, until=opens, now=now)
+
+
+def _read(
+    connection: Connection, sender: Sender, ready: ReadyBatch, now: datetime
+) -> tuple[datetime | None, Sequence[Window]] | None:
+    """When the vendor is to send the batch, if it is, and its sending hours; None: its run is held, with the reason.
+
+    What cannot be read was written by a newer release, or was changed behind our back; the zone of its hours may also
+    be missing from older zone data.
+    """
+    kind, what = "unreadable", "its message"
+    try:
+        due = said_by_batch(connection, sender, ready).scheduled_date
+        what = f"batch {ready.seq}"
+        if ready.users is not None:
+            to_ids(ready.users)
+        kind, what = "hours", "its sending hours"
+        return due, _windows(connection, sender, ready)
+    except (ValueError, TypeError, LookupError, ArithmeticError) as fault:
+        why = one_line(f"{what} cannot be read on {sender.owner}: {fault}")
+        open_hold(connection, Held(run_id=ready.run_id), kind, reason=why, actor=sender.owner, now=now)
+        return None
 
 
 def said_by_batch(connection: Connection, sender: Sender, ready: ReadyBatch) -> Message:

@@ -60,7 +60,7 @@ def send_one(sender: Sender, claim: LaneClaim, failures: int) -> Step:
         outcome, stopped = Outcome(OutcomeKind.NOT_SENT, error=unnoted), True
     try:
         step = _finish(sender, committed, outcome, stopped=stopped, failures=failures)
-    except DatabaseAway:
+    except Exception:
         sender.stranded[claim.account_id] = Step(committed.claim, leave=True, failures=failures)
         raise
     if unnoted is None or step.claim is None:
@@ -179,6 +179,7 @@ def _finish(sender: Sender, committed: _Committed, outcome: Outcome, *, stopped:
 
 
 def _record(sender: Sender, opened: OpenAttempt, outcome: Outcome, *, stopped: bool) -> Recorded:
+    """Write the answer, or keep it on this host whatever stops that; only an absent database is tried again here."""
     kept = False
     for wait in (*RECORD_TRIES, None):
         try:
@@ -191,10 +192,12 @@ def _record(sender: Sender, opened: OpenAttempt, outcome: Outcome, *, stopped: b
                 jitter=sender.chance(),
                 costs_attempt=not stopped,
             )
-        except DatabaseAway:
+        except StaleClaim:
+            raise  # the answer stands as evidence
+        except Exception as fault:
             # At once, since this process may not live until the last try; written twice, it is written once.
             kept = kept or keep_outcome(sender.spool, opened, outcome, costs_attempt=not stopped)
-            if wait is None:
+            if wait is None or not isinstance(fault, DatabaseAway):
                 raise
             sender.sleep(wait)
     raise AssertionError("the last try returns or raises")

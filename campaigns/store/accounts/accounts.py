@@ -10,6 +10,7 @@ from campaigns.domain.errors import NotAllowed
 from campaigns.store.accounts.bindings import hours_of_account
 from campaigns.store.audit.events import EventKind, record_event
 from campaigns.store.holds.hours_and_expiry import ask_hours_again
+from campaigns.store.sending.lanes import hold_account_list
 from campaigns.store.tables.accounts import account, lane
 
 
@@ -74,5 +75,6 @@ def bind_team(connection: Connection, account_id: str, team: str, *, actor: str,
 
 
 def make_lane(connection: Connection, account_id: str) -> None:
-    """Give a new account its lane."""
+    """Give a new account its lane; whoever does something to all accounts comes wholly before this, or after."""
+    hold_account_list(connection)
     connection.execute(insert(lane).values(account_id=account_id))

@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import DBAPIError
 
 from campaigns.domain.errors import DatabaseAway
+from campaigns.store.database.faults import named_faults
+from campaigns.store.database.postgresql import open_engines
 
 WRITE_LOCK_SECONDS = 30.0
 """How long a writer tries for SQLite's one write lock before it says that the database is locked."""
@@ -44,14 +45,14 @@ class Store:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction, committed at the end, rolled back by an exception. Raises DatabaseAway."""
-        with self.turn, _named_faults(), self.writer.begin() as connection:
+        """One transaction, committed at the end, rolled back by an exception. Raises DatabaseAway, DatabaseBusy."""
+        with self.turn, named_faults(), self.writer.begin() as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent look that blocks nobody. Raises DatabaseAway."""
-        with _named_faults(), self.reader.connect() as connection:
+        with named_faults(), self.reader.connect() as connection:
             yield connection
 
     def close(self) -> None:
@@ -60,15 +61,20 @@ class Store:
         self.reader.dispose()
 
 
-def open_store(url: str, *, connections: int = 20, clock: Callable[[Connection], datetime] | None = None) -> Store:
+def open_store(
+    url: str,
+    *,
+    connections: int = 20,
+    clock: Callable[[Connection], datetime] | None = None,
+    prepare_threshold: int | None = None,
+) -> Store:
     """The store behind a SQLAlchemy URL; connects only when first asked. Tests may drive the clock."""
     clock = clock or database_now
     if make_url(url).get_backend_name() == "sqlite":
         reader = _sqlite(url, connections, writes=False)
         return Store(_sqlite(url, connections, writes=True), reader, clock, _Turn())
-    engine = create_engine(url, pool_size=connections, max_overflow=4, pool_pre_ping=True, pool_timeout=30)
-    # One snapshot for all that a look asks; else each question would see another moment.
-    return Store(engine, engine.execution_options(isolation_level="REPEATABLE READ"), clock)
+    writer, reader = open_engines(make_url(url), connections=connections, prepare_threshold=prepare_threshold)
+    return Store(writer, reader, clock)
 
 
 class _Turn:
@@ -94,22 +100,6 @@ def database_now(connection: Connection) -> datetime:
         return datetime.now(UTC)
     now: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
     return now.astimezone(UTC)
-
-
-@contextmanager
-def _named_faults() -> Iterator[None]:
-    try:
-        yield
-    except (OperationalError, PoolTimeoutError, DatabaseError) as error:
-        if isinstance(error, DatabaseError) and not _is_unusable(error):
-            raise
-        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        raise DatabaseAway(f"The database cannot be used now ({cause}); nothing was changed, try again.") from error
-
-
-def _is_unusable(error: DatabaseError) -> bool:
-    """Whether the database is the trouble, not what was asked of it. SQLite's plain error means a broken file."""
-    return isinstance(error, OperationalError) or type(error.orig) is sqlite3.DatabaseError
 
 
 def _sqlite(url: str, connections: int, *, writes: bool) -> Engine:

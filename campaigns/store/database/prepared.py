@@ -14,6 +14,8 @@ from typing import Any
 from sqlalchemy import ClauseElement, Connection, Dialect
 from sqlalchemy.exc import DBAPIError
 
+from campaigns.store.database.faults import spoils_connection
+
 _compiled: dict[tuple[ClauseElement, str], _Prepared] = {}
 
 
@@ -44,7 +46,7 @@ def run_prepared(connection: Connection, statement: ClauseElement, given: Mappin
     try:
         return driver.execute(prepared.text, prepared.values(given))
     except dialect.loaded_dbapi.Error as error:
-        gone = dialect.is_disconnect(error, driver, None)
+        gone = dialect.is_disconnect(error, driver, None) or spoils_connection(error)
         if gone:
             connection.invalidate(error)
         raise DBAPIError.instance(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
@@ -48,17 +49,24 @@ def has_expired(connection: Connection, run_id: int, *, now: datetime) -> bool:
     return connection.scalar(select(run.c.id).where(run.c.id == run_id, run.c.expires_at <= now)) is not None
 
 
-def expired_runs(connection: Connection, *, now: datetime) -> list[int]:
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """A run whose time is over."""
+
+    run_id: int
+    account_id: str
+
+
+def expired_runs(connection: Connection, *, now: datetime) -> list[Expired]:
     """Runs whose time is over and of which something still waits to leave, or that were never planned."""
     ready = select(batch.c.id).where(batch.c.run_id == run.c.id, batch.c.state == BatchState.READY.value)
-    return list(
-        connection.scalars(
-            select(run.c.id)
-            .where(
-                run.c.expires_at <= now,
-                run.c.finished_at.is_(None),
-                or_(run.c.state == RunState.DUE.value, ready.exists()),
-            )
-            .order_by(run.c.expires_at, run.c.id)
+    rows = connection.execute(
+        select(run.c.id, run.c.account_id)
+        .where(
+            run.c.expires_at <= now,
+            run.c.finished_at.is_(None),
+            or_(run.c.state == RunState.DUE.value, ready.exists()),
         )
+        .order_by(run.c.expires_at, run.c.id)
     )
+    return [Expired(*row) for row in rows]

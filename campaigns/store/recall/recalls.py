@@ -6,14 +6,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, Select, insert, literal_column, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Select,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
-from campaigns.domain.states import RUN_OPEN, RunState
+from campaigns.domain.states import RUN_OPEN, BatchState, RunState
 from campaigns.store.holds.holds import wider_hold
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.recalls import recall
 from campaigns.store.tables.runs import run
 
+MAY_BE_OUT = frozenset({BatchState.ACCEPTED, BatchState.UNKNOWN})
 IS_OPEN = recall.c.finished_at.is_(None)
 _GOES_ON: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in sorted(RUN_OPEN)]
 
@@ -79,12 +91,39 @@ def recalled_for(connection: Connection, run_id: int) -> list[int]:
 
 
 def earlier_run(connection: Connection, campaign_id: int, run_id: int) -> int | None:
-    """The newest run of the campaign that was opened before this one and not skipped."""
+    """The newest run of the campaign, reruns aside, that was opened before this one and not skipped."""
     return connection.scalar(
         select(run.c.id)
-        .where(run.c.campaign_id == campaign_id, run.c.id != run_id, run.c.state != RunState.SKIPPED.value)
+        .where(
+            run.c.campaign_id == campaign_id,
+            run.c.id != run_id,
+            run.c.state != RunState.SKIPPED.value,
+            run.c.parent_run_id.is_(None),
+        )
         .order_by(run.c.created_at.desc(), run.c.id.desc())
         .limit(1)
+    )
+
+
+def never_recalled(connection: Connection, campaign_id: int, run_id: int, *, since: datetime) -> list[int]:
+    """The campaign's other runs planned since then, reruns too, that may be out and of which no recall has ended.
+
+    One whose recall has ended with something still out is not among them: a person was told so, and decided.
+    """
+    ended = select(recall.c.id).where(recall.c.run_id == run.c.id, recall.c.finished_at.is_not(None))
+    out = select(batch.c.id).where(batch.c.run_id == run.c.id, batch.c.state.in_(sorted(MAY_BE_OUT)))
+    return list(
+        connection.scalars(
+            select(run.c.id)
+            .where(
+                run.c.campaign_id == campaign_id,
+                run.c.id != run_id,
+                func.coalesce(run.c.planned_at, run.c.created_at) >= since,
+                or_(run.c.state.in_(sorted(RUN_OPEN)), out.exists()),
+                ~ended.exists(),
+            )
+            .order_by(run.c.id)
+        )
     )
 
 

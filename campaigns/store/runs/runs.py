@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, repeat
@@ -15,7 +15,6 @@ from campaigns.domain.errors import NotFound
 from campaigns.domain.states import BATCH_WAITS, RUN_MOVES, RUN_OPEN, BatchState, RunState, ended_state
 from campaigns.store.audit.events import EventKind, record_event
 from campaigns.store.holds.holds import Held, open_hold
-from campaigns.store.schedules.occurrences import waits_for_another
 from campaigns.store.sending.batches import add_batches, anything_is_looked_for, anything_waits
 from campaigns.store.tables.audience import exclusion
 from campaigns.store.tables.batches import batch
@@ -269,26 +268,6 @@ def _end_of(state: RunState, counted: Books) -> RunState | None:
     if state is RunState.FINISHED_WITH_FAILURES and not counted.rejected and not counted.unknown:
         return RunState.FINISHED
     return None
-
-
-def runs_to_plan(connection: Connection, *, again_before: datetime) -> list[int]:
-    """Due runs that wait for no other and that nobody was told of lately, the oldest first."""
-    return list(
-        connection.scalars(
-            select(run.c.id)
-            .where(
-                run.c.state == RunState.DUE.value,
-                or_(run.c.hinted_at.is_(None), run.c.hinted_at <= again_before),
-                ~waits_for_another(),
-            )
-            .order_by(run.c.id)
-        )
-    )
-
-
-def mark_plan_wanted(connection: Connection, run_ids: Sequence[int], *, now: datetime) -> None:
-    """Remember when somebody was last told to plan these runs."""
-    connection.execute(update(run).where(run.c.id.in_(run_ids)).values(hinted_at=now))
 
 
 def lineage_runs(connection: Connection, root_run_id: int) -> list[int]:

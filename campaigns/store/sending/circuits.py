@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from campaigns.domain.sending.pacing import CIRCUIT_FAILURES
 from campaigns.domain.upstream.outcome import ABANDONED_WORDS, OutcomeKind
+from campaigns.store.sending.lanes import lane_waits
 from campaigns.store.tables.accounts import account, lane
 from campaigns.store.tables.attempts import attempt, attempt_outcome
 
@@ -58,4 +59,4 @@ def circuits_of_team(
 
 def _is_open(now: datetime) -> ColumnElement[bool]:
     """Open now: it failed often enough, and it waits or is being tried. Nobody tries one that has nothing to send."""
-    return and_(lane.c.failures >= CIRCUIT_FAILURES, or_(lane.c.available_at > now, lane.c.owner.is_not(None)))
+    return and_(lane.c.failures >= CIRCUIT_FAILURES, or_(lane_waits(now), lane.c.owner.is_not(None)))

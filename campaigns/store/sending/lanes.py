@@ -13,14 +13,18 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 
 from campaigns.domain.states import RUN_SENDS, BatchState
+from campaigns.store.database.postgresql import wait_briefly
 from campaigns.store.handoff.handed_over import watch_is_due
 from campaigns.store.holds.holds import run_is_held
 from campaigns.store.holds.hours_and_expiry import run_is_in_time
 from campaigns.store.recall.recalls import due_recalls, recall_is_due
 from campaigns.store.reconcile.searches import account_is_looked_at
-from campaigns.store.tables.accounts import lane
+from campaigns.store.tables.accounts import account, lane
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.runs import run
+
+ALL_ACCOUNTS_LOCK = 7_246_002
+"""PostgreSQL's advisory lock on which accounts there are; any number that nothing else uses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +40,41 @@ class LaneClaim:
 def lock_lanes(connection: Connection, account_ids: Sequence[str] | None = None) -> dict[str, int]:
     """Take the locks of these accounts (of all of them for None); answers their suppression numbers.
 
-    In account order, so that two who want several never wait for each other in a ring. On SQLite the transaction
-    itself is the lock.
+    In account order, so that two who want several never wait for each other in a ring. Who takes all of them keeps new
+    accounts out too, until the transaction ends: what is done to every account is done to those that come meanwhile. On
+    SQLite the transaction itself is the lock.
     """
+    if account_ids is None:
+        hold_account_list(connection)
     statement = select(lane.c.account_id, lane.c.suppressions).order_by(lane.c.account_id).with_for_update()
     if account_ids is not None:
         statement = statement.where(lane.c.account_id.in_(account_ids))
     return {row.account_id: row.suppressions for row in connection.execute(statement)}
+
+
+def hold_account_list(connection: Connection) -> None:
+    """Let no account be added, and nothing be done to all of them, by anybody else until this transaction ends.
+
+    Taken before any lane, so that nobody who has one waits for it. SQLite's writer holds everything already.
+    """
+    if connection.dialect.name != "sqlite":
+        connection.execute(select(func.pg_advisory_xact_lock(ALL_ACCOUNTS_LOCK)))
+
+
+def lock_free_lanes(connection: Connection, account_ids: Sequence[str]) -> list[str]:
+    """Take the locks that nobody has of these accounts, waiting for none; returns whose those are, in the given order.
+
+    A worker that vanished in the middle of a transaction keeps its account's lock, and that one alone must wait.
+    """
+    statement = select(lane.c.account_id).where(lane.c.account_id.in_(account_ids)).order_by(lane.c.account_id)
+    free = set(connection.scalars(statement.with_for_update(skip_locked=True)))
+    return [account_id for account_id in account_ids if account_id in free]
+
+
+def hold_lane_briefly(connection: Connection, account_id: str) -> None:
+    """As `hold_lane`, for one who has other accounts to serve. Raises DatabaseBusy when somebody keeps the lock."""
+    wait_briefly(connection)
+    hold_lane(connection, account_id)
 
 
 def hold_lane(connection: Connection, account_id: str) -> None:
@@ -66,7 +98,7 @@ def claim_lane(
         .where(
             lane.c.account_id == account_id,
             or_(lane.c.owner.is_(None), lane.c.lease_until <= now),
-            or_(lane.c.available_at.is_(None), lane.c.available_at <= now),
+            ~lane_waits(now),
             ~in_flight.exists(),
         )
         .values(fence=lane.c.fence + 1, owner=owner, lease_until=now + lease)
@@ -79,11 +111,12 @@ def release_lane(
     connection: Connection,
     claim: LaneClaim,
     *,
-    available_at: datetime | None = None,
+    now: datetime,
+    wait: timedelta = timedelta(0),
     waits_for: str | None = None,
     failures: int = 0,
 ) -> None:
-    """Give the lane back, if it is still ours; nothing starts on it before `available_at`."""
+    """Give the lane back, if it is still ours; nothing starts on it before the `wait` is over."""
     connection.execute(
         update(lane)
         .where(lane.c.account_id == claim.account_id, lane.c.owner == claim.owner, lane.c.fence == claim.fence)
@@ -91,19 +124,32 @@ def release_lane(
             owner=None,
             lease_until=None,
             hinted_at=None,
-            available_at=available_at,
+            available_at=now + wait if wait else None,
+            waits_since=now if wait else None,
             waits_for=waits_for,
             failures=failures,
         )
     )
 
 
-def postpone_lane(connection: Connection, account_id: str, *, until: datetime, waits_for: str) -> None:
+def postpone_lane(connection: Connection, account_id: str, *, until: datetime, waits_for: str, now: datetime) -> None:
     """Let nobody be woken for a free lane before that time."""
     connection.execute(
         update(lane)
         .where(lane.c.account_id == account_id, lane.c.owner.is_(None))
-        .values(available_at=until, waits_for=waits_for)
+        .values(available_at=until, waits_since=now, waits_for=waits_for)
+    )
+
+
+def lane_waits(now: datetime) -> ColumnElement[bool]:
+    """The condition that a row of `lane` waits for its time.
+
+    A wait that begins in the future was written by a clock that was ahead, and nobody knows how long it should be.
+    """
+    return and_(
+        lane.c.available_at.is_not(None),
+        lane.c.available_at > now,
+        or_(lane.c.waits_since.is_(None), lane.c.waits_since <= now),
     )
 
 
@@ -153,12 +199,12 @@ def lanes_to_wake(connection: Connection, *, upstream: str, now: datetime, again
         .group_by(lane.c.account_id)
         .order_by(func.min(func.coalesce(run.c.served_at, run.c.planned_at)), lane.c.account_id)
     )
+    # By the account, whose upstream is that of its runs: joined to them, PostgreSQL may read all runs there ever were.
+    looked_for = select(batch.c.id).where(batch.c.account_id == lane.c.account_id, batch.c.look_at <= now)
     looks = connection.scalars(
         select(lane.c.account_id)
-        .join(batch, batch.c.account_id == lane.c.account_id)
-        .join(run, run.c.id == batch.c.run_id)
-        .where(run.c.upstream == upstream, batch.c.look_at <= now, *_may_wake(now, again_before))
-        .distinct()
+        .join(account, account.c.id == lane.c.account_id)
+        .where(account.c.upstream == upstream, looked_for.exists(), *_may_wake(now, again_before))
         .order_by(lane.c.account_id)
     )
     recalls = connection.scalars(
@@ -183,11 +229,18 @@ def mark_woken(connection: Connection, account_ids: Sequence[str], *, now: datet
     connection.execute(update(lane).where(lane.c.account_id.in_(account_ids)).values(hinted_at=now))
 
 
+def not_told_lately(
+    hinted_at: ColumnElement[datetime], *, now: datetime, again_before: datetime
+) -> ColumnElement[bool]:
+    """The condition that nobody was told of a row since then. A time to come was written by a clock that was ahead."""
+    return or_(hinted_at.is_(None), hinted_at <= again_before, hinted_at > now)
+
+
 def _may_wake(now: datetime, again_before: datetime) -> list[ColumnElement[bool]]:
     return [
         or_(lane.c.owner.is_(None), lane.c.lease_until <= now),
-        or_(lane.c.available_at.is_(None), lane.c.available_at <= now),
-        or_(lane.c.hinted_at.is_(None), lane.c.hinted_at <= again_before),
+        ~lane_waits(now),
+        not_told_lately(lane.c.hinted_at, now=now, again_before=again_before),
     ]
 
 

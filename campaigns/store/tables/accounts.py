@@ -33,6 +33,7 @@ lane = Table(
     Column("failures", Integer, nullable=False, server_default=text("0")),  # attempts in a row that never left
     # Grows whenever a suppression that concerns the account is added: a run planned before must look again.
     Column("suppressions", BigInteger, nullable=False, server_default=text("0")),
+    Column("waits_since", Instant),  # when `available_at` was set; to come: by a clock that was ahead
     CheckConstraint("fence >= 0", name="fence_grows"),
     CheckConstraint("(owner IS NULL) = (lease_until IS NULL)", name="owner_has_lease"),
 )

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.upstream.outcome import Outcome
 from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome
 from campaigns.flow.accounts.accounts import release_account
+from campaigns.flow.campaigns.drafts import Changes, edit_campaign
 from campaigns.flow.runs.pause_resume_cancel import cancel_run, resume_run
 from campaigns.flow.runs.rerun import rerun
-from tests.flow.schedules.timetable import armed, look, put_forward, work
+from campaigns.flow.schedules.backfill import Period, backfill
+from campaigns.flow.schedules.pause_resume_skip import skip_next
+from tests.flow.schedules.timetable import HOURLY, armed, look, put_forward, work
 from tests.world import ACCOUNT, ANNA, LOGGED_OUT, REJECTED, UNKNOWN, UPSTREAM, World, accepted
 
 REFUSED = UnsendOutcome(UnsendKind.REFUSED, "HTTP 400: too late", http_status=400)
@@ -172,6 +178,75 @@ def test_a_rerun_is_taken_back_together_with_the_run_it_completed(world: World) 
 
     assert (world.run(first)["recalled"], world.run(again)["recalled"]) == (3, 2)
     assert world.run(second)["accepted"] == 5
+
+
+def test_a_rerun_of_an_older_run_is_taken_back_and_so_is_the_run_that_came_after_that(world: World) -> None:
+    """Else the fans keep the run before, which the rerun seems to have replaced."""
+    first = first_run(world)
+    world.gateway.script = [REJECTED]
+    ticks(world)
+    second = next_run(world)
+    ticks(world)
+    again = rerun(world.store, first, upstream=UPSTREAM, reason="corrected", actor=ANNA)["run_id"]
+    ticks(world)
+    assert [world.run(run_id)["accepted"] for run_id in (first, second, again)] == [3, 5, 2]
+
+    third = next_run(world)
+    ticks(world, 8)
+
+    assert [world.run(run_id)["recalled"] for run_id in (first, second, again)] == [3, 5, 2]
+    assert (world.run(third)["accepted"], world.run(third)["holds"]) == (5, [])
+
+
+def test_an_occurrence_that_was_backfilled_is_taken_back_whenever_its_row_was_made(world: World) -> None:
+    first = first_run(world)
+    ticks(world)
+    skipped = skip_next(world.store, 1, reason="a holiday", actor=ANNA)["run_id"]
+    put_forward(world, hours=1)
+    second = next_run(world)
+    ticks(world)
+    missed = world.clock.now - timedelta(hours=1, minutes=30)
+    backfill(world.store, 1, Period(missed, world.clock.now), upstream=UPSTREAM, reason="it was no holiday", actor=ANNA)
+    ticks(world)
+    assert [world.run(run_id)["accepted"] for run_id in (first, second, skipped)] == [5, 5, 5]
+
+    next_run(world)
+    ticks(world, 8)
+
+    assert [world.run(run_id)["recalled"] for run_id in (first, second, skipped)] == [5, 5, 5]
+
+
+def test_what_a_person_let_stay_out_is_not_asked_for_again_by_every_later_run(world: World) -> None:
+    first = first_run(world)
+    ticks(world)
+    world.gateway.deleting = [REFUSED]
+    second = next_run(world)
+    ticks(world)
+    resume_run(world.store, second, reason="a second one does no harm", actor=ANNA)
+    ticks(world)
+    asked = len(world.gateway.deleted)
+
+    next_run(world)
+    ticks(world, 5)
+
+    assert world.run(first)["recalled"] < 5
+    assert world.run(second)["recalled"] == 5
+    assert len(world.gateway.deleted) == asked + 3, "the batches of the second run alone"
+
+
+def test_what_was_sent_before_the_campaign_had_the_rule_stays_but_for_the_run_before(world: World) -> None:
+    armed(world, overlap="skip")
+    old = [next_run(world)]
+    ticks(world)
+    old.append(next_run(world))
+    ticks(world)
+    edit_campaign(world.store, 1, Changes(timing=Timing(cron=HOURLY, zone="UTC", overlap="unsend")), actor=ANNA)
+
+    third = next_run(world)
+    ticks(world, 5)
+
+    assert [world.run(run_id)["recalled"] for run_id in old] == [0, 5]
+    assert world.run(third)["accepted"] == 5
 
 
 def test_a_new_run_that_is_cancelled_leaves_the_recall_as_it_is(world: World) -> None:

@@ -340,3 +340,32 @@ def test_a_run_whose_hours_cannot_be_read_is_held_and_the_accounts_others_go_on(
     resume_run(world.store, unread, reason="zone data is new again", actor=ANNA)
     world.serve()
     assert world.states(unread) == ["accepted"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "what"),
+    [
+        ('UPDATE run SET message = \'{"text": "Hi", "sticker": 7}\' WHERE id = :run', "its message"),
+        ('UPDATE run SET message = \'{"text": "Hi", "price": "ten"}\' WHERE id = :run', "its message"),
+        ("UPDATE batch SET users = :spoilt WHERE run_id = :run", "batch 1"),
+    ],
+)
+def test_a_run_that_cannot_be_read_is_held_and_the_accounts_others_go_on(world: World, spoil: str, what: str) -> None:
+    """As in a release that is older than the one which wrote it."""
+    unread = world.launched([1])
+    with world.store.write() as connection:
+        users = connection.execute(text("SELECT users FROM batch")).scalar_one()
+        connection.execute(text(spoil).bindparams(run=unread, **({"spoilt": b"\0"} if ":spoilt" in spoil else {})))
+    other = world.launch(world.campaign([2]))
+
+    world.serve()
+
+    (hold,) = world.run(unread)["holds"]
+    assert (hold["kind"], hold["reason"].startswith(f"{what} cannot be read on worker:one: ")) == ("unreadable", True)
+    assert (world.states(unread), world.states(other)) == (["ready"], ["accepted"])
+    with world.store.write() as connection:
+        connection.execute(text("UPDATE run SET message = NULL"))
+        connection.execute(text("UPDATE batch SET users = :users WHERE run_id = :run").bindparams(users=users, run=1))
+    resume_run(world.store, unread, reason="upgraded", actor=ANNA)
+    world.serve()
+    assert world.states(unread) == ["accepted"]

@@ -190,7 +190,7 @@ def _in_order(world: World, order: str, other: Callable[[Store], Any]) -> None:
     overlapping(world.store, first, second)
 
 
-def _open_unguarded(store: Store, campaign_id: int, *, actor: str) -> list[int] | None:
+def _open_unguarded(store: Store, campaign_id: int, *, actor: str, **_: Any) -> list[int] | None:
     with store.read() as connection:
         seen = find_campaign(connection, campaign_id)
         revision = find_revision(connection, campaign_id, seen.revision)

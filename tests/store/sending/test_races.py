@@ -346,7 +346,10 @@ def test_a_tick_and_a_plan_never_wait_for_each_other_in_a_ring(world: World) -> 
     )
 
     assert planned is True
-    assert looked.lanes == [ACCOUNT]
+    assert looked.lanes in ([], [ACCOUNT]), "a lane that somebody works on is left for the next tick"
+    assert tick(world.store, upstream=UPSTREAM, settle_seconds=1, actor=BEAT).lanes == (
+        [] if looked.lanes else [ACCOUNT]
+    )
 
 
 def test_two_who_lift_the_same_suppressions_count_them_once(world: World) -> None:
