@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -143,18 +143,46 @@ class Pacer(Protocol):
         ...
 
 
-class FenceBook(Protocol):
-    """The highest committed fence of each lane, kept outside the database, so that a restored one is recognised.
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What is remembered of a lane outside the database."""
 
-    `lane` is the name that `campaigns.store.backup.restored.lane_fence` gives it. Both methods raise FencesAway.
+    highest: int | None  # the highest fence that was ever noted or seen; None: nobody knows any
+    missing: tuple[str, ...] = ()  # hosts that have not compared their own memory since Redis lost its state
+
+
+class FenceBook(Protocol):
+    """The highest fence of each lane, kept outside the database, so that a restored one is recognised.
+
+    Redis shares it between all hosts; each host keeps what it has noted and seen in a file of its own, too. `lane` is
+    the name that `campaigns.store.backup.restored.lane_name` gives it. Every method and property raises FencesAway.
     """
 
-    def note(self, lane: str, fence: int) -> None:
-        """Keep a fence that was committed; one that is lower than what is kept changes nothing."""
+    @property
+    def host(self) -> str:
+        """The ID of this host, which is that of its home."""
         ...
 
-    def highest(self, lane: str) -> int | None:
-        """The highest that was ever noted, as far as anything remembers; None on a first start."""
+    def note(self, lane: str, fence: int) -> None:
+        """Keep a fence that was committed here; one that is lower than what is kept changes nothing."""
+        ...
+
+    def tell(self) -> None:
+        """Tell Redis all that this host remembers, in one step with the word that it has done so."""
+        ...
+
+    def compare(self, lane: str, fence: int, hosts: Collection[str]) -> Remembered:
+        """Keep a fence that the database shows, and answer what is remembered of its lane.
+
+        `hosts` are those whose memory is waited for. This one tells Redis its own if that has lost it.
+        """
+        ...
+
+    def see(self, lanes: Mapping[str, int]) -> list[str]:
+        """Keep the fences of many lanes as the database shows them; answers the lanes of which this host knows more.
+
+        This host tells Redis all that it remembers if that has lost it.
+        """
         ...
 
 
@@ -163,8 +191,24 @@ class Replayed:
     """What became of the outcomes that were kept while the database was away."""
 
     written: int = 0
-    damaged: int = 0  # lines that could not be read
+    damaged: int = 0  # lines that could not be read or written
     aside: str | None = None  # the file in which those are kept
+    lost: int = 0  # answers to requests that the database does not know: it was restored from a backup
+    lost_aside: str | None = None  # the file in which those are kept
+
+
+@dataclass(frozen=True, slots=True)
+class LostAnswer:
+    """An answer to a request that the database does not know."""
+
+    account_id: str
+    lane: str | None  # None: kept by an earlier release, which did not say
+    fence: int
+    message_id: str | None  # what the vendor made of the request, if it was accepted
+
+
+class RequestUnknown(Exception):
+    """A kept outcome speaks of a request that the database does not know."""
 
 
 class Spool(Protocol):
@@ -177,6 +221,11 @@ class Spool(Protocol):
     def replay(self, write: Callable[[Mapping[str, Any]], None]) -> Replayed:
         """Hand over each one that is kept, the oldest first, and forget those for which `write` returned.
 
-        What `write` raises ends it: that one and all after it stay kept; a ValueError means that one is damaged.
+        A RequestUnknown of `write` puts one aside as evidence of a lost request, a ValueError as damaged. Whatever
+        else it raises ends the replay: that one and all after it stay kept.
         """
+        ...
+
+    def lost(self) -> list[LostAnswer]:
+        """Those that were put aside as evidence of a lost request; what cannot be read is left out."""
         ...

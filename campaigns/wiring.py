@@ -19,6 +19,7 @@ from pydantic import SecretStr
 
 from campaigns.domain.errors import PacerAway, VendorAway
 from campaigns.domain.sending.pacing import Limits
+from campaigns.flow.backup.detect_restore import Memory
 from campaigns.flow.lanes.tick import recovery
 from campaigns.flow.sending.lane_context import Sender
 from campaigns.ports import FenceBook, Gateway, Pacer, Spool
@@ -97,6 +98,7 @@ class Parts:
             raise PacerAway("REDIS_URL is not set and no embedded server is running; start it with `campaigns up`.")
         return url
 
+    @cached_property
     def fences(self) -> FenceBook:
         """The fences kept outside the database, in Redis and in the home. Raises PacerAway as `pacer` does."""
         from campaigns.adapters.redis.fence_book import KeptFences
@@ -110,6 +112,10 @@ class Parts:
 
         return FileSpool(self.settings.home.resolve())
 
+    def memory(self) -> Memory:
+        """What this host holds the database against. Raises PacerAway as `pacer` does."""
+        return Memory(self.store, self.fences, self.spool, socket.gethostname(), worker_name())
+
     def sender(self, *, stopping: threading.Event) -> Sender:
         """What the lanes of this process share: one HTTP client, one Redis connection pool, one name."""
         gateway = self.gateway()
@@ -117,12 +123,13 @@ class Parts:
             store=self.store,
             gateway=gateway,
             pacer=self.pacer(),
-            fences=self.fences(),
+            fences=self.fences,
             spool=self.spool,
             limits=self.limits,
             upstream=self.upstream_name,
             team=remembered(gateway.team, TEAM_SECONDS, clock_of_the_machine),
             owner=worker_name(),
+            host_name=socket.gethostname(),
             stopping=stopping.is_set,
             sleep=stopping.wait,
             monotonic=clock_of_the_machine,

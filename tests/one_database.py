@@ -8,11 +8,13 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, make_url, text
 
+from campaigns.store.backup.incarnation import begin_incarnation
 from campaigns.store.database.engine import Store, open_store
 from campaigns.store.tables import every_table  # noqa: F401 - fills the metadata
 from campaigns.store.tables.columns import metadata
@@ -57,6 +59,7 @@ def emptied(writer: Engine) -> None:
             for name in names:
                 connection.execute(text(f"ALTER TABLE {name} ENABLE TRIGGER USER"))
         connection.execute(text("SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'"))
+        begin_incarnation(connection, reason="emptied", actor="test", now=datetime.now(UTC))
 
 
 class ReusedStores:

@@ -74,7 +74,7 @@ def _decide(to: BatchState, seen: BatchState = BatchState.UNKNOWN) -> Act:
 def _open(connection: Connection) -> None:
     users = connection.execute(text("SELECT users FROM batch")).scalar_one()
     ready = ReadyBatch(BATCH, 1, 0, 0, 2, 1, 2, users, RUN, RunState.PLANNED, 1, 1, False, 0)
-    how: Any = {"recipients": 2, "body_sha256": "0" * 64, "body_bytes": 9, "now": START}
+    how: Any = {"recipients": 2, "body_sha256": "0" * 64, "body_bytes": 9, "form": {}, "now": START}
     claim = LaneClaim(ACCOUNT, "worker:one", FENCE, "worker:one")
     open_attempt(connection, claim, ready, **how, deadline=timedelta(seconds=3), lease=timedelta(seconds=6))
 

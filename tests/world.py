@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -24,7 +24,7 @@ from campaigns.flow.campaigns.drafts import Draft, create_campaign
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.lanes.serve import serve_lane
 from campaigns.flow.sending.lane_context import Sender, Step
-from campaigns.ports import PacerState, Permit, Replayed, VendorAccount
+from campaigns.ports import LostAnswer, PacerState, Permit, Remembered, Replayed, RequestUnknown, VendorAccount
 from campaigns.store.database.engine import Store
 from campaigns.store.proof import verify
 from campaigns.store.reconcile.searches import next_look_at
@@ -162,20 +162,28 @@ class FakePacer:
 
 @dataclass
 class FakeFences:
-    """A fence book that forgets nothing."""
+    """A fence book of one host that forgets nothing."""
 
     noted: dict[str, int] = field(default_factory=dict)
     away: bool = False
+    host: str = "0" * 32
 
     def note(self, lane: str, fence: int) -> None:
-        if self.away:
-            raise FencesAway("the book is away")
+        self.tell()
         self.noted[lane] = max(fence, self.noted.get(lane, 0))
 
-    def highest(self, lane: str) -> int | None:
+    def tell(self) -> None:
         if self.away:
             raise FencesAway("the book is away")
-        return self.noted.get(lane)
+
+    def compare(self, lane: str, fence: int, hosts: Collection[str]) -> Remembered:
+        self.note(lane, fence)
+        return Remembered(self.noted[lane], tuple(one for one in hosts if one != self.host))
+
+    def see(self, lanes: Mapping[str, int]) -> list[str]:
+        for lane, fence in lanes.items():
+            self.note(lane, fence)
+        return [lane for lane, fence in lanes.items() if self.noted[lane] > fence]
 
 
 @dataclass
@@ -183,6 +191,7 @@ class FakeSpool:
     """Keeps outcomes in memory, as JSON like the real one."""
 
     lines: list[str] = field(default_factory=list)
+    put_aside: list[LostAnswer] = field(default_factory=list)
 
     def keep(self, kept: Mapping[str, Any]) -> bool:
         self.lines.append(json.dumps(kept))
@@ -191,10 +200,21 @@ class FakeSpool:
     def replay(self, write: Callable[[Mapping[str, Any]], None]) -> Replayed:
         written = 0
         while self.lines:
-            write(json.loads(self.lines[0]))
+            kept = json.loads(self.lines[0])
+            try:
+                write(kept)
+                written += 1
+            except RequestUnknown:
+                made, identity = kept["attempt"], kept.get("identity") or {}
+                lost = LostAnswer(
+                    made["account_id"], identity.get("lane"), made["fence"], kept["outcome"]["message_id"]
+                )
+                self.put_aside.append(lost)
             del self.lines[0]
-            written += 1
-        return Replayed(written)
+        return Replayed(written, lost=len(self.put_aside))
+
+    def lost(self) -> list[LostAnswer]:
+        return list(self.put_aside)
 
 
 @dataclass
@@ -227,6 +247,7 @@ class World:
             upstream=UPSTREAM,
             team=self.gateway.team,
             owner=owner,
+            host_name="host",
             stopping=lambda: self.stopping,
             sleep=sleep,
             monotonic=lambda: self.local_clock,

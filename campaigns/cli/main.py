@@ -28,6 +28,7 @@ EXIT_CODES: dict[type[errors.CampaignsError], int] = {
     errors.NotFound: 3,
     errors.NotAllowed: 4,
     errors.StaleClaim: 4,
+    errors.RequestLost: 4,
     errors.Damaged: UNEXPECTED,
     errors.VendorRefused: 7,
     errors.TryLater: 75,

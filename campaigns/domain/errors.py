@@ -6,6 +6,7 @@ CampaignsError
 ├── NotFound              no such campaign, run, batch or account
 ├── NotAllowed            it exists, but its state forbids what was asked
 │   └── StaleClaim        the claim was lost to somebody else; the caller stops
+│       └── RequestLost   the database knows no such request: it was restored from a backup, or made anew
 ├── Damaged               what is stored cannot be read
 ├── VendorRefused         the vendor refuses the key, the account or the credits
 └── TryLater              the database, Redis or the vendor is away
@@ -42,6 +43,10 @@ class NotAllowed(CampaignsError):
 
 class StaleClaim(NotAllowed):
     """Somebody else holds the claim now; the late writer changed nothing."""
+
+
+class RequestLost(StaleClaim):
+    """The database does not know the request, so its answer is written onto nothing; it is evidence of a restore."""
 
 
 class Damaged(CampaignsError):

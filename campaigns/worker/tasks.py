@@ -14,6 +14,7 @@ from celery.signals import worker_ready
 
 from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import TryLater
+from campaigns.flow.backup.detect_restore import watch_lanes
 from campaigns.flow.lanes.serve import give_back_stranded, serve_lane
 from campaigns.flow.lanes.tick import tick as look
 from campaigns.flow.planning.plan import plan_run
@@ -87,11 +88,28 @@ def _catch_up() -> None:
     if replayed.damaged:
         log.error(
             "kept_outcomes_damaged",
-            reason=f"{replayed.damaged} outcomes kept on this host cannot be read and count as unknown; "
+            reason=f"{replayed.damaged} outcomes kept on this host cannot be read or written and count as unknown; "
             f"they were put aside in {replayed.aside}.",
+        )
+    if replayed.lost:
+        log.error(
+            "kept_outcomes_lost",
+            reason=f"{replayed.lost} outcomes kept on this host are of requests that the database does not know: it "
+            f"was restored from a backup, or made anew; they were put aside in {replayed.lost_aside}.",
         )
     if sender.cache_info().currsize:
         give_back_stranded(sender())
+
+
+def _watch_lanes() -> None:
+    """Hold the database against what this host remembers; a worker that cannot still does the rest of its tick."""
+    try:
+        closed = watch_lanes(parts().memory())
+    except TryLater as away:
+        log.warning("lanes_not_compared", reason=str(away))
+        return
+    if closed:
+        log.error("database_restored", reason=f"The database is behind its fence book: {', '.join(closed)} are held.")
 
 
 @app.task(name="campaigns.tick")
@@ -99,6 +117,7 @@ def tick() -> None:
     """Look at everything that waits for its time, and wake whoever has work."""
     try:
         _catch_up()
+        _watch_lanes()
         wake = look(
             parts().store,
             upstream=settings.upstream_name,

@@ -1,8 +1,8 @@
 """Outcomes that could not be written, in one file of this host, forced to the disk one by one.
 
 A line is a JSON object with its own checksum and has a line break on either side, so that a line torn by a power cut
-spoils no other. What cannot be read is put aside in a file of its own, never dropped. The lines hold IDs, states and
-numbers; no key and no message text.
+spoils no other. What cannot be read or written is put aside in a file of its own, never dropped, and so is what speaks
+of a request that the database does not know. The lines hold IDs, states and numbers; no key and no message text.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ import os
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from campaigns.ports import Replayed, Spool
+from campaigns.ports import LostAnswer, Replayed, RequestUnknown, Spool
 
 ASIDE = "outcomes.damaged-"
-"""How the files begin in which lines are put that cannot be read."""
+"""How the files begin in which lines are put that cannot be read or written."""
+
+LOST = "outcomes.lost-"
+"""How the files begin with answers to requests that the database does not know: evidence of what a restore lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class SpoolContent:
     waiting: int  # outcomes that a worker will write when the database is there
     damaged: int  # lines that it will put aside
     aside: tuple[str, ...]  # the files in which such lines were put
+    lost: tuple[str, ...] = ()  # the files with answers to requests that the database does not know
 
 
 class FileSpool(Spool):
@@ -57,39 +61,54 @@ class FileSpool(Spool):
 
     def content(self) -> SpoolContent:
         """What is kept now, without touching it. Raises OSError when it cannot be read."""
-        aside = tuple(str(path) for path in sorted(self._home.glob(f"{ASIDE}*")))
+        aside, lost = (tuple(map(str, self._files(kind))) for kind in (ASIDE, LOST))
         if not self._path.exists():
-            return SpoolContent(0, 0, aside)
+            return SpoolContent(0, 0, aside, lost)
         with self._locked():
             lines = self._lines()
         damaged = sum(1 for line in lines if not _is_whole(line))
-        return SpoolContent(len(lines) - damaged, damaged, aside)
+        return SpoolContent(len(lines) - damaged, damaged, aside, lost)
+
+    def lost(self) -> list[LostAnswer]:
+        found = {}
+        for path in self._files(LOST):
+            with suppress(OSError):
+                for line in filter(_is_whole, _lines_of(path)):
+                    found[line] = _lost_answer(_read(line))  # once, however often it was put aside
+        return list(found.values())
+
+    def _files(self, kind: str) -> list[Path]:
+        return sorted(self._home.glob(f"{kind}*"))
 
     def _lines(self) -> list[bytes]:
-        return [line for line in self._path.read_bytes().split(b"\n") if line.strip()]
+        return _lines_of(self._path)
 
     def _replay(self, write: Callable[[Mapping[str, Any]], None]) -> Replayed:
         lines = self._lines()
         damaged: list[bytes] = []
+        lost: list[bytes] = []
         done = 0
         try:
             for line in lines:
                 try:
                     write(_read(line))
+                except RequestUnknown:
+                    lost.append(line)
                 except ValueError:
                     damaged.append(line)
                 done += 1
         finally:
-            aside = self._put_aside(damaged)
+            aside, lost_aside = self._put_aside(ASIDE, damaged), self._put_aside(LOST, lost)
             self._rewrite(lines[done:])
-        return Replayed(done - len(damaged), len(damaged), None if aside is None else str(aside))
+        return Replayed(done - len(damaged) - len(lost), len(damaged), aside, len(lost), lost_aside)
 
-    def _put_aside(self, damaged: list[bytes]) -> Path | None:
-        if not damaged:
+    def _put_aside(self, kind: str, lines: list[bytes]) -> str | None:
+        """In files of their own; a crash before the lines are gone from the spool puts them aside a second time."""
+        if not lines:
             return None
-        aside = self._home / f"{ASIDE}{time.time_ns()}"
-        _append(aside, damaged)
-        return aside
+        aside = self._home / f"{kind}{time.time_ns()}"
+        _append(aside, lines)
+        return str(aside)
 
     def _rewrite(self, lines: list[bytes]) -> None:
         """A crash before this hands lines over again, which changes nothing: an outcome is written once."""
@@ -110,6 +129,15 @@ class FileSpool(Spool):
             yield
         finally:
             os.close(lock)
+
+
+def _lost_answer(kept: Mapping[str, Any]) -> LostAnswer:
+    made, identity = kept["attempt"], kept.get("identity") or {}
+    return LostAnswer(made["account_id"], identity.get("lane"), made["fence"], kept["outcome"].get("message_id"))
+
+
+def _lines_of(path: Path) -> list[bytes]:
+    return [line for line in path.read_bytes().split(b"\n") if line.strip()]
 
 
 def _line(kept: Mapping[str, Any]) -> bytes:

@@ -1,8 +1,12 @@
-"""The highest committed fence of each lane, in Redis and in a file: either alone recognises a restored database.
+"""The highest fence of each lane, in Redis and in a file of each host: a restored database is behind one of them.
 
-Redis is shared by all hosts; the file survives a Redis that was emptied or restored together with the database. A
-fence is noted in both before its request leaves. The file of a lane has two slots, each with its own checksum: one is
-overwritten, and should that be torn by a power cut, the other still says the fence before.
+Redis is shared by all hosts; the files survive a Redis that was emptied or restored together with the database. A
+fence is noted in both before its request leaves, and each host keeps in its file what the database shows it, too. The
+file of a lane has two slots, each with its own checksum: one is overwritten, and should that be torn by a power cut,
+the other still says the fence before.
+
+Redis holds one sorted set: a member for each lane, and one for each host that has told it all that it remembers. Since
+they are lost together, a host without its member says that Redis lost its state since.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import os
 import re
 import time
 import zlib
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +25,9 @@ from redis.backoff import ConstantBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from campaigns.adapters.disk.home_id import host_id
 from campaigns.domain.errors import FencesAway
-from campaigns.ports import FenceBook
+from campaigns.ports import FenceBook, Remembered
 
 SOCKET_SECONDS = 2.0
 
@@ -30,9 +36,15 @@ REPLAYS = 1
 
 SYNC_SECONDS = 1.0
 """The file is written with each fence and forced to the disk this often: only a power cut can take the last second of
-it, and what it then says is still above every backup but one of that very second."""
+it, and what it then says is still above every backup but one of that very second. Fences that were only seen are left
+to the system, which writes them within half a minute."""
 
 KEY = b"campaigns:fences"
+
+HOST = "host:"
+"""How the member of a host begins; the name of a lane has no colon."""
+
+LANE = re.compile(r"[A-Za-z0-9_@.-]{1,200}")
 
 SLOT = 32
 """Bytes of a slot: 20 digits, a blank, 8 digits of checksum, filled up."""
@@ -56,34 +68,88 @@ class KeptFences(FenceBook):
             socket_connect_timeout=SOCKET_SECONDS,
             retry=Retry(ConstantBackoff(0.05), REPLAYS),
         )
+        self._home = home
         self._folder = home / "fences"
+        self._host: str | None = None
         self._synced: dict[str, float] = {}
 
+    @property
+    def host(self) -> str:
+        if self._host is None:
+            try:
+                self._host = host_id(self._home)
+            except OSError as error:
+                raise _away(f"its home cannot be written: {error.strerror}") from error
+        return self._host
+
     def note(self, lane: str, fence: int) -> None:
-        self._write(lane, fence)
+        self._write(lane, fence, forced=True)
         try:
             self._redis.zadd(KEY, {lane: fence}, gt=True)
         except (RedisError, OSError) as error:
-            raise _away(f"Redis does not answer: {type(error).__name__}") from error
+            raise _unreachable(error) from error
 
-    def highest(self, lane: str) -> int | None:
-        noted = self.noted(lane)
-        return max((fence for fence in (noted.shared, noted.here) if fence is not None), default=None)
+    def tell(self) -> None:
+        self._host = None  # asked anew: a home that was emptied is another host's
+        told = {f"{HOST}{self.host}": 1} | self._remembered()
+        try:
+            self._redis.zadd(KEY, told, gt=True)  # one command, so the word is never there without what it speaks of
+        except (RedisError, OSError) as error:
+            raise _unreachable(error) from error
+
+    def compare(self, lane: str, fence: int, hosts: Collection[str]) -> Remembered:
+        shared, told = self._told(lane, hosts)
+        if self.host not in told:
+            self.tell()
+            shared, told = self._told(lane, hosts)
+        here = self._write(lane, fence, forced=False)
+        return Remembered(max(here, shared), tuple(sorted(set(hosts) - told)))
+
+    def _told(self, lane: str, hosts: Collection[str]) -> tuple[int, set[str]]:
+        """A lane's fence in Redis (0: none), and which of these hosts and this one have told it what they remember."""
+        asked = sorted({*hosts, self.host})
+        shared, *scores = self._scores([lane, *(f"{HOST}{one}" for one in asked)])
+        return int(shared or 0), {one for one, score in zip(asked, scores, strict=True) if score is not None}
+
+    def see(self, lanes: Mapping[str, int]) -> list[str]:
+        if self._scores([f"{HOST}{self.host}"]) == [None]:
+            self.tell()
+        ahead = []
+        for lane, fence in lanes.items():
+            here = self._read(lane)
+            if here is None or here < fence:
+                here = self._write(lane, fence, forced=False)
+            if here > fence:
+                ahead.append(lane)
+        return ahead
 
     def noted(self, lane: str) -> Noted:
         """What each of the two says. Raises FencesAway."""
-        try:
-            shared = self._redis.zscore(KEY, lane)
-        except (RedisError, OSError) as error:
-            raise _away(f"Redis does not answer: {type(error).__name__}") from error
+        (shared,) = self._scores([lane])
         return Noted(None if shared is None else int(shared), self._read(lane))
+
+    def _scores(self, members: list[str]) -> list[float | None]:
+        """What Redis holds under these members, as of one moment."""
+        try:
+            return list(self._redis.zmscore(KEY, members))
+        except (RedisError, OSError) as error:
+            raise _unreachable(error) from error
+
+    def _remembered(self) -> dict[str, int]:
+        """Every lane of which this host's files know a fence."""
+        try:
+            lanes = [path.name for path in self._folder.iterdir()] if self._folder.exists() else []
+        except OSError as error:
+            raise _away(f"its files cannot be listed: {error.strerror}") from error
+        fences = {lane: self._read(lane) for lane in lanes if LANE.fullmatch(lane)}
+        return {lane: fence for lane, fence in fences.items() if fence is not None}
 
     def close(self) -> None:
         """Close the connections to Redis."""
         self._redis.close()
 
     def _path(self, lane: str) -> Path:
-        if not re.fullmatch(r"[A-Za-z0-9_@.-]{1,200}", lane):
+        if not LANE.fullmatch(lane):
             raise ValueError(f"{lane!r} cannot name a lane's file")
         return self._folder / lane
 
@@ -95,25 +161,28 @@ class KeptFences(FenceBook):
         except OSError as error:
             raise _away(f"its file cannot be read: {error.strerror}") from error
 
-    def _write(self, lane: str, fence: int) -> None:
+    def _write(self, lane: str, fence: int, *, forced: bool) -> int:
+        """Raise the file of a lane to a fence; answers what it says then, which may be higher."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             file = os.open(self._path(lane), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(file, fcntl.LOCK_EX)  # a worker that was slow must not overwrite a higher fence
-                self._raise_to(file, fence)
-                self._sync(file, lane)
+                highest = self._raise_to(file, fence)
+                if forced:
+                    self._sync(file, lane)
             finally:
                 os.close(file)
         except OSError as error:
             raise _away(f"its file cannot be written: {error.strerror}") from error
+        return highest
 
-    def _raise_to(self, file: int, fence: int) -> None:
+    def _raise_to(self, file: int, fence: int) -> int:
         found = [_slot(os.pread(file, SLOT, place * SLOT)) for place in (0, 1)]
-        if fence <= max(found):
-            return
-        lower = found.index(min(found))
-        os.pwrite(file, _written(fence), lower * SLOT)
+        if fence > max(found):
+            lower = found.index(min(found))
+            os.pwrite(file, _written(fence), lower * SLOT)
+        return max(fence, *found)
 
     def _sync(self, file: int, lane: str) -> None:
         now = time.monotonic()
@@ -149,6 +218,10 @@ def _written(fence: int) -> bytes:
 
 def _checksum(digits: bytes) -> bytes:
     return b"%08x" % zlib.crc32(digits)
+
+
+def _unreachable(error: Exception) -> FencesAway:
+    return _away(f"Redis does not answer: {type(error).__name__}")
 
 
 def _away(why: str) -> FencesAway:

@@ -1,79 +1,152 @@
-"""Recognise a database that was restored from a backup, before its lane sends anything again.
+"""Recognise a database that was restored from a backup, before its lanes send anything again.
 
 Requests that left after the backup are not in it, so its ready batches may have been sent. The fence book, kept outside
 the database, knows a higher fence than the database does: then nothing of the account goes out until an operator has
-released it, and what was ready is unknown.
+released it, and what was ready is unknown. When Redis has lost its state, no lane goes on before every host has told
+it what its own files know.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 from sqlalchemy import Connection
 
+from campaigns.flow.backup.hosts import join
 from campaigns.flow.schedules.due import open_all_due
-from campaigns.flow.sending.lane_context import Sender
+from campaigns.ports import FenceBook, Spool
 from campaigns.store.audit.events import EventKind, record_event
+from campaigns.store.backup.hosts import HostRow, known_hosts, see_host, was_seen_lately
+from campaigns.store.backup.incarnation import begin_incarnation
 from campaigns.store.backup.restored import (
     MAY_HAVE_BEEN_SENT,
     RESTORED,
+    LaneFence,
     doubt_ready_batches,
+    every_lane_fence,
     lane_fence,
     newest_attempt,
     raise_fence,
     runs_not_planned,
 )
+from campaigns.store.database.engine import Store
 from campaigns.store.holds.holds import Held, open_hold
 from campaigns.store.runs.runs import end_run_if_done
 
 
-def recognise(sender: Sender, account_id: str) -> str | None:
-    """The lane's name in the fence book, after a database that was restored has been closed to it; None: no account.
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What this host needs to hold the database against what is remembered outside it."""
+
+    store: Store
+    fences: FenceBook
+    spool: Spool
+    host_name: str  # as the machine calls itself, for people
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """A lane that was compared with the fence book; closed, if the database turned out to be restored."""
+
+    lane: LaneFence
+    waits_for: tuple[HostRow, ...] = ()  # hosts that have not told yet what they know: it may not send before
+
+
+def recognise(memory: Memory, account_id: str) -> Recognised | None:
+    """Compare one lane before it is claimed, and close it if the database was restored; None: no such account.
 
     Raises FencesAway. Any number of callers may do this at once: the lane's fence, raised in the same transaction,
     lets one of them act. A crash in the middle changes nothing.
     """
-    with sender.store.read() as connection:
-        known = lane_fence(connection, account_id)
+    with memory.store.read() as connection:
+        known, hosts = lane_fence(connection, account_id), known_hosts(connection)
     if known is None:
         return None
-    highest = sender.fences.highest(known.name)
-    if highest is not None and highest > known.fence:
-        # Occurrences that came due since the backup may have been sent too: open them, to be held with the others.
-        open_all_due(sender.store, actor=sender.owner)
-        with sender.store.write() as connection:
-            if raise_fence(connection, account_id, highest):
-                _close(connection, sender, account_id, seen=known.fence, highest=highest)
-    return known.name
+    if memory.fences.host not in {one.id for one in hosts}:
+        join(memory.store, memory.fences, memory.host_name, actor=memory.actor)
+    found = memory.fences.compare(known.name, known.fence, [one.id for one in hosts])
+    if found.highest is not None and found.highest > known.fence:
+        known = _close(memory, known, found.highest)
+    return Recognised(known, tuple(one for one in hosts if one.id in found.missing))
 
 
-def _close(connection: Connection, sender: Sender, account_id: str, *, seen: int, highest: int) -> None:
-    now = sender.store.now(connection)
+def watch_lanes(memory: Memory) -> list[str]:
+    """Keep the fences that the database shows of every lane in this host's memory; answers the accounts it closed.
+
+    A lane of which this host knows more is closed at once, not only when it is served next. Raises FencesAway. A
+    crash in the middle changes nothing: all of it is done again by the next tick.
+    """
+    with memory.store.read() as connection:
+        now, hosts, lanes = memory.store.now(connection), known_hosts(connection), every_lane_fence(connection)
+    ours = next((one for one in hosts if one.id == memory.fences.host), None)
+    if ours is None:
+        join(memory.store, memory.fences, memory.host_name, actor=memory.actor)
+    elif not was_seen_lately(ours, now):
+        with memory.store.write() as connection:
+            see_host(connection, ours.id, now=now)
+    ahead = set(memory.fences.see({one.name: one.fence for one in lanes}))
+    closed = [one.account_id for one in lanes if one.name in ahead]
+    for account_id in closed:
+        recognise(memory, account_id)
+    return closed
+
+
+def _close(memory: Memory, known: LaneFence, highest: int) -> LaneFence:
+    """Close a lane that is behind; answers how it stands then."""
+    # Occurrences that came due since the backup may have been sent too: open them, to be held with the others.
+    open_all_due(memory.store, actor=memory.actor)
+    incarnation = known.incarnation
+    with memory.store.write() as connection:
+        if raise_fence(connection, known.account_id, highest):
+            incarnation = _doubt(connection, memory, known, highest)
+    return replace(known, fence=highest, incarnation=incarnation)
+
+
+def _doubt(connection: Connection, memory: Memory, known: LaneFence, highest: int) -> str:
+    """Hold the account and doubt what was ready; answers the incarnation that begins with it."""
+    now, account_id, actor = memory.store.now(connection), known.account_id, memory.actor
     last = newest_attempt(connection, account_id)
     reason = (
         f"the database was restored from a backup: request {highest} was made on this account, but the database knows "
-        f"none after {seen} ({'none at all' if last is None else last.isoformat(timespec='seconds')})"
+        f"none after {known.fence} ({'none at all' if last is None else last.isoformat(timespec='seconds')})"
+        + _lost_answers(memory, known)
     )
-    open_hold(connection, Held(account_id=account_id), RESTORED, reason=reason, actor=sender.owner, now=now)
+    open_hold(connection, Held(account_id=account_id), RESTORED, reason=reason, actor=actor, now=now)
     doubted = doubt_ready_batches(connection, account_id, now=now)
     record_event(
         connection,
         EventKind.DATABASE_RESTORED,
         at=now,
-        actor=sender.owner,
+        actor=actor,
         account_id=account_id,
         reason=reason,
-        detail={"fence": seen, "highest": highest, "runs": sorted(doubted)},
+        detail={"fence": known.fence, "highest": highest, "runs": sorted(doubted)},
     )
     for run_id, seqs in sorted(doubted.items()):
         record_event(
             connection,
             EventKind.READY_DOUBTED,
             at=now,
-            actor=sender.owner,
+            actor=actor,
             account_id=account_id,
             run_id=run_id,
             reason=MAY_HAVE_BEEN_SENT,
             detail={"batches": len(seqs)},
         )
-        end_run_if_done(connection, run_id, now=now, actor=sender.owner)
+        end_run_if_done(connection, run_id, now=now, actor=actor)
     for run_id in runs_not_planned(connection, account_id):
-        open_hold(connection, Held(run_id=run_id), RESTORED, reason=MAY_HAVE_BEEN_SENT, actor=sender.owner, now=now)
+        open_hold(connection, Held(run_id=run_id), RESTORED, reason=MAY_HAVE_BEEN_SENT, actor=actor, now=now)
+    return begin_incarnation(connection, reason=reason, actor=actor, now=now)
+
+
+def _lost_answers(memory: Memory, known: LaneFence) -> str:
+    """Half a sentence on the answers to lost requests of a lane that this host has put aside."""
+    answers = [
+        one for one in memory.spool.lost() if one.account_id == known.account_id and one.lane in {None, known.name}
+    ]
+    if not answers:
+        return ""
+    message_ids = [one.message_id for one in answers if one.message_id is not None]
+    as_messages = f", messages {', '.join(message_ids[:5])} among them" if message_ids else ""
+    return f"; host {memory.host_name} has answers to {len(answers)} of the lost requests{as_messages}"

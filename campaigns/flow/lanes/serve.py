@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import FencesAway, PacerAway, VendorAway, VendorRefused
-from campaigns.flow.backup.detect_restore import recognise
+from campaigns.flow.backup.detect_restore import Memory, recognise
 from campaigns.flow.handoff.follow import follow_handed_over
 from campaigns.flow.recall.unsend import carry_out_recalls
 from campaigns.flow.reconcile.abandoned import expire_attempts
@@ -17,8 +18,9 @@ from campaigns.flow.sending.lane_context import Sender, Step
 from campaigns.flow.sending.send import send_one
 from campaigns.store.accounts.accounts import bind_team
 from campaigns.store.accounts.bindings import find_upstream
+from campaigns.store.backup.restored import LaneFence
 from campaigns.store.holds.holds import Held, open_hold
-from campaigns.store.sending.attempts import permit_key
+from campaigns.store.sending.identity import permit_key
 from campaigns.store.sending.lanes import LaneClaim, claim_lane, lane_has_work, lock_lanes, postpone_lane, release_lane
 
 LONGEST_WAIT_IN_MEMORY = 2.0
@@ -41,6 +43,7 @@ def serve_lane(sender: Sender, account_id: str, goes_on: Callable[[], bool]) -> 
     if claim is None:
         return 0
     crash_point("lane.claimed")
+    sender = replace(sender, messages={}, timings={})  # what they hold is of this claim alone
     step = Step(claim)
     requests = 0
     try:
@@ -76,10 +79,10 @@ def _turn(sender: Sender, claim: LaneClaim, failures: int) -> Step:
 
 
 def _claim(sender: Sender, account_id: str) -> LaneClaim | None:
-    known = _team_and_name(sender, account_id)
+    known = _team_and_lane(sender, account_id)
     if known is None:
         return None
-    team, name = known
+    team, lane = known
     expire_attempts(
         sender.store, settle_seconds=sender.limits.settle_seconds, actor=sender.owner, account_id=account_id
     )
@@ -93,14 +96,24 @@ def _claim(sender: Sender, account_id: str) -> LaneClaim | None:
         if team_waits(connection, account_id, upstream=upstream, team=team, now=now):
             return None
         lease = timedelta(seconds=sender.limits.lease_seconds)
-        return claim_lane(connection, account_id, owner=sender.owner, name=name, now=now, lease=lease)
+        return claim_lane(
+            connection,
+            account_id,
+            owner=sender.owner,
+            name=lane.name,
+            now=now,
+            lease=lease,
+            seen=lane.fence,
+            incarnation=lane.incarnation,
+        )
 
 
-def _team_and_name(sender: Sender, account_id: str) -> tuple[str, str] | None:
-    """Whom the key belongs to, and what the fence book calls the lane; None when it cannot be served now."""
+def _team_and_lane(sender: Sender, account_id: str) -> tuple[str, LaneFence] | None:
+    """Whom the key belongs to, and the lane as it was compared with the fence book; None: it cannot be served now."""
+    memory = Memory(sender.store, sender.fences, sender.spool, sender.host_name, sender.owner)
     try:
         team = sender.team()
-        name = recognise(sender, account_id)
+        found = recognise(memory, account_id)
     except VendorRefused as refusal:
         _hold_team(sender, str(refusal))
         return None
@@ -110,7 +123,11 @@ def _team_and_name(sender: Sender, account_id: str) -> tuple[str, str] | None:
     except FencesAway:
         _postpone(sender, account_id, "the fence book")
         return None
-    return None if name is None else (team, name)
+    if found is not None and found.waits_for:
+        names = ", ".join(sorted(one.name for one in found.waits_for))
+        _postpone(sender, account_id, f"host {names} to compare its fences")
+        return None
+    return None if found is None else (team, found.lane)
 
 
 def _hold_team(sender: Sender, reason: str) -> None:
@@ -129,7 +146,7 @@ def _postpone(sender: Sender, account_id: str, waits_for: str) -> None:
 
 def _take_permit(sender: Sender, claim: LaneClaim, failures: int) -> Step | None:
     """Ask the pacer; None when the request may be made now."""
-    key = permit_key(claim.account_id, claim.fence + 1)
+    key = permit_key(claim.name, claim.fence + 1, claim.incarnation)
     try:
         permit = sender.pacer.acquire(key, claim.account_id, hold_seconds=sender.limits.lease_seconds)
     except PacerAway:

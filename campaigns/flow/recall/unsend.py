@@ -254,7 +254,7 @@ def _permit_key(claim: LaneClaim, what: str) -> str:
 
     A DELETE after a look has the fence that the next one begins with, so it goes by another name: `act`.
     """
-    return f"unsend:{claim.account_id}:{claim.fence}:{what}"
+    return f"unsend:{claim.incarnation}:{claim.name}:{claim.fence}:{what}"
 
 
 def _acquire(sender: Sender, key: str, found: RecallRow) -> tuple[float, str] | None:

@@ -27,13 +27,15 @@ class Sender:
     upstream: str
     team: Callable[[], str]  # whom the key belongs to; raises VendorRefused or VendorAway
     owner: str  # who we are, in leases and in the audit
+    host_name: str  # as the machine calls itself
     stopping: Callable[[], bool]
     sleep: Callable[[float], object]  # may end early when the process is stopping
     monotonic: Callable[[], float]  # seconds that count while the machine is suspended
     chance: Callable[[], float]  # from 0 to 1
     rf_as: Literal["array", "string"] = "array"
-    messages: dict[int, Message] = field(default_factory=dict)  # by run; what one says never changes
-    timings: dict[tuple[int, int], Timing] = field(default_factory=dict)  # by campaign and revision; as unchanging
+    # For one claim of a lane only: a database that is restored meanwhile gives the numbers to others, but not the lane.
+    messages: dict[int, Message] = field(default_factory=dict)  # by run
+    timings: dict[tuple[int, int], Timing] = field(default_factory=dict)  # by campaign and revision
     stranded: dict[str, Step] = field(default_factory=dict)  # lanes that could not be given back: no database
 
 

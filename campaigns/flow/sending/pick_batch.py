@@ -71,7 +71,7 @@ def _read(
 
 
 def said_by_batch(connection: Connection, sender: Sender, ready: ReadyBatch) -> Message:
-    """What the batch's run says; kept in memory, since it never changes."""
+    """What the batch's run says; kept in memory for as long as the lane is claimed, since it never changes."""
     if ready.run_id not in sender.messages:
         sender.messages[ready.run_id] = from_json(message_of_run(connection, ready.run_id))
     return sender.messages[ready.run_id]

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from campaigns.crashpoint import crash_point
-from campaigns.domain.errors import StaleClaim
+from campaigns.domain.errors import RequestLost, StaleClaim, TryLater
 from campaigns.domain.sending.pacing import Limits, back_off_seconds
 from campaigns.domain.states import BATCH_TAKEN, BatchState, RunState, taken_state
 from campaigns.domain.upstream.outcome import HoldScope, Outcome, OutcomeKind
@@ -19,9 +19,10 @@ from campaigns.store.database.engine import Store
 from campaigns.store.holds.holds import Held, open_hold
 from campaigns.store.reconcile.searches import attempt_deadline
 from campaigns.store.runs.runs import end_run_if_done, find_run
-from campaigns.store.sending.attempts import OpenAttempt, add_outcome, own_message, recorded_before, settle_batch
+from campaigns.store.sending.attempts import OpenAttempt, add_outcome, own_message, settle_batch
 from campaigns.store.sending.batches import batch_state
 from campaigns.store.sending.lanes import hold_lane, lock_lanes
+from campaigns.store.sending.on_record import attempt_stands, recorded_before
 
 SETTLES = {
     OutcomeKind.REJECTED: BatchState.REJECTED,
@@ -59,7 +60,9 @@ def record_outcome(
 
     `costs_attempt` False: it was stopped by ourselves before a byte left, which says nothing against the batch.
     Raises StaleClaim when the attempt's lease ran out and somebody else settled it: the answer is then kept as
-    evidence, and no batch is moved. Raises DatabaseAway; nothing is written then, and the call may be repeated.
+    evidence, and no batch is moved. Raises RequestLost when the database does not know the attempt, since it was
+    restored from a backup meanwhile: nothing is written. Raises DatabaseAway; nothing is written then, and the call
+    may be repeated.
     """
     try:
         with store.write() as connection:
@@ -69,9 +72,19 @@ def record_outcome(
             )
             crash_point("record.written")
             return recorded
-    except StaleClaim:
+    except TryLater:
+        raise
+    except Exception as fault:
+        # Rows that are not there, or another's under the same numbers, may be refused in any way.
         with store.write() as connection:
             hold_lane(connection, opened.account_id)
+            if not attempt_stands(connection, opened):
+                raise RequestLost(
+                    f"Request {opened.fence} of account {opened.account_id} is not on record: the database was "
+                    "restored from a backup since it was made, or made anew."
+                ) from fault
+            if not isinstance(fault, StaleClaim):
+                raise
             now = store.now(connection)
             before = recorded_before(connection, opened, outcome)
             if before is not None:

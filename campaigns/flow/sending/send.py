@@ -13,8 +13,8 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from campaigns.crashpoint import crash_point
-from campaigns.domain.errors import DatabaseAway, FencesAway, PacerAway, StaleClaim
-from campaigns.domain.messages.message import request_body
+from campaigns.domain.errors import DatabaseAway, FencesAway, PacerAway, RequestLost, StaleClaim
+from campaigns.domain.messages.body_form import BodyForm, build_body, form_to_json
 from campaigns.domain.schedules.handoff import as_sent
 from campaigns.domain.sending.pacing import back_off_seconds
 from campaigns.domain.states import BatchState, RunState
@@ -26,7 +26,8 @@ from campaigns.flow.sending.record import Recorded, record_outcome
 from campaigns.flow.sending.spool_outcome import keep_outcome
 from campaigns.flow.sending.withhold_suppressed import users_left
 from campaigns.store.audit.events import EventKind, record_event
-from campaigns.store.sending.attempts import OpenAttempt, ReadyBatch, open_attempt, permit_key, renew_lane
+from campaigns.store.sending.attempts import OpenAttempt, ReadyBatch, open_attempt, renew_lane
+from campaigns.store.sending.identity import permit_key
 from campaigns.store.sending.lanes import LaneClaim
 
 RECORD_TRIES = (0.1, 0.5, 1.0, 2.0)
@@ -49,7 +50,7 @@ def send_one(sender: Sender, claim: LaneClaim, failures: int) -> Step:
     except StaleClaim:
         committed = claim  # rolled back whole; whoever changed the run or the batch has the say
     if not isinstance(committed, _Committed):
-        _refund(sender, permit_key(claim.account_id, claim.fence + 1), claim.account_id)
+        _refund(sender, permit_key(claim.name, claim.fence + 1, claim.incarnation), claim.account_id)
         return Step(committed, leave=True, failures=failures)
     crash_point("send.committed")
     unnoted = _note_fence(sender, committed.claim)
@@ -102,7 +103,8 @@ def _commit_attempt(sender: Sender, claim: LaneClaim) -> _Committed | LaneClaim 
             if users is not None:
                 break
         message = as_sent(said_by_batch(connection, sender, ready), now)
-        body = request_body(message, users or None, rf_as=sender.rf_as)
+        form = BodyForm(rf_as=sender.rf_as)
+        body = build_body(message, users or None, form)
         opened = open_attempt(
             connection,
             ours,
@@ -110,6 +112,7 @@ def _commit_attempt(sender: Sender, claim: LaneClaim) -> _Committed | LaneClaim 
             recipients=len(users) or 1,
             body_sha256=hashlib.sha256(body).hexdigest(),
             body_bytes=len(body),
+            form=form_to_json(form),
             now=now,
             deadline=timedelta(seconds=limits.request_timeout_seconds),
             lease=timedelta(seconds=limits.lease_seconds),
@@ -164,6 +167,9 @@ def _finish(sender: Sender, committed: _Committed, outcome: Outcome, *, stopped:
     try:
         recorded = _record(sender, opened, outcome, stopped=stopped)
         crash_point("record.committed")
+    except RequestLost:
+        keep_outcome(sender.spool, opened, outcome, costs_attempt=not stopped)  # evidence of a request that is lost
+        recorded = None
     except StaleClaim:
         recorded = None
     _tell_pacer(sender, opened, outcome)

@@ -1,7 +1,8 @@
 """Keep an outcome that the database would not take on this host, and write it once the database is back.
 
 Written late it goes through the same door as any other: the fence decides whether it still settles its batch or is
-evidence. The vendor's raw reply is not kept, since it may repeat the message.
+evidence. It is written only onto the very attempt that it speaks of; in a database that was restored meanwhile there
+may be none, or another one under its numbers. The vendor's raw reply is not kept, since it may repeat the message.
 """
 
 from __future__ import annotations
@@ -9,35 +10,67 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
+from datetime import datetime
 from typing import Any
 
-from campaigns.domain.errors import StaleClaim
+from campaigns.domain.errors import RequestLost, StaleClaim, TryLater
 from campaigns.domain.sending.pacing import Limits
 from campaigns.domain.upstream.outcome import HoldOrder, HoldScope, Outcome, OutcomeKind, VendorReport
 from campaigns.flow.sending.record import record_outcome
-from campaigns.ports import Replayed, Spool
+from campaigns.ports import Replayed, RequestUnknown, Spool
 from campaigns.store.database.engine import Store
 from campaigns.store.sending.attempts import OpenAttempt
+from campaigns.store.sending.identity import AttemptIdentity
+from campaigns.store.sending.on_record import attempt_stands
+
+NUMBERS = ("batch_id", "batch_seq", "number", "failures", "run_id", "account_id", "fence", "saves")
+"""What is kept of an attempt besides its identity: what the previous release reads, and nothing more."""
 
 
 def keep_outcome(spool: Spool, opened: OpenAttempt, outcome: Outcome, *, costs_attempt: bool) -> bool:
     """Keep an outcome for later; False when that fails too: then the lease ends, and the attempt counts as unknown."""
     without_words = replace(outcome, response=None, report=replace(outcome.report, data={}))
-    return spool.keep({"attempt": asdict(opened), "outcome": asdict(without_words), "costs_attempt": costs_attempt})
+    kept: dict[str, Any] = {
+        "attempt": {name: getattr(opened, name) for name in NUMBERS},
+        "outcome": asdict(without_words),
+        "costs_attempt": costs_attempt,
+    }
+    if opened.identity is not None:
+        kept["identity"] = {**asdict(opened.identity), "started_at": opened.identity.started_at.isoformat()}
+    return spool.keep(kept)
 
 
 def write_kept(store: Store, spool: Spool, limits: Limits, *, actor: str) -> Replayed:
     """Write every outcome that this host has kept. Raises DatabaseAway: what is not written yet stays kept.
 
     To be called before attempts whose lease has ended are swept, since an outcome is more than the guess of a sweep.
+    One that speaks of a request which the database does not know is put aside as evidence, and one that cannot be
+    written as damaged; neither stops the others.
     """
 
     def write(kept: Mapping[str, Any]) -> None:
         opened, outcome, costs_attempt = _read(kept)
-        with suppress(StaleClaim):  # settled meanwhile: the answer now stands as evidence
-            record_outcome(store, opened, outcome, limits, actor=actor, costs_attempt=costs_attempt)
+        try:
+            with store.read() as connection:
+                if not attempt_stands(connection, opened):
+                    raise RequestUnknown(opened.account_id)
+            with suppress(StaleClaim):  # settled meanwhile: the answer now stands as evidence
+                _record(store, opened, outcome, limits, actor=actor, costs_attempt=costs_attempt)
+        except (TryLater, RequestUnknown):
+            raise
+        except Exception as fault:
+            raise ValueError(f"it cannot be written: {fault}") from fault
 
     return spool.replay(write)
+
+
+def _record(
+    store: Store, opened: OpenAttempt, outcome: Outcome, limits: Limits, *, actor: str, costs_attempt: bool
+) -> None:
+    try:
+        record_outcome(store, opened, outcome, limits, actor=actor, costs_attempt=costs_attempt)
+    except RequestLost as lost:  # restored at this very moment
+        raise RequestUnknown(opened.account_id) from lost
 
 
 def _read(kept: Mapping[str, Any]) -> tuple[OpenAttempt, Outcome, bool]:
@@ -51,6 +84,11 @@ def _read(kept: Mapping[str, Any]) -> tuple[OpenAttempt, Outcome, bool]:
             report=VendorReport(**fields.pop("report")),
             **fields,
         )
-        return OpenAttempt(**kept["attempt"]), outcome, bool(kept["costs_attempt"])
+        identity = None if "identity" not in kept else _identity(kept["identity"])
+        return OpenAttempt(**kept["attempt"], identity=identity), outcome, bool(kept["costs_attempt"])
     except (KeyError, TypeError, AttributeError) as fault:
         raise ValueError(f"no outcome: {fault}") from None
+
+
+def _identity(kept: Mapping[str, Any]) -> AttemptIdentity:
+    return AttemptIdentity(**{**kept, "started_at": datetime.fromisoformat(kept["started_at"])})

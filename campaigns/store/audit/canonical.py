@@ -25,6 +25,9 @@ NOTHING_BEFORE = "0" * 64
 
 ROWS_AT_ONCE = 1000
 
+SINCE_VERSION_2 = frozenset({"attempt.form"})
+"""Columns that are no part of version 1 of the form: rows were sealed before these were added."""
+
 
 class Unreadable(ValueError):
     """A row holds what its column cannot mean; the message names the column."""
@@ -32,7 +35,7 @@ class Unreadable(ValueError):
 
 def raw(table: Table, prefix: str = "") -> list[ColumnElement[Any]]:
     """The table's columns as the driver has them, labelled `prefix` and their name."""
-    return [_raw(column).label(prefix + column.name) for column in table.columns]
+    return [_raw(column).label(prefix + column.name) for column in _covered(table)]
 
 
 def _raw(column: Any) -> ColumnElement[Any]:
@@ -44,7 +47,11 @@ def _raw(column: Any) -> ColumnElement[Any]:
 def content(row: Row[Any], table: Table, prefix: str = "") -> dict[str, Any]:
     """One table's part of a row that was asked for by `raw`, as JSON can say it. Raises Unreadable."""
     values = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for it
-    return {column.name: _plain(column, values[prefix + column.name]) for column in table.columns}
+    return {column.name: _plain(column, values[prefix + column.name]) for column in _covered(table)}
+
+
+def _covered(table: Table) -> list[Any]:
+    return [column for column in table.columns if str(column) not in SINCE_VERSION_2]
 
 
 def _plain(column: Any, value: Any) -> Any:

@@ -55,6 +55,8 @@ class EventKind(StrEnum):
     HANDOVER_SEEN = "handover_seen"  # after its time the vendor was asked what became of it
     DATABASE_RESTORED = "database_restored"  # the fence book knows later requests of the account than the database
     READY_DOUBTED = "ready_doubted"  # batches that were ready at the backup are unknown
+    HOST_JOINED = "host_joined"  # workers run in a home that was not known, or was forgotten
+    HOST_FORGOTTEN = "host_forgotten"  # an operator said that no lane is to wait for its memory any more
     SUPPRESSIONS_ADDED = "suppressions_added"
     SUPPRESSIONS_REMOVED = "suppressions_removed"
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Connection, ScalarSelect, func, select, update
+from sqlalchemy import Connection, Row, ScalarSelect, func, select, update
 
 from campaigns.domain.states import BatchState, RunState
+from campaigns.store.backup.incarnation import incarnation_in_force
 from campaigns.store.tables.accounts import account, lane
 from campaigns.store.tables.attempts import attempt
 from campaigns.store.tables.batches import batch
@@ -19,12 +21,19 @@ RESTORED = "restored"
 MAY_HAVE_BEEN_SENT = "the database was restored from a backup: this may have been sent since"
 
 
+_LANES = select(account.c.id, account.c.created_at, lane.c.fence, incarnation_in_force().label("incarnation")).join(
+    lane, lane.c.account_id == account.c.id
+)
+
+
 @dataclass(frozen=True, slots=True)
 class LaneFence:
     """A lane as the fence book knows it, and its fence as the database has it."""
 
+    account_id: str
     name: str
     fence: int
+    incarnation: str  # of the database
 
 
 def lane_fence(connection: Connection, account_id: str) -> LaneFence | None:
@@ -33,15 +42,21 @@ def lane_fence(connection: Connection, account_id: str) -> LaneFence | None:
     The name tells the account's rows in this database from those in another one that was made anew: the instant of
     their making is part of it, and every backup has the same.
     """
-    row = connection.execute(
-        select(account.c.created_at, lane.c.fence)
-        .join(lane, lane.c.account_id == account.c.id)
-        .where(account.c.id == account_id)
-    ).one_or_none()
-    return None if row is None else LaneFence(_name(account_id, row.created_at), row.fence)
+    row = connection.execute(_LANES.where(account.c.id == account_id)).one_or_none()
+    return None if row is None else _lane(row)
 
 
-def _name(account_id: str, made_at: datetime) -> str:
+def every_lane_fence(connection: Connection) -> list[LaneFence]:
+    """That of every account."""
+    return [_lane(row) for row in connection.execute(_LANES.order_by(account.c.id))]
+
+
+def _lane(row: Row[Any]) -> LaneFence:
+    return LaneFence(row.id, lane_name(row.id, row.created_at), row.fence, row.incarnation)
+
+
+def lane_name(account_id: str, made_at: datetime) -> str:
+    """What the fence book calls the lane of an account that was made known at that instant."""
     return f"{account_id}@{made_at.astimezone(UTC):%Y%m%dT%H%M%S.%f}"
 
 

@@ -7,7 +7,7 @@ its requests proved. It is tied to the message: a batch sent again after a decis
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, select
@@ -134,9 +134,15 @@ def open_unsend(
 def add_unsend_outcome(
     connection: Connection, opened: OpenUnsend, outcome: UnsendOutcome, *, by_look: bool = False, now: datetime
 ) -> bool:
-    """Write what a request proved; False when that stands already: its lease ran out, and somebody else went on."""
-    mine = and_(*(unsend_outcome.c[name] == getattr(opened, name) for name in ("recall_id", "batch_id", "number")))
-    if connection.scalar(select(unsend_outcome.c.number).where(mine)) is not None:
+    """Write what a request proved; False when that stands already: its lease ran out, and somebody else went on.
+
+    False, too, when the database does not know the request, since it was restored from a backup meanwhile.
+    """
+    mine = and_(*(unsend.c[each.name] == getattr(opened, each.name) for each in fields(opened)))
+    found = connection.execute(
+        select(unsend_outcome.c.number).select_from(unsend).outerjoin(unsend_outcome, _same_request()).where(mine)
+    ).one_or_none()
+    if found is None or found.number is not None:
         return False
     report = outcome.report
     connection.execute(

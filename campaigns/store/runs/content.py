@@ -14,7 +14,8 @@ from campaigns.store.tables.runs import run
 def message_of_run(connection: Connection, run_id: int) -> dict[str, Any]:
     """What a run says: its own message where it has one (a content in turn, variables filled in), else its revision's.
 
-    It never changes, so it may be kept in memory for ever.
+    It never changes, so it may be kept in memory; not beyond a claim of the lane, as a restored database gives the
+    run's number to another one.
     """
     own = find_own_message(connection, run_id)
     if own is not None:

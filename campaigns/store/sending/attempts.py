@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from campaigns.domain.errors import StaleClaim
 from campaigns.domain.states import BatchState, RunState
 from campaigns.domain.upstream.outcome import Outcome, OutcomeKind
 from campaigns.store.database.prepared import run_prepared
+from campaigns.store.sending.identity import AttemptIdentity, permit_key
 from campaigns.store.sending.lanes import LaneClaim
 from campaigns.store.sending.statements import (
     ADD_ATTEMPT,
@@ -24,7 +25,6 @@ from campaigns.store.sending.statements import (
     SETTLE_BATCH,
     START_BATCH,
 )
-from campaigns.store.tables.attempts import attempt_outcome
 from campaigns.store.tables.batches import batch
 
 
@@ -63,16 +63,8 @@ class OpenAttempt:
     account_id: str
     fence: int
     saves: bool = False  # the vendor is asked to keep the message for later
-
-    @property
-    def permit_key(self) -> str:
-        """What the pacer knows this request by; the same key can be read back from SQL."""
-        return permit_key(self.account_id, self.fence)
-
-
-def permit_key(account_id: str, fence: int) -> str:
-    """The pacer's key of an attempt."""
-    return f"{account_id}:{fence}"
+    permit_key: str = ""  # what the pacer knows this request by; empty: read back from SQL
+    identity: AttemptIdentity | None = None  # None: read back from SQL
 
 
 def renew_lane(
@@ -96,7 +88,7 @@ def renew_lane(
     if row is None:
         return None
     fence, suppressions = row
-    return LaneClaim(claim.account_id, claim.owner, fence, claim.name), suppressions
+    return replace(claim, fence=fence), suppressions
 
 
 def next_batch(connection: Connection, account_id: str, *, upstream: str, now: datetime) -> ReadyBatch | None:
@@ -119,6 +111,7 @@ def open_attempt(
     recipients: int,
     body_sha256: str,
     body_bytes: int,
+    form: dict[str, Any],
     now: datetime,
     deadline: timedelta,
     lease: timedelta,
@@ -152,9 +145,20 @@ def open_attempt(
             "worker": claim.owner,
             "started_at": now,
             "deadline_at": now + deadline,
+            "form": form,
         },
     )
-    return OpenAttempt(ready.id, ready.seq, number, ready.failures, ready.run_id, claim.account_id, claim.fence)
+    return OpenAttempt(
+        ready.id,
+        ready.seq,
+        number,
+        ready.failures,
+        ready.run_id,
+        claim.account_id,
+        claim.fence,
+        permit_key=permit_key(claim.name, claim.fence, claim.incarnation),
+        identity=AttemptIdentity(claim.name, now, body_sha256),
+    )
 
 
 def settle_batch(
@@ -175,6 +179,7 @@ def settle_batch(
         SETTLE_BATCH,
         {
             "batch": opened.batch_id,
+            "of_account": opened.account_id,
             "held": opened.fence,
             "to_state": to.value,
             "available": available_at or now,
@@ -223,24 +228,6 @@ def add_outcome(
             "response": outcome.response,
         },
     )
-
-
-def recorded_before(
-    connection: Connection, opened: OpenAttempt, outcome: Outcome
-) -> tuple[BatchState, datetime] | None:
-    """Where the batch stands and until when it waits, if this very outcome of the attempt stands already."""
-    row = connection.execute(
-        select(batch.c.state, batch.c.available_at)
-        .join(attempt_outcome, attempt_outcome.c.batch_id == batch.c.id)
-        .where(
-            attempt_outcome.c.batch_id == opened.batch_id,
-            attempt_outcome.c.number == opened.number,
-            attempt_outcome.c.kind == outcome.kind.value,
-            attempt_outcome.c.message_id.is_not_distinct_from(outcome.message_id),
-            attempt_outcome.c.error.is_not_distinct_from(outcome.error),
-        )
-    ).one_or_none()
-    return None if row is None else (BatchState(row.state), row.available_at)
 
 
 def own_message(connection: Connection, opened: OpenAttempt, message_id: str, *, now: datetime) -> bool:

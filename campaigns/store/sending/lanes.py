@@ -35,6 +35,7 @@ class LaneClaim:
     owner: str
     fence: int
     name: str  # what the fence book calls the lane
+    incarnation: str = ""  # of the database when the lane was claimed
 
 
 def lock_lanes(connection: Connection, account_ids: Sequence[str] | None = None) -> dict[str, int]:
@@ -84,19 +85,29 @@ def hold_lane(connection: Connection, account_id: str) -> None:
 
 
 def claim_lane(
-    connection: Connection, account_id: str, *, owner: str, name: str, now: datetime, lease: timedelta
+    connection: Connection,
+    account_id: str,
+    *,
+    owner: str,
+    name: str,
+    now: datetime,
+    lease: timedelta,
+    seen: int = 0,
+    incarnation: str = "",
 ) -> LaneClaim | None:
     """Become the account's one sender; None when somebody is, or when the lane must still wait for its time.
 
     Somebody is, too, while an attempt is in flight: the last owner's lease may have ended a moment after the sweep.
     Asking for the time keeps a wake-up that comes twice or late from cutting a back-off short. A crash afterwards
-    leaves the lane claimed until the lease ends.
+    leaves the lane claimed until the lease ends. `seen`: the fence that the lane had when it was compared with the
+    fence book; a lower one now says that the database was put back since, and nobody may claim it uncompared.
     """
     in_flight = select(batch.c.id).where(batch.c.account_id == account_id, batch.c.state == BatchState.SENDING.value)
     fence = connection.scalar(
         update(lane)
         .where(
             lane.c.account_id == account_id,
+            lane.c.fence >= seen,
             or_(lane.c.owner.is_(None), lane.c.lease_until <= now),
             ~lane_waits(now),
             ~in_flight.exists(),
@@ -104,7 +115,7 @@ def claim_lane(
         .values(fence=lane.c.fence + 1, owner=owner, lease_until=now + lease)
         .returning(lane.c.fence)
     )
-    return None if fence is None else LaneClaim(account_id, owner, fence, name)
+    return None if fence is None else LaneClaim(account_id, owner, fence, name, incarnation)
 
 
 def release_lane(

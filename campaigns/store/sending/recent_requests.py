@@ -7,7 +7,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, func, select
 
 from campaigns.domain.upstream.outcome import OutcomeKind
-from campaigns.store.sending.attempts import permit_key
+from campaigns.store.backup.incarnation import find_incarnation
+from campaigns.store.backup.restored import lane_name
+from campaigns.store.sending.identity import permit_key
+from campaigns.store.tables.accounts import account
 from campaigns.store.tables.attempts import attempt, attempt_outcome
 
 
@@ -18,15 +21,18 @@ def recent_requests(
 
     Left out: those that provably never left, since they gave their slots back.
     """
+    incarnation = find_incarnation(connection)
     rows = connection.execute(
         select(
             attempt.c.account_id,
             attempt.c.fence,
+            account.c.created_at,
             attempt.c.started_at,
             attempt_outcome.c.finished_at,
             attempt_outcome.c.kind,
             attempt_outcome.c.http_status,
         )
+        .join(account, account.c.id == attempt.c.account_id)
         .outerjoin(
             attempt_outcome,
             (attempt_outcome.c.batch_id == attempt.c.batch_id) & (attempt_outcome.c.number == attempt.c.number),
@@ -35,7 +41,7 @@ def recent_requests(
     )
     return [
         (
-            permit_key(row.account_id, row.fence),
+            permit_key(lane_name(row.account_id, row.created_at), row.fence, incarnation),
             row.account_id,
             (now - row.started_at).total_seconds(),
             None if row.http_status is None else (now - row.finished_at).total_seconds(),

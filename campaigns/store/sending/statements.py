@@ -96,6 +96,7 @@ SETTLE_BATCH = (
     update(batch)
     .where(
         batch.c.id == bindparam("batch"),
+        batch.c.account_id == bindparam("of_account"),  # fences are counted by account
         batch.c.state == BatchState.SENDING.value,
         batch.c.fence == bindparam("held"),
     )

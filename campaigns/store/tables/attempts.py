@@ -36,6 +36,7 @@ attempt = Table(
     Column("worker", Text, nullable=False),
     Column("started_at", Instant, nullable=False),
     Column("deadline_at", Instant, nullable=False),
+    Column("form", JSON(none_as_null=True)),  # how its body was built; NULL: by a release that did not say
     PrimaryKeyConstraint("batch_id", "number"),
     UniqueConstraint("account_id", "fence"),
     # One open attempt per batch: the next may be written only when the outcome of the one before stands.

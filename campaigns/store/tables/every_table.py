@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-from campaigns.store.tables import accounts, attempts, audience, audit, batches, campaigns, recalls, runs  # noqa: F401 - what fills the metadata
+from campaigns.store.tables import accounts, attempts, audience, audit, backup, batches, campaigns, recalls, runs  # noqa: F401 - what fills the metadata

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import itertools
 import os
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-
-import pytest
-from sqlalchemy import make_url
 
 from campaigns.adapters.redis.fence_book import KeptFences
 from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
@@ -25,50 +19,13 @@ from campaigns.flow.reconcile.decide import decide
 from campaigns.flow.runs.pause_resume_cancel import resume_run
 from campaigns.flow.schedules.backfill import Period, backfill
 from campaigns.flow.schedules.pause_resume_skip import pause_schedule
-from campaigns.store.database.engine import open_store
 from campaigns.store.reconcile.searches import look_again
-from campaigns.store.views import accounts as account_views
-from tests.conftest import _database
+from tests.flow.backup.conftest import Backup
+from tests.flow.backup.hosts import held
 from tests.flow.schedules.timetable import armed, states, work
-from tests.world import ACCOUNT, ANNA, UNKNOWN, UPSTREAM, FakePacer, World
+from tests.world import ACCOUNT, ANNA, UNKNOWN, UPSTREAM, World
 
 _numbers = itertools.count(1)
-
-Backup = Callable[[], World]
-
-
-@pytest.fixture
-def backup(world: World, database_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Backup]:
-    """Take a copy of the database; answers a world that was restored from it, with the same vendor and fence book."""
-    with ExitStack() as opened:
-
-        def take() -> World:
-            name = f"campaigns_copy_{os.getpid()}_{next(_numbers)}"
-            if database_url.startswith("sqlite"):
-                url = f"sqlite:///{tmp_path / name}"
-                source, copy = sqlite3.connect(make_url(database_url).database or ""), sqlite3.connect(tmp_path / name)
-                source.backup(copy)
-                source.close()
-                copy.close()
-            else:
-                world.store.close()  # PostgreSQL copies a database that nobody is connected to
-                server = request.getfixturevalue("postgres_url")
-                url = opened.enter_context(_database(server, name, make_url(database_url).database))
-            store = open_store(url, clock=world.clock)
-            opened.callback(store.close)
-            made.append(replace(world, store=store, pacer=FakePacer(), stranded={}))
-            return made[-1]
-
-        made: list[World] = []
-        yield take
-        for restored in made:
-            restored.prove()
-
-
-def held(world: World, account_id: str = ACCOUNT) -> list[str]:
-    with world.store.read() as connection:
-        (row,) = [row for row in account_views.accounts(connection) if row["id"] == account_id]
-    return [hold["kind"] for hold in row["holds"]]
 
 
 def test_a_copy_taken_ten_batches_earlier_messages_nobody_twice(world: World, backup: Backup) -> None:

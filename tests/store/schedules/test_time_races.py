@@ -13,7 +13,7 @@ from campaigns.flow.planning.plan import plan_run
 from campaigns.flow.runs.expire import expire_runs
 from campaigns.flow.sending.send import send_one
 from campaigns.store.database.engine import Store
-from campaigns.store.sending.attempts import permit_key
+from campaigns.store.sending.identity import permit_key
 from campaigns.store.sending.lanes import claim_lane
 from tests.invariants import hold_the_law, nobody_lost
 from tests.store.interleave import Act, overlapping, together
@@ -29,7 +29,7 @@ def _next_send(world: World) -> Act:
         lease = timedelta(seconds=6)
         claim = claim_lane(connection, ACCOUNT, owner=sender.owner, name=ACCOUNT, now=world.clock.now, lease=lease)
     assert claim is not None
-    world.pacer.acquire(permit_key(ACCOUNT, claim.fence + 1), ACCOUNT, hold_seconds=6)
+    world.pacer.acquire(permit_key(claim.name, claim.fence + 1, claim.incarnation), ACCOUNT, hold_seconds=6)
     return lambda store: send_one(replace(sender, store=store), claim, 0)
 
 

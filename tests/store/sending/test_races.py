@@ -28,7 +28,8 @@ from campaigns.flow.sending.record import record_outcome
 from campaigns.flow.sending.send import send_one
 from campaigns.store.database.engine import Store
 from campaigns.store.runs.runs import books, find_run
-from campaigns.store.sending.attempts import OpenAttempt, expired_attempts, permit_key
+from campaigns.store.sending.attempts import OpenAttempt, expired_attempts
+from campaigns.store.sending.identity import permit_key
 from campaigns.store.sending.lanes import claim_lane, lock_lanes
 from tests.invariants import hold_the_law, nobody_lost, vendor_of
 from tests.store.interleave import Act, overlapping, together
@@ -380,7 +381,7 @@ def _next_send(world: World) -> Act:
         lease = timedelta(seconds=LIMITS.lease_seconds)
         claim = claim_lane(connection, ACCOUNT, owner=sender.owner, name=ACCOUNT, now=world.clock.now, lease=lease)
     assert claim is not None
-    world.pacer.acquire(permit_key(ACCOUNT, claim.fence + 1), ACCOUNT, hold_seconds=1)
+    world.pacer.acquire(permit_key(claim.name, claim.fence + 1, claim.incarnation), ACCOUNT, hold_seconds=1)
     return lambda store: send_one(replace(sender, store=store), claim, 0)
 
 

@@ -1,0 +1,35 @@
+"""The ID of a host: random, in a file of its home, made when it is first asked for."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import secrets
+from pathlib import Path
+
+
+def host_id(home: Path) -> str:
+    """The ID of this home, made once however many processes ask at the same time. Raises OSError.
+
+    A file that a power cut left damaged is written anew: that is another host then, and the one before it is missing.
+    """
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = os.open(home / "host", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        found = os.pread(file, 100, 0).decode("ascii", errors="replace").strip()
+        if re.fullmatch("[0-9a-f]{32}", found):
+            return found
+        made = secrets.token_hex(16)
+        os.ftruncate(file, 0)
+        os.pwrite(file, f"{made}\n".encode(), 0)
+        os.fsync(file)
+    finally:
+        os.close(file)
+    folder = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)  # the file's name, too, must survive
+    finally:
+        os.close(folder)
+    return made

@@ -1,0 +1,46 @@
+"""The form of a request's body: all that its bytes depend on besides the message and the users.
+
+Each attempt stores it, so that its body can be built again and compared with the digest on record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from campaigns.domain.messages.message import Message, request_body
+
+VERSION = 1
+"""Of the body builder: it grows when the same message, users and form would give other bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class BodyForm:
+    """How the body of an attempt was built."""
+
+    rf_as: Literal["array", "string"] = "array"  # how release-form IDs travel: CAMPAIGNS_RF_AS
+    text_mode: Literal["as_written"] = "as_written"  # what is done to the text of the message
+    mark: str | None = None  # the invisible mark that the text carries
+    version: int = VERSION
+
+
+def form_to_json(form: BodyForm) -> dict[str, Any]:
+    """The form as a row stores it."""
+    return asdict(form)
+
+
+def form_from_json(stored: Mapping[str, Any]) -> BodyForm:
+    """The form in a row made by `form_to_json`. Raises ValueError when this release cannot build such a body."""
+    known = {"rf_as": ("array", "string"), "text_mode": ("as_written",), "mark": (None,), "version": (VERSION,)}
+    if stored.keys() != known.keys() or any(stored[name] not in values for name, values in known.items()):
+        raise ValueError(f"A body of the form {dict(stored)} cannot be built by this release.")
+    return BodyForm(**stored)
+
+
+def build_body(message: Message, users: Iterable[int] | None, form: BodyForm) -> bytes:
+    """The exact bytes of the POST of this message to these users (None: whole lists) in that form.
+
+    Raises ValueError as `request_body` does.
+    """
+    return request_body(message, users, rf_as=form.rf_as)

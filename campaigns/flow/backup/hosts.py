@@ -1,0 +1,54 @@
+"""Hosts make themselves known, and operators say which of them will not come back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from campaigns.domain.errors import NotAllowed, NotFound
+from campaigns.ports import FenceBook
+from campaigns.store.audit.events import EventKind, record_event
+from campaigns.store.backup.hosts import HostRow, add_host, every_host, forget_host
+from campaigns.store.database.engine import Store
+
+
+def join(store: Store, fences: FenceBook, name: str, *, actor: str) -> None:
+    """Make this host known to the database, after it has told Redis what it remembers. Raises FencesAway.
+
+    In this order, so that nobody ever waits for a host that has nothing to tell. From then on it is waited for; a
+    crash in between leaves it unknown, and it joins with its next tick.
+    """
+    fences.tell()
+    with store.write() as connection:
+        now = store.now(connection)
+        if add_host(connection, fences.host, name, now=now):
+            detail = {"host": fences.host, "name": name}
+            record_event(connection, EventKind.HOST_JOINED, at=now, actor=actor, detail=detail)
+
+
+def forget(store: Store, wanted: str, *, reason: str, actor: str) -> dict[str, Any]:
+    """Let no lane wait for a host any more: its home is lost, and what only it knew with it.
+
+    `wanted` is its ID, the beginning of that, or its name, if only one host has it. Should it come back it is known
+    again, and compares its memory as before. Raises NotFound, or NotAllowed when several hosts fit.
+    """
+    with store.write() as connection:
+        found = _find(every_host(connection), wanted)
+        now = store.now(connection)
+        if not forget_host(connection, found.id, reason=reason, actor=actor, now=now):
+            raise NotAllowed(f"Host {found.name} ({found.id}) is forgotten already; see `campaigns hosts list`.")
+        detail = {"host": found.id, "name": found.name, "last_seen_at": found.last_seen_at.isoformat()}
+        record_event(connection, EventKind.HOST_FORGOTTEN, at=now, actor=actor, reason=reason, detail=detail)
+    return {"id": found.id, "name": found.name, "forgotten_at": now.isoformat()}
+
+
+def _find(hosts: list[HostRow], wanted: str) -> HostRow:
+    fit = [one for one in hosts if one.id == wanted] or [
+        one for one in hosts if one.forgotten_at is None and (one.name == wanted or one.id.startswith(wanted))
+    ]
+    if not fit:
+        raise NotFound(f"There is no host '{wanted}'; `campaigns hosts list` shows them.")
+    if len(fit) > 1:
+        raise NotAllowed(
+            f"'{wanted}' fits {len(fit)} hosts ({', '.join(one.id for one in fit)}); give the ID of the one you mean."
+        )
+    return fit[0]

@@ -1,0 +1,58 @@
+"""What of an attempt is on record already, for an answer that comes late."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from campaigns.domain.states import BatchState
+from campaigns.domain.upstream.outcome import Outcome
+from campaigns.store.backup.restored import lane_name
+from campaigns.store.sending.attempts import OpenAttempt
+from campaigns.store.sending.identity import AttemptIdentity
+from campaigns.store.tables.accounts import account
+from campaigns.store.tables.attempts import attempt, attempt_outcome
+from campaigns.store.tables.batches import batch
+
+
+def attempt_stands(connection: Connection, opened: OpenAttempt) -> bool:
+    """Whether this very attempt is on record.
+
+    Its fence is the account's alone. What its numbers cannot tell, in a database that was restored or made anew, its
+    identity does; an attempt that was kept by an earlier release has none.
+    """
+    row = connection.execute(
+        select(attempt.c.started_at, attempt.c.request_sha256, account.c.created_at)
+        .join(batch, batch.c.id == attempt.c.batch_id)
+        .join(account, account.c.id == attempt.c.account_id)
+        .where(
+            attempt.c.account_id == opened.account_id,
+            attempt.c.fence == opened.fence,
+            attempt.c.batch_id == opened.batch_id,
+            attempt.c.number == opened.number,
+            batch.c.run_id == opened.run_id,
+        )
+    ).one_or_none()
+    if row is None or opened.identity is None:
+        return row is not None
+    lane = lane_name(opened.account_id, row.created_at)
+    return opened.identity == AttemptIdentity(lane, row.started_at, row.request_sha256)
+
+
+def recorded_before(
+    connection: Connection, opened: OpenAttempt, outcome: Outcome
+) -> tuple[BatchState, datetime] | None:
+    """Where the batch stands and until when it waits, if this very outcome of the attempt stands already."""
+    row = connection.execute(
+        select(batch.c.state, batch.c.available_at)
+        .join(attempt_outcome, attempt_outcome.c.batch_id == batch.c.id)
+        .where(
+            attempt_outcome.c.batch_id == opened.batch_id,
+            attempt_outcome.c.number == opened.number,
+            attempt_outcome.c.kind == outcome.kind.value,
+            attempt_outcome.c.message_id.is_not_distinct_from(outcome.message_id),
+            attempt_outcome.c.error.is_not_distinct_from(outcome.error),
+        )
+    ).one_or_none()
+    return None if row is None else (BatchState(row.state), row.available_at)
