@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
 from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import DatabaseAway, FencesAway, PacerAway, StaleClaim
-from campaigns.domain.messages.message import request_body
+from campaigns.domain.messages.marks import LEAST_CHANCE, new_mark
+from campaigns.domain.messages.message import marked, request_body
 from campaigns.domain.schedules.handoff import as_sent
 from campaigns.domain.sending.pacing import back_off_seconds
 from campaigns.domain.states import BatchState, RunState
@@ -101,7 +102,8 @@ def _commit_attempt(sender: Sender, claim: LaneClaim) -> _Committed | LaneClaim 
             users = users_left(connection, ours.account_id, ready, suppressions, actor=sender.owner, now=now)
             if users is not None:
                 break
-        message = as_sent(said_by_batch(connection, sender, ready), now)
+        mark = _mark(sender, ours, now) if ready.is_marked else None
+        message = marked(as_sent(said_by_batch(connection, sender, ready), now), mark)
         body = request_body(message, users or None, rf_as=sender.rf_as)
         opened = open_attempt(
             connection,
@@ -113,11 +115,18 @@ def _commit_attempt(sender: Sender, claim: LaneClaim) -> _Committed | LaneClaim 
             now=now,
             deadline=timedelta(seconds=limits.request_timeout_seconds),
             lease=timedelta(seconds=limits.lease_seconds),
+            mark=mark,
         )
         if ready.run_state is RunState.PLANNED:
             _say_started(connection, sender, ready, ours)
         crash_point("send.written")
     return _Committed(replace(opened, saves=message.save_for_later), ours, body)
+
+
+def _mark(sender: Sender, claim: LaneClaim, now: datetime) -> str:
+    """A mark that no other attempt has, also none that a restored database makes again."""
+    chance = sender.random_bytes(LEAST_CHANCE)
+    return new_mark(account_id=claim.account_id, fence=claim.fence, at=now, chance=chance)
 
 
 def _say_started(connection: Connection, sender: Sender, ready: ReadyBatch, claim: LaneClaim) -> None:

@@ -57,6 +57,9 @@ class EventKind(StrEnum):
     READY_DOUBTED = "ready_doubted"  # batches that were ready at the backup are unknown
     SUPPRESSIONS_ADDED = "suppressions_added"
     SUPPRESSIONS_REMOVED = "suppressions_removed"
+    PROBE_ASKED = "probe_asked"  # an operator asked to try what the vendor does with a scheduled message
+    PROBE_READ = "probe_read"  # the vendor has shown it, and it is to be deleted
+    PROBE_ENDED = "probe_ended"  # nothing of it is left at the vendor
 
 
 def record_event(
