@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, or_, select
 
 from campaigns.domain.errors import NotFound
 from campaigns.domain.probe.reading import ProbeEnd, ProbeReading
+from campaigns.domain.states import BatchState
 from campaigns.domain.upstream.unsend_outcome import UnsendKind
 from campaigns.store.probe.results import result_of
 from campaigns.store.tables.attempts import evidence, message
@@ -32,6 +33,7 @@ class ProbeView:
     ended: ProbeEnd | None
     words: str | None  # why it ended so
     state: str  # of its batch
+    is_searched: bool  # its answer was lost, and the vendor is asked for it
     message_id: str | None  # the vendor's; None while no answer and no search has named it
     result: ProbeReading | None
 
@@ -55,7 +57,8 @@ def probes_left(connection: Connection) -> list[ProbeView]:
         unsend_outcome.c.batch_id == batch.c.id, unsend_outcome.c.kind == UnsendKind.UNSENT.value
     )
     came_late = or_(late.correlate(batch).exists(), owned.correlate(batch).exists())
-    is_open = probe.c.finished_at.is_(None) & (batch.c.attempts > 0)
+    may_be_out = [state.value for state in (BatchState.SENDING, BatchState.UNKNOWN, BatchState.ACCEPTED)]
+    is_open = probe.c.finished_at.is_(None) & (batch.c.state.in_(may_be_out) | owned.correlate(batch).exists())
     ended = probe.c.ended.is_not(None) & (probe.c.ended != ProbeEnd.GONE.value)
     asked = _asked().where(or_(is_open, ended & came_late & ~deleted.correlate(batch).exists()))
     return [_view(connection, row) for row in connection.execute(asked.order_by(probe.c.id)).all()]
@@ -72,6 +75,7 @@ def _asked() -> Select[Any]:
     return select(
         probe,
         batch.c.state,
+        batch.c.look_at,
         owned.correlate(batch).scalar_subquery().label("owned_id"),
         late.correlate(batch).scalar_subquery().label("late_id"),
     ).join(batch, batch.c.run_id == probe.c.run_id)
@@ -89,6 +93,7 @@ def _view(connection: Connection, row: Any) -> ProbeView:
         ended=None if row.ended is None else ProbeEnd(row.ended),
         words=row.words,
         state=row.state,
+        is_searched=row.look_at is not None,
         message_id=row.owned_id or row.late_id,
         result=result_of(connection, row.id),
     )
