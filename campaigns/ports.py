@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from campaigns.domain.upstream.outcome import Outcome
-from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
+from campaigns.domain.upstream.queue_items import ItemContent, Overview, QueueItem
 from campaigns.domain.upstream.unsend_outcome import UnsendOutcome
 
 
@@ -52,6 +53,13 @@ class Gateway(Protocol):
 
     def item(self, account: str, message_id: str) -> ItemContent | None:
         """What one of them holds; None when the vendor does not show it. Costs a credit.
+
+        Raises VendorRefused or VendorAway.
+        """
+        ...
+
+    def overview(self, account: str, *, since: datetime, until: datetime) -> Overview:
+        """What the overview of sent messages shows between two moments, 50 items at most. Costs a credit.
 
         Raises VendorRefused or VendorAway.
         """

@@ -17,7 +17,7 @@ from campaigns.domain.errors import FencesAway, PacerAway
 from campaigns.domain.messages.message import make_message
 from campaigns.domain.sending.pacing import Limits
 from campaigns.domain.upstream.outcome import HoldOrder, HoldScope, Outcome, OutcomeKind
-from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
+from campaigns.domain.upstream.queue_items import ItemContent, Overview, QueueItem
 from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome
 from campaigns.flow.accounts.accounts import add_account
 from campaigns.flow.campaigns.drafts import Draft, create_campaign
@@ -78,6 +78,8 @@ class FakeGateway:
     listed: list[QueueItem] = field(default_factory=list)  # what the vendor's queue shows
     contents: dict[str, ItemContent] = field(default_factory=dict)
     questions: list[str] = field(default_factory=list)
+    overviewed: list[ItemContent] = field(default_factory=list)
+    clock: datetime | None = None  # what the vendor says that it is
     obstacle: Exception | None = None
     deleting: list[UnsendOutcome | Callable[[], UnsendOutcome]] = field(default_factory=list)  # a script, as above
     deleted: list[str] = field(default_factory=list)  # message IDs of the DELETEs whose bytes left us
@@ -118,6 +120,11 @@ class FakeGateway:
     def item(self, account: str, message_id: str) -> ItemContent | None:
         self.questions.append(f"item {message_id}")
         return self.contents.get(message_id)
+
+    def overview(self, account: str, *, since: datetime, until: datetime) -> Overview:
+        self.questions.append(f"overview {account}")
+        assert since < until
+        return Overview(list(self.overviewed), self.clock)
 
     def team(self) -> str:
         return TEAM

@@ -65,6 +65,7 @@ COMMANDS: dict[str, str] = {
     "suppress": "audience.suppress:suppress",
     "audit": "audit.audit:audit",
     "limits": "accounts.limits:limits",
+    "probe": "accounts.probe:probe",
 }
 """Where each command lives; a module is imported when its command is asked for, so that `--help` stays fast."""
 

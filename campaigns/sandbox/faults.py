@@ -39,10 +39,16 @@ class Fault:
     stage: Stage
     parameters: frozenset[str] = frozenset()
     sends_only: bool = False
+    deletes_only: bool = False
+
+    @property
+    def only_for(self) -> str | None:
+        """The one kind of request that it may strike; None: any."""
+        return "delete" if self.deletes_only else "send" if self.sends_only else None
 
 
-def _fault(stage: Stage, *parameters: str, sends_only: bool = False) -> Fault:
-    return Fault(stage, frozenset(parameters), sends_only)
+def _fault(stage: Stage, *parameters: str, sends_only: bool = False, deletes_only: bool = False) -> Fault:
+    return Fault(stage, frozenset(parameters), sends_only, deletes_only)
 
 
 FAULTS: dict[str, Fault] = {
@@ -83,6 +89,8 @@ FAULTS: dict[str, Fault] = {
     "not_sent_hint": _fault(Stage.BEFORE),
     "redirect": _fault(Stage.BEFORE),
     "no_such_path": _fault(Stage.BEFORE),
+    # answered as if it had been done
+    "delete_ignored": _fault(Stage.AFTER, deletes_only=True),
     # accepted and answered; the queue item behaves badly
     "late_in_list": _fault(Stage.ITEM, "seconds", sends_only=True),
     "gone_from_list": _fault(Stage.ITEM, "seconds", sends_only=True),
@@ -122,8 +130,8 @@ class Effect(BaseModel):
         foreign = (self.model_fields_set & PARAMETERS) - known.parameters
         if foreign:
             raise ValueError(f"{self.fault} takes no {' and no '.join(sorted(foreign))}")
-        if known.sends_only and self.request != "send":
-            raise ValueError(f"{self.fault} is for the request 'send' only, not for '{self.request}'")
+        if known.only_for not in (None, self.request):
+            raise ValueError(f"{self.fault} is for the request '{known.only_for}' only, not for '{self.request}'")
         return self
 
     @property

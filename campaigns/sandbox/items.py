@@ -10,6 +10,8 @@ from typing import Any
 
 from pyroaring import BitMap64
 
+from campaigns.sandbox.echo import AS_SENT, Echo
+
 UNSENDABLE_SECONDS = 1_000_000  # a constant of the vendor's while an item can be unsent, not a countdown
 CROPPED_TEXT_LENGTH = 50
 
@@ -122,13 +124,14 @@ class QueueItem:
             "isCouplePeopleMedia": bool(self.content.release_forms),
         }
 
-    def long_form(self, now: float) -> dict[str, Any]:
+    def long_form(self, now: float, echo: Echo = AS_SENT) -> dict[str, Any]:
         """The shape of get-by-id and delete: text and counts, but no `isDone`, `total` or `pending`."""
+        text = echo.of(self.content.text)
         return {
             "id": self.id,
             "date": shown_time(self.date),
-            "text": self.content.text,
-            "textCropped": plain_text(self.content.text)[:CROPPED_TEXT_LENGTH],
+            "text": text,
+            "textCropped": plain_text(text)[:CROPPED_TEXT_LENGTH],
             "giphyId": self.content.giphy_id,
             "isFree": not self.content.price,
             "sentCount": self.delivered_count(now),
@@ -141,15 +144,16 @@ class QueueItem:
             "releaseForms": list(self.content.release_forms),
         }
 
-    def overview_form(self, now: float) -> dict[str, Any]:
+    def overview_form(self, now: float, echo: Echo = AS_SENT) -> dict[str, Any]:
         """The shape of the overview: text wrapped in `<p>`, media in full, counts."""
+        text = wrapped(echo.of(self.content.text))
         ready = self.is_ready(now)
         return {
             "id": self.id,
             "date": shown_time(self.date),
             "responseType": "message",
-            "text": wrapped(self.content.text),
-            "rawText": wrapped(self.content.text),
+            "text": text,
+            "rawText": text,
             "giphyId": self.content.giphy_id,
             "isFree": not self.content.price,
             "isMediaReady": ready,

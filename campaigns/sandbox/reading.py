@@ -34,14 +34,14 @@ def accounts(turn: Turn) -> Done:
 
 
 def list_queue(turn: Turn) -> Done:
-    """Pending, scheduled and recent items in the short form, newest first, unpaged."""
-    items = turn.world.book.items(turn.account)
-    return Done({"data": [item.short_form(turn.now) for item in items if item.listed(turn.now)]})
+    """Pending, scheduled and recent items in the short form, newest first, unpaged, so far back as the setup says."""
+    listed = [item for item in turn.world.book.items(turn.account) if item.listed(turn.now)]
+    return Done({"data": [item.short_form(turn.now) for item in listed[: turn.world.setup.list_depth]]})
 
 
 def get_item(turn: Turn) -> Done:
     """One item in the long form. Raises Refused for one that is not there."""
-    return Done({"data": {"success": True, "queue": find_item(turn).long_form(turn.now)}})
+    return Done({"data": {"success": True, "queue": find_item(turn).long_form(turn.now, turn.world.setup.echo)}})
 
 
 def overview(turn: Turn) -> Done:
@@ -60,7 +60,7 @@ def overview(turn: Turn) -> Done:
         and (end is None or item.date < end + 1)  # dates are shown in whole seconds, and the end is included
         and words in plain_text(item.content.text).lower()
     ]
-    page = [item.overview_form(turn.now) for item in found[:limit]]
+    page = [item.overview_form(turn.now, turn.world.setup.echo) for item in found[:limit]]
     return Done({"data": {"items": page, "hasMore": len(found) > limit}})
 
 

@@ -9,6 +9,7 @@ import socket
 import struct
 import threading
 import time
+from email.utils import formatdate
 from pathlib import Path
 
 import h11
@@ -220,7 +221,12 @@ class _Conversation:
             self._socket.sendall(self._encoded(Reply(error.error_status_hint, body, "not_http")))
 
     def _encoded(self, reply: Reply) -> bytes:
-        headers = [("Content-Type", reply.content_type), ("Content-Length", str(len(reply.body))), *reply.headers]
+        headers = [
+            ("Date", formatdate(self._vendor.clock(), usegmt=True)),
+            ("Content-Type", reply.content_type),
+            ("Content-Length", str(len(reply.body))),
+            *reply.headers,
+        ]
         events = (
             h11.Response(status_code=reply.status, headers=headers),
             h11.Data(data=b"" if self._head_only else reply.body),

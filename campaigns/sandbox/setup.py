@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from campaigns.domain.errors import UsageError
+from campaigns.sandbox.echo import Echo, Escapes, LineBreaks, Marks
 from campaigns.sandbox.faults import FaultPlan, Rate, ScriptLine
 
 USERS_OF_AN_UNNAMED_LIST = 25  # more than a page of ten, so that paging is met
@@ -49,6 +50,11 @@ class Setup(BaseModel):
     delete_again: Literal["not_found", "same_answer"] = "not_found"
     unsendable_seconds: float | None = Field(None, ge=0, allow_inf_nan=False)
     late_delete: Literal["refuse", "success_false"] = "refuse"
+    echo_marks: Marks = "kept"
+    echo_line_breaks: LineBreaks = "kept"
+    echo_escapes: Escapes = "kept"
+    latest_schedule_days: float | None = Field(None, gt=0, allow_inf_nan=False)
+    list_depth: int | None = Field(None, ge=0)
     seed: int = 1
     script: tuple[ScriptLine, ...] = ()
     rates: tuple[Rate, ...] = ()
@@ -78,6 +84,11 @@ class Setup(BaseModel):
         if sum(rate.rate for rate in self.rates if rate.stage != "item") > 1:
             raise ValueError("the rates of the faults of one answer add up to more than 1")
         return self
+
+    @property
+    def echo(self) -> Echo:
+        """How texts are shown."""
+        return Echo(self.echo_marks, self.echo_line_breaks, self.echo_escapes)
 
     def fault_plan(self) -> FaultPlan:
         """A plan that starts counting from nothing."""

@@ -21,6 +21,7 @@ ONE_USE_PREFIX = "ofapi_media_"
 BANNED_WORD_LEVELS = ("strict_ban", "risky", "replace_soften")
 LOWEST_PRICE, HIGHEST_PRICE = 3, 200
 MOST_SUBSCRIBED_DAYS = 30
+SECONDS_OF_A_DAY = 86_400
 LONGEST_USER_ID = len(str(LARGEST_USER_ID))
 
 Body = Mapping[str, Any]
@@ -189,11 +190,13 @@ def _scheduled_date(draft: Draft) -> Iterator[Fault]:
     value = draft.body.get("scheduledDate")
     if value is None:
         return
-    instant = _instant(value)
+    instant, latest = _instant(value), draft.setup.latest_schedule_days
     if instant is None:
         yield "scheduledDate", "The scheduledDate field must be a valid date."
     elif instant <= draft.now:
         yield "scheduledDate", "The scheduledDate field must be a date in the future."
+    elif latest is not None and instant > draft.now + latest * SECONDS_OF_A_DAY:
+        yield "scheduledDate", f"The scheduledDate field must be within {latest:g} days."
 
 
 def _subscribed_within(draft: Draft) -> Iterator[Fault]:

@@ -119,10 +119,11 @@ def delete(turn: Turn) -> Done:
     if item.cancelled_at is None and not item.can_unsend(turn.now):
         if setup.late_delete == "refuse":
             raise onlyfans_error(400, 400, "The message cannot be unsent", outcome="refused_unsend")
-        return Done({"data": {"success": False, "queue": item.long_form(turn.now)}})
+        return Done({"data": {"success": False, "queue": item.long_form(turn.now, setup.echo)}})
     change = Change({"kind": "cancelled", "id": item.id, "account": item.account, "at": turn.now})
-    queue = {**item.long_form(turn.now), "canUnsend": False, "unsendSeconds": 0, "isCanceled": True}
-    return Done({"data": {"success": True, "queue": queue}}, [change])
+    queue = {**item.long_form(turn.now, setup.echo), "canUnsend": False, "unsendSeconds": 0, "isCanceled": True}
+    is_ignored = turn.chosen.answer is not None and turn.chosen.answer.fault == "delete_ignored"
+    return Done({"data": {"success": True, "queue": queue}}, [] if is_ignored else [change])
 
 
 def updatable(body: Body) -> dict[str, Any]:

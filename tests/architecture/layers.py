@@ -34,13 +34,36 @@ MAY_IMPORT = {
 """Edges -> wiring -> flow | adapters -> store | ports -> domain; of the edges only `up` is started by another one."""
 
 SUBJECTS = {
-    "domain": ("errors", "states", "clocks", "messages", "audience", "upstream", "reconcile", "schedules", "sending"),
+    "domain": (
+        "errors",
+        "states",
+        "clocks",
+        "messages",
+        "audience",
+        "upstream",
+        "reconcile",
+        "schedules",
+        "sending",
+        "probe",
+    ),
     "store": (
-        *("tables", "database", "health", "audit", "backup", "handoff", "holds", "reconcile", "recall", "sending"),
+        *(
+            "tables",
+            "database",
+            "health",
+            "audit",
+            "backup",
+            "handoff",
+            "holds",
+            "reconcile",
+            "recall",
+            "probe",
+            "sending",
+        ),
         *("accounts", "audience", "campaigns", "schedules", "runs", "views", "proof"),
     ),
     "flow": (
-        *("accounts", "audience", "audit", "planning", "runs", "sending", "reconcile", "recall", "handoff"),
+        *("accounts", "audience", "audit", "planning", "runs", "sending", "reconcile", "recall", "probe", "handoff"),
         *("schedules", "backup", "campaigns", "lanes"),
     ),
     "adapters": ("disk", "redis", "upstream"),

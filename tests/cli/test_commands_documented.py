@@ -90,7 +90,7 @@ def test_every_json_example_has_the_keys_that_are_printed(shell: Shell, world: W
     shown = {name: json.loads(found[1]) for name, section in SECTIONS.items() if (found := JSON.search(section))}
     with_json = {name for name, command in COMMANDS.items() if "--json" in options(command)}
     assert with_json - set(shown) == {"demo"}
-    not_run_here = {"limits", "runs watch", "suppress import"}
+    not_run_here = {"limits", "probe", "runs watch", "suppress import"}
     assert set(shown) - set(answers) == not_run_here
     assert {name: keys(shown[name]) for name in answers} == {name: keys(answer) for name, answer in answers.items()}
     assert keys(shown["runs watch"]) == keys(shown["runs show"])

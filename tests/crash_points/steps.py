@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection
 
 from campaigns.domain.upstream.outcome import Outcome
-from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
+from campaigns.domain.upstream.queue_items import ItemContent, Overview, QueueItem
 from campaigns.domain.upstream.unsend_outcome import UnsendOutcome
 from campaigns.flow.lanes.serve import serve_lane
 from campaigns.flow.reconcile.abandoned import expire_attempts
@@ -27,7 +27,7 @@ ATTEMPT = ("begin", "commit", "committed")
 POST = ("send", "leave", "left", "answered")
 RECORD = ("begin", "commit", "committed", "free the slot", "slot freed")
 NOTHING_LEFT = ("acquire", "acquired", "begin", "commit", "committed", "refund", "refunded")
-GIVE_BACK = ("begin", "commit", "committed")
+GIVE_BACK = ("read", "begin", "commit", "committed")
 BOUNDARIES = (*CLAIM, *(PERMIT + ATTEMPT + POST + RECORD) * 3, *NOTHING_LEFT, *GIVE_BACK)
 """What is crossed in serving three batches that are accepted at once."""
 
@@ -112,6 +112,10 @@ class FragileGateway:
     def queue(self, account: str) -> list[QueueItem]:
         self.steps.cross("list")
         return self.real.queue(account)
+
+    def overview(self, account: str, *, since: datetime, until: datetime) -> Overview:
+        self.steps.cross("overview")
+        return self.real.overview(account, since=since, until=until)
 
     def item(self, account: str, message_id: str) -> ItemContent | None:
         self.steps.cross("item")

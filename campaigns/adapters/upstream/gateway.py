@@ -19,11 +19,11 @@ from pydantic import SecretStr
 
 from campaigns import __version__
 from campaigns.adapters.upstream.deadline import TransportOfEachThread, deadline, seconds_left
-from campaigns.adapters.upstream.read_queue import read_item, read_queue
+from campaigns.adapters.upstream.read_queue import overview_path, read_item, read_overview, read_queue
 from campaigns.adapters.upstream.read_reply import Redactor, read_json, read_reply, read_report, read_response
 from campaigns.domain.errors import UsageError, VendorAway, VendorRefused
 from campaigns.domain.upstream.outcome import Outcome, classify, one_line
-from campaigns.domain.upstream.queue_items import MESSAGE_ID, ItemContent, QueueItem
+from campaigns.domain.upstream.queue_items import MESSAGE_ID, ItemContent, Overview, QueueItem
 from campaigns.domain.upstream.reply import NoReply, Reply
 from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome, classify_unsend
 from campaigns.ports import Gateway, VendorAccount
@@ -108,6 +108,14 @@ class HttpGateway(Gateway):
             return None  # the vendor shows nothing under such a name, and its address would be another one
         return read_item(self._ask(f"/api/{account}/mass-messaging/{message_id}", missing=404))
 
+    def overview(self, account: str, *, since: datetime, until: datetime) -> Overview:
+        """The overview between two moments, with the vendor's clock. Raises VendorRefused or VendorAway."""
+        exchange = self._get(overview_path(account, since, until))
+        found = None if exchange is None else read_overview(read_json(bytes(exchange.content)), exchange.headers)
+        if found is None:
+            raise VendorAway(self._strange("an overview of mass messages"))
+        return found
+
     def team(self) -> str:
         """The slug of the team that the key belongs to. Raises VendorRefused (bad key) or VendorAway."""
         found = self._ask("/api/whoami")
@@ -125,6 +133,11 @@ class HttpGateway(Gateway):
         return [_account(each) for each in found if isinstance(each, dict) and isinstance(each.get("id"), str)]
 
     def _ask(self, path: str, *, missing: int | None = None) -> Any:
+        exchange = self._get(path, missing=missing)
+        return None if exchange is None else read_json(bytes(exchange.content))
+
+    def _get(self, path: str, *, missing: int | None = None) -> _Exchange | None:
+        """A question that was answered; None: with the status that means "there is none"."""
         exchange = _Exchange("GET", self._base + path, None, LARGEST_ANSWER)
         try:
             reply = self._exchange(exchange, _Gate(lambda: None), READ_SECONDS)
@@ -132,7 +145,7 @@ class HttpGateway(Gateway):
             told = self._redactor.text(f"{type(error).__name__}: {error}")
             raise VendorAway(f"The vendor at {self._base} does not answer ({told}); try again later.") from None
         if reply.is_success:
-            return read_json(bytes(exchange.content))
+            return exchange
         if missing is not None and missing in {reply.status, reply.upstream_status}:
             return None
         told = one_line(f"HTTP {reply.status}: {reply.words}")

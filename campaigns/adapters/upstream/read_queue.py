@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlencode
 
-from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
+from campaigns.domain.upstream.queue_items import ItemContent, Overview, QueueItem
+
+MOST_OF_OVERVIEW = 50
+"""Items that the vendor gives at once (an integrator's limit, read 2026-09)."""
+
+LONGEST_WRITTEN = 100
 
 
 def read_queue(found: Any) -> list[QueueItem] | None:
@@ -32,17 +41,53 @@ def read_item(found: Any) -> ItemContent | None:
     queue = data.get("queue") if isinstance(data, dict) else None
     if not isinstance(queue, dict) or not _is_id(queue.get("id")):
         return None
-    text, sent = queue.get("text"), queue.get("sentCount")
+    return _content(queue, queue.get("mediaTypes"))
+
+
+def overview_path(account: str, since: datetime, until: datetime) -> str:
+    """Where the overview between two moments is asked for; no source names the zone of its dates, so UTC is assumed."""
+    dates = {"startDate": since, "endDate": until}
+    shown = {name: moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") for name, moment in dates.items()}
+    return f"/api/{account}/mass-messaging/overview?{urlencode({**shown, 'limit': MOST_OF_OVERVIEW})}"
+
+
+def read_overview(found: Any, headers: Mapping[str, str]) -> Overview | None:
+    """The items of an overview reply (`data.items`), and the vendor's clock; None when it is none."""
+    data = found.get("data") if isinstance(found, dict) else None
+    items = data.get("items") if isinstance(data, dict) else None
+    if not isinstance(items, list):
+        return None
+    rows = [item for item in items if isinstance(item, dict) and _is_id(item.get("id"))]
+    return Overview([_content(row, row.get("mediaCount")) for row in rows], _clock(headers))
+
+
+def _clock(headers: Mapping[str, str]) -> datetime | None:
+    """The vendor's own time of an answer, in whole seconds; None when it does not say."""
+    try:
+        return parsedate_to_datetime(headers["date"]).astimezone(UTC)
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+
+
+def _content(item: dict[str, Any], media: Any) -> ItemContent:
+    text, sent = item.get("text"), item.get("sentCount")
     return ItemContent(
-        str(queue["id"]),
+        str(item["id"]),
         text if isinstance(text, str) else None,
-        _flag(queue.get("isFree")),
+        _flag(item.get("isFree")),
         sent if isinstance(sent, int) and not isinstance(sent, bool) else None,
-        read_date(queue.get("date")),
-        _flag(queue.get("isCanceled")),
-        _flag(queue.get("canUnsend")),
-        _flag(queue.get("hasError")),
+        read_date(item.get("date")),
+        _flag(item.get("isCanceled")),
+        _flag(item.get("canUnsend")),
+        _flag(item.get("hasError")),
+        price=_as_written(item.get("price")),
+        media=_as_written(media),
     )
+
+
+def _as_written(value: Any) -> str | None:
+    """A value whose type no source is sure of, as the vendor wrote it, cut at 100 characters."""
+    return None if value is None else json.dumps(value, sort_keys=True)[:LONGEST_WRITTEN]
 
 
 def read_date(value: Any) -> datetime | None:

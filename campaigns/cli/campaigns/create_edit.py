@@ -99,6 +99,7 @@ def _create(parts: Parts, given: Given, message: Message) -> dict[str, Any]:
         timing=when.timing,
         contents=values.get("contents", ()),
         accept_suppressed=values.get("accept_suppressed", False),
+        mark=values.get("mark"),
     )
     made = create_campaign(parts.store, draft, actor=actor())
     return made | _file_read(reading)
@@ -110,7 +111,7 @@ def _edit(parts: Parts, campaign_id: int, given: Given, cleared: set[str]) -> di
 
     values = given.values
     changes: dict[str, Any] = {
-        key: values[key] for key in ("name", "batch_size", "on_unknown", "accept_suppressed") if key in values
+        key: values[key] for key in ("name", "batch_size", "on_unknown", "accept_suppressed", "mark") if key in values
     }
     with parts.store.read() as connection:
         campaign = find_campaign(connection, campaign_id)

@@ -10,6 +10,9 @@ from campaigns.cli.kit.output import cell, json_option, moment, note, one_line, 
 from campaigns.cli.kit.runs_table import print_runs
 from campaigns.cli.kit.session import CAMPAIGN, actor, opened
 from campaigns.domain.errors import UsageError
+from campaigns.domain.messages.marks import LENGTH
+
+MARK_WORDS = f"each request's text carries an invisible mark of {LENGTH} characters"
 
 
 @click.command()
@@ -111,6 +114,7 @@ def _say_plan(found: dict[str, Any]) -> None:
             **_hours(found),
             "starts": found["starts_at"],
             "ends about": f"{moment(found['ends_at'], zone)}, bound by the {found['bound_by']}",
+            **({"mark": MARK_WORDS} if found["mark"] else {}),
             **{f"says {moment(each['at'], zone)}": _said(each) for each in found["texts"]},
             "hash": found["hash"],
         },

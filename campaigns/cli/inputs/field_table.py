@@ -13,7 +13,7 @@ class Field:
     option: str
     key: str  # what the message or the draft calls it
     help: str
-    kind: Literal["text", "texts", "flag", "whole", "users", "duration", "contents"] = "text"
+    kind: Literal["text", "texts", "flag", "choice", "whole", "users", "duration", "contents"] = "text"
     metavar: str | None = None
     of_message: bool = True
     of_time: bool = False
@@ -84,6 +84,13 @@ FIELDS = (
         "accept_suppressed",
         "Send to whole lists although suppressed users may be on them.",
         kind="flag",
+        of_message=False,
+    ),
+    Field(
+        "mark",
+        "mark",
+        "Put an invisible mark into the text of each request, by which a lost answer is found.",
+        kind="choice",
         of_message=False,
     ),
     Field(

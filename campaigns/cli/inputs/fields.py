@@ -60,6 +60,8 @@ def field_options(*, without: str | None = None) -> Callable[[Callable[..., Any]
 
 def _option(each: Field) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     name = f"--{each.option}"
+    if each.kind == "choice":
+        return click.option(f"{name}/--no-{each.option}", each.key, is_flag=True, default=None, help=each.help)
     if each.kind == "flag":
         return click.option(name, each.key, is_flag=True, default=None, help=each.help)
     return click.option(
@@ -222,7 +224,12 @@ def _flag(text: str) -> bool:
     raise ValueError(f"is '{text}', neither true nor false")
 
 
-READERS: dict[str, Callable[[str], Any]] = {"whole": _whole, "flag": _flag, "duration": parse_duration}
+READERS: dict[str, Callable[[str], Any]] = {
+    "whole": _whole,
+    "flag": _flag,
+    "choice": _flag,
+    "duration": parse_duration,
+}
 
 
 def _is_text(text: str, each: Field, faults: list[str]) -> bool:

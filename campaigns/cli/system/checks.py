@@ -1,4 +1,4 @@
-"""What `doctor` says of the memory beside the database (kept outcomes, noted fences) and of what is paused."""
+"""What `doctor` says of the memory beside the database (kept outcomes, noted fences), of what is paused, and probes."""
 
 from __future__ import annotations
 
@@ -123,6 +123,24 @@ def paused_checks(store: Store) -> Iterator[Check]:
         until = "now" if circuit["until"] is None else moment(circuit["until"])
         said = f"{circuit['account']}: {circuit['failures']} requests in a row came to nothing ({circuit['why']})"
         yield Check("circuit", "note", said, f"nothing: it is tried again, next at {until}")
+
+
+def probe_checks(store: Store) -> Iterator[Check]:
+    """Each message of a probe that may still be scheduled at the vendor."""
+    from campaigns.store.views.probes import probes_left
+
+    with store.read() as connection:
+        left = probes_left(connection)
+    for each in left:
+        which = "a message whose ID is not known" if each.message_id is None else f"message {each.message_id}"
+        why = f" ({each.waits_for})" if each.waits_for else ""
+        said = f"{which} is scheduled for {moment(each.scheduled_for)} to user {each.user_id}, not seen gone yet{why}"
+        by_hand = f"nothing: a worker deletes it. If it stays, delete it at the vendor; it is of run {each.run_id}"
+        if each.ended is not None:
+            by_hand = f"delete it at the vendor: its answer came after run {each.run_id} was decided"
+        elif each.message_id is None and not each.is_searched:
+            by_hand = f"look for it at the vendor, then `campaigns runs decide {each.run_id} --all` with its ID"
+        yield Check(f"probe of {each.account_id}", "note", said, by_hand)
 
 
 def _name(held: Held) -> str:

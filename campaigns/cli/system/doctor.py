@@ -13,7 +13,16 @@ import click
 from campaigns.cli.kit.output import duration, json_option, moment, print_table, show
 from campaigns.cli.kit.session import closed_after, settings_in_force
 from campaigns.cli.main import EXIT_CODES
-from campaigns.cli.system.checks import AWAY, FAULTY, NOT_MIGRATED, REFUSED, Check, memory_checks, paused_checks
+from campaigns.cli.system.checks import (
+    AWAY,
+    FAULTY,
+    NOT_MIGRATED,
+    REFUSED,
+    Check,
+    memory_checks,
+    paused_checks,
+    probe_checks,
+)
 from campaigns.domain.errors import CampaignsError, SettingsError
 
 if TYPE_CHECKING:
@@ -77,6 +86,7 @@ def _database(settings: Settings) -> Iterator[Check]:
         yield Check("migrations", "ok", f"at {head()}, the newest")
         yield from _signs(store)
         yield from paused_checks(store)
+        yield from probe_checks(store)
     except CampaignsError as fault:
         code = EXIT_CODES[type(fault)]
         part, fix = ("migrations", "run `campaigns db upgrade`") if code == NOT_MIGRATED else ("database", "start it")

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from campaigns.domain.messages.message import Message, request_body
+from campaigns.domain.messages.marks import is_mark
+from campaigns.domain.messages.message import Message, marked, request_body
 
 VERSION = 1
 """Of the body builder: it grows when the same message, users and form would give other bytes."""
@@ -32,8 +33,10 @@ def form_to_json(form: BodyForm) -> dict[str, Any]:
 
 def form_from_json(stored: Mapping[str, Any]) -> BodyForm:
     """The form in a row made by `form_to_json`. Raises ValueError when this release cannot build such a body."""
-    known = {"rf_as": ("array", "string"), "text_mode": ("as_written",), "mark": (None,), "version": (VERSION,)}
-    if stored.keys() != known.keys() or any(stored[name] not in values for name, values in known.items()):
+    known = {"rf_as": ("array", "string"), "text_mode": ("as_written",), "version": (VERSION,)}
+    fits = all(stored.get(name) in values for name, values in known.items())
+    mark = stored.get("mark")
+    if stored.keys() != {*known, "mark"} or not fits or not (mark is None or is_mark(mark)):
         raise ValueError(f"A body of the form {dict(stored)} cannot be built by this release.")
     return BodyForm(**stored)
 
@@ -43,4 +46,4 @@ def build_body(message: Message, users: Iterable[int] | None, form: BodyForm) ->
 
     Raises ValueError as `request_body` does.
     """
-    return request_body(message, users, rf_as=form.rf_as)
+    return request_body(marked(message, form.mark), users, rf_as=form.rf_as)

@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from campaigns.domain.messages.marks import read_marks, without_marks
+
 LOWEST_PRICE = Decimal(3)
 HIGHEST_PRICE = Decimal(200)
 CENT = Decimal("0.01")
@@ -42,6 +44,12 @@ def _text(given: object) -> str:
     except UnicodeEncodeError:
         raise FieldFault("is no valid Unicode text") from None
     return given
+
+
+def _message_text(given: object) -> str:
+    """A text that was copied from a message we sent may hold that message's mark, which must not go out again."""
+    text = _text(given)
+    return _text(without_marks(text)) if read_marks(text) else text
 
 
 def _text_or_number(given: object) -> str:
@@ -114,7 +122,7 @@ def _banned_words(given: object) -> str:
 
 
 READERS: dict[str, Callable[[object], Any]] = {
-    "text": _text,
+    "text": _message_text,
     "locked_text": _flag,
     "price": _price,
     "media_files": _media,

@@ -9,13 +9,14 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
 from campaigns.domain.errors import UsageError
 from campaigns.domain.messages.fields import ONE_USE_MEDIA, READERS, FieldFault
+from campaigns.domain.messages.marks import with_mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,11 @@ def from_json(stored: Mapping[str, Any]) -> Message:
     if values.get("scheduled_date") is not None:
         values["scheduled_date"] = datetime.fromisoformat(values["scheduled_date"])
     return Message(**values)
+
+
+def marked(message: Message, mark: str | None) -> Message:
+    """What an attempt with that mark says; None: what the message says."""
+    return message if mark is None else replace(message, text=with_mark(message.text, mark))
 
 
 def request_body(

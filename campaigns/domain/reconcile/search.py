@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from campaigns.domain.messages.marks import without_marks
 from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
 
 CLOCK_SKEW = timedelta(seconds=120)
@@ -110,7 +111,7 @@ def look_delays(settle_seconds: float, looks: int) -> list[float]:
 
 
 def normalised(text: str) -> str:
-    """A text without mark-up, entities and spacing: the vendor wraps plain text in paragraphs when it echoes it."""
+    """A text without mark-up, marks, entities and spacing: the vendor wraps plain text in paragraphs to echo it."""
     broken = re.sub(r"<(br|/p|/div)\b[^>]*>", " ", text, flags=re.IGNORECASE)
-    plain = html.unescape(re.sub(r"<[^>]*>", "", broken))
+    plain = without_marks(html.unescape(re.sub(r"<[^>]*>", "", broken)))
     return " ".join(plain.split())

@@ -7,7 +7,7 @@ answer that proves nothing is no state to be resolved by a person; the item is l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -72,14 +72,19 @@ def classify_unsend(facts: NoReply | Reply, message_id: str) -> UnsendOutcome:
     return _kept(outcome, MEANS[outcome.kind])
 
 
-def judge_item(item: ItemContent | None, before: UnsendKind | None, words: str | None) -> UnsendOutcome | None:
+def judge_item(
+    item: ItemContent | None, before: UnsendKind | None, words: str | None, *, until_gone: bool = False
+) -> UnsendOutcome | None:
     """What a look at the item settles, after a request that ended as `before`; None: ask to take it back again.
 
-    `words`: the vendor's, from that request. `canUnsend` is the vendor's flag to go by; its seconds are no countdown
-    (an integrator's measurements, 2026-11).
+    `words`: the vendor's, from that request. `until_gone`: an item that is not shown is deleted, once that was asked
+    for; before, no source says whether the vendor shows a scheduled one.
+    `canUnsend` is the vendor's flag to go by; its seconds are no countdown (an integrator's measurements, 2026-11).
     """
     if item is not None and item.is_canceled:
         return UnsendOutcome(UnsendKind.UNSENT, "the vendor shows it as taken back")
+    if item is None and until_gone:
+        return None if before is None else UnsendOutcome(UnsendKind.UNSENT, "the vendor does not show it any more")
     if item is None:
         return UnsendOutcome(UnsendKind.IMPOSSIBLE, "the vendor does not show the message any more")
     if item.can_unsend is False:
@@ -87,6 +92,15 @@ def judge_item(item: ItemContent | None, before: UnsendKind | None, words: str |
     if before is UnsendKind.REFUSED:
         return UnsendOutcome(UnsendKind.IMPOSSIBLE, one_line(f"the vendor refused, and still shows it: {words}"))
     return None
+
+
+def unless_seen(outcome: UnsendOutcome) -> UnsendOutcome:
+    """What an answer proves about a message that must be seen gone: not that it is."""
+    if outcome.kind is not UnsendKind.UNSENT:
+        return outcome
+    return replace(
+        outcome, kind=UnsendKind.UNCLEAR, error="the vendor confirmed it; the message is yet to be seen gone"
+    )
 
 
 def _answered(reply: Reply, outcome: Outcome, message_id: str) -> UnsendOutcome:

@@ -31,8 +31,10 @@ from campaigns.store.campaigns.campaigns import (
     change_campaign,
     find_campaign,
     find_revision,
+    refuse_probe,
 )
 from campaigns.store.database.engine import Store
+from campaigns.store.probe.results import marks_survive
 from campaigns.store.runs.content import open_runs_of
 from campaigns.store.sending.lanes import hold_lane
 
@@ -53,6 +55,7 @@ class Draft:
     accept_suppressed: bool = False
     timing: Timing = field(default_factory=Timing)
     contents: tuple[dict[str, Any], ...] = ()  # what occurrences say otherwise than the message; empty: nothing
+    mark: bool | None = None  # each text carries an invisible mark; None: if the account's probe saw marks survive
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ class Changes:
     accept_suppressed: bool | None = None
     timing: Timing | None = None
     contents: tuple[dict[str, Any], ...] | None = None
+    mark: bool | None = None
 
 
 def create_campaign(store: Store, draft: Draft, *, actor: str) -> dict[str, Any]:
@@ -100,6 +104,7 @@ def create_campaign(store: Store, draft: Draft, *, actor: str) -> dict[str, Any]
             accept_local_suppressions=draft.accept_suppressed,
             timing=draft.timing,
             contents=list(draft.contents),
+            mark=marks_survive(connection, draft.account_id) if draft.mark is None else draft.mark,
             actor=actor,
             now=now,
         )
@@ -134,6 +139,7 @@ def _edit(
     """Write the edit; None when an occurrence came due at this very moment."""
     hold_lane(connection, find_campaign(connection, campaign_id).account_id)
     campaign = find_campaign(connection, campaign_id)
+    refuse_probe(campaign)
     if campaign.state is CampaignState.ARCHIVED:
         raise NotAllowed(f"Campaign {campaign_id} is archived and cannot be edited; create a new one.")
     if is_due(campaign, now):
@@ -243,6 +249,7 @@ def _write_revision(
         ),
         timing=timing,
         contents=contents,
+        mark=old.mark if changes.mark is None else changes.mark,
         actor=actor,
         now=now,
     )

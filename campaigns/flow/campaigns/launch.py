@@ -16,7 +16,14 @@ from campaigns.flow.planning.plan import Plan, make_plan, plan_faults, refuse_fa
 from campaigns.flow.schedules.arm import armed_for, first_occurrence, is_used_up
 from campaigns.store.accounts.bindings import find_upstream
 from campaigns.store.audit.events import EventKind, record_event
-from campaigns.store.campaigns.campaigns import CampaignRow, RevisionRow, change_campaign, find_campaign, find_revision
+from campaigns.store.campaigns.campaigns import (
+    CampaignRow,
+    RevisionRow,
+    change_campaign,
+    find_campaign,
+    find_revision,
+    refuse_probe,
+)
 from campaigns.store.database.engine import Store
 from campaigns.store.runs.runs import add_run
 from campaigns.store.sending.lanes import hold_lane, lock_lanes
@@ -66,6 +73,7 @@ def launch(
 def _refuse_wrong_state(
     campaign: CampaignRow, zone: str | None, *, recurs: bool, at_once: bool, again_reason: str | None
 ) -> None:
+    refuse_probe(campaign)
     if campaign.state is CampaignState.ARCHIVED:
         raise NotAllowed(f"Campaign {campaign.id} is archived; create a new one to send it again.")
     if campaign.state is CampaignState.SCHEDULED and not at_once:

@@ -10,6 +10,7 @@ from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import FencesAway, PacerAway, VendorAway, VendorRefused
 from campaigns.flow.backup.detect_restore import Memory, recognise
 from campaigns.flow.handoff.follow import follow_handed_over
+from campaigns.flow.probe.carry_out import carry_out_probe
 from campaigns.flow.recall.unsend import carry_out_recalls
 from campaigns.flow.reconcile.abandoned import expire_attempts
 from campaigns.flow.reconcile.search import look_for_unknowns
@@ -54,6 +55,7 @@ def serve_lane(sender: Sender, account_id: str, goes_on: Callable[[], bool]) -> 
             step = _turn(sender, step.claim, step.failures)
             requests += step.sent
         if step.claim is not None:
+            carry_out_probe(sender, account_id)
             _give_back(sender, step)
     except Exception:  # whatever it is, the lane is not to wait for its lease to end
         sender.stranded.setdefault(account_id, step)

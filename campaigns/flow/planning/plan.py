@@ -161,6 +161,7 @@ def preview(store: Store, campaign_id: int, limits: Limits) -> dict[str, Any]:
         "starts_at": expected.starts_at.isoformat(),
         "ends_at": expected.ends_at.isoformat(),
         "bound_by": expected.bound_by,
+        "mark": bool(plan.revision.mark),
         "clock": "vendor" if plan.revision.times.handoff else "campaigns",
         "sending_hours": [window.shown for window in plan.windows],
         "warnings": faults + _warnings(plan) + _late_warnings(plan, expected, told["zone"]),

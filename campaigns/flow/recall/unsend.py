@@ -20,7 +20,7 @@ from campaigns.domain.schedules.handoff import too_late_to_take_back
 from campaigns.domain.sending.pacing import back_off_seconds
 from campaigns.domain.upstream.outcome import HoldScope
 from campaigns.domain.upstream.queue_items import ItemContent
-from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome, judge_item
+from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome, judge_item, unless_seen
 from campaigns.flow.recall.recall import finish_if_done
 from campaigns.flow.sending.ask_vendor import ASK_SECONDS
 from campaigns.flow.sending.lane_context import Sender, Step
@@ -134,7 +134,9 @@ def _look(sender: Sender, tried: _Try, key: str) -> UnsendOutcome | None:
         # What the vendor is still to send is not touched before it was seen how long that takes.
         judged = None if tried.due is None else UnsendOutcome(UnsendKind.NOT_SENT, f"could not look: {obstacle}")
     else:
-        judged = judge_item(_as_shown(tried, item), wanted.before, wanted.words) or _judge_time(sender, tried, item)
+        shown = _as_shown(tried, item)
+        judged = judge_item(shown, wanted.before, wanted.words, until_gone=tried.recall.until_gone)
+        judged = judged or _judge_time(sender, tried, item)
     if judged is None and wanted.doubts >= sender.limits.max_attempts:
         return UnsendOutcome(UnsendKind.IMPOSSIBLE, f"given up after {wanted.doubts} requests: {wanted.words}")
     return judged
@@ -190,7 +192,7 @@ def _delete(sender: Sender, tried: _Try, key: str) -> tuple[UnsendOutcome, bool]
         _answered(sender, key, outcome)
     if outcome.kind is UnsendKind.THROTTLED:
         _cool_down(sender, tried.recall.account_id, outcome.retry_after_seconds or 0.0)
-    return outcome, stopped
+    return unless_seen(outcome) if tried.recall.until_gone else outcome, stopped
 
 
 def _record(sender: Sender, tried: _Try, outcome: UnsendOutcome, *, stopped: bool, by_look: bool) -> Step:

@@ -13,7 +13,7 @@ from campaigns.domain.messages.message import from_json
 from campaigns.domain.states import BatchState, CampaignState, RunState, taken_state
 from campaigns.domain.upstream.queue_items import MESSAGE_ID
 from campaigns.store.audit.events import EventKind, record_event, record_evidence
-from campaigns.store.campaigns.campaigns import find_campaign
+from campaigns.store.campaigns.campaigns import find_campaign, refuse_probe
 from campaigns.store.database.engine import Store
 from campaigns.store.reconcile.searches import was_found
 from campaigns.store.runs.content import message_of_run
@@ -57,6 +57,7 @@ def decide(
         found = find_run(connection, run_id)
         now = store.now(connection)
         rows = _unknown_batches(connection, found, seqs)
+        _refuse_for_probe(connection, found, verdict, message_id)
         if message_id is not None and (verdict != "accepted" or len(rows) != 1):
             raise NotAllowed("A message ID belongs to one accepted batch: pass it with one --batch and --as accepted.")
         if verdict == "resend":
@@ -88,6 +89,18 @@ def _unknown_batches(connection: Connection, found: RunRow, seqs: Sequence[int] 
         if row.state != BatchState.UNKNOWN and not overrules:
             raise NotAllowed(f"Batch {row.seq} of run {found.id} is {row.state}, not unknown; nothing was decided.")
     return rows
+
+
+def _refuse_for_probe(connection: Connection, found: RunRow, verdict: Verdict, message_id: str | None) -> None:
+    """What a probe scheduled must be deleted by its ID, and a second message would be one more to delete."""
+    campaign = find_campaign(connection, found.campaign_id)
+    if verdict == "resend":
+        refuse_probe(campaign)
+    if verdict == "accepted" and message_id is None and campaign.kind == "probe":
+        raise NotAllowed(
+            f"Run {found.id} is a probe: its message is to be deleted by its ID. Pass --message-id, or decide not-sent "
+            "when the vendor shows no such message."
+        )
 
 
 def _reopen(connection: Connection, found: RunRow, *, reason: str, actor: str, now: datetime) -> None:

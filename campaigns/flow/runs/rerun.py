@@ -19,7 +19,7 @@ from campaigns.domain.states import BatchState, CampaignState
 from campaigns.flow.planning.content import said_by, zone_of_campaign
 from campaigns.flow.planning.split import split
 from campaigns.store.audience.suppressions import suppressed_users
-from campaigns.store.campaigns.campaigns import CampaignRow, RevisionRow, find_campaign, find_revision
+from campaigns.store.campaigns.campaigns import CampaignRow, RevisionRow, find_campaign, find_revision, refuse_probe
 from campaigns.store.database.engine import Store
 from campaigns.store.runs.content import find_own_message, said_by_run
 from campaigns.store.runs.runs import RunRow, add_run, find_run, freeze_plan, lineage_runs
@@ -118,6 +118,7 @@ def _work_out(
 ) -> Rerun:
     parent = find_run(connection, run_id)
     campaign = find_campaign(connection, parent.campaign_id)
+    refuse_probe(campaign)
     if campaign.state is CampaignState.ARCHIVED:
         raise NotAllowed(f"Run {run_id} is of campaign {campaign.id}, which is archived and opens no run any more.")
     revision = find_revision(connection, campaign.id, campaign.revision if current else parent.revision)

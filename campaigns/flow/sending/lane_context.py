@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -33,6 +34,7 @@ class Sender:
     monotonic: Callable[[], float]  # seconds that count while the machine is suspended
     chance: Callable[[], float]  # from 0 to 1
     rf_as: Literal["array", "string"] = "array"
+    random_bytes: Callable[[int], bytes] = secrets.token_bytes  # so many; for marks
     # For one claim of a lane only: a database that is restored meanwhile gives the numbers to others, but not the lane.
     messages: dict[int, Message] = field(default_factory=dict)  # by run
     timings: dict[tuple[int, int], Timing] = field(default_factory=dict)  # by campaign and revision

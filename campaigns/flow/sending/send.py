@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
 from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import DatabaseAway, FencesAway, PacerAway, RequestLost, StaleClaim
 from campaigns.domain.messages.body_form import BodyForm, build_body, form_to_json
+from campaigns.domain.messages.marks import LEAST_CHANCE, new_mark
 from campaigns.domain.schedules.handoff import as_sent
 from campaigns.domain.sending.pacing import back_off_seconds
 from campaigns.domain.states import BatchState, RunState
@@ -103,7 +104,7 @@ def _commit_attempt(sender: Sender, claim: LaneClaim) -> _Committed | LaneClaim 
             if users is not None:
                 break
         message = as_sent(said_by_batch(connection, sender, ready), now)
-        form = BodyForm(rf_as=sender.rf_as)
+        form = BodyForm(rf_as=sender.rf_as, mark=_mark(sender, ours, now) if ready.is_marked else None)
         body = build_body(message, users or None, form)
         opened = open_attempt(
             connection,
@@ -113,6 +114,7 @@ def _commit_attempt(sender: Sender, claim: LaneClaim) -> _Committed | LaneClaim 
             body_sha256=hashlib.sha256(body).hexdigest(),
             body_bytes=len(body),
             form=form_to_json(form),
+            mark=form.mark,
             now=now,
             deadline=timedelta(seconds=limits.request_timeout_seconds),
             lease=timedelta(seconds=limits.lease_seconds),
@@ -121,6 +123,12 @@ def _commit_attempt(sender: Sender, claim: LaneClaim) -> _Committed | LaneClaim 
             _say_started(connection, sender, ready, ours)
         crash_point("send.written")
     return _Committed(replace(opened, saves=message.save_for_later), ours, body)
+
+
+def _mark(sender: Sender, claim: LaneClaim, now: datetime) -> str:
+    """A mark that no other attempt has, also none that a restored database makes again."""
+    chance = sender.random_bytes(LEAST_CHANCE)
+    return new_mark(account_id=claim.account_id, fence=claim.fence, at=now, chance=chance)
 
 
 def _say_started(connection: Connection, sender: Sender, ready: ReadyBatch, claim: LaneClaim) -> None:

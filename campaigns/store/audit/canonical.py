@@ -25,8 +25,8 @@ NOTHING_BEFORE = "0" * 64
 
 ROWS_AT_ONCE = 1000
 
-SINCE_VERSION_2 = frozenset({"attempt.form"})
-"""Columns that are no part of version 1 of the form: rows were sealed before these were added."""
+SINCE_VERSION_2 = frozenset({"attempt.form", "attempt.mark"})
+"""Columns that version 1 of the form does not cover: rows that were sealed before have the digest they had."""
 
 
 class Unreadable(ValueError):

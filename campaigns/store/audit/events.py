@@ -59,6 +59,9 @@ class EventKind(StrEnum):
     HOST_FORGOTTEN = "host_forgotten"  # an operator said that no lane is to wait for its memory any more
     SUPPRESSIONS_ADDED = "suppressions_added"
     SUPPRESSIONS_REMOVED = "suppressions_removed"
+    PROBE_ASKED = "probe_asked"  # an operator asked to try what the vendor does with a scheduled message
+    PROBE_READ = "probe_read"  # the vendor has shown it, and it is to be deleted
+    PROBE_ENDED = "probe_ended"  # nothing of it is left at the vendor
 
 
 def record_event(

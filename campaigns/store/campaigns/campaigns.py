@@ -30,6 +30,7 @@ class CampaignRow:
     due_for: datetime | None
     occurrences: int
     pause_reason: str | None  # its schedule is paused
+    kind: str = "campaign"  # or "probe"
 
     @property
     def occurrence_at(self) -> datetime | None:
@@ -53,6 +54,7 @@ class RevisionRow:
     sha256: str
     timing: dict[str, Any] | None = None
     contents: list[dict[str, Any]] | None = None
+    mark: bool | None = None  # None: from before there were marks
 
     @property
     def times(self) -> Timing:
@@ -71,6 +73,7 @@ CAMPAIGNS = select(
     campaign.c.due_for,
     campaign.c.occurrences,
     campaign.c.pause_reason,
+    campaign.c.kind,
 )
 """The columns of a CampaignRow, in its order."""
 
@@ -81,6 +84,15 @@ def find_campaign(connection: Connection, campaign_id: int) -> CampaignRow:
     if row is None:
         raise NotFound(f"There is no campaign {campaign_id}; `campaigns list` shows those there are.")
     return _campaign_row(row)
+
+
+def refuse_probe(found: CampaignRow) -> None:
+    """Raise NotAllowed for the campaign of a probe: whatever it sends is to be deleted, which a probe alone does."""
+    if found.kind == "probe":
+        raise NotAllowed(
+            f"Campaign {found.id} is a probe of account {found.account_id}: it is sent once and then deleted. "
+            f"To probe again use `campaigns probe {found.account_id} --to USER`."
+        )
 
 
 def _campaign_row(row: Any) -> CampaignRow:
@@ -104,6 +116,7 @@ def find_revision(connection: Connection, campaign_id: int, number: int) -> Revi
                 revision.c.sha256,
                 revision.c.timing,
                 revision.c.contents,
+                revision.c.mark,
             ).where(revision.c.campaign_id == campaign_id, revision.c.number == number)
         )
         .mappings()
@@ -112,14 +125,18 @@ def find_revision(connection: Connection, campaign_id: int, number: int) -> Revi
     return RevisionRow(**row)
 
 
-def add_campaign(connection: Connection, *, name: str, account_id: str, now: datetime) -> int:
+def add_campaign(
+    connection: Connection, *, name: str, account_id: str, now: datetime, kind: str = "campaign", launches: int = 0
+) -> int:
     """A new draft; its first revision is added in the same transaction."""
     made = connection.scalar(
         insert(campaign)
         .values(
             name=name,
             account_id=account_id,
-            state=CampaignState.DRAFT.value,
+            state=(CampaignState.LAUNCHED if launches else CampaignState.DRAFT).value,
+            kind=kind,
+            launches=launches,
             revision=1,
             created_at=now,
             updated_at=now,
@@ -144,6 +161,7 @@ def add_revision(
     accept_local_suppressions: bool,
     timing: Timing,
     contents: list[dict[str, Any]] | None,
+    mark: bool | None,
     actor: str,
     now: datetime,
 ) -> None:
@@ -159,6 +177,7 @@ def add_revision(
     }
     content |= {"timing": times} if times else {}
     content |= {"contents": contents} if contents else {}
+    content |= {"mark": True} if mark else {}
     connection.execute(
         insert(revision).values(
             campaign_id=campaign_id,
@@ -172,6 +191,7 @@ def add_revision(
             accept_local_suppressions=accept_local_suppressions,
             timing=times or None,
             contents=contents or None,
+            mark=mark,
             sha256=hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest(),
             actor=actor,
             created_at=now,

@@ -22,6 +22,7 @@ from sqlalchemy import (
 from campaigns.domain.states import RUN_OPEN, BatchState, RunState
 from campaigns.store.holds.holds import wider_hold
 from campaigns.store.tables.batches import batch
+from campaigns.store.tables.probes import probe
 from campaigns.store.tables.recalls import recall
 from campaigns.store.tables.runs import run
 
@@ -40,6 +41,7 @@ class RecallRow:
     account_id: str
     reason: str
     failures: int
+    until_gone: bool = False  # of a probe: the vendor's word is not enough, the message must be seen gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +159,16 @@ def due_recall(connection: Connection, account_id: str, *, upstream: str, now: d
     """The account's recall to go on with now, the oldest first."""
     row = connection.execute(
         select(
-            recall.c.id, recall.c.run_id, recall.c.for_run_id, recall.c.account_id, recall.c.reason, recall.c.failures
+            recall.c.id,
+            recall.c.run_id,
+            recall.c.for_run_id,
+            recall.c.account_id,
+            recall.c.reason,
+            recall.c.failures,
+            probe.c.id.is_not(None),
         )
         .join(run, run.c.id == recall.c.run_id)
+        .outerjoin(probe, probe.c.run_id == run.c.id)
         .where(recall.c.account_id == account_id, run.c.upstream == upstream, *_may_go_on(run, now))
         .order_by(recall.c.id)
         .limit(1)

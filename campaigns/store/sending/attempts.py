@@ -49,6 +49,7 @@ class ReadyBatch:
     account_hours: str | None = None
     account_zone: str | None = None
     expires: bool = False  # some time, which has not come yet
+    is_marked: bool = False  # each request for it carries a mark in its text
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +96,11 @@ def next_batch(connection: Connection, account_id: str, *, upstream: str, now: d
     """The batch to send now: of the account's open runs that may send the one served longest ago, in ID order."""
     asked = {"account": account_id, "upstream": upstream, "now": now}
     for opened in run_prepared(connection, OPEN_RUNS, asked).fetchall():
-        run_id, campaign_id, revision, state, suppressions, whole_list, hours, zone, expires = opened
+        run_id, campaign_id, revision, state, suppressions, whole_list, hours, zone, expires, mark = opened
         row = run_prepared(connection, NEXT_BATCH, {"run": run_id, "now": now}).fetchone()
         if row is not None:
             of_run = (run_id, RunState(state), campaign_id, revision, bool(whole_list), suppressions)
-            return ReadyBatch(*(*row, *of_run, hours, zone, bool(expires)))
+            return ReadyBatch(*(*row, *of_run, hours, zone, bool(expires), bool(mark)))
     return None
 
 
@@ -115,6 +116,7 @@ def open_attempt(
     now: datetime,
     deadline: timedelta,
     lease: timedelta,
+    mark: str | None = None,
 ) -> OpenAttempt:
     """Write the attempt and move its batch to `sending`. Once this is committed, a crash means unknown.
 
@@ -146,6 +148,7 @@ def open_attempt(
             "started_at": now,
             "deadline_at": now + deadline,
             "form": form,
+            "mark": mark,
         },
     )
     return OpenAttempt(

@@ -17,10 +17,12 @@ from campaigns.store.database.postgresql import wait_briefly
 from campaigns.store.handoff.handed_over import watch_is_due
 from campaigns.store.holds.holds import run_is_held
 from campaigns.store.holds.hours_and_expiry import run_is_in_time
+from campaigns.store.probe.probes import due_probes
 from campaigns.store.recall.recalls import due_recalls, recall_is_due
 from campaigns.store.reconcile.searches import account_is_looked_at
 from campaigns.store.tables.accounts import account, lane
 from campaigns.store.tables.batches import batch
+from campaigns.store.tables.probes import probe
 from campaigns.store.tables.runs import run
 
 ALL_ACCOUNTS_LOCK = 7_246_002
@@ -193,7 +195,7 @@ def lane_has_work(connection: Connection, account_id: str, *, upstream: str, now
 
 
 def lanes_to_wake(connection: Connection, *, upstream: str, now: datetime, again_before: datetime) -> list[str]:
-    """Accounts with something to look for, take back or ask about, then those with something to send, the idlest first.
+    """Accounts with something to look for, take back, ask about or probe, then those that send, the idlest first.
 
     Skipped: lanes that wait for their time, and those woken after `again_before` (a wake-up may be lost, so it is
     repeated).
@@ -232,7 +234,14 @@ def lanes_to_wake(connection: Connection, *, upstream: str, now: datetime, again
         .distinct()
         .order_by(lane.c.account_id)
     )
-    return list(dict.fromkeys([*looks, *recalls, *watches, *(row.account_id for row in rows)]))
+    probes = connection.scalars(
+        due_probes(upstream, now)
+        .join(lane, lane.c.account_id == probe.c.account_id)
+        .where(*_may_wake(now, again_before))
+        .distinct()
+        .order_by(probe.c.account_id)
+    )
+    return list(dict.fromkeys([*looks, *recalls, *watches, *probes, *(row.account_id for row in rows)]))
 
 
 def mark_woken(connection: Connection, account_ids: Sequence[str], *, now: datetime) -> None:

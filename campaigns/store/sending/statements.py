@@ -15,6 +15,7 @@ from campaigns.store.reconcile.searches import account_is_looked_at
 from campaigns.store.tables.accounts import account, lane
 from campaigns.store.tables.attempts import attempt, attempt_outcome
 from campaigns.store.tables.batches import batch
+from campaigns.store.tables.campaigns import revision
 from campaigns.store.tables.columns import Instant
 from campaigns.store.tables.runs import run
 
@@ -42,8 +43,10 @@ OPEN_RUNS = (
         account.c.hours,
         account.c.zone,
         run.c.expires_at.is_not(None),
+        revision.c.mark,
     )
     .join(account, account.c.id == run.c.account_id)
+    .join(revision, (revision.c.campaign_id == run.c.campaign_id) & (revision.c.number == run.c.revision))
     .where(
         run.c.account_id == bindparam("account"),
         run.c.upstream == bindparam("upstream"),

@@ -37,6 +37,7 @@ attempt = Table(
     Column("started_at", Instant, nullable=False),
     Column("deadline_at", Instant, nullable=False),
     Column("form", JSON(none_as_null=True)),  # how its body was built; NULL: by a release that did not say
+    Column("mark", String(16)),  # the invisible mark in its text (domain/messages/marks.py); NULL: it has none
     PrimaryKeyConstraint("batch_id", "number"),
     UniqueConstraint("account_id", "fence"),
     # One open attempt per batch: the next may be written only when the outcome of the one before stands.
@@ -50,6 +51,14 @@ attempt = Table(
     CheckConstraint("previous IS NULL OR previous = number - 1", name="previous_is_one_before"),
     CheckConstraint("deadline_at > started_at AND recipients > 0 AND request_bytes > 0", name="numbers_fit"),
     Index("attempt_by_time", "started_at"),
+    Index(
+        "attempt_by_mark",
+        "account_id",
+        "mark",
+        unique=True,
+        sqlite_where=text("mark IS NOT NULL"),
+        postgresql_where=text("mark IS NOT NULL"),
+    ),
 )
 
 

@@ -37,8 +37,10 @@ campaign = Table(
     Column("paused_at", Instant),  # its schedule: what comes due meanwhile is skipped
     Column("paused_by", Text),
     Column("pause_reason", Text),
+    Column("kind", String(10), nullable=False, server_default=text("'campaign'")),  # 'probe': asked of the vendor by us
     one_of("state", CampaignState),
     CheckConstraint("(state = 'scheduled') = (due_at IS NOT NULL)", name="scheduled_has_time"),
+    CheckConstraint("kind IN ('campaign', 'probe')", name="kind_is_known"),
     Index(
         "campaigns_due", "due_at", sqlite_where=text("due_at IS NOT NULL"), postgresql_where=text("due_at IS NOT NULL")
     ),
@@ -62,6 +64,7 @@ revision = Table(
     Column("created_at", Instant, nullable=False),
     Column("timing", JSON(none_as_null=True)),  # domain/timing.py; NULL: it starts by hand or at starts_at
     Column("contents", JSON(none_as_null=True)),  # messages that occurrences take in turn; NULL: only `message`
+    Column("mark", Boolean),  # each text carries an invisible mark; NULL: from before there were marks, so it has none
     PrimaryKeyConstraint("campaign_id", "number"),
     CheckConstraint("batch_size > 0", name="batch_size_fits"),
     CheckConstraint("on_unknown IN ('hold', 'resend')", name="on_unknown_is_known"),

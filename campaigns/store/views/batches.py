@@ -21,6 +21,7 @@ ATTEMPTS = (
         attempt_table.c.request_sha256,
         attempt_table.c.recipients,
         attempt_table.c.worker,
+        attempt_table.c.mark,
         attempt_outcome.c.finished_at,
         attempt_outcome.c.kind,
         attempt_outcome.c.http_status,
@@ -83,6 +84,7 @@ def attempts(connection: Connection, run_id: int) -> list[dict[str, Any]]:
             "credits_used": row.credits_used,
             "error": row.error,
             "worker": row.worker,
+            "mark": row.mark,
         }
         for row in connection.execute(ATTEMPTS, {"run": run_id})
     ]

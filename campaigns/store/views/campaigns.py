@@ -16,7 +16,7 @@ from campaigns.store.views.text import as_text
 
 
 def campaigns(connection: Connection) -> list[dict[str, Any]]:
-    """All campaigns, the newest first."""
+    """All campaigns that people wrote, the newest first: those of probes are not among them."""
     told = schedules(connection)
     rows = connection.execute(
         select(
@@ -28,7 +28,9 @@ def campaigns(connection: Connection) -> list[dict[str, Any]]:
             campaign.c.launches,
             campaign.c.due_at,
             campaign.c.created_at,
-        ).order_by(campaign.c.id.desc())
+        )
+        .where(campaign.c.kind == "campaign")
+        .order_by(campaign.c.id.desc())
     )
     return [
         {
@@ -64,6 +66,7 @@ def campaign_of(connection: Connection, campaign_id: int) -> dict[str, Any]:
         "audience": _audience(connection, revision.audience_version_id),
         "batch_size": revision.batch_size,
         "on_unknown": revision.on_unknown,
+        "mark": bool(revision.mark),
         "starts_at": as_text(revision.starts_at),
         "zone": revision.zone,
         "open_runs": open_runs_of(connection, campaign_id),

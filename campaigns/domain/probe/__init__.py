@@ -1,0 +1,1 @@
+"""What a probe learns about the vendor, from how it shows a scheduled message."""

@@ -1,0 +1,187 @@
+"""What the vendor does to a text, and what else its answers show: read from the echo of a probe's message.
+
+The message is scheduled, so all of it is about scheduled messages: a message that was sent may be echoed otherwise.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TypeVar
+
+from campaigns.domain.messages.marks import read_marks, without_marks
+from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
+
+Item = TypeVar("Item", QueueItem, ItemContent)
+
+TEXT = "Probe, scheduled far ahead and to be deleted. One < two > three & four.\nSecond line."
+"""What a probe says: a word for the mark to follow, characters that may be escaped, and a line break."""
+
+PRICE = "3"
+"""US dollars: the least that the vendor takes."""
+
+AHEAD = timedelta(days=365)
+"""So far ahead a probe is scheduled: everybody has time to delete it by hand, should all else fail."""
+
+DATE_MAY_DIFFER = timedelta(days=1)
+"""A vendor that shows the message for another day than that did not take the date."""
+
+SCHEDULED = "scheduled"
+"""What the results of a probe are about."""
+
+_ESCAPED = re.compile(r"One(.*?)four", re.DOTALL)
+_BREAK = re.compile(r"four\.(.*?)Second", re.DOTALL)
+_AS_SENT = " < two > three & "
+_HALF_A_SECOND = timedelta(seconds=0.5)
+
+
+class LineBreaks(StrEnum):
+    """What became of a line break."""
+
+    KEPT = "kept"
+    TAG = "br"  # a <br> stands in its place
+    PARAGRAPH = "paragraph"  # each line is a paragraph
+    SPACE = "space"
+    LOST = "lost"  # nothing stands in its place
+    CHANGED = "changed"
+
+
+class Escapes(StrEnum):
+    """What became of `<`, `>` and `&`."""
+
+    KEPT = "kept"
+    ESCAPED = "escaped"  # entities stand in their place
+    CHANGED = "changed"
+
+
+class ProbeEnd(StrEnum):
+    """How a probe ended. In each case nothing of it is left at the vendor."""
+
+    GONE = "gone"  # it was read, deleted, and seen gone
+    REFUSED = "refused"  # the vendor did not take it
+    CANCELLED = "cancelled"  # it never left, or an operator decided that it never arrived
+
+
+@dataclass(frozen=True, slots=True)
+class TextEcho:
+    """What became of the text; None where the vendor does not show it."""
+
+    mark: bool | None = None  # the mark can be read from it
+    line_breaks: LineBreaks | None = None
+    escapes: Escapes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeReading:
+    """What one probe learned; None: the vendor did not show it."""
+
+    message_id: str
+    scheduled_for: datetime
+    shown_for: datetime | None  # the date that the vendor shows
+    text: TextEcho
+    priced: bool  # a price and a media file were sent; else `price` and `media` were not asked
+    is_free: bool | None
+    price: str | None  # as the vendor writes it
+    media: str | None  # as the vendor writes it
+    list_lag_seconds: float | None  # from the answer to the first list that showed it; None: no list did
+    list_size: int  # other items of the list
+    list_reaches_back_to: datetime | None  # the oldest of them
+    in_item: bool
+    in_overview: bool
+    clock_skew_seconds: float | None  # by how much the vendor's clock is ahead of ours
+
+    @property
+    def date_kept(self) -> bool | None:
+        """Whether the vendor shows it for the day that was asked for."""
+        if self.shown_for is None:
+            return None
+        return abs(self.shown_for - self.scheduled_for) <= DATE_MAY_DIFFER
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the vendor's answers show, a moment after a probe's message was accepted."""
+
+    items: list[QueueItem]  # of the list
+    content: ItemContent | None  # by its ID
+    overview: list[ItemContent]
+    lag_seconds: float | None  # from the answer to this list; None: not known
+    skew_seconds: float | None
+
+
+def read_shown(
+    shown: Shown, *, message_id: str, scheduled_for: datetime, mark: str | None, priced: bool
+) -> ProbeReading:
+    """What a probe learned from what it was shown."""
+    of_overview = _found(shown.overview, message_id)
+    listed = _found(shown.items, message_id)
+    seen = shown.content or of_overview or ItemContent(message_id, None, None, None)
+    others = [item for item in shown.items if item is not listed]
+    return ProbeReading(
+        message_id=message_id,
+        scheduled_for=scheduled_for,
+        shown_for=seen.date or (None if listed is None else listed.date),
+        text=read_echo(next(iter(echoes(shown, message_id).values()), None), mark),
+        priced=priced,
+        is_free=seen.is_free,
+        price=seen.price,
+        media=seen.media,
+        list_lag_seconds=None if listed is None else shown.lag_seconds,
+        list_size=len(others),
+        list_reaches_back_to=min((item.date for item in others if item.date is not None), default=None),
+        in_item=shown.content is not None,
+        in_overview=of_overview is not None,
+        clock_skew_seconds=shown.skew_seconds,
+    )
+
+
+def echoes(shown: Shown, message_id: str) -> dict[str, str]:
+    """The text as the vendor shows it: by its ID, where a search reads it too, and in the overview."""
+    found = {"item": shown.content, "overview": _found(shown.overview, message_id)}
+    return {place: item.text for place, item in found.items() if item is not None and item.text is not None}
+
+
+def _found(items: Sequence[Item], message_id: str) -> Item | None:
+    return next((item for item in items if item.id == message_id), None)
+
+
+def read_echo(echo: str | None, mark: str | None) -> TextEcho:
+    """What became of a probe's text on its way there and back; `mark`: of its attempt."""
+    if echo is None:
+        return TextEcho()
+    text = without_marks(echo)
+    return TextEcho(mark is not None and mark in read_marks(echo), _line_breaks(text), _escapes(text))
+
+
+def skew_seconds(answered_at: datetime | None, *, asked: datetime, heard: datetime) -> float | None:
+    """By how much the vendor's clock is ahead of ours, from its own time in an answer; right to about a second."""
+    if answered_at is None:
+        return None
+    # It tells whole seconds, which have been over for half a second on average.
+    return (answered_at + _HALF_A_SECOND - (asked + (heard - asked) / 2)).total_seconds()
+
+
+def _line_breaks(text: str) -> LineBreaks:
+    found = _BREAK.search(text)
+    if found is None:
+        return LineBreaks.CHANGED
+    between = found[1]
+    if re.search(r"<br\b[^>]*>", between, re.IGNORECASE):
+        return LineBreaks.TAG
+    if re.search(r"</(p|div)>", between, re.IGNORECASE):
+        return LineBreaks.PARAGRAPH
+    plain = {"\n": LineBreaks.KEPT, "\r\n": LineBreaks.KEPT, " ": LineBreaks.SPACE, "": LineBreaks.LOST}
+    return plain.get(between, LineBreaks.CHANGED)
+
+
+def _escapes(text: str) -> Escapes:
+    found = _ESCAPED.search(text)
+    if found is None:
+        return Escapes.CHANGED
+    if found[1] == _AS_SENT:
+        return Escapes.KEPT
+    return Escapes.ESCAPED if html.unescape(found[1]) == _AS_SENT else Escapes.CHANGED

@@ -1,0 +1,1 @@
+"""Probe an account: ask the vendor, by one scheduled message, what no document says."""

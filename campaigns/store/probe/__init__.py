@@ -1,0 +1,1 @@
+"""Probes of accounts, and what they learned."""
