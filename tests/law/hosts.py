@@ -113,6 +113,7 @@ class Host:
     vendor: Vendor
     redis_url: str
     limit: int = 1000
+    lease: float = LEASE
     opened: ExitStack = field(default_factory=ExitStack)
     woken: list[tuple[str, Any]] = field(default_factory=list)
     hanging: Hanging | None = None
@@ -215,7 +216,7 @@ class Host:
             CAMPAIGNS_RATE_PER_MINUTE=self.limit,
             CAMPAIGNS_ACCOUNT_GAP_SECONDS=0,
             CAMPAIGNS_REQUEST_TIMEOUT_SECONDS=DEADLINE,
-            CAMPAIGNS_LEASE_SECONDS=LEASE,
+            CAMPAIGNS_LEASE_SECONDS=self.lease,
             CAMPAIGNS_MAX_ATTEMPTS=3,
             CAMPAIGNS_BATCH_SIZE=BATCH,
             CAMPAIGNS_SETTLE_SECONDS=SETTLE,

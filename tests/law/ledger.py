@@ -48,7 +48,7 @@ class Message:
     failed: bool = False  # the vendor said itself that it failed
     saved: bool = False
     unsent_at: datetime | None = None
-    was_shown: bool = False  # a list named it
+    shown_at: int | None = None  # the turn at which a list named it first
 
     def is_out(self) -> bool:
         """Whether it reached its users, or will."""
@@ -63,6 +63,10 @@ class Word:
     turn: int
     users: frozenset[int]
     message_id: str | None = None  # the one that it names
+
+
+Doubts = dict[tuple[int, str], str | None]
+"""By user and the first message: why a second one is a fault; None: it is not."""
 
 
 @dataclass
@@ -95,12 +99,20 @@ class Ledger:
         if recent > self.limit:
             self._fault(f"{recent} requests within a minute, the last for {what}; the limit is {self.limit}")
 
-    def accept(self, message: Message) -> None:
+    def doubts(self, users: Iterable[int], turn: int) -> Doubts:
+        """What speaks against a second message to these users, at the moment when its request is made."""
+        return {
+            (user, first.id): self._why_not(first, turn, user, on_record=self.on_record(first.id))
+            for user in users
+            for first in self.of_user(user)
+        }
+
+    def accept(self, message: Message, doubts: Doubts) -> None:
         """Take a message, and judge it by what went before."""
         for user in sorted(message.users):
             self._judge_content(message, user)
             if not (message.failed or message.saved):
-                self._judge_user(message, user)
+                self._judge_user(message, user, doubts)
         self.messages[message.id] = message
 
     def _judge_content(self, message: Message, user: int) -> None:
@@ -121,30 +133,31 @@ class Ledger:
         if wrong:
             self._fault(f"message {message.id} went to {user} with {', '.join(wrong)}")
 
-    def _judge_user(self, message: Message, user: int) -> None:
-        if (None, user) in self.suppressed or (message.account, user) in self.suppressed:
+    def _judge_user(self, message: Message, user: int, doubts: Doubts) -> None:
+        suppressed = [self.suppressed.get((account, user), message.turn) for account in (None, message.account)]
+        if min(suppressed) < message.turn:
             self._fault(f"message {message.id} went to {user}, who was suppressed before")
         for other in self.of_user(user):
             first, second = sorted((other, message), key=lambda each: each.turn)
-            why = self._not_allowed(first, second, user)
+            why = doubts[user, other.id] if (user, other.id) in doubts else self._why_not(first, second.turn, user)
             if why is not None:
                 self._fault(f"{user} got {first.id} and then {second.id}: {why}")
 
-    def _not_allowed(self, first: Message, second: Message, user: int) -> str | None:
-        """Why a second message is a fault; None: somebody allowed it, knowing what there was to know."""
-        between = [word for word in self.words if first.turn < word.turn < second.turn and user in word.users]
+    def _why_not(self, first: Message, turn: int, user: int, *, on_record: bool = False) -> str | None:
+        """Why a second message is a fault; None: somebody allowed it, knowing what there was to know at that turn."""
+        between = [word for word in self.words if first.turn < word.turn < turn and user in word.users]
         if any(word.message_id == first.id for word in between):
             return None
-        if self.on_record(first.id):
+        if on_record:
             return "the answer to the first is on record, and no decision names it"
         if between:
             return None
         if not self.says[user // CAMPAIGN].resends:
             return "nobody allowed it"
-        if first.was_shown:
+        if first.shown_at is not None and first.shown_at < turn:
             return "the vendor's list had shown the first, so it was not absent"
         read_at, back_to = self.lists.get(first.account, (-1, first.at))
-        if not (first.turn < read_at < second.turn and back_to < first.at):
+        if not (first.turn < read_at < turn and back_to < first.at):
             return "no list was read that reaches back before the first, so nobody knew that it was absent"
         return None
 

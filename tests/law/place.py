@@ -22,7 +22,7 @@ from campaigns.store.views import batches as batch_views
 from campaigns.store.views import runs as run_views
 from tests.clock import DrivenClock
 from tests.law.databases import Copies, copies_of
-from tests.law.hosts import BATCH, Host, MoodyStore, driven, empty_home, redis_content, set_redis
+from tests.law.hosts import BATCH, LEASE, Host, MoodyStore, driven, empty_home, redis_content, set_redis
 from tests.law.ledger import CAMPAIGN, Ledger, Saying
 from tests.law.vendor import Vendor
 from tests.world import ANNA, TEAM, UPSTREAM
@@ -93,6 +93,7 @@ class Place:
     redis_url: str
     homes: Path
     limit: int = 1000
+    lease: float = LEASE
     ledger: Ledger = field(default_factory=Ledger)
     accounts: list[str] = field(default_factory=list)
     campaigns: list[Campaign] = field(default_factory=list)  # those that the database knows
@@ -103,7 +104,7 @@ class Place:
         self.ledger.on_record = self._is_on_record
         self.vendor = Vendor(self.ledger, lambda: self.clock.now)
         self.copies: Copies = copies_of(self.store)
-        common = (self.store, self.clock, self.vendor, self.redis_url, self.limit)
+        common = (self.store, self.clock, self.vendor, self.redis_url, self.limit, self.lease)
         self.hosts = [Host(name, self.homes / name, *common) for name in ("north", "south")]
         for host in self.hosts:
             host.start()
@@ -278,13 +279,13 @@ class Place:
 
 
 @contextmanager
-def place(store: MoodyStore, redis_url: str, homes: Path, *, limit: int = 1000) -> Iterator[Place]:
+def place(store: MoodyStore, redis_url: str, homes: Path, **how: Any) -> Iterator[Place]:
     """A place whose processes end with it. The database has to be empty."""
     clock = store.clock
     assert isinstance(clock, DrivenClock)
     set_redis(redis_url, {})
     with driven(clock):
-        made = Place(store, clock, redis_url, homes, limit)
+        made = Place(store, clock, redis_url, homes, **how)
         try:
             yield made
         finally:

@@ -111,6 +111,8 @@ class Story:
     say: Callable[[str], object] = str
     copies: list[Copy] = field(default_factory=list)
     drafts: list[Campaign] = field(default_factory=list)
+    redis_is_whole: bool = True  # it has lost nothing of the fences since the beginning
+    homes_are_whole: bool = True
 
     def __post_init__(self) -> None:
         self.operators = Operators(self.place)
@@ -189,7 +191,7 @@ class Story:
             "hand over": lambda chance: place.launch(
                 self._written(chance, starts_at=place.clock.now + timedelta(hours=1), timing=Timing(handoff=True))
             ),
-            "account": lambda _: place.account(next(each for each in ACCOUNTS if each not in place.accounts)),
+            "account": self._account,
             "archive": lambda chance: self.operators.archive(chance.choice(place.campaigns).id),
         }
 
@@ -215,7 +217,7 @@ class Story:
         return {
             "backup": lambda _: self.copies.append(place.backup()),
             "restore": self._restore,
-            "redis": lambda chance: place.lose_redis(only=chance.choice(("", "", "fences", "pace", ":slots", ":state"))),
+            "redis": self._lose_redis,
             "mood": lambda chance: setattr(place.vendor, "mood", chance.choice(MOODS)),
             "foreign": self._foreign,
         }
@@ -250,6 +252,11 @@ class Story:
         resends = chance.random() < RESENDS
         return self.place.campaign(account, users=users, resends=resends, **{**chance.choice(SAYINGS), **draft})
 
+    def _account(self, _: Random) -> None:
+        new = [each for each in ACCOUNTS if each not in self.place.accounts]
+        if new:
+            self.place.account(new[0])
+
     def _launch_draft(self, chance: Random) -> None:
         """Somebody launches a draft, who may not know that it was launched before the restore."""
         known = [each for each in self.drafts if each in self.place.campaigns]
@@ -262,10 +269,26 @@ class Story:
         self.operators.suppress(users, chance.choice((None, campaign.account)))
 
     def _restore(self, chance: Random) -> None:
-        copy, (redis, homes) = chance.choice(self.copies), chance.choice(MEMORIES)
+        """One memory of the fences stays whole through the whole story; without any, nothing is promised."""
+        promised = [
+            (redis, homes)
+            for redis, homes in MEMORIES
+            if (redis == "kept" or self.homes_are_whole) and (set(homes) == {"kept"} or self.redis_is_whole)
+        ]
+        copy, (redis, homes) = chance.choice(self.copies), chance.choice(promised)
         self.say(f"  of turn {copy.turn}: Redis {redis}, homes {homes}")
+        self.redis_is_whole &= redis == "kept"
+        self.homes_are_whole &= set(homes) == {"kept"}
         self.place.restore(copy, redis=redis, homes=homes)
         self.copies = [each for each in self.copies if each.turn <= copy.turn]
+
+    def _lose_redis(self, chance: Random) -> None:
+        part = chance.choice(("", "", "fences", "pace", ":slots", ":state"))
+        if part in {"", "fences"} and not self.homes_are_whole:
+            part = "pace"
+        self.say(f"  {part or 'all of it'}")
+        self.redis_is_whole &= part not in {"", "fences"}
+        self.place.lose_redis(only=part)
 
     def _foreign(self, chance: Random) -> None:
         """Another tool sends: something else, or the same to more people than any batch of ours has."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from tests.law.ledger import Ledger, Message
+from tests.law.ledger import Doubts, Ledger, Message
 
 STARTS = "http11.send_request_headers.started"
 """What the HTTP library calls the moment before the first byte."""
@@ -66,6 +66,7 @@ class Vendor:
         self.ledger.count(self.now(), f"{method} {'/'.join(parts)}")
         if method == "POST":
             post = Post(self, parts[0], request.content, self.ledger.next_turn())
+            post.doubts = self.ledger.doubts(post.users, post.turn)
             self.posts.append(post)
             return post.accept() if self.fate is None else self.fate(self, post)
         if method == "DELETE":
@@ -141,12 +142,12 @@ class Vendor:
 
     def _read_list(self, account: str) -> list[Message]:
         """What a list shows now; the ledger notes what anybody could know from it."""
-        shown = self._listed(account)
+        shown, turn = self._listed(account), self.ledger.next_turn()
         for message in shown:
-            message.was_shown = True
+            message.shown_at = message.shown_at or turn
         is_whole = len(self._items(account)) <= self.mood.depth
         back_to = EVER if is_whole or not shown else shown[-1].at
-        self.ledger.lists[account] = (self.ledger.next_turn(), back_to)
+        self.ledger.lists[account] = (turn, back_to)
         return shown
 
     def _listed(self, account: str, *, saved: bool = False) -> list[Message]:
@@ -203,6 +204,7 @@ class Post:
     account: str
     content: bytes
     turn: int
+    doubts: Doubts = field(default_factory=dict)
     message: Message | None = None
 
     @property
@@ -220,7 +222,7 @@ class Post:
         """Accept it, without an answer."""
         self.message = self.vendor.message(self.account, self.users, self.body, self.turn, at)
         self.message.failed = failed
-        self.vendor.ledger.accept(self.message)
+        self.vendor.ledger.accept(self.message, self.doubts)
         return self.message
 
     def reply(self) -> httpx.Response:
