@@ -1,0 +1,321 @@
+"""One story of the law, made up from a seed: everything that may happen, in any order, and then everything put right.
+
+After each step the law is read off. Each step is made up from a number of its own, so that steps can be taken away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+import httpx
+
+from campaigns.domain.errors import CampaignsError
+from campaigns.domain.schedules.timing import Timing
+from campaigns.flow.reconcile.decide import Verdict
+from tests.law import oracle
+from tests.law.hosts import BATCH, LEASE
+from tests.law.operators import Operators
+from tests.law.place import Campaign, Copy, Memory, Place
+from tests.law.vendor import LIST_LENGTH, Killed, Mood, Post, Vendor
+
+FATES: dict[str, Callable[[Post], httpx.Response]] = {
+    "accepted": Post.accept,
+    "answer lost": Post.lose_answer,
+    "request lost": Post.lose_request,
+    "late": lambda post: post.delay(2),
+    "refused": lambda post: post.vendor.answer(422, {"message": "refused", "errors": {"text": ["no"]}}),
+    "refused for a user": lambda post: post.vendor.answer(422, {"message": "refused"}),
+    "throttled": lambda post: post.vendor.answer(429, {"message": "rate limit"}, **{"retry-after": "20"}),
+    "logged out": lambda post: post.vendor.answer(403, {"message": "the account is logged out"}),
+    "failed": lambda post: post.accept(failed=True),
+    "no number": lambda post: (post.take(), post.vendor.answer(200, {"data": {}}))[1],
+    "dies before": lambda _: _die(),
+    "dies after": lambda post: (post.take(), _die())[1],
+}
+LIKELY = [
+    *["accepted"] * 8,
+    *["answer lost"] * 3,
+    *["request lost"] * 2,
+    *("late", "late", "refused", "refused", "refused for a user", "throttled", "logged out", "no number"),
+    *("dies before", "dies after"),
+]
+"""What becomes of a POST, the likelier the oftener. An account that fails at the vendor comes with `failing`."""
+
+MEMORIES: list[tuple[Memory, tuple[Memory, Memory]]] = [
+    ("kept", ("kept", "kept")),
+    ("kept", ("kept", "restored")),
+    ("kept", ("restored", "restored")),
+    ("kept", ("lost", "lost")),
+    ("restored", ("kept", "kept")),
+    ("lost", ("kept", "kept")),
+]
+"""What is left of the fences' memories when a database is restored: Redis, or every home, whole. Without either
+nothing is promised (docs/operating.md, Backups)."""
+
+SAYINGS: list[dict[str, Any]] = [
+    {},
+    {},
+    {},
+    {"says": "News of today"},
+    {"says": "you < me > them"},
+    {"says": "a damn good one", "message": {"block_banned_words": "replace_soften"}},
+    {"says": "Hello", "price": 5},
+]
+MOODS: list[Mood] = [
+    *[Mood()] * 4,
+    Mood(lag=timedelta(seconds=1)),
+    Mood(depth=2),
+    Mood(skew=timedelta(minutes=3)),
+    Mood(skew=timedelta(minutes=-3)),
+    Mood(without=frozenset({"sentCount"})),
+    Mood(without=frozenset({"text"})),
+    Mood(questions="away"),
+    Mood(questions="throttled"),
+]
+VERDICTS: tuple[Verdict, ...] = ("accepted", "accepted", "not-sent", "resend")
+WAITS = (1, 1, LEASE, LEASE, 60, 7200)
+ACCOUNTS = ("acct_one", "acct_two", "acct_three")
+MOST_CAMPAIGNS = 6
+RESENDS = 0.3
+STEPS = 40
+ROUNDS = 120
+
+WHAT = [
+    *["serve"] * 10,
+    *["tick"] * 6,
+    *["wait"] * 4,
+    *("hang", "hang", "answer", "answer", "die", "outage"),
+    *("launch", "launch", "draft", "launch draft", "arm", "hand over", "account", "archive"),
+    *("decide", "decide", "decide", "decide one", "decide one", "look"),
+    *("rerun", "rerun", "rerun", "resume", "resume", "resume", "pause", "cancel", "recall"),
+    *("release", "release", "release", "suppress"),
+    *("backup", "restore", "restore", "redis", "mood", "mood", "foreign"),
+]
+"""What may happen next, the likelier the oftener."""
+
+
+class Broken(AssertionError):
+    """The law does not hold."""
+
+
+@dataclass
+class Story:
+    """What happens at one place."""
+
+    place: Place
+    say: Callable[[str], object] = str
+    copies: list[Copy] = field(default_factory=list)
+    drafts: list[Campaign] = field(default_factory=list)
+    redis_is_whole: bool = True  # it has lost nothing of the fences since the beginning
+    homes_are_whole: bool = True
+
+    def __post_init__(self) -> None:
+        self.operators = Operators(self.place)
+
+    def begin(self) -> None:
+        """Two accounts, a run each, and a copy of it all."""
+        for account in ACCOUNTS[:2]:
+            self.place.launched(account)
+        self.copies.append(self.place.backup())
+
+    def step(self, seed: int) -> None:
+        """What happens next, and whether the law holds after it. Raises Broken."""
+        chance = Random(seed)
+        what = chance.choice(WHAT)
+        self.say(what)
+        self.place.vendor.fate = lambda _, post: self._fate(chance, post)
+        self.place.clock.advance(1)
+        acts: dict[str, Callable[[Random], object]] = {
+            **self._workers(),
+            **self._writers(),
+            **self._deciders(),
+            **self._disasters(),
+        }
+        with suppress(CampaignsError):
+            acts[what](chance)
+        self.place.vendor.fate = None
+        self._hold(oracle.faults(self.place))
+
+    def end(self) -> None:
+        """Everything works again, and operators decide by the truth: then all must come to its end. Raises Broken."""
+        place = self.place
+        place.vendor.mood = Mood()
+        for host in place.hosts:
+            host.answer_comes()
+        for number in range(ROUNDS):
+            place.look_round(10 if number % 10 else 3600)
+            if number % 3 == 2:
+                self.operators.put_right()
+            if not oracle.unended(place):
+                break
+        self._hold([*oracle.faults(place), *oracle.faults_at_the_end(place)])
+
+    def _hold(self, faults: list[str]) -> None:
+        if faults:
+            troubles = [repr(trouble) for host in self.place.hosts for trouble in host.troubles]
+            raise Broken("\n".join([*faults, *dict.fromkeys(troubles)]))
+
+    def _fate(self, chance: Random, post: Post) -> httpx.Response:
+        fate = chance.choice(LIKELY)
+        self.say(f"  {fate}: {sorted(post.users)}")
+        return FATES[fate](post)
+
+    def _workers(self) -> dict[str, Callable[[Random], object]]:
+        place = self.place
+        return {
+            "serve": lambda chance: self._serve(chance, lambda host, account: host.serve(account)),
+            "hang": lambda chance: self._serve(
+                chance, lambda host, account: host.serve_until_it_hangs(account, takes=chance.random() < 0.7)
+            ),
+            "tick": lambda chance: self._tick(chance),
+            "wait": lambda chance: place.clock.advance(chance.choice(WAITS)),
+            "answer": lambda chance: chance.choice(place.hosts).answer_comes(),
+            "die": lambda chance: chance.choice(place.hosts).die(),
+            "outage": self._outage,
+        }
+
+    def _writers(self) -> dict[str, Callable[[Random], object]]:
+        place = self.place
+        return {
+            "launch": lambda chance: place.launch(self._written(chance)),
+            "draft": lambda chance: self.drafts.append(self._written(chance)),
+            "launch draft": self._launch_draft,
+            "arm": lambda chance: place.launch(
+                self._written(chance, starts_at=place.clock.now + timedelta(seconds=chance.choice((5, 60))))
+            ),
+            "hand over": lambda chance: place.launch(
+                self._written(chance, starts_at=place.clock.now + timedelta(hours=1), timing=Timing(handoff=True))
+            ),
+            "account": self._account,
+            "archive": lambda chance: self.operators.archive(chance.choice(place.campaigns).id),
+        }
+
+    def _deciders(self) -> dict[str, Callable[[Random], object]]:
+        act, run = self.operators, self._run
+        return {
+            "decide": lambda chance: act.decide(run(chance), chance.choice(VERDICTS)),
+            "decide one": lambda chance: act.decide(
+                run(chance), chance.choice(VERDICTS), seq=chance.randint(1, 4), named=chance.random() < 0.5
+            ),
+            "look": lambda chance: act.look(run(chance)),
+            "rerun": lambda chance: act.rerun(run(chance), cancelled=chance.random() < 0.5),
+            "resume": lambda chance: act.resume(run(chance)),
+            "pause": lambda chance: act.pause(run(chance)),
+            "cancel": lambda chance: act.cancel(run(chance)),
+            "recall": lambda chance: act.recall(run(chance)),
+            "release": lambda chance: act.release(chance.choice(self.place.accounts)),
+            "suppress": self._suppress,
+        }
+
+    def _disasters(self) -> dict[str, Callable[[Random], object]]:
+        place = self.place
+        return {
+            "backup": lambda _: self.copies.append(place.backup()),
+            "restore": self._restore,
+            "redis": self._lose_redis,
+            "mood": lambda chance: setattr(place.vendor, "mood", chance.choice(MOODS)),
+            "foreign": self._foreign,
+        }
+
+    def _serve(self, chance: Random, how: Callable[[Any, str], object]) -> None:
+        host, account = chance.choice(self.place.hosts), chance.choice(self.place.accounts)
+        if host.hanging is None:
+            how(host, account)
+
+    def _tick(self, chance: Random) -> None:
+        host = chance.choice(self.place.hosts)
+        host.tick()
+        host.work()
+
+    def _outage(self, chance: Random) -> None:
+        """The database goes away while a request is at the vendor, and comes back when the worker has given up."""
+
+        def fate(_: Vendor, post: Post) -> httpx.Response:
+            self.place.store.moods["away"] = True
+            return self._fate(chance, post)
+
+        self.place.vendor.fate = fate
+        try:
+            self._serve(chance, lambda host, account: host.serve(account))
+        finally:
+            self.place.store.moods.clear()
+
+    def _written(self, chance: Random, **draft: Any) -> Campaign:
+        if len(self.place.ledger.says) >= MOST_CAMPAIGNS:
+            raise CampaignsError("There are enough campaigns.")
+        account, users = chance.choice(self.place.accounts), chance.choice((1, 2, 3)) * BATCH
+        resends = chance.random() < RESENDS
+        return self.place.campaign(account, users=users, resends=resends, **{**chance.choice(SAYINGS), **draft})
+
+    def _account(self, _: Random) -> None:
+        new = [each for each in ACCOUNTS if each not in self.place.accounts]
+        if new:
+            self.place.account(new[0])
+
+    def _launch_draft(self, chance: Random) -> None:
+        """Somebody launches a draft, who may not know that it was launched before the restore."""
+        known = [each for each in self.drafts if each in self.place.campaigns]
+        if known:
+            self.place.launch(chance.choice(known))
+
+    def _suppress(self, chance: Random) -> None:
+        campaign = chance.choice(self.place.campaigns)
+        users = chance.sample(campaign.users, 1)
+        self.operators.suppress(users, chance.choice((None, campaign.account)))
+
+    def _restore(self, chance: Random) -> None:
+        """One memory of the fences stays whole through the whole story; without any, nothing is promised."""
+        promised = [
+            (redis, homes)
+            for redis, homes in MEMORIES
+            if (redis == "kept" or self.homes_are_whole) and (set(homes) == {"kept"} or self.redis_is_whole)
+        ]
+        copy, (redis, homes) = chance.choice(self.copies), chance.choice(promised)
+        self.say(f"  of turn {copy.turn}: Redis {redis}, homes {homes}")
+        self.redis_is_whole &= redis == "kept"
+        self.homes_are_whole &= set(homes) == {"kept"}
+        self.place.restore(copy, redis=redis, homes=homes)
+        self.copies = [each for each in self.copies if each.turn <= copy.turn]
+
+    def _lose_redis(self, chance: Random) -> None:
+        part = chance.choice(("", "", "fences", "pace", ":slots", ":state"))
+        if part in {"", "fences"} and not self.homes_are_whole:
+            part = "pace"
+        self.say(f"  {part or 'all of it'}")
+        self.redis_is_whole &= part not in {"", "fences"}
+        self.place.lose_redis(only=part)
+
+    def _foreign(self, chance: Random) -> None:
+        """Another tool sends: something else, or the same to more people than any batch of ours has."""
+        account = chance.choice(self.place.accounts)
+        if chance.random() < 0.5:
+            self.place.vendor.add_foreign(account, "Another tool's")
+        else:
+            self.place.vendor.add_foreign(account, "Hello", range(1, 501))
+
+    def _run(self, chance: Random) -> int:
+        runs = self.place.runs()
+        if not runs:
+            raise CampaignsError("There is no run.")
+        return chance.choice(runs)
+
+
+def play(place: Place, seed: int, *, steps: int = STEPS, say: Callable[[str], object] = str) -> None:
+    """One whole story from a seed. Raises Broken where the law does not hold."""
+    chance, story = Random(seed), Story(place, say)
+    story.begin()
+    for _ in range(steps):
+        story.step(chance.getrandbits(32))
+    story.end()
+
+
+def _die() -> httpx.Response:
+    raise Killed
+
+
+assert LIST_LENGTH > 2 * MOST_CAMPAIGNS

@@ -1,0 +1,173 @@
+"""A database that is put back under workers that live on, and what its hosts remember of the future that is lost."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+
+from campaigns.domain.errors import NotAllowed
+from tests.law.hosts import LEASE
+from tests.law.operators import Operators
+from tests.law.place import Memory, Place
+from tests.law.telling import NORTH, SOUTH, come_to_rest, first_then, hold_the_law, the_answer_cannot_be_written
+from tests.law.vendor import Post
+
+def test_a_run_with_the_number_of_a_lost_one_says_its_own_words(world: Place) -> None:
+    """A1: what a worker remembers by a run's number is another run's after a restore."""
+    world.account("acct_one")
+    world.account("acct_two")
+    copy = world.backup()
+    lost = world.launched("acct_one", says="Explicit offer for VIPs")
+    world.serve("acct_one")
+
+    world.restore(copy)
+    run_id = world.launched("acct_two", says="Happy Easter")
+    world.serve("acct_two")
+
+    assert run_id == lost, "the database gives the number again"
+    assert {each.body["text"] for each in world.ledger.messages.values() if each.account == "acct_two"} == {"Happy Easter"}
+    hold_the_law(world)
+
+
+def test_a_kept_answer_of_a_lost_run_stops_nobody_else(world: Place) -> None:
+    """A2: a line of the lost future in one host's file, and every lane and tick of the host."""
+    other = world.launched("acct_two")
+    world.account("acct_one")
+    copy = world.backup()
+    world.launched("acct_one", says="News of today")
+    the_answer_cannot_be_written(world, "acct_one")
+
+    world.restore(copy)
+    for _ in range(3):
+        world.clock.advance(LEASE)
+        world.hosts[NORTH].tick()
+        world.hosts[NORTH].work()
+
+    assert world.states(other) == ["accepted"] * 3
+    come_to_rest(world)
+
+
+def test_a_kept_answer_of_a_lost_run_is_nobody_elses(world: Place) -> None:
+    """A2: numbers are given again, and the line names them."""
+    world.account("acct_one")
+    world.account("acct_two")
+    copy = world.backup()
+    world.launched("acct_one", says="News of today")
+    the_answer_cannot_be_written(world, "acct_one")
+
+    world.restore(copy)
+    run_id = world.launched("acct_two")
+    world.hosts[NORTH].tick()
+
+    assert world.run(run_id)["holds"] == []
+    world.vendor.add_foreign("acct_two", "Another tool's")
+    world.clock.advance(3600)
+    world.vendor.fate = lambda _, post: post.lose_request()
+    world.serve("acct_two")
+    world.vendor.fate = None
+    world.settle(60)
+    assert world.states(run_id) == ["unknown", "accepted", "accepted"]
+    hold_the_law(world)
+
+
+def test_a_kept_answer_of_a_lost_run_gives_its_message_to_nobody_else(world: Place) -> None:
+    """A2: the run whose number it has is resumed, and its own first request never arrives."""
+    world.account("acct_one")
+    world.account("acct_two")
+    copy = world.backup()
+    world.launched("acct_one", says="News of today")
+    the_answer_cannot_be_written(world, "acct_one")
+    world.restore(copy)
+    run_id = world.launched("acct_two")
+    for host in world.hosts:
+        host.tick()
+
+    with suppress(NotAllowed):
+        Operators(world).resume(run_id)
+    world.vendor.fate = lambda _, post: post.lose_request()
+    world.serve("acct_two")
+    world.vendor.fate = None
+    world.settle(60)
+
+    assert "accepted" not in world.states(run_id)[:1]
+    hold_the_law(world)
+
+
+@pytest.mark.parametrize("redis", ["restored", "lost"])
+def test_what_one_host_sent_after_the_backup_is_not_sent_again_by_the_other(world: Place, redis: Memory) -> None:
+    """A4: the run itself is in the backup; the other host has never sent anything."""
+    run_id = world.launched(users=20)
+    copy = world.backup()
+    world.serve(host=NORTH)
+    assert len(world.reached()) == 20
+
+    world.restore(copy, redis=redis)
+    world.serve(host=SOUTH)
+    world.settle(30)
+
+    assert set(world.reached().values()) == {1}
+    come_to_rest(world)
+    assert len(world.states(run_id)) == 10
+
+
+def test_losing_redis_alone_needs_nobody(world: Place) -> None:
+    """A4: two hosts with their homes whole go on by themselves."""
+    run_id = world.launched()
+    slow_down = world.vendor.answer(429, {"message": "rate limit"}, **{"retry-after": "5"})
+    world.vendor.fate = first_then(Post.accept, lambda _: slow_down)
+    world.serve(host=NORTH)
+    world.vendor.fate = None
+    assert world.states(run_id) == ["accepted", "ready", "ready"]
+    world.lose_redis()
+
+    world.settle(60)
+
+    assert (world.run(run_id)["state"], world.run(run_id)["holds"]) == ("finished", [])
+    hold_the_law(world)
+
+
+def test_a_draft_that_was_launched_after_the_backup_is_not_launched_again_unasked(world: Place) -> None:
+    """B8: the database knows the lost time, and that nobody said that it was not launched then."""
+    draft = world.campaign()
+    world.launched(says="News of today")
+    copy = world.backup()
+    world.launch(draft)
+    world.serve()
+    assert world.reached()[draft.users[0]] == 1
+
+    world.restore(copy)
+    world.settle(10)
+    with suppress(NotAllowed):
+        Operators(world).release("acct_one")
+    with suppress(NotAllowed):
+        world.launch(draft)
+    world.settle(60)
+
+    assert {world.reached()[user] for user in draft.users} == {1}
+    come_to_rest(world)
+
+
+def test_a_rerun_that_was_made_after_the_backup_is_not_made_again_unasked(world: Place) -> None:
+    """B8: those who were refused were sent to in the lost time."""
+    run_id = world.launched()
+    refuse = world.vendor.answer(422, {"message": "refused", "errors": {"text": ["no"]}})
+    world.vendor.fate = first_then(lambda _: refuse, Post.accept)
+    world.serve()
+    world.vendor.fate = None
+    waiting = world.launched(says="News of today")
+    copy = world.backup()
+    Operators(world).rerun(run_id)
+    world.serve()
+    assert world.states(waiting) == ["accepted"] * 3
+
+    world.restore(copy)
+    world.settle(10)
+    with suppress(NotAllowed):
+        Operators(world).release("acct_one")
+    with suppress(NotAllowed):
+        Operators(world).rerun(run_id)
+    world.settle(60)
+
+    assert set(world.reached().values()) == {1}
+    come_to_rest(world)
