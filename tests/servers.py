@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -189,3 +189,81 @@ def _accepts(address: str) -> bool:
     except psycopg.OperationalError:
         return False
     return True
+
+
+class PostgresFolder:
+    """One data folder of a PostgreSQL that can follow another one and be promoted; a test starts and stops it.
+
+    Each method raises NoServer when the server or one of its tools fails. `close` leaves nothing behind.
+    """
+
+    def __init__(self) -> None:
+        self._left = ExitStack()
+        self._server = ExitStack()
+        self.folder = self._left.enter_context(_folder("postgres"))
+        self._start = _postgres(self.folder)
+        self.data = str(self.folder / "cluster")
+
+    @property
+    def socket(self) -> str:
+        """The path of the socket that it listens on."""
+        return f"{self.folder}/.s.PGSQL.5432"
+
+    def url(self, database: str = "postgres") -> str:
+        """Its address on its socket, as SQLAlchemy spells it."""
+        return f"postgresql+psycopg://campaigns@/{database}?host={self.folder}"
+
+    def initialise(self) -> None:
+        """Make an empty cluster."""
+        _initialise(self._start, self.data)
+
+    def copy_of(self, primary: PostgresFolder) -> subprocess.Popen[bytes]:
+        """Begin to copy a server that runs; when the process has ended with 0, `start` makes this one follow it."""
+        words = ["--pgdata", self.data, "--write-recovery-conf", "--checkpoint=fast", "--no-sync"]
+        words += ["--host", str(primary.folder), "--username", "campaigns"]
+        command = [*self._start.lent, str(self.tool("pg_basebackup")), *words]
+        with (self.folder / "copy.log").open("wb") as log:
+            return subprocess.Popen(command, env=PLAIN, cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def start(self) -> None:
+        """Start it; returns when it accepts connections. Call it from the main thread: see `bound`."""
+        options = [part for option in (*FAST, "synchronous_commit=on") for part in ("-c", option)]
+        command = [str(self.tool("postgres")), "-D", self.data, "-k", str(self.folder), "-h", "", *options]
+        command = [*self._start.lent, *command] if self._start.lent else bound(command, signal.SIGINT)
+        address = f"host={self.folder} user=campaigns dbname=postgres"
+        self._server.enter_context(
+            _running(command, self.folder, lambda: _accepts(address), stop=signal.SIGINT),
+        )
+
+    def promote(self) -> None:
+        """Let it write; returns when it does."""
+        self._control("promote", "--wait")
+
+    def stop(self, *, at_once: bool = False) -> None:
+        """Stop it: with its word to whoever follows it, or at once, as a power cut would. Twice is once."""
+        if at_once:
+            self._control("stop", "--mode=immediate")
+        self._server.close()
+
+    def close(self) -> None:
+        """Stop it and delete its files."""
+        self._server.close()
+        self._left.close()
+
+    def tool(self, name: str) -> Path:
+        """The program of that name which belongs to the server."""
+        return self._start.tools / name
+
+    def _control(self, *words: str) -> None:
+        command = [*self._start.lent, str(self.tool("pg_ctl")), "--pgdata", self.data, *words]
+        done = subprocess.run(command, env=PLAIN, cwd="/", check=False, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise NoServer(f"pg_ctl {words[0]} failed: {done.stdout.strip()} {done.stderr.strip()}")
+
+
+def postgres_tool(name: str) -> Path:
+    """A program that comes with PostgreSQL and needs no data folder, such as pg_dump. Raises NoServer."""
+    for tools in _tool_folders():
+        if _version(tools) >= OLDEST_POSTGRES and os.access(tools / name, os.X_OK):
+            return tools / name
+    raise NoServer(f"PostgreSQL's {name} was not found; it belongs to PostgreSQL {OLDEST_POSTGRES} or later.")

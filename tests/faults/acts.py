@@ -14,13 +14,16 @@ from contextlib import suppress
 from celery import Celery
 from sqlalchemy import text
 
-from tests.faults.installation import LEASE_SECONDS, OUR_NAME, Installation, Program
+from tests.faults.databases import OUR_NAME
+from tests.faults.installation import LEASE_SECONDS, Installation, Program
 from tests.faults.proxy import FaultProxy
 from tests.faults.recovery import Struck, lanes_of, struck_accounts
 from tests.faults.work import Work
 
 WORKERS = 2
 BEATS = 2
+
+STOPS_WITHIN_SECONDS = 0.05
 
 DETECTED_SECONDS = 5.0
 """A dead connection to the database ends after this, as the system's own time-outs would end it."""
@@ -29,10 +32,18 @@ DETECTED_SECONDS = 5.0
 class Acts:
     """Counts everything that it did."""
 
-    def __init__(self, installation: Installation, work: Work, chance: random.Random) -> None:
+    def __init__(
+        self,
+        installation: Installation,
+        work: Work,
+        chance: random.Random,
+        *,
+        before_the_vendor_dies: Callable[[], None],
+    ) -> None:
         self._site = installation
         self._work = work
         self._chance = chance
+        self._before_the_vendor_dies = before_the_vendor_dies
         self._later: list[tuple[float, Callable[[], object]]] = []
         self._stopped: set[int] = set()
         self._taking_back: threading.Thread | None = None
@@ -57,8 +68,10 @@ class Acts:
             self._site.start_broker()
         if not self._site.alive("vendor"):
             self._site.start_vendor()
-        for _ in range(WORKERS - len(self._site.alive("worker"))):
-            self._site.start_worker()
+        workers = Counter(worker.home for worker in self._site.alive("worker"))
+        for home in range(len(self._site.homes)):
+            for _ in range(WORKERS // len(self._site.homes) - workers[home]):
+                self._site.start_worker(home=home)
         for _ in range(BEATS - len(self._site.alive("beat"))):
             self._site.start_beat()
 
@@ -102,6 +115,7 @@ class Acts:
         """kill -9 of a beat or of the vendor."""
         name = self._chance.choice(["beat", "vendor"])
         if name == "vendor":
+            self._before_the_vendor_dies()
             self.most_in_flight = max(self.most_in_flight, self._site.most_in_flight())
         for program in self._site.alive(name)[:1]:
             program.kill()
@@ -115,7 +129,7 @@ class Acts:
         proxy = self._site.proxies[where]
         if how == "half-open":
             proxy.half_open()
-            if where == "database":
+            if where in self._site.database.proxies:
                 self._in(DETECTED_SECONDS, proxy.reset_all)
         else:
             proxy.set_mode(how)
@@ -148,6 +162,25 @@ class Acts:
 
         self._in(self._chance.uniform(0.5, 1.5) * LEASE_SECONDS, go_on)
 
+    def hold_everybody(self) -> bool:
+        """SIGSTOP for every worker and beat; False, and nobody is stopped, while one of them holds the database."""
+        for program in self._going():
+            program.signal(signal.SIGSTOP)
+        time.sleep(STOPS_WITHIN_SECONDS)  # a signal takes effect a moment later
+        if self._site.database.is_free():
+            return True
+        self.let_everybody_go()
+        return False
+
+    def let_everybody_go(self) -> None:
+        """SIGCONT for whoever was stopped for that."""
+        for program in self._going():
+            program.signal(signal.SIGCONT)
+
+    def _going(self) -> list[Program]:
+        running = [*self._site.alive("worker"), *self._site.alive("beat")]
+        return [program for program in running if program.pid not in self._stopped]
+
     def flush_broker(self) -> None:
         """FLUSHALL: wake-ups and the rate budget are forgotten."""
         with suppress(OSError), socket.create_connection(("127.0.0.1", self._site.broker_port), 2) as line:
@@ -167,7 +200,7 @@ class Acts:
         for worker in self._site.alive("worker")[:1]:
             if worker.pid not in self._stopped:
                 worker.signal(signal.SIGTERM)
-                self._site.start_worker()
+                self._site.start_worker(home=worker.home)
                 self.others["worker replaced"] += 1
 
     def terminate_connections(self) -> None:

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
-from sqlalchemy import create_engine, make_url, text
 
 from campaigns.adapters.upstream.sandbox_record import SandboxRecord
 from campaigns.crashpoint import VARIABLE
@@ -25,6 +24,7 @@ from campaigns.embedded.server import find_server
 from campaigns.settings import Settings
 from campaigns.store.database.engine import Store, open_store
 from campaigns.store.database.migrations import upgrade
+from tests.faults.databases import Database, PostgresDatabase, SqliteDatabase
 from tests.faults.proxy import FaultProxy
 from tests.servers import postgres_server
 
@@ -56,9 +56,6 @@ WORDS = {
 }
 
 OURS = {str(field.alias) for field in Settings.model_fields.values()} | {VARIABLE, "PYTHONSAFEPATH"}
-OUR_NAME = "campaigns-rig"
-"""By which the rig's own connections to the database are told from the workers'."""
-
 STOP_SECONDS = 20.0
 START_SECONDS = 60.0
 
@@ -66,9 +63,10 @@ START_SECONDS = 60.0
 class Program:
     """One process that the rig starts, kills and starts again."""
 
-    def __init__(self, name: str, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, name: str, process: subprocess.Popen[bytes], home: int = 0) -> None:
         self.name = name
         self.process = process
+        self.home = home
         self.started_at = time.time()  # by the clock that the database goes by, too
 
     @property
@@ -103,6 +101,8 @@ class Installation:
     """Everything that a storm shakes.
 
     `broken` names a build of tests.faults.broken that the workers run; `main` is what they run in place of celery.
+    `homes`: how many hosts there are, each with files of its own; with `pooled`, every other one of them reaches
+    PostgreSQL through PgBouncer. `settings` come on top of the short ones of every rig.
     """
 
     def __init__(
@@ -113,8 +113,11 @@ class Installation:
         vendor: Mapping[str, object],
         broken: str | None = None,
         main: str = "celery",
+        homes: int = 1,
+        pooled: bool = False,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
-        """`database` is sqlite or the address of a PostgreSQL server on a socket."""
+        """`database` is sqlite or the address of a PostgreSQL server."""
         self.folder = folder
         self._numbers = itertools.count(1)
         self._broken = broken
@@ -126,38 +129,27 @@ class Installation:
             "broker": FaultProxy(("127.0.0.1", self.broker_port)),
             "vendor": FaultProxy(("127.0.0.1", self.vendor_port)),
         }
-        self.direct_url, told_url = self._database(database)
-        upgrade(self.direct_url)
-        self.store: Store = open_store(self.direct_url)
+        self.database: Database = (
+            SqliteDatabase(folder) if database == "sqlite" else PostgresDatabase(database, folder, pooled=pooled)
+        )
+        self.proxies |= self.database.proxies
+        upgrade(self.database.url)
+        self.store: Store = open_store(self.database.url)
+        self.homes = [folder / "home", *(folder / f"home-{number}" for number in range(2, homes + 1))]
         self.environment = {name: value for name, value in os.environ.items() if name not in OURS} | {
             **SHORT,
-            "CAMPAIGNS_HOME": str(folder / "home"),
-            "DATABASE_URL": told_url,
+            **(settings or {}),
+            "CAMPAIGNS_HOME": str(self.homes[0]),
+            "DATABASE_URL": self.database.addresses[0],
             "REDIS_URL": f"redis://127.0.0.1:{self.proxies['broker'].port}/0",
             "CAMPAIGNS_UPSTREAM_URL": f"http://127.0.0.1:{self.proxies['vendor'].port}",
             "PYTHONPATH": str(ROOT),
         }
 
-    def _database(self, database: str) -> tuple[str, str]:
-        """The address for us, and the one for the workers, through a proxy where there is a network."""
-        if database == "sqlite":
-            url = f"sqlite:///{self.folder / 'campaigns.db'}"
-            return url, url
-        name = f"storm_{os.getpid()}_{self.folder.name.replace('-', '_').lower()}"[:60]
-        server = create_engine(database, isolation_level="AUTOCOMMIT")
-        with server.connect() as connection:
-            connection.execute(text(f'CREATE DATABASE "{name}"'))
-        server.dispose()
-        direct = make_url(database).set(database=name)
-        proxy = self.proxies["database"] = FaultProxy(f"{direct.query['host']}/.s.PGSQL.5432")
-        told = direct.set(host="127.0.0.1", port=proxy.port, query={})
-        direct = direct.update_query_dict({"application_name": OUR_NAME})
-        return direct.render_as_string(hide_password=False), told.render_as_string(hide_password=False)
-
     @property
     def on_sqlite(self) -> bool:
         """Whether its database is a file."""
-        return self.direct_url.startswith("sqlite")
+        return self.database.url.startswith("sqlite")
 
     @property
     def ledger(self) -> Path:
@@ -182,9 +174,11 @@ class Installation:
         wait_for(lambda: _listens(self.vendor_port), START_SECONDS)
         return vendor
 
-    def start_worker(self, crash: str | None = None) -> Program:
-        """A worker; with `crash` it ends itself at that point."""
-        return self._start("worker", self._celery("worker"), {} if crash is None else {VARIABLE: crash})
+    def start_worker(self, crash: str | None = None, *, home: int = 0) -> Program:
+        """A worker on the host of that number; with `crash` it ends itself at that point."""
+        addresses = self.database.addresses
+        where = {"CAMPAIGNS_HOME": str(self.homes[home]), "DATABASE_URL": addresses[home % len(addresses)]}
+        return self._start("worker", self._celery("worker"), where | ({} if crash is None else {VARIABLE: crash}), home)
 
     def start_beat(self) -> Program:
         """One more beat: it ticks whoever else does."""
@@ -197,7 +191,7 @@ class Installation:
             words = [*words, "-n", f"worker-{next(self._numbers)}@%h", "--without-mingle", "--without-gossip"]
         return [sys.executable, "-m", self._main, "-q", "-A", "campaigns.worker.app:app", *words, "-l", "INFO"]
 
-    def _start(self, name: str, command: list[str], more: dict[str, str] | None = None) -> Program:
+    def _start(self, name: str, command: list[str], more: dict[str, str] | None = None, home: int = 0) -> Program:
         environment = {**self.environment, **(more or {}), "CAMPAIGNS_BROKEN": self._broken or ""}
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
@@ -209,7 +203,7 @@ class Installation:
                 stderr=log,
                 start_new_session=True,
             )
-        program = Program(name, process)
+        program = Program(name, process, home)
         self.programs = [*(one for one in self.programs if one.is_alive()), program]
         return program
 
@@ -244,9 +238,10 @@ class Installation:
         for name in ("beat", "worker", "vendor", "broker"):
             for program in self.alive(name):
                 program.stop()
-        for proxy in self.proxies.values():
-            proxy.close()
         self.store.close()
+        self.database.close()
+        for name in ("broker", "vendor"):
+            self.proxies[name].close()
 
 
 @contextmanager

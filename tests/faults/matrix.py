@@ -46,6 +46,7 @@ def run_matrix(installation: Installation, points: list[str] | None = None) -> t
     verdict = judge(
         installation.store,
         installation.ledger,
+        orders=work.orders,
         unfinished=work.unfinished(),
         most_in_flight=installation.most_in_flight(),
     )

@@ -1,4 +1,7 @@
-"""The judgement after a storm, from the vendor's own ledger and from SQL; never from what the code counted itself."""
+"""The judgement after a storm: the vendor's own ledger against what was ordered and what SQL says.
+
+It never goes by what the code counted itself.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,18 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pyroaring import BitMap64
 from sqlalchemy import Connection, text
 
 from campaigns.domain.audience.user_sets import unpack
 from campaigns.store.database.engine import Store
 from campaigns.store.proof import verify
+from tests.faults.lost import Lost
+from tests.faults.moments import seconds_of
+from tests.faults.orders import Orders
 
 MAY_HAVE_REACHED = {"accepted", "unknown"}
 
@@ -27,7 +33,8 @@ class Item:
     account: str
     at: float
     sha256: str
-    users: frozenset[int]
+    text: str
+    users: BitMap64
 
 
 @dataclass(frozen=True)
@@ -36,11 +43,12 @@ class Batch:
 
     id: int
     name: str
-    lineage: int
+    account: str
     state: str
     message_id: str | None
     on_unknown: str
-    users: frozenset[int]
+    campaign: str
+    users: BitMap64
 
 
 @dataclass
@@ -52,8 +60,10 @@ class Verdict:
     duplicates: list[str] = field(default_factory=list)  # I1
     losses: list[str] = field(default_factory=list)  # I2, I11, and accepted sends that no batch shows
     wrong_ids: list[str] = field(default_factory=list)  # I3
+    wrong_texts: list[str] = field(default_factory=list)  # the message, or the account, is not the one that was ordered
     unannounced: list[str] = field(default_factory=list)  # I4
     crowded: list[str] = field(default_factory=list)  # I5
+    questions: list[str] = field(default_factory=list)  # more requests than the budget allows
     taken_back: int = 0  # messages that SQL says were unsent
     unknown: int = 0  # batches that are left to an operator
     unknown_accepted: int = 0  # of them, those that the vendor had accepted
@@ -67,7 +77,8 @@ class Verdict:
     @property
     def faults(self) -> list[str]:
         """All faults together."""
-        return [*self.duplicates, *self.losses, *self.wrong_ids, *self.unannounced, *self.crowded]
+        wrong = [*self.wrong_ids, *self.wrong_texts]
+        return [*self.duplicates, *self.losses, *wrong, *self.unannounced, *self.crowded, *self.questions]
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -80,8 +91,20 @@ UNSENT = text(
 )
 
 
-def judge(store: Store, ledger: Path, *, unfinished: list[str], most_in_flight: int) -> Verdict:
-    """Compare what the vendor accepted with what SQL says."""
+def judge(
+    store: Store,
+    ledger: Path,
+    *,
+    orders: Orders,
+    unfinished: list[str],
+    most_in_flight: int,
+    lost: Lost | None = None,
+    given_up: BitMap64 | None = None,
+) -> Verdict:
+    """Compare what the vendor accepted with what was ordered, and both with what SQL says.
+
+    `lost`: what databases knew that were put back since. `given_up`: users whom an operator knowingly left out.
+    """
     items = list(read_ledger(ledger))
     verdict = Verdict(accepted=len(items), users=len({(i.account, user) for i in items for user in i.users}))
     with store.read() as connection:
@@ -95,7 +118,10 @@ def judge(store: Store, ledger: Path, *, unfinished: list[str], most_in_flight: 
     verdict.losses += [f"{one}, long after the last fault" for one in unfinished]
     if most_in_flight > 1:
         verdict.crowded.append(f"{most_in_flight} sends of one account were in flight at once")
-    _nobody_twice(verdict, items, attempts, batches)
+    _every_text_is_right(verdict, items, orders)
+    _nobody_twice(verdict, items, orders)
+    _nobody_lost(verdict, items, orders, batches, given_up or BitMap64())
+    _every_send_was_announced(verdict, items, attempts, lost or Lost())
     _every_id_is_right(verdict, items, attempts, batches)
     reached = {batch_id for item in items for batch_id, _ in attempts.get((item.account, item.sha256), [])}
     left = {batch.id for batch in batches.values() if batch.state == "unknown"}
@@ -110,8 +136,9 @@ def read_ledger(path: Path) -> Iterator[Item]:
             return
         entry = json.loads(line)
         if entry["kind"] == "accepted":
-            users = frozenset(map(int, entry["request"]["userIds"])) - set(entry["skipped"])
-            yield Item(str(entry["id"]), entry["account"], entry["at"], entry["sha256"], users)
+            users = BitMap64(map(int, entry["request"]["userIds"])) - BitMap64(entry["skipped"])
+            text_sent = entry["request"]["text"]
+            yield Item(str(entry["id"]), entry["account"], entry["at"], entry["sha256"], text_sent, users)
 
 
 def read_taken_back(path: Path) -> Iterator[tuple[str, str]]:
@@ -134,56 +161,91 @@ def _attempts(connection: Connection) -> Attempts:
 
 def _batches(connection: Connection) -> Iterator[Batch]:
     statement = text(
-        "SELECT batch.id, batch.seq, batch.run_id, coalesce(run.root_run_id, run.id) AS lineage, batch.state,"
-        " batch.message_id, revision.on_unknown, batch.users FROM batch JOIN run ON run.id = batch.run_id"
+        "SELECT batch.id, batch.seq, batch.run_id, batch.account_id, batch.state, batch.message_id, batch.users,"
+        " revision.on_unknown, campaign.name FROM batch JOIN run ON run.id = batch.run_id"
+        " JOIN campaign ON campaign.id = run.campaign_id"
         " JOIN revision ON revision.campaign_id = run.campaign_id AND revision.number = run.revision"
     )
     for row in connection.execute(statement):
-        users = frozenset(unpack(bytes(row.users)))
-        name = f"batch {row.seq} of run {row.run_id}"
-        yield Batch(row.id, name, row.lineage, row.state, row.message_id, row.on_unknown, users)
+        name, users = f"batch {row.seq} of run {row.run_id}", unpack(bytes(row.users))
+        yield Batch(row.id, name, row.account_id, row.state, row.message_id, row.on_unknown, row.name, users)
 
 
-def _nobody_twice(verdict: Verdict, items: list[Item], attempts: Attempts, batches: dict[int, Batch]) -> None:
-    """I1 for each lineage, I4 for each item."""
-    reached: dict[tuple[int, str], Counter[int]] = defaultdict(Counter)
+def _every_text_is_right(verdict: Verdict, items: list[Item], orders: Orders) -> None:
+    """Each fan got the text that was ordered for them, from the account that it was ordered from."""
     for item in items:
-        committed = attempts.get((item.account, item.sha256), [])
-        if not any(at <= item.at for _, at in committed):
+        order = orders.said(item.text)
+        if order is None:
+            verdict.wrong_texts.append(f"item {item.message_id} says {item.text!r}, which nobody ordered")
+        elif order.account != item.account:
+            verdict.wrong_texts.append(f"item {item.message_id} of {item.account} says {order.account}'s {item.text!r}")
+        elif strangers := item.users - order.users:
+            verdict.wrong_texts.append(
+                f"item {item.message_id} says {item.text!r} to {len(strangers)} users for whom it was not ordered"
+            )
+
+
+def _nobody_twice(verdict: Verdict, items: list[Item], orders: Orders) -> None:
+    """I1, across every database that there ever was."""
+    reached: Counter[int] = Counter()
+    for item in items:
+        reached.update(item.users)
+    twice: Counter[str] = Counter()
+    for user, count in reached.items():
+        order = orders.of_user(user)
+        if count > 1 and order is not None and order.on_unknown == "resend":
+            verdict.doubled_by_policy += 1
+        elif count > 1:
+            twice["a text that nobody ordered" if order is None else order.text] += 1
+    for name, count in twice.items():
+        verdict.duplicates.append(f"{name}: {count} users were messaged more than once")
+
+
+def _nobody_lost(
+    verdict: Verdict, items: list[Item], orders: Orders, batches: dict[int, Batch], given_up: BitMap64
+) -> None:
+    """I2 for each order: whoever was not reached stands in a batch, and in none that says so."""
+    reached = BitMap64.union(BitMap64(), *(item.users for item in items))
+    listed: dict[str, BitMap64] = defaultdict(BitMap64)
+    taken: dict[str, BitMap64] = defaultdict(BitMap64)
+    for batch in batches.values():
+        listed[batch.campaign] |= batch.users
+        if batch.state == "accepted":
+            taken[batch.campaign] |= batch.users
+    for order in orders.all():
+        unreached = order.users - reached
+        if lost := unreached - listed[order.text]:
+            verdict.losses.append(f"{order.text}: {len(lost)} users were not reached, and stand in no batch")
+        if untrue := (unreached & taken[order.text]) - given_up:
+            verdict.losses.append(f"{order.text}: {len(untrue)} users are accepted, but were not reached")
+
+
+def _every_send_was_announced(verdict: Verdict, items: list[Item], attempts: Attempts, lost: Lost) -> None:
+    """I4."""
+    for item in items:
+        request = item.account, item.sha256
+        committed = [at for _, at in attempts.get(request, [])]
+        if request in lost.requests:
+            committed.append(lost.requests[request])
+        if not any(at <= item.at for at in committed):
             verdict.unannounced.append(f"item {item.message_id} was accepted without an attempt committed before it")
-            continue
-        batch = batches[committed[0][0]]
-        reached[batch.lineage, batch.on_unknown].update(item.users)
-    for (lineage, policy), times in reached.items():
-        twice = sum(1 for count in times.values() if count > 1)
-        if twice and policy == "resend":
-            verdict.doubled_by_policy += twice
-        elif twice:
-            verdict.duplicates.append(f"run {lineage}: {twice} users were messaged more than once")
 
 
 def _every_id_is_right(verdict: Verdict, items: list[Item], attempts: Attempts, batches: dict[int, Batch]) -> None:
     """I3 in both directions."""
-    by_id = {item.message_id: item for item in items}
+    by_id = {(item.account, item.message_id): item for item in items}
     for batch in batches.values():
         if batch.message_id is None:
             continue
-        found = by_id.get(batch.message_id)
+        found = by_id.get((batch.account, batch.message_id))
         if found is None or not found.users <= batch.users:
             verdict.wrong_ids.append(f"{batch.name} has message ID {batch.message_id}, which is not its own")
     for item in items:
         owners = [batches[batch_id] for batch_id, _ in attempts.get((item.account, item.sha256), [])]
-        shown = [owner for owner in owners if owner.state in MAY_HAVE_REACHED]
-        if owners and not shown:
-            verdict.losses.append(f"item {item.message_id} was accepted, but {owners[0].name} is {owners[0].state}")
-        others = [one for one in shown if one.on_unknown == "hold" and one.message_id not in {None, item.message_id}]
+        strict = [owner for owner in owners if owner.on_unknown == "hold"]
+        shown = [owner for owner in strict if owner.state in MAY_HAVE_REACHED]
+        if strict and not shown:
+            verdict.losses.append(f"item {item.message_id} was accepted, but {strict[0].name} is {strict[0].state}")
+        others = [one for one in shown if one.message_id not in {None, item.message_id}]
         if others:
             verdict.wrong_ids.append(f"item {item.message_id} is not the one that {others[0].name} has recorded")
-
-
-def seconds_of(moment: Any) -> float:
-    """A moment of either database as seconds; SQLite's come as text, in UTC."""
-    if isinstance(moment, str):
-        moment = datetime.fromisoformat(moment)
-    known: datetime = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return known.timestamp()

@@ -56,6 +56,10 @@ class FaultProxy:
         """One of pass, cut, black hole, slow; in force when this returns."""
         self._do(self._set_mode(mode))
 
+    def set_target(self, target: tuple[str, int] | str) -> None:
+        """Hand new connections on to another server; those that are open stay with theirs."""
+        self._target = target
+
     def half_open(self) -> None:
         """The connections of this moment carry nothing any more, and neither side is told."""
         self._do(self._deaden())

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from campaigns.store.database.engine import Store
 from tests.faults.installation import LEASE_SECONDS
-from tests.faults.oracle import seconds_of
+from tests.faults.moments import seconds_of
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,8 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +17,24 @@ from sqlalchemy import text
 
 from tests.domain.schedules.oracle.compare import compare_all
 from tests.faults.acts import Acts
-from tests.faults.installation import LEASE_SECONDS, SHORT, Installation, database_server, wait_for
+from tests.faults.installation import LEASE_SECONDS, SHORT, Installation, database_server
+from tests.faults.lost import requests_of
 from tests.faults.matrix import VENDOR as VENDOR_OF_THE_MATRIX
 from tests.faults.matrix import run_matrix
+from tests.faults.operators import Operators
 from tests.faults.oracle import Verdict, judge
+from tests.faults.postgres_pair import PostgresPair, postgres_pair
+from tests.faults.questions import RequestLog
 from tests.faults.recovery import percentile, recovery_seconds
+from tests.faults.report import Report
+from tests.faults.upheavals import Upheavals
+from tests.faults.wanted import BUDGET, FAULTS, SETTINGS, VENDOR, Wanted
 from tests.faults.work import Work
 
 ACCOUNTS = 36
-ENDS_WITHIN_SECONDS = 150.0
-"""After the last fault. The longest wait by design is that for a lost wake-up to plan: a minute."""
+ENDS_WITHIN_SECONDS = 240.0
+"""After the last fault. The longest wait by design is that for a lost wake-up to plan: a minute; and an operator is
+sure of what reached the vendor only after a while."""
 
 RECOVERS_WITHIN_SECONDS = LEASE_SECONDS + 6
 
@@ -36,104 +43,37 @@ STUCK_SECONDS = 120.0
 
 SAID_EVERY_SECONDS = 10.0
 FLOOD_EVERY_SECONDS = 3.0
+READ_EVERY_SECONDS = 1.0
 RESEND_SHARE = 0.15
 
 OTHER_KILLS_SHARE = 0.15
 """Kills of a beat or of the vendor; all others hit a worker that is sending."""
 
-VENDOR: dict[str, object] = {
-    "limit_per_minute": None,
-    "answer_seconds": 0.08,
-    "rates": {
-        "throttled_by_vendor": {"rate": 0.02, "retry_after": 1.0},
-        "throttled_by_onlyfans": {"rate": 0.02, "retry_after": 1.0},
-        "lost_answer": 0.015,
-        "half_answer": 0.005,
-        "answer_502_after_accepting": 0.01,
-        "html_502_after_accepting": 0.005,
-        "accepted_with_html": 0.005,
-        "hang": {"rate": 0.01, "seconds": 5.0},
-        "html_502": 0.005,
-        "dropped_before_acting": {"rate": 0.005, "cut": "reset"},
-        "answer_504_before_acting": 0.005,
-        "refused_by_onlyfans": 0.005,
-        "foreign_item": {"rate": 0.02, "text": "Written by another tool"},
-    },
-}
-"""What the vendor does all the while; each of its lives draws anew. Refused connections come from its kills."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """How much of everything."""
-
-    kills: int
-    cuts: int
-    seed: int
-
-
-@dataclass
-class Report:
-    """What happened, and whether the law held."""
-
-    database: str
-    seed: int
-    seconds: float
-    kills: dict[str, int]
-    cuts: dict[str, int]
-    others: dict[str, int]
-    attempts: dict[str, int]
-    unknown: dict[str, int]
-    recovery: dict[str, float | None]
-    released: int
-    verdict: Verdict
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        verdict = self.verdict.as_dict()
-        return {**vars(self), "verdict": verdict, "ok": self.verdict.ok}
-
-    def lines(self) -> list[str]:
-        """For people."""
-        found = self.verdict
-        told = "  ".join
-        recovery = told(f"{name} {'none' if value is None else value}" for name, value in self.recovery.items())
-        counts = [
-            ("kills", self.kills),
-            ("cuts", self.cuts),
-            ("besides", self.others),
-            ("attempts", self.attempts),
-            ("unknown", self.unknown),
-        ]
-        return [
-            f"storm on {self.database}, seed {self.seed}, {self.seconds:.0f} s",
-            *(
-                f"{name:10} {sum(of.values()):6}  {told(f'{k} {v}' for k, v in sorted(of.items()))}"
-                for name, of in counts
-            ),
-            f"recovery   {recovery} (seconds from a kill to the account's next send, looking left out)",
-            f"accepted   {found.accepted} sends, {found.users} users; holds released {self.released}",
-            f"to decide  {found.unknown} unknown batches, {found.unknown_accepted} of them accepted by the vendor",
-            f"duplicates {len(found.duplicates)}  losses {len(found.losses)}  wrong message IDs {len(found.wrong_ids)}",
-            f"besides    sends without an attempt {len(found.unannounced)}  two in flight {len(found.crowded)}"
-            f"  messages taken back {found.taken_back}"
-            + (f"  doubled by the policy `resend`: {found.doubled_by_policy}" if found.doubled_by_policy else ""),
-            *(f"  {fault}" for fault in found.faults),
-        ]
+MEDDLING_SHARE = 0.5
+KILLS_AMONG_CUTS_SHARE = 0.15
 
 
 class Storm:
     """One storm over one installation."""
 
-    def __init__(self, site: Installation, wanted: Wanted, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, site: Installation, pair: PostgresPair | None, wanted: Wanted, say: Callable[[str], None]
+    ) -> None:
         self._site = site
         self._wanted = wanted
         self._say = say
         self._chance = random.Random(wanted.seed)
         self._work = Work(site.store, ACCOUNTS, resend_share=RESEND_SHARE)
-        self._acts = Acts(site, self._work, self._chance)
+        self._decides = "decisions" in wanted.faults
+        self._log = RequestLog(site)
+        self._acts = Acts(site, self._work, self._chance, before_the_vendor_dies=self._log.read)
+        self._operators = Operators(site.store, self._work, site.ledger, self._chance, decides=self._decides)
+        self._upheavals = Upheavals(site, pair, self._acts, self._operators, self._chance)
+        self._waiting = wanted.upheavals(on_sqlite=site.on_sqlite)
+        self._chance.shuffle(self._waiting)
+        self._planned = len(self._waiting)
         self._began = time.monotonic()
-        self._said = self._flooded = self._acted = self._began
+        self._said = self._flooded = self._read = self._acted = self._began
         self._spares_workers = False
 
     def run(self, database: str) -> Report:
@@ -141,15 +81,13 @@ class Storm:
         self._acts.begin()
         self._rage(self._one_kill, lambda: sum(self._acts.kills.values()) >= self._wanted.kills)
         self._lull()
-        recovery = self._acts.struck[:]
-        self._rage(self._one_cut, lambda: sum(self._acts.cuts.values()) >= self._wanted.cuts)
+        seconds = recovery_seconds(self._site.store, self._acts.struck)
+        self._rage(self._one_cut, self._had_enough_cuts)
         self._acts.calm()
         self._say("the last fault is over; waiting until everything has ended")
-        wait_for(self._has_ended, ENDS_WITHIN_SECONDS)
-        most = max(self._acts.most_in_flight, self._site.most_in_flight())
-        unfinished = self._work.unfinished()
-        verdict = judge(self._site.store, self._site.ledger, unfinished=unfinished, most_in_flight=most)
-        seconds = recovery_seconds(self._site.store, recovery)
+        self._wait_until_it_has_ended()
+        self._log.read()
+        searches = self._operators.searches + self._unknowns()
         return Report(
             database=database,
             seed=self._wanted.seed,
@@ -157,17 +95,35 @@ class Storm:
             kills=dict(self._acts.kills),
             cuts=dict(self._acts.cuts),
             others=dict(self._acts.others),
+            upheavals=dict(self._upheavals.done),
+            operators=dict(self._operators.done),
             attempts=self._counted("SELECT kind, count(*) FROM attempt_outcome GROUP BY kind"),
-            unknown=self._unknown(),
+            unknown=self._settled(),
+            requests=self._log.counts(),
+            busiest=self._log.busiest(),
+            searches=searches,
             recovery={
                 "count": float(len(seconds)),
                 "p50": _rounded(percentile(seconds, 0.5)),
                 "p95": _rounded(percentile(seconds, 0.95)),
                 "max": _rounded(percentile(seconds, 1.0)),
             },
-            released=self._work.released,
-            verdict=verdict,
+            verdict=self._judged(searches),
         )
+
+    def _judged(self, searches: int) -> Verdict:
+        unfinished = self._unfinished()
+        verdict = judge(
+            self._site.store,
+            self._site.ledger,
+            orders=self._work.orders,
+            unfinished=unfinished,
+            most_in_flight=max(self._acts.most_in_flight, self._site.most_in_flight()),
+            lost=self._upheavals.lost,
+            given_up=self._operators.given_up,
+        )
+        verdict.questions = self._log.faults(BUDGET, searches)
+        return verdict
 
     def _rage(self, act: Callable[[], bool], enough: Callable[[], bool]) -> None:
         """Act at random moments until it is enough."""
@@ -198,42 +154,75 @@ class Storm:
         return True
 
     def _one_cut(self) -> bool:
+        """A cut, and perhaps more; recalls and what befalls the database too, since recovery is measured from kills."""
         if self._chance.random() < 0.2:
             self._acts.something_else()
+        if self._chance.random() < KILLS_AMONG_CUTS_SHARE:
+            self._acts.kill_worker()
+        if self._decides and self._chance.random() < MEDDLING_SHARE:
+            self._operators.meddle()
         self._acts.cut()
-        self._acts.take_back()  # among cuts, since a lane takes back first, and recovery is measured from kills
+        self._acts.take_back()
+        done = self._planned - len(self._waiting)
+        is_time = sum(self._acts.cuts.values()) * (self._planned + 1) >= self._wanted.cuts * (done + 1)
+        if self._waiting and is_time and not self._upheavals.is_under_way:
+            self._upheavals.begin(self._waiting.pop())
         return True
 
+    def _had_enough_cuts(self) -> bool:
+        enough = sum(self._acts.cuts.values()) >= self._wanted.cuts
+        return enough and not self._waiting and not self._upheavals.is_under_way
+
     def _tend(self, now: float) -> None:
-        """What goes on beside the faults: new work, an operator, wake-ups nobody asked for, a line for people."""
+        """What goes on beside the faults: new work, operators, wake-ups nobody asked for, a line for people."""
         self._acts.end_what_is_over()
+        self._upheavals.turn()
         self._work.feed()
+        if now - self._read > READ_EVERY_SECONDS:
+            self._read = now
+            self._log.read()
         if now - self._flooded > FLOOD_EVERY_SECONDS:
             self._flooded = now
             self._acts.flood()
-            self._work.release()
+            self._operators.tend()
         if now - self._said > SAID_EVERY_SECONDS:
             self._said = now
             self._say(self._progress(now - self._began))
 
     def _progress(self, passed: float) -> str:
         kills, cuts = sum(self._acts.kills.values()), sum(self._acts.cuts.values())
-        done = kills + cuts
-        left = self._wanted.kills + self._wanted.cuts - done
-        eta = f"{left * passed / done / 60:.1f} min" if done else "unknown"
-        rate = 60 * done / passed
-        return f"kills {kills}/{self._wanted.kills}  cuts {cuts}/{self._wanted.cuts}  {rate:.0f}/min  left {eta}"
+        wanted = self._wanted.kills + self._wanted.cuts
+        done = min(kills, self._wanted.kills) + min(cuts, self._wanted.cuts)
+        eta = f"{(wanted - done) * passed / done / 60:.1f} min" if done else "unknown"
+        upheavals = f"{sum(self._upheavals.done.values())}/{self._planned}"
+        counts = f"kills {kills}/{self._wanted.kills}  cuts {cuts}/{self._wanted.cuts}  upheavals {upheavals}"
+        return f"{counts}  {60 * done / passed:.0f}/min  left {eta}"
 
-    def _has_ended(self) -> bool:
-        self._work.release()
-        self._acts.keep_running()
-        return not self._work.unfinished()
+    def _wait_until_it_has_ended(self) -> None:
+        give_up_at = time.monotonic() + ENDS_WITHIN_SECONDS
+        while time.monotonic() < give_up_at:
+            self._operators.tend(at_the_end=True)
+            self._acts.keep_running()
+            self._log.read()
+            if self._operators.is_sure and not self._unfinished():
+                return
+            time.sleep(0.5)  # polling, with a deadline
+
+    def _unfinished(self) -> list[str]:
+        """What still has to come to an end; where operators decide, nothing is left unknown."""
+        unknown = [f"batch {batch} is unknown, and nobody decided" for batch in self._work.given_up()]
+        return [*self._work.unfinished(), *(unknown if self._decides else [])]
+
+    def _unknowns(self) -> int:
+        """How many requests had an outcome that nobody knew, in all databases that there were."""
+        with self._site.store.read() as connection:
+            return len(requests_of(connection).unknown | self._upheavals.lost.unknown)
 
     def _counted(self, statement: str) -> dict[str, int]:
         with self._site.store.read() as connection:
             return {row[0]: row[1] for row in connection.execute(text(statement))}
 
-    def _unknown(self) -> dict[str, int]:
+    def _settled(self) -> dict[str, int]:
         kinds = "('unknown_found', 'unknown_given_up', 'unknown_resent', 'answer_came_late')"
         settled = self._counted(f"SELECT kind, count(*) FROM event WHERE kind IN {kinds} GROUP BY kind")
         return {kind.removeprefix("unknown_").replace("_", " "): count for kind, count in settled.items()}
@@ -243,34 +232,44 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 2)
 
 
-def raise_storm(folder: Path, server: str, wanted: Wanted, say: Callable[[str], None]) -> Report:
-    """One storm in `folder` on `server`, which is sqlite or a PostgreSQL's address."""
-    site = Installation(folder, server, vendor=VENDOR)
-    with closing(site):
-        return Storm(site, wanted, say).run("sqlite" if site.on_sqlite else "postgresql")
+@contextmanager
+def _server(database: str, wanted: Wanted) -> Iterator[tuple[str, PostgresPair | None]]:
+    """The address of the database that a storm needs, and the pair behind it if its replica is to take over."""
+    if database == "postgresql" and "promotions" in wanted.faults:
+        with postgres_pair() as pair:
+            yield pair.url, pair
+    else:
+        with database_server(database) as url:
+            yield url, None
+
+
+def raise_storm(folder: Path, database: str, wanted: Wanted, say: Callable[[str], None]) -> Report:
+    """One storm in `folder`, on `sqlite` or `postgresql`. Raises NoServer when something that it needs is missing."""
+    with _server(database, wanted) as (address, pair):
+        site = Installation(
+            folder,
+            address,
+            vendor=VENDOR,
+            homes=2 if "homes" in wanted.faults else 1,
+            pooled="pooler" in wanted.faults,
+            settings=SETTINGS,
+        )
+        with closing(site):
+            return Storm(site, pair, wanted, say).run(database)
 
 
 def main() -> int:
-    """Exit 0 when nobody was messaged twice, nobody lost and every message ID is right."""
-    parser = argparse.ArgumentParser(prog="./run storm", description=__doc__)
-    parser.add_argument("--database", choices=["sqlite", "postgresql"], help="only this one; else one after the other")
-    parser.add_argument("--kills", type=int, default=300, metavar="N", help="on each database; default 300")
-    parser.add_argument("--cuts", type=int, default=300, metavar="N", help="on each database; default 300")
-    parser.add_argument("--seed", type=int, default=1, metavar="S", help="of the storm's own chance; default 1")
-    parser.add_argument("--no-matrix", action="store_true", help="leave out the crash points one by one")
-    parser.add_argument("--no-schedules", action="store_true", help="leave out the occurrences of schedules")
-    parser.add_argument("--only-schedules", action="store_true", help="compare those with their oracle, and no more")
-    parser.add_argument("--json", action="store_true", help="the reports as one JSON array on standard output")
-    given = parser.parse_args()
+    """Exit 0 when nobody was messaged twice, nobody lost, and every message ID and text is right."""
+    given = _arguments()
+    wanted = Wanted(given.kills, given.cuts, given.seed, frozenset(FAULTS) - set(given.without))
     reports = [] if given.no_schedules else [compare_all(_say).as_dict()]
     if not given.only_schedules:
-        _say("settings: " + "  ".join(f"{name}={value}" for name, value in SHORT.items()))
+        _say("settings: " + "  ".join(f"{name}={value}" for name, value in {**SHORT, **SETTINGS}.items()))
     for database in [] if given.only_schedules else [given.database] if given.database else ["sqlite", "postgresql"]:
-        with database_server(database) as server:
-            if not given.no_matrix:
-                reports.append(_matrix(database, server))
-            with tempfile.TemporaryDirectory(prefix="campaigns-storm-") as folder:
-                report = raise_storm(Path(folder), server, Wanted(given.kills, given.cuts, given.seed), _say)
+        if not given.no_matrix:
+            reports.append(_matrix(database))
+        with tempfile.TemporaryDirectory(prefix="campaigns-storm-") as folder:
+            report = raise_storm(Path(folder), database, wanted, _say)
         for line in report.lines():
             _say(line)
         reports.append(report.as_dict())
@@ -279,8 +278,23 @@ def main() -> int:
     return 0 if all(report["ok"] for report in reports) else 1
 
 
-def _matrix(database: str, server: str) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory(prefix="campaigns-matrix-") as folder:
+def _arguments() -> argparse.Namespace:
+    faults = "; ".join(f"{name}: {words}" for name, words in FAULTS.items())
+    parser = argparse.ArgumentParser(prog="./run storm", description=__doc__)
+    parser.add_argument("--database", choices=["sqlite", "postgresql"], help="only this one; else one after the other")
+    parser.add_argument("--kills", type=int, default=300, metavar="N", help="on each database; default 300")
+    parser.add_argument("--cuts", type=int, default=300, metavar="N", help="on each database; default 300")
+    parser.add_argument("--seed", type=int, default=1, metavar="S", help="of the storm's own chance; default 1")
+    parser.add_argument("--without", nargs="+", choices=FAULTS, default=[], metavar="FAULT", help=f"leave out {faults}")
+    parser.add_argument("--no-matrix", action="store_true", help="leave out the crash points one by one")
+    parser.add_argument("--no-schedules", action="store_true", help="leave out the occurrences of schedules")
+    parser.add_argument("--only-schedules", action="store_true", help="compare those with their oracle, and no more")
+    parser.add_argument("--json", action="store_true", help="the reports as one JSON array on standard output")
+    return parser.parse_args()
+
+
+def _matrix(database: str) -> dict[str, Any]:
+    with database_server(database) as server, tempfile.TemporaryDirectory(prefix="campaigns-matrix-") as folder:
         site = Installation(Path(folder), server, vendor=VENDOR_OF_THE_MATRIX)
         with closing(site):
             verdict, died = run_matrix(site)

@@ -62,7 +62,8 @@ def test_workers_on_a_full_disk_keep_their_outcomes_and_go_on_when_there_is_room
 
     assert wait_for(lambda: not work.unfinished(), 60), site.log("worker")[-3000:]
     assert spool.content().waiting == 0
-    verdict = judge(site.store, site.ledger, unfinished=[], most_in_flight=site.most_in_flight())
+    most = site.most_in_flight()
+    verdict = judge(site.store, site.ledger, orders=work.orders, unfinished=[], most_in_flight=most)
     assert verdict.faults == []
     with site.store.read() as connection:
         states = connection.execute(text("SELECT state, count(*) FROM batch GROUP BY state")).all()

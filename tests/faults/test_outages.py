@@ -99,7 +99,8 @@ def begun(install: Install, database: str = "sqlite", *, batches: int) -> tuple[
 def all_end_accepted(site: Installation, work: Work) -> None:
     """Everything comes to its end by itself, each batch by one request, and the vendor's ledger agrees."""
     assert wait_for(lambda: not work.unfinished(), 60), site.log("worker")[-3000:]
-    verdict = judge(site.store, site.ledger, unfinished=[], most_in_flight=site.most_in_flight())
+    most = site.most_in_flight()
+    verdict = judge(site.store, site.ledger, orders=work.orders, unfinished=[], most_in_flight=most)
     assert verdict.faults == []
     assert states(site) == {"accepted"}
     assert verdict.accepted == counted(site, "SELECT count(*) FROM batch")

@@ -1,25 +1,23 @@
-"""What is sent during a storm: small campaigns of many accounts, each with a text of its own; and an operator."""
+"""What is sent during a storm: small campaigns of many accounts, each with a text and users of its own."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from functools import partial
 
 from pyroaring import BitMap64
 from sqlalchemy import text
 
 from campaigns.domain.audience.user_sets import Reading
-from campaigns.domain.errors import NotAllowed
+from campaigns.domain.errors import NotAllowed, TryLater
 from campaigns.domain.messages.message import make_message
-from campaigns.flow.accounts.accounts import add_account, release_account
+from campaigns.flow.accounts.accounts import add_account
 from campaigns.flow.campaigns.drafts import Draft, create_campaign
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.recall.recall import recall_run
-from campaigns.flow.runs.pause_resume_cancel import resume_run
 from campaigns.store.database.engine import Store
+from tests.faults.orders import Order, Orders
 
 UPSTREAM = "sandbox"
 STORM = "operator:storm"
@@ -29,7 +27,7 @@ OPEN = "('due', 'planned', 'sending', 'cancelling')"
 
 
 class Work:
-    """Gives work to accounts, and does what an operator would: releases what is held."""
+    """Gives work to accounts."""
 
     def __init__(self, store: Store, accounts: int, *, resend_share: float = 0.0) -> None:
         """A share of the accounts has chosen to send unknowns again, at least once: the law is not claimed there."""
@@ -38,26 +36,31 @@ class Work:
         self._users = itertools.count(10_000_000)
         self._names = itertools.count(1)
         self._turns = itertools.count(1)
+        self.orders = Orders()
         self.accounts = [f"acct_storm{number:03d}" for number in range(accounts)]
         for account in self.accounts:
             add_account(store, account, upstream=UPSTREAM, team=None, actor=STORM)
-        self.released = 0
 
     def run_for(
         self, account: str, *, batches: int = 6, in_seconds: float | None = None, on_unknown: str = "hold"
     ) -> int:
         """One campaign, launched at once, or armed for later; answers the campaign."""
         users = BitMap64(itertools.islice(self._users, batches * BATCH_SIZE - 1))
+        order = Order(f"Number {next(self._names)} of the storm", account, users, on_unknown)
+        self.orders.add(order)
+        return self.place(order, users, in_seconds=in_seconds)
+
+    def place(self, order: Order, users: BitMap64, *, in_seconds: float | None = None) -> int:
+        """A campaign of an order, to these of its users; answers the campaign."""
         with self._store.read() as connection:
             now = self._store.now(connection)
-        name = f"Number {next(self._names)} of the storm"
         draft = Draft(
-            name=name,
-            account_id=account,
-            message=make_message({"text": name}),
+            name=order.text,
+            account_id=order.account,
+            message=make_message({"text": order.text}),
             audience=Reading(users=users),
             batch_size=BATCH_SIZE,
-            on_unknown=on_unknown,
+            on_unknown=order.on_unknown,
             starts_at=None if in_seconds is None else now + timedelta(seconds=in_seconds),
         )
         campaign_id = int(create_campaign(self._store, draft, actor=STORM)["id"])
@@ -83,6 +86,7 @@ class Work:
             "SELECT account_id, count(*) AS ready FROM batch WHERE state = 'ready' GROUP BY account_id"
             " UNION ALL SELECT account_id, 9 FROM run WHERE state = 'due'"
             " UNION ALL SELECT account_id, 9 FROM campaign WHERE due_at IS NOT NULL"
+            " UNION ALL SELECT account_id, 9 FROM hold WHERE account_id IS NOT NULL AND closed_at IS NULL"
         )
         with self._store.read() as connection:
             has = {row.account_id for row in connection.execute(statement) if row.ready > 1}
@@ -94,28 +98,12 @@ class Work:
             f"SELECT id FROM run WHERE state NOT IN {OPEN} AND id NOT IN (SELECT run_id FROM recall)"
             " ORDER BY id DESC LIMIT :most"
         )
-        with self._store.read() as connection:
-            runs = list(connection.scalars(statement, {"most": at_most}))
-        for run_id in runs:
-            with suppress(NotAllowed):  # nothing of it was accepted
-                recall_run(self._store, run_id, reason="a mistake in it", actor=STORM)
-
-    def release(self) -> None:
-        """Close every open hold, as an operator who has looked."""
-        with self._store.read() as connection:
-            runs = list(connection.scalars(text("SELECT run_id FROM hold WHERE closed_at IS NULL AND scope = 'run'")))
-            wider = connection.scalar(text("SELECT count(*) FROM hold WHERE closed_at IS NULL AND scope <> 'run'"))
-        for run_id in runs:
-            self._tried(partial(resume_run, self._store, run_id))
-        for account in self.accounts if wider else ():
-            self._tried(partial(release_account, self._store, account))
-
-    def _tried(self, act: Callable[..., object]) -> None:
-        try:
-            act(reason="the storm goes on", actor=STORM)
-        except NotAllowed:
-            return  # it is not held, or not any more
-        self.released += 1
+        with suppress(TryLater):  # the database may be taken away at any moment
+            with self._store.read() as connection:
+                runs = list(connection.scalars(statement, {"most": at_most}))
+            for run_id in runs:
+                with suppress(NotAllowed):  # nothing of it was accepted
+                    recall_run(self._store, run_id, reason="a mistake in it", actor=STORM)
 
     def given_up(self) -> list[int]:
         """The batches that are unknown and not looked for any more: an operator has to decide."""
