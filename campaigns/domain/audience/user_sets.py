@@ -7,6 +7,7 @@ RoaringFormatSpec). Ten million random IDs take about two bytes each.
 from __future__ import annotations
 
 import hashlib
+import sys
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -24,9 +25,11 @@ __all__ = [
     "cut",
     "cut_packed",
     "disjoint",
+    "is_digest_of",
     "pack",
     "parse_user",
     "read_users",
+    "set_digest",
     "subtract",
     "to_ids",
     "union",
@@ -34,24 +37,57 @@ __all__ = [
 ]
 
 
+DIGEST_VERSION = 2
+"""How digests of sets are made now: over the IDs themselves. Version 1 was the SHA-256 of the blob."""
+
+
 @dataclass(frozen=True, slots=True)
 class UserSet:
-    """A packed set of user IDs, as it stands in a row."""
+    """A packed set of user IDs, as it stands in a row. Equal sets are equal here, however they came about."""
 
     size: int
     first_user: int | None
     last_user: int | None
     sha256: str
     blob: bytes
+    sha256_version: int = DIGEST_VERSION
 
 
 def pack(users: BitMap64) -> UserSet:
-    """The set as a row keeps it: blob, size, first and last ID, and the SHA-256 of the blob."""
+    """The set as a row keeps it: blob, size, first and last ID, and the digest of its IDs."""
+    return _packed(users.to_array())
+
+
+def set_digest(users: BitMap64) -> str:
+    """SHA-256 over the IDs in order, 8 bytes each, the most significant byte first: the digest of the set alone."""
+    return _digest_of_ids(users.to_array())
+
+
+def is_digest_of(users: BitMap64, blob: bytes, sha256: str, version: int) -> bool:
+    """Whether a digest kept with that version is the one of this set and its blob.
+
+    The blob's own digest is right with any version: the previous release writes it when it takes users out of a batch
+    that this release has cut.
+    """
+    if version not in range(1, DIGEST_VERSION + 1):
+        return False
+    return sha256 == hashlib.sha256(blob).hexdigest() or (version > 1 and sha256 == set_digest(users))
+
+
+def _packed(ids: array[int]) -> UserSet:
+    """The set of IDs in order; the array is turned over, so the caller is done with it."""
+    size, (first, last) = len(ids), (ids[0], ids[-1]) if ids else (None, None)
+    # Built anew from the IDs in order: how a bitmap lays out its containers depends on what was done to it before.
+    users = BitMap64(ids)
     users.run_optimize()
-    blob = users.serialize()
-    size = len(users)
-    first, last = (users.min(), users.max()) if size else (None, None)
-    return UserSet(size, first, last, hashlib.sha256(blob).hexdigest(), blob)
+    return UserSet(size, first, last, _digest_of_ids(ids), users.serialize())
+
+
+def _digest_of_ids(ids: array[int]) -> str:
+    """The digest of IDs in order; the array is turned over, so the caller is done with it."""
+    if sys.byteorder == "little":
+        ids.byteswap()
+    return hashlib.sha256(ids).hexdigest()
 
 
 def unpack(blob: bytes) -> BitMap64:
@@ -67,16 +103,20 @@ def to_ids(blob: bytes) -> list[int]:
 
 def cut(users: BitMap64, size: int) -> Iterator[BitMap64]:
     """The set in pieces of `size` IDs, in ID order, so that their ranges are disjoint."""
-    if size < 1:
-        raise ValueError(f"A batch of {size} users is no batch.")
-    ids = users.to_array()
-    for start in range(0, len(ids), size):
-        yield BitMap64(ids[start : start + size])
+    return map(BitMap64, _pieces(users, size))
 
 
 def cut_packed(users: BitMap64, size: int) -> Iterator[UserSet]:
     """The pieces of `cut` as rows keep them; `users` is copied once, at 8 bytes an ID."""
-    return map(pack, cut(users, size))
+    return map(_packed, _pieces(users, size))
+
+
+def _pieces(users: BitMap64, size: int) -> Iterator[array[int]]:
+    if size < 1:
+        raise ValueError(f"A batch of {size} users is no batch.")
+    ids = users.to_array()
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size]
 
 
 def union(sets: Iterable[BitMap64]) -> BitMap64:

@@ -98,8 +98,9 @@ def _refuse_other_upstream(connection: Connection, campaign: CampaignRow, upstre
 def _refuse_changed(campaign_id: int, plan: Plan, plan_hash: str | None) -> None:
     if plan_hash is not None and plan_hash != plan.sha256:
         raise NotAllowed(
-            f"The plan of campaign {campaign_id} is not the one with hash {plan_hash[:12]} any more: it was edited, "
-            f"launched, or its exclusions changed. Look again with `campaigns plan {campaign_id}`."
+            f"The plan of campaign {campaign_id} is not the one with hash {plan_hash[:12]}: it was edited or "
+            "launched, its exclusions changed, or an earlier release made the hash. Plan again with "
+            f"`campaigns plan {campaign_id}`."
         )
 
 

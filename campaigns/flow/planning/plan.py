@@ -16,7 +16,7 @@ from pyroaring import BitMap64
 from sqlalchemy import Connection
 
 from campaigns.crashpoint import crash_point
-from campaigns.domain.audience.user_sets import UserSet, pack, subtract, unpack
+from campaigns.domain.audience.user_sets import UserSet, pack, set_digest, subtract, unpack
 from campaigns.domain.clocks import on_clocks
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.messages.contents import texts_of, variable_warnings
@@ -41,6 +41,10 @@ from campaigns.store.runs.content import find_own_message
 from campaigns.store.runs.runs import find_run, freeze_plan
 from campaigns.store.schedules.occurrences import must_wait
 from campaigns.store.sending.lanes import lane_suppressions, lock_lanes
+
+
+PLAN_VERSION = "plan 2"
+"""Part of each plan hash. The hashes of version 1 depended on how a set came about, so none of them is taken any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +93,10 @@ def make_plan(
     left_out: dict[str, BitMap64] = {}
     audience_sha256 = None
     if revision.audience_version_id is not None:
-        blob, audience_sha256 = audience_users(connection, revision.audience_version_id)
+        audience = unpack(audience_users(connection, revision.audience_version_id))
+        audience_sha256 = set_digest(audience)  # not the one that is kept, which may be of an earlier version
         users, left_out = subtract(
-            unpack(blob),
+            audience,
             [
                 ("suppressed", lambda: suppressed_users(connection, None)),
                 ("suppressed_on_account", lambda: suppressed_users(connection, account_id)),
@@ -99,6 +104,7 @@ def make_plan(
         )
     excluded = {reason: pack(out) for reason, out in left_out.items()}
     identity = [
+        PLAN_VERSION,
         campaign.id,
         campaign.launches,
         account_id,

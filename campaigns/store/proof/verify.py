@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -11,7 +10,7 @@ from pyroaring import BitMap64
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
 
-from campaigns.domain.audience.user_sets import unpack
+from campaigns.domain.audience.user_sets import is_digest_of, unpack
 from campaigns.domain.states import RUN_OPEN, BatchState
 from campaigns.store.audit.seals import Head
 from campaigns.store.database.engine import ROWS_AT_ONCE
@@ -90,7 +89,7 @@ def run_faults(connection: Connection, run_id: int) -> list[str]:
     union = BitMap64()
     last = 0
     rows = connection.execute(
-        select(batch.c.seq, batch.c.size, batch.c.first_user, batch.c.last_user, batch.c.users_sha256, batch.c.users)
+        select(batch)
         .where(batch.c.run_id == run_id, batch.c.state != BatchState.SPLIT.value, batch.c.users.is_not(None))
         .order_by(batch.c.first_user)
         .execution_options(yield_per=ROWS_AT_ONCE)
@@ -110,7 +109,7 @@ def run_faults(connection: Connection, run_id: int) -> list[str]:
 
 def _set_faults(name: str, row: Any, users: BitMap64) -> list[str]:
     faults = []
-    if hashlib.sha256(row.users).hexdigest() != row.users_sha256:
+    if not is_digest_of(users, row.users, row.users_sha256, row.users_sha256_version):
         faults.append(f"{name}: its users are not those of its digest")
     if (len(users), users.min(), users.max()) != (row.size, row.first_user, row.last_user):
         faults.append(f"{name}: its size or range is not that of its users")

@@ -59,6 +59,12 @@ seal = Table(
     Column("covered_attempts", LargeBinary),
     Column("covered_evidence", LargeBinary),
     Column("covered_sha256", String(64)),
+    # What the digests are made of, see store/audit/canonical.py; the release before versions has 1.
+    Column("version", Integer, nullable=False, server_default=text("1")),
+    # Of the event that finishes a recall: the run's finished recalls (by ID) and requests (by fence), and their digest.
+    Column("recalls_covered", LargeBinary),
+    Column("unsends_covered", LargeBinary),
+    Column("recalls_sha256", String(64)),
     UniqueConstraint("chain", "position"),
     CheckConstraint("number > 0 AND position > 0 AND position <= number", name="numbers_fit"),
     CheckConstraint(

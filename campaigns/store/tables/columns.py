@@ -17,6 +17,7 @@ from sqlalchemy import (
     MetaData,
     String,
     TypeDecorator,
+    text,
 )
 
 from campaigns.domain.audience.user_sets import UserSet
@@ -83,6 +84,8 @@ def user_set(*, optional: bool = False) -> list[Any]:
         Column("last_user", BigInteger, nullable=optional),
         Column("users_sha256", String(64), nullable=optional),
         Column("users", LargeBinary, nullable=optional),
+        # How the digest is made, see domain/audience/user_sets.py; what an earlier release wrote has version 1.
+        Column("users_sha256_version", Integer, nullable=False, server_default=text("1")),
         CheckConstraint(fits, name="users_fit"),
     ]
 
@@ -94,5 +97,6 @@ def user_columns(users: UserSet) -> dict[str, Any]:
         "first_user": users.first_user,
         "last_user": users.last_user,
         "users_sha256": users.sha256,
+        "users_sha256_version": users.sha256_version,
         "users": users.blob,
     }

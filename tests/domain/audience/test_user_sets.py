@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from pyroaring import BitMap64
 
 from campaigns.domain.audience.user_sets import (
+    DIGEST_VERSION,
     cut,
     cut_packed,
     disjoint,
+    is_digest_of,
     pack,
+    set_digest,
     subtract,
     to_ids,
     union,
@@ -32,7 +35,55 @@ def test_a_packed_set_keeps_everybody_and_leaves_the_set_as_it_was(users: BitMap
     assert list(unpack(packed.blob)) == before == to_ids(packed.blob)
     assert packed.size == len(before)
     assert (packed.first_user, packed.last_user) == ((before[0], before[-1]) if before else (None, None))
-    assert packed.sha256 == hashlib.sha256(packed.blob).hexdigest()
+    assert (
+        packed.sha256 == set_digest(users) == hashlib.sha256(b"".join(user.to_bytes(8) for user in before)).hexdigest()
+    )
+    assert packed.sha256_version == DIGEST_VERSION
+
+
+def test_a_digest_is_what_another_program_makes_of_the_ids() -> None:
+    """Held to known digests: they are kept for years, and made by other versions of the bitmap's library."""
+    assert pack(BitMap64([1, 2**32, 2**63 - 1])).sha256 == (
+        "d399841b9b8569e9b8edf06f6e48b2e3b52c311bbe14b9e22ff010f3a4670d0c"
+    )
+
+
+@unhurried
+@given(user_sets, user_sets)
+def test_a_digest_is_right_for_its_own_set_alone(users: BitMap64, others: BitMap64) -> None:
+    packed, other = pack(users), pack(others)
+    first_version = hashlib.sha256(packed.blob).hexdigest()
+    assert is_digest_of(users, packed.blob, packed.sha256, 2)
+    assert is_digest_of(users, packed.blob, first_version, 1)
+    assert is_digest_of(users, packed.blob, first_version, 2), "a batch that the previous release made smaller"
+    assert not is_digest_of(users, packed.blob, packed.sha256, 1)
+    assert not is_digest_of(users, packed.blob, packed.sha256, 3), "of a later release"
+    for version in (1, 2):
+        assert is_digest_of(others, other.blob, packed.sha256, version) == (version == 2 and users == others)
+
+
+def odd_numbers_and_a_run(detour: str) -> BitMap64:
+    """18 odd numbers and a run of 21: so many that both layouts of the bitmap take about the same room."""
+    odd = BitMap64(range(1, 37, 2))
+    users = BitMap64()
+    users.add_range(1000, 1021)
+    if detour == "one by one":
+        users.run_optimize()
+        for user in odd:
+            users.add(user)
+    elif detour == "taken out":
+        users |= BitMap64(range(60))
+        users.run_optimize()
+        users -= BitMap64(range(60)) - odd
+    else:
+        users |= odd
+    return users
+
+
+@pytest.mark.parametrize("detour", ["one by one", "taken out", "joined"])
+def test_a_set_laid_out_in_another_way_has_the_same_blob(detour: str) -> None:
+    users = odd_numbers_and_a_run(detour)
+    assert pack(users) == pack(BitMap64(list(users)))
 
 
 @unhurried

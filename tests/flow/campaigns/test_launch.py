@@ -57,7 +57,7 @@ def test_a_launch_of_a_plan_that_has_changed_is_refused(world: World, change: st
     else:
         suppress(world.store, BitMap64([1]), account_id=None, reason="asked to stop", actor=ANNA)
 
-    with pytest.raises(NotAllowed, match="Look again"):
+    with pytest.raises(NotAllowed, match="Plan again"):
         world.launch(campaign_id, plan_hash=digest)
 
     assert "run_opened" not in world.events()
