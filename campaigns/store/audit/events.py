@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -89,6 +90,14 @@ def record_event(
         .returning(event.c.id)
     )
     connection.execute(insert(unsealed).values(event_id=made))
+
+
+def record_events(connection: Connection, kind: EventKind, rows: Sequence[Mapping[str, Any]], **common: Any) -> None:
+    """Write an event for each row, with the columns that all of them have in common, in a few statements."""
+    given = [{"kind": kind.value, **common, **row} for row in rows]
+    if given:
+        made = connection.scalars(insert(event).returning(event.c.id), given)
+        connection.execute(insert(unsealed), [{"event_id": event_id} for event_id in made])
 
 
 def record_evidence(
