@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+from sqlalchemy import URL, make_url
 
 from campaigns.embedded.parent_death import bound
 from campaigns.embedded.server import find_server
@@ -59,6 +60,59 @@ def postgres_server() -> Iterator[str]:
         address = f"host={folder} user=campaigns dbname=postgres"
         with _running(command, folder, lambda: _accepts(address), stop=signal.SIGINT):
             yield f"postgresql+psycopg://campaigns@/postgres?host={folder}"
+
+
+@contextmanager
+def pgbouncer(server_url: str, *, connections: int = 1) -> Iterator[str]:
+    """A PgBouncer in transaction mode before that server, as SQLAlchemy spells its address. Raises NoServer.
+
+    All its clients of one database share so many connections to the server, each of them for one transaction.
+    """
+    found = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+    if found is None:
+        raise NoServer(
+            "No PgBouncer was found: install one (on Debian and Ubuntu: `apt-get install pgbouncer`; macOS: "
+            "`brew install pgbouncer`), or leave its tests out with --no-pgbouncer."
+        )
+    server = make_url(server_url)
+    with _folder("pgbouncer") as folder:
+        users, settings = folder / "users.txt", folder / "pgbouncer.ini"
+        users.write_text(f'"{server.username}" "{server.password or ""}"\n')
+        settings.write_text(_pooled(found, server, folder, users, connections))
+        command = [found, str(settings)]
+        if os.geteuid() == 0:  # it refuses root
+            for path in (folder, users, settings):
+                shutil.chown(path, "nobody", "nogroup")
+            command = [*AS_NOBODY, *command]
+        else:
+            command = bound(command, signal.SIGINT)
+        address = server.set(host=None, port=None, query={"host": str(folder), "port": "6432"})
+        plain = address.set(drivername="postgresql").render_as_string(hide_password=False)
+        with _running(command, folder, lambda: _accepts(plain), stop=signal.SIGINT):
+            yield address.render_as_string(hide_password=False)
+
+
+def _pooled(found: str, server: URL, folder: Path, users: Path, connections: int) -> str:
+    host = server.query.get("host") or server.host or "127.0.0.1"
+    said = subprocess.run([found, "--version"], env=PLAIN, check=False, capture_output=True, text=True).stdout
+    version = tuple(int(part) for part in re.findall(r"\d+", said)[:2])
+    return f"""[databases]
+* = host={host} port={server.port or 5432}
+[pgbouncer]
+listen_addr =
+unix_socket_dir = {folder}
+listen_port = 6432
+auth_type = trust
+auth_file = {users}
+pool_mode = transaction
+default_pool_size = {connections}
+server_reset_query =
+{"max_prepared_statements = 0" if version >= KNOWS_PREPARED else ""}
+"""
+
+
+KNOWS_PREPARED = (1, 21)
+"""From this version on PgBouncer can follow prepared statements; tests want the one that cannot."""
 
 
 @dataclass(frozen=True)
