@@ -163,13 +163,13 @@ def store(database_url: str, clock: DrivenClock) -> Iterator[Store]:
 
 
 @contextmanager
-def _database(server_url: str, name: str, template: str | None = None) -> Iterator[str]:
+def _database(server_url: str, name: str, template: str | None = None, how: str = "") -> Iterator[str]:
     """A database of that name on the server, gone afterwards together with everybody still connected to it."""
     server = create_engine(server_url, isolation_level="AUTOCOMMIT")
     try:
         with server.connect() as connection:
             copied = f' TEMPLATE "{template}"' if template else ""
-            connection.execute(text(f'CREATE DATABASE "{name}"{copied}'))
+            connection.execute(text(f'CREATE DATABASE "{name}"{copied} {how}'))
         yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
         with server.connect() as connection:
             connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))

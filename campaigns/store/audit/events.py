@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
+from campaigns.store.database.encoding import holdable
 from campaigns.store.tables.attempts import evidence
 from campaigns.store.tables.audit import event, unsealed
 
@@ -84,7 +85,7 @@ def record_event(
             campaign_id=campaign_id,
             run_id=run_id,
             batch_seq=batch_seq,
-            reason=reason,
+            reason=holdable(connection, reason),
             detail=detail,
         )
         .returning(event.c.id)
@@ -120,7 +121,7 @@ def record_evidence(
             kind=kind,
             at=at,
             actor=actor,
-            reason=reason,
+            reason=holdable(connection, reason),
             message_id=message_id,
             detail=detail,
         )
