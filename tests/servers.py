@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,14 +52,73 @@ def postgres_server() -> Iterator[str]:
     """A PostgreSQL on a socket of its own, as SQLAlchemy spells its address. Raises NoServer."""
     with _folder("postgres") as folder:
         start = _postgres(folder)
-        cluster = str(folder / "cluster")
-        _initialise(start, cluster)
-        options = [part for option in FAST for part in ("-c", option)]
-        command = [str(start.tools / "postgres"), "-D", cluster, "-k", str(folder), "-h", "", *options]
-        command = [*start.lent, *command] if start.lent else bound(command, signal.SIGINT)
-        address = f"host={folder} user=campaigns dbname=postgres"
-        with _running(command, folder, lambda: _accepts(address), stop=signal.SIGINT):
+        _initialise(start, str(folder / "cluster"))
+        with _serving(start, folder):
             yield f"postgresql+psycopg://campaigns@/postgres?host={folder}"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A primary, and a standby that follows it."""
+
+    primary: str  # the folder of its socket, which is the host of an address
+    standby: str
+    fail_over: Callable[[], None]  # the primary dies, and the standby takes its place
+
+    def url(self, *hosts: str, **options: str) -> str:
+        """The address of these hosts, as SQLAlchemy spells it."""
+        query: dict[str, tuple[str, ...] | str] = {"host": hosts, **options}
+        made = URL.create("postgresql+psycopg", "campaigns", database="postgres", query=query)
+        return made.render_as_string(hide_password=False)
+
+
+@contextmanager
+def postgres_pair() -> Iterator[Pair]:
+    """A primary and a standby that has all of it, each on a socket of its own. Raises NoServer."""
+    with _folder("primary") as primary, _folder("standby") as standby, ExitStack() as primary_runs:
+        start = _postgres(primary)
+        if start.lent == AS_NOBODY:
+            shutil.chown(standby, "nobody", "nogroup")
+        _initialise(start, str(primary / "cluster"))
+        primary_runs.enter_context(_serving(start, primary))
+        copy = [
+            "pg_basebackup",
+            "-h",
+            str(primary),
+            "-U",
+            "campaigns",
+            "-D",
+            str(standby / "cluster"),
+            "-R",
+            "-X",
+            "stream",
+        ]
+        _do(start, [*copy, "--checkpoint=fast", "--no-sync"])
+        with _serving(start, standby):
+
+            def fail_over() -> None:
+                primary_runs.close()  # told to stop, it first sends the standby all there is
+                _do(start, ["pg_ctl", "promote", "-D", str(standby / "cluster"), "-w"])
+
+            yield Pair(str(primary), str(standby), fail_over)
+
+
+def _do(start: _Postgres, command: list[str]) -> None:
+    """One of PostgreSQL's own tools, as the user who runs the server. Raises NoServer with its words."""
+    whole = [*start.lent, str(start.tools / command[0]), *command[1:]]
+    done = subprocess.run(whole, env=PLAIN, cwd="/", check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise NoServer(f"{command[0]} failed: {done.stderr.strip()}")
+
+
+@contextmanager
+def _serving(start: _Postgres, folder: Path) -> Iterator[None]:
+    options = [part for option in FAST for part in ("-c", option)]
+    command = [str(start.tools / "postgres"), "-D", str(folder / "cluster"), "-k", str(folder), "-h", "", *options]
+    command = [*start.lent, *command] if start.lent else bound(command, signal.SIGINT)
+    address = f"host={folder} user=campaigns dbname=postgres"
+    with _running(command, folder, lambda: _accepts(address), stop=signal.SIGINT):
+        yield
 
 
 @contextmanager
