@@ -150,11 +150,15 @@ def test_a_transaction_of_which_nothing_is_heard_is_ended_by_the_server(
     run_id = world.launched()
     monkeypatch.setattr(postgresql, "BEGIN", postgresql.BEGIN.replace("30000", "50"))
 
-    with pytest.raises(DatabaseAway), world.store.write() as connection:
-        lock_lanes(connection, [ACCOUNT])
-        monkeypatch.undo()
-        assert pause_run(world.store, run_id, reason="stop", actor=ANNA)["paused"], "it got the lock"
-        lock_lanes(connection, [ACCOUNT])
+    def fall_silent() -> None:
+        with world.store.write() as connection:
+            lock_lanes(connection, [ACCOUNT])
+            monkeypatch.undo()
+            assert pause_run(world.store, run_id, reason="stop", actor=ANNA)["paused"], "it got the lock"
+            lock_lanes(connection, [ACCOUNT])
+
+    with pytest.raises(DatabaseAway):
+        fall_silent()
 
 
 def test_a_clock_that_was_once_ahead_lets_no_lane_wait(world: World) -> None:
