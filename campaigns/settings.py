@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     error_share: float = Field(0.5, alias="CAMPAIGNS_ERROR_SHARE", gt=0, le=1)
     error_batches: int = Field(10, alias="CAMPAIGNS_ERROR_BATCHES", ge=0)
     worker_threads: int = Field(16, alias="CAMPAIGNS_WORKER_THREADS", ge=4)
+    prepare_threshold: int | None = Field(None, alias="CAMPAIGNS_PREPARE_THRESHOLD", ge=0)
     rf_as: Literal["array", "string"] = Field("array", alias="CAMPAIGNS_RF_AS")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="LOG_LEVEL")
     log_format: Literal["json", "console"] | None = Field(None, alias="LOG_FORMAT")
@@ -104,7 +105,7 @@ class Settings(BaseSettings):
         """The SQLAlchemy URL in force; PostgreSQL always through psycopg."""
         if self.database_url_setting is None:
             return f"sqlite:///{self.home.resolve() / 'campaigns.db'}"
-        return self.database_url_setting.replace("postgresql://", "postgresql+psycopg://", 1)
+        return _several_hosts(self.database_url_setting.replace("postgresql://", "postgresql+psycopg://", 1))
 
     @property
     def redis_url(self) -> str | None:
@@ -139,6 +140,16 @@ class Settings(BaseSettings):
             return (self.home / name).read_text().strip() or None
         except OSError:
             return None
+
+
+def _several_hosts(url: str) -> str:
+    """A URL with several hosts, as PostgreSQL writes it (`//one:5432,two:5432/name`), as SQLAlchemy wants it."""
+    parts = urlsplit(url)
+    user, at, hosts = parts.netloc.rpartition("@")
+    if "," not in hosts:
+        return url
+    named = "&".join(f"host={host}" for host in hosts.split(","))
+    return f"{parts.scheme}://{user}{at}{parts.path}?{named}{parts.query and f'&{parts.query}'}"
 
 
 def load_settings(**flags: Any) -> Settings:

@@ -140,7 +140,12 @@ class Parts:
 
 def open_parts(settings: Settings) -> Parts:
     """The parts behind the settings; nothing is connected yet."""
-    return Parts(settings, open_store(settings.database_url, connections=settings.worker_threads + 4))
+    store = open_store(
+        settings.database_url,
+        connections=settings.worker_threads + 4,
+        prepare_threshold=settings.prepare_threshold,
+    )
+    return Parts(settings, store)
 
 
 def remembered(ask: Callable[[], str], seconds: float, clock: Callable[[], float]) -> Callable[[], str]:

@@ -3,11 +3,13 @@
 from typing import Any
 
 from alembic import context
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
 from campaigns.settings import load_settings
 from campaigns.store.database.engine import open_store
 from campaigns.store.database.postgresql import wait_for_ever
+from campaigns.store.database.server_facts import refuse_encoding
 from campaigns.store.tables import every_table  # noqa: F401 - fills the metadata
 from campaigns.store.tables.columns import Instant, metadata
 
@@ -30,6 +32,8 @@ def run() -> None:
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK_NUMBER})"))
                 # A migration that waits for a busy table would queue every sender behind it: rather give up.
                 connection.execute(text("SET LOCAL lock_timeout = '4s'"))
+            if MigrationContext.configure(connection).get_current_revision() is None:
+                refuse_encoding(connection)
             context.configure(
                 connection=connection,
                 target_metadata=metadata,

@@ -17,13 +17,16 @@ from sqlalchemy import create_engine, make_url, text
 from campaigns.store.database.engine import Store, open_store
 from campaigns.store.database.migrations import upgrade
 from tests.clock import DrivenClock
-from tests.servers import postgres_server, redis_server
+from tests.servers import pgbouncer, postgres_server, redis_server
 
 _numbers = itertools.count(1)
 
 TESTS = Path(__file__).parent
 MEMORY = Path("/dev/shm")
 ENOUGH_MEMORY = 2 << 30
+
+LEFT_OUT = {"postgres": "PostgreSQL", "pgbouncer": "PgBouncer"}
+"""Servers that a developer's machine may lack; their tests are left out by name, never skipped."""
 
 DEFAULT_MARKS = "not slow"
 """As pyproject.toml has it."""
@@ -33,15 +36,17 @@ LONGEST_FIRST = ("stories", "faults", "embedded", "tests", "crash_points", "flow
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--no-postgres", action="store_true", help="leave out the tests that need a PostgreSQL server")
+    for name, what in LEFT_OUT.items():
+        parser.addoption(f"--no-{name}", action="store_true", help=f"leave out the tests that need a {what} server")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     # A shell starts what runs in the background with Ctrl-C ignored, and our children would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _keep_files_in_memory()
-    if config.getoption("--no-postgres") and os.environ.get("CI"):
-        raise pytest.UsageError("--no-postgres is for machines without PostgreSQL; with CI set, every test has to run.")
+    for name, what in LEFT_OUT.items():
+        if config.getoption(f"--no-{name}") and os.environ.get("CI"):
+            raise pytest.UsageError(f"--no-{name} is for machines without {what}; with CI set, every test has to run.")
 
 
 def _keep_files_in_memory() -> None:
@@ -60,11 +65,12 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=_turn)
-    if not config.getoption("--no-postgres"):
-        return
-    left_out = [item for item in items if _needs_postgres(item)]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in left_out]
+    needs = {"postgres": _needs_postgres, "pgbouncer": _needs_pgbouncer}
+    asked = [needs[name] for name in LEFT_OUT if config.getoption(f"--no-{name}")]
+    left_out = [item for item in items if any(needed(item) for needed in asked)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 def _turn(item: pytest.Item) -> int:
@@ -77,6 +83,10 @@ def _turn(item: pytest.Item) -> int:
 def _needs_postgres(item: pytest.Item) -> bool:
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
     return parameters.get("database_url") == "postgresql" or "postgres_url" in getattr(item, "fixturenames", ())
+
+
+def _needs_pgbouncer(item: pytest.Item) -> bool:
+    return "pgbouncer_url" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")
@@ -97,6 +107,16 @@ def postgres_url() -> Iterator[str]:
         yield named.replace("postgresql://", "postgresql+psycopg://", 1)
         return
     with postgres_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def pgbouncer_url(postgres_url: str) -> Iterator[str]:
+    """A real PgBouncer in transaction mode before that server; its clients of one database share one connection.
+
+    No PgBouncer is a failure, not a skip; who has none says so with --no-pgbouncer.
+    """
+    with pgbouncer(postgres_url) as url:
         yield url
 
 
@@ -143,13 +163,13 @@ def store(database_url: str, clock: DrivenClock) -> Iterator[Store]:
 
 
 @contextmanager
-def _database(server_url: str, name: str, template: str | None = None) -> Iterator[str]:
+def _database(server_url: str, name: str, template: str | None = None, how: str = "") -> Iterator[str]:
     """A database of that name on the server, gone afterwards together with everybody still connected to it."""
     server = create_engine(server_url, isolation_level="AUTOCOMMIT")
     try:
         with server.connect() as connection:
             copied = f' TEMPLATE "{template}"' if template else ""
-            connection.execute(text(f'CREATE DATABASE "{name}"{copied}'))
+            connection.execute(text(f'CREATE DATABASE "{name}"{copied} {how}'))
         yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
         with server.connect() as connection:
             connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))

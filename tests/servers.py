@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+from sqlalchemy import URL, make_url
 
 from campaigns.embedded.parent_death import bound
 from campaigns.embedded.server import find_server
@@ -51,14 +52,126 @@ def postgres_server() -> Iterator[str]:
     """A PostgreSQL on a socket of its own, as SQLAlchemy spells its address. Raises NoServer."""
     with _folder("postgres") as folder:
         start = _postgres(folder)
-        cluster = str(folder / "cluster")
-        _initialise(start, cluster)
-        options = [part for option in FAST for part in ("-c", option)]
-        command = [str(start.tools / "postgres"), "-D", cluster, "-k", str(folder), "-h", "", *options]
-        command = [*start.lent, *command] if start.lent else bound(command, signal.SIGINT)
-        address = f"host={folder} user=campaigns dbname=postgres"
-        with _running(command, folder, lambda: _accepts(address), stop=signal.SIGINT):
+        _initialise(start, str(folder / "cluster"))
+        with _serving(start, folder):
             yield f"postgresql+psycopg://campaigns@/postgres?host={folder}"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A primary, and a standby that follows it."""
+
+    primary: str  # the folder of its socket, which is the host of an address
+    standby: str
+    fail_over: Callable[[], None]  # the primary dies, and the standby takes its place
+
+    def url(self, *hosts: str, **options: str) -> str:
+        """The address of these hosts, as SQLAlchemy spells it."""
+        query: dict[str, tuple[str, ...] | str] = {"host": hosts, **options}
+        made = URL.create("postgresql+psycopg", "campaigns", database="postgres", query=query)
+        return made.render_as_string(hide_password=False)
+
+
+@contextmanager
+def postgres_pair() -> Iterator[Pair]:
+    """A primary and a standby that has all of it, each on a socket of its own. Raises NoServer."""
+    with _folder("primary") as primary, _folder("standby") as standby, ExitStack() as primary_runs:
+        start = _postgres(primary)
+        if start.lent == AS_NOBODY:
+            shutil.chown(standby, "nobody", "nogroup")
+        _initialise(start, str(primary / "cluster"))
+        primary_runs.enter_context(_serving(start, primary))
+        copy = [
+            "pg_basebackup",
+            "-h",
+            str(primary),
+            "-U",
+            "campaigns",
+            "-D",
+            str(standby / "cluster"),
+            "-R",
+            "-X",
+            "stream",
+        ]
+        _do(start, [*copy, "--checkpoint=fast", "--no-sync"])
+        with _serving(start, standby):
+
+            def fail_over() -> None:
+                primary_runs.close()  # told to stop, it first sends the standby all there is
+                _do(start, ["pg_ctl", "promote", "-D", str(standby / "cluster"), "-w"])
+
+            yield Pair(str(primary), str(standby), fail_over)
+
+
+def _do(start: _Postgres, command: list[str]) -> None:
+    """One of PostgreSQL's own tools, as the user who runs the server. Raises NoServer with its words."""
+    whole = [*start.lent, str(start.tools / command[0]), *command[1:]]
+    done = subprocess.run(whole, env=PLAIN, cwd="/", check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise NoServer(f"{command[0]} failed: {done.stderr.strip()}")
+
+
+@contextmanager
+def _serving(start: _Postgres, folder: Path) -> Iterator[None]:
+    options = [part for option in FAST for part in ("-c", option)]
+    command = [str(start.tools / "postgres"), "-D", str(folder / "cluster"), "-k", str(folder), "-h", "", *options]
+    command = [*start.lent, *command] if start.lent else bound(command, signal.SIGINT)
+    address = f"host={folder} user=campaigns dbname=postgres"
+    with _running(command, folder, lambda: _accepts(address), stop=signal.SIGINT):
+        yield
+
+
+@contextmanager
+def pgbouncer(server_url: str, *, connections: int = 1) -> Iterator[str]:
+    """A PgBouncer in transaction mode before that server, as SQLAlchemy spells its address. Raises NoServer.
+
+    All its clients of one database share so many connections to the server, each of them for one transaction.
+    """
+    found = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+    if found is None:
+        raise NoServer(
+            "No PgBouncer was found: install one (on Debian and Ubuntu: `apt-get install pgbouncer`; macOS: "
+            "`brew install pgbouncer`), or leave its tests out with --no-pgbouncer."
+        )
+    server = make_url(server_url)
+    with _folder("pgbouncer") as folder:
+        users, settings = folder / "users.txt", folder / "pgbouncer.ini"
+        users.write_text(f'"{server.username}" "{server.password or ""}"\n')
+        settings.write_text(_pooled(found, server, folder, users, connections))
+        command = [found, str(settings)]
+        if os.geteuid() == 0:  # it refuses root
+            for path in (folder, users, settings):
+                shutil.chown(path, "nobody", "nogroup")
+            command = [*AS_NOBODY, *command]
+        else:
+            command = bound(command, signal.SIGINT)
+        address = server.set(host=None, port=None, query={"host": str(folder), "port": "6432"})
+        plain = address.set(drivername="postgresql").render_as_string(hide_password=False)
+        with _running(command, folder, lambda: _accepts(plain), stop=signal.SIGINT):
+            yield address.render_as_string(hide_password=False)
+
+
+def _pooled(found: str, server: URL, folder: Path, users: Path, connections: int) -> str:
+    host = server.query.get("host") or server.host or "127.0.0.1"
+    said = subprocess.run([found, "--version"], env=PLAIN, check=False, capture_output=True, text=True).stdout
+    version = tuple(int(part) for part in re.findall(r"\d+", said)[:2])
+    return f"""[databases]
+* = host={host} port={server.port or 5432}
+[pgbouncer]
+listen_addr =
+unix_socket_dir = {folder}
+listen_port = 6432
+auth_type = trust
+auth_file = {users}
+pool_mode = transaction
+default_pool_size = {connections}
+server_reset_query =
+{"max_prepared_statements = 0" if version >= KNOWS_PREPARED else ""}
+"""
+
+
+KNOWS_PREPARED = (1, 21)
+"""From this version on PgBouncer can follow prepared statements; tests want the one that cannot."""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from campaigns.cli.system.checks import (
     paused_checks,
     probe_checks,
 )
+from campaigns.cli.system.server_checks import server_checks
 from campaigns.domain.errors import CampaignsError, SettingsError
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def _database(settings: Settings) -> Iterator[Check]:
         yield _skew("database clock", ahead)
         require_head(store)
         yield Check("migrations", "ok", f"at {head()}, the newest")
+        yield from server_checks(store)
         yield from _signs(store)
         yield from paused_checks(store)
         yield from probe_checks(store)
@@ -103,16 +105,12 @@ def _database_ahead(store: Store) -> float:
 
 
 def _signs(store: Store) -> Iterator[Check]:
-    from campaigns.store.database.server_facts import commits_are_durable
     from campaigns.store.health.heartbeats import heartbeats
     from campaigns.store.views.accounts import credits_balance
 
     with store.read() as connection:
         now, seen = store.now(connection), heartbeats(connection)
-        balance, durable = credits_balance(connection), commits_are_durable(connection)
-    if not durable:
-        found = "synchronous_commit is off: a confirmed attempt may be lost, and its fans messaged twice"
-        yield Check("durability", "fault", found, "set synchronous_commit to on", FAULTY)
+        balance = credits_balance(connection)
     for part in ("beat", "worker"):
         yield _sign(part, now, seen.get(part))
     if balance is None:

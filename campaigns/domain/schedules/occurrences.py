@@ -67,6 +67,8 @@ def occurrences(
 
 def jitter_of(campaign_id: int, occurrence: datetime, jitter_seconds: float) -> timedelta:
     """How much later than its nominal instant an occurrence opens: the same part of [0, jitter) whenever asked."""
+    if not jitter_seconds:
+        return timedelta(0)
     named = f"{campaign_id} {occurrence.astimezone(UTC).isoformat()}"
     part = int.from_bytes(hashlib.sha256(named.encode()).digest()[:6])
     whole = int(jitter_seconds * 1_000_000)

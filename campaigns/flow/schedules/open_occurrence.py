@@ -5,6 +5,7 @@ Every run of a schedule is opened here, by its time or by a backfill. The caller
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,7 +23,7 @@ from campaigns.flow.runs.pause_resume_cancel import cancel_open_run
 from campaigns.store.accounts.bindings import find_upstream
 from campaigns.store.campaigns.campaigns import CampaignRow, RevisionRow
 from campaigns.store.runs.runs import add_run, find_run
-from campaigns.store.schedules.occurrences import add_skipped, open_runs, take_up_skipped
+from campaigns.store.schedules.occurrences import Skipped, add_skipped, open_runs, take_up_skipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +75,12 @@ def open_occurrence(opening: Opening, occurrence: datetime) -> int | None:
 
 def skip_occurrence(opening: Opening, occurrence: datetime, reason: str) -> int:
     """Write that an occurrence is not sent, and why."""
-    return add_skipped(
-        opening.connection,
-        now=opening.now,
-        actor=opening.actor,
-        reason=reason,
-        scheduled_for=occurrence,
-        **_whose(opening),
-    )
+    return skip_occurrences(opening, [Skipped(occurrence, reason)])[0]
+
+
+def skip_occurrences(opening: Opening, skipped: Sequence[Skipped]) -> list[int]:
+    """Write that occurrences are not sent, and why each; returns their runs, in order."""
+    return add_skipped(opening.connection, skipped, now=opening.now, actor=opening.actor, **_whose(opening))
 
 
 def open_backfilled(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, insert
 
+from campaigns.store.database.encoding import holdable
 from campaigns.store.tables.attempts import evidence
 from campaigns.store.tables.audit import event, unsealed
 
@@ -88,12 +90,20 @@ def record_event(
             campaign_id=campaign_id,
             run_id=run_id,
             batch_seq=batch_seq,
-            reason=reason,
+            reason=holdable(connection, reason),
             detail=detail,
         )
         .returning(event.c.id)
     )
     connection.execute(insert(unsealed).values(event_id=made))
+
+
+def record_events(connection: Connection, kind: EventKind, rows: Sequence[Mapping[str, Any]], **common: Any) -> None:
+    """Write an event for each row, with the columns that all of them have in common, in a few statements."""
+    given = [{"kind": kind.value, **common, **row} for row in rows]
+    if given:
+        made = connection.scalars(insert(event).returning(event.c.id), given)
+        connection.execute(insert(unsealed), [{"event_id": event_id} for event_id in made])
 
 
 def record_evidence(
@@ -116,7 +126,7 @@ def record_evidence(
             kind=kind,
             at=at,
             actor=actor,
-            reason=reason,
+            reason=holdable(connection, reason),
             message_id=message_id,
             detail=detail,
         )

@@ -24,6 +24,7 @@ IDLE_SECONDS = 30.0
 
 CONNECT_ARGS: dict[str, Any] = {
     "connect_timeout": 10,
+    "client_encoding": "utf8",  # whatever the server keeps texts in
     # A server that is gone says nothing. Without these the system takes two hours to notice.
     "keepalives_idle": 10,
     "keepalives_interval": 5,

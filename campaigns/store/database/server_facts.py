@@ -6,6 +6,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection, make_url, text
 
+from campaigns.domain.errors import NotAllowed
+from campaigns.store.database.encoding import UTF8, server_encoding
+
 
 def is_missing_file(database_url: str) -> bool:
     """Whether the URL names a SQLite file that is not there; connecting would make an empty one in its place."""
@@ -18,3 +21,22 @@ def commits_are_durable(connection: Connection) -> bool:
     if connection.dialect.name == "sqlite":
         return True
     return str(connection.execute(text("SHOW synchronous_commit")).scalar_one()) != "off"
+
+
+def is_standby(connection: Connection) -> bool:
+    """Whether the server only follows another one: it answers questions and takes no writes."""
+    if connection.dialect.name == "sqlite":
+        return False
+    return bool(connection.execute(text("SELECT pg_is_in_recovery()")).scalar_one())
+
+
+def refuse_encoding(connection: Connection) -> None:
+    """Raise NotAllowed unless a new database would hold every text that a campaign or the vendor may use."""
+    encoding = server_encoding(connection)
+    if encoding != UTF8:
+        name = connection.engine.url.database
+        raise NotAllowed(
+            f"The database {name} keeps texts in {encoding}, which cannot hold an emoji; nothing was made in it. "
+            f"Make one with CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0, then run `campaigns db upgrade` "
+            "again."
+        )

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, selec
 
 from campaigns.domain.upstream.outcome import HoldScope
 from campaigns.store.audit.events import EventKind, record_event
+from campaigns.store.database.encoding import holdable
 from campaigns.store.tables.runs import hold, run
 
 OPERATOR = "operator"
@@ -45,7 +46,7 @@ def open_hold(connection: Connection, held: Held, kind: str, *, reason: str, act
             account_id=held.account_id,
             upstream=held.upstream,
             kind=kind,
-            reason=reason,
+            reason=holdable(connection, reason),
             actor=actor,
             opened_at=now,
         )

@@ -16,6 +16,7 @@ from campaigns.domain.errors import StaleClaim
 from campaigns.domain.states import BatchState
 from campaigns.domain.upstream.outcome import ABANDONED_WORDS
 from campaigns.domain.upstream.unsend_outcome import ENDS_IT, LOOKS_FIRST, UnsendKind, UnsendOutcome
+from campaigns.store.database.encoding import holdable
 from campaigns.store.recall.recalls import RecallRow, Standing
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.recalls import recall, unsend, unsend_outcome
@@ -155,12 +156,12 @@ def add_unsend_outcome(
             finished_at=now,
             http_status=outcome.http_status,
             upstream_status=outcome.upstream_status,
-            error=outcome.error,
+            error=holdable(connection, outcome.error),
             credits_used=report.credits_used,
             credits_balance=report.credits_balance,
             limit_minute=report.limit_minute,
             remaining_minute=report.remaining_minute,
-            response=outcome.response,
+            response=holdable(connection, outcome.response),
         )
     )
     return True

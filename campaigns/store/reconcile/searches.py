@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, select, update
 
 from campaigns.domain.states import BatchState, RunState
 from campaigns.store.backup.restored import restored_at
+from campaigns.store.database.encoding import holdable
 from campaigns.store.tables.attempts import attempt, evidence, message
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.runs import run
@@ -186,7 +187,7 @@ def settle_look(
             looks=found.looks + 1,
             look_at=look_at,
             message_id=message_id,
-            error=error,
+            error=holdable(connection, error),
             available_at=now,
             updated_at=now,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, selec
 from campaigns.domain.schedules.overlap import OpenRun
 from campaigns.domain.schedules.timing import Timing, timing_from_json
 from campaigns.domain.states import RUN_MOVES, RUN_OPEN, RunState
-from campaigns.store.audit.events import EventKind, record_event
+from campaigns.store.audit.events import EventKind, record_event, record_events
 from campaigns.store.recall.recalls import waits_for_recall
 from campaigns.store.tables.audit import event
 from campaigns.store.tables.campaigns import revision
@@ -24,6 +25,14 @@ class OccurrenceRow:
 
     run_id: int
     state: RunState
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An occurrence that is deliberately not sent, and why."""
+
+    at: datetime
+    reason: str
 
 
 def rows_between(
@@ -69,36 +78,41 @@ def _waits() -> ColumnElement[bool]:
 
 
 def add_skipped(
-    connection: Connection, *, now: datetime, actor: str, reason: str, scheduled_for: datetime, **columns: Any
-) -> int:
-    """Write an occurrence that is deliberately not sent; the unique key refuses a second row for it."""
-    made = connection.scalar(
-        insert(run)
-        .values(
-            kind="schedule",
-            state=RunState.SKIPPED.value,
-            scheduled_for=scheduled_for,
-            reason=reason,
-            actor=actor,
-            created_at=now,
-            finished_at=now,
-            **columns,
-        )
-        .returning(run.c.id)
-    )
-    assert isinstance(made, int)
-    record_event(
+    connection: Connection, skipped: Sequence[Skipped], *, now: datetime, actor: str, **columns: Any
+) -> list[int]:
+    """Write occurrences that are deliberately not sent, a few statements for any number; returns their runs, in order.
+
+    `columns` are what their rows have in common. The unique key refuses a second row for an occurrence.
+    """
+    if not skipped:
+        return []
+    common = {
+        "kind": "schedule",
+        "state": RunState.SKIPPED.value,
+        "actor": actor,
+        "created_at": now,
+        "finished_at": now,
+        **columns,
+    }
+    rows = [{**common, "scheduled_for": one.at, "reason": one.reason} for one in skipped]
+    # By their times: asked to keep the order of the rows, SQLAlchemy inserts one by one on SQLite.
+    made = {
+        row.scheduled_for: row.id
+        for row in connection.execute(insert(run).returning(run.c.id, run.c.scheduled_for), rows)
+    }
+    record_events(
         connection,
         EventKind.RUN_SKIPPED,
+        [
+            {"run_id": made[one.at], "reason": one.reason, "detail": {"scheduled_for": one.at.isoformat()}}
+            for one in skipped
+        ],
         at=now,
         actor=actor,
-        run_id=made,
         campaign_id=columns["campaign_id"],
         account_id=columns["account_id"],
-        reason=reason,
-        detail={"scheduled_for": scheduled_for.isoformat()},
     )
-    return made
+    return [made[one.at] for one in skipped]
 
 
 def take_up_skipped(

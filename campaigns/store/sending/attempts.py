@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 from campaigns.domain.errors import StaleClaim
 from campaigns.domain.states import BatchState, RunState
 from campaigns.domain.upstream.outcome import Outcome, OutcomeKind
+from campaigns.store.database.encoding import holdable
 from campaigns.store.database.prepared import run_prepared
 from campaigns.store.sending.identity import AttemptIdentity, permit_key
 from campaigns.store.sending.lanes import LaneClaim
@@ -188,7 +189,7 @@ def settle_batch(
             "available": available_at or now,
             "failed": int(counts_as_failure),
             "new_message": message_id,
-            "new_error": error,
+            "new_error": holdable(connection, error),
             "look": look_at,
             "now": now,
         },
@@ -221,14 +222,14 @@ def add_outcome(
             "http_status": outcome.http_status,
             "upstream_status": outcome.upstream_status,
             "message_id": outcome.message_id if outcome.kind is OutcomeKind.ACCEPTED else None,
-            "error": outcome.error,
+            "error": holdable(connection, outcome.error),
             "retry_at": retry_at,
             "credits_used": report.credits_used,
             "credits_balance": report.credits_balance,
             "limit_minute": report.limit_minute,
             "remaining_minute": report.remaining_minute,
             "report": rest if outcome.http_status is not None else None,
-            "response": outcome.response,
+            "response": holdable(connection, outcome.response),
         },
     )
 

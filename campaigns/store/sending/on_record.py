@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 from campaigns.domain.states import BatchState
 from campaigns.domain.upstream.outcome import Outcome
 from campaigns.store.backup.restored import lane_name
+from campaigns.store.database.encoding import holdable
 from campaigns.store.sending.attempts import OpenAttempt
 from campaigns.store.sending.identity import AttemptIdentity
 from campaigns.store.tables.accounts import account
@@ -52,7 +53,7 @@ def recorded_before(
             attempt_outcome.c.number == opened.number,
             attempt_outcome.c.kind == outcome.kind.value,
             attempt_outcome.c.message_id.is_not_distinct_from(outcome.message_id),
-            attempt_outcome.c.error.is_not_distinct_from(outcome.error),
+            attempt_outcome.c.error.is_not_distinct_from(holdable(connection, outcome.error)),
         )
     ).one_or_none()
     return None if row is None else (BatchState(row.state), row.available_at)

@@ -12,7 +12,7 @@ import pytest
 from pyroaring import BitMap64
 from sqlalchemy import text
 
-from campaigns.domain.errors import DatabaseBusy, NotAllowed
+from campaigns.domain.errors import DatabaseAway, DatabaseBusy, NotAllowed
 from campaigns.domain.schedules.timing import Timing
 from campaigns.flow.accounts.accounts import add_account
 from campaigns.flow.audience.suppress import suppress
@@ -140,6 +140,25 @@ def test_who_waits_for_a_lock_is_told_so_after_a_while(world: World, monkeypatch
             pause_run(world.store, run_id, reason="stop", actor=ANNA)
 
     assert world.run(run_id)["holds"] == []
+
+
+@on_postgresql
+def test_a_transaction_of_which_nothing_is_heard_is_ended_by_the_server(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host that vanished: its account is locked for half a minute, not for the two hours of the system."""
+    run_id = world.launched()
+    monkeypatch.setattr(postgresql, "BEGIN", postgresql.BEGIN.replace("30000", "50"))
+
+    def fall_silent() -> None:
+        with world.store.write() as connection:
+            lock_lanes(connection, [ACCOUNT])
+            monkeypatch.undo()
+            assert pause_run(world.store, run_id, reason="stop", actor=ANNA)["paused"], "it got the lock"
+            lock_lanes(connection, [ACCOUNT])
+
+    with pytest.raises(DatabaseAway):
+        fall_silent()
 
 
 def test_a_clock_that_was_once_ahead_lets_no_lane_wait(world: World) -> None:

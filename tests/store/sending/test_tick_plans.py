@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.lanes.tick import tick
@@ -17,6 +15,7 @@ from campaigns.store.database.engine import Store
 from campaigns.store.tables import every_table  # noqa: F401 - fills the metadata
 from campaigns.store.tables.columns import metadata
 from tests.clock import DrivenClock
+from tests.store.statements import statements_of
 from tests.world import ANNA, UPSTREAM, World
 
 BATCHES, RUNS = 100_000, 20_000
@@ -36,8 +35,6 @@ MANY_BATCHES = f"""INSERT INTO batch
 MANY_RUNS = f"""INSERT INTO run
     (campaign_id, revision, account_id, upstream, kind, launch, occurrence, state, actor, created_at, finished_at)
     {_NUMBERS} SELECT 1, 1, 'acct_one', :upstream, 'launch', i + 10, i + 10, 'finished', 'x', :now, :now FROM n"""
-
-Statement = tuple[str, Any]
 
 
 @pytest.fixture
@@ -59,33 +56,14 @@ def test_a_tick_reads_no_table_that_grows(busy: World) -> None:
     for planted in ("SELECT * FROM run", "SELECT id FROM batch WHERE seq + 0 = 7 ORDER BY id"):
         assert _reads_whole(busy.store, planted, ()) != []
     launch(busy.store, busy.campaign([7], starts_at=busy.clock.now + timedelta(hours=1)), upstream=UPSTREAM, actor=ANNA)
-    with _listening(busy.store) as asked:
+    with statements_of(busy.store) as asked:
         for seconds in (0, 3600, 60):
             busy.clock.advance(seconds)
             tick(busy.store, upstream=UPSTREAM, settle_seconds=1, actor="worker:beat")
 
-    assert len(asked) > 10
-    assert {step: one for one, values in asked for step in _reads_whole(busy.store, one, values)} == {}
-
-
-@contextmanager
-def _listening(store: Store) -> Iterator[list[Statement]]:
-    """Every statement that is asked meanwhile, with its values."""
-    asked: dict[str, Any] = {}
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
-        asked[statement] = parameters[0] if many else parameters
-
-    found: list[Statement] = []
-    engines = (store.writer, store.reader)
-    for engine in engines:
-        event.listen(engine, "before_cursor_execute", note)
-    yield found
-    for engine in engines:
-        event.remove(engine, "before_cursor_execute", note)
-    found += [
-        (statement, values) for statement, values in asked.items() if statement[:6] in {"SELECT", "UPDATE", "DELETE"}
-    ]
+    found = {one: values for one, values in asked if one[:6] in {"SELECT", "UPDATE", "DELETE"}}
+    assert len(found) > 10
+    assert {step: one for one, values in found.items() for step in _reads_whole(busy.store, one, values)} == {}
 
 
 def _reads_whole(store: Store, statement: str, values: Any) -> list[str]:

@@ -1,0 +1,34 @@
+"""What `doctor` says of the database server itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from campaigns.cli.system.checks import AWAY, FAULTY, Check
+
+if TYPE_CHECKING:
+    from campaigns.store.database.engine import Store
+
+
+def server_checks(store: Store) -> Iterator[Check]:
+    """Whether it takes writes, keeps them through a power cut, and can hold every text. Raises DatabaseAway."""
+    from campaigns.store.database.encoding import UTF8, server_encoding
+    from campaigns.store.database.server_facts import commits_are_durable, is_standby
+
+    with store.read() as connection:
+        standby, durable, encoding = (
+            is_standby(connection),
+            commits_are_durable(connection),
+            server_encoding(connection),
+        )
+    if standby:
+        found = "the server is a standby, which takes no writes: nothing is sent"
+        fix = "name its primary in DATABASE_URL, or both hosts with target_session_attrs=read-write"
+        yield Check("database role", "fault", found, fix, AWAY)
+    if not durable:
+        found = "synchronous_commit is off: a confirmed attempt may be lost, and its fans messaged twice"
+        yield Check("durability", "fault", found, "set synchronous_commit to on", FAULTY)
+    if encoding != UTF8:
+        found = f"texts are kept in {encoding}, so an emoji in an answer is written as an escape, and none can be typed"
+        yield Check("encoding", "fault", found, "docs/operating.md, A database that is not UTF-8", FAULTY)
