@@ -64,6 +64,7 @@ COMMANDS: dict[str, str] = {
     "suppress": "audience.suppress:suppress",
     "audit": "audit.audit:audit",
     "limits": "accounts.limits:limits",
+    "hosts": "system.hosts:hosts",
 }
 """Where each command lives; a module is imported when its command is asked for, so that `--help` stays fast."""
 
