@@ -106,9 +106,13 @@ def rerun(
             plan_sha256=found.revision.sha256,
             **how,
         )
-        if found.may_repeat:
-            hold_restored(connection, made, **how)
-        return _answer(found, made)
+        return _answer(found, _held_if_it_may_repeat(connection, found, made, **how))
+
+
+def _held_if_it_may_repeat(connection: Connection, found: Rerun, run_id: int, *, actor: str, now: datetime) -> int:
+    if found.may_repeat:
+        hold_restored(connection, run_id, actor=actor, now=now)
+    return run_id
 
 
 def _work_out(
