@@ -92,6 +92,22 @@ def test_whole_lists_and_runs_that_were_handed_over_are_built_again(world: World
     assert (found["faults"], found["bodies"]) == ([], {"checked": 2, "not_checkable": 0})
 
 
+def test_what_was_too_late_to_be_handed_over_is_built_again_without_its_time(world: World) -> None:
+    world.account()
+    daily = world.campaign([1, 2], timing=Timing(cron="0 18 * * *", zone="UTC", handoff=True))
+    launch(world.store, daily, upstream=UPSTREAM, actor=ANNA)
+    world.clock.now = world.clock.now.replace(hour=2) + timedelta(days=1)
+    for run_id in open_due_runs(world.store, actor="worker:beat"):
+        plan_run(world.store, run_id, actor="worker:one")
+    world.clock.now = world.clock.now.replace(hour=18, minute=1)
+    world.serve()
+
+    (sent,) = world.gateway.received
+    assert "scheduledDate" not in sent
+    found = proved(world)
+    assert (found["faults"], found["bodies"]) == ([], {"checked": 1, "not_checkable": 0})
+
+
 def test_a_batch_that_was_halved_keeps_its_users_and_is_built_again(world: World) -> None:
     run_id = world.launched([1, 2, 3, 4])
     world.gateway.script = [ONE_BAD_USER]
