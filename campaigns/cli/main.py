@@ -66,6 +66,7 @@ COMMANDS: dict[str, str] = {
     "audit": "audit.audit:audit",
     "limits": "accounts.limits:limits",
     "probe": "accounts.probe:probe",
+    "hosts": "system.hosts:hosts",
 }
 """Where each command lives; a module is imported when its command is asked for, so that `--help` stays fast."""
 

@@ -141,6 +141,8 @@ def every_answer(shell: Shell, world: World) -> dict[str, Any]:
     does("suppress remove", "7", "--reason", "x")
     does("audit list")
     does("audit verify")
+    does("hosts list")
+    does("hosts forget", "0" * 8, "--reason", "x")
     does("archive", "1")
     shell.ok("create", "--account", "acct_one", "--text", "Hi", "--users", path, "--cron", "0 * * * *")
     shell.ok("launch", "2")

@@ -123,6 +123,10 @@ class KeptFences(FenceBook):
                 ahead.append(lane)
         return ahead
 
+    def told(self, hosts: Collection[str]) -> set[str]:
+        """Which of these hosts have told Redis all that they remember since it last lost its state."""
+        return {one for one in hosts if self._scores([f"{HOST}{one}"]) != [None]}
+
     def noted(self, lane: str) -> Noted:
         """What each of the two says. Raises FencesAway."""
         (shared,) = self._scores([lane])

@@ -113,7 +113,8 @@ def export(form: str, output: str | None, run_id: int | None, campaign_id: int |
 def verify(heads_file: str | None, *, every_chain: bool, run_id: int | None, most: int | None, as_json: bool) -> None:
     """Prove the books and the sealed trail.
 
-    Of every run: that its books balance and that nobody is in two of its batches. Of the trail: that no sealed row was
+    Of every run: that its books balance, that nobody is in two of its batches, and that each request carried the run's
+    message to the batch's users. Of the trail: that no sealed row was
     edited, removed or moved. Exit 1 when not. Keep what --json prints somewhere else, and give it back with --heads:
     only that shows a trail that was cut off or rewritten as a whole.
 
@@ -193,6 +194,12 @@ def _say_verified(found: dict[str, Any]) -> None:
     )
     for fault in found["faults"]:
         click.echo(f"  {cell(fault)}")
+    bodies = found["bodies"]
+    if bodies["checked"] or bodies["not_checkable"]:
+        click.echo(
+            f"{counted(bodies['checked'], 'request')} compared with the message and users of its batch; "
+            f"{bodies['not_checkable']:,} not checkable (an earlier release made them, or users were taken out since)."
+        )
     sent = found["sent_counts"]
     if sent["told"]:
         click.echo(f"The vendor has told the sent counts of {sent['told']:,} of {sent['accepted']:,} accepted batches.")

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from campaigns.cli.kit.held import say_held
 from campaigns.cli.kit.output import cell, json_option, moment, note, one_line, print_facts, show
 from campaigns.cli.kit.runs_table import print_runs
 from campaigns.cli.kit.session import CAMPAIGN, actor, opened
@@ -88,6 +89,7 @@ def _say_launched(launched: dict[str, Any]) -> None:
         f"Campaign {launched['campaign_id']} is launched as run {launched['run_id']}; "
         f"`campaigns runs watch {launched['run_id']}` shows its progress."
     )
+    say_held(launched)
 
 
 def _said(each: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from campaigns.cli.kit.held import say_held
 from campaigns.cli.kit.output import counted, json_option, moment, print_facts, print_json_list, print_table
 from campaigns.cli.kit.output import show as show_result
 from campaigns.cli.kit.session import CAMPAIGN, RUN, actor, opened
@@ -292,7 +293,6 @@ def _for_people(run: dict[str, Any]) -> dict[str, Any]:
 
 def _say_rerun(made: dict[str, Any], *, dry_run: bool) -> None:
     what = f"{counted(made['recipients'], 'recipient')} in {counted(made['batches'], 'batch')}"
-    if dry_run:
-        click.echo(f"A rerun of run {made['parent_run_id']} would send to {what}; nothing was opened.")
-    else:
-        click.echo(f"Run {made['run_id']} is opened over {what} of run {made['parent_run_id']}.")
+    would = f"A rerun of run {made['parent_run_id']} would send to {what}; nothing was opened."
+    click.echo(would if dry_run else f"Run {made['run_id']} is opened over {what} of run {made['parent_run_id']}.")
+    say_held(made)

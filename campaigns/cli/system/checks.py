@@ -12,6 +12,7 @@ from campaigns.domain.errors import CampaignsError, FencesAway
 
 if TYPE_CHECKING:
     from campaigns.settings import Settings
+    from campaigns.store.backup.hosts import HostRow
     from campaigns.store.database.engine import Store
     from campaigns.store.holds.holds import Held
 
@@ -55,25 +56,32 @@ def _spool(settings: Settings) -> Iterator[Check]:
         said = f"{counted(found.waiting, 'outcome')} on this host could not be written yet"
         yield Check("kept outcomes", "fault", said, "start a worker here once the database answers", AWAY)
     for path in found.aside:
-        yield Check("kept outcomes", "note", f"some could not be read and were put aside in {path}", lost)
-    if not (found.damaged or found.waiting or found.aside):
+        yield Check("kept outcomes", "note", f"some could not be read or written and were put aside in {path}", lost)
+    for path in found.lost:
+        said = f"{path} has answers to requests that the database does not know: it was restored from a backup"
+        yield Check("kept outcomes", "note", said, "compare them with what is unknown or held, then delete the file")
+    if not (found.damaged or found.waiting or found.aside or found.lost):
         yield Check("kept outcomes", "ok", "none wait on this host")
 
 
 def _fences(settings: Settings) -> Iterator[Check]:
     from campaigns.adapters.redis.fence_book import KeptFences
+    from campaigns.store.backup.hosts import known_hosts
     from campaigns.store.views.fences import lanes_for_people
     from campaigns.wiring import open_parts
 
     if settings.redis_url is None:
         return  # said before
     parts = open_parts(settings)
-    troubles = []
+    troubles: list[Check] = []
     try:
         with parts.store.read() as connection:
+            hosts = known_hosts(connection)
             names = {account_id: lane.name for account_id, lane, _ in lanes_for_people(connection)}
         with closed_after(KeptFences(settings.redis_url, settings.home.resolve())) as book:
             noted = {account_id: book.noted(name) for account_id, name in names.items()}
+            told = book.told([one.id for one in hosts])
+            troubles += [_missing_host(one) for one in hosts if one.id not in told]
         # Read after the book: a fence is noted when it was committed, so the database can only be ahead.
         with parts.store.read() as connection:
             lanes = lanes_for_people(connection)
@@ -90,6 +98,15 @@ def _fences(settings: Settings) -> Iterator[Check]:
     yield from troubles
     if not troubles:
         yield Check("fence book", "ok", f"agrees with the database on {counted(len(names), 'account')}")
+
+
+def _missing_host(found: HostRow) -> Check:
+    said = (
+        f"has not compared its fences since Redis lost its state, so every lane waits for it (ID {found.id}, last seen "
+        f"at {moment(found.last_seen_at)})"
+    )
+    fix = f"start a worker on it, or `campaigns hosts forget {found.id} --reason TEXT` if its home is lost"
+    return Check(f"host {found.name}", "fault", said, fix, AWAY)
 
 
 def _fence_trouble(

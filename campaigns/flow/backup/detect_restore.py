@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from campaigns.flow.backup.hosts import join
+from campaigns.flow.runs.hold_restored import hold_restored
 from campaigns.flow.schedules.due import open_all_due
 from campaigns.ports import FenceBook, Spool
 from campaigns.store.audit.events import EventKind, record_event
@@ -136,7 +137,7 @@ def _doubt(connection: Connection, memory: Memory, known: LaneFence, highest: in
         )
         end_run_if_done(connection, run_id, now=now, actor=actor)
     for run_id in runs_not_planned(connection, account_id):
-        open_hold(connection, Held(run_id=run_id), RESTORED, reason=MAY_HAVE_BEEN_SENT, actor=actor, now=now)
+        hold_restored(connection, run_id, actor=actor, now=now)
     return begin_incarnation(connection, reason=reason, actor=actor, now=now)
 
 

@@ -13,9 +13,11 @@ from campaigns.domain.schedules.timing import expires_at
 from campaigns.domain.states import CampaignState, RunState
 from campaigns.flow.planning.content import what_is_said, zone_of_campaign
 from campaigns.flow.planning.plan import Plan, make_plan, plan_faults, refuse_faults, write_plan
+from campaigns.flow.runs.hold_restored import hold_restored
 from campaigns.flow.schedules.arm import armed_for, first_occurrence, is_used_up
 from campaigns.store.accounts.bindings import find_upstream
 from campaigns.store.audit.events import EventKind, record_event
+from campaigns.store.backup.restored import MAY_HAVE_BEEN_SENT, launch_may_repeat
 from campaigns.store.campaigns.campaigns import (
     CampaignRow,
     RevisionRow,
@@ -43,8 +45,9 @@ def launch(
 
     `plan_hash` refuses when anything differs from the plan that was looked at; a hash works once. `at_once` opens a
     run beside the schedule. A launched campaign is launched again only with a reason: it starts a new lineage, and
-    fans may get the message a second time; not so a schedule, whose occurrences are never opened twice. Raises
-    NotAllowed; nothing is changed then.
+    fans may get the message a second time; not so a schedule, whose occurrences are never opened twice. The first
+    launch of a campaign from before a restore is held until somebody has looked. Raises NotAllowed; nothing is changed
+    then.
     """
     while True:
         with store.read() as connection:
@@ -132,6 +135,7 @@ def _arm(
         "starts_at": occurrence.isoformat(),
         "schedule": words(revision.times, revision.starts_at, zone=zone),
         "zone": zone,
+        "held": None,
     }
 
 
@@ -160,6 +164,7 @@ def _open(store: Store, campaign: CampaignRow, plan: Plan, *, reason: str | None
         if lock_lanes(connection, [plan.account_id])[plan.account_id] != plan.suppressions:
             return None
         now = store.now(connection)
+        may_repeat = launch_may_repeat(connection, campaign.id)
         stays_armed = campaign.state is CampaignState.SCHEDULED
         change_campaign(
             connection,
@@ -184,4 +189,7 @@ def _open(store: Store, campaign: CampaignRow, plan: Plan, *, reason: str | None
             **what_is_said(connection, campaign, plan.revision, now).columns,
         )
         write_plan(connection, run_id, plan, batches, now=now, actor=actor)
-    return {"campaign_id": campaign.id, "run_id": run_id, "state": RunState.PLANNED.value}
+        if may_repeat:
+            hold_restored(connection, run_id, actor=actor, now=now)
+    held = MAY_HAVE_BEEN_SENT if may_repeat else None
+    return {"campaign_id": campaign.id, "run_id": run_id, "state": RunState.PLANNED.value, "held": held}

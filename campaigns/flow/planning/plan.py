@@ -43,7 +43,7 @@ from campaigns.store.schedules.occurrences import must_wait
 from campaigns.store.sending.lanes import lane_suppressions, lock_lanes
 
 PLAN_VERSION = "plan 2"
-"""Part of each plan hash. The hashes of version 1 depended on how a set came about, so none of them is taken any more."""
+"""Part of each plan hash. The hashes of version 1 depended on how a set came about, so they are no longer taken."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,9 @@ from campaigns.domain.schedules.timing import expires_at
 from campaigns.domain.states import BatchState, CampaignState
 from campaigns.flow.planning.content import said_by, zone_of_campaign
 from campaigns.flow.planning.split import split
+from campaigns.flow.runs.hold_restored import hold_restored
 from campaigns.store.audience.suppressions import suppressed_users
+from campaigns.store.backup.restored import MAY_HAVE_BEEN_SENT, rerun_may_repeat
 from campaigns.store.campaigns.campaigns import CampaignRow, RevisionRow, find_campaign, find_revision, refuse_probe
 from campaigns.store.database.engine import Store
 from campaigns.store.runs.content import find_own_message, said_by_run
@@ -43,6 +45,7 @@ class Rerun:
     batches: list[UserSet]
     recipients: int
     excluded: dict[str, UserSet]
+    may_repeat: bool  # the parent was there before a restore: the same rerun may have been made, and be lost
 
 
 def rerun(
@@ -62,7 +65,8 @@ def rerun(
     `states` are of rejected and cancelled; `seqs` narrows to some batches; `current` takes the campaign's newest
     content instead of the parent's. It keeps to the sending hours; its expiry counts from now; it is not spread:
     those it goes to have waited long enough. The check and the opening are one transaction under the account's lock,
-    so two operators at once cannot both take the same users. Raises NotAllowed when nobody is left.
+    so two operators at once cannot both take the same users. One of a run from before a restore is held until somebody
+    has looked. Raises NotAllowed when nobody is left.
     """
     if dry_run:
         with store.read() as connection:
@@ -73,10 +77,10 @@ def rerun(
         suppressions = lock_lanes(connection, [account_id])[account_id]
         now = store.now(connection)
         found = _work_out(connection, run_id, upstream, states, seqs, current=current, now=now)
+        how: dict[str, Any] = {"now": now, "actor": actor}
         made = add_run(
             connection,
-            now=now,
-            actor=actor,
+            **how,
             reason=reason,
             campaign_id=found.parent.campaign_id,
             revision=found.revision.number,
@@ -100,10 +104,15 @@ def rerun(
             recipients=found.recipients,
             suppressions=suppressions,
             plan_sha256=found.revision.sha256,
-            now=now,
-            actor=actor,
+            **how,
         )
-        return _answer(found, made)
+        return _answer(found, _held_if_it_may_repeat(connection, found, made, **how))
+
+
+def _held_if_it_may_repeat(connection: Connection, found: Rerun, run_id: int, *, actor: str, now: datetime) -> int:
+    if found.may_repeat:
+        hold_restored(connection, run_id, actor=actor, now=now)
+    return run_id
 
 
 def _work_out(
@@ -144,7 +153,8 @@ def _work_out(
     batches = split(users, revision.batch_size)
     _refuse_faults(run_id, message, len(users), len(batches), now)
     excluded = {reason: pack(out) for reason, out in left_out.items()}
-    return Rerun(parent, revision, content, own, message.scheduled_date, batches, len(users), excluded)
+    may_repeat = rerun_may_repeat(connection, run_id)
+    return Rerun(parent, revision, content, own, message.scheduled_date, batches, len(users), excluded, may_repeat)
 
 
 def _said(
@@ -222,4 +232,5 @@ def _answer(found: Rerun, run_id: int | None) -> dict[str, Any]:
         "recipients": found.recipients,
         "batches": len(found.batches),
         "excluded": {reason: out.size for reason, out in found.excluded.items()},
+        "held": MAY_HAVE_BEEN_SENT if found.may_repeat else None,
     }

@@ -10,20 +10,19 @@ from typing import Any, Literal
 from sqlalchemy import Connection
 
 from campaigns.domain.errors import NotAllowed, UsageError
-from campaigns.domain.schedules.handoff import LEAD
 from campaigns.domain.schedules.occurrences import occurrences
 from campaigns.domain.schedules.overlap import last_in_line
 from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.states import CampaignState, RunState
 from campaigns.flow.planning.plan import make_plan, plan_faults, refuse_faults
+from campaigns.flow.runs.hold_restored import hold_restored
 from campaigns.flow.schedules.arm import DISARMED, is_used_up
 from campaigns.flow.schedules.due import is_due, say_ended, settle
-from campaigns.flow.schedules.open_occurrence import Opening, open_backfilled
+from campaigns.flow.schedules.open_occurrence import Opening, may_have_been_sent, open_backfilled
 from campaigns.store.accounts.bindings import find_upstream
-from campaigns.store.backup.restored import MAY_HAVE_BEEN_SENT, RESTORED, lost_periods
+from campaigns.store.backup.restored import lost_periods
 from campaigns.store.campaigns.campaigns import change_campaign, find_campaign, find_revision
 from campaigns.store.database.engine import Store
-from campaigns.store.holds.holds import Held, open_hold
 from campaigns.store.schedules.occurrences import first_armed, open_runs, rows_between, timings_since
 from campaigns.store.sending.lanes import hold_lane
 
@@ -195,20 +194,13 @@ def _open(opening: Opening, found: Found, reason: str | None) -> list[dict[str, 
     after, lost = found.after, lost_periods(opening.connection, opening.campaign.account_id)
     for missed in found.missed:
         run_id = open_backfilled(opening, missed.at, skipped_run_id=missed.skipped_run_id, after=after, reason=said)
-        if _may_have_been_sent(opening, missed.at, lost):
-            how: dict[str, Any] = {"reason": MAY_HAVE_BEEN_SENT, "actor": opening.actor, "now": opening.now}
-            open_hold(opening.connection, Held(run_id=run_id), RESTORED, **how)
+        if may_have_been_sent(opening, missed.at, lost):
+            hold_restored(opening.connection, run_id, actor=opening.actor, now=opening.now)
         opened.append({**_line(missed), "run_id": run_id, "after_run_id": after})
         after = run_id
     if opened:
         _count(opening, len(opened))
     return opened
-
-
-def _may_have_been_sent(opening: Opening, occurrence: datetime, lost: list[tuple[datetime | None, datetime]]) -> bool:
-    """Whether an occurrence only seems to be missed, since what was sent of it is missing from a restored database."""
-    ahead = LEAD if opening.revision.times.handoff else timedelta(0)
-    return any((start is None or start < occurrence) and occurrence - ahead <= end for start, end in lost)
 
 
 def _count(opening: Opening, opened: int) -> None:

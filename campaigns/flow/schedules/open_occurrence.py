@@ -7,20 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
 from campaigns.domain.clocks import on_clocks
-from campaigns.domain.schedules.handoff import WATCHED_AFTER
+from campaigns.domain.schedules.handoff import LEAD, WATCHED_AFTER
 from campaigns.domain.schedules.misfire import sends_at
 from campaigns.domain.schedules.overlap import find_place, last_in_line
 from campaigns.domain.schedules.timing import expires_at
 from campaigns.flow.planning.content import what_is_said
 from campaigns.flow.recall.recall import recall_earlier
+from campaigns.flow.runs.hold_restored import hold_restored
 from campaigns.flow.runs.pause_resume_cancel import cancel_open_run
 from campaigns.store.accounts.bindings import find_upstream
+from campaigns.store.backup.restored import lost_periods
 from campaigns.store.campaigns.campaigns import CampaignRow, RevisionRow
 from campaigns.store.runs.runs import add_run, find_run
 from campaigns.store.schedules.occurrences import Skipped, add_skipped, open_runs, take_up_skipped
@@ -60,6 +62,8 @@ def open_occurrence(opening: Opening, occurrence: datetime) -> int | None:
         scheduled_for=occurrence,
         **_columns(opening, occurrence, after=after, counts_from=occurrence),
     )
+    if timing.handoff and may_have_been_sent(opening, occurrence, _lost(opening)):
+        hold_restored(opening.connection, run_id, actor=opening.actor, now=opening.now)
     if timing.overlap == "unsend":
         recall_earlier(
             opening.connection,
@@ -71,6 +75,16 @@ def open_occurrence(opening: Opening, occurrence: datetime) -> int | None:
             now=opening.now,
         )
     return run_id
+
+
+def _lost(opening: Opening) -> list[tuple[datetime | None, datetime]]:
+    return lost_periods(opening.connection, opening.campaign.account_id)
+
+
+def may_have_been_sent(opening: Opening, occurrence: datetime, lost: list[tuple[datetime | None, datetime]]) -> bool:
+    """Whether an occurrence only seems to be new, since what was sent of it is missing from a restored database."""
+    ahead = LEAD if opening.revision.times.handoff else timedelta(0)
+    return any((start is None or start < occurrence) and occurrence - ahead <= end for start, end in lost)
 
 
 def skip_occurrence(opening: Opening, occurrence: datetime, reason: str) -> int:

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, ScalarSelect, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, func, select, update
 
 from campaigns.domain.states import BatchState, RunState
 from campaigns.store.backup.incarnation import incarnation_in_force
 from campaigns.store.tables.accounts import account, lane
 from campaigns.store.tables.attempts import attempt
 from campaigns.store.tables.batches import batch
+from campaigns.store.tables.campaigns import campaign
 from campaigns.store.tables.runs import hold, run
 
 RESTORED = "restored"
@@ -60,7 +61,7 @@ def lane_name(account_id: str, made_at: datetime) -> str:
     return f"{account_id}@{made_at.astimezone(UTC):%Y%m%dT%H%M%S.%f}"
 
 
-def restored_at(account_id: str) -> ScalarSelect[datetime]:
+def restored_at(account_id: str | ColumnElement[str]) -> ScalarSelect[datetime]:
     """When it was last seen that the account's rows come from a backup: requests before that may be missing."""
     return (
         select(func.max(hold.c.opened_at))
@@ -98,6 +99,27 @@ def lost_periods(connection: Connection, account_id: str) -> list[tuple[datetime
     ).all()
     newest = select(attempt.c.started_at).where(attempt.c.account_id == account_id).order_by(attempt.c.fence.desc())
     return [(connection.scalar(newest.where(attempt.c.started_at < at).limit(1)), at) for at in restored]
+
+
+def rerun_may_repeat(connection: Connection, run_id: int) -> bool:
+    """Whether a run was there before a restore, so that a rerun of it may have been made which is lost."""
+    found = select(run.c.id).where(run.c.id == run_id, run.c.created_at <= restored_at(run.c.account_id))
+    return connection.scalar(found) is not None
+
+
+def launch_may_repeat(connection: Connection, campaign_id: int) -> bool:
+    """Whether a campaign was there before a restore, so that a launch of it may be lost.
+
+    Not once it was launched by hand since: then somebody has looked.
+    """
+    restored = restored_at(campaign.c.account_id)
+    since = select(run.c.id).where(
+        run.c.campaign_id == campaign.c.id, run.c.kind == "launch", run.c.created_at > restored
+    )
+    found = select(campaign.c.id).where(
+        campaign.c.id == campaign_id, campaign.c.created_at <= restored, ~since.correlate(campaign).exists()
+    )
+    return connection.scalar(found) is not None
 
 
 def doubt_ready_batches(connection: Connection, account_id: str, *, now: datetime) -> dict[int, list[int]]:

@@ -14,6 +14,7 @@ from campaigns.domain.audience.user_sets import is_digest_of, unpack
 from campaigns.domain.states import RUN_OPEN, BatchState
 from campaigns.store.audit.seals import Head
 from campaigns.store.database.engine import ROWS_AT_ONCE
+from campaigns.store.proof.bodies import Bodies, body_faults
 from campaigns.store.proof.recalls import recall_faults
 from campaigns.store.proof.requests import lineage_faults, request_faults
 from campaigns.store.proof.sent_counts import Compared, count_faults
@@ -32,7 +33,8 @@ def verify(
 ) -> dict[str, Any]:
     """Prove the books of every run again from the sets, law 1 from the requests, and the sealed trail.
 
-    The vendor's sent counts are compared where they were kept.
+    Every request's body is built again and compared with the digest on record, and the vendor's sent counts are
+    compared where they were kept.
 
     Every fault is a sentence.
 
@@ -40,8 +42,8 @@ def verify(
     told from a true one. `every_chain`: answer the head of each chain too, one for each run and account.
     """
     run_ids = list(connection.scalars(select(run.c.id).order_by(run.c.id)))
-    trail, compared = Trail(), Compared()
-    faults = _told(_book_faults(connection, run_ids))
+    trail, compared, bodies = Trail(), Compared(), Bodies()
+    faults = _told(_book_faults(connection, run_ids, bodies))
     faults += _told(count_faults(connection, compared))
     faults += _told(trail_faults(connection, trail, kept, every_chain=every_chain))
     return {
@@ -50,6 +52,7 @@ def verify(
         "ok": not faults,
         "faults": faults,
         "unsealed": trail.unsealed,
+        "bodies": {"checked": bodies.checked, "not_checkable": bodies.not_checkable},
         "sent_counts": {"accepted": compared.accepted, "told": compared.told, "below": compared.below},
         "heads": {name: {"position": one.position, "sha256": one.sha256} for name, one in trail.heads.items()},
     }
@@ -63,11 +66,12 @@ def _told(faults: Iterable[str]) -> list[str]:
     return [*told, f"and {more:,} more faults like these"] if more else told
 
 
-def _book_faults(connection: Connection, run_ids: Iterable[int]) -> Iterator[str]:
+def _book_faults(connection: Connection, run_ids: Iterable[int], bodies: Bodies) -> Iterator[str]:
     for run_id in run_ids:
         try:
             yield from run_faults(connection, run_id)
             yield from request_faults(connection, run_id)
+            yield from body_faults(connection, run_id, bodies)
         except (DBAPIError, TypeError, ValueError) as error:
             if not is_damage(error):
                 raise

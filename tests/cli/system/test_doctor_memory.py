@@ -12,6 +12,8 @@ import pytest
 from campaigns.adapters.disk.spool import FileSpool
 from campaigns.adapters.redis.fence_book import KeptFences
 from campaigns.flow.runs.pause_resume_cancel import pause_run
+from campaigns.ports import RequestUnknown
+from campaigns.store.backup.hosts import add_host
 from campaigns.store.views.fences import lanes_for_people
 from tests.cli.conftest import Shell
 from tests.servers import redis_server
@@ -78,8 +80,10 @@ def sent(shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch) -> Iterato
     shell.ok("launch", str(shell.campaign()))
     world.serve()
     (name,) = world.fences.noted
+    (shell.folder / "home" / "host").write_text(world.fences.host)
     with redis_server() as url, closing(KeptFences(url, shell.folder / "home")) as book:
         monkeypatch.setenv("REDIS_URL", url)
+        book.tell()
         book.note(name, world.fences.noted[name])
         yield shell, book, name
 
@@ -111,6 +115,45 @@ def test_a_memory_that_was_lost_is_told(sent: tuple[Shell, KeptFences, str]) -> 
 
     assert found["state"] == "note"
     assert "is not noted in Redis and this host's file" in found["found"]
+    book.tell()
+    assert checks(shell, "host ") == []
+
+
+def test_a_host_for_which_lanes_wait_is_named_with_the_way_out(
+    sent: tuple[Shell, KeptFences, str], world: World
+) -> None:
+    shell, *_ = sent
+    with world.store.write() as connection:
+        add_host(connection, "ab" * 16, "worker-7", now=world.clock.now)
+
+    found = check(shell, "host ")
+
+    assert (found["part"], found["state"], found["exit_code"]) == ("host worker-7", "fault", 75)
+    assert found["found"].startswith("has not compared its fences since Redis lost its state, so every lane waits")
+    assert f"campaigns hosts forget {'ab' * 16} --reason TEXT" in found["fix"]
+    shell.ok("hosts", "forget", "worker-7", "--reason", "it burned down")
+    assert checks(shell, "host ") == []
+    listed = {one["name"]: one["forget_reason"] for one in shell.ok("hosts", "list")}
+    assert listed == {"host": None, "worker-7": "it burned down"}
+
+
+def test_a_host_is_not_forgotten_without_a_reason(shell: Shell) -> None:
+    refused = shell.run("hosts", "forget", "worker-7", "--reason", " ")
+
+    assert (refused.exit_code, "say why the host will not come back" in refused.stderr) == (2, True)
+
+
+def test_answers_to_lost_requests_are_named(shell: Shell, spool: FileSpool) -> None:
+    def refuse(_: object) -> None:
+        raise RequestUnknown
+
+    spool.keep({"attempt": {"account_id": "acct_one", "fence": 3}, "outcome": {"message_id": "777"}})
+    aside = spool.replay(refuse).lost_aside
+
+    found = check(shell, "kept outcomes")
+
+    assert found["state"] == "note"
+    assert found["found"].startswith(f"{aside} has answers to requests that the database does not know")
 
 
 def test_open_holds_are_told_with_the_way_out(shell: Shell, world: World) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from campaigns.domain.errors import NotAllowed, NotFound
-from campaigns.flow.backup.hosts import forget
+from campaigns.flow.backup.hosts import forget, join
 from campaigns.flow.lanes.serve import serve_lane
 from campaigns.store.backup.hosts import known_hosts
 from campaigns.store.database.engine import Store
@@ -217,6 +217,15 @@ def test_a_database_that_does_not_know_a_host_is_closed_when_that_host_comes(
     assert names(restored.store) == ["one", "two"]
     assert restored.states(run_id) == ["unknown"] * 4
     assert two.serve(restored) == 0
+
+
+def test_a_host_that_dies_as_soon_as_it_is_known_has_told_what_it_knows(world: World, hosts: Hosts, one: Host) -> None:
+    """Else a pod that never came up would stop every lane."""
+    world.launched([1, 2])
+    join(world.store, hosts.make("dying").book, "dying", actor="worker:dying")
+
+    assert one.serve(world) == 1
+    assert names(world.store) == ["dying", "one"]
 
 
 def test_a_host_that_dies_before_it_is_known_is_not_waited_for(world: World, hosts: Hosts, one: Host) -> None:

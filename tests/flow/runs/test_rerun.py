@@ -33,6 +33,7 @@ def test_a_rerun_sends_to_the_rejected_and_to_nobody_else(world: World) -> None:
         "recipients": 2,
         "batches": 1,
         "excluded": {},
+        "held": None,
     }
     assert world.run(again["run_id"])["state"] == "finished"
     assert world.requests_by_user() == {1: 2, 2: 2, 3: 1, 4: 1, 5: 1}

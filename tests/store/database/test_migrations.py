@@ -16,8 +16,10 @@ from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from campaigns.domain.errors import DatabaseAway, NotAllowed
+from campaigns.store.backup.incarnation import find_incarnation
 from campaigns.store.database import migrations
 from campaigns.store.database.engine import open_store
+from campaigns.store.proof import verify
 from campaigns.store.tables import every_table  # noqa: F401 - fills the metadata
 from campaigns.store.tables.columns import metadata
 from tests.clock import DrivenClock
@@ -201,3 +203,30 @@ def test_a_widened_rule_keeps_every_row_and_holds_for_whoever_is_connected(datab
         early.rollback()
     with pytest.raises(RuntimeError, match="1 batches are saved"):
         migrations.downgrade(database_url, "0003")
+
+
+def test_a_database_with_requests_goes_down_and_up_again_and_keeps_every_row(database_url: str) -> None:
+    """Requests of the release before have no form, and so have those that were taken down with it."""
+    migrations.upgrade(database_url)
+    store = open_store(database_url)
+    world = World(store, DrivenClock())
+    world.launched([1, 2, 3])
+    world.serve()
+    asked = "SELECT batch_id, number, fence, request_sha256, started_at FROM attempt ORDER BY fence"
+    with store.read() as connection:
+        before, first = connection.execute(text(asked)).all(), find_incarnation(connection)
+    store.close()
+
+    migrations.downgrade(database_url, "0005")
+    migrations.upgrade(database_url)
+
+    with store.read() as connection:
+        assert connection.execute(text(asked)).all() == before
+        assert find_incarnation(connection) != first, "what was remembered by the old one fits nothing any more"
+        found = verify.verify(connection)
+    assert (found["ok"], found["bodies"]) == (True, {"checked": 0, "not_checkable": 2})
+    world.launch(world.campaign([4]))
+    world.serve()
+    with store.read() as connection:
+        assert verify.verify(connection)["bodies"] == {"checked": 1, "not_checkable": 2}
+    store.close()

@@ -9,6 +9,7 @@ INSERT_ONLY = (
     "event",
     "evidence",
     "exclusion",
+    "incarnation",
     "message",
     "probe_result",
     "revision",

@@ -1,0 +1,65 @@
+"""`hosts`: the hosts that workers have run on, and which of them will not come back."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from campaigns.cli.kit.output import json_option, moment, print_table, show
+from campaigns.cli.kit.session import actor, opened
+from campaigns.domain.errors import UsageError
+
+
+@click.group()
+def hosts() -> None:
+    """List the hosts that workers have run on, and forget those that are gone."""
+
+
+@hosts.command("list")
+@json_option
+def list_hosts(*, as_json: bool) -> None:
+    """List every host that was ever seen.
+
+    A host is its CAMPAIGNS_HOME. `campaigns doctor` names those for which lanes wait.
+    """
+    from campaigns.store.backup.hosts import every_host
+
+    with opened() as parts, parts.store.read() as connection:
+        found = every_host(connection)
+    show(
+        [{name: _json(value) for name, value in asdict(one).items()} for one in found],
+        as_json=as_json,
+        people=lambda: print_table(
+            ("id", "name", "first seen", "last seen", "forgotten"),
+            (
+                [one.id, one.name, moment(one.first_seen_at), moment(one.last_seen_at), one.forget_reason]
+                for one in found
+            ),
+            empty="No worker has run yet.",
+        ),
+    )
+
+
+@hosts.command()
+@click.argument("host", metavar="HOST")
+@click.option("--reason", required=True, metavar="TEXT", help="Why it will not come back, for the audit.")
+@json_option
+def forget(host: str, *, reason: str, as_json: bool) -> None:
+    """Let no lane wait for a host any more.
+
+    For a host whose home is lost. HOST is its ID, the beginning of that, or its name. What it alone remembered is lost
+    then: were Redis and the database put back at the same time, a restore can go unrecognised. One that comes back is
+    known again.
+    """
+    from campaigns.flow.backup.hosts import forget as forget_host
+
+    if not reason.strip():
+        raise UsageError("--reason is empty; say why the host will not come back, the audit keeps it.")
+    with opened() as parts:
+        told = forget_host(parts.store, host, reason=reason.strip(), actor=actor())
+    show(told, as_json=as_json, people=lambda: click.echo(f"Host {told['name']} ({told['id']}) is forgotten."))
+
+
+def _json(value: object) -> object:
+    return value.isoformat() if hasattr(value, "isoformat") else value

@@ -1,0 +1,83 @@
+"""Build the body of every request again, and compare it with the digest on record: the right message to the right fans.
+
+The body is that of the run's message, the batch's users and the form that the attempt stores. Streamed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from campaigns.domain.audience.user_sets import to_ids
+from campaigns.domain.messages.body_form import BodyForm, build_body, form_from_json
+from campaigns.domain.messages.message import Message, from_json
+from campaigns.domain.schedules.handoff import as_sent
+from campaigns.store.database.engine import ROWS_AT_ONCE
+from campaigns.store.runs.content import message_of_run
+from campaigns.store.tables.attempts import attempt
+from campaigns.store.tables.batches import batch
+
+
+@dataclass
+class Bodies:
+    """How many bodies were compared; full once all faults were asked for."""
+
+    checked: int = 0
+    not_checkable: int = 0  # by another release, or of users some of whom were taken out of the batch since
+
+
+def body_faults(connection: Connection, run_id: int, bodies: Bodies) -> Iterator[str]:
+    """Requests of a run that carried something else than its message to its batches' users, while `bodies` is filled.
+
+    One whose body can no longer be built is counted, and is no fault.
+    """
+    rows = connection.execute(
+        select(
+            batch.c.seq,
+            batch.c.size,
+            batch.c.users,
+            attempt.c.number,
+            attempt.c.recipients,
+            attempt.c.request_sha256,
+            attempt.c.started_at,
+            attempt.c.form,
+        )
+        .join(attempt, attempt.c.batch_id == batch.c.id)
+        .where(batch.c.run_id == run_id)
+        .order_by(batch.c.seq, attempt.c.number)
+        .execution_options(yield_per=ROWS_AT_ONCE)
+    )
+    message = _message(connection, run_id)
+    for row in rows:
+        form = _form(row.form)
+        if message is None or form is None or row.recipients != row.size:
+            bodies.not_checkable += 1
+            continue
+        bodies.checked += 1
+        users = None if row.users is None else to_ids(row.users)
+        body = build_body(as_sent(message, row.started_at), users, form)
+        if hashlib.sha256(body).hexdigest() != row.request_sha256:
+            yield (
+                f"run {run_id} batch {row.seq}: request {row.number} carried another body than the run's message to "
+                "the batch's users"
+            )
+
+
+def _message(connection: Connection, run_id: int) -> Message | None:
+    """What the run says; None when it has a field that this release does not know."""
+    try:
+        return from_json(message_of_run(connection, run_id))
+    except ValueError:
+        return None
+
+
+def _form(stored: dict[str, Any] | None) -> BodyForm | None:
+    """How a body was built; None when that is not on record, or this release cannot do the same."""
+    try:
+        return None if stored is None else form_from_json(stored)
+    except ValueError:
+        return None
