@@ -72,7 +72,7 @@ def due_probe(connection: Connection, account_id: str, *, upstream: str, now: da
     return None if row is None else ProbeRow(**{**row, "state": BatchState(row["state"])})
 
 
-def due_probes(upstream: str, now: datetime) -> Select[tuple[str]]:
+def due_probes(upstream: str, now: datetime) -> Select[Any]:
     """The accounts with a probe for which there is something to do now."""
     return (
         select(probe.c.account_id)

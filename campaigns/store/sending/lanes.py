@@ -234,6 +234,11 @@ def lanes_to_wake(connection: Connection, *, upstream: str, now: datetime, again
         .distinct()
         .order_by(lane.c.account_id)
     )
+    probes = _probed(connection, upstream, now, again_before)
+    return list(dict.fromkeys([*looks, *recalls, *watches, *probes, *(row.account_id for row in rows)]))
+
+
+def _probed(connection: Connection, upstream: str, now: datetime, again_before: datetime) -> list[str]:
     probes = connection.scalars(
         due_probes(upstream, now)
         .join(lane, lane.c.account_id == probe.c.account_id)
@@ -241,7 +246,7 @@ def lanes_to_wake(connection: Connection, *, upstream: str, now: datetime, again
         .distinct()
         .order_by(probe.c.account_id)
     )
-    return list(dict.fromkeys([*looks, *recalls, *watches, *probes, *(row.account_id for row in rows)]))
+    return list(probes)
 
 
 def mark_woken(connection: Connection, account_ids: Sequence[str], *, now: datetime) -> None:

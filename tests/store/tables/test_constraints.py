@@ -12,15 +12,19 @@ from sqlalchemy import Connection, Table, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from campaigns.domain.errors import NotAllowed
+from campaigns.domain.probe.reading import TEXT, Shown, read_shown
+from campaigns.domain.upstream.queue_items import ItemContent
 from campaigns.flow.audience.suppress import suppress
+from campaigns.flow.probe.ask import ask_probe
 from campaigns.flow.reconcile.decide import decide
 from campaigns.store.database.engine import Store, open_store
+from campaigns.store.probe.results import add_result
 from campaigns.store.tables.columns import metadata
 from tests.clock import START, DrivenClock
 from tests.invariants import Vendor
 from tests.one_database import KINDS, one_database
 from tests.store.tables.insert_only import INSERT_ONLY
-from tests.world import ACCOUNT, ANNA, UNKNOWN, World
+from tests.world import ACCOUNT, ANNA, UNKNOWN, UPSTREAM, World
 
 LATER = START + timedelta(hours=1)
 
@@ -49,8 +53,18 @@ def filled(database_url: str) -> Iterator[Store]:
     with pytest.raises(_Killed):
         world.serve(turns=1)
     assert world.states(run_id) == ["cancelled", "accepted", "sending", "ready"]
+    probed(store)
     yield store
     store.close()
+
+
+def probed(store: Store) -> None:
+    """A probe of the other account that has been read."""
+    probe = ask_probe(store, "acct_two", 8, upstream=UPSTREAM, actor=ANNA)
+    shown = Shown([], ItemContent("9", TEXT, True, 0, LATER), [], 1.0, None)
+    reading = read_shown(shown, message_id="9", scheduled_for=probe.scheduled_for, mark=None, priced=False)
+    with store.write() as connection:
+        add_result(connection, probe.probe_id, "acct_two", reading, echo={}, now=START)
 
 
 class _Killed(BaseException):
@@ -82,6 +96,12 @@ def _copied(name: str, where: str = "1 = 1", **columns: Any) -> Callable[[Connec
 
 
 IMPOSSIBLE: dict[str, Callable[[Connection], object]] = {
+    "a campaign of an unknown kind": _changed("campaign", "1 = 1", kind="test"),
+    "an ended probe without its end": _changed("probe", "1 = 1", finished_at=LATER),
+    "a probe that ended nohow": _changed("probe", "1 = 1", finished_at=LATER, ended="lost"),
+    "a second open probe of one account": _copied("probe", run_id=1),
+    "a second probe of one run": _copied("probe", finished_at=LATER, ended="gone"),
+    "a result that is not of a scheduled message": _copied("probe_result", basis="sent"),
     "a lane owned without a lease": _changed("lane", f"account_id = '{ACCOUNT}'", lease_until=None),
     "a lane with a lease and no owner": _changed("lane", f"account_id = '{ACCOUNT}'", owner=None),
     "a fence below zero": _changed("lane", "1 = 1", fence=-1),
@@ -137,6 +157,10 @@ IMPOSSIBLE: dict[str, Callable[[Connection], object]] = {
     "a first attempt that follows one": _copied("attempt", "batch_id = 2", batch_id=4, previous=1, fence=900),
     "an attempt number of zero": _copied("attempt", "batch_id = 2", batch_id=4, number=0, fence=900),
     "an attempt written twice": _copied("attempt", "batch_id = 2", fence=900),
+    "two attempts of one mark": lambda connection: [
+        _copied("attempt", "batch_id = 2", batch_id=batch_id, fence=900 + batch_id, mark="00112233445566ff")(connection)
+        for batch_id in (4, 5)
+    ],
     "two attempts of one fence": _copied("attempt", "batch_id = 2", batch_id=4),
     "an attempt that ends before it starts": _copied(
         "attempt", "batch_id = 2", batch_id=4, fence=900, deadline_at=START - timedelta(1)
