@@ -31,4 +31,4 @@ def empty(port: int) -> None:
 
 
 def _connected(port: int) -> Any:
-    return Redis(port=port, socket_timeout=2.0, retry=None)
+    return Redis(port=port, socket_timeout=2.0)

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -124,6 +125,7 @@ class Installation:
         self._main = main if broken is None else "tests.faults.broken"
         self._vendor = vendor
         self.programs: list[Program] = []
+        self.starts: Counter[str] = Counter()
         self.broker_port, self.vendor_port = _free_port(), _free_port()
         self.proxies = {
             "broker": FaultProxy(("127.0.0.1", self.broker_port)),
@@ -203,6 +205,7 @@ class Installation:
                 stderr=log,
                 start_new_session=True,
             )
+        self.starts[name] += 1
         program = Program(name, process, home)
         self.programs = [*(one for one in self.programs if one.is_alive()), program]
         return program

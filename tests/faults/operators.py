@@ -61,12 +61,22 @@ MEANWHILE = (NotAllowed, NotFound, TryLater)
 class Operators:
     """What people do about a storm. `decides`: also what nobody asked them to, at random."""
 
-    def __init__(self, store: Store, work: Work, ledger: Path, chance: random.Random, *, decides: bool) -> None:
+    def __init__(
+        self,
+        store: Store,
+        work: Work,
+        ledger: Path,
+        chance: random.Random,
+        *,
+        decides: bool,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._store = store
         self._work = work
         self._ledger = ledger
         self._chance = chance
         self._decides = decides
+        self._clock = clock  # seconds since 1970, as the database counts them
         self._items: list[Item] = []
         self._reached = BitMap64()
         self._unsure_until = 0.0
@@ -76,12 +86,12 @@ class Operators:
 
     def unsettle(self) -> None:
         """The database was put back: what the vendor got is not certain before a while, and all has to be looked at."""
-        self._unsure_until = time.time() + SURE_SECONDS
+        self._unsure_until = self._clock() + SURE_SECONDS
 
     @property
     def is_sure(self) -> bool:
         """Whether everything that was under way when the database was put back has arrived or never will."""
-        return time.time() > self._unsure_until
+        return self._clock() > self._unsure_until
 
     def tend(self, *, at_the_end: bool = False) -> None:
         """Settle what can be settled by now, and let go on what may."""
@@ -115,7 +125,7 @@ class Operators:
         for batch in self._asked(UNKNOWN):
             started = 0.0 if batch.started_at is None else seconds_of(batch.started_at)
             wanted = batch.account_id in restored or (self._decides and self._chance.random() < share)
-            if wanted and time.time() > started + SURE_SECONDS:
+            if wanted and self._clock() > started + SURE_SECONDS:
                 self._decide(batch, unpack(bytes(batch.users)))
 
     def _decide(self, batch: Any, users: BitMap64) -> None:

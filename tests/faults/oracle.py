@@ -64,6 +64,7 @@ class Verdict:
     unannounced: list[str] = field(default_factory=list)  # I4
     crowded: list[str] = field(default_factory=list)  # I5
     questions: list[str] = field(default_factory=list)  # more requests than the budget allows
+    surprises: list[str] = field(default_factory=list)  # what a worker did not see coming
     taken_back: int = 0  # messages that SQL says were unsent
     unknown: int = 0  # batches that are left to an operator
     unknown_accepted: int = 0  # of them, those that the vendor had accepted
@@ -78,7 +79,8 @@ class Verdict:
     def faults(self) -> list[str]:
         """All faults together."""
         wrong = [*self.wrong_ids, *self.wrong_texts]
-        return [*self.duplicates, *self.losses, *wrong, *self.unannounced, *self.crowded, *self.questions]
+        besides = [*self.unannounced, *self.crowded, *self.questions, *self.surprises]
+        return [*self.duplicates, *self.losses, *wrong, *besides]
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -32,6 +32,7 @@ auth_type = any
 pool_mode = transaction
 max_client_conn = 400
 default_pool_size = 20
+server_round_robin = 1
 server_login_retry = 1
 ignore_startup_parameters = extra_float_digits
 """

@@ -63,8 +63,9 @@ class PostgresPair:
         return self._replica is not None
 
     def fall_behind(self) -> None:
-        """From now on the replica gets nothing more."""
+        """From now on the replica gets nothing more; it has everything from before."""
         assert self._replica is not None
+        _catch_up(self._replica, self._primary)
         _configure(self._replica, "primary_conninfo = ''")
 
     def promote(self, how: Promotion, database: str) -> Lost:
@@ -106,15 +107,8 @@ class PostgresPair:
         _configure(old, "default_transaction_read_only = on")
         with _asked(old) as connection:
             _wait_for_writers(connection)
-            committed = read_lost(old.url(database))
-            newest = connection.execute(text("SELECT pg_current_wal_flush_lsn()::text")).scalar_one()
-        give_up_at = time.monotonic() + CATCHES_UP_SECONDS
-        with _asked(new) as connection:
-            replayed = text("SELECT pg_last_wal_replay_lsn() >= CAST(:newest AS pg_lsn)")
-            while not connection.execute(replayed, {"newest": newest}).scalar_one():
-                if time.monotonic() > give_up_at:
-                    raise NoServer("The replica did not catch up with its primary.")
-                time.sleep(0.02)  # polling, with a deadline
+        committed = read_lost(old.url(database))
+        _catch_up(new, old)
         return committed
 
     def _follow(self) -> None:
@@ -143,6 +137,19 @@ def _configure(server: PostgresFolder, setting: str) -> None:
     with _asked(server) as connection:
         connection.execute(text(f"ALTER SYSTEM SET {setting}"))
         connection.execute(text("SELECT pg_reload_conf()"))
+
+
+def _catch_up(replica: PostgresFolder, primary: PostgresFolder) -> None:
+    """Wait until a replica has everything that its primary has committed by now."""
+    with _asked(primary) as connection:
+        newest = connection.execute(text("SELECT pg_current_wal_flush_lsn()::text")).scalar_one()
+    replayed = text("SELECT pg_last_wal_replay_lsn() >= CAST(:newest AS pg_lsn)")
+    give_up_at = time.monotonic() + CATCHES_UP_SECONDS
+    with _asked(replica) as connection:
+        while not connection.execute(replayed, {"newest": newest}).scalar_one():
+            if time.monotonic() > give_up_at:
+                raise NoServer("The replica did not catch up with its primary.")
+            time.sleep(0.02)  # polling, with a deadline
 
 
 def _wait_for_writers(connection: Connection) -> None:

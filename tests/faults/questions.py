@@ -22,6 +22,7 @@ class Budget:
     per_minute: int  # of everything
     questions_per_minute: int
     questions_per_search: int
+    whoami_per_worker: int  # how often a process may ask whose key it has
 
 
 @dataclass
@@ -59,24 +60,23 @@ class RequestLog:
             most = max(most, last - first + 1)
         return most
 
-    def faults(self, budget: Budget, searches: int) -> list[str]:
-        """Where more was asked than the budget allows; `searches`: how often an unknown was to be searched for."""
-        found = []
-        for what, most, allowed in (
-            ("requests", self.busiest_minute(), budget.per_minute),
-            ("questions", self.busiest_minute(QUESTIONS), budget.questions_per_minute),
-        ):
-            if most > allowed:
-                found.append(f"{most} {what} within a minute, where {allowed} are allowed")
-        asked, allowed = self.asked(), budget.questions_per_search * searches
-        if asked > allowed:
-            found.append(f"{asked} questions for {searches} searches, where {allowed} are allowed")
-        return found
+    def faults(self, budget: Budget, *, searches: int, workers: int) -> list[str]:
+        """Where more was asked than the budget allows.
 
-    def asked(self) -> int:
-        """The questions of searches."""
-        counts = self.counts()
-        return counts.get("list", 0) + counts.get("overview", 0) + counts.get("get", 0)
+        `searches`: how often an unknown was to be searched for; `workers`: how many processes were started.
+        """
+        counts = Counter(kind for _, kind in self._seen)
+        compared = (
+            ("requests within a minute", self.busiest_minute(), budget.per_minute),
+            ("questions within a minute", self.busiest_minute(QUESTIONS), budget.questions_per_minute),
+            (
+                f"questions for {searches} searches",
+                counts["list"] + counts["overview"] + counts["get"],
+                budget.questions_per_search * searches,
+            ),
+            (f"whoami by {workers} workers", counts["whoami"], budget.whoami_per_worker * workers),
+        )
+        return [f"{made} {what}, where {allowed} are allowed" for what, made, allowed in compared if made > allowed]
 
     def _page(self) -> int:
         address = f"http://127.0.0.1:{self._site.vendor_port}/sandbox/requests"

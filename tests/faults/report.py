@@ -57,7 +57,8 @@ class Report:
             f"duplicates {len(found.duplicates)}  losses {len(found.losses)}",
             f"wrong      message IDs {len(found.wrong_ids)}  texts or accounts {len(found.wrong_texts)}",
             f"besides    sends without an attempt {len(found.unannounced)}  two in flight {len(found.crowded)}"
-            f"  over the budget {len(found.questions)}  messages taken back {found.taken_back}"
+            f"  over the budget {len(found.questions)}  surprised workers {len(found.surprises)}"
+            f"  messages taken back {found.taken_back}"
             + (f"  doubled by the policy `resend`: {found.doubled_by_policy}" if found.doubled_by_policy else ""),
             *(f"  {fault}" for fault in found.faults),
         ]

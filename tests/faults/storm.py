@@ -27,6 +27,7 @@ from tests.faults.postgres_pair import PostgresPair, postgres_pair
 from tests.faults.questions import RequestLog
 from tests.faults.recovery import percentile, recovery_seconds
 from tests.faults.report import Report
+from tests.faults.surprises import surprises
 from tests.faults.upheavals import Upheavals
 from tests.faults.wanted import BUDGET, FAULTS, SETTINGS, VENDOR, Wanted
 from tests.faults.work import Work
@@ -122,7 +123,8 @@ class Storm:
             lost=self._upheavals.lost,
             given_up=self._operators.given_up,
         )
-        verdict.questions = self._log.faults(BUDGET, searches)
+        verdict.questions = self._log.faults(BUDGET, searches=searches, workers=self._site.starts["worker"])
+        verdict.surprises = surprises(self._site.log("worker"))
         return verdict
 
     def _rage(self, act: Callable[[], bool], enough: Callable[[], bool]) -> None:

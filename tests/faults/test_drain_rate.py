@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from tests.faults.conftest import Install
 from tests.faults.installation import Installation, wait_for
-from tests.faults.oracle import seconds_of
+from tests.faults.moments import seconds_of
 from tests.faults.work import Work
 
 SENDS = 504

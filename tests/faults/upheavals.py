@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -22,8 +23,8 @@ from tests.faults.postgres_pair import PostgresPair, Promotion
 MORE_BYTES = 6000
 """So much longer the vendor's ledger has to be: a dozen sends or more, for a database to forget."""
 
-PATIENCE = 400
-"""Turns (of 50 ms and more) to wait for those sends: perhaps everything is held."""
+PATIENCE_SECONDS = 20.0
+"""How long to wait for that: perhaps everything is held."""
 
 
 class Upheavals:
@@ -113,7 +114,6 @@ class Upheavals:
 
     def _until_more_was_sent(self) -> Iterator[None]:
         before = self._site.ledger.stat().st_size
-        for _ in range(PATIENCE):
-            if self._site.ledger.stat().st_size >= before + MORE_BYTES:
-                return
+        give_up_at = time.monotonic() + PATIENCE_SECONDS
+        while self._site.ledger.stat().st_size < before + MORE_BYTES and time.monotonic() < give_up_at:
             yield

@@ -48,26 +48,29 @@ BUDGET = Budget(
     per_minute=RATE_PER_MINUTE,
     questions_per_minute=int(RATE_PER_MINUTE * RESERVE),
     questions_per_search=LOOKS * 4,
+    whoami_per_worker=3,
 )
-"""A look asks for the list, and for each item there that nobody owns: one, or a few, among them other tools'."""
+"""A look asks for the list, and for each item there that nobody owns: one, or a few, among them other tools'. A worker
+asks once whose key it has, and again when that failed."""
 
 VENDOR: dict[str, object] = {
     "limit_per_minute": None,
     "answer_seconds": 0.08,
-    "rates": {
-        "throttled_by_vendor": {"rate": 0.02, "retry_after": 1.0},
-        "throttled_by_onlyfans": {"rate": 0.02, "retry_after": 1.0},
-        "lost_answer": 0.015,
-        "half_answer": 0.005,
-        "answer_502_after_accepting": 0.01,
-        "html_502_after_accepting": 0.005,
-        "accepted_with_html": 0.005,
-        "hang": {"rate": 0.01, "seconds": 5.0},
-        "html_502": 0.005,
-        "dropped_before_acting": {"rate": 0.005, "cut": "reset"},
-        "answer_504_before_acting": 0.005,
-        "refused_by_onlyfans": 0.005,
-        "foreign_item": {"rate": 0.02, "text": "Written by another tool"},
-    },
+    "rates": [
+        {"fault": "throttled_by_vendor", "rate": 0.02, "retry_after": 1.0},
+        {"fault": "throttled_by_vendor", "rate": 0.2, "retry_after": 1.0, "request": "whoami"},
+        {"fault": "throttled_by_onlyfans", "rate": 0.02, "retry_after": 1.0},
+        {"fault": "lost_answer", "rate": 0.015},
+        {"fault": "half_answer", "rate": 0.005},
+        {"fault": "answer_502_after_accepting", "rate": 0.01},
+        {"fault": "html_502_after_accepting", "rate": 0.005},
+        {"fault": "accepted_with_html", "rate": 0.005},
+        {"fault": "hang", "rate": 0.01, "seconds": 5.0},
+        {"fault": "html_502", "rate": 0.005},
+        {"fault": "dropped_before_acting", "rate": 0.005, "cut": "reset"},
+        {"fault": "answer_504_before_acting", "rate": 0.005},
+        {"fault": "refused_by_onlyfans", "rate": 0.005},
+        {"fault": "foreign_item", "rate": 0.02, "text": "Written by another tool"},
+    ],
 }
 """What the vendor does all the while; each of its lives draws anew. Refused connections come from its kills."""

@@ -48,7 +48,10 @@ class Work:
         users = BitMap64(itertools.islice(self._users, batches * BATCH_SIZE - 1))
         order = Order(f"Number {next(self._names)} of the storm", account, users, on_unknown)
         self.orders.add(order)
-        return self.place(order, users, in_seconds=in_seconds)
+        try:
+            return self.place(order, users, in_seconds=in_seconds)
+        except NotAllowed:  # its time has passed on a slow machine
+            return self.place(order, users)
 
     def place(self, order: Order, users: BitMap64, *, in_seconds: float | None = None) -> int:
         """A campaign of an order, to these of its users; answers the campaign."""
@@ -73,12 +76,13 @@ class Work:
         for account in idle:
             by_time = next(self._turns) % 5 == 0
             resends = account in self.accounts[: self._resenders]
-            self.run_for(
-                account,
-                batches=batches,
-                in_seconds=0.5 if by_time else None,
-                on_unknown="resend" if resends else "hold",
-            )
+            with suppress(TryLater):  # the order stands, and operators place it when the database is back
+                self.run_for(
+                    account,
+                    batches=batches,
+                    in_seconds=0.5 if by_time else None,
+                    on_unknown="resend" if resends else "hold",
+                )
         return len(idle)
 
     def _with_little_left(self) -> list[str]:
