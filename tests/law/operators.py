@@ -22,7 +22,8 @@ from campaigns.flow.runs.pause_resume_cancel import pause_run, resume_run
 from campaigns.flow.runs.rerun import rerun
 from campaigns.store.views import accounts as account_views
 from tests.law.ledger import Message
-from tests.law.place import WHY, Batch, Books, Place
+from tests.law.place import WHY, Place
+from tests.law.records import Batch, Books
 from tests.world import ANNA, UPSTREAM
 
 AGAIN = (frozenset({BatchState.REJECTED}), frozenset({BatchState.REJECTED, BatchState.CANCELLED}))

@@ -16,87 +16,13 @@ import httpx
 
 from campaigns.domain.errors import CampaignsError
 from campaigns.domain.schedules.timing import Timing
-from campaigns.flow.reconcile.decide import Verdict
 from tests.law import oracle
-from tests.law.hosts import BATCH, LEASE
+from tests.law.hosts import BATCH
 from tests.law.operators import Operators
-from tests.law.place import Campaign, Copy, Memory, Place
-from tests.law.vendor import LIST_LENGTH, Killed, Mood, Post, Vendor
-
-FATES: dict[str, Callable[[Post], httpx.Response]] = {
-    "accepted": Post.accept,
-    "answer lost": Post.lose_answer,
-    "request lost": Post.lose_request,
-    "late": lambda post: post.delay(2),
-    "refused": lambda post: post.vendor.answer(422, {"message": "refused", "errors": {"text": ["no"]}}),
-    "refused for a user": lambda post: post.vendor.answer(422, {"message": "refused"}),
-    "throttled": lambda post: post.vendor.answer(429, {"message": "rate limit"}, **{"retry-after": "20"}),
-    "logged out": lambda post: post.vendor.answer(403, {"message": "the account is logged out"}),
-    "failed": lambda post: post.accept(failed=True),
-    "no number": lambda post: (post.take(), post.vendor.answer(200, {"data": {}}))[1],
-    "dies before": lambda _: _die(),
-    "dies after": lambda post: (post.take(), _die())[1],
-}
-LIKELY = [
-    *["accepted"] * 8,
-    *["answer lost"] * 3,
-    *["request lost"] * 2,
-    *("late", "late", "refused", "refused", "refused for a user", "throttled", "logged out", "no number"),
-    *("dies before", "dies after"),
-]
-"""What becomes of a POST, the likelier the oftener. An account that fails at the vendor comes with `failing`."""
-
-MEMORIES: list[tuple[Memory, tuple[Memory, Memory]]] = [
-    ("kept", ("kept", "kept")),
-    ("kept", ("kept", "restored")),
-    ("kept", ("restored", "restored")),
-    ("kept", ("lost", "lost")),
-    ("restored", ("kept", "kept")),
-    ("lost", ("kept", "kept")),
-]
-"""What is left of the fences' memories when a database is restored: Redis, or every home, whole. Without either
-nothing is promised (docs/operating.md, Backups)."""
-
-SAYINGS: list[dict[str, Any]] = [
-    {},
-    {},
-    {},
-    {"says": "News of today"},
-    {"says": "you < me > them"},
-    {"says": "a damn good one", "message": {"block_banned_words": "replace_soften"}},
-    {"says": "Hello", "price": 5},
-]
-MOODS: list[Mood] = [
-    *[Mood()] * 4,
-    Mood(lag=timedelta(seconds=1)),
-    Mood(depth=2),
-    Mood(skew=timedelta(minutes=3)),
-    Mood(skew=timedelta(minutes=-3)),
-    Mood(without=frozenset({"sentCount"})),
-    Mood(without=frozenset({"text"})),
-    Mood(questions="away"),
-    Mood(questions="throttled"),
-]
-VERDICTS: tuple[Verdict, ...] = ("accepted", "accepted", "not-sent", "resend")
-WAITS = (1, 1, LEASE, LEASE, 60, 7200)
-ACCOUNTS = ("acct_one", "acct_two", "acct_three")
-MOST_CAMPAIGNS = 6
-RESENDS = 0.3
-STEPS = 40
-ROUNDS = 120
-
-WHAT = [
-    *["serve"] * 10,
-    *["tick"] * 6,
-    *["wait"] * 4,
-    *("hang", "hang", "answer", "answer", "die", "outage"),
-    *("launch", "launch", "draft", "launch draft", "arm", "hand over", "account", "archive"),
-    *("decide", "decide", "decide", "decide one", "decide one", "look"),
-    *("rerun", "rerun", "rerun", "resume", "resume", "resume", "pause", "cancel", "recall"),
-    *("release", "release", "release", "suppress"),
-    *("backup", "restore", "restore", "redis", "mood", "mood", "foreign"),
-]
-"""What may happen next, the likelier the oftener."""
+from tests.law.place import Place
+from tests.law.records import Campaign, Copy
+from tests.law.temper import FATES, MEMORIES, MOODS, MOST_CAMPAIGNS, ROUNDS, STEPS, VERDICTS, WAITS, Temper
+from tests.law.vendor import Mood, Post, Vendor
 
 
 class Broken(AssertionError):
@@ -108,6 +34,7 @@ class Story:
     """What happens at one place."""
 
     place: Place
+    temper: Temper
     say: Callable[[str], object] = str
     copies: list[Copy] = field(default_factory=list)
     drafts: list[Campaign] = field(default_factory=list)
@@ -118,15 +45,17 @@ class Story:
         self.operators = Operators(self.place)
 
     def begin(self) -> None:
-        """Two accounts, a run each, and a copy of it all."""
-        for account in ACCOUNTS[:2]:
-            self.place.launched(account)
+        """A run of each account, and a copy of it all."""
+        chance = Random(0)
+        for account in self.temper.accounts[:2]:
+            self.place.account(account)
+            self.place.launch(self._written(chance))
         self.copies.append(self.place.backup())
 
     def step(self, seed: int) -> None:
         """What happens next, and whether the law holds after it. Raises Broken."""
         chance = Random(seed)
-        what = chance.choice(WHAT)
+        what = chance.choice(self.temper.what)
         self.say(what)
         self.place.vendor.fate = lambda _, post: self._fate(chance, post)
         self.place.clock.advance(1)
@@ -161,7 +90,7 @@ class Story:
             raise Broken("\n".join([*faults, *dict.fromkeys(troubles)]))
 
     def _fate(self, chance: Random, post: Post) -> httpx.Response:
-        fate = chance.choice(LIKELY)
+        fate = chance.choice(self.temper.fates)
         self.say(f"  {fate}: {sorted(post.users)}")
         return FATES[fate](post)
 
@@ -172,7 +101,7 @@ class Story:
             "hang": lambda chance: self._serve(
                 chance, lambda host, account: host.serve_until_it_hangs(account, takes=chance.random() < 0.7)
             ),
-            "tick": lambda chance: self._tick(chance),
+            "tick": self._tick,
             "wait": lambda chance: place.clock.advance(chance.choice(WAITS)),
             "answer": lambda chance: chance.choice(place.hosts).answer_comes(),
             "die": lambda chance: chance.choice(place.hosts).die(),
@@ -249,11 +178,13 @@ class Story:
         if len(self.place.ledger.says) >= MOST_CAMPAIGNS:
             raise CampaignsError("There are enough campaigns.")
         account, users = chance.choice(self.place.accounts), chance.choice((1, 2, 3)) * BATCH
-        resends = chance.random() < RESENDS
-        return self.place.campaign(account, users=users, resends=resends, **{**chance.choice(SAYINGS), **draft})
+        resends = chance.random() < self.temper.resends
+        return self.place.campaign(
+            account, users=users, resends=resends, **{**chance.choice(self.temper.sayings), **draft}
+        )
 
     def _account(self, _: Random) -> None:
-        new = [each for each in ACCOUNTS if each not in self.place.accounts]
+        new = [each for each in self.temper.accounts if each not in self.place.accounts]
         if new:
             self.place.account(new[0])
 
@@ -307,15 +238,8 @@ class Story:
 
 def play(place: Place, seed: int, *, steps: int = STEPS, say: Callable[[str], object] = str) -> None:
     """One whole story from a seed. Raises Broken where the law does not hold."""
-    chance, story = Random(seed), Story(place, say)
+    chance, story = Random(seed), Story(place, Temper.of(seed), say)
     story.begin()
     for _ in range(steps):
         story.step(chance.getrandbits(32))
     story.end()
-
-
-def _die() -> httpx.Response:
-    raise Killed
-
-
-assert LIST_LENGTH > 2 * MOST_CAMPAIGNS
