@@ -82,6 +82,7 @@ MOODS: list[Mood] = [
     Mood(questions="throttled"),
 ]
 VERDICTS: tuple[Verdict, ...] = ("accepted", "accepted", "not-sent", "resend")
+PAUSES = (0, 0, 2, 5)
 WAITS = (1, 1, LEASE, LEASE, 60, 7200)
 ACCOUNTS = ("acct_one", "acct_two", "acct_three")
 MOST_CAMPAIGNS = 6
@@ -90,7 +91,7 @@ ROUNDS = 120
 
 ALWAYS = ["serve"] * 10 + ["tick"] * 5 + ["wait"] * 4
 SOMETIMES: list[list[str]] = [
-    ["hang", "hang", "answer", "answer"],
+    ["hang"] * 4 + ["answer"] * 3,
     ["die"],
     ["outage", "outage"],
     ["launch", "launch"],
@@ -100,6 +101,7 @@ SOMETIMES: list[list[str]] = [
     ["account"],
     ["archive"],
     ["decide", "decide", "decide one", "decide one"],
+    ["overrule", "overrule"],
     ["look"],
     ["rerun", "rerun", "rerun"],
     ["pause", "resume", "resume"],
