@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.clock import DrivenClock
-from tests.law.databases import copies_of
-from tests.law.hosts import MoodyStore
-from tests.law.place import Place, place
+from tests.law.place import Place, Places, places_on
 from tests.one_database import KINDS, ReusedStores, reused_postgresql, reused_sqlite  # noqa: F401 - fixtures
 from tests.servers import redis_server
-
-Places = Callable[..., AbstractContextManager[Place]]
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +29,7 @@ def sqlite_places(
     """Places on a SQLite file, one after the other."""
     store = reused_sqlite.of("law")
     Path(str(store.writer.url.database)).write_bytes(sqlite_template.read_bytes())
-    return _places(store, own_redis_url, tmp_path_factory)
+    return places_on(store, own_redis_url, tmp_path_factory.mktemp)
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +39,7 @@ def postgresql_places(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Places:
     """Places on a PostgreSQL database, one after the other."""
-    return _places(reused_postgresql.of("law"), own_redis_url, tmp_path_factory)
+    return places_on(reused_postgresql.of("law"), own_redis_url, tmp_path_factory.mktemp)
 
 
 @pytest.fixture(params=KINDS)
@@ -67,17 +60,3 @@ def world(places: Places) -> Iterator[Place]:
     """A place for one story."""
     with places() as made:
         yield made
-
-
-def _places(store: Any, redis_url: str, folders: pytest.TempPathFactory) -> Places:
-    empty = copies_of(store).take()
-
-    @contextmanager
-    def one(**how: Any) -> Iterator[Place]:
-        with ExitStack() as left:
-            copies_of(store).put_back(empty)
-            clock = DrivenClock()
-            moody = MoodyStore(store.writer, store.reader, clock, store.turn)
-            yield left.enter_context(place(moody, redis_url, folders.mktemp("homes"), **how))
-
-    return one

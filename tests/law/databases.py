@@ -100,5 +100,3 @@ def _with_driver(engine: Engine, act: Callable[[Any], dict[str, Any]]) -> dict[s
 def copies_of(store: Store) -> Copies:
     """How copies of that database are taken."""
     return Files(store) if store.writer.dialect.name == "sqlite" else Rows(store)
-
-

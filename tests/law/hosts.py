@@ -75,14 +75,14 @@ class Parts(wiring.Parts):
 
     def gateway(self) -> Gateway:
         gateway = HttpGateway("http://127.0.0.1", "sandbox")
-        gateway._transport.close()  # noqa: SLF001 - the one seam below the product's own client
-        gateway._transport = Wire(self.host.vendor)  # noqa: SLF001
+        gateway._transport.close()
+        gateway._transport = Wire(self.host.vendor)
         return gateway
 
     def pacer(self) -> Pacer:
         pacer: Any = super().pacer()
         clock = self.host.clock
-        pacer._clock = lambda: int(clock.now.timestamp() * 1e6)  # noqa: SLF001 - made for tests that drive time
+        pacer._clock = lambda: int(clock.now.timestamp() * 1e6)
         self.host.opened.callback(pacer.close)
         return pacer  # type: ignore[no-any-return]
 
@@ -254,7 +254,10 @@ def driven(clock: DrivenClock) -> Iterator[None]:
     def sender() -> Sender:
         return _host.get().sender()
 
-    sender.cache_info = lambda: _host.get().sender.cache_info()  # type: ignore[attr-defined]
+    def cache_info() -> Any:
+        return _host.get().sender.cache_info()
+
+    vars(sender)["cache_info"] = cache_info
     _DrivenDatetime.clock = clock
     with ExitStack() as patched:
         for owner, attribute, value in (

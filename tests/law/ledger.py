@@ -152,8 +152,10 @@ class Ledger:
             return "the answer to the first is on record, and no decision names it"
         if between:
             return None
-        if not self.says[user // CAMPAIGN].resends:
-            return "nobody allowed it"
+        return self._why_not_absent(first, turn) if self.says[user // CAMPAIGN].resends else "nobody allowed it"
+
+    def _why_not_absent(self, first: Message, turn: int) -> str | None:
+        """Why a campaign's own policy may not send again: only what is absent from a list that shows enough."""
         if first.shown_at is not None and first.shown_at < turn:
             return "the vendor's list had shown the first, so it was not absent"
         read_at, back_to = self.lists.get(first.account, (-1, first.at))

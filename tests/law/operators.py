@@ -22,7 +22,8 @@ from campaigns.flow.runs.pause_resume_cancel import pause_run, resume_run
 from campaigns.flow.runs.rerun import rerun
 from campaigns.store.views import accounts as account_views
 from tests.law.ledger import Message
-from tests.law.place import WHY, Batch, Books, Place
+from tests.law.place import WHY, Place
+from tests.law.records import Batch, Books
 from tests.world import ANNA, UPSTREAM
 
 AGAIN = (frozenset({BatchState.REJECTED}), frozenset({BatchState.REJECTED, BatchState.CANCELLED}))
@@ -89,11 +90,14 @@ class Operators:
     def release(self, account: str) -> None:
         release_account(self.place.store, account, **WHY)
 
+    def held_accounts(self) -> list[str]:
+        """The accounts that are held, or whose team is."""
+        with self.place.store.read() as connection:
+            return [row["id"] for row in account_views.accounts(connection) if row["holds"]]
+
     def put_right(self) -> None:
         """What docs/operating.md asks for, truthfully: whatever waits for a person is decided by the ledger."""
-        with self.place.store.read() as connection:
-            held = [row["id"] for row in account_views.accounts(connection) if row["holds"]]
-        for account in held:
+        for account in self.held_accounts():
             with suppress(NotAllowed):
                 self.release(account)
         for run in self.place.books():

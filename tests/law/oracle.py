@@ -8,7 +8,8 @@ from campaigns.domain.states import RUN_OPEN, BatchState, RunState
 from campaigns.store.proof import verify
 from campaigns.store.sending.batches import anything_is_looked_for
 from tests.law.ledger import Message
-from tests.law.place import Batch, Books, Place
+from tests.law.place import Place
+from tests.law.records import Batch, Books
 
 BOOKED = ("accepted", "saved", "rejected", "unknown", "cancelled", "waiting")
 TAKEN = {BatchState.ACCEPTED.value, BatchState.SAVED.value}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pyroaring import BitMap64
 from sqlalchemy import Connection, text
@@ -18,70 +18,18 @@ from campaigns.flow.accounts.accounts import add_account
 from campaigns.flow.campaigns.drafts import Draft, create_campaign
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.planning.plan import plan_run
+from campaigns.store.database.engine import Store
 from campaigns.store.views import batches as batch_views
 from campaigns.store.views import runs as run_views
 from tests.clock import DrivenClock
 from tests.law.databases import Copies, copies_of
 from tests.law.hosts import BATCH, LEASE, Host, MoodyStore, driven, empty_home, redis_content, set_redis
 from tests.law.ledger import CAMPAIGN, Ledger, Saying
+from tests.law.records import Batch, Books, Campaign, Copy, Memory
 from tests.law.vendor import Vendor
 from tests.world import ANNA, TEAM, UPSTREAM
 
-Memory = Literal["kept", "restored", "lost"]
-"""What becomes of a memory of the fences while the database is restored."""
-
 WHY: dict[str, Any] = {"reason": "a reason", "actor": ANNA}
-
-
-@dataclass(frozen=True)
-class Campaign:
-    """A campaign as whoever wrote it remembers it, whatever a database says."""
-
-    number: int
-    id: int
-    account: str
-    users: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Copy:
-    """What a backup holds, and what else there was at that moment."""
-
-    database: Any
-    redis: dict[bytes, bytes]
-    homes: tuple[dict[str, bytes], ...]
-    turn: int
-    accounts: tuple[str, ...]
-    campaigns: tuple[Campaign, ...]
-
-
-@dataclass(frozen=True)
-class Batch:
-    """A batch as the database has it."""
-
-    run_id: int
-    seq: int
-    state: str
-    users: frozenset[int]
-    message_ids: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Books:
-    """A run as the database has it."""
-
-    id: int
-    campaign_id: int
-    account: str
-    state: str
-    planned: int
-    batches: tuple[Batch, ...]
-    holds: tuple[tuple[str, str], ...]  # its own open ones, the oldest first: kind and reason
-
-    @property
-    def users(self) -> frozenset[int]:
-        """Everybody whom its batches name."""
-        return frozenset(user for batch in self.batches for user in batch.users)
 
 
 @dataclass
@@ -209,7 +157,9 @@ class Place:
     def lose_redis(self, *, only: str = "") -> None:
         """Redis loses everything, or the keys that have that in their names."""
         if only:
-            set_redis(self.redis_url, {k: v for k, v in redis_content(self.redis_url).items() if only.encode() not in k})
+            set_redis(
+                self.redis_url, {k: v for k, v in redis_content(self.redis_url).items() if only.encode() not in k}
+            )
         else:
             set_redis(self.redis_url, {})
 
@@ -231,7 +181,9 @@ class Place:
         """Every run with its batches, as the rows have them."""
         asked = "SELECT run_id, seq, state, users, message_id FROM batch WHERE state <> 'split' ORDER BY run_id, seq"
         with self.store.read() as connection:
-            runs = connection.execute(text("SELECT id, campaign_id, account_id, state, planned FROM run ORDER BY id")).all()
+            runs = connection.execute(
+                text("SELECT id, campaign_id, account_id, state, planned FROM run ORDER BY id")
+            ).all()
             rows = connection.execute(text(asked)).all()
             held = connection.execute(text("SELECT run_id, kind, reason FROM hold WHERE closed_at IS NULL ORDER BY id"))
             holds = [(row.run_id, row.kind, row.reason) for row in held]
@@ -278,18 +230,29 @@ class Place:
             return any(connection.scalar(text(each), {"id": message_id}) for each in asked)
 
 
-@contextmanager
-def place(store: MoodyStore, redis_url: str, homes: Path, **how: Any) -> Iterator[Place]:
-    """A place whose processes end with it. The database has to be empty."""
-    clock = store.clock
-    assert isinstance(clock, DrivenClock)
-    set_redis(redis_url, {})
-    with driven(clock):
-        made = Place(store, clock, redis_url, homes, **how)
-        try:
-            yield made
-        finally:
-            made.close()
+Places = Callable[..., AbstractContextManager[Place]]
+"""Makes a place for one story; the next one finds it empty again."""
+
+
+def places_on(store: Store, redis_url: str, folder: Callable[[str], Path]) -> Places:
+    """Places on that database, which has to be empty, and that Redis, which is emptied; `folder` makes a new one."""
+    copies = copies_of(store)
+    empty = copies.take()
+
+    @contextmanager
+    def one(**how: Any) -> Iterator[Place]:
+        copies.put_back(empty)
+        set_redis(redis_url, {})
+        clock = DrivenClock()
+        moody = MoodyStore(store.writer, store.reader, clock, store.turn)
+        with driven(clock):
+            made = Place(moody, clock, redis_url, folder("homes"), **how)
+            try:
+                yield made
+            finally:
+                made.close()
+
+    return one
 
 
 def _content(folder: Path) -> dict[str, bytes]:

@@ -5,102 +5,36 @@ After each step the law is read off. Each step is made up from a number of its o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
 from campaigns.domain.errors import CampaignsError
 from campaigns.domain.schedules.timing import Timing
-from campaigns.flow.reconcile.decide import Verdict
+from campaigns.domain.states import RUN_OPEN
 from tests.law import oracle
 from tests.law.hosts import BATCH, LEASE
 from tests.law.operators import Operators
-from tests.law.place import Campaign, Copy, Memory, Place
-from tests.law.vendor import LIST_LENGTH, Killed, Mood, Post, Vendor
+from tests.law.place import Place
+from tests.law.records import Batch, Books, Campaign, Copy
+from tests.law.telling import the_list_reaches_back
+from tests.law.temper import FATES, MEMORIES, MOODS, MOST_CAMPAIGNS, PAUSES, ROUNDS, STEPS, VERDICTS, WAITS, Temper
+from tests.law.vendor import Mood, Post, Vendor
 
-FATES: dict[str, Callable[[Post], httpx.Response]] = {
-    "accepted": Post.accept,
-    "answer lost": Post.lose_answer,
-    "request lost": Post.lose_request,
-    "late": lambda post: post.delay(2),
-    "refused": lambda post: post.vendor.answer(422, {"message": "refused", "errors": {"text": ["no"]}}),
-    "refused for a user": lambda post: post.vendor.answer(422, {"message": "refused"}),
-    "throttled": lambda post: post.vendor.answer(429, {"message": "rate limit"}, **{"retry-after": "20"}),
-    "logged out": lambda post: post.vendor.answer(403, {"message": "the account is logged out"}),
-    "failed": lambda post: post.accept(failed=True),
-    "no number": lambda post: (post.take(), post.vendor.answer(200, {"data": {}}))[1],
-    "dies before": lambda _: _die(),
-    "dies after": lambda post: (post.take(), _die())[1],
-}
-LIKELY = [
-    *["accepted"] * 8,
-    *["answer lost"] * 3,
-    *["request lost"] * 2,
-    *("late", "late", "refused", "refused", "refused for a user", "throttled", "logged out", "no number"),
-    *("dies before", "dies after"),
-]
-"""What becomes of a POST, the likelier the oftener. An account that fails at the vendor comes with `failing`."""
-
-MEMORIES: list[tuple[Memory, tuple[Memory, Memory]]] = [
-    ("kept", ("kept", "kept")),
-    ("kept", ("kept", "restored")),
-    ("kept", ("restored", "restored")),
-    ("kept", ("lost", "lost")),
-    ("restored", ("kept", "kept")),
-    ("lost", ("kept", "kept")),
-]
-"""What is left of the fences' memories when a database is restored: Redis, or every home, whole. Without either
-nothing is promised (docs/operating.md, Backups)."""
-
-SAYINGS: list[dict[str, Any]] = [
-    {},
-    {},
-    {},
-    {"says": "News of today"},
-    {"says": "you < me > them"},
-    {"says": "a damn good one", "message": {"block_banned_words": "replace_soften"}},
-    {"says": "Hello", "price": 5},
-]
-MOODS: list[Mood] = [
-    *[Mood()] * 4,
-    Mood(lag=timedelta(seconds=1)),
-    Mood(depth=2),
-    Mood(skew=timedelta(minutes=3)),
-    Mood(skew=timedelta(minutes=-3)),
-    Mood(without=frozenset({"sentCount"})),
-    Mood(without=frozenset({"text"})),
-    Mood(questions="away"),
-    Mood(questions="throttled"),
-]
-VERDICTS: tuple[Verdict, ...] = ("accepted", "accepted", "not-sent", "resend")
-WAITS = (1, 1, LEASE, LEASE, 60, 7200)
-ACCOUNTS = ("acct_one", "acct_two", "acct_three")
-MOST_CAMPAIGNS = 6
-RESENDS = 0.3
-STEPS = 40
-ROUNDS = 120
-
-WHAT = [
-    *["serve"] * 10,
-    *["tick"] * 6,
-    *["wait"] * 4,
-    *("hang", "hang", "answer", "answer", "die", "outage"),
-    *("launch", "launch", "draft", "launch draft", "arm", "hand over", "account", "archive"),
-    *("decide", "decide", "decide", "decide one", "decide one", "look"),
-    *("rerun", "rerun", "rerun", "resume", "resume", "resume", "pause", "cancel", "recall"),
-    *("release", "release", "release", "suppress"),
-    *("backup", "restore", "restore", "redis", "mood", "mood", "foreign"),
-]
-"""What may happen next, the likelier the oftener."""
+Found = TypeVar("Found")
 
 
 class Broken(AssertionError):
     """The law does not hold."""
+
+
+class NothingToDo(Exception):
+    """There is nothing of that kind now."""
 
 
 @dataclass
@@ -108,6 +42,7 @@ class Story:
     """What happens at one place."""
 
     place: Place
+    temper: Temper
     say: Callable[[str], object] = str
     copies: list[Copy] = field(default_factory=list)
     drafts: list[Campaign] = field(default_factory=list)
@@ -118,15 +53,18 @@ class Story:
         self.operators = Operators(self.place)
 
     def begin(self) -> None:
-        """Two accounts, a run each, and a copy of it all."""
-        for account in ACCOUNTS[:2]:
-            self.place.launched(account)
+        """A run of each account, and a copy of it all."""
+        chance = Random(0)
+        for account in self.temper.accounts[:2]:
+            self.place.account(account)
+            the_list_reaches_back(self.place, account)
+            self.place.launch(self._written(chance))
         self.copies.append(self.place.backup())
 
     def step(self, seed: int) -> None:
         """What happens next, and whether the law holds after it. Raises Broken."""
         chance = Random(seed)
-        what = chance.choice(WHAT)
+        what = chance.choice(self.temper.what)
         self.say(what)
         self.place.vendor.fate = lambda _, post: self._fate(chance, post)
         self.place.clock.advance(1)
@@ -137,7 +75,10 @@ class Story:
             **self._disasters(),
         }
         with suppress(CampaignsError):
-            acts[what](chance)
+            try:
+                acts[what](chance)
+            except NothingToDo:
+                acts["serve"](chance)
         self.place.vendor.fate = None
         self._hold(oracle.faults(self.place))
 
@@ -161,7 +102,7 @@ class Story:
             raise Broken("\n".join([*faults, *dict.fromkeys(troubles)]))
 
     def _fate(self, chance: Random, post: Post) -> httpx.Response:
-        fate = chance.choice(LIKELY)
+        fate = chance.choice(self.temper.fates)
         self.say(f"  {fate}: {sorted(post.users)}")
         return FATES[fate](post)
 
@@ -172,9 +113,9 @@ class Story:
             "hang": lambda chance: self._serve(
                 chance, lambda host, account: host.serve_until_it_hangs(account, takes=chance.random() < 0.7)
             ),
-            "tick": lambda chance: self._tick(chance),
+            "tick": self._tick,
             "wait": lambda chance: place.clock.advance(chance.choice(WAITS)),
-            "answer": lambda chance: chance.choice(place.hosts).answer_comes(),
+            "answer": self._answer,
             "die": lambda chance: chance.choice(place.hosts).die(),
             "outage": self._outage,
         }
@@ -192,25 +133,32 @@ class Story:
                 self._written(chance, starts_at=place.clock.now + timedelta(hours=1), timing=Timing(handoff=True))
             ),
             "account": self._account,
-            "archive": lambda chance: self.operators.archive(chance.choice(place.campaigns).id),
+            "archive": lambda chance: self.operators.archive(self._one(chance, place.campaigns).id),
         }
 
     def _deciders(self) -> dict[str, Callable[[Random], object]]:
-        act, run = self.operators, self._run
+        act, run, batch = self.operators, self._run, self._batch
         return {
-            "decide": lambda chance: act.decide(run(chance), chance.choice(VERDICTS)),
-            "decide one": lambda chance: act.decide(
-                run(chance), chance.choice(VERDICTS), seq=chance.randint(1, 4), named=chance.random() < 0.5
+            "decide": lambda chance: act.decide(run(chance, _has("unknown")).id, chance.choice(VERDICTS)),
+            "decide one": lambda chance: self._decide_one(chance, batch(chance, {"unknown"})),
+            "overrule": lambda chance: self._decide_one(chance, batch(chance, {"accepted"})),
+            "look": lambda chance: act.look(run(chance, _has("unknown")).id),
+            "rerun": lambda chance: act.rerun(
+                run(chance, _has("rejected", "cancelled")).id, cancelled=chance.random() < 0.7
             ),
-            "look": lambda chance: act.look(run(chance)),
-            "rerun": lambda chance: act.rerun(run(chance), cancelled=chance.random() < 0.5),
-            "resume": lambda chance: act.resume(run(chance)),
-            "pause": lambda chance: act.pause(run(chance)),
-            "cancel": lambda chance: act.cancel(run(chance)),
-            "recall": lambda chance: act.recall(run(chance)),
-            "release": lambda chance: act.release(chance.choice(self.place.accounts)),
+            "resume": lambda chance: act.resume(run(chance, lambda found: bool(found.holds)).id),
+            "pause": lambda chance: act.pause(run(chance, _is_open).id),
+            "cancel": lambda chance: act.cancel(run(chance, _is_open).id),
+            "recall": lambda chance: act.recall(run(chance, _has("accepted")).id),
+            "release": lambda chance: act.release(self._one(chance, act.held_accounts())),
             "suppress": self._suppress,
         }
+
+    def _decide_one(self, chance: Random, batch: Batch) -> None:
+        verdict = chance.choice(VERDICTS)
+        named = verdict == "accepted" and chance.random() < 0.5
+        self.say(f"  batch {batch.seq} of run {batch.run_id}: {verdict}{', named' if named else ''}")
+        self.operators.decide(batch.run_id, verdict, seq=batch.seq, named=named)
 
     def _disasters(self) -> dict[str, Callable[[Random], object]]:
         place = self.place
@@ -223,9 +171,19 @@ class Story:
         }
 
     def _serve(self, chance: Random, how: Callable[[Any, str], object]) -> None:
-        host, account = chance.choice(self.place.hosts), chance.choice(self.place.accounts)
+        host, account = chance.choice(self.place.hosts), self._one(chance, self.place.accounts)
+        self.place.clock.advance(chance.choice(PAUSES))
         if host.hanging is None:
             how(host, account)
+
+    def _answer(self, chance: Random) -> None:
+        """The answer to a request that hangs, in time, or when others have given it up."""
+        host = self._one(chance, [host for host in self.place.hosts if host.hanging])
+        if chance.random() < 0.7:
+            self.place.clock.advance(LEASE + 1)
+            chance.choice(self.place.hosts).tick()
+        if chance.random() < 0.7:
+            host.answer_comes()
 
     def _tick(self, chance: Random) -> None:
         host = chance.choice(self.place.hosts)
@@ -247,24 +205,24 @@ class Story:
 
     def _written(self, chance: Random, **draft: Any) -> Campaign:
         if len(self.place.ledger.says) >= MOST_CAMPAIGNS:
-            raise CampaignsError("There are enough campaigns.")
-        account, users = chance.choice(self.place.accounts), chance.choice((1, 2, 3)) * BATCH
-        resends = chance.random() < RESENDS
-        return self.place.campaign(account, users=users, resends=resends, **{**chance.choice(SAYINGS), **draft})
+            raise NothingToDo
+        account, users = chance.choice(self.place.accounts), chance.choice((2, 3, 4)) * BATCH
+        resends = chance.random() < self.temper.resends
+        return self.place.campaign(
+            account, users=users, resends=resends, **{**chance.choice(self.temper.sayings), **draft}
+        )
 
-    def _account(self, _: Random) -> None:
-        new = [each for each in ACCOUNTS if each not in self.place.accounts]
-        if new:
-            self.place.account(new[0])
+    def _account(self, chance: Random) -> None:
+        self.place.account(
+            self._one(chance, [each for each in self.temper.accounts if each not in self.place.accounts])
+        )
 
     def _launch_draft(self, chance: Random) -> None:
         """Somebody launches a draft, who may not know that it was launched before the restore."""
-        known = [each for each in self.drafts if each in self.place.campaigns]
-        if known:
-            self.place.launch(chance.choice(known))
+        self.place.launch(self._one(chance, [each for each in self.drafts if each in self.place.campaigns]))
 
     def _suppress(self, chance: Random) -> None:
-        campaign = chance.choice(self.place.campaigns)
+        campaign = self._one(chance, self.place.campaigns)
         users = chance.sample(campaign.users, 1)
         self.operators.suppress(users, chance.choice((None, campaign.account)))
 
@@ -298,24 +256,30 @@ class Story:
         else:
             self.place.vendor.add_foreign(account, "Hello", range(1, 501))
 
-    def _run(self, chance: Random) -> int:
-        runs = self.place.runs()
-        if not runs:
-            raise CampaignsError("There is no run.")
-        return chance.choice(runs)
+    def _run(self, chance: Random, wanted: Callable[[Books], bool]) -> Books:
+        return self._one(chance, [run for run in self.place.books() if wanted(run)])
+
+    def _batch(self, chance: Random, states: set[str]) -> Batch:
+        return self._one(chance, [each for run in self.place.books() for each in run.batches if each.state in states])
+
+    def _one(self, chance: Random, among: Sequence[Found]) -> Found:
+        if not among:
+            raise NothingToDo
+        return chance.choice(among)
+
+
+def _has(*states: str) -> Callable[[Books], bool]:
+    return lambda run: any(batch.state in states for batch in run.batches)
+
+
+def _is_open(run: Books) -> bool:
+    return run.state in RUN_OPEN
 
 
 def play(place: Place, seed: int, *, steps: int = STEPS, say: Callable[[str], object] = str) -> None:
     """One whole story from a seed. Raises Broken where the law does not hold."""
-    chance, story = Random(seed), Story(place, say)
+    chance, story = Random(seed), Story(place, Temper.of(seed), say)
     story.begin()
     for _ in range(steps):
         story.step(chance.getrandbits(32))
     story.end()
-
-
-def _die() -> httpx.Response:
-    raise Killed
-
-
-assert LIST_LENGTH > 2 * MOST_CAMPAIGNS

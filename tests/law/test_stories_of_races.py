@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import timedelta
 
+import httpx
 import pytest
 from pyroaring import BitMap64
 from sqlalchemy import text
@@ -18,8 +19,9 @@ from campaigns.store.database.engine import Store
 from campaigns.store.views.campaigns import campaign_of
 from tests.law.hosts import BATCH
 from tests.law.operators import Operators
-from tests.law.place import WHY, Campaign, Place
-from tests.law.telling import NORTH, hold_the_law, served
+from tests.law.place import WHY, Place
+from tests.law.records import Campaign
+from tests.law.telling import NORTH, Fares, first_then, hold_the_law, served
 from tests.law.vendor import Post
 from tests.store.interleave import overlapping
 from tests.world import ANNA, UPSTREAM
@@ -41,9 +43,7 @@ def test_a_suppression_for_all_accounts_reaches_one_that_is_added_meanwhile(worl
         finally:
             world.store = there
 
-    overlapping(
-        world.store, lambda store: suppress(store, BitMap64(users[:1]), account_id=None, **WHY), add_and_launch
-    )
+    overlapping(world.store, lambda store: suppress(store, BitMap64(users[:1]), account_id=None, **WHY), add_and_launch)
     world.ledger.suppress(users[:1], None)
     world.settle(10)
 
@@ -81,12 +81,12 @@ def hourly(world: Place, **timing: object) -> Campaign:
     return campaign
 
 
-def next_hour(world: Place, campaign: Campaign, *fates: object) -> int:
+def next_hour(world: Place, campaign: Campaign, *fates: Fares) -> int:
     """The next occurrence comes, which is meant to reach the same users again; the run that it opens."""
     world.clock.advance(3600)
     world.ledger.allow(campaign.users)
     world.ledger.on_record = lambda _: False
-    world.vendor.fate = _fates(fates)
+    world.vendor.fate = first_then(*fates, Post.accept)
     for _ in range(10):
         world.look_round(1)
     world.vendor.fate = None
@@ -160,10 +160,5 @@ def test_a_long_absence_is_settled_in_a_few_looks(world: Place) -> None:
     assert (runs or 0) >= 3 * 24 * 60 - 1, "each occurrence has its row"
 
 
-def _refuse(post: Post) -> object:
+def _refuse(post: Post) -> httpx.Response:
     return post.vendor.answer(422, {"message": "refused", "errors": {"text": ["no"]}})
-
-
-def _fates(fates: tuple[object, ...]) -> object:
-    left = [*fates, Post.accept]
-    return lambda _, post: (left.pop(0) if len(left) > 1 else left[0])(post)  # type: ignore[operator]

@@ -9,9 +9,11 @@ import pytest
 from campaigns.domain.errors import NotAllowed
 from tests.law.hosts import LEASE
 from tests.law.operators import Operators
-from tests.law.place import Memory, Place
+from tests.law.place import Place
+from tests.law.records import Memory
 from tests.law.telling import NORTH, SOUTH, come_to_rest, first_then, hold_the_law, the_answer_cannot_be_written
 from tests.law.vendor import Post
+
 
 def test_a_run_with_the_number_of_a_lost_one_says_its_own_words(world: Place) -> None:
     """A1: what a worker remembers by a run's number is another run's after a restore."""
@@ -26,7 +28,9 @@ def test_a_run_with_the_number_of_a_lost_one_says_its_own_words(world: Place) ->
     world.serve("acct_two")
 
     assert run_id == lost, "the database gives the number again"
-    assert {each.body["text"] for each in world.ledger.messages.values() if each.account == "acct_two"} == {"Happy Easter"}
+    assert {each.body["text"] for each in world.ledger.messages.values() if each.account == "acct_two"} == {
+        "Happy Easter"
+    }
     hold_the_law(world)
 
 

@@ -7,10 +7,9 @@ from datetime import timedelta
 from sqlalchemy import text
 
 from campaigns.domain.schedules.timing import Timing
-from tests.law.conftest import Places
 from tests.law.hosts import BATCH
 from tests.law.operators import Operators
-from tests.law.place import Place
+from tests.law.place import Place, Places
 from tests.law.telling import hold_the_law, served, the_list_reaches_back
 from tests.law.vendor import Mood, Post
 

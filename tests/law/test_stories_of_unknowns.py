@@ -138,6 +138,18 @@ def test_what_a_plain_answer_accepted_is_not_overruled(world: Place) -> None:
     assert set(world.reached().values()) == {2}
 
 
+def test_nothing_is_sent_again_before_the_last_look(world: Place) -> None:
+    """While the vendor's queue is searched, an operator may say what happened, but not send again."""
+    run_id = world.launched(users=BATCH)
+    the_list_reaches_back(world)
+    served(world, Post.lose_answer)
+
+    with suppress(NotAllowed):
+        Operators(world).decide(run_id, "resend", seq=1)
+
+    assert world.states(run_id) == ["unknown"]
+
+
 @pytest.mark.parametrize("minutes", [3, -3])
 @pytest.mark.parametrize("resends", [False, True])
 def test_a_wrong_clock_hides_no_message(world: Place, minutes: int, *, resends: bool) -> None:
@@ -212,7 +224,10 @@ def test_a_run_of_which_many_answers_are_lost_finds_every_one_that_is_listed(wor
     never = {5, 21}
     for _ in range(200):
         number = len(world.vendor.posts) + 1
-        ways = [Post.lose_request if n in never else Post.lose_answer if n in lost else Post.accept for n in range(number, 45)]
+        ways = [
+            Post.lose_request if n in never else Post.lose_answer if n in lost else Post.accept
+            for n in range(number, 45)
+        ]
         served(world, *ways, Post.accept)
         if world.run(run_id)["waiting"] == 0 and "unknown" not in world.states(run_id):
             break

@@ -79,7 +79,9 @@ class Vendor:
             self.late.remove((at, post))
             post.take(at)
 
-    def add_foreign(self, account: str, text: str, users: Iterable[int] = (7, 8), price: float | None = None) -> Message:
+    def add_foreign(
+        self, account: str, text: str, users: Iterable[int] = (7, 8), price: float | None = None
+    ) -> Message:
         """Another tool of the agency sends something."""
         message = self.message(account, frozenset(users), {"text": text, "price": price}, self.ledger.next_turn())
         self.foreign[message.id] = message
@@ -91,7 +93,7 @@ class Vendor:
         """A message with the next ID."""
         self.numbers += 1
         at, named = at or self.now(), body.get("scheduledDate")
-        due = None if named is None else datetime.fromisoformat(named.replace("Z", "+00:00"))
+        due = None if named is None else datetime.fromisoformat(named)
         date = due or at + self.mood.skew
         saved = bool(body.get("saveForLater"))
         return Message(str(self.numbers), account, users, body, turn, at, due=due, date=date, saved=saved)
@@ -106,22 +108,24 @@ class Vendor:
             return self.answer(503, {"message": "Service Unavailable"})
         if self.mood.questions == "throttled":
             return self.answer(429, {"message": "Too Many Requests"}, **{"retry-after": "30"})
-        if parts == ["whoami"]:
-            return self.answer(200, {"team": {"slug": "sandbox"}})
-        if parts == ["accounts"]:
-            return self.answer(200, [])
-        account, rest = parts[0], parts[1:]
-        if rest[0] == "saved-for-later":
-            return self.answer(200, {"data": [self._entity(each) for each in self._listed(account, saved=True)]})
-        if rest == ["queue"]:
+        of_team: dict[str, Any] = {"whoami": {"team": {"slug": "sandbox"}}, "accounts": []}
+        if parts[0] in of_team:
+            return self.answer(200, of_team[parts[0]])
+        shown = self._shown(parts[0], "/".join(parts[1:]))
+        return self._one(parts[-1]) if shown is None else self.answer(200, {"data": shown})
+
+    def _shown(self, account: str, what: str) -> Any:
+        """The data of an answer about all that an account has; None: it is asked about one message."""
+        if what == "mass-messaging":
+            return [self.short(each) for each in self._read_list(account)]
+        if what == "mass-messaging/overview":
+            return {"hasMore": False, "items": [self._long(each) for each in self._listed(account)]}
+        if what.startswith("saved-for-later"):
+            return [self._entity(each) for each in self._listed(account, saved=True)]
+        if what == "queue":
             ahead = [each for each in self._listed(account) if each.due is not None and each.due > self.now()]
-            return self.answer(200, {"data": {"list": [self._entity(each) for each in ahead]}})
-        if rest == ["mass-messaging"]:
-            return self.answer(200, {"data": [self.short(each) for each in self._read_list(account)]})
-        if rest == ["mass-messaging", "overview"]:
-            items = [self._long(each) for each in self._listed(account)]
-            return self.answer(200, {"data": {"hasMore": False, "items": items}})
-        return self._one(rest[-1])
+            return {"list": [self._entity(each) for each in ahead]}
+        return None
 
     def _one(self, message_id: str) -> httpx.Response:
         found = self._find(message_id)
@@ -193,7 +197,11 @@ class Vendor:
 
     def _entity(self, message: Message) -> dict[str, Any]:
         when = {"scheduledAt": _date(message), "userIds": [str(user) for user in sorted(message.users)]}
-        return {"id": int(message.id), "type": "chat", "entity": {"queueId": int(message.id), **self._long(message), **when}}
+        return {
+            "id": int(message.id),
+            "type": "chat",
+            "entity": {"queueId": int(message.id), **self._long(message), **when},
+        }
 
 
 @dataclass
