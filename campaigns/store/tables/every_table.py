@@ -2,4 +2,14 @@
 
 from __future__ import annotations
 
-from campaigns.store.tables import accounts, attempts, audience, audit, batches, campaigns, recalls, runs  # noqa: F401 - what fills the metadata
+from campaigns.store.tables import (  # noqa: F401 - what fills the metadata
+    accounts,
+    attempts,
+    audience,
+    audit,
+    batches,
+    campaigns,
+    questions,
+    recalls,
+    runs,
+)

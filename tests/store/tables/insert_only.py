@@ -11,4 +11,6 @@ INSERT_ONLY = (
     "exclusion",
     "message",
     "revision",
+    "question",
+    "answer",
 )
