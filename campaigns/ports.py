@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from campaigns.domain.upstream.outcome import Outcome
 from campaigns.domain.upstream.queue_items import ItemContent, Overview, QueueItem
+from campaigns.domain.upstream.reply import VendorReport
 from campaigns.domain.upstream.unsend_outcome import UnsendOutcome
 
 
@@ -73,6 +74,13 @@ class Gateway(Protocol):
         """The accounts that the key can see. Raises VendorRefused or VendorAway."""
         ...
 
+    def last_report(self) -> VendorReport | None:
+        """What the reply to this thread's last question (`queue`, `item`, `team`, `accounts`) said about itself.
+
+        None when no reply came: then the vendor may still be counting the question.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Permit:
@@ -85,12 +93,13 @@ class Permit:
 
 @dataclass(frozen=True, slots=True)
 class RecentUse:
-    """One attempt from SQL that may still count in the vendor's window."""
+    """One request from SQL that may still count in the vendor's window: a message, a DELETE or a question."""
 
     key: str
-    account: str
+    account: str  # empty: a question about the key
     seconds_since_start: float
     seconds_since_answer: float | None  # None: no answer is known
+    reserved: bool = False  # a question, which has its own share of the budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +108,7 @@ class Recovery:
 
     uses: list[RecentUse]
     cool_downs: dict[str, float]  # account -> seconds left
+    was_used: bool = False  # some request was made at some time, so the rows of the last ones may be on their way
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +139,8 @@ class Pacer(Protocol):
         """Ask for one request. The same `key` asked twice is granted once and holds one slot.
 
         `hold_seconds` is the longest the request may take (its deadline): an answer that never comes frees its slot
-        that long plus one window later. `reserved` may use the share kept for status, reconcile and people, and
-        ignores the account's gap.
+        that long plus one window later. A `reserved` request uses the share kept for questions and no other, which is
+        one at a time at least, and ignores the account's gap.
         """
         ...
 

@@ -21,6 +21,7 @@ from campaigns.domain.errors import PacerAway, VendorAway
 from campaigns.domain.sending.pacing import Limits
 from campaigns.flow.backup.detect_restore import Memory
 from campaigns.flow.lanes.tick import recovery
+from campaigns.flow.sending.known_team import KnownTeam
 from campaigns.flow.sending.lane_context import Sender
 from campaigns.ports import FenceBook, Gateway, Pacer, Spool
 from campaigns.settings import Settings
@@ -29,11 +30,20 @@ from campaigns.store.database.engine import Store, open_store
 WINDOW_SECONDS = 60.0
 """The vendor counts requests by the minute (its rate limit page, read 2026-11); fixed or sliding is not stated."""
 
-TEAM_SECONDS = 300.0
-"""How long the answer to "whose key is this" is believed. A key that is revoked is found by the next send anyway."""
-
 SANDBOX_KEY = SecretStr("sandbox")
 """What is sent as the key when none is set; only the sandbox takes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What asks the vendor, as `campaigns.flow.sending.ask_vendor` takes it."""
+
+    store: Store
+    gateway: Gateway
+    pacer: Pacer
+    upstream: str
+    owner: str
+    monotonic: Callable[[], float]
 
 
 @dataclass
@@ -59,6 +69,7 @@ class Parts:
             settle_looks=settings.settle_looks,
             error_share=settings.error_share,
             error_batches=settings.error_batches,
+            questions_per_run=settings.questions_per_run,
         )
 
     @property
@@ -116,23 +127,29 @@ class Parts:
         """What this host holds the database against. Raises PacerAway as `pacer` does."""
         return Memory(self.store, self.fences, self.spool, socket.gethostname(), worker_name())
 
+    def asker(self, *, owner: str | None = None) -> Asking:
+        """What asking the vendor needs; `owner` is who asks, a worker unless said."""
+        return Asking(
+            self.store, self.gateway(), self.pacer(), self.upstream_name, owner or worker_name(), clock_of_the_machine
+        )
+
     def sender(self, *, stopping: threading.Event) -> Sender:
         """What the lanes of this process share: one HTTP client, one Redis connection pool, one name."""
-        gateway = self.gateway()
+        asker = self.asker()
         return Sender(
-            store=self.store,
-            gateway=gateway,
-            pacer=self.pacer(),
+            store=asker.store,
+            gateway=asker.gateway,
+            pacer=asker.pacer,
             fences=self.fences,
             spool=self.spool,
             limits=self.limits,
             upstream=self.upstream_name,
-            team=remembered(gateway.team, TEAM_SECONDS, clock_of_the_machine),
-            owner=worker_name(),
+            team=KnownTeam(asker, random.random),
+            owner=asker.owner,
             host_name=socket.gethostname(),
             stopping=stopping.is_set,
             sleep=stopping.wait,
-            monotonic=clock_of_the_machine,
+            monotonic=asker.monotonic,
             chance=random.random,
             rf_as=self.settings.rf_as,
         )
@@ -146,20 +163,6 @@ def open_parts(settings: Settings) -> Parts:
         prepare_threshold=settings.prepare_threshold,
     )
     return Parts(settings, store)
-
-
-def remembered(ask: Callable[[], str], seconds: float, clock: Callable[[], float]) -> Callable[[], str]:
-    """The same question, asked again only when the last answer is older than that; a failure is not remembered."""
-    lock = threading.Lock()
-    answers: list[tuple[float, str]] = []
-
-    def answer() -> str:
-        with lock:
-            if not answers or clock() - answers[-1][0] > seconds:
-                answers[:] = [(clock(), ask())]
-            return answers[-1][1]
-
-    return answer
 
 
 def clock_of_the_machine() -> float:

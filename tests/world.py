@@ -18,6 +18,7 @@ from campaigns.domain.messages.message import make_message
 from campaigns.domain.sending.pacing import Limits
 from campaigns.domain.upstream.outcome import HoldOrder, HoldScope, Outcome, OutcomeKind
 from campaigns.domain.upstream.queue_items import ItemContent, Overview, QueueItem
+from campaigns.domain.upstream.reply import VendorReport
 from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome
 from campaigns.flow.accounts.accounts import add_account
 from campaigns.flow.campaigns.drafts import Draft, create_campaign
@@ -83,6 +84,7 @@ class FakeGateway:
     obstacle: Exception | None = None
     deleting: list[UnsendOutcome | Callable[[], UnsendOutcome]] = field(default_factory=list)  # a script, as above
     deleted: list[str] = field(default_factory=list)  # message IDs of the DELETEs whose bytes left us
+    report: VendorReport | None = field(default_factory=VendorReport)  # of replies to questions; None: no reply came
 
     def send(
         self, account: str, body: bytes, *, deadline_seconds: float, may_start: Callable[[], str | None]
@@ -131,6 +133,9 @@ class FakeGateway:
 
     def accounts(self) -> list[VendorAccount]:
         return []
+
+    def last_report(self) -> VendorReport | None:
+        return self.report
 
 
 @dataclass

@@ -56,9 +56,17 @@ class Damaged(CampaignsError):
 class VendorRefused(CampaignsError):
     """The vendor refuses the key, the account or the credits."""
 
+    def __init__(self, message: str, *, hold: str | None = None) -> None:
+        super().__init__(message)
+        self.hold = hold  # the kind of hold that says whom it concerns; None: only what was asked for
+
 
 class TryLater(CampaignsError):
     """A part that is needed is away; nothing was changed, and the same request may work later."""
+
+    def __init__(self, message: str, *, after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.after_seconds = after_seconds  # how long until asking again makes sense, where that is known
 
 
 class DatabaseAway(TryLater):

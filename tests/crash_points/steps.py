@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from campaigns.domain.upstream.outcome import Outcome
 from campaigns.domain.upstream.queue_items import ItemContent, Overview, QueueItem
+from campaigns.domain.upstream.reply import VendorReport
 from campaigns.domain.upstream.unsend_outcome import UnsendOutcome
 from campaigns.flow.lanes.serve import serve_lane
 from campaigns.flow.reconcile.abandoned import expire_attempts
@@ -126,6 +127,9 @@ class FragileGateway:
 
     def accounts(self) -> list[Any]:
         return self.real.accounts()
+
+    def last_report(self) -> VendorReport | None:
+        return self.real.last_report()
 
 
 @dataclass

@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -86,8 +86,9 @@ class Parts(wiring.Parts):
         self.host.opened.callback(pacer.close)
         return pacer  # type: ignore[no-any-return]
 
+    @cached_property
     def fences(self) -> FenceBook:
-        book: Any = super().fences()
+        book: Any = super().fences
         self.host.opened.callback(book.close)
         return book  # type: ignore[no-any-return]
 

@@ -1,11 +1,12 @@
 -- The shared rate budget of one upstream, one call to a verb. Every time is a whole number of microseconds.
 --
 -- KEYS  slots      sorted set: every request -> when its slot is free again; the member '' marks the set as ours
---       reserved   sorted set: those of them that status, reconcile and people made
+--       reserved   sorted set: those of them that are questions
 --       flights    sorted set: requests without an answer -> when they were granted
 --       gaps       sorted set: account -> when its next send may start
 --       cool       sorted set: account -> when its cool-down ends
---       state      hash: epoch, last, vendor_limit, vendor_limit_at, vendor_remaining, foreign, foreign_until
+--       state      hash: epoch, last, vendor_limit, vendor_limit_at, vendor_remaining, foreign, foreign_until,
+--                  question_until
 --       rebuild    hash: epoch, noticed, not_before, token, token_until
 -- ARGV  verb, clock ('' means the server's own), window, setting, share, then what the verb takes
 --
@@ -17,6 +18,7 @@ local window, setting, share = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(AR
 local BACK_STEP = 1000000         -- the server's clock may step back this far before the state counts as lost
 local REBUILD_TURN = 30000000     -- how long one process may take to rebuild before another may try
 local ASK_AGAIN = 200000          -- when somebody else is rebuilding
+local QUESTION_COMES_BACK = 10000000  -- how long a question that was told to wait may be late before nobody waits for it
 
 local function whole(number)
   return string.format('%.0f', number)  -- tostring would round to 14 digits
@@ -76,9 +78,25 @@ local function ceiling()
   return math.max(0, math.min(setting, tonumber(limit) - tonumber(foreign))), tonumber(foreign_until)
 end
 
--- How long until `held` slots are fewer than `allowed`, as far as can be known: an answer may still be on its way.
-local function until_free(held, allowed, shrunk_until)
-  local found = redis.call('ZRANGEBYSCORE', slots, '(' .. whole(now), '+inf', 'WITHSCORES', 'LIMIT', held - allowed, 1)
+-- Questions have the reserve for themselves and no more than it, but one at a time whatever the reserve is.
+local function questions_share(limit)
+  return math.max(1, reserve_of(limit))
+end
+
+-- What senders leave alone, and until when that is more than the reserve: without one, a question that waits goes before
+-- the next message, or messages could leave it no room for ever.
+local function kept_from_senders(limit)
+  local kept, waits_until = reserve_of(limit), tonumber(redis.call('HGET', state, 'question_until') or '0')
+  if kept == 0 and waits_until > now then
+    return 1, waits_until
+  end
+  return kept, 0
+end
+
+-- How long until `held` slots of the set are fewer than `allowed`, as far as can be known: an answer may still be on its
+-- way.
+local function until_free(set, held, allowed, shrunk_until)
+  local found = redis.call('ZRANGEBYSCORE', set, '(' .. whole(now), '+inf', 'WITHSCORES', 'LIMIT', held - allowed, 1)
   local free_at = tonumber(found[2] or '0')
   if shrunk_until > now and (free_at <= now or shrunk_until < free_at) then
     free_at = shrunk_until
@@ -143,16 +161,26 @@ local function acquire(key, account, hold, is_reserved, gap)
     hinder(tonumber(redis.call('ZSCORE', gaps, account) or '0') - now, 'account gap')
   end
   local limit, shrunk_until = ceiling()
-  local held = live(slots)
+  local held, asking = live(slots), live(reserved)
   if held >= limit then
-    hinder(until_free(held, limit, shrunk_until), 'team budget')
+    hinder(until_free(slots, held, limit, shrunk_until), 'team budget')
   end
-  local senders, allowed = held - live(reserved), limit - reserve_of(limit)
+  if is_reserved and asking >= questions_share(limit) then
+    hinder(until_free(reserved, asking, questions_share(limit), shrunk_until), 'team budget')
+  end
+  local kept, waits_until = kept_from_senders(limit)
+  local senders, allowed = held - asking, limit - kept
   if not is_reserved and senders >= allowed then
-    hinder(until_free(senders, allowed, shrunk_until), 'team budget')
+    hinder(until_free(slots, senders, allowed, waits_until > 0 and waits_until or shrunk_until), 'team budget')
   end
   if wait > 0 then
+    if is_reserved and why == 'team budget' then
+      redis.call('HSET', state, 'question_until', whole(now + wait + QUESTION_COMES_BACK))
+    end
     return {0, wait, why}
+  end
+  if is_reserved then
+    redis.call('HDEL', state, 'question_until')
   end
   if free_at > 0 then
     set_aside(key)
@@ -240,43 +268,39 @@ local function refill(known_limit, hold, gap, uses, first)
     limit = math.min(limit, known_limit or limit)
     redis.call('HSET', state, 'vendor_limit', whole(limit), 'vendor_limit_at', whole(now))
   end
-  for i = first, first + 4 * uses - 1, 4 do
+  for i = first, first + 5 * uses - 1, 5 do
     local key, account, started, answer = ARGV[i], ARGV[i + 1], now - tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])
+    local is_reserved = ARGV[i + 4] == '1'
     local free_at = (answer and now - answer or started + hold) + window
     if free_at > now then
-      hold_slot(key, free_at, false)
+      hold_slot(key, free_at, is_reserved)
       if not answer then
         redis.call('ZADD', flights, whole(started), key)
       end
     end
-    if started + gap > now then
+    if not is_reserved and started + gap > now then
       redis.call('ZADD', gaps, 'GT', whole(started + gap), account)
     end
   end
-  for i = first + 4 * uses, #ARGV, 2 do
+  for i = first + 5 * uses, #ARGV, 2 do
     redis.call('ZADD', cool, 'GT', whole(now + tonumber(ARGV[i + 1])), ARGV[i])
-  end
-  if uses > 0 then
-    -- Requests on the reserve leave no row behind: all of it may have been used, and be in flight still.
-    for i = 1, reserve_of(ceiling()) do
-      hold_slot('reserve ' .. i, now + hold + window, true)
-    end
   end
 end
 
-local function restore(token, settle, known_limit, hold, gap, uses, first)
+local function restore(token, settle, known_limit, hold, gap, was_used, uses, first)
   if not lost then
     return {1}
   end
   if redis.call('HGET', rebuild, 'token') ~= token then
     return {-1, ASK_AGAIN}
   end
-  local ready = tonumber(redis.call('HGET', rebuild, 'noticed')) + settle
-  if uses > 0 and now < ready then
-    -- Grants from just before the loss need a moment until their rows stand in the database.
+  local noticed, turn_until = unpack(redis.call('HMGET', rebuild, 'noticed', 'token_until'))
+  local ready, asked_from = tonumber(noticed) + settle, tonumber(turn_until) - REBUILD_TURN
+  if was_used and asked_from < ready then
+    -- Grants from just before the loss need a moment until their rows stand in the database, before that is asked.
     redis.call('HDEL', rebuild, 'token')
     redis.call('HSET', rebuild, 'not_before', whole(ready))
-    return {-1, ready - now}
+    return {-1, math.max(1, ready - now)}
   end
   refill(known_limit, hold, gap, uses, first)
   return {1}
@@ -293,7 +317,8 @@ if verb == 'cool_down' then
   redis.call('ZADD', cool, 'GT', whole(now + tonumber(ARGV[7])), ARGV[6])
   return {1}
 elseif verb == 'restore' then
-  return restore(ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]), 12)
+  local settle, known_limit, hold, gap = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
+  return restore(ARGV[6], settle, known_limit, hold, gap, ARGV[11] == '1', tonumber(ARGV[12]), 13)
 elseif verb == 'release' then
   return release(ARGV[6])
 elseif lost then

@@ -4,6 +4,9 @@ The bracket: a slot is taken before a request and is free again one window after
 window after its deadline. Whatever the vendor's windows of that length are, fixed or sliding, at any phase, none can
 hold more than the limit: take the last granted request that a window counts; every other one it counts was answered
 after the window began, so its slot was still held at that grant. No clocks are compared, only durations on Redis'.
+
+Messages and DELETEs have the senders' share, questions have the reserve. All leave a row in the database, from which a
+state that Redis lost is built again: who was granted a permit and has no row SETTLE_SECONDS later asks again for it.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from campaigns.domain.errors import PacerAway
+from campaigns.domain.sending.pacing import SETTLE_SECONDS
 from campaigns.ports import AccountPace, Pacer, PacerState, Permit, Recovery
 
 SOCKET_SECONDS = 2.0
@@ -26,9 +30,6 @@ SOCKET_SECONDS = 2.0
 
 REPLAYS = 1
 """Every verb may be replayed, so one quick second try is safe: it covers a server that was restarted."""
-
-SETTLE_SECONDS = 2.0
-"""After a loss in the middle of sending: how long until every request granted before it has its row in the database."""
 
 CLOCK_TOLERANCE = 0.001
 """How much longer than the vendor's window a slot is held: two clocks being slewed part by 0.1 % at most."""
@@ -150,6 +151,7 @@ class RedisPacer(Pacer):
             _or_empty(self._vendor_limit),
             _micros(self._longest_hold),
             self._gap,
+            int(recovery.was_used or bool(recovery.uses)),
             len(recovery.uses),
             *uses,
             *cool_downs,
@@ -168,7 +170,8 @@ class RedisPacer(Pacer):
 
 def _use_fields(use: Any) -> tuple[Any, ...]:
     answer = use.seconds_since_answer
-    return use.key, use.account, _micros(use.seconds_since_start), "" if answer is None else _micros(answer)
+    times = _micros(use.seconds_since_start), "" if answer is None else _micros(answer)
+    return use.key, use.account, *times, int(use.reserved)
 
 
 def _micros(seconds: float) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,7 +25,7 @@ from campaigns.adapters.upstream.read_reply import Redactor, read_json, read_rep
 from campaigns.domain.errors import UsageError, VendorAway, VendorRefused
 from campaigns.domain.upstream.outcome import Outcome, classify, one_line
 from campaigns.domain.upstream.queue_items import MESSAGE_ID, ItemContent, Overview, QueueItem
-from campaigns.domain.upstream.reply import NoReply, Reply
+from campaigns.domain.upstream.reply import NoReply, Reply, VendorReport
 from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome, classify_unsend
 from campaigns.ports import Gateway, VendorAccount
 
@@ -65,6 +66,7 @@ class HttpGateway(Gateway):
         # The deadline sets all the others.
         self._timeout = httpx.Timeout(None, connect=connect_seconds).as_dict()
         self._urls: dict[str, httpx.URL] = {}
+        self._heard = threading.local()
 
     def close(self) -> None:
         """Close the idle connections; the gateway cannot be used afterwards."""
@@ -132,6 +134,11 @@ class HttpGateway(Gateway):
             raise VendorAway(self._strange("a list of accounts"))
         return [_account(each) for each in found if isinstance(each, dict) and isinstance(each.get("id"), str)]
 
+    def last_report(self) -> VendorReport | None:
+        """What the reply to this thread's last question said about credits and limits; None when no reply came."""
+        found: VendorReport | None = getattr(self._heard, "report", None)
+        return found
+
     def _ask(self, path: str, *, missing: int | None = None) -> Any:
         exchange = self._get(path, missing=missing)
         return None if exchange is None else read_json(bytes(exchange.content))
@@ -139,20 +146,27 @@ class HttpGateway(Gateway):
     def _get(self, path: str, *, missing: int | None = None) -> _Exchange | None:
         """A question that was answered; None: with the status that means "there is none"."""
         exchange = _Exchange("GET", self._base + path, None, LARGEST_ANSWER)
+        self._heard.report = None
         try:
             reply = self._exchange(exchange, _Gate(lambda: None), READ_SECONDS)
         except (httpx.HTTPError, _Stopped) as error:
             told = self._redactor.text(f"{type(error).__name__}: {error}")
             raise VendorAway(f"The vendor at {self._base} does not answer ({told}); try again later.") from None
+        self._heard.report = reply.report
         if reply.is_success:
             return exchange
         if missing is not None and missing in {reply.status, reply.upstream_status}:
             return None
         told = one_line(f"HTTP {reply.status}: {reply.words}")
         if reply.status >= 500 or reply.status in {408, 429}:  # noqa: PLR2004
-            raise VendorAway(f"The vendor at {self._base} cannot answer now ({told}); try again later.")
+            raise VendorAway(
+                f"The vendor at {self._base} cannot answer now ({told}); try again later.",
+                after_seconds=reply.retry_after_seconds,
+            )
+        order = classify(reply).hold
         raise VendorRefused(
-            f"The vendor at {self._base} refuses {path} ({told}); check ONLYFANSAPI_API_KEY and the address."
+            f"The vendor at {self._base} refuses {path} ({told}); check ONLYFANSAPI_API_KEY and the address.",
+            hold=None if order is None else order.kind,
         )
 
     def _strange(self, wanted: str) -> str:

@@ -11,6 +11,7 @@ from campaigns.cli.kit.output import counted, duration, moment, one_line
 from campaigns.domain.schedules.sending_hours import read_windows
 from campaigns.domain.sending.forecast import EXPIRY, HOURS, SPREAD, Forecast, forecast
 from campaigns.domain.sending.pacing import Limits, estimate
+from campaigns.domain.upstream.outcome import REFUSED_BY_VENDOR
 
 RATE_SECONDS = 60.0
 LEAST_RATE_SECONDS = 3.0
@@ -28,7 +29,6 @@ MUCH_SLOWER = 1.5
 REQUEST_TIME = "request time"
 
 FINAL = {"finished", "finished_with_failures", "cancelled", "skipped"}
-VENDOR_HOLDS = {"key", "credits", "account", "configuration"}
 
 OK, STOPPED, REJECTED, UNKNOWN, VENDOR = 0, 4, 5, 6, 7
 
@@ -89,11 +89,11 @@ def exit_code(run: dict[str, Any]) -> int | None:
     recall = run.get("recall")
     if run["state"] in FINAL:
         if recall and not recall["finished_at"]:
-            return VENDOR if kinds & VENDOR_HOLDS else None
+            return VENDOR if kinds & REFUSED_BY_VENDOR else None
         return _end_code(run)
     if run["state"] == "cancelling" or not kinds:
         return None
-    return VENDOR if kinds & VENDOR_HOLDS else STOPPED
+    return VENDOR if kinds & REFUSED_BY_VENDOR else STOPPED
 
 
 def _end_code(run: dict[str, Any]) -> int:

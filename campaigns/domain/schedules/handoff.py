@@ -79,6 +79,11 @@ class Fate(StrEnum):
     CANCELLED = "cancelled at the vendor"
     FAILED = "the vendor reports an error"
     MISSING = "the vendor does not show it any more"
+    UNASKED = "the vendor could not be asked"
+
+
+SETTLED = frozenset({Fate.SENT, Fate.CANCELLED, Fate.FAILED})
+"""What does not change any more: nobody asks again."""
 
 
 def fate_of(item: QueueItem | ItemContent) -> Fate:

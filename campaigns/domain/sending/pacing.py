@@ -8,6 +8,13 @@ from dataclasses import dataclass
 WINDOW_SECONDS = 60.0
 """The vendor's limit is "requests a minute" (vendor's docs, rate limits page, read 2026-11)."""
 
+SETTLE_SECONDS = 2.0
+"""After Redis lost the rate budget: so long until the database is asked what was granted before."""
+
+PERMIT_SECONDS = 1.9
+"""So long after its permit was asked for the row of a request must stand, or it is asked for again. Less than the
+settling, since two clocks are compared."""
+
 REQUEST_SECONDS = 0.5
 """What a request is taken to last until it was measured."""
 
@@ -30,6 +37,7 @@ class Limits:
     settle_looks: int = 4
     error_share: float = 0.5  # a run is held when this share of its ended batches is rejected ...
     error_batches: int = 10  # ... and at least so many; 0: never
+    questions_per_run: int = 500  # so many questions at most do workers ask about a run by themselves
 
 
 @dataclass(frozen=True, slots=True)

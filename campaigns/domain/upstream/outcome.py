@@ -43,6 +43,10 @@ TEAM_REFUSALS = {
     403: ("configuration", "something in front of the vendor refuses everything"),
 }
 
+REFUSED_BY_VENDOR = frozenset({"key", "credits", "account", "configuration"})
+"""The kinds of hold that a refusal of the vendor opens on an account or a team: until a person has mended the cause, it
+refuses questions as it refuses messages."""
+
 PROVES_NOTHING = frozenset({408, 409, 425, 429})
 """Statuses from 400 to 499 that do not say that nothing was done: too slow, in conflict (perhaps with itself), or
 passed on by something that does not say who refused."""

@@ -2,44 +2,93 @@
 
 One question for the whole list, and one for each batch that the list does not settle, with permits of the reserve and
 without a transaction. What the vendor shows is kept as evidence beside the batch, which stays accepted: the vendor took
-it. What it has not sent holds the run, so that a person is told. A crash in the middle asks again.
+it. What it has not sent holds the run, so that a person is told. What is settled, or was asked since the watch was due,
+is not asked again, also after a crash or when the budget had no room for more.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection
 
 from campaigns.domain.errors import PacerAway, VendorAway, VendorRefused
-from campaigns.domain.schedules.handoff import WATCHED_AGAIN, WATCHED_FOR, Fate, fate_of
+from campaigns.domain.schedules.handoff import SETTLED, WATCHED_AGAIN, WATCHED_FOR, Fate, fate_of
 from campaigns.domain.states import RUN_OPEN
 from campaigns.domain.upstream.outcome import MOST_NAMED
-from campaigns.flow.sending.ask_vendor import permit_to_ask
+from campaigns.domain.upstream.questions import (
+    Purpose,
+    Question,
+    QuestionKind,
+    item_as_kept,
+    kept_item,
+    kept_list,
+    list_as_kept,
+)
+from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
+from campaigns.flow.sending.account_questions import QuestionsUsedUp, put_off, require_questions_left
+from campaigns.flow.sending.ask_vendor import ask
 from campaigns.flow.sending.lane_context import Sender
 from campaigns.store.audit.events import EventKind, record_event, record_evidence
 from campaigns.store.handoff.handed_over import HandedOver, Watched, due_watch, handed_over, settle_watch
 from campaigns.store.holds.holds import Held, open_hold
 from campaigns.store.recall.unsend_requests import unsent_at
+from campaigns.store.reconcile.questions import account_may_be_asked, first_asked, known_items, known_list
 from campaigns.store.runs.runs import find_run
 from campaigns.store.sending.lanes import hold_lane
 
-OBSTACLE_SECONDS = 30.0
-"""How soon a question is asked again that could not be asked."""
+ASKED_FOR = WATCHED_FOR + WATCHED_AGAIN
+"""So long after the first question about a run the last one is asked, whatever stood in the way."""
+
+
+@dataclass(slots=True)
+class _Watch:
+    """A run that is asked about now, and what is known of it."""
+
+    found: Watched
+    batches: list[HandedOver]  # those that the vendor should have sent by now
+    listed: list[QueueItem] | None  # the list, if it was asked for since the watch was due
+    fates: dict[str, Fate]  # by message ID: what is settled, or was asked since the watch was due
+    last_known: dict[str, Fate]  # by message ID: what was shown last, however long ago
+    is_over: bool  # it was asked about for long enough
 
 
 def follow_handed_over(sender: Sender, account_id: str) -> int:
-    """Ask about everything of an account whose lane is ours and whose time has come; answers how many runs."""
+    """Ask about everything of an account whose lane is ours and whose time has come; returns how many runs."""
     asked = 0
     while not sender.stopping():
         with sender.store.read() as connection:
-            now = sender.store.now(connection)
-            found = due_watch(connection, account_id, upstream=sender.upstream, now=now)
-            batches = [] if found is None else _still_out(connection, found, now)
-        if found is None or not _follow(sender, found, batches):
+            watch = _due(connection, sender, account_id)
+        if watch is None or not _follow(sender, watch):
             return asked
         asked += 1
     return asked
+
+
+def _due(connection: Connection, sender: Sender, account_id: str) -> _Watch | None:
+    now = sender.store.now(connection)
+    found = due_watch(connection, account_id, upstream=sender.upstream, now=now)
+    if found is None or not account_may_be_asked(connection, account_id, upstream=sender.upstream, now=now):
+        return None
+    batches = _still_out(connection, found, now)
+    first = first_asked(connection, found.run_id, Purpose.FOLLOW)
+    since = min((each.due for each in batches), default=now)
+    fates, last_known = {}, {}
+    for message_id, (at, kept) in known_items(connection, account_id, since=since).items():
+        fate = _fate(kept_item(kept))
+        last_known[message_id] = fate
+        if fate in SETTLED or at > found.watch_at:
+            fates[message_id] = fate
+    known = known_list(connection, account_id, since=found.watch_at)
+    return _Watch(
+        found,
+        batches,
+        None if known is None else kept_list(known),
+        fates,
+        last_known,
+        is_over=first is not None and now >= first + ASKED_FOR,
+    )
 
 
 def _still_out(connection: Connection, found: Watched, now: datetime) -> list[HandedOver]:
@@ -48,51 +97,81 @@ def _still_out(connection: Connection, found: Watched, now: datetime) -> list[Ha
     return [each for each in handed_over(connection, found.run_id) if each.due <= now and each.batch_id not in back]
 
 
-def _follow(sender: Sender, found: Watched, batches: list[HandedOver]) -> bool:
+def _follow(sender: Sender, watch: _Watch) -> bool:
     """Ask about one run; False when that could not be done."""
+    found, batches = watch.found, watch.batches
     try:
-        fates = _fates(sender, found, batches) if batches else {}
-    except (VendorAway, VendorRefused, PacerAway):
-        with sender.store.write() as connection:
-            later = sender.store.now(connection) + timedelta(seconds=OBSTACLE_SECONDS)
-            settle_watch(connection, found, watch_at=later)
+        fates, ends = _ask_unless_over(sender, watch)
+    except (VendorAway, VendorRefused, PacerAway) as obstacle:
+        put_off(sender, found.account_id, obstacle)
         return False
     with sender.store.write() as connection:
         hold_lane(connection, found.account_id)
         now = sender.store.now(connection)
         # Of a run that has not ended, what is looked for may turn out to be handed over, too.
         waits = Fate.WAITS in fates.values() or find_run(connection, found.run_id).state in RUN_OPEN
-        again = waits and (not batches or now < min(each.due for each in batches) + WATCHED_FOR)
+        again = waits and not ends and (not batches or now < min(each.due for each in batches) + WATCHED_FOR)
         if settle_watch(connection, found, watch_at=now + WATCHED_AGAIN if again else None) and fates and not again:
             _keep(connection, found, batches, fates, actor=sender.owner, now=now)
     return True
 
 
-def _fates(sender: Sender, found: Watched, batches: list[HandedOver]) -> dict[int, Fate]:
-    """What became of each batch, by its ID."""
-    key = _permit(sender, found, "list")
-    listed = {item.id: fate_of(item) for item in sender.gateway.queue(found.account_id)}
-    sender.pacer.answered(key)
-    fates = {}
-    for each in batches:
-        fate = listed.get(each.message_id or "", Fate.WAITS)
-        fates[each.batch_id] = _asked(sender, found, each) if fate is Fate.WAITS else fate
-    return fates
+def _ask_unless_over(sender: Sender, watch: _Watch) -> tuple[dict[int, Fate], bool]:
+    """What became of each batch, by its ID; and whether nothing more may be asked, so that this is the last word."""
+    if watch.batches and not watch.is_over:
+        try:
+            return _fates(sender, watch), False
+        except QuestionsUsedUp:
+            pass
+    return {each.batch_id: _as_known(watch, each) for each in watch.batches}, bool(watch.batches)
 
 
-def _asked(sender: Sender, found: Watched, each: HandedOver) -> Fate:
+def _as_known(watch: _Watch, each: HandedOver) -> Fate:
     if each.message_id is None:
-        return Fate.MISSING  # an operator decided that it was accepted, and named no ID
-    key = _permit(sender, found, each.message_id)
-    item = sender.gateway.item(found.account_id, each.message_id)
-    sender.pacer.answered(key)
+        return Fate.MISSING
+    listed = {item.id: fate_of(item) for item in watch.listed or []}
+    last = watch.last_known.get(each.message_id, Fate.UNASKED)
+    return watch.fates.get(each.message_id) or listed.get(each.message_id) or last
+
+
+def _fates(sender: Sender, watch: _Watch) -> dict[int, Fate]:
+    """What became of each batch, by its ID."""
+    missing = [each for each in watch.batches if each.message_id is not None and each.message_id not in watch.fates]
+    if missing and watch.listed is None:
+        watch.listed = _ask_list(sender, watch.found)
+    listed = {item.id: fate_of(item) for item in watch.listed or []}
+    for each in missing:
+        assert each.message_id is not None
+        fate = listed.get(each.message_id, Fate.WAITS)
+        watch.fates[each.message_id] = _ask_item(sender, watch.found, each) if fate is Fate.WAITS else fate
+    # Without an ID an operator decided that it was accepted, and named none.
+    return {
+        each.batch_id: Fate.MISSING if each.message_id is None else watch.fates[each.message_id]
+        for each in watch.batches
+    }
+
+
+def _ask_list(sender: Sender, found: Watched) -> list[QueueItem]:
+    _require_left(sender, found)
+    question = Question(QuestionKind.LIST, Purpose.FOLLOW, found.account_id, found.run_id)
+    return ask(sender, question, lambda: sender.gateway.queue(found.account_id), list_as_kept)
+
+
+def _ask_item(sender: Sender, found: Watched, each: HandedOver) -> Fate:
+    message_id = each.message_id
+    assert message_id is not None
+    _require_left(sender, found)
+    question = Question(QuestionKind.ITEM, Purpose.FOLLOW, found.account_id, found.run_id, each.batch_id, message_id)
+    return _fate(ask(sender, question, lambda: sender.gateway.item(found.account_id, message_id), item_as_kept))
+
+
+def _require_left(sender: Sender, found: Watched) -> None:
+    with sender.store.read() as connection:
+        require_questions_left(sender, connection, found.run_id)
+
+
+def _fate(item: ItemContent | None) -> Fate:
     return Fate.MISSING if item is None else fate_of(item)
-
-
-def _permit(sender: Sender, found: Watched, what: str) -> str:
-    """A slot of the reserve. Raises PacerAway when there is none now."""
-    key = f"follow:{found.run_id}:{found.watch_at.timestamp()}:{what}"
-    return permit_to_ask(sender, found.account_id, key)
 
 
 def _keep(

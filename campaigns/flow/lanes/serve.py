@@ -15,7 +15,7 @@ from campaigns.flow.recall.unsend import carry_out_recalls
 from campaigns.flow.reconcile.abandoned import expire_attempts
 from campaigns.flow.reconcile.search import look_for_unknowns
 from campaigns.flow.sending.circuit_breaker import team_waits
-from campaigns.flow.sending.lane_context import Sender, Step
+from campaigns.flow.sending.lane_context import LONGEST_WAIT_IN_MEMORY, Sender, Step
 from campaigns.flow.sending.send import send_one
 from campaigns.store.accounts.accounts import bind_team
 from campaigns.store.accounts.bindings import find_upstream
@@ -23,9 +23,6 @@ from campaigns.store.backup.restored import LaneFence
 from campaigns.store.holds.holds import Held, open_hold
 from campaigns.store.sending.identity import permit_key
 from campaigns.store.sending.lanes import LaneClaim, claim_lane, lane_has_work, lock_lanes, postpone_lane, release_lane
-
-LONGEST_WAIT_IN_MEMORY = 2.0
-"""Seconds that a lane waits holding its thread; a longer wait becomes a time in SQL and frees the thread."""
 
 AWAY_SECONDS = 2.0
 """How long a lane stays away when the shared rate budget cannot be reached."""
@@ -76,8 +73,9 @@ def give_back_stranded(sender: Sender) -> None:
 
 
 def _turn(sender: Sender, claim: LaneClaim, failures: int) -> Step:
+    asked_at = sender.monotonic()
     waiting = _take_permit(sender, claim, failures)
-    return send_one(sender, claim, failures) if waiting is None else waiting
+    return send_one(sender, claim, failures, asked_at) if waiting is None else waiting
 
 
 def _claim(sender: Sender, account_id: str) -> LaneClaim | None:
@@ -119,8 +117,11 @@ def _team_and_lane(sender: Sender, account_id: str) -> tuple[str, LaneFence] | N
     except VendorRefused as refusal:
         _hold_team(sender, str(refusal))
         return None
-    except VendorAway:
-        _postpone(sender, account_id, "the vendor")
+    except VendorAway as away:
+        _postpone(sender, account_id, "the vendor", away.after_seconds)
+        return None
+    except PacerAway as away:
+        _postpone(sender, account_id, "the shared rate budget", away.after_seconds)
         return None
     except FencesAway:
         _postpone(sender, account_id, "the fence book")
@@ -139,10 +140,10 @@ def _hold_team(sender: Sender, reason: str) -> None:
         open_hold(connection, Held(upstream=sender.upstream), "key", reason=reason, actor=sender.owner, now=now)
 
 
-def _postpone(sender: Sender, account_id: str, waits_for: str) -> None:
+def _postpone(sender: Sender, account_id: str, waits_for: str, seconds: float | None = None) -> None:
     with sender.store.write() as connection:
         now = sender.store.now(connection)
-        until = now + timedelta(seconds=AWAY_SECONDS)
+        until = now + timedelta(seconds=max(AWAY_SECONDS, seconds or 0.0))
         postpone_lane(connection, account_id, until=until, waits_for=waits_for, now=now)
 
 

@@ -15,12 +15,12 @@ from campaigns.flow.audit.seal import seal_events
 from campaigns.flow.reconcile.abandoned import expire_attempts
 from campaigns.flow.runs.expire import expire_runs
 from campaigns.flow.schedules.due import open_due_runs
-from campaigns.ports import RecentUse, Recovery
+from campaigns.ports import Recovery
 from campaigns.store.database.engine import Store
 from campaigns.store.health.heartbeats import beat_heart
 from campaigns.store.runs.wake_ups import mark_plan_wanted, runs_to_plan
 from campaigns.store.sending.lanes import lanes_to_wake, lock_free_lanes, mark_woken
-from campaigns.store.sending.recent_requests import cool_downs, recent_requests
+from campaigns.store.sending.recent_requests import cool_downs, recent_requests, was_ever_used
 
 WAKE_AGAIN = timedelta(seconds=5)
 """A lane or a plan that nobody took up is asked for again after this: the broker may lose a message."""
@@ -66,5 +66,5 @@ def recovery(store: Store, *, within: timedelta) -> Recovery:
     """What SQL knows of recent requests, for a rate budget that Redis has lost. Raises DatabaseAway."""
     with store.read() as connection:
         now = store.now(connection)
-        uses = [RecentUse(*use) for use in recent_requests(connection, now=now, within=within)]
-        return Recovery(uses, cool_downs(connection, now=now))
+        uses = recent_requests(connection, now=now, within=within)
+        return Recovery(uses, cool_downs(connection, now=now), was_ever_used(connection))

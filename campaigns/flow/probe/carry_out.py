@@ -1,23 +1,31 @@
 """Go on with an account's probe once its message was accepted or refused: read it back, have it deleted, see it gone.
 
-Questions are asked with permits of the reserve and without a transaction, as in a search; the deletion is a recall of
-the probe's run. A crash in the middle asks again. Nothing here sends.
+Each question is a row, as in a search, and costs a permit of the reserve; the deletion is a recall of the probe's run.
+A crash in the middle asks again. Nothing here sends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
 from campaigns.domain.errors import PacerAway, VendorAway, VendorRefused
 from campaigns.domain.probe.reading import ProbeEnd, Shown, echoes, read_shown, skew_seconds
 from campaigns.domain.states import BatchState
+from campaigns.domain.upstream.questions import (
+    Purpose,
+    Question,
+    QuestionKind,
+    item_as_kept,
+    list_as_kept,
+    overview_as_kept,
+)
 from campaigns.domain.upstream.queue_items import QueueItem
 from campaigns.flow.recall.recall import ask_back
-from campaigns.flow.sending.ask_vendor import permit_to_ask
+from campaigns.flow.sending.ask_vendor import ask
 from campaigns.flow.sending.lane_context import Sender
 from campaigns.store.audit.events import EventKind, record_event
 from campaigns.store.probe.probes import ProbeRow, change_probe, due_probe, finish_probe
@@ -70,7 +78,7 @@ def _go_on(sender: Sender, found: ProbeRow) -> bool:
 
 def _read(sender: Sender, found: ProbeRow, message_id: str) -> bool:
     """Look at the list until it shows the message, or for the last time; then at all the rest, and have it deleted."""
-    items = _ask(sender, found, "list", lambda: sender.gateway.queue(found.account_id))
+    items = _ask_list(sender, found)
     heard = _now(sender)
     is_listed = any(item.id == message_id for item in items)
     if not is_listed and found.looks + 1 < len(LIST_LOOKS_AFTER):
@@ -87,11 +95,17 @@ def _ask_the_rest(
     sender: Sender, found: ProbeRow, message_id: str, items: list[QueueItem], lag_seconds: float | None
 ) -> Shown:
     account_id = found.account_id
-    content = _ask(sender, found, "item", lambda: sender.gateway.item(account_id, message_id))
+    content = _ask(sender, found, QuestionKind.ITEM, lambda: sender.gateway.item(account_id, message_id), item_as_kept)
     asked = _now(sender)
     # By its date or by the time it was made: no source says which one counts for a scheduled message.
     since, until = asked - DAY, found.scheduled_for + DAY
-    overview = _ask(sender, found, "overview", lambda: sender.gateway.overview(account_id, since=since, until=until))
+    overview = _ask(
+        sender,
+        found,
+        QuestionKind.OVERVIEW,
+        lambda: sender.gateway.overview(account_id, since=since, until=until),
+        overview_as_kept,
+    )
     skew = skew_seconds(overview.answered_at, asked=asked, heard=_now(sender))
     return Shown(items, content, overview.items, lag_seconds, skew)
 
@@ -134,7 +148,7 @@ def _ask_back(connection: Connection, sender: Sender, found: ProbeRow, now: date
 
 def _see_gone(sender: Sender, found: ProbeRow) -> bool:
     """The item was seen gone; the list must not show it either."""
-    items = _ask(sender, found, "gone", lambda: sender.gateway.queue(found.account_id))
+    items = _ask_list(sender, found)
     if any(item.id == found.message_id and not item.is_canceled for item in items):
         wait = _later(OBSTACLE_SECONDS, found.failures)
         return _postpone(sender, found, wait, "it is deleted, but the vendor's list still shows it", failed=True)
@@ -167,13 +181,21 @@ def _postpone(
     return False
 
 
-def _ask(sender: Sender, found: ProbeRow, what: str, question: Callable[[], Answer]) -> Answer:
-    """One question, with a slot of the reserve. Raises PacerAway, VendorAway or VendorRefused: it is asked later."""
-    key = f"probe:{found.id}:{what}:{sender.owner}:{_now(sender).timestamp()}"
-    permit_to_ask(sender, found.account_id, key)
-    answer = question()
-    sender.pacer.answered(key)
-    return answer
+def _ask_list(sender: Sender, found: ProbeRow) -> list[QueueItem]:
+    return _ask(sender, found, QuestionKind.LIST, lambda: sender.gateway.queue(found.account_id), list_as_kept)
+
+
+def _ask(
+    sender: Sender,
+    found: ProbeRow,
+    kind: QuestionKind,
+    put: Callable[[], Answer],
+    as_kept: Callable[[Answer], dict[str, Any]],
+) -> Answer:
+    """One question, on record. Raises PacerAway, VendorAway or VendorRefused: it is asked later."""
+    message_id = found.message_id if kind is QuestionKind.ITEM else None
+    question = Question(kind, Purpose.PROBE, found.account_id, found.run_id, message_id=message_id)
+    return ask(sender, question, put, as_kept)
 
 
 def _now(sender: Sender) -> datetime:

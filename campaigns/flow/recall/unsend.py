@@ -19,10 +19,12 @@ from campaigns.domain.errors import PacerAway, StaleClaim, VendorAway, VendorRef
 from campaigns.domain.schedules.handoff import too_late_to_take_back
 from campaigns.domain.sending.pacing import back_off_seconds
 from campaigns.domain.upstream.outcome import HoldScope
+from campaigns.domain.upstream.questions import Purpose, Question, QuestionKind, item_as_kept
 from campaigns.domain.upstream.queue_items import ItemContent
 from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome, judge_item, unless_seen
+from campaigns.flow.recall.permits import Permits, Wait, give_back, still_permitted, take_permits, tell_pacer
 from campaigns.flow.recall.recall import finish_if_done
-from campaigns.flow.sending.ask_vendor import ASK_SECONDS
+from campaigns.flow.sending.ask_vendor import ask
 from campaigns.flow.sending.lane_context import Sender, Step
 from campaigns.store.handoff.handed_over import handed_over_batch
 from campaigns.store.holds.holds import Held, open_hold
@@ -32,10 +34,8 @@ from campaigns.store.runs.runs import find_run
 from campaigns.store.sending.attempts import renew_lane
 from campaigns.store.sending.lanes import LaneClaim, hold_lane, lane_failures, lock_lanes
 
-AWAY_SECONDS = 2.0
-"""How soon a recall goes on when the shared rate budget could not be reached."""
-
 NO_ROOM = UnsendOutcome(UnsendKind.NOT_SENT, "the shared rate budget had no room")
+NOTHING_DELETED = UnsendOutcome(UnsendKind.NOT_SENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class _Try:
     wanted: WantedBack
     opened: OpenUnsend
     claim: LaneClaim
-    started: float
+    permits: Permits
     due: datetime | None  # when the vendor is to send it, if that is still to come
 
 
@@ -80,26 +80,24 @@ def carry_out_recalls(sender: Sender, claim: LaneClaim, goes_on: Callable[[], bo
 def _take_back(sender: Sender, step: Step, found: RecallRow, wanted: WantedBack) -> Step:
     assert step.claim is not None
     due = _due_ahead(sender, wanted)
-    looks_first = wanted.before is not None or due is not None
-    key = _permit_key(step.claim, "look" if looks_first else "delete")
-    wait = _acquire(sender, key, found)
-    if wait is not None:
-        _postpone(sender, found, wait)
+    permits = take_permits(sender, step.claim, looks_first=wanted.before is not None or due is not None)
+    if isinstance(permits, Wait):
+        _postpone(sender, found, permits)
         return step
-    started = sender.monotonic()
     try:
         opened, claim = _commit(sender, step.claim, found, wanted)
     except StaleClaim:
-        _refund(sender, key, found)
+        give_back(sender, permits)
         return step
     if claim is None or opened is None:
-        _refund(sender, key, found)
+        give_back(sender, permits)
         return replace(step, claim=None)
     crash_point("unsend.committed")
-    tried = _Try(found, wanted, opened, claim, started, due)
-    looked = _look(sender, tried, key) if looks_first else None
-    outcome, stopped = (looked, False) if looked is not None else _delete(sender, tried, key)
+    tried = _Try(found, wanted, opened, claim, permits, due)
+    looked = _look(sender, tried) if still_permitted(sender, permits) else NO_ROOM
+    outcome, stopped = (looked, False) if looked is not None else _delete(sender, tried)
     crash_point("unsend.answered")
+    tell_pacer(sender, permits, NOTHING_DELETED if looked is not None else outcome)
     return _record(sender, tried, outcome, stopped=stopped, by_look=looked is not None)
 
 
@@ -124,13 +122,18 @@ def _commit(
         return opened, ours
 
 
-def _look(sender: Sender, tried: _Try, key: str) -> UnsendOutcome | None:
+def _look(sender: Sender, tried: _Try) -> UnsendOutcome | None:
     """What the item shows; None when it shows that it still stands, or cannot be looked at: then it is asked again."""
-    wanted, account = tried.wanted, tried.recall.account_id
+    wanted, found, permit = tried.wanted, tried.recall, tried.permits.to_look
+    if permit is None:
+        return None
+    about = (found.account_id, found.run_id, wanted.batch_id, wanted.message_id)
+    question = Question(QuestionKind.ITEM, Purpose.RECALL, *about)
     try:
-        item = sender.gateway.item(account, wanted.message_id)
-        _answered(sender, key)
-    except (VendorAway, VendorRefused) as obstacle:
+        item = ask(
+            sender, question, lambda: sender.gateway.item(found.account_id, wanted.message_id), item_as_kept, permit
+        )
+    except (VendorAway, VendorRefused, PacerAway) as obstacle:
         # What the vendor is still to send is not touched before it was seen how long that takes.
         judged = None if tried.due is None else UnsendOutcome(UnsendKind.NOT_SENT, f"could not look: {obstacle}")
     else:
@@ -162,20 +165,16 @@ def _due_ahead(sender: Sender, wanted: WantedBack) -> datetime | None:
     return found.due if found is not None and found.due > now else None
 
 
-def _delete(sender: Sender, tried: _Try, key: str) -> tuple[UnsendOutcome, bool]:
+def _delete(sender: Sender, tried: _Try) -> tuple[UnsendOutcome, bool]:
     """Ask for it to be taken back. The second answer: we stopped it ourselves, before a byte left."""
-    limits, stopped = sender.limits, False
-    if tried.wanted.before or tried.due is not None:
-        key = _permit_key(tried.claim, "act")
-        if _acquire(sender, key, tried.recall) is not None:
-            return NO_ROOM, False
+    limits, stopped, permitted_at = sender.limits, False, tried.permits.to_delete.at
 
     def may_start() -> str | None:
         nonlocal stopped
         reason = None
         if sender.stopping():
             reason = "the worker is stopping"
-        elif sender.monotonic() + limits.request_timeout_seconds > tried.started + limits.lease_seconds:
+        elif sender.monotonic() + limits.request_timeout_seconds > permitted_at + limits.lease_seconds:
             reason = "too little of the lease was left"
         stopped = reason is not None
         return reason
@@ -186,12 +185,6 @@ def _delete(sender: Sender, tried: _Try, key: str) -> tuple[UnsendOutcome, bool]
         deadline_seconds=limits.request_timeout_seconds,
         may_start=may_start,
     )
-    if outcome.kind is UnsendKind.NOT_SENT and outcome.http_status is None:
-        _refund(sender, key, tried.recall)
-    elif outcome.http_status is not None:
-        _answered(sender, key, outcome)
-    if outcome.kind is UnsendKind.THROTTLED:
-        _cool_down(sender, tried.recall.account_id, outcome.retry_after_seconds or 0.0)
     return unless_seen(outcome) if tried.recall.until_gone else outcome, stopped
 
 
@@ -244,52 +237,7 @@ def _lock(connection: Connection, found: RecallRow, outcome: UnsendOutcome) -> N
         hold_lane(connection, found.account_id)
 
 
-def _postpone(sender: Sender, found: RecallRow, wait: tuple[float, str]) -> None:
-    seconds, why = wait
+def _postpone(sender: Sender, found: RecallRow, wait: Wait) -> None:
     with sender.store.write() as connection:
-        until = sender.store.now(connection) + timedelta(seconds=seconds)
-        postpone_recall(connection, found.id, until=until, waits_for=why, failures=found.failures)
-
-
-def _permit_key(claim: LaneClaim, what: str) -> str:
-    """Each request has a key of its own: the fence grows with every one that is committed.
-
-    A DELETE after a look has the fence that the next one begins with, so it goes by another name: `act`.
-    """
-    return f"unsend:{claim.incarnation}:{claim.name}:{claim.fence}:{what}"
-
-
-def _acquire(sender: Sender, key: str, found: RecallRow) -> tuple[float, str] | None:
-    """A slot of the reserve; else how long to wait, and what for. Without the shared count nothing leaves."""
-    try:
-        permit = sender.pacer.acquire(
-            key, found.account_id, hold_seconds=max(ASK_SECONDS, sender.limits.request_timeout_seconds), reserved=True
-        )
-    except PacerAway:
-        return AWAY_SECONDS, "the shared rate budget"
-    return None if permit.granted else (max(permit.wait_seconds, 0.1), permit.why)
-
-
-def _answered(sender: Sender, key: str, outcome: UnsendOutcome | None = None) -> None:
-    report = None if outcome is None else outcome.report
-    try:
-        if report is None:
-            sender.pacer.answered(key)
-        else:
-            sender.pacer.answered(key, limit_minute=report.limit_minute, remaining_minute=report.remaining_minute)
-    except PacerAway:
-        return  # the slot frees itself, later than it could
-
-
-def _refund(sender: Sender, key: str, found: RecallRow) -> None:
-    try:
-        sender.pacer.refund(key, found.account_id)
-    except PacerAway:
-        return  # the slot frees itself, later than it could
-
-
-def _cool_down(sender: Sender, account_id: str, seconds: float) -> None:
-    try:
-        sender.pacer.cool_down(account_id, seconds)
-    except PacerAway:
-        return  # the lane and the recall wait by their own times
+        until = sender.store.now(connection) + timedelta(seconds=max(wait.seconds, 0.1))
+        postpone_recall(connection, found.id, until=until, waits_for=wait.why, failures=found.failures)

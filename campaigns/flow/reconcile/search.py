@@ -2,7 +2,7 @@
 
 While a batch of an account is being looked for, its lane sends nothing more, so that an unexplained item can belong
 to one attempt only. Questions are asked with permits of the reserve and without a transaction. A crash in the middle
-changes nothing: the look is made again.
+changes nothing: the look is made again, from the answers that there are.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from campaigns.domain.reconcile.search import (
 from campaigns.domain.schedules.handoff import as_sent
 from campaigns.domain.sending.pacing import Limits
 from campaigns.domain.states import BATCH_TAKEN, RUN_SENDS, BatchState, taken_state
-from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
-from campaigns.flow.sending.ask_vendor import permit_to_ask
+from campaigns.flow.reconcile.questions import ask_items, ask_list, keep_last_obstacle, postpone
+from campaigns.flow.sending.account_questions import QuestionsUsedUp
 from campaigns.flow.sending.lane_context import Sender
 from campaigns.store.audit.events import EventKind, record_event, record_evidence
 from campaigns.store.campaigns.campaigns import find_revision
@@ -43,7 +43,6 @@ from campaigns.store.reconcile.searches import (
     newest_owned,
     other_unknowns,
     owned_among,
-    postpone_look,
     settle_look,
     was_ever_listed,
 )
@@ -52,9 +51,6 @@ from campaigns.store.runs.content import message_of_run
 from campaigns.store.runs.runs import end_run_if_done, find_run
 from campaigns.store.sending.attempts import OpenAttempt, own_message
 from campaigns.store.sending.lanes import hold_lane, lock_lanes
-
-AGAIN_SECONDS = 5.0
-"""How soon a look is tried again that could not be made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +119,7 @@ def _look(sender: Sender, found: LookedFor, case: _Case) -> bool:
         _settle(sender, found, case, Judgement(Finding.FOUND, "a late answer of the attempt named it", case.late), {})
         return True
     try:
-        items = _ask_list(sender, found)
+        items = ask_list(sender, found)
         with sender.store.read() as connection:
             owned = owned_among(connection, found.account_id, [item.id for item in items])
         possible = candidates(items, owned, case.sought)
@@ -131,65 +127,39 @@ def _look(sender: Sender, found: LookedFor, case: _Case) -> bool:
         if len(possible) > MOST_CANDIDATES:
             judgement = Judgement(Finding.UNCLEAR, f"{len(possible)} unexplained items are listed")
         else:
-            contents = _ask_items(sender, found, possible)
+            contents = ask_items(sender, found, possible)
             seen |= {content.id: content.sent_count for content in contents}
             judgement = judge(contents, items, case.sought)
+    except QuestionsUsedUp as spent:
+        _settle(sender, found, case, Judgement(Finding.UNCLEAR, str(spent)), {}, is_last=True)
+        return True
     except (VendorAway, VendorRefused, PacerAway) as obstacle:
-        _postpone(sender, found, str(obstacle))
+        postpone(sender, found, obstacle)
         return False
     _settle(sender, found, case, judgement, seen)
     return True
 
 
-def _ask_list(sender: Sender, found: LookedFor) -> list[QueueItem]:
-    key = _permit(sender, found, "list")
-    items = sender.gateway.queue(found.account_id)
-    crash_point("search.asked")
-    sender.pacer.answered(key)
-    return items
+def _settle(
+    sender: Sender,
+    found: LookedFor,
+    case: _Case,
+    judgement: Judgement,
+    seen: dict[str, int | None],
+    *,
+    is_last: bool = False,
+) -> None:
+    """Write what a look came to; `seen`: the candidates, and how many fans the vendor says each went to.
 
-
-def _ask_items(sender: Sender, found: LookedFor, possible: list[QueueItem]) -> list[ItemContent]:
-    contents = []
-    for item in possible:
-        key = _permit(sender, found, item.id)
-        content = sender.gateway.item(found.account_id, item.id)
-        sender.pacer.answered(key)
-        if content is not None:
-            contents.append(content)
-    return contents
-
-
-def _permit(sender: Sender, found: LookedFor, what: str) -> str:
-    """A slot of the reserve. Raises PacerAway when there is none now: then the look is made later."""
-    with sender.store.read() as connection:
-        asked_at = sender.store.now(connection)
-    key = f"look:{found.batch_id}:{found.number}:{found.looks}:{what}:{asked_at.timestamp()}"
-    return permit_to_ask(sender, found.account_id, key)
-
-
-def _postpone(sender: Sender, found: LookedFor, obstacle: str) -> None:
-    with sender.store.write() as connection:
-        now = sender.store.now(connection)
-        postpone_look(connection, found, until=now + timedelta(seconds=AGAIN_SECONDS))
-        record_evidence(
-            connection,
-            found.batch_id,
-            kind="look",
-            at=now,
-            actor=sender.owner,
-            number=found.number,
-            reason=f"could not look: {obstacle}"[:500],
-        )
-
-
-def _settle(sender: Sender, found: LookedFor, case: _Case, judgement: Judgement, seen: dict[str, int | None]) -> None:
-    """Write what a look came to; `seen`: the candidates, and how many fans the vendor says each went to."""
+    `is_last`: nothing more may be asked, so this look is the last one whatever its number.
+    """
+    keep_last_obstacle(sender, found)
     with sender.store.write() as connection:
         hold_lane(connection, found.account_id)
         now = sender.store.now(connection)
         judgement = _own(connection, found, judgement, now)
         to, look_at = _next(connection, found, case, judgement, sender.limits, now=now)
+        look_at = None if is_last else look_at
         error = None if to in BATCH_TAKEN else f"after {found.looks + 1} looks: {judgement.reason}"
         settled = settle_look(
             connection, found, to, look_at=look_at, message_id=judgement.message_id, error=error, now=now

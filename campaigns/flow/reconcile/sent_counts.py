@@ -1,26 +1,35 @@
 """Ask the vendor how many fans the accepted batches of a run went to, and keep the numbers as evidence.
 
-It moves nothing: `audit verify` compares. What was told is kept after every few questions, with an event, which is
-sealed; a crash in between loses the last few answers, and they may be asked for again.
+It moves nothing: `audit verify` compares. What was told becomes evidence after every few questions, with a sealed
+event. After a crash in between, whoever asks again within the hour goes on from the answers that there are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
-from campaigns.domain.errors import NotAllowed
-from campaigns.flow.sending.ask_vendor import ASK_SECONDS
+from sqlalchemy import Connection
+
+from campaigns.domain.errors import NotAllowed, PacerAway
+from campaigns.domain.upstream.questions import Purpose, Question, QuestionKind, item_as_kept, kept_item
+from campaigns.domain.upstream.queue_items import ItemContent
+from campaigns.flow.sending.ask_vendor import ask
 from campaigns.flow.sending.lane_context import Sender
 from campaigns.store.accounts.bindings import find_upstream
 from campaigns.store.audit.events import EventKind, record_event, record_evidence
+from campaigns.store.reconcile.questions import counts_not_kept
 from campaigns.store.reconcile.sent_counts import TOLD, Count, counts
 from campaigns.store.runs.runs import RunRow, find_run
 
 KEPT_TOGETHER = 50
 
+HOLDS_FOR = timedelta(hours=1)
+"""How long an answer that did not become evidence is gone on from."""
+
 
 def ask_sent_counts(sender: Sender, run_id: int, *, most: int, actor: str, beforehand: Callable[[int], object]) -> int:
-    """Ask about each accepted batch of a run that is not known to have gone to all its fans; answers how many.
+    """Ask about each accepted batch of a run that is not known to have gone to all its fans; returns how many.
 
     Each costs a credit and a slot of the reserve. `beforehand` is told how many it will be. Raises NotAllowed, with
     nothing asked, when that is more than `most` or the run is another vendor's; VendorRefused, VendorAway or PacerAway
@@ -29,7 +38,9 @@ def ask_sent_counts(sender: Sender, run_id: int, *, most: int, actor: str, befor
     with sender.store.read() as connection:
         found = find_run(connection, run_id)
         upstream, team = find_upstream(connection, found.account_id)
-        asked = [one for one in counts(connection, run_id) if one.count is None or one.count < one.size]
+        wanted = [one for one in counts(connection, run_id) if one.count is None or one.count < one.size]
+        before = _told_before(connection, sender, run_id)
+    asked = [one for one in wanted if one.message_id not in before]
     if upstream != sender.upstream or (asked and team not in {None, sender.team()}):
         raise NotAllowed(f"Run {run_id} was sent through {upstream}, and the key in force is not the one for it.")
     if len(asked) > most:
@@ -38,11 +49,12 @@ def ask_sent_counts(sender: Sender, run_id: int, *, most: int, actor: str, befor
             f"Allow it with --credits {len(asked)}."
         )
     beforehand(len(asked))
-    told: list[tuple[Count, int | None]] = []  # None: the vendor does not show the message
+    # None: the vendor does not show the message.
+    told: list[tuple[Count, int | None]] = [(one, before[one.message_id]) for one in wanted if one.message_id in before]
     try:
         for one in asked:
             told.append((one, _ask(sender, found, one)))
-            if len(told) == KEPT_TOGETHER:
+            if len(told) >= KEPT_TOGETHER:
                 _keep(sender, found, told, actor=actor)
     finally:
         _keep(sender, found, told, actor=actor)
@@ -51,15 +63,27 @@ def ask_sent_counts(sender: Sender, run_id: int, *, most: int, actor: str, befor
 
 def _ask(sender: Sender, found: RunRow, one: Count) -> int | None:
     """One question. The budget may keep it waiting: nobody else waits for it meanwhile."""
-    with sender.store.read() as connection:
-        asked_at = sender.store.now(connection)
-    key = f"count:{one.batch_id}:{asked_at.timestamp()}"
-    permit = sender.pacer.acquire(key, found.account_id, hold_seconds=ASK_SECONDS, reserved=True)
-    while not permit.granted:
-        sender.sleep(permit.wait_seconds)
-        permit = sender.pacer.acquire(key, found.account_id, hold_seconds=ASK_SECONDS, reserved=True)
-    content = sender.gateway.item(found.account_id, one.message_id)
-    sender.pacer.answered(key)
+    about = (found.account_id, found.id, one.batch_id, one.message_id)
+    question = Question(QuestionKind.ITEM, Purpose.COUNT, *about)
+    while True:
+        try:
+            content = ask(sender, question, lambda: sender.gateway.item(found.account_id, one.message_id), item_as_kept)
+        except PacerAway as away:
+            if away.after_seconds is None:
+                raise
+            sender.sleep(away.after_seconds)
+        else:
+            return _count(content)
+
+
+def _told_before(connection: Connection, sender: Sender, run_id: int) -> dict[str, int | None]:
+    """What was told when an earlier asking broke off, lately enough to hold still, by message ID."""
+    since = sender.store.now(connection) - HOLDS_FOR
+    known = counts_not_kept(connection, run_id, since=since)
+    return {message_id: _count(kept_item(kept)) for message_id, kept in known.items()}
+
+
+def _count(content: ItemContent | None) -> int | None:
     return None if content is None else content.sent_count
 
 

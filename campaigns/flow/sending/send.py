@@ -17,7 +17,7 @@ from campaigns.domain.errors import DatabaseAway, FencesAway, PacerAway, Request
 from campaigns.domain.messages.body_form import BodyForm, build_body, form_to_json
 from campaigns.domain.messages.marks import LEAST_CHANCE, new_mark
 from campaigns.domain.schedules.handoff import as_sent
-from campaigns.domain.sending.pacing import back_off_seconds
+from campaigns.domain.sending.pacing import PERMIT_SECONDS, back_off_seconds
 from campaigns.domain.states import BatchState, RunState
 from campaigns.domain.upstream.outcome import Outcome, OutcomeKind
 from campaigns.flow.sending.circuit_breaker import after_not_sent, after_unknown
@@ -42,9 +42,12 @@ class _Committed:
     body: bytes
 
 
-def send_one(sender: Sender, claim: LaneClaim, failures: int) -> Step:
-    """Send the lane's next batch; the caller has the pacer's permit for it, which goes back when there is none."""
-    started = sender.monotonic()
+def send_one(sender: Sender, claim: LaneClaim, failures: int, permitted_at: float | None = None) -> Step:
+    """Send the lane's next batch; the caller has the pacer's permit for it, which goes back when there is none.
+
+    `permitted_at` is when that was asked for, on the worker's clock: just now unless said.
+    """
+    started = sender.monotonic() if permitted_at is None else permitted_at
     committed: _Committed | LaneClaim | None
     try:
         committed = _commit_attempt(sender, claim)
@@ -54,7 +57,9 @@ def send_one(sender: Sender, claim: LaneClaim, failures: int) -> Step:
         _refund(sender, permit_key(claim.name, claim.fence + 1, claim.incarnation), claim.account_id)
         return Step(committed, leave=True, failures=failures)
     crash_point("send.committed")
-    unnoted = _note_fence(sender, committed.claim)
+    waits_for, unnoted = "the shared rate budget", _lost_permit(sender, committed.opened, started)
+    if unnoted is None:
+        waits_for, unnoted = "the fence book", _note_fence(sender, committed.claim)
     if unnoted is None:
         outcome, stopped = _post(sender, committed, started)
         crash_point("send.answered")
@@ -68,7 +73,21 @@ def send_one(sender: Sender, claim: LaneClaim, failures: int) -> Step:
     if unnoted is None or step.claim is None:
         return step
     wait = back_off_seconds(failures + 1, sender.chance())
-    return replace(step, leave=True, wait_seconds=wait, waits_for="the fence book", failures=failures + 1)
+    return replace(step, leave=True, wait_seconds=wait, waits_for=waits_for, failures=failures + 1)
+
+
+def _lost_permit(sender: Sender, opened: OpenAttempt, permitted_at: float) -> str | None:
+    """Ask again for a permit that grew old before its attempt was committed; a reason not to send when there is none.
+
+    Meanwhile Redis may have lost its state, which was then rebuilt without this request.
+    """
+    if sender.monotonic() - permitted_at <= PERMIT_SECONDS:
+        return None
+    try:
+        permit = sender.pacer.acquire(opened.permit_key, opened.account_id, hold_seconds=sender.limits.lease_seconds)
+    except PacerAway as away:
+        return str(away)
+    return None if permit.granted else f"its place in the shared rate budget was lost ({permit.why})"
 
 
 def _note_fence(sender: Sender, claim: LaneClaim) -> str | None:

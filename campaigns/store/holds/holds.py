@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
-from campaigns.domain.upstream.outcome import HoldScope
+from campaigns.domain.upstream.outcome import REFUSED_BY_VENDOR, HoldScope
 from campaigns.store.audit.events import EventKind, record_event
 from campaigns.store.database.encoding import holdable
 from campaigns.store.tables.runs import hold, run
@@ -120,7 +120,18 @@ def run_is_held() -> ColumnElement[bool]:
 
 def wider_hold(account_id: ColumnElement[str], upstream: ColumnElement[str]) -> ColumnElement[bool]:
     """The condition that an account, or the team that sends for it, is held."""
-    still_open = hold.c.closed_at.is_(None)
+    return _held_wider(account_id, upstream, hold.c.closed_at.is_(None))
+
+
+def vendor_refuses(account_id: ColumnElement[str], upstream: ColumnElement[str]) -> ColumnElement[bool]:
+    """The condition that the vendor refused an account, or the key, and nobody has released it: it is asked in vain."""
+    refused = hold.c.kind.in_(sorted(REFUSED_BY_VENDOR))
+    return _held_wider(account_id, upstream, and_(hold.c.closed_at.is_(None), refused))
+
+
+def _held_wider(
+    account_id: ColumnElement[str], upstream: ColumnElement[str], still_open: ColumnElement[bool]
+) -> ColumnElement[bool]:
     on_account = select(hold.c.id).where(
         still_open, hold.c.scope == HoldScope.ACCOUNT.value, hold.c.account_id == account_id
     )

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 
 from campaigns.domain.states import BatchState, RunState
 from campaigns.store.backup.restored import restored_at
 from campaigns.store.database.encoding import holdable
+from campaigns.store.holds.holds import vendor_refuses
+from campaigns.store.reconcile.questions import may_ask
+from campaigns.store.tables.accounts import lane
 from campaigns.store.tables.attempts import attempt, evidence, message
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.runs import run
@@ -34,6 +37,8 @@ class LookedFor:
     started_at: datetime
     deadline_at: datetime
     was_restored: bool  # the database was restored since: later requests for the batch may be missing from it
+    due_at: datetime  # since when this look is due: what was asked since then is known
+    ask_failures: int  # questions in a row about the account that got no answer
 
 
 def account_is_looked_at(account_id: ColumnElement[str]) -> ColumnElement[bool]:
@@ -41,6 +46,15 @@ def account_is_looked_at(account_id: ColumnElement[str]) -> ColumnElement[bool]:
     return (
         select(batch.c.id).where(batch.c.account_id == account_id, batch.c.look_at.is_not(None)).correlate_except(batch)
     ).exists()
+
+
+def look_is_due(now: datetime) -> list[ColumnElement[bool]]:
+    """The conditions that a row of `batch`, with its run and its lane, is looked for now: not while the vendor would be
+    asked in vain, unless a late answer says it all.
+    """
+    late = select(evidence.c.id).where(evidence.c.batch_id == batch.c.id, *_is_late_message(batch.c.attempts))
+    can_be_asked = and_(may_ask(now), ~vendor_refuses(batch.c.account_id, run.c.upstream))
+    return [batch.c.look_at <= now, or_(can_be_asked, late.exists())]
 
 
 def due_look(connection: Connection, account_id: str, *, now: datetime) -> LookedFor | None:
@@ -61,10 +75,13 @@ def due_look(connection: Connection, account_id: str, *, now: datetime) -> Looke
             attempt.c.started_at,
             attempt.c.deadline_at,
             restored_at(account_id).label("restored_at"),
+            batch.c.look_at,
+            lane.c.ask_failures,
         )
         .join(run, run.c.id == batch.c.run_id)
+        .join(lane, lane.c.account_id == batch.c.account_id)
         .outerjoin(attempt, and_(attempt.c.batch_id == batch.c.id, attempt.c.number == batch.c.attempts))
-        .where(batch.c.account_id == account_id, batch.c.look_at <= now)
+        .where(batch.c.account_id == account_id, *look_is_due(now))
         .order_by(batch.c.look_at, batch.c.id)
         .limit(1)
     ).one_or_none()
@@ -91,6 +108,8 @@ def _looked_for(row: Any, account_id: str) -> LookedFor:
         started_at,
         max(known, default=started_at),
         was_restored,
+        row.look_at,
+        row.ask_failures,
     )
 
 
@@ -104,12 +123,14 @@ def attempt_deadline(connection: Connection, batch_id: int, number: int) -> date
 
 def next_look_at(connection: Connection, account_id: str) -> datetime | None:
     """When the account is looked at next; None when nothing of it is looked for."""
-    return connection.scalar(
-        select(batch.c.look_at)
+    row = connection.execute(
+        select(batch.c.look_at, lane.c.ask_at)
+        .join(lane, lane.c.account_id == batch.c.account_id)
         .where(batch.c.account_id == account_id, batch.c.look_at.is_not(None))
         .order_by(batch.c.look_at)
         .limit(1)
-    )
+    ).one_or_none()
+    return None if row is None else max(row.look_at, row.ask_at or row.look_at)
 
 
 def owned_among(connection: Connection, account_id: str, message_ids: Sequence[str]) -> set[str]:
@@ -151,15 +172,13 @@ def other_unknowns(connection: Connection, found: LookedFor) -> list[int]:
 def late_message(connection: Connection, batch_id: int, number: int) -> str | None:
     """The message ID that a late answer of this very attempt brought, if one did."""
     return connection.scalar(
-        select(evidence.c.message_id)
-        .where(
-            evidence.c.batch_id == batch_id,
-            evidence.c.number == number,
-            evidence.c.kind == "late_answer",
-            evidence.c.message_id.is_not(None),
-        )
-        .limit(1)
+        select(evidence.c.message_id).where(evidence.c.batch_id == batch_id, *_is_late_message(number)).limit(1)
     )
+
+
+def _is_late_message(number: int | ColumnElement[int]) -> list[ColumnElement[bool]]:
+    """The conditions that a row of `evidence` is a late answer of that attempt, and names a message."""
+    return [evidence.c.number == number, evidence.c.kind == "late_answer", evidence.c.message_id.is_not(None)]
 
 
 def settle_look(
@@ -194,15 +213,6 @@ def settle_look(
         .returning(batch.c.id)
     )
     return moved is not None
-
-
-def postpone_look(connection: Connection, found: LookedFor, *, until: datetime) -> None:
-    """Look later: the vendor could not be asked, so this counts as no look."""
-    connection.execute(
-        update(batch)
-        .where(batch.c.id == found.batch_id, batch.c.looks == found.looks, batch.c.look_at.is_not(None))
-        .values(look_at=until)
-    )
 
 
 def look_again(connection: Connection, run_id: int | None, *, now: datetime) -> list[int]:

@@ -15,10 +15,11 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, updat
 from campaigns.domain.states import RUN_SENDS, BatchState
 from campaigns.store.database.postgresql import wait_briefly
 from campaigns.store.handoff.handed_over import watch_is_due
-from campaigns.store.holds.holds import run_is_held
+from campaigns.store.holds.holds import run_is_held, vendor_refuses
 from campaigns.store.holds.hours_and_expiry import run_is_in_time
 from campaigns.store.probe.probes import due_probes
 from campaigns.store.recall.recalls import due_recalls, recall_is_due
+from campaigns.store.reconcile.questions import may_ask
 from campaigns.store.reconcile.searches import account_is_looked_at
 from campaigns.store.tables.accounts import account, lane
 from campaigns.store.tables.batches import batch
@@ -230,7 +231,12 @@ def lanes_to_wake(connection: Connection, *, upstream: str, now: datetime, again
     watches = connection.scalars(
         select(lane.c.account_id)
         .join(run, run.c.account_id == lane.c.account_id)
-        .where(*watch_is_due(upstream, now), *_may_wake(now, again_before))
+        .where(
+            *watch_is_due(upstream, now),
+            may_ask(now),
+            ~vendor_refuses(run.c.account_id, run.c.upstream),
+            *_may_wake(now, again_before),
+        )
         .distinct()
         .order_by(lane.c.account_id)
     )

@@ -2,53 +2,102 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Column, Connection, Select, Table, func, select
 
 from campaigns.domain.upstream.outcome import OutcomeKind
+from campaigns.ports import RecentUse
 from campaigns.store.backup.incarnation import find_incarnation
 from campaigns.store.backup.restored import lane_name
 from campaigns.store.sending.identity import permit_key
 from campaigns.store.tables.accounts import account
 from campaigns.store.tables.attempts import attempt, attempt_outcome
+from campaigns.store.tables.questions import answer, question
+from campaigns.store.tables.recalls import unsend, unsend_outcome
 
 
-def recent_requests(
-    connection: Connection, *, now: datetime, within: timedelta
-) -> list[tuple[str, str, float, float | None]]:
-    """Requests that may still count in the vendor's window: permit key, account, seconds since start, since answer.
+def recent_requests(connection: Connection, *, now: datetime, within: timedelta) -> list[RecentUse]:
+    """Every message, DELETE and question that was begun since then.
 
     Left out: those that provably never left, since they gave their slots back.
     """
-    incarnation = find_incarnation(connection)
-    rows = connection.execute(
+    began = now - within
+    found = [*_attempts(connection, began), *_deletes(connection, began), *_questions(connection, began)]
+    return [
+        RecentUse(key, account_id, _seconds(now, started), None if at is None else _seconds(now, at), reserved)
+        for key, account_id, started, at, reserved in found
+    ]
+
+
+_Row = tuple[str, str, datetime, datetime | None, bool]
+
+
+def _attempts(connection: Connection, began: datetime) -> Iterator[_Row]:
+    statement = (
         select(
-            attempt.c.account_id,
-            attempt.c.fence,
-            account.c.created_at,
-            attempt.c.started_at,
-            attempt_outcome.c.finished_at,
-            attempt_outcome.c.kind,
-            attempt_outcome.c.http_status,
+            attempt.c.account_id, attempt.c.fence, account.c.created_at, attempt.c.started_at, *_result(attempt_outcome)
         )
         .join(account, account.c.id == attempt.c.account_id)
         .outerjoin(
             attempt_outcome,
             (attempt_outcome.c.batch_id == attempt.c.batch_id) & (attempt_outcome.c.number == attempt.c.number),
         )
-        .where(attempt.c.started_at > now - within)
+        .where(attempt.c.started_at > began)
     )
-    return [
-        (
-            permit_key(lane_name(row.account_id, row.created_at), row.fence, incarnation),
-            row.account_id,
-            (now - row.started_at).total_seconds(),
-            None if row.http_status is None else (now - row.finished_at).total_seconds(),
+    return _under_fences(connection, statement)
+
+
+def _deletes(connection: Connection, began: datetime) -> Iterator[_Row]:
+    """Those that a look settled were not made."""
+    statement = (
+        select(unsend.c.account_id, unsend.c.fence, account.c.created_at, unsend.c.started_at, *_result(unsend_outcome))
+        .join(account, account.c.id == unsend.c.account_id)
+        .outerjoin(
+            unsend_outcome,
+            (unsend_outcome.c.recall_id == unsend.c.recall_id)
+            & (unsend_outcome.c.batch_id == unsend.c.batch_id)
+            & (unsend_outcome.c.number == unsend.c.number),
         )
-        for row in rows
-        if not (row.kind == OutcomeKind.NOT_SENT.value and row.http_status is None)
-    ]
+        .where(unsend.c.started_at > began, unsend_outcome.c.by_look.is_not(True))
+    )
+    return _under_fences(connection, statement)
+
+
+def _result(outcome: Table) -> tuple[Column[Any], ...]:
+    return outcome.c.finished_at, outcome.c.kind, outcome.c.http_status
+
+
+def _under_fences(connection: Connection, statement: Select[Any]) -> Iterator[_Row]:
+    incarnation = find_incarnation(connection)
+    for row in connection.execute(statement):
+        never_left = row.kind == OutcomeKind.NOT_SENT.value and row.http_status is None
+        if not never_left:
+            at = None if row.http_status is None else row.finished_at
+            key = permit_key(lane_name(row.account_id, row.created_at), row.fence, incarnation)
+            yield key, row.account_id, row.started_at, at, False
+
+
+def _questions(connection: Connection, began: datetime) -> Iterator[_Row]:
+    rows = connection.execute(
+        select(question.c.permit_key, question.c.account_id, question.c.asked_at, answer.c.at, answer.c.replied)
+        .outerjoin(answer, answer.c.question_id == question.c.id)
+        .where(question.c.asked_at > began)
+    )
+    for row in rows:
+        yield row.permit_key, row.account_id or "", row.asked_at, row.at if row.replied else None, True
+
+
+def _seconds(now: datetime, at: datetime) -> float:
+    return (now - at).total_seconds()
+
+
+def was_ever_used(connection: Connection) -> bool:
+    """Whether any request was ever made: then one may have been granted whose row is not here yet."""
+    tables = (attempt.c.batch_id, unsend.c.batch_id, question.c.id)
+    return any(connection.scalar(select(column).limit(1)) is not None for column in tables)
 
 
 def cool_downs(connection: Connection, *, now: datetime) -> dict[str, float]:

@@ -11,6 +11,7 @@ from campaigns.store.tables import (  # noqa: F401 - what fills the metadata
     batches,
     campaigns,
     probes,
+    questions,
     recalls,
     runs,
 )

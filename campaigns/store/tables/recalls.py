@@ -87,6 +87,7 @@ unsend = Table(
     PrimaryKeyConstraint("recall_id", "batch_id", "number"),
     UniqueConstraint("account_id", "fence"),
     CheckConstraint("number > 0 AND deadline_at > started_at", name="numbers_fit"),
+    Index("unsend_by_time", "started_at"),
 )
 
 

@@ -30,6 +30,7 @@ class ModelPacer:
     cool_until: dict[str, int] = field(default_factory=dict)
     vendor: tuple[int, int] | None = None  # limit, when it was last believed
     foreign: tuple[int, int] = (0, 0)  # others' requests, until when
+    question_until: int = 0  # a question waits for room, and is expected back until then
 
     def limit(self, now: int) -> int:
         if self.vendor is None:
@@ -50,9 +51,7 @@ class ModelPacer:
             hindrances["cool-down"] = self.cool_until[account] - now
         mine = next((slot for slot in self.held(now) if slot.key == key and slot.in_flight), None)
         if mine is None:
-            held = self.held(now)
-            senders = sum(not slot.reserved for slot in held)
-            if len(held) >= self.limit(now) or (not reserved and senders >= self.limit(now) - self.reserve(now)):
+            if self._is_full(now, reserved):
                 hindrances["team budget"] = 0
             if not reserved and self.next_start.get(account, 0) > now:
                 hindrances["account gap"] = self.next_start[account] - now
@@ -67,10 +66,24 @@ class ModelPacer:
                 if slot.key == key:  # answered, or given up: it counts on, but the key means another request now
                     slot.key, slot.in_flight = f"{key} earlier", False
             self._forget(now, hold)
+            self.question_until = 0 if reserved else self.question_until
             self.slots.append(Slot(key, now, now + hold + self.window, reserved))
         if not reserved:
             self.next_start[account] = max(self.next_start.get(account, 0), now + self.gap)
         return {}
+
+    def _is_full(self, now: int, reserved: bool) -> bool:
+        held, limit, reserve = self.held(now), self.limit(now), self.reserve(now)
+        asking = sum(slot.reserved for slot in held)
+        if len(held) >= limit:
+            return True
+        if reserved:
+            return asking >= max(1, reserve)
+        return len(held) - asking >= limit - (reserve or int(self.question_until > now))
+
+    def question_waits(self, now: int, wait: int) -> None:
+        """A question was told to come back for room after `wait`."""
+        self.question_until = now + wait + 10_000_000
 
     def _forget(self, now: int, hold: int) -> None:
         self.slots = [slot for slot in self.slots if slot.free_at > now - 2 * self.window]

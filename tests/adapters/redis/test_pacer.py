@@ -19,8 +19,8 @@ from campaigns.domain.errors import DatabaseAway, PacerAway
 from campaigns.ports import AccountPace, Permit, RecentUse, Recovery
 from tests.adapters.conftest import DrivenPacers, OwnRedis
 from tests.adapters.redis.pacer_model import ModelPacer
+from tests.adapters.redis.vendor_window import WINDOW, VendorWindow
 
-WINDOW = 60.0
 HELD = WINDOW * (1 + CLOCK_TOLERANCE)
 """How long a slot is held after its answer."""
 
@@ -167,7 +167,7 @@ class TestAccounts:
         assert granted(pacer, "b", "anna")
 
     def test_a_reserved_request_ignores_the_gap_and_sets_none(self, pacers: DrivenPacers) -> None:
-        pacer = pacers.make(gap=5)
+        pacer = pacers.make(reserve=0.2, gap=5)
         assert granted(pacer, "a", "anna", reserved=True)
         assert granted(pacer, "b", "anna")
         assert granted(pacer, "c", "anna", reserved=True)
@@ -226,13 +226,50 @@ class TestTheReserve:
         assert all(granted(pacer, f"r{n}", reserved=True) for n in range(2))
         assert [granted(pacer, f"s{n}") for n in range(9)] == [True] * 8 + [False]
 
-    def test_an_idle_budget_is_open_to_reserved_requests(self, pacers: DrivenPacers) -> None:
+    def test_questions_use_no_more_than_the_reserve_however_idle_the_budget_is(self, pacers: DrivenPacers) -> None:
         pacer = pacers.make(limit=10, reserve=0.2)
-        assert [granted(pacer, f"r{n}", reserved=True) for n in range(11)] == [True] * 10 + [False]
-        assert asked(pacer, "s") == denied("team budget", HELD)
+        assert [granted(pacer, f"r{n}", reserved=True) for n in range(3)] == [True, True, False]
+        assert asked(pacer, "r3", reserved=True) == denied("team budget", HELD)
+        assert [granted(pacer, f"s{n}") for n in range(9)] == [True] * 8 + [False]
 
     def test_a_limit_of_one_has_no_reserve(self, pacers: DrivenPacers) -> None:
         assert granted(pacers.make(limit=1, reserve=0.5), "a")
+
+    @pytest.mark.parametrize(("limit", "reserve"), [(1, 0.5), (3, 0.0)])
+    def test_without_a_reserve_one_question_at_a_time_is_asked(
+        self, pacers: DrivenPacers, limit: int, reserve: float
+    ) -> None:
+        pacer = pacers.make(limit=limit, reserve=reserve)
+        assert [granted(pacer, f"r{n}", reserved=True) for n in range(2)] == [True, False]
+
+    @pytest.mark.parametrize("limit", [1, 3])
+    def test_without_a_reserve_a_question_that_waits_goes_before_the_next_message(
+        self, pacers: DrivenPacers, limit: int
+    ) -> None:
+        pacer = pacers.make(limit=limit, reserve=0.0)
+        for number in range(limit):
+            assert granted(pacer, f"s{number}")
+            pacer.answered(f"s{number}")
+        wait = asked(pacer, "r", reserved=True).wait_seconds
+        pacers.pass_seconds(wait)
+        assert [granted(pacer, f"t{number}") for number in range(limit)] == [True] * (limit - 1) + [False]
+        assert asked(pacer, "t").wait_seconds >= 1, "whoever waits does not ask in a loop"
+        pacers.pass_seconds(5)
+        assert granted(pacer, "r", reserved=True)
+        pacer.answered("r")
+        pacers.pass_seconds(HELD)
+        assert granted(pacer, "t")
+
+    def test_a_question_that_does_not_come_back_is_waited_for_no_longer(self, pacers: DrivenPacers) -> None:
+        pacer = pacers.make(limit=1, reserve=0.0)
+        assert granted(pacer, "s")
+        pacer.answered("s")
+        assert not granted(pacer, "r", reserved=True)
+        pacers.pass_seconds(HELD)
+        permit = asked(pacer, "t")
+        assert permit == denied("team budget", 10)
+        pacers.pass_seconds(permit.wait_seconds)
+        assert granted(pacer, "t")
 
 
 class TestLearning:
@@ -380,8 +417,8 @@ class TestFailingClosed:
         driven.close()
 
 
-def use(key: str, account: str, started: float, answered: float | None = None) -> RecentUse:
-    return RecentUse(key, account, started, answered)
+def use(key: str, account: str, started: float, answered: float | None = None, *, reserved: bool = False) -> RecentUse:
+    return RecentUse(key, account, started, answered, reserved)
 
 
 def loss_by_flush(driven: DrivenPacers, redis: OwnRedis) -> None:
@@ -433,16 +470,20 @@ class TestRebuilding:
         pacer = fragile_pacers.make(limit=10, reserve=0.2, gap=7, recover=lambda: known)
         assert granted(pacer, "zero")
         lose(fragile_pacers, own_redis)
-        known = Recovery([use("a", "anna", 10, 9), use("b", "bo", 5), use("c", "cy", 61, 60.5)], {"di": 12.0})
+        known = Recovery(
+            [use("a", "anna", 10, 9), use("b", "bo", 5), use("c", "cy", 61, 60.5), use("q", "", 3, 2, reserved=True)],
+            {"di": 12.0},
+        )
         permit = asked(pacer, "x")
         assert permit == denied("rebuilding", 2)
         fragile_pacers.pass_seconds(2)
         assert granted(pacer, "x")
         state = pacer.state()
-        assert state.used == 3 + 2  # a, b, x and the reserve; c's window is over, and zero has no row
+        assert state.used == 4  # a, b, q and x; c's window is over, and zero has no row
         assert {pace.account: pace.cool_down_seconds for pace in state.accounts}["di"] == 12
         assert asked(pacer, "y", "bo") == denied("account gap", 2)
         assert asked(pacer, "y", "di") == denied("cool-down", 12)
+        assert [granted(pacer, f"r{n}", reserved=True) for n in range(2)] == [True, False], "q is of the reserve"
 
     def test_recovered_slots_are_freed_when_they_would_have_been(
         self, fragile_pacers: DrivenPacers, own_redis: OwnRedis
@@ -466,19 +507,29 @@ class TestRebuilding:
         fragile_pacers.pass_seconds(HELD)
         assert granted(pacer, "b")
 
-    def test_the_reserve_counts_as_used_and_in_flight_after_a_loss(self, fragile_pacers: DrivenPacers) -> None:
-        recovery = Recovery([use("a", "anna", 5, 4)], {})
-        pacer = fragile_pacers.make(limit=10, reserve=0.2, recover=lambda: recovery, longest_hold_seconds=30)
-        pacer._settle = 0
-        assert [granted(pacer, f"s{n}") for n in range(8)] == [True] * 7 + [False]
-        assert not granted(pacer, "r", reserved=True)
-        for n in range(7):
-            pacer.refund(f"s{n}", f"acct of s{n}")
-        used = []
-        for passed in [HELD - 4 - 0.001, 0.001, 30 + 4 - 0.001, 0.001]:
-            fragile_pacers.pass_seconds(passed)
-            used.append(pacer.state().used)
-        assert used == [3, 2, 2, 0]
+    def test_a_budget_that_was_ever_used_settles_even_when_the_database_knows_nothing_recent(
+        self, fragile_pacers: DrivenPacers
+    ) -> None:
+        """A permit may have been granted just before the loss, for a DELETE or a question as well."""
+        pacer = fragile_pacers.make(recover=lambda: Recovery([], {}, was_used=True))
+        assert asked(pacer, "a") == denied("rebuilding", 2)
+        fragile_pacers.pass_seconds(2)
+        assert granted(pacer, "a")
+
+    def test_a_database_that_was_asked_too_early_and_answers_late_is_asked_again(
+        self, fragile_pacers: DrivenPacers
+    ) -> None:
+        answers = [Recovery([], {}, was_used=True), Recovery([use("a", "anna", 2)], {}, was_used=True)]
+
+        def slow() -> Recovery:
+            answer = answers.pop(0)
+            fragile_pacers.pass_seconds(3)
+            return answer
+
+        pacer = fragile_pacers.make(limit=1, recover=slow)
+        assert asked(pacer, "b").why == "rebuilding"
+        fragile_pacers.pass_seconds(1e-6)
+        assert asked(pacer, "b").why == "team budget"
 
     def test_a_first_start_has_nothing_to_wait_for(self, pacers: DrivenPacers) -> None:
         pacer = pacers.make(limit=3, reserve=0.3)
@@ -599,34 +650,6 @@ class TestRebuilding:
         assert fragile_pacers.make(limit=10).state().limit_per_minute == 4
 
 
-class VendorWindow:
-    """What the vendor counts: every request's arrival; its reports come from a fixed or a sliding window."""
-
-    def __init__(self, limit: int, *, phase: float | None) -> None:
-        self.limit = limit
-        self.phase = phase
-        self.counted: list[float] = []
-
-    def count(self, at: float) -> None:
-        self.counted.append(at)
-
-    def remaining(self, at: float) -> int:
-        begin = at - WINDOW
-        if self.phase is not None:
-            begin = (at - self.phase) // WINDOW * WINDOW + self.phase - 1e-9
-        return max(0, self.limit - sum(begin < moment <= at for moment in self.counted[-2 * self.limit :]))
-
-    def most_in_any_window(self) -> int:
-        """The most that any window of the vendor's length holds, at any phase."""
-        moments = sorted(self.counted)
-        most = first = 0
-        for last, moment in enumerate(moments):
-            while moments[first] <= moment - WINDOW:
-                first += 1
-            most = max(most, last - first + 1)
-        return most
-
-
 def endless_demand(
     driven: DrivenPacers,
     made: list[RedisPacer],
@@ -636,8 +659,12 @@ def endless_demand(
     seconds: float,
     travel: Callable[[], tuple[float, float | None]],
     hold: float,
+    questions: bool = False,
 ) -> None:
-    """Let `senders` ask, send and ask again; `travel` draws the time to the vendor and, unless lost, back."""
+    """Let `senders` ask, send and ask again; `travel` draws the time to the vendor and, unless lost, back.
+
+    `questions`: one in nine requests is a question.
+    """
     start = driven.now
     events: list[tuple[float, int, str, str]] = [(0.0, n, "ask", "") for n in range(senders)]
     numbers = iter(range(senders, 10**9))
@@ -649,7 +676,7 @@ def endless_demand(
         pacer = made[number % len(made)]
         if kind == "ask":
             key = f"request {number}"
-            permit = pacer.acquire(key, f"account {number}", hold_seconds=hold, reserved=number % 9 == 0)
+            permit = pacer.acquire(key, f"account {number}", hold_seconds=hold, reserved=questions and number % 9 == 0)
             if permit.granted:
                 there, back[key] = travel()
                 heapq.heappush(events, (now + there, next(numbers), "arrives", key))
@@ -702,7 +729,16 @@ class TestNeverOver:
         made = [driven.make(limit=limit, reserve=reserve) for _ in range(processes)]
         vendor = VendorWindow(limit, phase=phase)
         journeys = iter(drawn * 1000)
-        endless_demand(driven, made, vendor, senders=senders, seconds=250, travel=lambda: next(journeys), hold=31)
+        endless_demand(
+            driven,
+            made,
+            vendor,
+            senders=senders,
+            seconds=250,
+            travel=lambda: next(journeys),
+            hold=31,
+            questions=True,
+        )
         assert vendor.most_in_any_window() <= limit
         assert made[0].state().limit_per_minute == limit, "our own requests were taken for somebody else's"
         driven.close()
@@ -765,6 +801,8 @@ def test_redis_does_what_the_model_does(
                 wait = round(permit.wait_seconds * 1e6)
                 assert wait == hindrances[permit.why] or (permit.why == "team budget" and 0 < wait <= model.window)
                 assert wait >= max(hindrances.values())
+                if reserved and permit.why == "team budget":
+                    model.question_waits(driven.now, wait)
         elif verb == "answered":
             pacer.answered(details[0], limit_minute=details[1], remaining_minute=details[2])
             model.answered(driven.now, *details)

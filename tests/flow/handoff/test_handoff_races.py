@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import text
+
 from campaigns.domain.errors import VendorAway
 from campaigns.domain.schedules.handoff import WATCHED_AFTER, WATCHED_AGAIN
 from campaigns.domain.upstream.outcome import Outcome
@@ -16,7 +18,7 @@ from campaigns.flow.runs.pause_resume_cancel import pause_run
 from campaigns.flow.schedules.due import open_due_runs
 from campaigns.flow.schedules.pause_resume_skip import pause_schedule
 from tests.flow.handoff.handed_over import BEAT, TODAY, armed, dates, opened, shows, watched
-from tests.world import ANNA, UNKNOWN, World, accepted
+from tests.world import ACCOUNT, ANNA, UNKNOWN, World, accepted
 
 
 def answers_while(world: World, act: Any) -> None:
@@ -161,8 +163,8 @@ def test_each_request_has_a_slot_of_its_own_after_one_that_was_looked_at_first(w
     world.serve()
 
     assert world.gateway.deleted == ["acct_one-1", "acct_one-2"]
-    assert [key.rpartition(":")[2] for key in world.pacer.held if key.startswith("unsend:")] == [
-        "look",
-        "act",
-        "delete",
-    ]
+    with world.store.read() as connection:
+        fences = connection.scalars(text("SELECT fence FROM unsend ORDER BY fence")).all()
+        (question,) = connection.scalars(text("SELECT permit_key FROM question"))
+    assert world.pacer.held[-3:] == [f"{ACCOUNT}:{fences[0]}", question, f"{ACCOUNT}:{fences[1]}"]
+    assert world.pacer.reserved == [question], "a DELETE takes the place of a message, a look that of a question"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.lanes.tick import WakeUps, recovery, tick
 from campaigns.flow.planning.plan import plan_run
+from campaigns.flow.recall.recall import recall_run
 from campaigns.flow.runs.pause_resume_cancel import pause_run
 from campaigns.flow.schedules.due import open_due_runs
 from campaigns.ports import Permit
 from campaigns.store.health import heartbeats
+from tests.flow.reconcile.lost_answers import old_item, shows
 from tests.world import ACCOUNT, ANNA, LOGGED_OUT, NOT_SENT, THROTTLED, UNKNOWN, UPSTREAM, World
 
 BEAT = "worker:beat"
@@ -116,13 +119,39 @@ def test_what_sql_knows_rebuilds_a_lost_rate_budget(world: World) -> None:
 
     known = recovery(world.store, within=timedelta(seconds=60))
 
-    ages = sorted((use.seconds_since_start, use.seconds_since_answer) for use in known.uses)
+    sent = [use for use in known.uses if not use.reserved]
+    ages = sorted((use.seconds_since_start, use.seconds_since_answer) for use in sent)
     assert [age for age, _ in ages] == [5.0, 15.0]
     assert ages[0] == (5.0, 5.0)
     assert ages[1] == (15.0, None), "no answer came: its slot is held to the end"
     assert known.cool_downs == {ACCOUNT: 15.0}
+    assert known.was_used
     world.clock.advance(60)
-    assert recovery(world.store, within=timedelta(seconds=60)).uses == []
+    later = recovery(world.store, within=timedelta(seconds=60))
+    assert (later.uses, later.was_used) == ([], True)
+
+
+def test_deletes_and_questions_are_known_as_well(world: World) -> None:
+    assert not recovery(world.store, within=timedelta(seconds=60)).was_used, "a first start has nothing to wait for"
+    run_id = world.launched([1, 2, 3])
+    world.gateway.script = [UNKNOWN]
+    old_item(world)
+    shows(world, "777")
+    world.serve_out()
+    world.clock.advance(3600)
+    recall_run(world.store, run_id, reason="wrong price", actor=ANNA)
+    held = len(world.pacer.held)
+    world.gateway.deleting = [UnsendOutcome(UnsendKind.UNCLEAR, "no answer came")]
+    world.gateway.report = None  # nor to the question after it
+    world.serve()
+    world.clock.advance(1)
+    world.serve()
+
+    uses = recovery(world.store, within=timedelta(seconds=60)).uses
+
+    assert sorted(use.key for use in uses) == sorted(world.pacer.held[held:]), "under the keys that the pacer knows"
+    answered = sorted((use.reserved, use.seconds_since_start, use.seconds_since_answer) for use in uses)
+    assert answered == [(False, 0.0, 0.0), (False, 1.0, None), (True, 0.0, None)]
 
 
 def test_a_held_account_is_not_woken(world: World) -> None:

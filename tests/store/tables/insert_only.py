@@ -13,4 +13,6 @@ INSERT_ONLY = (
     "message",
     "probe_result",
     "revision",
+    "question",
+    "answer",
 )

@@ -1,0 +1,105 @@
+"""The questions of a search: each is asked once for each look, whoever asked it, and its answer is gone on from.
+
+A look may need several answers, and the rate budget may have room for one. What is known since the look was due is not
+asked again: not after a crash, not for another batch of the account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from campaigns.crashpoint import crash_point
+from campaigns.domain.errors import PacerAway, VendorAway, VendorRefused
+from campaigns.domain.upstream.questions import (
+    Purpose,
+    Question,
+    QuestionKind,
+    item_as_kept,
+    kept_item,
+    kept_list,
+    list_as_kept,
+)
+from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
+from campaigns.flow.sending.account_questions import put_off, require_questions_left
+from campaigns.flow.sending.ask_vendor import ask
+from campaigns.flow.sending.lane_context import Sender
+from campaigns.store.audit.events import record_evidence
+from campaigns.store.reconcile.questions import known_items, known_list, last_obstacle
+from campaigns.store.reconcile.searches import LookedFor
+
+
+def ask_list(sender: Sender, found: LookedFor) -> list[QueueItem]:
+    """The vendor's list of the account's messages, as it was when the look was due or later.
+
+    Raises QuestionsUsedUp, VendorAway, VendorRefused or PacerAway; see `ask`.
+    """
+    with sender.store.read() as connection:
+        known = known_list(connection, found.account_id, since=found.due_at)
+        if known is None:
+            require_questions_left(sender, connection, found.run_id)
+    if known is not None:
+        return kept_list(known)
+
+    def put() -> list[QueueItem]:
+        items = sender.gateway.queue(found.account_id)
+        crash_point("search.asked")
+        return items
+
+    return ask(sender, _question(found, QuestionKind.LIST), put, list_as_kept)
+
+
+def ask_items(sender: Sender, found: LookedFor, possible: Sequence[QueueItem]) -> list[ItemContent]:
+    """What the vendor shows of these items; those that it does not show are left out. Raises as `ask_list` does."""
+    contents = []
+    with sender.store.read() as connection:
+        known = known_items(connection, found.account_id, since=found.due_at)
+    for item in possible:
+        content = kept_item(known[item.id][1]) if item.id in known else _ask_item(sender, found, item.id)
+        if content is not None:
+            contents.append(content)
+    return contents
+
+
+def _ask_item(sender: Sender, found: LookedFor, message_id: str) -> ItemContent | None:
+    with sender.store.read() as connection:
+        require_questions_left(sender, connection, found.run_id)
+    return ask(
+        sender,
+        _question(found, QuestionKind.ITEM, message_id),
+        lambda: sender.gateway.item(found.account_id, message_id),
+        item_as_kept,
+    )
+
+
+def postpone(sender: Sender, found: LookedFor, obstacle: VendorAway | VendorRefused | PacerAway) -> None:
+    """Look later. Only the first failure in a row is evidence now; `keep_last_obstacle` adds the last."""
+    if put_off(sender, found.account_id, obstacle) == 1:
+        _keep(sender, found, f"could not look: {obstacle}")
+
+
+def keep_last_obstacle(sender: Sender, found: LookedFor) -> None:
+    """Before a look is written that could not be made for a while: keep how often, and what stood in its way last."""
+    if found.ask_failures < 2:  # noqa: PLR2004 - the first is kept already
+        return
+    with sender.store.read() as connection:
+        last = last_obstacle(connection, found.account_id)
+    if last is not None:
+        at, why = last
+        _keep(sender, found, f"could not look {found.ask_failures} times, the last time at {at.isoformat()}: {why}")
+
+
+def _keep(sender: Sender, found: LookedFor, reason: str) -> None:
+    with sender.store.write() as connection:
+        record_evidence(
+            connection,
+            found.batch_id,
+            kind="look",
+            at=sender.store.now(connection),
+            actor=sender.owner,
+            number=found.number,
+            reason=reason[:500],
+        )
+
+
+def _question(found: LookedFor, kind: QuestionKind, message_id: str | None = None) -> Question:
+    return Question(kind, Purpose.SEARCH, found.account_id, found.run_id, found.batch_id, message_id)

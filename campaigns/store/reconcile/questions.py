@@ -1,0 +1,199 @@
+"""Questions to the vendor: that they are asked, what came of them, what is known from them, and when to ask again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, literal, or_, select, update
+
+from campaigns.domain.upstream.questions import BY_THEMSELVES, Purpose, Question, QuestionKind
+from campaigns.store.audit.events import EventKind
+from campaigns.store.holds.holds import vendor_refuses
+from campaigns.store.tables.accounts import lane
+from campaigns.store.tables.audit import event
+from campaigns.store.tables.questions import answer, question
+
+ITS_OWN = answer.c.question_id == question.c.id
+
+
+def add_question(
+    connection: Connection, asked: Question, *, permit_key: str, upstream: str, actor: str, now: datetime
+) -> int:
+    """Write a question before it is asked; returns its ID. Without an answer it may have been asked."""
+    made = connection.scalar(
+        insert(question)
+        .values(
+            permit_key=permit_key,
+            upstream=upstream,
+            kind=asked.kind.value,
+            purpose=asked.purpose.value,
+            account_id=asked.account_id,
+            run_id=asked.run_id,
+            batch_id=asked.batch_id,
+            message_id=asked.message_id,
+            actor=actor,
+            asked_at=now,
+        )
+        .returning(question.c.id)
+    )
+    assert isinstance(made, int)
+    return made
+
+
+def add_answer(
+    connection: Connection,
+    question_id: int,
+    *,
+    replied: bool,
+    error: str | None,
+    credits_used: int | None,
+    found: dict[str, Any] | None,
+    now: datetime,
+) -> None:
+    """Write what came of a question. The key refuses a second answer."""
+    connection.execute(
+        insert(answer).values(
+            question_id=question_id, at=now, replied=replied, error=error, credits_used=credits_used, found=found
+        )
+    )
+
+
+def known_list(connection: Connection, account_id: str, *, since: datetime) -> dict[str, Any] | None:
+    """The newest list of the account's messages that was asked for since then, for whatever reason, as it is kept."""
+    found: dict[str, Any] | None = connection.scalar(
+        select(answer.c.found)
+        .join(question, ITS_OWN)
+        .where(
+            question.c.account_id == account_id,
+            question.c.kind == QuestionKind.LIST.value,
+            question.c.asked_at > since,
+            answer.c.found.is_not(None),
+        )
+        .order_by(question.c.id.desc())
+        .limit(1)
+    )
+    return found
+
+
+def known_items(connection: Connection, account_id: str, *, since: datetime) -> dict[str, tuple[datetime, Any]]:
+    """The newest answer about each message of the account that was asked about since then: when it was asked, and what
+    is kept of it, by message ID.
+    """
+    rows = connection.execute(
+        select(question.c.message_id, question.c.asked_at, answer.c.found)
+        .join(answer, ITS_OWN)
+        .where(
+            question.c.account_id == account_id,
+            question.c.kind == QuestionKind.ITEM.value,
+            question.c.asked_at > since,
+            answer.c.found.is_not(None),
+        )
+        .order_by(question.c.id)
+    )
+    return {row.message_id: (row.asked_at, row.found) for row in rows}
+
+
+def counts_not_kept(connection: Connection, run_id: int, *, since: datetime) -> dict[str, Any]:
+    """Answers about sent counts of a run since then that did not become evidence, since the asking broke off."""
+    kept_at = _last_event(connection, run_id, EventKind.COUNTS_ASKED)
+    asked = (
+        select(question.c.message_id, answer.c.found)
+        .join(answer, ITS_OWN)
+        .where(
+            question.c.run_id == run_id,
+            question.c.purpose == Purpose.COUNT.value,
+            question.c.asked_at >= since,
+            answer.c.found.is_not(None),
+        )
+        .order_by(question.c.id)
+    )
+    rows = connection.execute(asked if kept_at is None else asked.where(question.c.asked_at > kept_at))
+    return {row.message_id: row.found for row in rows}
+
+
+def _last_event(connection: Connection, run_id: int, kind: EventKind) -> datetime | None:
+    found: datetime | None = connection.scalar(
+        select(func.max(event.c.at)).where(event.c.run_id == run_id, event.c.kind == kind.value)
+    )
+    return found
+
+
+def asked_by_themselves(connection: Connection, run_id: int) -> int:
+    """How many questions workers have asked about a run since an operator last asked for a search of it."""
+    newest = _last_event(connection, run_id, EventKind.SEARCH_ASKED)
+    count = select(func.count()).where(
+        question.c.run_id == run_id, question.c.purpose.in_([purpose.value for purpose in BY_THEMSELVES])
+    )
+    return connection.scalar(count if newest is None else count.where(question.c.asked_at >= newest)) or 0
+
+
+def first_asked(connection: Connection, run_id: int, purpose: Purpose) -> datetime | None:
+    """When the first question of that purpose was asked about a run."""
+    found: datetime | None = connection.scalar(
+        select(func.min(question.c.asked_at)).where(question.c.run_id == run_id, question.c.purpose == purpose.value)
+    )
+    return found
+
+
+def questions_of_run(connection: Connection, run_id: int) -> dict[str, int]:
+    """How many questions were asked about a run, and their credits.
+
+    A question whose answer names no credits, or that got none, counts as one credit: that is its price.
+    """
+    row = connection.execute(
+        select(
+            func.count().label("questions"),
+            func.coalesce(func.sum(case((answer.c.credits_used.is_(None), 1), else_=answer.c.credits_used)), 0).label(
+                "credits"
+            ),
+        )
+        .select_from(question)
+        .outerjoin(answer, ITS_OWN)
+        .where(question.c.run_id == run_id)
+    ).one()
+    return {"questions": row.questions, "question_credits": int(row.credits)}
+
+
+def may_ask(now: datetime) -> ColumnElement[bool]:
+    """The condition that questions about the account of a row of `lane` need not wait."""
+    return or_(lane.c.ask_at.is_(None), lane.c.ask_at <= now)
+
+
+def account_may_be_asked(connection: Connection, account_id: str, *, upstream: str, now: datetime) -> bool:
+    """Whether asking the vendor about the account makes sense now: it has not failed just before, nor is it refused."""
+    asked = select(lane.c.account_id).where(
+        lane.c.account_id == account_id, may_ask(now), ~vendor_refuses(lane.c.account_id, literal(upstream))
+    )
+    return connection.scalar(asked) is not None
+
+
+def ask_failures(connection: Connection, account_id: str) -> int:
+    """How many questions in a row about the account got no usable answer."""
+    return connection.scalar(select(lane.c.ask_failures).where(lane.c.account_id == account_id)) or 0
+
+
+def ask_later(connection: Connection, account_id: str, *, until: datetime, failures: int) -> None:
+    """Let nothing be asked about the account before that time."""
+    connection.execute(update(lane).where(lane.c.account_id == account_id).values(ask_at=until, ask_failures=failures))
+
+
+def ask_freely(connection: Connection, account_id: str) -> None:
+    """Forget that questions about the account had failed: one was answered."""
+    connection.execute(
+        update(lane)
+        .where(lane.c.account_id == account_id, or_(lane.c.ask_failures > 0, lane.c.ask_at.is_not(None)))
+        .values(ask_at=None, ask_failures=0)
+    )
+
+
+def last_obstacle(connection: Connection, account_id: str) -> tuple[datetime, str] | None:
+    """When the last question about the account that failed was asked, and why it did."""
+    row = connection.execute(
+        select(question.c.asked_at, answer.c.error)
+        .join(answer, ITS_OWN)
+        .where(and_(question.c.account_id == account_id, answer.c.error.is_not(None)))
+        .order_by(question.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else (row.asked_at, row.error)
