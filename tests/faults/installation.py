@@ -182,9 +182,10 @@ class Installation:
         wait_for(lambda: _listens(self.vendor_port), START_SECONDS)
         return vendor
 
-    def start_worker(self, crash: str | None = None) -> Program:
-        """A worker; with `crash` it ends itself at that point."""
-        return self._start("worker", self._celery("worker"), {} if crash is None else {VARIABLE: crash})
+    def start_worker(self, crash: str | None = None, *, home: str = "home") -> Program:
+        """A worker; with `crash` it ends itself at that point. One with another home is another host."""
+        its_own = {"CAMPAIGNS_HOME": str(self.folder / home)} | ({} if crash is None else {VARIABLE: crash})
+        return self._start("worker", self._celery("worker"), its_own)
 
     def start_beat(self) -> Program:
         """One more beat: it ticks whoever else does."""
