@@ -23,6 +23,7 @@ from campaigns.domain.states import BatchState
 from campaigns.domain.upstream.outcome import Outcome, OutcomeKind
 from campaigns.flow.audience.suppress import suppress as suppress_users
 from campaigns.flow.audience.suppress import unsuppress
+from campaigns.flow.backup.hosts import join
 from campaigns.flow.campaigns.drafts import Changes, edit_campaign
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.lanes.tick import tick
@@ -58,7 +59,7 @@ from tests.crash_points.steps import (
 )
 from tests.invariants import Vendor, hold_the_law, vendor_of
 from tests.one_database import KINDS, one_database
-from tests.world import ANNA, LIMITS, NOT_SENT, REJECTED, THROTTLED, UNKNOWN, UPSTREAM, World, accepted
+from tests.world import ANNA, LIMITS, NOT_SENT, REJECTED, THROTTLED, UNKNOWN, UPSTREAM, FakeFences, World, accepted
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -75,6 +76,7 @@ def clock() -> DrivenClock:
 @pytest.fixture(scope="module")
 def store(database_url: str, clock: DrivenClock) -> Iterator[Store]:
     opened = open_store(database_url, clock=clock)
+    join(opened, FakeFences(), "host", actor="worker:one")  # done once, by the first lane of a host
     yield opened
     opened.close()
 

@@ -324,14 +324,21 @@ def test_a_rerun_keeps_the_hours_but_is_not_spread(world: World) -> None:
     assert world.serve() == 2
 
 
-def test_a_run_whose_hours_cannot_be_read_is_held_and_the_accounts_others_go_on(world: World) -> None:
+def test_a_run_whose_hours_cannot_be_read_is_held_and_the_accounts_others_go_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     at(world, berlin("2026-03-06T12:00"))
     unread = world.launched([1], timing=Timing(hours="09:00-22:00", zone="Europe/Berlin"))
     other = world.launch(world.campaign([2]))
-    sender = world.sender()
-    sender.timings[world.run(unread)["campaign_id"], 1] = Timing(hours="09:00-22:00", zone="Europe/Atlantis")
 
-    serve_lane(sender, ACCOUNT, lambda: True)
+    def found(connection: Connection, campaign_id: int, number: int) -> RevisionRow:
+        revision = find_revision(connection, campaign_id, number)
+        sunk = {**(revision.timing or {}), "zone": "Europe/Atlantis"}
+        return replace(revision, timing=sunk) if campaign_id == world.run(unread)["campaign_id"] else revision
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pick_batch, "find_revision", found)
+        world.serve()
 
     (hold,) = world.run(unread)["holds"]
     assert hold["kind"] == "hours"
