@@ -41,9 +41,8 @@ from campaigns.store.runs.runs import find_run, freeze_plan
 from campaigns.store.schedules.occurrences import must_wait
 from campaigns.store.sending.lanes import lane_suppressions, lock_lanes
 
-
 PLAN_VERSION = "plan 2"
-"""Part of each plan hash. The hashes of version 1 depended on how a set came about, so none of them is taken any more."""
+"""Part of each plan hash. Those of version 1 depended on how a set came about: none of them is taken any more."""
 
 
 @dataclass(frozen=True, slots=True)
