@@ -95,7 +95,7 @@ def first_release_seal(connection: Connection, row: Any, number: int, before: st
         "position": position + 1,
         "sealed_at": now.isoformat(timespec="microseconds"),
         "covered": covered.get("covered_sha256"),
-        "event": plain(row._mapping, event),  # noqa: SLF001 - SQLAlchemy's public name for it
+        "event": plain(row._mapping, event),
     }
     sha256 = hashlib.sha256(line(sealed)).hexdigest()
     trail_sha256 = hashlib.sha256((before + sha256).encode()).hexdigest()
@@ -110,11 +110,11 @@ def first_release_cover(connection: Connection, run_id: int) -> dict[str, Any]:
     hashed, fences, numbers = hashlib.sha256(), [], []
     for row in connection.execute(select(attempt).order_by(attempt.c.fence)).all():
         outcome = outcomes[row.batch_id, row.number]
-        pair = {"attempt": plain(row._mapping, attempt), "outcome": plain(outcome._mapping, attempt_outcome)}  # noqa: SLF001
+        pair = {"attempt": plain(row._mapping, attempt), "outcome": plain(outcome._mapping, attempt_outcome)}
         hashed.update(line(pair) + b"\n")
         fences.append(row.fence)
     for row in connection.execute(select(evidence).order_by(evidence.c.id)).all():
-        hashed.update(line({"evidence": plain(row._mapping, evidence)}) + b"\n")  # noqa: SLF001
+        hashed.update(line({"evidence": plain(row._mapping, evidence)}) + b"\n")
         numbers.append(row.id)
     blobs = {"covered_attempts": BitMap64(fences).serialize(), "covered_evidence": BitMap64(numbers).serialize()}
     return {**blobs, "covered_sha256": hashed.hexdigest()}

@@ -1,4 +1,4 @@
-"""The tables whose rows are written once."""
+"""The tables whose rows are written once, and all others: a new table must be put into one of the two lists."""
 
 from __future__ import annotations
 
@@ -11,4 +11,20 @@ INSERT_ONLY = (
     "exclusion",
     "message",
     "revision",
+    "seal",
+    "unsend",
+    "unsend_outcome",
+)
+
+MAY_CHANGE = (
+    "account",
+    "batch",
+    "campaign",
+    "heartbeat",
+    "hold",
+    "lane",
+    "recall",
+    "run",
+    "suppression",
+    "unsealed",
 )
