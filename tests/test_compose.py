@@ -23,6 +23,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 SETTINGS = {field.alias for field in Settings.model_fields.values()}
 
 OURS = ("migrate", "worker", "beat")
+PASSWORDS = {"POSTGRES_PASSWORD", "POSTGRES_APP_PASSWORD"}
 POSTGRES_OWN = {"POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD"}
 
 
@@ -33,7 +34,7 @@ def seconds(words: str) -> float:
 
 
 def test_the_services_are_those_that_an_installation_needs() -> None:
-    assert set(SERVICES) == {"postgres", "redis", *OURS}
+    assert set(SERVICES) == {"postgres", "roles", "redis", *OURS}
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -50,13 +51,13 @@ def test_our_services_run_commands_that_exist(name: str) -> None:
 @pytest.mark.parametrize("name", OURS)
 def test_our_services_get_settings_that_exist(name: str) -> None:
     environment = SERVICES[name]["environment"]
-    assert environment.keys() - SETTINGS == set()
+    assert environment.keys() - SETTINGS == {"POSTGRES_PASSWORD"}
     Settings(**environment | {"DATABASE_URL": environment["DATABASE_URL"].split("$")[0] + "x@postgres/campaigns"})
 
 
 def test_the_example_environment_names_settings_that_exist() -> None:
     names = set(re.findall(r"^(?:# )?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
-    assert names - SETTINGS == {"POSTGRES_PASSWORD"}
+    assert names - SETTINGS == PASSWORDS
 
 
 def test_the_example_environment_holds_no_secret() -> None:
@@ -91,9 +92,25 @@ def test_the_image_is_made_of_files_that_are_there_and_let_in() -> None:
 def test_the_image_and_the_compose_file_hold_no_secret() -> None:
     set_in_image = set(re.findall(r"(?:ENV |ARG | )([A-Z_]+)=", DOCKERFILE))
     assert set_in_image == {"PATH", "PYTHONUNBUFFERED", "CAMPAIGNS_HOME"}
-    assert "${POSTGRES_PASSWORD:?" in SERVICES["worker"]["environment"]["DATABASE_URL"]
+    assert "${POSTGRES_APP_PASSWORD:?" in SERVICES["worker"]["environment"]["DATABASE_URL"]
     assert SERVICES["postgres"]["environment"].keys() == POSTGRES_OWN
     assert SERVICES["postgres"]["environment"]["POSTGRES_PASSWORD"].startswith("${POSTGRES_PASSWORD:?")
+
+
+def test_only_the_migration_and_the_roles_use_the_owner_of_the_tables() -> None:
+    """The application cannot take away the rules of what is written once, nor is it told who could."""
+    for name in ("worker", "beat"):
+        environment = SERVICES[name]["environment"]
+        assert environment["DATABASE_URL"].startswith("postgresql://campaigns_app:${POSTGRES_APP_PASSWORD:?")
+        assert environment["POSTGRES_PASSWORD"] == "", "env_file would hand it on"
+    assert SERVICES["migrate"]["environment"]["DATABASE_URL"].startswith("postgresql://campaigns:${POSTGRES_PASSWORD:?")
+    assert SERVICES["roles"]["environment"]["PGUSER"] == SERVICES["postgres"]["environment"]["POSTGRES_USER"]
+    assert SERVICES["roles"]["image"] == SERVICES["postgres"]["image"]
+    assert SERVICES["migrate"]["depends_on"]["roles"] == {"condition": "service_completed_successfully"}
+    (mounted,) = SERVICES["roles"]["volumes"]
+    source, inside, how = mounted.split(":")
+    assert ((ROOT / source).is_file(), how) == (True, "ro")
+    assert f"--file={inside}" in SERVICES["roles"]["command"][-1]
 
 
 def test_the_image_does_not_run_as_root() -> None:
@@ -131,5 +148,6 @@ def test_nothing_listens_outside_the_services_own_network() -> None:
 
 
 def test_what_must_outlive_a_container_is_on_a_volume() -> None:
-    named = {volume.partition(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
+    mounted = [volume for service in SERVICES.values() for volume in service.get("volumes", [])]
+    named = {volume.partition(":")[0] for volume in mounted if not volume.endswith(":ro")}
     assert named == COMPOSE["volumes"].keys() == {"postgres", "redis", "home"}

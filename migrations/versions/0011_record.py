@@ -58,11 +58,8 @@ def refuse_replacing(table: str) -> None:
 
     `rowid` is a key of each table, whatever else is; SQLite has -1 there for a row that is to be given one.
     """
-    keys = [("rowid",), *unique_keys(table)]
-    taken = " OR ".join(
-        f"EXISTS (SELECT 1 FROM {table} WHERE {' AND '.join(f'{column} = NEW.{column}' for column in key)})"
-        for key in keys
-    )
+    same = [" AND ".join(f"{column} = NEW.{column}" for column in key) for key in (("rowid",), *unique_keys(table))]
+    taken = " OR ".join(f"EXISTS (SELECT 1 FROM {table} WHERE {key})" for key in same)  # noqa: S608 - names of ours
     op.execute(
         f"CREATE TRIGGER {table}_no_replacing BEFORE INSERT ON {table} WHEN {taken} "
         f"BEGIN SELECT RAISE(ABORT, '{table} rows are never rewritten'); END"

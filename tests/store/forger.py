@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from campaigns.store.database.engine import Store
 
-SEALED = ("event", "seal", "attempt", "attempt_outcome", "evidence")
+SEALED = ("event", "seal", "attempt", "attempt_outcome", "evidence", "unsend", "unsend_outcome")
 RULES = (
     ("seal", "fk_seal_event_id"),
     ("unsealed", "fk_unsealed_event_id"),
@@ -19,6 +19,7 @@ RULES = (
     ("seal", "uq_seal_chain_position"),
     ("seal", "ck_seal_numbers_fit"),
     ("attempt", "fk_attempt_follows_outcome"),
+    ("unsend_outcome", "fk_unsend_outcome_recall_id_batch_id_number"),
 )
 
 
@@ -39,7 +40,7 @@ class Forger:
         with closing(sqlite3.connect(str(self.store.writer.url.database))) as connection:
             connection.execute("PRAGMA ignore_check_constraints = ON")
             for table in SEALED:
-                for verb in ("update", "delete"):
+                for verb in ("update", "delete", "replacing"):
                     connection.execute(f"DROP TRIGGER IF EXISTS {table}_no_{verb}")
             for statement in statements:
                 connection.execute(statement, values)

@@ -29,6 +29,7 @@ from campaigns.domain.errors import CampaignsError, SettingsError
 if TYPE_CHECKING:
     from campaigns.settings import Settings
     from campaigns.store.database.engine import Store
+    from campaigns.store.database.server_facts import Role
 
 SKEW_SECONDS = 2.0
 """Clocks further apart than this make leases and windows wrong."""
@@ -105,12 +106,15 @@ def _database_ahead(store: Store) -> float:
 
 
 def _signs(store: Store) -> Iterator[Check]:
+    from campaigns.store.database.server_facts import own_role
     from campaigns.store.health.heartbeats import heartbeats
     from campaigns.store.views.accounts import credits_balance
 
     with store.read() as connection:
         now, seen = store.now(connection), heartbeats(connection)
-        balance = credits_balance(connection)
+        balance, role = credits_balance(connection), own_role(connection)
+    if role is not None:
+        yield _role(role)
     for part in ("beat", "worker"):
         yield _sign(part, now, seen.get(part))
     if balance is None:
@@ -119,6 +123,14 @@ def _signs(store: Store) -> Iterator[Check]:
         found = f"{balance[0]:,} left, as the vendor said at {moment(balance[1])}"
         empty = balance[0] <= 0
         yield Check("credits", "fault" if empty else "ok", found, "buy credits" if empty else None, REFUSED)
+
+
+def _role(role: Role) -> Check:
+    if not role.may_change_rules:
+        return Check("database role", "ok", f"{role.name} owns nothing and is no superuser")
+    power = "is a superuser" if role.is_superuser else "owns the tables"
+    found = f"{role.name} {power}: whoever has its password can take away what keeps the record from being rewritten"
+    return Check("database role", "note", found, "docs/operating.md, Two roles")
 
 
 def _sign(part: str, now: datetime, seen: datetime | None) -> Check:

@@ -25,7 +25,7 @@ def server_checks(store: Store) -> Iterator[Check]:
     if standby:
         found = "the server is a standby, which takes no writes: nothing is sent"
         fix = "name its primary in DATABASE_URL, or both hosts with target_session_attrs=read-write"
-        yield Check("database role", "fault", found, fix, AWAY)
+        yield Check("database server", "fault", found, fix, AWAY)
     if not durable:
         found = "synchronous_commit is off: a confirmed attempt may be lost, and its fans messaged twice"
         yield Check("durability", "fault", found, "set synchronous_commit to on", FAULTY)

@@ -7,7 +7,6 @@ RoaringFormatSpec). Ten million random IDs take about two bytes each.
 from __future__ import annotations
 
 import hashlib
-import sys
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -36,6 +35,8 @@ __all__ = [
     "unpack",
 ]
 
+
+_LOWEST_BYTE_FIRST = array("H", [1]).tobytes() == b"\x01\x00"
 
 DIGEST_VERSION = 2
 """How digests of sets are made now: over the IDs themselves. Version 1 was the SHA-256 of the blob."""
@@ -85,7 +86,7 @@ def _packed(ids: array[int]) -> UserSet:
 
 def _digest_of_ids(ids: array[int]) -> str:
     """The digest of IDs in order; the array is turned over, so the caller is done with it."""
-    if sys.byteorder == "little":
+    if _LOWEST_BYTE_FIRST:
         ids.byteswap()
     return hashlib.sha256(ids).hexdigest()
 

@@ -16,7 +16,7 @@ from pyroaring import BitMap64
 from sqlalchemy import Connection
 
 from campaigns.crashpoint import crash_point
-from campaigns.domain.audience.user_sets import UserSet, pack, set_digest, subtract, unpack
+from campaigns.domain.audience.user_sets import UserSet, pack, subtract, unpack
 from campaigns.domain.clocks import on_clocks
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.messages.contents import texts_of, variable_warnings
@@ -92,10 +92,9 @@ def make_plan(
     left_out: dict[str, BitMap64] = {}
     audience_sha256 = None
     if revision.audience_version_id is not None:
-        audience = unpack(audience_users(connection, revision.audience_version_id))
-        audience_sha256 = set_digest(audience)  # not the one that is kept, which may be of an earlier version
+        blob, audience_sha256 = audience_users(connection, revision.audience_version_id)
         users, left_out = subtract(
-            audience,
+            unpack(blob),
             [
                 ("suppressed", lambda: suppressed_users(connection, None)),
                 ("suppressed_on_account", lambda: suppressed_users(connection, account_id)),

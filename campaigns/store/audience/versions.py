@@ -40,12 +40,14 @@ def add_audience(
     return made, users.sha256, users.size
 
 
-def audience_users(connection: Connection, audience_version_id: int) -> bytes:
-    """The packed users of an audience version."""
-    blob: bytes = connection.scalars(
-        select(audience_version.c.users).where(audience_version.c.id == audience_version_id)
+def audience_users(connection: Connection, audience_version_id: int) -> tuple[bytes, str]:
+    """The packed users of an audience version and their SHA-256."""
+    row = connection.execute(
+        select(audience_version.c.users, audience_version.c.users_sha256).where(
+            audience_version.c.id == audience_version_id
+        )
     ).one()
-    return blob
+    return row.users, row.users_sha256
 
 
 def audience_reference(connection: Connection, audience_version_id: int | None) -> tuple[int, str, int] | None:

@@ -8,25 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from pyroaring import BitMap64
-from sqlalchemy import JSON, ColumnElement, Connection, Row, Table, Text, cast, select, type_coerce
+from sqlalchemy import JSON, ColumnElement, Connection, Row, Table, Text, and_, cast, select, type_coerce
 
+from campaigns.store.audit.versions import VERSION, sealed_columns
 from campaigns.store.tables.attempts import attempt, attempt_outcome, evidence
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.columns import Instant
+from campaigns.store.tables.recalls import recall, unsend, unsend_outcome
 
 NOTHING_BEFORE = "0" * 64
 """What the first seal of a chain follows."""
 
 ROWS_AT_ONCE = 1000
-
-SINCE_VERSION_2 = frozenset({"attempt.form", "attempt.mark"})
-"""Columns that version 1 of the form does not cover: rows that were sealed before have the digest they had."""
 
 
 class Unreadable(ValueError):
@@ -35,7 +34,7 @@ class Unreadable(ValueError):
 
 def raw(table: Table, prefix: str = "") -> list[ColumnElement[Any]]:
     """The table's columns as the driver has them, labelled `prefix` and their name."""
-    return [_raw(column).label(prefix + column.name) for column in _covered(table)]
+    return [_raw(column).label(prefix + column.name) for column in table.columns]
 
 
 def _raw(column: Any) -> ColumnElement[Any]:
@@ -46,12 +45,24 @@ def _raw(column: Any) -> ColumnElement[Any]:
 
 def content(row: Row[Any], table: Table, prefix: str = "") -> dict[str, Any]:
     """One table's part of a row that was asked for by `raw`, as JSON can say it. Raises Unreadable."""
+    return _content(row, table, [column.name for column in table.columns], prefix)
+
+
+def sealed_content(row: Row[Any], table: Table, version: int, prefix: str = "") -> dict[str, Any]:
+    """As `content`, but only what a seal of that version speaks for. Raises Unreadable."""
+    require_version(version)
+    return _content(row, table, sealed_columns(table.name, version), prefix)
+
+
+def require_version(version: int) -> None:
+    """Raise Unreadable for a seal of a later release."""
+    if version not in range(1, VERSION + 1):
+        raise Unreadable(f"version {version} of the seals is of a later release")
+
+
+def _content(row: Row[Any], table: Table, names: Iterable[str], prefix: str) -> dict[str, Any]:
     values = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for it
-    return {column.name: _plain(column, values[prefix + column.name]) for column in _covered(table)}
-
-
-def _covered(table: Table) -> list[Any]:
-    return [column for column in table.columns if str(column) not in SINCE_VERSION_2]
+    return {name: _plain(table.columns[name], values[prefix + name]) for name in names}
 
 
 def _plain(column: Any, value: Any) -> Any:
@@ -96,27 +107,68 @@ class Covered:
     sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class CoveredRecalls:
+    """Which finished recalls (by ID) and requests with an outcome (by fence) of a run a digest speaks for."""
+
+    recalls: BitMap64
+    unsends: BitMap64
+    sha256: str
+
+
 def covered_by(
-    connection: Connection, run_id: int, attempts: BitMap64 | None = None, evidence: BitMap64 | None = None
+    connection: Connection,
+    run_id: int,
+    attempts: BitMap64 | None = None,
+    evidence: BitMap64 | None = None,
+    *,
+    version: int = VERSION,
 ) -> Covered:
     """The digest over a run's attempts with their outcomes and over its evidence, those of the sets or all there are.
 
     All there are is what one statement sees: rows that come later belong to a later digest. Raises Unreadable.
     """
-    found = Covered(BitMap64(), BitMap64(), "")
+    require_version(version)
     hashed = hashlib.sha256()
-    for fence, line in _attempts(connection, run_id):
-        if attempts is None or fence in attempts:
-            found.attempts.add(fence)
-            hashed.update(line)
-    for number, line in _evidence(connection, run_id):
-        if evidence is None or number in evidence:
-            found.evidence.add(number)
-            hashed.update(line)
-    return Covered(found.attempts, found.evidence, hashed.hexdigest())
+    return Covered(
+        _hash_lines(hashed, _attempts(connection, run_id, version), attempts),
+        _hash_lines(hashed, _evidence(connection, run_id, version), evidence),
+        hashed.hexdigest(),
+    )
 
 
-def _attempts(connection: Connection, run_id: int) -> Iterator[tuple[int, bytes]]:
+def recalls_covered_by(
+    connection: Connection,
+    run_id: int,
+    recalls: BitMap64 | None = None,
+    unsends: BitMap64 | None = None,
+    *,
+    version: int = VERSION,
+) -> CoveredRecalls:
+    """The digest over a run's finished recalls and over its requests to take messages back with their outcomes.
+
+    As `covered_by`: those of the sets, or all there are. Raises Unreadable.
+    """
+    require_version(version)
+    hashed = hashlib.sha256()
+    return CoveredRecalls(
+        _hash_lines(hashed, _recalls(connection, run_id, version), recalls),
+        _hash_lines(hashed, _unsends(connection, run_id, version), unsends),
+        hashed.hexdigest(),
+    )
+
+
+def _hash_lines(hashed: Any, lines: Iterable[tuple[int, bytes]], wanted: BitMap64 | None) -> BitMap64:
+    """Hash the lines whose key is wanted; returns the keys of those."""
+    found = BitMap64()
+    for key, line in lines:
+        if wanted is None or key in wanted:
+            found.add(key)
+            hashed.update(line)
+    return found
+
+
+def _attempts(connection: Connection, run_id: int, version: int) -> Iterator[tuple[int, bytes]]:
     rows = connection.execute(
         select(*raw(attempt, "attempt_"), *raw(attempt_outcome, "outcome_"))
         .join(batch, batch.c.id == attempt.c.batch_id)
@@ -129,11 +181,14 @@ def _attempts(connection: Connection, run_id: int) -> Iterator[tuple[int, bytes]
         .execution_options(yield_per=ROWS_AT_ONCE)
     )
     for row in rows:
-        made = {"attempt": content(row, attempt, "attempt_"), "outcome": content(row, attempt_outcome, "outcome_")}
+        made = {
+            "attempt": sealed_content(row, attempt, version, "attempt_"),
+            "outcome": sealed_content(row, attempt_outcome, version, "outcome_"),
+        }
         yield _key(made["attempt"]["fence"]), canonical(made) + b"\n"
 
 
-def _evidence(connection: Connection, run_id: int) -> Iterator[tuple[int, bytes]]:
+def _evidence(connection: Connection, run_id: int, version: int) -> Iterator[tuple[int, bytes]]:
     rows = connection.execute(
         select(*raw(evidence))
         .join(batch, batch.c.id == evidence.c.batch_id)
@@ -142,7 +197,36 @@ def _evidence(connection: Connection, run_id: int) -> Iterator[tuple[int, bytes]
         .execution_options(yield_per=ROWS_AT_ONCE)
     )
     for row in rows:
-        yield _key(row.id), canonical({"evidence": content(row, evidence)}) + b"\n"
+        yield _key(row.id), canonical({"evidence": sealed_content(row, evidence, version)}) + b"\n"
+
+
+def _recalls(connection: Connection, run_id: int, version: int) -> Iterator[tuple[int, bytes]]:
+    rows = connection.execute(
+        select(*raw(recall))
+        .where(recall.c.run_id == run_id, recall.c.finished_at.is_not(None))
+        .order_by(recall.c.id)
+        .execution_options(yield_per=ROWS_AT_ONCE)
+    )
+    for row in rows:
+        yield _key(row.id), canonical({"recall": sealed_content(row, recall, version)}) + b"\n"
+
+
+def _unsends(connection: Connection, run_id: int, version: int) -> Iterator[tuple[int, bytes]]:
+    same = [unsend_outcome.c[name] == unsend.c[name] for name in ("recall_id", "batch_id", "number")]
+    rows = connection.execute(
+        select(*raw(unsend, "unsend_"), *raw(unsend_outcome, "outcome_"))
+        .join(recall, recall.c.id == unsend.c.recall_id)
+        .join(unsend_outcome, and_(*same))
+        .where(recall.c.run_id == run_id)
+        .order_by(unsend.c.fence)
+        .execution_options(yield_per=ROWS_AT_ONCE)
+    )
+    for row in rows:
+        made = {
+            "unsend": sealed_content(row, unsend, version, "unsend_"),
+            "outcome": sealed_content(row, unsend_outcome, version, "outcome_"),
+        }
+        yield _key(made["unsend"]["fence"]), canonical(made) + b"\n"
 
 
 def _key(value: Any) -> int:

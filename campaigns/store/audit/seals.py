@@ -1,6 +1,6 @@
 """Seals: each event is hashed together with the one before it in its chain, and each seal with the one before it.
 
-    sha256        = SHA-256(canonical JSON of chain, position, sealed_at, covered digest, the event,
+    sha256        = SHA-256(canonical JSON of chain, position, sealed_at, covered digests, version, the event,
                             and the sha256 before it in its chain)
     trail_sha256  = SHA-256(trail_sha256 of the seal before it, sha256), both as hexadecimal ASCII
 
@@ -22,16 +22,17 @@ from campaigns.domain.audience.user_sets import pack
 from campaigns.domain.errors import StaleClaim
 from campaigns.store.audit.canonical import (
     NOTHING_BEFORE,
-    Covered,
     Unreadable,
     canonical,
-    content,
     covered_by,
     digest,
     instant_text,
     raw,
+    recalls_covered_by,
+    sealed_content,
 )
 from campaigns.store.audit.events import EventKind
+from campaigns.store.audit.versions import VERSION
 from campaigns.store.tables.audit import event, seal, unsealed
 
 TRAIL = "trail"
@@ -63,18 +64,31 @@ def chain_of(run_id: int | None, account_id: str | None) -> str:
     return "global" if account_id is None else f"account:{account_id}"
 
 
-def seal_digest(
-    before: Head, chain: str, event_content: dict[str, Any], *, sealed_at: str, covered_sha256: str | None
-) -> str:
-    """The `sha256` of the seal that follows `before` in its chain. Raises Unreadable."""
+@dataclass(frozen=True, slots=True)
+class Speaks:
+    """What one seal says beside its event: when, in which form, and the digests of the rows that it speaks for."""
+
+    sealed_at: str
+    version: int
+    covered_sha256: str | None = None
+    recalls_sha256: str | None = None
+
+
+def seal_digest(before: Head, chain: str, event_row: Row[Any], speaks: Speaks, prefix: str = "") -> str:
+    """The `sha256` of the seal that follows `before` in its chain. Raises Unreadable.
+
+    `event_row` holds the event as `raw` asks for it with that prefix.
+    """
     sealed = {
         "before": before.sha256,
         "chain": chain,
         "position": before.position + 1,
-        "sealed_at": sealed_at,
-        "covered": covered_sha256,
-        "event": event_content,
+        "sealed_at": speaks.sealed_at,
+        "covered": speaks.covered_sha256,
+        "event": sealed_content(event_row, event, speaks.version, prefix),
     }
+    if speaks.version > 1:
+        sealed |= {"version": speaks.version, "recalls": speaks.recalls_sha256}
     return digest(canonical(sealed))
 
 
@@ -100,17 +114,14 @@ def make_seals(connection: Connection, waiting: Iterable[Row[Any]], *, now: date
     rows = list(waiting)
     trail = _trail_head(connection)
     heads = _heads(connection, {chain_of(row.run_id, row.account_id) for row in rows})
-    sealed_at = instant_text(now)
     made = []
     for row in rows:
         chain = chain_of(row.run_id, row.account_id)
         before = heads.get(chain, START)
         try:
-            covered = covered_by(connection, row.run_id) if row.kind == EventKind.RUN_ENDED else None
-            columns = _covered_columns(covered)
-            sha256 = seal_digest(
-                before, chain, content(row, event), sealed_at=sealed_at, covered_sha256=columns["covered_sha256"]
-            )
+            columns = _columns_covered(connection, row.kind, row.run_id)
+            speaks = Speaks(instant_text(now), VERSION, columns.get("covered_sha256"), columns.get("recalls_sha256"))
+            sha256 = seal_digest(before, chain, row, speaks)
         except Unreadable:
             continue
         heads[chain] = Head(before.position + 1, sha256)
@@ -124,18 +135,43 @@ def make_seals(connection: Connection, waiting: Iterable[Row[Any]], *, now: date
                 "sha256": sha256,
                 "trail_sha256": trail.sha256,
                 "sealed_at": now,
+                "version": VERSION,
+                **NOTHING_COVERED,
                 **columns,
             }
         )
     return made
 
 
-def _covered_columns(covered: Covered | None) -> dict[str, Any]:
-    return {
-        "covered_attempts": pack(covered.attempts).blob if covered else None,
-        "covered_evidence": pack(covered.evidence).blob if covered else None,
-        "covered_sha256": covered.sha256 if covered else None,
-    }
+NOTHING_COVERED: dict[str, Any] = dict.fromkeys(
+    (
+        "covered_attempts",
+        "covered_evidence",
+        "covered_sha256",
+        "recalls_covered",
+        "unsends_covered",
+        "recalls_sha256",
+    )
+)
+
+
+def _columns_covered(connection: Connection, kind: str, run_id: int | None) -> dict[str, Any]:
+    """What the seal of an event covers beside it: the end of a run its requests, the end of a recall its requests."""
+    if kind == EventKind.RUN_ENDED and run_id is not None:
+        ended = covered_by(connection, run_id)
+        return {
+            "covered_attempts": pack(ended.attempts).blob,
+            "covered_evidence": pack(ended.evidence).blob,
+            "covered_sha256": ended.sha256,
+        }
+    if kind == EventKind.RECALL_FINISHED and run_id is not None:
+        back = recalls_covered_by(connection, run_id)
+        return {
+            "recalls_covered": pack(back.recalls).blob,
+            "unsends_covered": pack(back.unsends).blob,
+            "recalls_sha256": back.sha256,
+        }
+    return {}
 
 
 def add_seals(connection: Connection, seals: list[dict[str, Any]]) -> None:

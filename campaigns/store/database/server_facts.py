@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, make_url, text
@@ -40,3 +41,29 @@ def refuse_encoding(connection: Connection) -> None:
             f"Make one with CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0, then run `campaigns db upgrade` "
             "again."
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """The role that we work as on PostgreSQL."""
+
+    name: str
+    is_superuser: bool
+    owns_tables: bool
+
+    @property
+    def may_change_rules(self) -> bool:
+        """Whether it can take away the triggers that keep the record from being rewritten."""
+        return self.is_superuser or self.owns_tables
+
+
+def own_role(connection: Connection) -> Role | None:
+    """The role of this connection; None on SQLite, where whoever can write the file can do anything."""
+    if connection.dialect.name == "sqlite":
+        return None
+    asked = text(
+        "SELECT rolname, rolsuper, EXISTS (SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+        " AND pg_has_role(current_user, relowner, 'MEMBER')) AS owns FROM pg_roles WHERE rolname = current_user"
+    )
+    found = connection.execute(asked).one()
+    return Role(found.rolname, found.rolsuper, found.owns)

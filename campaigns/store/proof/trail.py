@@ -13,8 +13,10 @@ from sqlalchemy import Connection, Row, func, select
 from sqlalchemy.exc import DBAPIError
 
 from campaigns.domain.audience.user_sets import unpack
-from campaigns.store.audit.canonical import ROWS_AT_ONCE, Unreadable, content, covered_by, instant_text, raw
-from campaigns.store.audit.seals import START, TRAIL, Head, seal_digest, trail_digest
+from campaigns.store.audit.canonical import ROWS_AT_ONCE, Unreadable, covered_by, instant_text, raw, sealed_content
+from campaigns.store.audit.seals import START, TRAIL, Head, Speaks, seal_digest, trail_digest
+from campaigns.store.audit.versions import VERSION
+from campaigns.store.proof.sealed_recalls import sealed_recall_faults
 from campaigns.store.tables.audit import event, seal, unsealed
 
 DAMAGES = ("malformed", "decode", "not a database", "invalid", "out of range", "too large", "too small")
@@ -41,6 +43,7 @@ def trail_faults(
         _link_faults(connection, trail, kept or {}),
         _chain_faults(connection, trail, kept or {}, every_chain=every_chain),
         _record_faults(connection),
+        sealed_recall_faults(connection),
         _unsealed_faults(connection, trail),
     )
     try:
@@ -145,13 +148,9 @@ def _seal_fault(row: Row[Any], before: Head, number: int) -> str | None:
         return f"event {row.seal_event_id}, sealed as number {row.seal_position} of it, is missing"
     place = f"event {row.event_id} ({row.event_kind}), sealed as number {row.seal_position} of it,"
     try:
-        found = seal_digest(
-            before,
-            row.seal_chain,
-            content(row, event, "event_"),
-            sealed_at=instant_text(row.seal_sealed_at),
-            covered_sha256=row.seal_covered_sha256,
-        )
+        sealed_at = instant_text(row.seal_sealed_at)
+        speaks = Speaks(sealed_at, row.seal_version, row.seal_covered_sha256, row.seal_recalls_sha256)
+        found = seal_digest(before, row.seal_chain, row, speaks, "event_")
     except (Unreadable, TypeError, ValueError) as error:
         return f"{place} cannot be read: {error}"
     return None if found == row.seal_sha256 else f"{place} is not what was sealed there: edited, or moved"
@@ -160,7 +159,14 @@ def _seal_fault(row: Row[Any], before: Head, number: int) -> str | None:
 def _record_faults(connection: Connection) -> Iterator[str]:
     """The attempts, outcomes and evidence that the end of a run was sealed with are there as they were."""
     rows = connection.execute(
-        select(event.c.id, event.c.run_id, seal.c.covered_attempts, seal.c.covered_evidence, seal.c.covered_sha256)
+        select(
+            event.c.id,
+            event.c.run_id,
+            seal.c.version,
+            seal.c.covered_attempts,
+            seal.c.covered_evidence,
+            seal.c.covered_sha256,
+        )
         .join(event, event.c.id == seal.c.event_id)
         .where(seal.c.covered_sha256.is_not(None))
         .order_by(seal.c.number)
@@ -170,7 +176,7 @@ def _record_faults(connection: Connection) -> Iterator[str]:
         name = f"run {row.run_id}, as it ended with event {row.id}"
         try:
             attempts, proofs = unpack(row.covered_attempts), unpack(row.covered_evidence)
-            found = covered_by(connection, row.run_id, attempts, proofs)
+            found = covered_by(connection, row.run_id, attempts, proofs, version=row.version)
         except (ValueError, TypeError) as error:
             yield f"{name}: its attempts, outcomes and evidence cannot be read ({error})"
             continue
@@ -200,7 +206,7 @@ def _unsealed_faults(connection: Connection, trail: Trail) -> Iterator[str]:
             yield f"event {row.id} ({row.kind}) has no seal and waits for none: it was written past campaigns"
             continue
         try:
-            content(row, event)
+            sealed_content(row, event, VERSION)
         except Unreadable as error:
             yield f"event {row.id} ({row.kind}) cannot be sealed: {error}"
     gone = connection.execute(

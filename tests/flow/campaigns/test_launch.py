@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any
 
 import pytest
 from pyroaring import BitMap64
+from sqlalchemy import text
 
 from campaigns.domain.errors import NotAllowed, NotFound
 from campaigns.domain.messages.message import make_message
@@ -13,7 +16,7 @@ from campaigns.flow.audience.suppress import suppress
 from campaigns.flow.campaigns.drafts import Changes, archive_campaign, edit_campaign
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.planning.plan import preview
-from tests.world import ANNA, LIMITS, World
+from tests.world import ACCOUNT, ANNA, LIMITS, UPSTREAM, World
 
 
 def test_a_launch_opens_and_freezes_its_run_at_once(world: World) -> None:
@@ -59,6 +62,21 @@ def test_a_launch_of_a_plan_that_has_changed_is_refused(world: World, change: st
 
     with pytest.raises(NotAllowed, match="Plan again"):
         world.launch(campaign_id, plan_hash=digest)
+
+    assert "run_opened" not in world.events()
+
+
+def test_a_plan_hash_that_the_release_before_made_is_refused(world: World) -> None:
+    """Its hashes depended on how a set came about, so that equal sets could have two."""
+    campaign_id = _campaign(world)
+    with world.store.read() as connection:
+        revision = connection.execute(text("SELECT sha256 FROM revision")).scalar_one()
+        audience = connection.execute(text("SELECT users_sha256 FROM audience_version")).scalar_one()
+    identity = [campaign_id, 0, ACCOUNT, UPSTREAM, revision, audience, []]
+    old_hash = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
+
+    with pytest.raises(NotAllowed, match=r"an earlier release made the hash\. Plan again"):
+        world.launch(campaign_id, plan_hash=old_hash)
 
     assert "run_opened" not in world.events()
 

@@ -54,12 +54,12 @@ def test_doctor_names_a_standby_and_nothing_is_written_to_it(pair: Pair, postgre
     with closing(open_store(pair.url(pair.standby))) as store:
         (role, *_) = server_checks(store)
 
-        assert (role.part, role.state) == ("database role", "fault")
+        assert (role.part, role.state) == ("database server", "fault")
         assert "takes no writes" in role.found
         with pytest.raises(DatabaseAway, match="read-only"), store.write() as connection:
             connection.execute(text("CREATE TABLE mine (id integer)"))
     with closing(open_store(pair.url(pair.primary))) as store:
-        assert "database role" not in [check.part for check in server_checks(store)]
+        assert "database server" not in [check.part for check in server_checks(store)]
 
 
 @pytest.mark.parametrize(

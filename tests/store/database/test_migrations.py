@@ -12,10 +12,13 @@ from typing import Any
 
 import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from campaigns.domain.errors import DatabaseAway, NotAllowed
+from campaigns.flow.audit.seal import seal_events
+from campaigns.flow.recall.recall import recall_run
 from campaigns.store.backup.incarnation import find_incarnation
 from campaigns.store.database import migrations
 from campaigns.store.database.engine import open_store
@@ -24,7 +27,7 @@ from campaigns.store.tables import every_table  # noqa: F401 - fills the metadat
 from campaigns.store.tables.columns import metadata
 from tests.clock import DrivenClock
 from tests.one_database import KINDS
-from tests.world import World
+from tests.world import ANNA, World
 
 FAILING = """
 from alembic import op
@@ -230,3 +233,32 @@ def test_a_database_with_requests_goes_down_and_up_again_and_keeps_every_row(dat
     with store.read() as connection:
         assert verify.verify(connection)["bodies"] == {"checked": 1, "not_checkable": 2}
     store.close()
+
+
+def test_a_record_survives_a_downgrade_and_the_next_upgrade(database_url: str) -> None:
+    """What was sealed and cut by this release is proved as before, and nothing of it can be replaced."""
+    migrations.upgrade(database_url)
+    before = ScriptDirectory(str(migrations.scripts_folder())).get_revision("0011").down_revision
+    assert isinstance(before, str)
+    clock = DrivenClock()
+    store = open_store(database_url, clock=clock)
+    world = World(store, clock)
+    run_id = world.launched([1, 2, 3])
+    world.serve()
+    recall_run(store, run_id, reason="wrong price", actor=ANNA)
+    world.serve()
+    seal_events(store)
+    store.close()
+
+    migrations.downgrade(database_url, before)
+    migrations.upgrade(database_url)
+
+    again = open_store(database_url)
+    with again.read() as connection:
+        assert verify.verify(connection)["faults"] == []
+        assert connection.execute(text("SELECT count(*) FROM seal WHERE version = 2")).scalar_one() > 0
+    if again.writer.dialect.name == "sqlite":
+        replaces = text("INSERT OR REPLACE INTO event SELECT * FROM event")
+        with again.writer.connect() as connection, pytest.raises(IntegrityError, match="never rewritten"):
+            connection.execute(replaces)
+    again.close()

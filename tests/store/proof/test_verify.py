@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -192,6 +193,22 @@ def test_what_nobody_touched_is_proved(store: Store) -> None:
     assert found["faults"] == []
     assert (found["ok"], found["runs"]) == (True, 2)
     assert found["events"] > 10
+
+
+def test_digests_of_the_release_before_are_proved_in_its_form(store: Store) -> None:
+    """It hashed the blob; it may also have taken users out of a batch of ours, whose version it does not know."""
+    with store.writer.connect() as connection:
+        for number, blob in connection.execute(text("SELECT id, users FROM batch")).all():
+            version = 1 + number % 2
+            digest = hashlib.sha256(blob).hexdigest()
+            columns = {"sha256": digest, "version": version, "id": number}
+            connection.execute(
+                text("UPDATE batch SET users_sha256 = :sha256, users_sha256_version = :version WHERE id = :id"), columns
+            )
+        assert verify.verify(connection)["faults"] == []
+        connection.execute(text("UPDATE batch SET users_sha256_version = 3 WHERE id = 1"))
+        assert verify.verify(connection)["faults"] == ["run 1 batch 1: its users are not those of its digest"]
+        connection.rollback()
 
 
 @pytest.mark.parametrize("what", DAMAGES)

@@ -1,4 +1,4 @@
-"""The tables whose rows are written once."""
+"""The tables whose rows are written once, and all others: a new table must be put into one of the two lists."""
 
 from __future__ import annotations
 
@@ -15,4 +15,22 @@ INSERT_ONLY = (
     "revision",
     "question",
     "answer",
+    "seal",
+    "unsend",
+    "unsend_outcome",
+)
+
+MAY_CHANGE = (
+    "account",
+    "batch",
+    "campaign",
+    "heartbeat",
+    "hold",
+    "host",
+    "lane",
+    "probe",
+    "recall",
+    "run",
+    "suppression",
+    "unsealed",
 )

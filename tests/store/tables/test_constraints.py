@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pyroaring import BitMap64
 from sqlalchemy import Connection, Table, insert, select, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.probe.reading import TEXT, Shown, read_shown
@@ -23,7 +23,6 @@ from campaigns.store.tables.columns import metadata
 from tests.clock import START, DrivenClock
 from tests.invariants import Vendor
 from tests.one_database import KINDS, one_database
-from tests.store.tables.insert_only import INSERT_ONLY
 from tests.world import ACCOUNT, ANNA, UNKNOWN, UPSTREAM, World
 
 LATER = START + timedelta(hours=1)
@@ -211,17 +210,6 @@ def test_one_hold_of_a_kind_is_open_on_a_thing_at_a_time(filled: Store, held: di
 def test_a_closed_hold_names_who_closed_it(filled: Store) -> None:
     with filled.writer.connect() as connection, pytest.raises(IntegrityError):
         _hold(connection, scope="run", run_id=1, closed_at=LATER)
-
-
-@pytest.mark.parametrize("verb", ["update", "delete"])
-@pytest.mark.parametrize("table", INSERT_ONLY)
-def test_what_is_written_once_is_never_rewritten(filled: Store, table: str, verb: str) -> None:
-    column = next(iter(metadata.tables[table].columns)).name
-    statement = f"DELETE FROM {table}" if verb == "delete" else f"UPDATE {table} SET {column} = {column}"
-    with filled.writer.connect() as connection:
-        assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() > 0
-        with pytest.raises(DBAPIError, match="never rewritten"):
-            connection.execute(text(statement))
 
 
 def test_a_launched_campaign_is_not_what_it_was_seen_as(filled: Store) -> None:

@@ -1,0 +1,109 @@
+"""Which columns a seal speaks for, by the version that stands beside it.
+
+What was sealed once must be checked in its own form for ever, so a version is never changed after its release. A column
+that is added to one of these tables belongs into the newest version that is not released yet; a test says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+VERSION = 2
+"""The form in which this release seals."""
+
+VERSION_1: Mapping[str, tuple[str, ...]] = {
+    "event": ("id", "at", "actor", "kind", "account_id", "campaign_id", "run_id", "batch_seq", "reason", "detail"),
+    "attempt": (
+        "batch_id",
+        "number",
+        "previous",
+        "account_id",
+        "fence",
+        "request_sha256",
+        "request_bytes",
+        "recipients",
+        "worker",
+        "started_at",
+        "deadline_at",
+    ),
+    "attempt_outcome": (
+        "batch_id",
+        "number",
+        "kind",
+        "finished_at",
+        "http_status",
+        "upstream_status",
+        "message_id",
+        "error",
+        "retry_at",
+        "credits_used",
+        "credits_balance",
+        "limit_minute",
+        "remaining_minute",
+        "report",
+        "response",
+    ),
+    "evidence": ("id", "batch_id", "number", "kind", "at", "actor", "reason", "message_id", "detail"),
+}
+
+SINCE_VERSION_2: Mapping[str, tuple[str, ...]] = {
+    "event": (),
+    "attempt": ("form", "mark"),
+    "attempt_outcome": (),
+    "evidence": (),
+    "recall": (
+        "id",
+        "run_id",
+        "for_run_id",
+        "account_id",
+        "actor",
+        "reason",
+        "requested_at",
+        "available_at",
+        "waits_for",
+        "failures",
+        "finished_at",
+        "batches",
+        "unsent",
+        "failed",
+        "unknown",
+    ),
+    "unsend": (
+        "recall_id",
+        "batch_id",
+        "number",
+        "account_id",
+        "message_id",
+        "fence",
+        "worker",
+        "started_at",
+        "deadline_at",
+    ),
+    "unsend_outcome": (
+        "recall_id",
+        "batch_id",
+        "number",
+        "kind",
+        "by_look",
+        "finished_at",
+        "http_status",
+        "upstream_status",
+        "error",
+        "credits_used",
+        "credits_balance",
+        "limit_minute",
+        "remaining_minute",
+        "response",
+    ),
+}
+"""What version 2 covers beside version 1."""
+
+_COLUMNS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
+    1: VERSION_1,
+    2: {table: (*VERSION_1.get(table, ()), *columns) for table, columns in SINCE_VERSION_2.items()},
+}
+
+
+def sealed_columns(table: str, version: int) -> tuple[str, ...]:
+    """The columns of a table that a seal of that version covers; none of a table that it says nothing of."""
+    return _COLUMNS[version].get(table, ())

@@ -1,0 +1,287 @@
+"""What an earlier release sealed keeps its form for ever, and the end of a recall is sealed with what it did."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+from pyroaring import BitMap64
+from sqlalchemy import Connection, Table, delete, insert, select
+
+from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome
+from campaigns.flow.audit.seal import seal_events
+from campaigns.flow.recall.recall import recall_run
+from campaigns.flow.reconcile.decide import decide
+from campaigns.store.audit.versions import SINCE_VERSION_2, VERSION, VERSION_1, sealed_columns
+from campaigns.store.database.engine import Store
+from campaigns.store.proof import verify
+from campaigns.store.tables.attempts import attempt, attempt_outcome, evidence
+from campaigns.store.tables.audit import event, seal, unsealed
+from campaigns.store.tables.columns import metadata
+from tests.clock import DrivenClock
+from tests.one_database import KINDS, reused_database
+from tests.store.forger import Forger
+from tests.world import ANNA, REJECTED, UNKNOWN, UNSENT, World
+
+IMPOSSIBLE = UnsendOutcome(UnsendKind.IMPOSSIBLE, "the vendor shows no such message")
+
+OF_THE_FIRST_RELEASE = {
+    "event": "id at actor kind account_id campaign_id run_id batch_seq reason detail",
+    "attempt": "batch_id number previous account_id fence request_sha256 request_bytes recipients worker started_at "
+    "deadline_at",
+    "attempt_outcome": "batch_id number kind finished_at http_status upstream_status message_id error retry_at "
+    "credits_used credits_balance limit_minute remaining_minute report response",
+    "evidence": "id batch_id number kind at actor reason message_id detail",
+}
+
+
+@pytest.fixture(params=KINDS)
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Nobody else's: the forger takes its rules away for good."""
+    yield from reused_database(request, "forgeries")
+
+
+@pytest.fixture
+def forger(store: Store) -> Forger:
+    return Forger(store)
+
+
+@pytest.fixture
+def world(store: Store, clock: DrivenClock) -> World:
+    """A world whose books were forged in the end, and need not balance."""
+    return World(store, clock)
+
+
+def faults(world: World) -> list[str]:
+    with world.store.read() as connection:
+        return list(verify.verify(connection)["faults"])
+
+
+def seal_versions(world: World) -> set[int]:
+    with world.store.read() as connection:
+        return set(connection.scalars(select(seal.c.version)))
+
+
+# The sealer of the release before versions, as docs/audit.md described it then
+
+
+def sealed_by_the_first_release(store: Store) -> None:
+    """Seal all that waits, with nothing of the code under test."""
+    with store.write() as connection:
+        trail = connection.execute(select(seal.c.number, seal.c.trail_sha256).order_by(seal.c.number.desc())).first()
+        number, before = (0, "0" * 64) if trail is None else trail
+        for row in connection.execute(select(event).order_by(event.c.id)).all():
+            if connection.scalar(select(unsealed.c.event_id).where(unsealed.c.event_id == row.id)) is None:
+                continue
+            number += 1
+            before = first_release_seal(connection, row, number, before, store.now(connection))
+        connection.execute(delete(unsealed))
+
+
+def first_release_seal(connection: Connection, row: Any, number: int, before: str, now: datetime) -> str:
+    chain = f"run:{row.run_id}" if row.run_id else f"account:{row.account_id}" if row.account_id else "global"
+    last = connection.execute(
+        select(seal.c.position, seal.c.sha256).where(seal.c.chain == chain).order_by(seal.c.position.desc())
+    ).first()
+    position, chain_before = (0, "0" * 64) if last is None else last
+    covered = first_release_cover(connection, row.run_id) if row.kind == "run_ended" else {}
+    sealed = {
+        "before": chain_before,
+        "chain": chain,
+        "position": position + 1,
+        "sealed_at": now.isoformat(timespec="microseconds"),
+        "covered": covered.get("covered_sha256"),
+        "event": plain(row._mapping, event),
+    }
+    sha256 = hashlib.sha256(line(sealed)).hexdigest()
+    trail_sha256 = hashlib.sha256((before + sha256).encode()).hexdigest()
+    columns = {"number": number, "chain": chain, "position": position + 1, "event_id": row.id, "sha256": sha256}
+    connection.execute(insert(seal).values(trail_sha256=trail_sha256, sealed_at=now, **columns, **covered))
+    return trail_sha256
+
+
+def first_release_cover(connection: Connection, run_id: int) -> dict[str, Any]:
+    assert run_id == 1, "the only run there is"
+    outcomes = {(row.batch_id, row.number): row for row in connection.execute(select(attempt_outcome))}
+    hashed, fences, numbers = hashlib.sha256(), [], []
+    for row in connection.execute(select(attempt).order_by(attempt.c.fence)).all():
+        outcome = outcomes[row.batch_id, row.number]
+        pair = {"attempt": plain(row._mapping, attempt), "outcome": plain(outcome._mapping, attempt_outcome)}
+        hashed.update(line(pair) + b"\n")
+        fences.append(row.fence)
+    for row in connection.execute(select(evidence).order_by(evidence.c.id)).all():
+        hashed.update(line({"evidence": plain(row._mapping, evidence)}) + b"\n")
+        numbers.append(row.id)
+    blobs = {"covered_attempts": BitMap64(fences).serialize(), "covered_evidence": BitMap64(numbers).serialize()}
+    return {**blobs, "covered_sha256": hashed.hexdigest()}
+
+
+def plain(row: Any, table: Table) -> dict[str, Any]:
+    values = {name: row[name] for name in OF_THE_FIRST_RELEASE[table.name].split()}
+    return {
+        name: value.isoformat(timespec="microseconds") if isinstance(value, datetime) else value
+        for name, value in values.items()
+    }
+
+
+def line(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def sealed_before_the_upgrade(world: World) -> None:
+    """A run that ended, with a decision and every kind of row that is covered, sealed by the first release."""
+    world.gateway.script = [UNKNOWN, REJECTED]
+    run_id = world.launched()
+    world.serve()
+    decide(world.store, run_id, seqs=[1], verdict="not-sent", reason="asked", actor=ANNA)
+    world.serve()
+    assert world.run(run_id)["state"] == "finished_with_failures"
+    sealed_by_the_first_release(world.store)
+
+
+# Versions
+
+
+def test_what_the_first_release_sealed_is_proved_and_the_chains_go_on(world: World) -> None:
+    sealed_before_the_upgrade(world)
+    assert (faults(world), seal_versions(world)) == ([], {1})
+
+    recall_run(world.store, 1, reason="wrong price", actor=ANNA)
+    world.serve()
+    assert seal_events(world.store) > 0
+
+    assert (faults(world), seal_versions(world)) == ([], {1, VERSION})
+
+
+@pytest.mark.parametrize(
+    ("statement", "fault"),
+    [
+        ("UPDATE event SET actor = 'operator:ben' WHERE kind = 'run_ended'", "is not what was sealed there"),
+        ("UPDATE attempt_outcome SET http_status = 418", "outcomes or evidence were edited since they were sealed"),
+        ("UPDATE attempt SET worker = 'nobody'", "outcomes or evidence were edited since they were sealed"),
+        ("UPDATE evidence SET reason = 'x'", "outcomes or evidence were edited since they were sealed"),
+        ("UPDATE seal SET version = 2", "is not what was sealed there"),
+        ("UPDATE seal SET version = 3", "version 3 of the seals is of a later release"),
+    ],
+)
+def test_a_forgery_under_a_seal_of_the_first_release_shows(
+    world: World, forger: Forger, statement: str, fault: str
+) -> None:
+    sealed_before_the_upgrade(world)
+
+    forger.does(statement)
+
+    assert [one for one in faults(world) if fault in one], faults(world)
+
+
+def test_a_new_seal_cannot_pass_for_an_old_one(world: World, forger: Forger) -> None:
+    world.launched()
+    world.serve()
+    seal_events(world.store)
+    assert faults(world) == []
+
+    forger.does("UPDATE seal SET version = 1")
+
+    assert [one for one in faults(world) if "is not what was sealed there" in one]
+
+
+def test_version_1_is_what_the_first_release_covered() -> None:
+    assert {table: " ".join(names) for table, names in VERSION_1.items()} == OF_THE_FIRST_RELEASE
+
+
+@pytest.mark.parametrize("table", SINCE_VERSION_2)
+def test_the_newest_version_covers_every_column(table: str) -> None:
+    """A column that is added to a sealed table belongs into the version that is not released yet."""
+    assert set(sealed_columns(table, VERSION)) == {column.name for column in metadata.tables[table].columns}
+
+
+# Recalls
+
+
+def taken_back(world: World) -> None:
+    """Run 1: of three batches one was taken back at once, one after a request that did not get through, one never."""
+    world.launched()
+    world.serve()
+    recall_run(world.store, 1, reason="wrong price", actor=ANNA)
+    unreached = UnsendOutcome(UnsendKind.NOT_SENT, "connection refused")
+    world.gateway.deleting = [lambda: unreached, lambda: UNSENT, lambda: IMPOSSIBLE, lambda: UNSENT]
+    for _ in range(20):
+        world.serve()
+        world.clock.advance(10)
+    assert world.run(1)["recall"]["finished_at"]
+    assert (world.run(1)["recall"]["unsent"], world.run(1)["recall"]["failed"]) == (2, 1)
+    seal_events(world.store)
+    assert faults(world) == []
+
+
+FORGED = {
+    "a batch that was never taken back": (
+        "UPDATE unsend_outcome SET kind = 'unsent' WHERE kind = 'impossible'",
+        "UPDATE recall SET unsent = 3, failed = 0",
+    ),
+    "a request": ("UPDATE unsend SET worker = 'worker:two'",),
+    "an answer": ("UPDATE unsend_outcome SET response = '{}' WHERE kind = 'not_sent'",),
+    "who asked": ("UPDATE recall SET actor = 'operator:ben'",),
+    "the reason": ("UPDATE recall SET reason = 'asked by the fan'",),
+}
+
+
+@pytest.mark.parametrize("what", FORGED)
+def test_a_recall_that_was_forged_shows(world: World, forger: Forger, what: str) -> None:
+    taken_back(world)
+
+    forger.does(*FORGED[what])
+
+    assert faults(world)[0].startswith("run 1, as its recall ended with event ")
+    assert faults(world)[0].endswith("its recalls, or requests to take back, were edited since they were sealed")
+
+
+def test_a_forged_digest_of_recalls_shows_in_the_chain(world: World, forger: Forger) -> None:
+    taken_back(world)
+
+    forger.does("UPDATE seal SET recalls_sha256 = sha256 WHERE recalls_sha256 IS NOT NULL")
+
+    assert [one for one in faults(world) if "is not what was sealed there" in one]
+
+
+def test_a_request_to_take_back_that_is_gone_is_counted(world: World, forger: Forger) -> None:
+    taken_back(world)
+
+    forger.does("DELETE FROM unsend_outcome WHERE kind = 'not_sent'")
+
+    (fault,) = faults(world)
+    assert fault.endswith("of what was sealed, 0 recalls and 1 requests to take back or outcomes are missing")
+
+
+def test_a_request_to_take_back_that_was_put_in_is_counted(world: World, forger: Forger) -> None:
+    taken_back(world)
+
+    forger.does(
+        "INSERT INTO unsend SELECT recall_id, batch_id, 9, account_id, message_id, 999, worker, started_at,"
+        " deadline_at FROM unsend WHERE batch_id = 1 AND number = 1",
+        "INSERT INTO unsend_outcome (recall_id, batch_id, number, kind, by_look, finished_at)"
+        " SELECT recall_id, batch_id, 9, 'refused', by_look, finished_at FROM unsend_outcome"
+        " WHERE batch_id = 1 AND number = 1",
+    )
+
+    (fault,) = faults(world)
+    assert fault.endswith("1 requests to take back were put in after they were sealed")
+
+
+def test_a_second_recall_of_a_run_is_covered_beside_the_first(world: World, forger: Forger) -> None:
+    taken_back(world)
+    recall_run(world.store, 1, reason="once more", actor=ANNA)
+    world.gateway.deleting = [lambda: UNSENT]
+    for _ in range(5):
+        world.serve()
+        world.clock.advance(10)
+    seal_events(world.store)
+    assert faults(world) == []
+
+    forger.does("UPDATE recall SET reason = 'x' WHERE id = 1")
+
+    assert len(faults(world)) == 2
