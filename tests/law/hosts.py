@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -27,7 +27,7 @@ from campaigns.adapters.upstream import gateway as gateway_module
 from campaigns.adapters.upstream.gateway import HttpGateway
 from campaigns.domain.errors import DatabaseAway
 from campaigns.flow.sending.lane_context import Sender
-from campaigns.ports import FenceBook, Gateway, Pacer
+from campaigns.ports import Gateway
 from campaigns.settings import Settings, load_settings
 from campaigns.store.database.engine import Store
 from campaigns.worker import tasks
@@ -69,7 +69,7 @@ class MoodyStore(Store):
 
 
 class Parts(wiring.Parts):
-    """The product's own parts, with this vendor in place of sockets and the driven clock in place of Redis' own."""
+    """The product's own parts, with this vendor in place of sockets."""
 
     host: Host
 
@@ -78,19 +78,6 @@ class Parts(wiring.Parts):
         gateway._transport.close()
         gateway._transport = Wire(self.host.vendor)
         return gateway
-
-    def pacer(self) -> Pacer:
-        pacer: Any = super().pacer()
-        clock = self.host.clock
-        pacer._clock = lambda: int(clock.now.timestamp() * 1e6)
-        self.host.opened.callback(pacer.close)
-        return pacer  # type: ignore[no-any-return]
-
-    @cached_property
-    def fences(self) -> FenceBook:
-        book: Any = super().fences
-        self.host.opened.callback(book.close)
-        return book  # type: ignore[no-any-return]
 
 
 @dataclass
@@ -207,7 +194,12 @@ class Host:
 
     def _sender(self) -> Sender:
         stopping: Any = NeverStops(self.clock)
-        return replace(self.parts.sender(stopping=stopping), chance=lambda: 0.0)
+        made = self.parts.sender(stopping=stopping)
+        pacer: Any = made.pacer
+        pacer._clock = lambda: int(self.clock.now.timestamp() * 1e6)
+        for connected in (made.pacer, made.fences):
+            self.opened.callback(vars(type(connected))["close"], connected)
+        return replace(made, chance=lambda: 0.0)
 
     def _settings(self) -> Settings:
         return load_settings(

@@ -53,11 +53,13 @@ class Story:
         self.operators = Operators(self.place)
 
     def begin(self) -> None:
-        """A run of each account, and a copy of it all."""
+        """Hosts that have looked once, a run of each account, and a copy of it all."""
         chance = Random(0)
         for account in self.temper.accounts[:2]:
             self.place.account(account)
             the_list_reaches_back(self.place, account)
+        self.place.look_round()
+        for _ in self.temper.accounts[:2]:
             self.place.launch(self._written(chance))
         self.copies.append(self.place.backup())
 
@@ -235,6 +237,8 @@ class Story:
         ]
         copy, (redis, homes) = chance.choice(self.copies), chance.choice(promised)
         self.say(f"  of turn {copy.turn}: Redis {redis}, homes {homes}")
+        for host in self.place.hosts:
+            host.tick()  # as each does once a second: nobody promises anything about what it never saw
         self.redis_is_whole &= redis == "kept"
         self.homes_are_whole &= set(homes) == {"kept"}
         self.place.restore(copy, redis=redis, homes=homes)

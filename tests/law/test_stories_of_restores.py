@@ -100,11 +100,14 @@ def test_a_kept_answer_of_a_lost_run_gives_its_message_to_nobody_else(world: Pla
 
 @pytest.mark.parametrize("redis", ["restored", "lost"])
 def test_what_one_host_sent_after_the_backup_is_not_sent_again_by_the_other(world: Place, redis: Memory) -> None:
-    """A4: the run itself is in the backup; the other host has never sent anything."""
+    """A4: the run itself is in the backup; the other host has never sent anything, and looked as every host does."""
+    world.account()
+    world.look_round()
     run_id = world.launched(users=20)
     copy = world.backup()
     world.serve(host=NORTH)
     assert len(world.reached()) == 20
+    world.look_round()
 
     world.restore(copy, redis=redis)
     world.serve(host=SOUTH)
