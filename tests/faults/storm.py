@@ -177,7 +177,7 @@ class Storm:
 
     def _tend(self, now: float) -> None:
         """What goes on beside the faults: new work, operators, wake-ups nobody asked for, a line for people."""
-        self._acts.end_what_is_over()
+        self._acts.bring_the_broker_back()
         self._upheavals.turn()
         self._work.feed()
         if now - self._read > READ_EVERY_SECONDS:
