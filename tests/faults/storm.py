@@ -245,13 +245,19 @@ def _server(database: str, wanted: Wanted) -> Iterator[tuple[str, PostgresPair |
             yield url, None
 
 
-def raise_storm(folder: Path, database: str, wanted: Wanted, say: Callable[[str], None]) -> Report:
-    """One storm in `folder`, on `sqlite` or `postgresql`. Raises NoServer when something that it needs is missing."""
+def raise_storm(
+    folder: Path, database: str, wanted: Wanted, say: Callable[[str], None], *, broken: str | None = None
+) -> Report:
+    """One storm in `folder`, on `sqlite` or `postgresql`; `broken` names a build of tests.faults.broken.
+
+    Raises NoServer when something that it needs is missing.
+    """
     with _server(database, wanted) as (address, pair):
         site = Installation(
             folder,
             address,
             vendor=VENDOR,
+            broken=broken,
             homes=2 if "homes" in wanted.faults else 1,
             pooled="pooler" in wanted.faults,
             settings=SETTINGS,
