@@ -8,9 +8,9 @@ import pytest
 
 from tests.faults.broken import BUILDS_THAT_FORGET
 from tests.faults.official_client import doubled_by_the_official_client
+from tests.faults.one_storm import raise_storm
 from tests.faults.oracle import Verdict
 from tests.faults.report import Report
-from tests.faults.storm import raise_storm
 from tests.faults.surprises import surprises
 from tests.faults.wanted import FAULTS, Wanted
 
