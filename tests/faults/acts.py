@@ -45,6 +45,9 @@ class Acts:
         self._chance = chance
         self._before_the_vendor_dies = before_the_vendor_dies
         self._later: list[tuple[float, Callable[[], object]]] = []
+        self._ending = threading.Lock()
+        self._is_calm = threading.Event()
+        self._broker_back_at = 0.0
         self._stopped: set[int] = set()
         self._taking_back: threading.Thread | None = None
         self.kills: Counter[str] = Counter()
@@ -61,6 +64,7 @@ class Acts:
         self._site.start_broker()
         self._site.start_vendor()
         self.keep_running()
+        threading.Thread(target=self._end_faults, daemon=True).start()
 
     def keep_running(self) -> None:
         """Start again what is not there."""
@@ -75,18 +79,27 @@ class Acts:
         for _ in range(BEATS - len(self._site.alive("beat"))):
             self._site.start_beat()
 
-    def end_what_is_over(self) -> None:
-        """End the faults whose time is up."""
-        due = [act for at, act in self._later if at <= time.monotonic()]
-        self._later = [(at, act) for at, act in self._later if at > time.monotonic()]
-        for act in due:
-            act()
+    def bring_the_broker_back(self) -> None:
+        """Start the broker when it was away for long enough."""
+        if not self._site.alive("broker") and self._broker_back_at <= time.monotonic():
+            self.keep_running()
+
+    def _end_faults(self) -> None:
+        """End each fault when its time is up: in a thread, since the storm may wait for a lock that a fault holds."""
+        while not self._is_calm.wait(0.05):
+            with self._ending:
+                due = [act for at, act in self._later if at <= time.monotonic()]
+                self._later = [(at, act) for at, act in self._later if at > time.monotonic()]
+                for act in due:
+                    act()
 
     def calm(self) -> None:
         """The last fault is over: everything runs, nothing is in the way."""
-        for _, act in self._later:
-            act()
-        self._later = []
+        self._is_calm.set()
+        with self._ending:
+            for _, act in self._later:
+                act()
+            self._later = []
         for proxy in self._site.proxies.values():
             proxy.set_mode("pass")
             proxy.reset_all()
@@ -164,6 +177,7 @@ class Acts:
 
     def hold_everybody(self) -> bool:
         """SIGSTOP for every worker and beat; False, and nobody is stopped, while one of them holds the database."""
+        self._ending.acquire()  # who was stopped before must not go on in the middle of it
         for program in self._going():
             program.signal(signal.SIGSTOP)
         time.sleep(STOPS_WITHIN_SECONDS)  # a signal takes effect a moment later
@@ -176,6 +190,7 @@ class Acts:
         """SIGCONT for whoever was stopped for that."""
         for program in self._going():
             program.signal(signal.SIGCONT)
+        self._ending.release()
 
     def _going(self) -> list[Program]:
         running = [*self._site.alive("worker"), *self._site.alive("beat")]
@@ -193,7 +208,7 @@ class Acts:
         for broker in self._site.alive("broker"):
             broker.kill()
         self.others["broker restarted empty"] += 1
-        self._in(self._chance.uniform(0.0, 2.0), self.keep_running)
+        self._broker_back_at = time.monotonic() + self._chance.uniform(0.0, 2.0)
 
     def roll_worker(self) -> None:
         """SIGTERM to one worker and a new one in its place, as a deployment does."""
@@ -230,4 +245,5 @@ class Acts:
             self.others["wake-ups nobody asked for"] += len(wakes)
 
     def _in(self, seconds: float, act: Callable[[], object]) -> None:
-        self._later.append((time.monotonic() + seconds, act))
+        with self._ending:
+            self._later.append((time.monotonic() + seconds, act))

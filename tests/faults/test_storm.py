@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.broken import BUILDS_THAT_FORGET
 from tests.faults.official_client import doubled_by_the_official_client
+from tests.faults.one_storm import raise_storm
 from tests.faults.oracle import Verdict
 from tests.faults.report import Report
-from tests.faults.storm import raise_storm
 from tests.faults.surprises import surprises
 from tests.faults.wanted import FAULTS, Wanted
 
@@ -31,6 +32,14 @@ def test_a_short_storm_messages_nobody_twice_and_loses_nobody(database_url: str,
     assert sum(report.cuts.values()) >= wanted.cuts
     assert sum(report.upheavals.values()) == len(wanted.upheavals(on_sqlite=database_url == "sqlite"))
     assert report.verdict.accepted > 50
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("build", BUILDS_THAT_FORGET)
+def test_a_build_that_doubles_users_after_a_restore_is_found_out(build: str, tmp_path: Path) -> None:
+    report = raise_storm(tmp_path, "sqlite", Wanted(0, 1, 3, {"restores"}), lambda _: None, broken=build)
+    assert report.verdict.duplicates, report.lines()
 
 
 def test_the_official_client_messages_users_twice_under_the_same_lost_answers() -> None:

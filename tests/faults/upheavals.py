@@ -20,10 +20,10 @@ from tests.faults.lost import Lost
 from tests.faults.operators import Operators
 from tests.faults.postgres_pair import PostgresPair, Promotion
 
-MORE_BYTES = 6000
-"""So much longer the vendor's ledger has to be: a dozen sends or more, for a database to forget."""
+MORE_BYTES = (5_000, 20_000)
+"""So much longer the vendor's ledger has to be: a dozen sends or some fifty, for a database to forget."""
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 30.0
 """How long to wait for that: perhaps everything is held."""
 
 
@@ -113,7 +113,7 @@ class Upheavals:
         self.done[how.value] += 1
 
     def _until_more_was_sent(self) -> Iterator[None]:
-        before = self._site.ledger.stat().st_size
+        enough = self._site.ledger.stat().st_size + self._chance.randint(*MORE_BYTES)
         give_up_at = time.monotonic() + PATIENCE_SECONDS
-        while self._site.ledger.stat().st_size < before + MORE_BYTES and time.monotonic() < give_up_at:
+        while self._site.ledger.stat().st_size < enough and time.monotonic() < give_up_at:
             yield
