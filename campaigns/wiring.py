@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import random
+import secrets
 import socket
 import sys
 import threading
@@ -127,6 +128,7 @@ class Parts:
             sleep=stopping.wait,
             monotonic=clock_of_the_machine,
             chance=random.random,
+            random_bytes=secrets.token_bytes,
             rf_as=self.settings.rf_as,
         )
 
