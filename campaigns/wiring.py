@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import random
+import secrets
 import socket
 import sys
 import threading
@@ -151,6 +152,7 @@ class Parts:
             sleep=stopping.wait,
             monotonic=asker.monotonic,
             chance=random.random,
+            random_bytes=secrets.token_bytes,
             rf_as=self.settings.rf_as,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -264,6 +265,7 @@ class World:
             sleep=sleep,
             monotonic=lambda: self.local_clock,
             chance=lambda: 0.0,
+            random_bytes=secrets.token_bytes,
         )
 
     def account(self, account_id: str = ACCOUNT) -> str:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from campaigns.domain.messages.marks import read_marks, without_marks
+from campaigns.domain.messages.marks import read_marks, without_copied_marks
 
 LOWEST_PRICE = Decimal(3)
 HIGHEST_PRICE = Decimal(200)
@@ -47,9 +47,10 @@ def _text(given: object) -> str:
 
 
 def _message_text(given: object) -> str:
-    """A text that was copied from a message we sent may hold that message's mark, which must not go out again."""
-    text = _text(given)
-    return _text(without_marks(text)) if read_marks(text) else text
+    text = _text(without_copied_marks(_text(given)))
+    if read_marks(text):
+        raise FieldFault("holds the invisible mark of another message, written as entities (&#8288; and the like)")
+    return text
 
 
 def _text_or_number(given: object) -> str:

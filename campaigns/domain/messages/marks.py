@@ -73,6 +73,14 @@ def without_marks(text: str) -> str:
     return text.translate(_REMOVED)
 
 
+def without_copied_marks(text: str) -> str:
+    """A text that somebody wrote: without marks, which it has when it was copied from a message that we sent.
+
+    Such a mark must not go out again, since it names another attempt. Characters of marks that make none stay.
+    """
+    return without_marks(text) if read_marks(text) else text
+
+
 def _drawn(mark: str) -> str:
     payload = bytes.fromhex(mark)
     if len(payload) != MARK_BYTES:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from campaigns.domain.errors import UsageError
 from campaigns.domain.messages.fields import ONE_USE_MEDIA, READERS, FieldFault
-from campaigns.domain.messages.marks import with_mark
+from campaigns.domain.messages.marks import with_mark, without_copied_marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +134,10 @@ def from_json(stored: Mapping[str, Any]) -> Message:
 
 
 def marked(message: Message, mark: str | None) -> Message:
-    """What an attempt with that mark says; None: what the message says."""
-    return message if mark is None else replace(message, text=with_mark(message.text, mark))
+    """What an attempt says: the message with that mark and no other; None: without any."""
+    text = without_copied_marks(message.text)  # one that a release without marks has stored
+    text = text if mark is None else with_mark(text, mark)
+    return message if text == message.text else replace(message, text=text)
 
 
 def request_body(

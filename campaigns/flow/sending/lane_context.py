@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -36,8 +35,8 @@ class Sender:
     sleep: Callable[[float], object]  # may end early when the process is stopping
     monotonic: Callable[[], float]  # seconds that count while the machine is suspended
     chance: Callable[[], float]  # from 0 to 1
+    random_bytes: Callable[[int], bytes]  # so many, which nobody can foresee or repeat: for marks
     rf_as: Literal["array", "string"] = "array"
-    random_bytes: Callable[[int], bytes] = secrets.token_bytes  # so many; for marks
     # For one claim of a lane only: a database that is restored meanwhile gives the numbers to others, but not the lane.
     messages: dict[int, Message] = field(default_factory=dict)  # by run
     timings: dict[tuple[int, int], Timing] = field(default_factory=dict)  # by campaign and revision

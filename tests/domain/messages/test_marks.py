@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from campaigns.domain.errors import UsageError
 from campaigns.domain.messages.contents import content_message
 from campaigns.domain.messages.marks import EDGE, LENGTH, SYMBOLS, new_mark, read_marks, with_mark, without_marks
-from campaigns.domain.messages.message import make_message, marked, to_json
+from campaigns.domain.messages.message import Message, make_message, marked, to_json
 from campaigns.domain.reconcile.search import normalised
 from tests.domain.messages.samples import texts
 
@@ -97,6 +97,10 @@ def test_a_text_that_was_copied_from_a_marked_message_goes_out_without_that_mark
     assert message.text == "Hello you"
     assert read_marks(marked(message, MARK).text) == (MARK,)
     assert content_message(to_json(make_message({"text": "Hi"})), {"text": copied}).text == "Hello you"
+    assert marked(Message(copied), None).text == "Hello you", "a release without marks had stored it"
+    assert read_marks(marked(Message(copied), MARK).text) == (MARK,)
+    with pytest.raises(UsageError, match="holds the invisible mark of another message"):
+        make_message({"text": "".join(f"&#{ord(char)};" for char in copied)})
     with pytest.raises(UsageError, match="text is empty"):
         make_message({"text": with_mark("", OTHER)})
 
@@ -108,7 +112,7 @@ def test_characters_of_marks_that_are_none_stay_as_they_were_written() -> None:
 
 def test_a_message_without_a_mark_is_unchanged() -> None:
     message = make_message({"text": "Hello you"})
-    assert marked(message, None) is message
+    assert marked(message, None) == message
 
 
 def test_several_marks_are_read_in_their_order_and_each_once() -> None:
