@@ -342,3 +342,16 @@ def test_questions_and_their_credits_are_booked_on_the_run(world: World) -> None
     assert (found["questions"], found["question_credits"]) == (4, 3), "what names no credits costs one"
     other = world.launch(world.campaign([9]))
     assert (world.run(other)["questions"], world.run(other)["question_credits"]) == (0, 0)
+
+
+def test_a_redis_that_forgets_during_searches_lets_no_more_questions_through(world: World, redis_url: str) -> None:
+    lost_answer(world)
+    foreign(world, 9)
+    pacer = use_real_pacer(world, redis_url, limit=10, reserve=0.4)
+    due(world)
+    for _ in range(6):
+        serve_once(world)
+        pacer.forget()
+        world.clock.advance(4)
+
+    assert len(world.gateway.questions) == 4, "as many as the reserve has"
