@@ -113,10 +113,10 @@ def test_at_the_cap_a_person_is_told_what_is_known(world: World) -> None:
 
 def test_a_budget_without_room_is_waited_for_and_costs_no_question(world: World) -> None:
     run_id = followed(world, batches=1)
-    world.pacer.permits = [Permit(granted=False, wait_seconds=60, why="team budget")] * 100
+    world.pacer.permits = [Permit(granted=False, wait_seconds=60, why="team budget")] * 200  # sends ask, too
 
     minutes(world, 90)
     assert world.gateway.questions == []
-    minutes(world, 12)
+    minutes(world, 15)
     assert seen(world, run_id) == [{"sent": 1, "not_sent": 0}]
     assert world.clock.now > TODAY + timedelta(hours=1)
