@@ -128,15 +128,13 @@ class Parts:
         """What this host holds the database against. Raises PacerAway as `pacer` does."""
         return Memory(self.store, self.fences, self.spool, socket.gethostname(), worker_name())
 
-    def asker(self, *, owner: str | None = None) -> Asking:
-        """What asking the vendor needs; `owner` is who asks, a worker unless said."""
-        return Asking(
-            self.store, self.gateway(), self.pacer(), self.upstream_name, owner or worker_name(), clock_of_the_machine
-        )
+    def asker(self, gateway: Gateway, pacer: Pacer, *, owner: str) -> Asking:
+        """What asking the vendor needs; `owner` is who asks."""
+        return Asking(self.store, gateway, pacer, self.upstream_name, owner, clock_of_the_machine)
 
     def sender(self, *, stopping: threading.Event) -> Sender:
         """What the lanes of this process share: one HTTP client, one Redis connection pool, one name."""
-        asker = self.asker()
+        asker = self.asker(self.gateway(), self.pacer(), owner=worker_name())
         return Sender(
             store=asker.store,
             gateway=asker.gateway,

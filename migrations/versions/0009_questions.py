@@ -51,6 +51,7 @@ def make_question() -> None:
         sa.Column("run_id", ID, nullable=True),
         sa.Column("batch_id", ID, nullable=True),
         sa.Column("message_id", sa.Text(), nullable=True),
+        sa.Column("look", sa.Integer(), nullable=True),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("asked_at", INSTANT, nullable=False),
         sa.CheckConstraint(

@@ -104,7 +104,8 @@ class RedisPacer(Pacer):
         if status == _LOST:
             raise PacerAway(
                 "The shared rate budget was asked for, but it is being rebuilt after Redis lost it; "
-                f"ask again in {rest[0] / 1e6:.1f} s."
+                f"ask again in {rest[0] / 1e6:.1f} s.",
+                after_seconds=rest[0] / 1e6,
             )
         limit, reserve, used, vendor_limit, vendor_remaining, gaps, cool_downs = rest
         next_starts, cools = _seconds_by_account(gaps), _seconds_by_account(cool_downs)

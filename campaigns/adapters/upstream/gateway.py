@@ -158,12 +158,12 @@ class HttpGateway(Gateway):
         if missing is not None and missing in {reply.status, reply.upstream_status}:
             return None
         told = one_line(f"HTTP {reply.status}: {reply.words}")
-        if reply.status >= 500 or reply.status in {408, 429}:  # noqa: PLR2004
+        order = classify(reply).hold
+        if order is None and (reply.status >= 500 or reply.status in {408, 429}):  # noqa: PLR2004
             raise VendorAway(
                 f"The vendor at {self._base} cannot answer now ({told}); try again later.",
                 after_seconds=reply.retry_after_seconds,
             )
-        order = classify(reply).hold
         raise VendorRefused(
             f"The vendor at {self._base} refuses {path} ({told}); check ONLYFANSAPI_API_KEY and the address.",
             hold=None if order is None else order.kind,

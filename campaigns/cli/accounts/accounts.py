@@ -8,8 +8,9 @@ import click
 
 from campaigns.cli.inputs.times import parse_zone
 from campaigns.cli.kit.output import json_option, note, print_table, show
-from campaigns.cli.kit.session import actor, closed_after, opened
-from campaigns.domain.errors import UsageError, VendorAway
+from campaigns.cli.kit.session import actor, opened
+from campaigns.cli.kit.vendor import ask_about_key
+from campaigns.domain.errors import PacerAway, UsageError, VendorAway
 
 if TYPE_CHECKING:
     from campaigns.wiring import Parts
@@ -118,12 +119,11 @@ def release(account_id: str, *, reason: str, as_json: bool) -> None:
 def _team(parts: Parts, account_id: str) -> str | None:
     """The team that the key belongs to; None when the vendor cannot be asked now. Raises VendorRefused."""
     try:
-        with closed_after(parts.gateway()) as gateway:
-            team: str = gateway.team()
-            seen = {account.id: account for account in gateway.accounts()}
-    except VendorAway as away:
+        team, accounts_seen = ask_about_key(parts)
+    except (VendorAway, PacerAway) as away:
         note(f"{away} The account is added without having been checked.")
         return None
+    seen = {account.id: account for account in accounts_seen}
     account = seen.get(account_id)
     if account is None and parts.settings.has_key:
         listed = ", ".join(sorted(seen)[:5]) or "none"

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from campaigns.cli.kit.output import duration, json_option, moment, print_table, show
-from campaigns.cli.kit.session import closed_after, settings_in_force
+from campaigns.cli.kit.session import settings_in_force
+from campaigns.cli.kit.vendor import ask_about_key
 from campaigns.cli.main import EXIT_CODES
 from campaigns.cli.system.checks import (
     AWAY,
@@ -24,7 +25,7 @@ from campaigns.cli.system.checks import (
     probe_checks,
 )
 from campaigns.cli.system.server_checks import server_checks
-from campaigns.domain.errors import CampaignsError, SettingsError
+from campaigns.domain.errors import CampaignsError, PacerAway, SettingsError
 
 if TYPE_CHECKING:
     from campaigns.settings import Settings
@@ -183,11 +184,14 @@ def _vendor(settings: Settings) -> Iterator[Check]:
         return
     parts = open_parts(settings)
     try:
-        with closed_after(parts.gateway()) as gateway:
-            yield Check("vendor", "ok", f"{settings.upstream_url} knows the key as team {gateway.team()}")
-            seen = {account.id: account.is_authenticated for account in gateway.accounts()}
+        team, accounts_seen = ask_about_key(parts)
+        yield Check("vendor", "ok", f"{settings.upstream_url} knows the key as team {team}")
+        seen = {account.id: account.is_authenticated for account in accounts_seen}
         with parts.store.read() as connection:
             ours = [str(row["id"]) for row in accounts(connection)]
+    except PacerAway as away:
+        yield Check("vendor", "note", f"not asked: {away}", "run this again in a minute")
+        return
     except CampaignsError as fault:
         yield Check("vendor", "fault", str(fault), "check the key, then the network", EXIT_CODES[type(fault)])
         return

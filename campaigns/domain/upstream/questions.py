@@ -49,6 +49,7 @@ class Question:
     run_id: int | None = None  # whom its credits are booked to
     batch_id: int | None = None
     message_id: str | None = None  # of an ITEM
+    look: int | None = None  # for which look at the batch, counted from 0
 
 
 def list_as_kept(items: Sequence[QueueItem]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from campaigns.store.audit.events import EventKind, record_event, record_evidenc
 from campaigns.store.handoff.handed_over import HandedOver, Watched, due_watch, handed_over, settle_watch
 from campaigns.store.holds.holds import Held, open_hold
 from campaigns.store.recall.unsend_requests import unsent_at
-from campaigns.store.reconcile.questions import account_may_be_asked, first_asked, known_items, known_list
+from campaigns.store.reconcile.questions import account_may_be_asked, asked_since, first_asked, known_items, known_list
 from campaigns.store.runs.runs import find_run
 from campaigns.store.sending.lanes import hold_lane
 
@@ -75,12 +75,12 @@ def _due(connection: Connection, sender: Sender, account_id: str) -> _Watch | No
     first = first_asked(connection, found.run_id, Purpose.FOLLOW)
     since = min((each.due for each in batches), default=now)
     fates, last_known = {}, {}
-    for message_id, (at, kept) in known_items(connection, account_id, since=since).items():
+    for message_id, (at, kept) in known_items(connection, account_id, asked_since(since)).items():
         fate = _fate(kept_item(kept))
         last_known[message_id] = fate
-        if fate in SETTLED or at > found.watch_at:
+        if fate in SETTLED or at >= found.watch_at:
             fates[message_id] = fate
-    known = known_list(connection, account_id, since=found.watch_at)
+    known = known_list(connection, account_id, asked_since(found.watch_at))
     return _Watch(
         found,
         batches,

@@ -80,6 +80,7 @@ def tell_pacer(sender: Sender, permits: Permits, outcome: UnsendOutcome) -> None
 
 def _acquire(sender: Sender, key: str, account_id: str) -> Permitted | Wait:
     """A short wait, such as the account's gap, is waited for here: else the lane would send in between."""
+    waited = 0.0
     while True:
         permitted = Permitted(key, account_id, sender.monotonic())
         try:
@@ -88,7 +89,8 @@ def _acquire(sender: Sender, key: str, account_id: str) -> Permitted | Wait:
             return _away(away)
         if permit.granted:
             return permitted
-        if permit.wait_seconds > LONGEST_WAIT_IN_MEMORY or sender.stopping():
+        waited += permit.wait_seconds
+        if waited > LONGEST_WAIT_IN_MEMORY or sender.stopping():
             return Wait(permit.wait_seconds, permit.why)
         sender.sleep(permit.wait_seconds)
 

@@ -7,6 +7,7 @@ asked again: not after a crash, not for another batch of the account.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import PacerAway, VendorAway, VendorRefused
@@ -24,7 +25,7 @@ from campaigns.flow.sending.account_questions import put_off, require_questions_
 from campaigns.flow.sending.ask_vendor import ask
 from campaigns.flow.sending.lane_context import Sender
 from campaigns.store.audit.events import record_evidence
-from campaigns.store.reconcile.questions import known_items, known_list, last_obstacle
+from campaigns.store.reconcile.questions import asked_for_look, known_items, known_list, last_obstacle
 from campaigns.store.reconcile.searches import LookedFor
 
 
@@ -34,7 +35,7 @@ def ask_list(sender: Sender, found: LookedFor) -> list[QueueItem]:
     Raises QuestionsUsedUp, VendorAway, VendorRefused or PacerAway; see `ask`.
     """
     with sender.store.read() as connection:
-        known = known_list(connection, found.account_id, since=found.due_at)
+        known = known_list(connection, found.account_id, _fresh(found))
         if known is None:
             require_questions_left(sender, connection, found.run_id)
     if known is not None:
@@ -52,7 +53,7 @@ def ask_items(sender: Sender, found: LookedFor, possible: Sequence[QueueItem]) -
     """What the vendor shows of these items; those that it does not show are left out. Raises as `ask_list` does."""
     contents = []
     with sender.store.read() as connection:
-        known = known_items(connection, found.account_id, since=found.due_at)
+        known = known_items(connection, found.account_id, _fresh(found))
     for item in possible:
         content = kept_item(known[item.id][1]) if item.id in known else _ask_item(sender, found, item.id)
         if content is not None:
@@ -102,4 +103,9 @@ def _keep(sender: Sender, found: LookedFor, reason: str) -> None:
 
 
 def _question(found: LookedFor, kind: QuestionKind, message_id: str | None = None) -> Question:
-    return Question(kind, Purpose.SEARCH, found.account_id, found.run_id, found.batch_id, message_id)
+    about = (found.account_id, found.run_id, found.batch_id, message_id)
+    return Question(kind, Purpose.SEARCH, *about, look=found.looks)
+
+
+def _fresh(found: LookedFor) -> Any:
+    return asked_for_look(found.batch_id, found.looks, due_at=found.due_at)

@@ -36,7 +36,7 @@ class KnownTeam:
         self._team: str | None = None
         self._ask_at: float | None = None  # None: at once
         self._failures = 0
-        self._obstacle = ""
+        self._obstacle: TryLater = VendorAway("whose key it is was not asked yet")
 
     def __call__(self) -> str:
         """The team. Raises VendorRefused once for each refusal; VendorAway or PacerAway: ask after `after_seconds`.
@@ -48,7 +48,7 @@ class KnownTeam:
             if left <= 0:
                 return self._ask()
             if self._team is None:
-                raise VendorAway(f"whose key it is cannot be told yet: {self._obstacle}", after_seconds=left)
+                raise type(self._obstacle)(str(self._obstacle), after_seconds=left)
             return self._team
 
     def _ask(self) -> str:
@@ -57,22 +57,19 @@ class KnownTeam:
             self._team = ask(self._asker, WHOSE_KEY, gateway.team, lambda team: {"team": team})
         except VendorRefused as refusal:
             self._team = None
-            self._fail(refusal, None)
+            self._fail(VendorAway(str(refusal)))
             raise
         except TryLater as away:
-            self._fail(away, away.after_seconds)
+            self._fail(away)
             if self._team is None:
-                raise type(away)(str(away), after_seconds=self._left()) from away
+                raise
             return self._team
         self._failures = 0
         self._ask_at = self._asker.monotonic() + BELIEVED_SECONDS
         return self._team
 
-    def _fail(self, obstacle: Exception, after_seconds: float | None) -> None:
+    def _fail(self, obstacle: TryLater) -> None:
         self._failures += 1
-        wait = max(LEAST_WAIT_SECONDS, after_seconds or back_off_seconds(self._failures, self._chance()))
-        self._ask_at = self._asker.monotonic() + wait
-        self._obstacle = str(obstacle)
-
-    def _left(self) -> float:
-        return max(0.0, (self._ask_at or 0.0) - self._asker.monotonic())
+        wait = obstacle.after_seconds or back_off_seconds(self._failures, self._chance())
+        self._ask_at = self._asker.monotonic() + max(LEAST_WAIT_SECONDS, wait)
+        self._obstacle = obstacle

@@ -17,7 +17,7 @@ from campaigns.flow.sending.halve import halve, may_halve, stop_halving
 from campaigns.store.audit.events import EventKind, record_event, record_evidence
 from campaigns.store.database.engine import Store
 from campaigns.store.holds.holds import Held, open_hold
-from campaigns.store.reconcile.searches import attempt_deadline
+from campaigns.store.reconcile.searches import attempt_deadline, look_at_late_answer
 from campaigns.store.runs.runs import end_run_if_done, find_run
 from campaigns.store.sending.attempts import OpenAttempt, add_outcome, own_message, settle_batch
 from campaigns.store.sending.batches import batch_state
@@ -228,7 +228,10 @@ def _keep_late_answer(
         batch_seq=opened.batch_seq,
         detail={**detail, "message_id": outcome.message_id},
     )
-    if outcome.message_id is not None and batch_state(connection, opened.batch_id) is BatchState.READY:
+    if outcome.message_id is None:
+        return
+    look_at_late_answer(connection, opened.batch_id, opened.number, now=now)
+    if batch_state(connection, opened.batch_id) is BatchState.READY:
         _stop_resend(connection, opened, outcome.message_id, actor=actor, now=now)
 
 

@@ -32,6 +32,7 @@ def add_question(
             run_id=asked.run_id,
             batch_id=asked.batch_id,
             message_id=asked.message_id,
+            look=asked.look,
             actor=actor,
             asked_at=now,
         )
@@ -59,16 +60,29 @@ def add_answer(
     )
 
 
-def known_list(connection: Connection, account_id: str, *, since: datetime) -> dict[str, Any] | None:
-    """The newest list of the account's messages that was asked for since then, for whatever reason, as it is kept."""
+def asked_since(moment: datetime) -> ColumnElement[bool]:
+    """The condition that a row of `question` was asked then or later."""
+    return question.c.asked_at >= moment
+
+
+def asked_for_look(batch_id: int, look: int, *, due_at: datetime) -> ColumnElement[bool]:
+    """The condition that the answer to a row of `question` may serve a look: it was asked after the look was due, for
+    whatever reason, or for this very look.
+    """
+    its_own = and_(question.c.asked_at == due_at, question.c.batch_id == batch_id, question.c.look == look)
+    return or_(question.c.asked_at > due_at, its_own)
+
+
+def known_list(connection: Connection, account_id: str, fresh: ColumnElement[bool]) -> dict[str, Any] | None:
+    """The newest list of the account's messages among the answers that are fresh, as it is kept."""
     found: dict[str, Any] | None = connection.scalar(
         select(answer.c.found)
         .join(question, ITS_OWN)
         .where(
             question.c.account_id == account_id,
             question.c.kind == QuestionKind.LIST.value,
-            question.c.asked_at > since,
             answer.c.found.is_not(None),
+            fresh,
         )
         .order_by(question.c.id.desc())
         .limit(1)
@@ -76,18 +90,18 @@ def known_list(connection: Connection, account_id: str, *, since: datetime) -> d
     return found
 
 
-def known_items(connection: Connection, account_id: str, *, since: datetime) -> dict[str, tuple[datetime, Any]]:
-    """The newest answer about each message of the account that was asked about since then: when it was asked, and what
-    is kept of it, by message ID.
-    """
+def known_items(
+    connection: Connection, account_id: str, fresh: ColumnElement[bool]
+) -> dict[str, tuple[datetime, dict[str, Any]]]:
+    """The newest fresh answer about each message of the account: when it was asked for, and what is kept of it."""
     rows = connection.execute(
         select(question.c.message_id, question.c.asked_at, answer.c.found)
         .join(answer, ITS_OWN)
         .where(
             question.c.account_id == account_id,
             question.c.kind == QuestionKind.ITEM.value,
-            question.c.asked_at > since,
             answer.c.found.is_not(None),
+            fresh,
         )
         .order_by(question.c.id)
     )

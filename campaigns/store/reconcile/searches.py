@@ -49,8 +49,9 @@ def account_is_looked_at(account_id: ColumnElement[str]) -> ColumnElement[bool]:
 
 
 def look_is_due(now: datetime) -> list[ColumnElement[bool]]:
-    """The conditions that a row of `batch`, with its run and its lane, is looked for now: not while the vendor would be
-    asked in vain, unless a late answer says it all.
+    """The conditions that a row of `batch`, with its run and its lane, is looked for now.
+
+    Not while the vendor would be asked in vain, unless a late answer says it all.
     """
     late = select(evidence.c.id).where(evidence.c.batch_id == batch.c.id, *_is_late_message(batch.c.attempts))
     can_be_asked = and_(may_ask(now), ~vendor_refuses(batch.c.account_id, run.c.upstream))
@@ -221,6 +222,20 @@ def look_again(connection: Connection, run_id: int | None, *, now: datetime) -> 
     if run_id is not None:
         statement = statement.where(batch.c.run_id == run_id)
     return list(connection.scalars(statement.returning(batch.c.run_id)))
+
+
+def look_at_late_answer(connection: Connection, batch_id: int, number: int, *, now: datetime) -> None:
+    """Look for a batch that was given up: a late answer of that attempt names its message, so nothing is asked."""
+    connection.execute(
+        update(batch)
+        .where(
+            batch.c.id == batch_id,
+            batch.c.state == BatchState.UNKNOWN.value,
+            batch.c.attempts == number,
+            batch.c.look_at.is_(None),
+        )
+        .values(look_at=now)
+    )
 
 
 def was_found(connection: Connection, batch_id: int) -> bool:

@@ -19,6 +19,7 @@ question = Table(
     Column("run_id", ForeignKey("run.id")),  # whom its credits are booked to
     Column("batch_id", ForeignKey("batch.id")),
     Column("message_id", Text),
+    Column("look", Integer),  # for which look at the batch, counted from 0
     Column("actor", Text, nullable=False),
     Column("asked_at", Instant, nullable=False),
     one_of("kind", QuestionKind),

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, func, select
 
 from campaigns.domain.states import RUN_OPEN, BatchState
 from campaigns.store.campaigns.campaigns import find_campaign
+from campaigns.store.reconcile.questions import questions_of_run
 from campaigns.store.runs.content import said_by_run
 from campaigns.store.runs.runs import books, find_run
 from campaigns.store.tables.accounts import lane
@@ -91,6 +92,7 @@ def run_of(connection: Connection, run_id: int) -> dict[str, Any]:
         "lane": _lane(connection, found.account_id) if found.state in RUN_OPEN else None,
         "whole_list": found.whole_list,
         "credits_used": _credits_used(connection, run_id),
+        **questions_of_run(connection, run_id),
         **_history(connection, run_id),
         **said_by_run(connection, run_id),
         **times_of(connection, found),

@@ -35,7 +35,9 @@ def connect(database: str) -> sqlite3.Connection:
     connection = sqlite3.connect(database, timeout=30, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=OFF")
-    connection.execute("CREATE TABLE IF NOT EXISTS attempt (key TEXT PRIMARY KEY, started REAL, answered REAL)")
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS request (key TEXT PRIMARY KEY, started REAL, answered REAL, reserved INTEGER)"
+    )
     return connection
 
 
@@ -46,10 +48,10 @@ def hammer(order: Order) -> None:
     def recover() -> Recovery:
         now = time.monotonic()
         found = rows.execute(
-            "SELECT key, started, answered FROM attempt WHERE started > ?",
+            "SELECT key, started, answered, reserved FROM request WHERE started > ?",
             (now - HOLD_SECONDS - 2 * order.window_seconds,),
         )
-        uses = [RecentUse(k, k, now - started, None if a is None else now - a) for k, started, a in found]
+        uses = [RecentUse(k, k, now - started, None if a is None else now - a, bool(q)) for k, started, a, q in found]
         return Recovery(uses, {})
 
     pacer = RedisPacer(
@@ -79,11 +81,10 @@ def _send_one(pacer: RedisPacer, rows: sqlite3.Connection, order: Order, *, rese
     key = str(uuid.uuid4())
     if not pacer.acquire(key, key, hold_seconds=HOLD_SECONDS, reserved=reserved).granted:
         return _post(order.vendor, b"?") != b"enough"
-    if not reserved:
-        rows.execute("INSERT INTO attempt VALUES (?, ?, NULL)", (key, time.monotonic()))
+    rows.execute("INSERT INTO request VALUES (?, ?, NULL, ?)", (key, time.monotonic(), reserved))
     answer = _post(order.vendor, b"!")
     if answer:
-        rows.execute("UPDATE attempt SET answered = ? WHERE key = ?", (time.monotonic(), key))
+        rows.execute("UPDATE request SET answered = ? WHERE key = ?", (time.monotonic(), key))
         pacer.answered(key)
     return answer != b"enough"
 

@@ -698,6 +698,56 @@ def test_nobody_listening_is_a_vendor_that_is_away() -> None:
     gateway.close()
 
 
+@pytest.mark.parametrize(("header", "seconds"), [({"Retry_After": "30"}, 30.0), ({}, None)])
+def test_a_vendor_that_says_when_to_come_back_is_believed(
+    start: Start, header: dict[str, Any], seconds: float | None
+) -> None:
+    line = start(answering(http(429, {}, **header)))
+    with pytest.raises(VendorAway) as away:
+        line.gateway.queue("acct_1")
+    assert away.value.after_seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (401, {"error": "no"}, "key"),
+        (402, {"message": "no"}, "credits"),
+        (403, {"error": "no"}, "account"),
+        (404, {"error": "account_not_found"}, "account"),
+        (500, {"error": "x", "onlyfans_response": {"status": 401}}, "account"),
+        (404, {}, "configuration"),
+        (422, {"message": "no"}, None),
+    ],
+)
+def test_a_question_that_is_refused_says_whom_that_concerns(
+    start: Start, status: int, body: dict[str, Any], kind: str | None
+) -> None:
+    line = start(answering(http(status, body)))
+    with pytest.raises((VendorRefused, VendorAway)) as refused:
+        line.gateway.queue("acct_1")
+    assert getattr(refused.value, "hold", None) == kind
+
+
+def test_what_a_reply_to_a_question_says_of_credits_and_limits_is_told(start: Start) -> None:
+    meta = {"_credits": {"used": 1, "balance": 9}, "_rate_limits": {"limit_minute": 1000, "remaining_minute": 993}}
+    line = start(answering(http(200, {"data": [], "_meta": meta})))
+    assert line.gateway.last_report() is None
+    line.gateway.queue("acct_1")
+    report = line.gateway.last_report()
+    assert report is not None
+    assert (report.credits_used, report.limit_minute, report.remaining_minute) == (1, 1000, 993)
+
+
+def test_what_an_earlier_reply_said_is_not_told_of_a_question_without_one(start: Start) -> None:
+    line = start(answering(http(200, {"data": []})))
+    line.gateway.queue("acct_1")
+    line.hang_up()
+    with pytest.raises(VendorAway):
+        line.gateway.queue("acct_1")
+    assert line.gateway.last_report() is None
+
+
 # Every exception that httpx has
 
 BEFORE, AFTER = "before", "after"

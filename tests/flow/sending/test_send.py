@@ -263,3 +263,41 @@ def test_a_refused_batch_is_rejected_and_the_others_go_on(world: World) -> None:
 
     assert world.states(run_id) == ["rejected", "accepted", "accepted"]
     assert world.run(run_id)["rejected"] == 2
+
+
+def test_a_permit_that_grew_old_before_its_attempt_stood_is_asked_for_again(world: World) -> None:
+    """Redis may have lost its state meanwhile, and built it again from a database without this attempt."""
+    run_id = world.launched([1, 2])
+    acquire = world.pacer.acquire
+
+    def slowly(key: str, account: str, *, hold_seconds: float, reserved: bool = False) -> Permit:
+        world.local_clock += 0 if key in world.pacer.held else 2
+        return acquire(key, account, hold_seconds=hold_seconds, reserved=reserved)
+
+    world.pacer.acquire = slowly  # type: ignore[method-assign]
+    world.serve(turns=1)
+
+    assert world.states(run_id) == ["accepted"]
+    assert world.pacer.asked_again == world.pacer.held
+
+
+def test_a_permit_that_is_lost_stops_the_request_before_a_byte_leaves(world: World) -> None:
+    run_id = world.launched([1, 2])
+    acquire = world.pacer.acquire
+
+    def lost(key: str, account: str, *, hold_seconds: float, reserved: bool = False) -> Permit:
+        if key in world.pacer.held:
+            return Permit(granted=False, wait_seconds=60, why="team budget")
+        world.local_clock += 2
+        return acquire(key, account, hold_seconds=hold_seconds, reserved=reserved)
+
+    world.pacer.acquire = lost  # type: ignore[method-assign]
+    world.serve(turns=1)
+
+    assert world.gateway.received == []
+    assert world.states(run_id) == ["ready"]
+    (attempt,) = world.attempts(run_id)
+    assert (attempt["outcome"], attempt["error"]) == (
+        "not_sent",
+        "its place in the shared rate budget was lost (team budget)",
+    )

@@ -1,0 +1,65 @@
+"""What people ask the vendor about the key, counted with everything else that the team asks."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from campaigns.cli.kit.session import actor, closed_after
+from campaigns.domain.errors import CampaignsError, PacerAway
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from campaigns.ports import VendorAccount
+    from campaigns.wiring import Parts
+
+PATIENCE_SECONDS = 3.0
+"""So long a person waits for a place in the budget."""
+
+
+def ask_about_key(parts: Parts) -> tuple[str, list[VendorAccount]]:
+    """The team of the key and the accounts that it sees. Raises VendorRefused, VendorAway, or PacerAway: no room now.
+
+    Each is a question with a permit, and on record. Where the budget or the database is away, both are asked all the
+    same: nobody sends meanwhile, and whoever mends that must see whether the vendor answers.
+    """
+    with closed_after(parts.gateway()) as gateway:
+        if not _is_counted(parts):
+            return gateway.team(), gateway.accounts()
+        from campaigns.domain.upstream.questions import Purpose, Question, QuestionKind
+        from campaigns.flow.sending.ask_vendor import ask
+
+        with closed_after(parts.pacer()) as pacer:
+            asker = parts.asker(gateway, pacer, owner=actor())
+
+            def put(kind: QuestionKind, question: Callable[[], Any], as_kept: Callable[[Any], dict[str, Any]]) -> Any:
+                about = Question(kind, Purpose.PEOPLE)
+                try:
+                    return ask(asker, about, question, as_kept)
+                except PacerAway as away:
+                    if away.after_seconds is None or away.after_seconds > PATIENCE_SECONDS:
+                        raise
+                    time.sleep(away.after_seconds)  # the budget is being rebuilt, and says for how long
+                    return ask(asker, about, question, as_kept)
+
+            team: str = put(QuestionKind.TEAM, gateway.team, lambda team: {"team": team})
+            seen: list[VendorAccount] = put(
+                QuestionKind.ACCOUNTS, gateway.accounts, lambda seen: {"accounts": [each.id for each in seen]}
+            )
+            return team, seen
+
+
+def _is_counted(parts: Parts) -> bool:
+    """Whether the budget and a migrated database are here."""
+    from campaigns.store.database.migrations import require_head
+
+    try:
+        require_head(parts.store)
+        with closed_after(parts.pacer()) as pacer:
+            pacer.state()
+    except PacerAway as away:
+        return away.after_seconds is not None
+    except CampaignsError:
+        return False
+    return True
