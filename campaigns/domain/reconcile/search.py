@@ -44,6 +44,8 @@ class Finding(StrEnum):
     FOUND = "found"
     ABSENT = "absent"
     UNCLEAR = "unclear"
+    REFUSED = "refused"  # a late answer: the vendor refused it
+    NOT_SENT = "not_sent"  # a late answer: nothing was sent
 
 
 @dataclass(frozen=True, slots=True)

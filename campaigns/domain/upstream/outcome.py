@@ -59,6 +59,10 @@ class OutcomeKind(StrEnum):
     HELD = "held"  # refused for a reason that concerns more than this batch: key, account, credits, configuration
 
 
+PROVES_NOT_SENT = frozenset({OutcomeKind.REJECTED, OutcomeKind.NOT_SENT, OutcomeKind.THROTTLED, OutcomeKind.HELD})
+"""Outcomes after which nobody can have been messaged."""
+
+
 class HoldScope(StrEnum):
     """How far a refusal reaches."""
 

@@ -28,21 +28,24 @@ from campaigns.domain.reconcile.search import (
 )
 from campaigns.domain.schedules.handoff import as_sent
 from campaigns.domain.sending.pacing import Limits
-from campaigns.domain.states import BATCH_TAKEN, RUN_SENDS, BatchState, taken_state
+from campaigns.domain.states import BATCH_TAKEN, RUN_SENDS, BatchState, RunState, taken_state
+from campaigns.domain.upstream.outcome import OutcomeKind
 from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
 from campaigns.flow.sending.ask_vendor import permit_to_ask
 from campaigns.flow.sending.lane_context import Sender
 from campaigns.store.audit.events import EventKind, record_event, record_evidence
 from campaigns.store.campaigns.campaigns import find_revision
 from campaigns.store.database.engine import Store
+from campaigns.store.reconcile.known_messages import unnamed_for
+from campaigns.store.reconcile.ownership import owners_among
 from campaigns.store.reconcile.searches import (
+    LateAnswer,
     LookedFor,
     due_look,
-    late_message,
+    late_answer,
     look_again,
     newest_owned,
     other_unknowns,
-    owned_among,
     postpone_look,
     settle_look,
     was_ever_listed,
@@ -62,7 +65,7 @@ class _Case:
     sought: Sought
     message: Message
     on_unknown: str
-    late: str | None  # the message ID that a late answer brought
+    late: LateAnswer | None
 
 
 def look_for_unknowns(sender: Sender, account_id: str) -> int:
@@ -109,7 +112,7 @@ def _case(connection: Connection, found: LookedFor) -> _Case:
         has_twin=any(_same(message, twin) for twin in twins),
         newest_owned=newest_owned(connection, found.account_id, before=found.started_at),
     )
-    late = late_message(connection, found.batch_id, found.number)
+    late = late_answer(connection, found.account_id, found.batch_id, found.number)
     return _Case(sought, message, revision.on_unknown, late)
 
 
@@ -120,12 +123,12 @@ def _same(one: Message, other: Message) -> bool:
 def _look(sender: Sender, found: LookedFor, case: _Case) -> bool:
     """One look; False when it could not be made."""
     if case.late is not None:
-        _settle(sender, found, case, Judgement(Finding.FOUND, "a late answer of the attempt named it", case.late), {})
+        _settle(sender, found, case, _by_late_answer(case.late), {})
         return True
     try:
         items = _ask_list(sender, found)
         with sender.store.read() as connection:
-            owned = owned_among(connection, found.account_id, [item.id for item in items])
+            owned = owners_among(connection, found.account_id, [item.id for item in items])
         possible = candidates(items, owned, case.sought)
         seen: dict[str, int | None] = {item.id: None for item in possible}
         if len(possible) > MOST_CANDIDATES:
@@ -139,6 +142,13 @@ def _look(sender: Sender, found: LookedFor, case: _Case) -> bool:
         return False
     _settle(sender, found, case, judgement, seen)
     return True
+
+
+def _by_late_answer(late: LateAnswer) -> Judgement:
+    if late.message_id is not None:
+        return Judgement(Finding.FOUND, "a late answer of the attempt named it", late.message_id)
+    finding = Finding.REFUSED if late.kind is OutcomeKind.REJECTED else Finding.NOT_SENT
+    return Judgement(finding, f"a late answer of the attempt proves it: {late.error or late.kind.value}")
 
 
 def _ask_list(sender: Sender, found: LookedFor) -> list[QueueItem]:
@@ -232,12 +242,25 @@ def _next(
     """Where the batch goes, and when it is looked for next."""
     if judgement.finding is Finding.FOUND:
         return taken_state(saves=case.message.save_for_later), None
+    if judgement.finding in {Finding.REFUSED, Finding.NOT_SENT}:
+        return _proved_not_sent(connection, found, judgement, now), None
     delays = look_delays(limits.settle_seconds, limits.settle_looks)
     later = [found.deadline_at + timedelta(seconds=delay) for delay in delays[found.looks + 1 :]]
     if later:
         return BatchState.UNKNOWN, max(later[0], now)
     may_resend = judgement.finding is Finding.ABSENT and _may_resend(connection, found, case, now)
     return (BatchState.READY if may_resend else BatchState.UNKNOWN), None
+
+
+def _proved_not_sent(connection: Connection, found: LookedFor, judgement: Judgement, now: datetime) -> BatchState:
+    """Nobody was messaged: it waits again in a run that still sends, and else is not sent any more."""
+    run = find_run(connection, found.run_id)
+    if run.state is RunState.CANCELLING:
+        return BatchState.CANCELLED
+    is_in_time = run.expires_at is None or now < run.expires_at
+    if judgement.finding is Finding.NOT_SENT and run.state in RUN_SENDS and is_in_time:
+        return BatchState.READY
+    return BatchState.REJECTED
 
 
 def _may_resend(connection: Connection, found: LookedFor, case: _Case, now: datetime) -> bool:
@@ -251,6 +274,9 @@ def _may_resend(connection: Connection, found: LookedFor, case: _Case, now: date
         and run.state in RUN_SENDS
         and (run.expires_at is None or now < run.expires_at)
         and not was_ever_listed(connection, found)
+        and not unnamed_for(
+            connection, run.lineage, found.users, first_user=found.first_user, last_user=found.last_user
+        )
     )
 
 
@@ -262,7 +288,9 @@ def _say_settled(
         BatchState.SAVED: EventKind.UNKNOWN_FOUND,
         BatchState.READY: EventKind.UNKNOWN_RESENT,
         BatchState.UNKNOWN: EventKind.UNKNOWN_GIVEN_UP,
-    }[to]
+    }.get(to, EventKind.UNKNOWN_REFUTED)
+    if judgement.finding is Finding.NOT_SENT:
+        kind = EventKind.UNKNOWN_REFUTED
     record_event(
         connection,
         kind,

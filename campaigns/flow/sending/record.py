@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -14,10 +15,11 @@ from campaigns.domain.states import BATCH_TAKEN, BatchState, RunState, taken_sta
 from campaigns.domain.upstream.outcome import HoldScope, Outcome, OutcomeKind
 from campaigns.flow.sending.error_threshold import hold_if_failing
 from campaigns.flow.sending.halve import halve, may_halve, stop_halving
+from campaigns.flow.sending.known_messages import LATE_ANSWER
 from campaigns.store.audit.events import EventKind, record_event, record_evidence
 from campaigns.store.database.engine import Store
 from campaigns.store.holds.holds import Held, open_hold
-from campaigns.store.reconcile.searches import attempt_deadline
+from campaigns.store.reconcile.searches import attempt_deadline, look_now
 from campaigns.store.runs.runs import end_run_if_done, find_run
 from campaigns.store.sending.attempts import OpenAttempt, add_outcome, own_message, recorded_before, settle_batch
 from campaigns.store.sending.batches import batch_state
@@ -194,7 +196,14 @@ def _hold(connection: Connection, opened: OpenAttempt, outcome: Outcome, *, acto
 def _keep_late_answer(
     connection: Connection, opened: OpenAttempt, outcome: Outcome, *, actor: str, now: datetime
 ) -> None:
-    detail = {"outcome": outcome.kind.value, "http_status": outcome.http_status, "error": outcome.error}
+    """Evidence moves nothing by itself: it owns its message ID, and the next look uses what it proves."""
+    detail: dict[str, Any] = {
+        "outcome": outcome.kind.value,
+        "http_status": outcome.http_status,
+        "error": outcome.error,
+    }
+    if outcome.message_id is not None and not own_message(connection, opened, outcome.message_id, now=now):
+        detail["owned_by_another"] = True
     record_evidence(
         connection,
         opened.batch_id,
@@ -215,6 +224,7 @@ def _keep_late_answer(
         batch_seq=opened.batch_seq,
         detail={**detail, "message_id": outcome.message_id},
     )
+    look_now(connection, opened.batch_id, opened.number, now=now)
     if outcome.message_id is not None and batch_state(connection, opened.batch_id) is BatchState.READY:
         _stop_resend(connection, opened, outcome.message_id, actor=actor, now=now)
 
@@ -224,7 +234,7 @@ def _stop_resend(connection: Connection, opened: OpenAttempt, message_id: str, *
     open_hold(
         connection,
         Held(run_id=opened.run_id),
-        "late_answer",
+        LATE_ANSWER,
         reason=f"batch {opened.batch_seq} is to be sent again, but its first request was accepted as {message_id}",
         actor=actor,
         now=now,

@@ -20,6 +20,7 @@ from campaigns.domain.sending.pacing import back_off_seconds
 from campaigns.domain.states import BatchState, RunState
 from campaigns.domain.upstream.outcome import Outcome, OutcomeKind
 from campaigns.flow.sending.circuit_breaker import after_not_sent, after_unknown
+from campaigns.flow.sending.known_messages import is_stopped_by_evidence
 from campaigns.flow.sending.lane_context import Sender, Step
 from campaigns.flow.sending.pick_batch import next_in_time, said_by_batch
 from campaigns.flow.sending.record import Recorded, record_outcome
@@ -98,6 +99,8 @@ def _commit_attempt(sender: Sender, claim: LaneClaim) -> _Committed | LaneClaim 
             if found is None:
                 return ours
             ready, now = found
+            if is_stopped_by_evidence(connection, ready, actor=sender.owner, now=now):
+                continue
             users = users_left(connection, ours.account_id, ready, suppressions, actor=sender.owner, now=now)
             if users is not None:
                 break

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,8 +9,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, select, update
 
 from campaigns.domain.states import BatchState, RunState
+from campaigns.domain.upstream.outcome import PROVES_NOT_SENT, OutcomeKind
 from campaigns.store.backup.restored import restored_at
-from campaigns.store.tables.attempts import attempt, evidence, message
+from campaigns.store.reconcile.ownership import owners_among
+from campaigns.store.tables.attempts import attempt, attempt_outcome, evidence, message
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.runs import run
 
@@ -33,6 +34,9 @@ class LookedFor:
     started_at: datetime
     deadline_at: datetime
     was_restored: bool  # the database was restored since: later requests for the batch may be missing from it
+    users: bytes | None = None
+    first_user: int | None = None
+    last_user: int | None = None
 
 
 def account_is_looked_at(account_id: ColumnElement[str]) -> ColumnElement[bool]:
@@ -51,6 +55,9 @@ def due_look(connection: Connection, account_id: str, *, now: datetime) -> Looke
             batch.c.attempts,
             batch.c.looks,
             batch.c.size,
+            batch.c.users,
+            batch.c.first_user,
+            batch.c.last_user,
             run.c.id.label("run_id"),
             run.c.state,
             run.c.whole_list,
@@ -90,6 +97,9 @@ def _looked_for(row: Any, account_id: str) -> LookedFor:
         started_at,
         max(known, default=started_at),
         was_restored,
+        row.users,
+        row.first_user,
+        row.last_user,
     )
 
 
@@ -108,17 +118,6 @@ def next_look_at(connection: Connection, account_id: str) -> datetime | None:
         .where(batch.c.account_id == account_id, batch.c.look_at.is_not(None))
         .order_by(batch.c.look_at)
         .limit(1)
-    )
-
-
-def owned_among(connection: Connection, account_id: str, message_ids: Sequence[str]) -> set[str]:
-    """Those of the vendor's message IDs that are ours."""
-    return set(
-        connection.scalars(
-            select(message.c.message_id).where(
-                message.c.account_id == account_id, message.c.message_id.in_(message_ids)
-            )
-        )
     )
 
 
@@ -147,18 +146,31 @@ def other_unknowns(connection: Connection, found: LookedFor) -> list[int]:
     return list(rows)
 
 
-def late_message(connection: Connection, batch_id: int, number: int) -> str | None:
-    """The message ID that a late answer of this very attempt brought, if one did."""
-    return connection.scalar(
-        select(evidence.c.message_id)
-        .where(
-            evidence.c.batch_id == batch_id,
-            evidence.c.number == number,
-            evidence.c.kind == "late_answer",
-            evidence.c.message_id.is_not(None),
-        )
-        .limit(1)
-    )
+@dataclass(frozen=True, slots=True)
+class LateAnswer:
+    """What an answer proved that came after its attempt had been settled as unknown."""
+
+    kind: OutcomeKind
+    message_id: str | None
+    error: str | None
+
+
+def late_answer(connection: Connection, account_id: str, batch_id: int, number: int) -> LateAnswer | None:
+    """The late answer of this very attempt that proves something: one with a message ID of its own, else the newest."""
+    rows = connection.execute(
+        select(evidence.c.message_id, evidence.c.detail)
+        .where(evidence.c.batch_id == batch_id, evidence.c.number == number, evidence.c.kind == "late_answer")
+        .order_by(evidence.c.id.desc())
+    ).all()
+    owners = owners_among(connection, account_id, [row.message_id for row in rows if row.message_id is not None])
+    for row in rows:
+        if row.message_id is not None and owners.get(row.message_id) == batch_id:
+            return LateAnswer(OutcomeKind.ACCEPTED, row.message_id, None)
+    for row in rows:
+        kind = (row.detail or {}).get("outcome")
+        if row.message_id is None and kind in PROVES_NOT_SENT:
+            return LateAnswer(OutcomeKind(kind), None, (row.detail or {}).get("error"))
+    return None
 
 
 def settle_look(
@@ -212,12 +224,25 @@ def look_again(connection: Connection, run_id: int | None, *, now: datetime) -> 
     return list(connection.scalars(statement.returning(batch.c.run_id)))
 
 
-def was_found(connection: Connection, batch_id: int) -> bool:
-    """Whether a batch was accepted because a search found it, which an operator may overrule."""
-    found = select(evidence.c.id).where(
-        evidence.c.batch_id == batch_id, evidence.c.kind == "look", evidence.c.message_id.is_not(None)
+def look_now(connection: Connection, batch_id: int, number: int, *, now: datetime) -> None:
+    """Have an unknown batch looked for now, if that request is still its last: something new is known of it."""
+    connection.execute(
+        update(batch)
+        .where(batch.c.id == batch_id, batch.c.state == BatchState.UNKNOWN.value, batch.c.attempts == number)
+        .values(look_at=now)
     )
-    return connection.scalar(found.limit(1)) is not None
+
+
+def was_answered(connection: Connection, batch_id: int, number: int, message_id: str | None) -> bool:
+    """Whether the vendor's own answer to this attempt accepted it as this message, and not a search or an operator."""
+    if message_id is None:
+        return False
+    outcome = select(attempt_outcome.c.number).where(
+        attempt_outcome.c.batch_id == batch_id,
+        attempt_outcome.c.number == number,
+        attempt_outcome.c.message_id == message_id,
+    )
+    return connection.scalar(outcome.limit(1)) is not None
 
 
 def was_ever_listed(connection: Connection, found: LookedFor) -> bool:

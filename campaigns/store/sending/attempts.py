@@ -12,6 +12,7 @@ from campaigns.domain.errors import StaleClaim
 from campaigns.domain.states import BatchState, RunState
 from campaigns.domain.upstream.outcome import Outcome, OutcomeKind
 from campaigns.store.database.prepared import run_prepared
+from campaigns.store.reconcile.ownership import take_again
 from campaigns.store.sending.lanes import LaneClaim
 from campaigns.store.sending.statements import (
     ADD_ATTEMPT,
@@ -49,6 +50,18 @@ class ReadyBatch:
     account_hours: str | None = None
     account_zone: str | None = None
     expires: bool = False  # some time, which has not come yet
+    root_run_id: int | None = None  # of a rerun: the run that was not one
+    halved_from: int | None = None  # the batch that halving began with
+
+    @property
+    def lineage(self) -> int:
+        """The run that this one and all other reruns go back to."""
+        return self.root_run_id or self.run_id
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether an earlier request of the lineage may have named users of this batch."""
+        return bool(self.attempts or self.halved_from or self.root_run_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +116,12 @@ def next_batch(connection: Connection, account_id: str, *, upstream: str, now: d
     """The batch to send now: of the account's open runs that may send the one served longest ago, in ID order."""
     asked = {"account": account_id, "upstream": upstream, "now": now}
     for opened in run_prepared(connection, OPEN_RUNS, asked).fetchall():
-        run_id, campaign_id, revision, state, suppressions, whole_list, hours, zone, expires = opened
+        run_id, campaign_id, revision, state, suppressions, whole_list, hours, zone, expires, root = opened
         row = run_prepared(connection, NEXT_BATCH, {"run": run_id, "now": now}).fetchone()
         if row is not None:
             of_run = (run_id, RunState(state), campaign_id, revision, bool(whole_list), suppressions)
-            return ReadyBatch(*(*row, *of_run, hours, zone, bool(expires)))
+            *of_batch, halved_from = row
+            return ReadyBatch(*(*of_batch, *of_run, hours, zone, bool(expires), root, halved_from))
     return None
 
 
@@ -250,7 +264,9 @@ def own_message(connection: Connection, opened: OpenAttempt, message_id: str, *,
         OWN_MESSAGE,
         {"account": opened.account_id, "message": message_id, "batch": opened.batch_id, "at": now},
     )
-    return bool(added.rowcount == 1)
+    if added.rowcount == 1:
+        return True
+    return take_again(connection, opened.account_id, message_id, opened.batch_id, now=now)
 
 
 def expired_attempts(connection: Connection, *, now: datetime, account_id: str | None = None) -> list[OpenAttempt]:

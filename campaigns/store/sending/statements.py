@@ -42,6 +42,7 @@ OPEN_RUNS = (
         account.c.hours,
         account.c.zone,
         run.c.expires_at.is_not(None),
+        run.c.root_run_id,
     )
     .join(account, account.c.id == run.c.account_id)
     .where(
@@ -65,6 +66,7 @@ NEXT_BATCH = (
         batch.c.first_user,
         batch.c.last_user,
         batch.c.users,
+        batch.c.root_batch_id,
     )
     .where(
         batch.c.run_id == bindparam("run"),

@@ -10,5 +10,6 @@ INSERT_ONLY = (
     "evidence",
     "exclusion",
     "message",
+    "ownership",
     "revision",
 )

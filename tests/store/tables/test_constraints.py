@@ -15,6 +15,7 @@ from campaigns.domain.errors import NotAllowed
 from campaigns.flow.audience.suppress import suppress
 from campaigns.flow.reconcile.decide import decide
 from campaigns.store.database.engine import Store, open_store
+from campaigns.store.reconcile.ownership import give_back
 from campaigns.store.tables.columns import metadata
 from tests.clock import START, DrivenClock
 from tests.invariants import Vendor
@@ -49,6 +50,8 @@ def filled(database_url: str) -> Iterator[Store]:
     with pytest.raises(_Killed):
         world.serve(turns=1)
     assert world.states(run_id) == ["cancelled", "accepted", "sending", "ready"]
+    with store.write() as connection:
+        give_back(connection, ACCOUNT, str(world.batches(run_id)[1]["message_id"]), now=clock.now)
     yield store
     store.close()
 
