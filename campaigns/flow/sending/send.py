@@ -148,6 +148,9 @@ def _post(sender: Sender, committed: _Committed, started: float) -> tuple[Outcom
         elif sender.monotonic() + limits.request_timeout_seconds > started + limits.lease_seconds:
             # Whoever slept past the lease must not send: the batch may be unknown by now, or somebody else's.
             reason = "too little of the lease was left"
+        elif sender.monotonic() >= started + limits.request_timeout_seconds:
+            # Searches take it that nothing leaves after the deadline on record.
+            reason = "its deadline was over before it could start"
         stopped = reason is not None
         crash_point("send.first_byte")
         return reason

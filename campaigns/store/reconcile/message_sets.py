@@ -29,6 +29,20 @@ def members_of(connection: Connection, account_id: str, message_set: int) -> lis
     return [Member(*row) for row in rows]
 
 
+def sets_of_run(connection: Connection, account_id: str, run_id: int) -> dict[int, list[str]]:
+    """The message IDs of each set that a batch of the run is in, by the set's number."""
+    mine = select(batch.c.message_set).where(batch.c.run_id == run_id, batch.c.message_set.is_not(None))
+    rows = connection.execute(
+        select(batch.c.message_set, batch.c.set_message_id)
+        .where(batch.c.account_id == account_id, batch.c.message_set.in_(mine))
+        .order_by(batch.c.set_message_id)
+    )
+    found: dict[int, list[str]] = {}
+    for row in rows:
+        found.setdefault(row.message_set, []).append(row.set_message_id)
+    return found
+
+
 def next_set(connection: Connection, account_id: str) -> int:
     """A number for one more set of the account; the caller holds the account's lock."""
     highest = connection.scalar(

@@ -6,15 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, select, update
 
-from campaigns.domain.states import BatchState, RunState
+from campaigns.domain.states import BATCH_TAKEN, BatchState, RunState
 from campaigns.domain.upstream.outcome import PROVES_NOT_SENT, OutcomeKind
 from campaigns.store.backup.restored import restored_at
 from campaigns.store.reconcile.ownership import owners_among
 from campaigns.store.tables.attempts import attempt, attempt_outcome, evidence, message
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.runs import run
+
+FAILED = "failed"
+"""The finding of an answer that named a message and a fault together."""
+
+MOST_AT_ONCE = 100
+"""So many batches at most are looked for by one question for the vendor's list; the others come next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,12 @@ class LookedFor:
     users: bytes | None = None
     first_user: int | None = None
     last_user: int | None = None
+    is_accepted: bool = False  # decided so without an ID, which is looked up
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """The request that is looked for."""
+        return self.batch_id, self.number
 
 
 def account_is_looked_at(account_id: ColumnElement[str]) -> ColumnElement[bool]:
@@ -46,12 +58,22 @@ def account_is_looked_at(account_id: ColumnElement[str]) -> ColumnElement[bool]:
     ).exists()
 
 
-def due_look(connection: Connection, account_id: str, *, now: datetime) -> LookedFor | None:
-    """The batch of the account to look for now, the longest due first."""
-    row = connection.execute(
+def due_looks(connection: Connection, account_id: str, *, now: datetime) -> list[LookedFor]:
+    """The batches of the account to look for now, the longest due first, and those whose message is to be looked up."""
+    found = [
+        _looked_for(row, account_id)
+        for which in (batch.c.look_at, batch.c.find_at)
+        for row in connection.execute(_asked(account_id).where(which <= now).order_by(which, batch.c.id))
+    ]
+    return found[:MOST_AT_ONCE]
+
+
+def _asked(account_id: str) -> Select[Any]:
+    return (
         select(
             batch.c.id,
             batch.c.seq,
+            batch.c.state.label("batch_state"),
             batch.c.attempts,
             batch.c.looks,
             batch.c.size,
@@ -70,13 +92,8 @@ def due_look(connection: Connection, account_id: str, *, now: datetime) -> Looke
         )
         .join(run, run.c.id == batch.c.run_id)
         .outerjoin(attempt, and_(attempt.c.batch_id == batch.c.id, attempt.c.number == batch.c.attempts))
-        .where(batch.c.account_id == account_id, batch.c.look_at <= now)
-        .order_by(batch.c.look_at, batch.c.id)
-        .limit(1)
-    ).one_or_none()
-    if row is None:
-        return None
-    return _looked_for(row, account_id)
+        .where(batch.c.account_id == account_id)
+    )
 
 
 def _looked_for(row: Any, account_id: str) -> LookedFor:
@@ -100,6 +117,7 @@ def _looked_for(row: Any, account_id: str) -> LookedFor:
         row.users,
         row.first_user,
         row.last_user,
+        row.batch_state in BATCH_TAKEN,
     )
 
 
@@ -131,21 +149,6 @@ def newest_owned(connection: Connection, account_id: str, *, before: datetime) -
     )
 
 
-def other_unknowns(connection: Connection, found: LookedFor) -> list[int]:
-    """The runs of every other unresolved unknown batch of the account."""
-    rows = connection.scalars(
-        select(run.c.id)
-        .join(batch, batch.c.run_id == run.c.id)
-        .where(
-            batch.c.account_id == found.account_id,
-            batch.c.state == BatchState.UNKNOWN.value,
-            batch.c.id != found.batch_id,
-        )
-        .distinct()
-    )
-    return list(rows)
-
-
 @dataclass(frozen=True, slots=True)
 class LateAnswer:
     """What an answer proved that came after its attempt had been settled as unknown."""
@@ -173,31 +176,60 @@ def late_answer(connection: Connection, account_id: str, batch_id: int, number: 
     return None
 
 
+def failed_message(
+    connection: Connection, account_id: str, batch_id: int, number: int
+) -> tuple[str, str | None] | None:
+    """The message that the answer to an attempt named together with a fault, and the vendor's words."""
+    rows = connection.execute(
+        select(evidence.c.message_id, evidence.c.reason, evidence.c.detail)
+        .where(
+            evidence.c.batch_id == batch_id,
+            evidence.c.number == number,
+            evidence.c.kind == "look",
+            evidence.c.message_id.is_not(None),
+        )
+        .order_by(evidence.c.id)
+    ).all()
+    owners = owners_among(connection, account_id, [row.message_id for row in rows])
+    for row in rows:
+        if (row.detail or {}).get("finding") == FAILED and owners.get(row.message_id) == batch_id:
+            return row.message_id, row.reason
+    return None
+
+
 def settle_look(
     connection: Connection,
-    found: LookedFor,
+    batch_id: int,
+    number: int,
+    looks: int,
     to: BatchState,
     *,
     look_at: datetime | None,
     message_id: str | None,
     error: str | None,
     now: datetime,
+    in_set: tuple[int, str] | None = None,
 ) -> bool:
-    """Count one look and move the batch, if it is still as it was seen; False when somebody decided meanwhile."""
+    """Count one look and move an unknown batch; False when it is not as it was seen: somebody decided meanwhile.
+
+    `in_set`: the set of messages that it is taken with, and the one that it holds of them.
+    """
+    message_set, set_message_id = in_set or (None, None)
     moved = connection.scalar(
         update(batch)
         .where(
-            batch.c.id == found.batch_id,
+            batch.c.id == batch_id,
             batch.c.state == BatchState.UNKNOWN.value,
-            batch.c.attempts == found.number,
-            batch.c.looks == found.looks,
-            batch.c.look_at.is_not(None),
+            batch.c.attempts == number,
+            batch.c.looks == looks,
         )
         .values(
             state=to.value,
-            looks=found.looks + 1,
+            looks=looks + 1,
             look_at=look_at,
             message_id=message_id,
+            message_set=message_set,
+            set_message_id=set_message_id,
             error=error,
             available_at=now,
             updated_at=now,
@@ -207,21 +239,47 @@ def settle_look(
     return moved is not None
 
 
+def settle_find(connection: Connection, batch_id: int, number: int, *, message_id: str | None, now: datetime) -> None:
+    """End the look-up of the message of an accepted batch, and give it the ID that was found if it has none."""
+    of_it = (batch.c.id == batch_id, batch.c.attempts == number)
+    connection.execute(update(batch).where(*of_it, batch.c.find_at.is_not(None)).values(find_at=None))
+    if message_id is not None:
+        has_none = (batch.c.message_id.is_(None), batch.c.message_set.is_(None))
+        connection.execute(
+            update(batch)
+            .where(*of_it, *has_none, batch.c.state.in_(sorted(BATCH_TAKEN)))
+            .values(message_id=message_id, updated_at=now)
+        )
+
+
 def postpone_look(connection: Connection, found: LookedFor, *, until: datetime) -> None:
     """Look later: the vendor could not be asked, so this counts as no look."""
+    which = batch.c.find_at if found.is_accepted else batch.c.look_at
     connection.execute(
         update(batch)
-        .where(batch.c.id == found.batch_id, batch.c.looks == found.looks, batch.c.look_at.is_not(None))
-        .values(look_at=until)
+        .where(batch.c.id == found.batch_id, batch.c.looks == found.looks, which.is_not(None))
+        .values({which: until})
     )
 
 
 def look_again(connection: Connection, run_id: int | None, *, now: datetime) -> list[int]:
-    """Look for every unknown batch (of a run) now, also for those given up; answers their run IDs."""
-    statement = update(batch).where(batch.c.state == BatchState.UNKNOWN.value).values(look_at=now)
-    if run_id is not None:
-        statement = statement.where(batch.c.run_id == run_id)
-    return list(connection.scalars(statement.returning(batch.c.run_id)))
+    """Look for every unknown batch (of a run) now, also for those given up; answers their run IDs.
+
+    Those that were decided accepted, and whose message is not known, are looked up with them.
+    """
+    unknown = update(batch).where(batch.c.state == BatchState.UNKNOWN.value).values(look_at=now)
+    nameless = (
+        update(batch)
+        .where(
+            batch.c.state.in_(sorted(BATCH_TAKEN)), batch.c.message_id.is_(None), batch.c.message_set.is_(None)
+        )
+        .values(find_at=now)
+    )
+    found = []
+    for statement in (unknown, nameless):
+        of_these = statement if run_id is None else statement.where(batch.c.run_id == run_id)
+        found += connection.scalars(of_these.returning(batch.c.run_id))
+    return found
 
 
 def look_now(connection: Connection, batch_id: int, number: int, *, now: datetime) -> None:

@@ -215,6 +215,7 @@ def add_outcome(
         "remaining_day": report.remaining_day,
         "limits_notice": report.limits_notice,
         "data": report.data,
+        "date": report.date,
     }
     run_prepared(
         connection,

@@ -153,14 +153,18 @@ def lanes_to_wake(connection: Connection, *, upstream: str, now: datetime, again
         .group_by(lane.c.account_id)
         .order_by(func.min(func.coalesce(run.c.served_at, run.c.planned_at)), lane.c.account_id)
     )
-    looks = connection.scalars(
-        select(lane.c.account_id)
-        .join(batch, batch.c.account_id == lane.c.account_id)
-        .join(run, run.c.id == batch.c.run_id)
-        .where(run.c.upstream == upstream, batch.c.look_at <= now, *_may_wake(now, again_before))
-        .distinct()
-        .order_by(lane.c.account_id)
-    )
+    looks = [
+        account_id
+        for which in (batch.c.look_at, batch.c.find_at)
+        for account_id in connection.scalars(
+            select(lane.c.account_id)
+            .join(batch, batch.c.account_id == lane.c.account_id)
+            .join(run, run.c.id == batch.c.run_id)
+            .where(run.c.upstream == upstream, which <= now, *_may_wake(now, again_before))
+            .distinct()
+            .order_by(lane.c.account_id)
+        )
+    ]
     recalls = connection.scalars(
         due_recalls(upstream, now)
         .join(lane, lane.c.account_id == run.c.account_id)
