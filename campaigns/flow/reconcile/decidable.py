@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from campaigns.domain.errors import NotAllowed, NotFound
 from campaigns.domain.states import BatchState
 from campaigns.store.reconcile.known_messages import KnownMessage, unnamed_for
+from campaigns.store.reconcile.message_sets import members_of
 from campaigns.store.reconcile.searches import late_answer, was_answered
 from campaigns.store.runs.runs import RunRow, lineage_runs
 from campaigns.store.sending.batches import batches_by_seq, lives_elsewhere
@@ -69,7 +70,7 @@ def refuse_what_passes_over(
     """Raises NotAllowed when a decision would let users be sent to for whom an unnamed message ID is on record."""
     if verdict == "accepted":
         return
-    named = {*despite, taken_by_search(connection, found, row)}
+    named = {*despite, *taken_by_search(connection, found, row)}
     passed_over = [one for one in known_messages(connection, found, row) if one.message_id not in named]
     if not passed_over:
         return
@@ -80,16 +81,22 @@ def refuse_what_passes_over(
     )
 
 
-def taken_by_search(connection: Connection, found: RunRow, row: Any) -> str | None:
-    """The message ID that a batch was given by a search or an operator, and not by an answer of the vendor's."""
+def taken_by_search(connection: Connection, found: RunRow, row: Any) -> frozenset[str]:
+    """The message IDs that a batch has, alone or in its set, and that no answer of the vendor's brought."""
+    if row.message_set is not None:
+        members = members_of(connection, found.account_id, row.message_set)
+        return frozenset(one.message_id for one in members)
     if row.message_id is None:
-        return None
+        return frozenset()
     late = late_answer(connection, found.account_id, row.id, row.attempts)
-    return None if late is not None and late.message_id == row.message_id else str(row.message_id)
+    is_answered = late is not None and late.message_id == row.message_id
+    return frozenset() if is_answered else frozenset([row.message_id])
 
 
 def its_own_message(known: Sequence[KnownMessage], row: Any) -> str | None:
-    """The message ID that the record names for the batch's last request. Raises NotAllowed when there are several."""
+    """The message ID that the record names for the batch's last request. Raises NotAllowed when it is not certain."""
+    if row.message_set is not None:
+        raise NotAllowed(f"Batch {row.seq} shares a set of messages; say which message is its own with --message-id.")
     own = sorted({one.message_id for one in known if (one.batch_id, one.number) == (row.id, row.attempts)})
     if len(own) > 1:
         raise NotAllowed(f"Messages {', '.join(own)} are on record for batch {row.seq}; say which with --message-id.")

@@ -140,14 +140,16 @@ def _reopen(connection: Connection, found: RunRow, *, reason: str, actor: str, n
 
 def _settle(connection: Connection, found: RunRow, row: Any, decision: _Decision, together: Sequence[int]) -> None:
     known = known_messages(connection, found, row)
-    given_back = taken_by_search(connection, found, row)
-    message_id = decision.message_id or (its_own_message(known, row) if decision.verdict == "accepted" else None)
+    taken = taken_by_search(connection, found, row)
+    message_id = decision.message_id
+    if message_id is None and decision.verdict == "accepted":
+        message_id = its_own_message(known, row)
     leave_set(connection, found.account_id, row, message_id, together=together, now=decision.now)
-    if given_back is not None and given_back != message_id:
-        give_back(connection, found.account_id, given_back, now=decision.now)
+    if row.message_id in taken and row.message_id != message_id:
+        give_back(connection, found.account_id, row.message_id, now=decision.now)
     _own(connection, found, row, message_id, now=decision.now)
     _move(connection, found, row, decision, message_id)
-    named = [one for one in known if one.message_id in {*decision.despite, given_back}]
+    named = [one for one in known if one.message_id in decision.despite | taken - {message_id}]
     _keep(connection, found, row, decision, message_id=message_id, named=named)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from campaigns.store.tables.batches import batch
 
@@ -52,10 +53,9 @@ def next_set(connection: Connection, account_id: str) -> int:
 
 
 def hold_in_set(connection: Connection, batch_id: int, message_set: int, message_id: str) -> None:
-    """Let a batch hold one of a set's IDs."""
-    connection.execute(
-        update(batch).where(batch.c.id == batch_id).values(message_set=message_set, set_message_id=message_id)
-    )
+    """Let a batch hold one of a set's IDs; its message is not looked up any more."""
+    changes = {"message_set": message_set, "set_message_id": message_id, "find_at": None}
+    connection.execute(update(batch).where(batch.c.id == batch_id).values(**changes))
 
 
 def hold_alone(connection: Connection, member: Member) -> None:
@@ -65,3 +65,8 @@ def hold_alone(connection: Connection, member: Member) -> None:
         .where(batch.c.id == member.batch_id)
         .values(message_id=member.message_id, message_set=None, set_message_id=None)
     )
+
+
+def message_held(of: Any = batch) -> ColumnElement[str]:
+    """The message ID that a row of `batch` has, or holds of its set."""
+    return func.coalesce(of.c.message_id, of.c.set_message_id)

@@ -270,9 +270,7 @@ def look_again(connection: Connection, run_id: int | None, *, now: datetime) -> 
     unknown = update(batch).where(batch.c.state == BatchState.UNKNOWN.value).values(look_at=now)
     nameless = (
         update(batch)
-        .where(
-            batch.c.state.in_(sorted(BATCH_TAKEN)), batch.c.message_id.is_(None), batch.c.message_set.is_(None)
-        )
+        .where(batch.c.state.in_(sorted(BATCH_TAKEN)), batch.c.message_id.is_(None), batch.c.message_set.is_(None))
         .values(find_at=now)
     )
     found = []

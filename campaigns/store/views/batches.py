@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
-from campaigns.store.reconcile.message_sets import sets_of_run
 from campaigns.store.recall.unsend_requests import UNSENT, unsent_at
+from campaigns.store.reconcile.message_sets import sets_of_run
 from campaigns.store.runs.runs import find_run
 from campaigns.store.tables.attempts import attempt as attempt_table
 from campaigns.store.tables.attempts import attempt_outcome

@@ -12,8 +12,10 @@ from typing import Any
 from campaigns.domain.upstream.outcome import Outcome
 from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
 from campaigns.domain.upstream.reply import VendorReport
+from campaigns.flow.reconcile.decide import decide
+from campaigns.flow.reconcile.search import ask_to_look
 from tests.clock import DrivenClock
-from tests.world import UNKNOWN, FakeGateway, accepted
+from tests.world import ANNA, UNKNOWN, FakeGateway, World, accepted
 
 
 @dataclass
@@ -58,3 +60,28 @@ class ListingVendor(FakeGateway):
         self.contents[message_id] = ItemContent(message_id, text, is_free=True, sent_count=len(request["userIds"]))
         self.users_of[message_id] = frozenset(int(user) for user in request["userIds"])
         return message_id
+
+
+def vendor(world: World) -> ListingVendor:
+    """The vendor of such a world."""
+    assert isinstance(world.gateway, ListingVendor)
+    return world.gateway
+
+
+def accepted_together(world: World, *run_ids: int) -> set[str]:
+    """Let the first two batches of a run, or the first of two, be accepted with two messages; answers their IDs.
+
+    Both searches are cut short by decisions, so either request may have arrived late, and no order is known.
+    """
+    batches = [(run_ids[0], 1), (run_ids[-1], 1 if len(run_ids) > 1 else 2)]
+    vendor(world).fates = ["absent", "absent"]
+    for run_id, seq in batches:
+        world.serve(turns=1)
+        decide(world.store, run_id, seqs=[seq], verdict="accepted", reason="seen", actor=ANNA)
+    world.serve(turns=0)
+    world.clock.advance(30)
+    ids = {vendor(world).take(vendor(world).received[number]) for number in (-1, -2)}
+    for run_id, _ in batches:
+        ask_to_look(world.store, run_id, actor=ANNA)
+    world.serve(turns=0)
+    return ids

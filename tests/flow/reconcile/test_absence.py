@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -134,7 +135,7 @@ def test_looks_are_spaced_from_when_they_are_made(world: World) -> None:
             times.append(world.clock.now)
         world.clock.advance(0.5)
 
-    gaps = [(later - earlier).total_seconds() for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(times)]
     assert gaps == [1.0, 2.0]
 
 

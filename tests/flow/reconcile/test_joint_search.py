@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from campaigns.domain.errors import NotAllowed
 from campaigns.domain.states import BatchState
 from campaigns.flow.reconcile.decide import decide
 from campaigns.flow.reconcile.search import ask_to_look
+from campaigns.flow.runs.rerun import rerun
 from campaigns.store.database.engine import Store
 from tests.clock import DrivenClock
-from tests.flow.reconcile.listing_vendor import ListingVendor
+from tests.flow.reconcile.listing_vendor import ListingVendor, accepted_together, vendor
 from tests.world import ANNA, UPSTREAM, World
 
 LOST = {3, 4, 5, 9, 14, 15, 21, 28, 33, 34, 40}
@@ -25,11 +27,6 @@ def world(store: Store, clock: DrivenClock) -> World:
     made = World(store, clock, gateway=ListingVendor(clock=clock))
     made.account()
     return made
-
-
-def vendor(world: World) -> ListingVendor:
-    assert isinstance(world.gateway, ListingVendor)
-    return world.gateway
 
 
 def to_the_end(world: World, run_id: int) -> None:
@@ -116,9 +113,6 @@ def test_one_that_was_decided_accepted_without_an_id_is_looked_up(world: World) 
 
 
 def test_one_that_was_decided_not_sent_is_found_all_the_same_and_never_sent_again(world: World) -> None:
-    from campaigns.domain.errors import NotAllowed
-    from campaigns.flow.runs.rerun import rerun
-
     vendor(world).fates = ["answered", "lost", "lost"]
     run_id = world.launched(range(1, 7))
     world.serve(turns=2)
@@ -160,24 +154,57 @@ def test_a_batch_that_was_given_up_is_found_when_it_is_asked_for_again(world: Wo
 
 
 def test_what_only_the_set_is_sure_of_is_accepted_together(world: World) -> None:
-    """Two searches were cut short by decisions, so either request may have arrived late: two items, and no order."""
-    vendor(world).fates = ["answered", "absent", "absent"]
-    run_id = world.launched(range(1, 7))
-    world.serve(turns=2)
-    decided(world, run_id, 2, "accepted")
-    world.serve(turns=1)
-    decided(world, run_id, 3, "accepted")
-    world.serve()
-    assert [batch["message_id"] for batch in world.batches(run_id)][1:] == [None, None]
-    world.clock.advance(30)
-    ids = {vendor(world).take(vendor(world).received[number]) for number in (2, 1)}
-    ask_to_look(world.store, run_id, actor=ANNA)
+    run_id = world.launched(range(1, 5))
 
-    world.serve()
+    ids = accepted_together(world, run_id)
 
-    batches = world.batches(run_id)
-    assert [batch["message_id"] for batch in batches][1:] == [None, None]
-    assert [set(batch["message_ids"] or ()) for batch in batches] == [set(), ids, ids]
+    first, second = world.batches(run_id)
+    assert (first["message_id"], second["message_id"]) == (None, None)
+    assert set(first["message_ids"]) == set(second["message_ids"]) == ids
+    other = world.launched((8, 9))
+    vendor(world).fates = ["absent"]
+    to_the_end(world, other)
+    with pytest.raises(NotAllowed, match="belongs to another batch"):
+        decided(world, other, 1, "accepted", message_id=min(ids))
+    world.prove()
+
+
+def test_a_decision_says_which_message_of_a_set_is_whose(world: World) -> None:
+    run_id = world.launched(range(1, 5))
+    ids = sorted(accepted_together(world, run_id))
+    with pytest.raises(NotAllowed, match="shares messages"):
+        decided(world, run_id, 1, "not-sent")
+    with pytest.raises(NotAllowed, match="say which message is its own"):
+        decided(world, run_id, 1, "accepted")
+
+    whose = next(one for one in ids if 1 in vendor(world).users_of[one])
+    decided(world, run_id, 1, "accepted", message_id=whose)
+
+    assert {batch["message_id"] for batch in world.batches(run_id)} == set(ids)
+    attributed_rightly(world, run_id)
+    world.prove()
+
+
+def test_a_set_that_was_taken_wrongly_is_given_back_whole(world: World) -> None:
+    run_id = world.launched(range(1, 5))
+    ids = accepted_together(world, run_id)
+
+    decide(
+        world.store,
+        run_id,
+        seqs=[1, 2],
+        verdict="not-sent",
+        reason="both are the creator's",
+        actor=ANNA,
+        despite=sorted(ids),
+    )
+
+    assert world.states(run_id) == ["cancelled", "cancelled"]
+    other = world.launched((8, 9))
+    vendor(world).fates = ["absent"]
+    to_the_end(world, other)
+    decided(world, other, 1, "accepted", message_id=min(ids))
+    assert world.batches(other)[0]["message_id"] == min(ids)
     world.prove()
 
 
