@@ -12,7 +12,8 @@ from campaigns.domain.reconcile.search import Finding, Judgement
 from campaigns.domain.upstream.outcome import OutcomeKind
 from campaigns.domain.upstream.queue_items import ItemContent
 from campaigns.store.campaigns.campaigns import find_revision
-from campaigns.store.reconcile.searches import LateAnswer, LookedFor, failed_message, late_answer
+from campaigns.store.reconcile.answers import LateAnswer, failed_message, late_answer
+from campaigns.store.reconcile.searches import LookedFor
 from campaigns.store.runs.content import message_of_run
 
 

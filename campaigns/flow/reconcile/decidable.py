@@ -9,9 +9,9 @@ from sqlalchemy import Connection
 
 from campaigns.domain.errors import NotAllowed, NotFound
 from campaigns.domain.states import BatchState
+from campaigns.store.reconcile.answers import late_answer, was_answered
 from campaigns.store.reconcile.known_messages import KnownMessage, unnamed_for
 from campaigns.store.reconcile.message_sets import members_of
-from campaigns.store.reconcile.searches import late_answer, was_answered
 from campaigns.store.runs.runs import RunRow, lineage_runs
 from campaigns.store.sending.batches import batches_by_seq, lives_elsewhere
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from campaigns.domain.errors import NotAllowed
+from campaigns.domain.upstream.queue_items import ItemContent
 from campaigns.flow.sending.ask_vendor import ASK_SECONDS
 from campaigns.flow.sending.lane_context import Sender
 from campaigns.store.accounts.bindings import find_upstream
 from campaigns.store.audit.events import EventKind, record_event, record_evidence
-from campaigns.store.reconcile.sent_counts import TOLD, Count, counts
+from campaigns.store.reconcile.sent_counts import FAULTY, TOLD, Count, counts
 from campaigns.store.runs.runs import RunRow, find_run
 
 KEPT_TOGETHER = 50
@@ -38,7 +39,7 @@ def ask_sent_counts(sender: Sender, run_id: int, *, most: int, actor: str, befor
             f"Allow it with --credits {len(asked)}."
         )
     beforehand(len(asked))
-    told: list[tuple[Count, int | None]] = []  # None: the vendor does not show the message
+    told: list[tuple[Count, ItemContent | None]] = []  # None: the vendor does not show the message
     try:
         for one in asked:
             told.append((one, _ask(sender, found, one)))
@@ -49,7 +50,7 @@ def ask_sent_counts(sender: Sender, run_id: int, *, most: int, actor: str, befor
     return len(asked)
 
 
-def _ask(sender: Sender, found: RunRow, one: Count) -> int | None:
+def _ask(sender: Sender, found: RunRow, one: Count) -> ItemContent | None:
     """One question. The budget may keep it waiting: nobody else waits for it meanwhile."""
     with sender.store.read() as connection:
         asked_at = sender.store.now(connection)
@@ -60,16 +61,18 @@ def _ask(sender: Sender, found: RunRow, one: Count) -> int | None:
         permit = sender.pacer.acquire(key, found.account_id, hold_seconds=ASK_SECONDS, reserved=True)
     content = sender.gateway.item(found.account_id, one.message_id)
     sender.pacer.answered(key)
-    return None if content is None else content.sent_count
+    return content
 
 
-def _keep(sender: Sender, found: RunRow, told: list[tuple[Count, int | None]], *, actor: str) -> None:
+def _keep(sender: Sender, found: RunRow, told: list[tuple[Count, ItemContent | None]], *, actor: str) -> None:
     """Keep what was told, and forget it here."""
     if not told:
         return
     with sender.store.write() as connection:
         now = sender.store.now(connection)
-        for one, count in told:
+        counted = [(one, content, None if content is None else content.sent_count) for one, content in told]
+        for one, content, count in counted:
+            failed = {FAULTY: [one.message_id]} if content is not None and content.has_error else {}
             record_evidence(
                 connection,
                 one.batch_id,
@@ -78,7 +81,7 @@ def _keep(sender: Sender, found: RunRow, told: list[tuple[Count, int | None]], *
                 actor=actor,
                 number=one.attempts,
                 reason="an operator asked for the sent count",
-                detail={TOLD: {} if count is None else {one.message_id: count}},
+                detail={TOLD: {} if count is None else {one.message_id: count}, **failed},
             )
         record_event(
             connection,
@@ -88,6 +91,6 @@ def _keep(sender: Sender, found: RunRow, told: list[tuple[Count, int | None]], *
             account_id=found.account_id,
             campaign_id=found.campaign_id,
             run_id=found.id,
-            detail={"batches": {str(one.seq): count for one, count in told}},
+            detail={"batches": {str(one.seq): count for one, _, count in counted}},
         )
     told.clear()

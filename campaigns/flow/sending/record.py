@@ -19,6 +19,7 @@ from campaigns.flow.sending.known_messages import LATE_ANSWER
 from campaigns.store.audit.events import EventKind, record_event, record_evidence
 from campaigns.store.database.engine import Store
 from campaigns.store.holds.holds import Held, open_hold
+from campaigns.store.reconcile.answers import FAILED
 from campaigns.store.reconcile.searches import attempt_deadline, look_now
 from campaigns.store.runs.runs import end_run_if_done, find_run
 from campaigns.store.sending.attempts import OpenAttempt, add_outcome, own_message, recorded_before, settle_batch
@@ -117,6 +118,8 @@ def _record(
         raise StaleClaim(f"Batch {opened.batch_seq} of run {opened.run_id} was settled by somebody else.")
     throttled = outcome.kind is OutcomeKind.THROTTLED
     add_outcome(connection, opened, outcome, now=now, retry_at=retry_at if throttled else None)
+    if step.state is BatchState.UNKNOWN and outcome.message_id is not None:
+        _keep_failed(connection, opened, outcome, actor=actor, now=now)
     if outcome.hold is not None:
         _hold(connection, opened, outcome, actor=actor, now=now)
     if refused is not None:
@@ -191,6 +194,21 @@ def _hold(connection: Connection, opened: OpenAttempt, outcome: Outcome, *, acto
     }[outcome.hold.scope]
     reason = outcome.error or f"the vendor answered {outcome.http_status}"
     open_hold(connection, held, outcome.hold.kind, reason=reason, actor=actor, now=now)
+
+
+def _keep_failed(connection: Connection, opened: OpenAttempt, outcome: Outcome, *, actor: str, now: datetime) -> None:
+    """The vendor has a message of this attempt and says that it failed: the search looks at that one."""
+    record_evidence(
+        connection,
+        opened.batch_id,
+        kind="look",
+        at=now,
+        actor=actor,
+        number=opened.number,
+        reason=outcome.error,
+        message_id=outcome.message_id,
+        detail={"finding": FAILED},
+    )
 
 
 def _keep_late_answer(

@@ -227,7 +227,7 @@ def add_outcome(
             "finished_at": now,
             "http_status": outcome.http_status,
             "upstream_status": outcome.upstream_status,
-            "message_id": outcome.message_id if outcome.kind is OutcomeKind.ACCEPTED else None,
+            "message_id": _kept_id(outcome),
             "error": outcome.error,
             "retry_at": retry_at,
             "credits_used": report.credits_used,
@@ -238,6 +238,11 @@ def add_outcome(
             "response": outcome.response,
         },
     )
+
+
+def _kept_id(outcome: Outcome) -> str | None:
+    """The message ID that stands in the outcome; that of an answer which also says a fault is evidence beside it."""
+    return outcome.message_id if outcome.kind is OutcomeKind.ACCEPTED else None
 
 
 def recorded_before(
@@ -251,7 +256,7 @@ def recorded_before(
             attempt_outcome.c.batch_id == opened.batch_id,
             attempt_outcome.c.number == opened.number,
             attempt_outcome.c.kind == outcome.kind.value,
-            attempt_outcome.c.message_id.is_not_distinct_from(outcome.message_id),
+            attempt_outcome.c.message_id.is_not_distinct_from(_kept_id(outcome)),
             attempt_outcome.c.error.is_not_distinct_from(outcome.error),
         )
     ).one_or_none()
