@@ -220,7 +220,7 @@ def look_again(connection: Connection, run_id: int | None, *, now: datetime) -> 
         .where(batch.c.state.in_(sorted(BATCH_TAKEN)), batch.c.message_id.is_(None), batch.c.message_set.is_(None))
         .values(find_at=now)
     )
-    found = []
+    found: list[int] = []
     for statement in (unknown, nameless):
         of_these = statement if run_id is None else statement.where(batch.c.run_id == run_id)
         found += connection.scalars(of_these.returning(batch.c.run_id))
