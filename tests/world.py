@@ -17,7 +17,7 @@ from campaigns.domain.errors import FencesAway, PacerAway
 from campaigns.domain.messages.message import make_message
 from campaigns.domain.sending.pacing import Limits
 from campaigns.domain.upstream.outcome import HoldOrder, HoldScope, Outcome, OutcomeKind
-from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
+from campaigns.domain.upstream.queue_items import ItemContent, QueueItem, SavedItem
 from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome
 from campaigns.flow.accounts.accounts import add_account
 from campaigns.flow.campaigns.drafts import Draft, create_campaign
@@ -78,6 +78,7 @@ class FakeGateway:
     listed: list[QueueItem] = field(default_factory=list)  # what the vendor's queue shows
     contents: dict[str, ItemContent] = field(default_factory=dict)
     questions: list[str] = field(default_factory=list)
+    kept: list[SavedItem] = field(default_factory=list)  # what it keeps for later
     obstacle: Exception | None = None
     deleting: list[UnsendOutcome | Callable[[], UnsendOutcome]] = field(default_factory=list)  # a script, as above
     deleted: list[str] = field(default_factory=list)  # message IDs of the DELETEs whose bytes left us
@@ -114,6 +115,12 @@ class FakeGateway:
         if self.obstacle is not None:
             raise self.obstacle
         return list(self.listed)
+
+    def saved(self, account: str) -> list[SavedItem]:
+        self.questions.append(f"saved {account}")
+        if self.obstacle is not None:
+            raise self.obstacle
+        return list(self.kept)
 
     def item(self, account: str, message_id: str) -> ItemContent | None:
         self.questions.append(f"item {message_id}")

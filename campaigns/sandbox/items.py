@@ -141,6 +141,22 @@ class QueueItem:
             "releaseForms": list(self.content.release_forms),
         }
 
+    def saved_form(self) -> dict[str, Any]:
+        """The shape of the list of saved items: when it was made, what it says and for whom (shape from the SDK)."""
+        return {
+            "id": self.id,
+            "type": "message",
+            "createdDateTime": shown_time(self.accepted_at),
+            "publishDateTime": None,
+            "entity": {
+                "queueId": self.id,
+                "text": plain_text(self.content.text),
+                "rawText": wrapped(self.content.text),
+                "price": self.content.price,
+                "userIds": [str(user) for user in self.users],
+            },
+        }
+
     def overview_form(self, now: float) -> dict[str, Any]:
         """The shape of the overview: text wrapped in `<p>`, media in full, counts."""
         ready = self.is_ready(now)

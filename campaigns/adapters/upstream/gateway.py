@@ -19,11 +19,11 @@ from pydantic import SecretStr
 
 from campaigns import __version__
 from campaigns.adapters.upstream.deadline import TransportOfEachThread, deadline, seconds_left
-from campaigns.adapters.upstream.read_queue import read_item, read_queue
+from campaigns.adapters.upstream.read_queue import read_item, read_queue, read_saved
 from campaigns.adapters.upstream.read_reply import Redactor, read_json, read_reply, read_report, read_response
 from campaigns.domain.errors import UsageError, VendorAway, VendorRefused
 from campaigns.domain.upstream.outcome import Outcome, classify, one_line
-from campaigns.domain.upstream.queue_items import MESSAGE_ID, ItemContent, QueueItem
+from campaigns.domain.upstream.queue_items import MESSAGE_ID, ItemContent, QueueItem, SavedItem
 from campaigns.domain.upstream.reply import NoReply, Reply
 from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome, classify_unsend
 from campaigns.ports import Gateway, VendorAccount
@@ -33,6 +33,9 @@ STARTS = "http11.send_request_headers.started"
 
 READ_SECONDS = 30.0
 """Total deadline of a question, as against a send."""
+
+SAVED_AT_ONCE = 50
+"""Saved messages of one question; a search looks at the newest alone."""
 
 LARGEST_REPLY = 1_000_000
 LARGEST_ANSWER = 20_000_000
@@ -100,6 +103,13 @@ class HttpGateway(Gateway):
         items = read_queue(self._ask(f"/api/{account}/mass-messaging"))
         if items is None:
             raise VendorAway(self._strange("a list of mass messages"))
+        return items
+
+    def saved(self, account: str) -> list[SavedItem]:
+        """The newest messages that are kept for later. Raises VendorRefused or VendorAway."""
+        items = read_saved(self._ask(f"/api/{account}/saved-for-later/messages?limit={SAVED_AT_ONCE}&offset=0"))
+        if items is None:
+            raise VendorAway(self._strange("a list of saved messages"))
         return items
 
     def item(self, account: str, message_id: str) -> ItemContent | None:

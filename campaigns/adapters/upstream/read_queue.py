@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
+from campaigns.domain.upstream.queue_items import ItemContent, QueueItem, SavedItem
 
 
 def read_queue(found: Any) -> list[QueueItem] | None:
@@ -43,6 +43,40 @@ def read_item(found: Any) -> ItemContent | None:
         _flag(queue.get("canUnsend")),
         _flag(queue.get("hasError")),
     )
+
+
+def read_saved(found: Any) -> list[SavedItem] | None:
+    """The items of a reply about saved messages (`data`: an array, each with its `entity`); None when it is none.
+
+    The ID is the entity's `queueId`, by which the other calls know the message.
+    """
+    rows = found.get("data") if isinstance(found, dict) else None
+    if isinstance(rows, dict):
+        rows = rows.get("list", rows.get("items"))
+    if not isinstance(rows, list):
+        return None
+    entities = [(row, row["entity"]) for row in rows if isinstance(row, dict) and isinstance(row.get("entity"), dict)]
+    return [
+        SavedItem(
+            str(entity["queueId"]),
+            read_date(row.get("createdDateTime")),
+            _text(entity),
+            None if not isinstance(entity.get("price"), int | float) else not entity["price"],
+            _users(entity.get("userIds")),
+        )
+        for row, entity in entities
+        if _is_id(entity.get("queueId"))
+    ]
+
+
+def _text(entity: dict[str, Any]) -> str | None:
+    return next((entity[name] for name in ("rawText", "text") if isinstance(entity.get(name), str)), None)
+
+
+def _users(found: Any) -> frozenset[int] | None:
+    if not isinstance(found, list) or not found or not all(str(user).isdecimal() for user in found):
+        return None
+    return frozenset(int(user) for user in found)
 
 
 def read_date(value: Any) -> datetime | None:

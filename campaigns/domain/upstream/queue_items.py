@@ -33,3 +33,14 @@ class ItemContent:
     is_canceled: bool | None = None  # taken back, or deleted before its time
     can_unsend: bool | None = None
     has_error: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SavedItem:
+    """One message that the vendor keeps for later."""
+
+    id: str
+    date: datetime | None  # when it was made
+    text: str | None
+    is_free: bool | None
+    users: frozenset[int] | None = None  # None: the vendor does not say for whom it is kept

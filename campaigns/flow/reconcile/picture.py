@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from campaigns.domain.audience.user_sets import unpack
 from campaigns.domain.messages.message import Message, from_json
 from campaigns.domain.reconcile.judging import Listed, judge
 from campaigns.domain.reconcile.matching import Item, Key, Matched, Request, match, may_hold
@@ -15,7 +16,7 @@ from campaigns.domain.reconcile.search import MOST_CANDIDATES, Finding, Judgemen
 from campaigns.domain.reconcile.windows import Skew, measured
 from campaigns.domain.schedules.handoff import as_sent
 from campaigns.domain.states import BatchState
-from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
+from campaigns.domain.upstream.queue_items import ItemContent, QueueItem, SavedItem
 from campaigns.flow.reconcile.cases import Case
 from campaigns.store.accounts.bindings import find_upstream
 from campaigns.store.reconcile.open_requests import Anchor, OpenRequest, anchors_among, open_requests, told_dates
@@ -113,8 +114,15 @@ class Picture:
         return judgement
 
 
-def picture_of(connection: Connection, cases: Sequence[Case], items: Sequence[QueueItem], *, now: datetime) -> Picture:
-    """The picture of an account from its record and the vendor's list."""
+def picture_of(
+    connection: Connection,
+    cases: Sequence[Case],
+    items: Sequence[QueueItem],
+    *,
+    now: datetime,
+    saved: Sequence[SavedItem] | None = None,
+) -> Picture:
+    """The picture of an account from its record and the vendor's list, or its list of what is `saved`."""
     account_id = cases[0].found.account_id
     owners = owners_among(connection, account_id, [item.id for item in items])
     unowned = [item for item in items if item.id not in owners]
@@ -123,7 +131,13 @@ def picture_of(connection: Connection, cases: Sequence[Case], items: Sequence[Qu
     rows = {row.key: row for row in open_requests(connection, account_id, since=since, now=now)}
     anchors = anchors_among(connection, account_id, [item.id for item in items if item.id in owners])
     said = {run_id: from_json(message_of_run(connection, run_id)) for run_id in {row.run_id for row in rows.values()}}
-    requests = {key: _request(connection, account_id, row, said[row.run_id], anchors) for key, row in rows.items()}
+    requests = {
+        key: _request(connection, account_id, row, said[row.run_id], anchors)
+        for key, row in rows.items()
+        if said[row.run_id].save_for_later == (saved is not None)
+    }
+    for item in saved or ():
+        requests = {key: _for_its_users(request, rows[key], item) for key, request in requests.items()}
     skew = measured(told_dates(connection, find_upstream(connection, account_id)[0]))
     return Picture(rows, requests, items, unowned, skew)
 
@@ -150,6 +164,13 @@ def _request(
         below=min(after, default=None),
         newest_owned=newest_owned(connection, account_id, before=row.started_at),
     )
+
+
+def _for_its_users(request: Request, row: OpenRequest, item: SavedItem) -> Request:
+    """The request without a saved item that is kept for others than its users."""
+    users = None if row.users is None else frozenset(unpack(row.users))
+    is_others = item.users is not None and users is not None and not item.users <= users
+    return replace(request, denied=request.denied | {item.id}) if is_others else request
 
 
 def _may_join(row: OpenRequest) -> bool:

@@ -81,6 +81,9 @@ def _look(sender: Sender, cases: list[Case]) -> Looked | None:
         if named:
             contents = _ask_items(sender, named[0].found, [QueueItem(named[0].own_message or "", None)])
             return Looked([(named[0], by_its_message(named[0], contents))], seen=_counts(contents))
+        saves = [case for case in cases if case.message.save_for_later]
+        if saves:
+            return _look_at_saved(sender, saves)
         return _look_at_list(sender, cases, _ask_list(sender, cases[0].found))
     except (VendorAway, VendorRefused, PacerAway) as obstacle:
         for case in cases:
@@ -96,6 +99,20 @@ def _look_at_list(sender: Sender, cases: list[Case], items: list[QueueItem]) -> 
         reason = f"{len(picture.unowned)} unexplained items are listed"
         return Looked([(case, Judgement(Finding.UNCLEAR, reason)) for case in cases])
     return picture.judged(cases, possible, _ask_items(sender, cases[0].found, possible))
+
+
+def _look_at_saved(sender: Sender, cases: list[Case]) -> Looked:
+    """What the vendor keeps for later stands in a list of its own, which may say for whom it is kept."""
+    found = cases[0].found
+    key = _permit(sender, found, "saved")
+    items = sender.gateway.saved(found.account_id)
+    crash_point("search.asked")
+    sender.pacer.answered(key)
+    listed = [QueueItem(item.id, item.date) for item in items]
+    with sender.store.read() as connection:
+        picture = picture_of(connection, cases, listed, now=sender.store.now(connection), saved=items)
+    contents = [ItemContent(item.id, item.text, item.is_free, None, item.date) for item in items]
+    return picture.judged(cases, picture.unowned, contents)
 
 
 def _counts(contents: list[ItemContent]) -> dict[str, int | None]:

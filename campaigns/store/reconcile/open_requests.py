@@ -41,6 +41,7 @@ class OpenRequest:
     started_at: datetime
     arrives_until: datetime
     denied: frozenset[str]
+    users: bytes | None  # None: whole lists
 
     @property
     def key(self) -> tuple[int, int]:
@@ -129,6 +130,7 @@ def _columns(account_id: str) -> Select[Any]:
         batch.c.message_id,
         batch.c.message_set,
         batch.c.size,
+        batch.c.users,
         run.c.whole_list,
         run.c.planned_at,
         attempt.c.number,
@@ -182,6 +184,7 @@ def _open(row: Any, number: int, known: _Known, now: datetime) -> OpenRequest:
         started_at,
         min(until, now),
         frozenset(known.denied),
+        row.users,
     )
 
 

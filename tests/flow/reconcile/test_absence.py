@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from campaigns.domain.upstream.outcome import Outcome
-from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
+from campaigns.domain.upstream.queue_items import ItemContent, QueueItem, SavedItem
 from campaigns.domain.upstream.reply import VendorReport
 from campaigns.flow.lanes.serve import serve_lane
 from tests.flow.reconcile.lost_answers import look, lost_answer, old_item, shows
@@ -38,7 +38,7 @@ def test_a_clock_that_was_measured_finds_it(world: World, off: int) -> None:
 
     run_id = world.launched((1, 2, 3), on_unknown="resend")
     world.gateway.listed.append(QueueItem("old", world.clock.now - timedelta(hours=2)))
-    world.gateway.script = [told, UNKNOWN]  # type: ignore[list-item]
+    world.gateway.script = [told, UNKNOWN]
     world.serve()
     shows(world, "777", sent=1)
     world.gateway.listed[-1] = QueueItem("777", world.clock.now + timedelta(seconds=off))
@@ -170,6 +170,34 @@ def test_old_items_are_no_obstacle(world: World) -> None:
     old_item(world)
     run_id = lost_answer(world, (1, 2))
     shows(world, "777")
+
+    world.serve_out()
+
+    assert world.batches(run_id)[0]["message_id"] == "777"
+
+
+def keeps(world: World, message_id: str, users: tuple[int, ...] | None) -> None:
+    """Let the vendor keep a message for later, made now."""
+    kept = None if users is None else frozenset(users)
+    world.gateway.kept.append(SavedItem(message_id, world.clock.now, "<p>Hello</p>", is_free=True, users=kept))
+
+
+def test_what_is_kept_for_later_is_looked_for_where_the_vendor_keeps_it(world: World) -> None:
+    run_id = lost_answer(world, (1, 2), message={"save_for_later": True})
+    world.gateway.kept = [SavedItem("600", world.clock.now - timedelta(hours=1), "old", is_free=True)]
+    keeps(world, "777", None)
+
+    world.serve_out()
+
+    assert (world.states(run_id), world.batches(run_id)[0]["message_id"]) == (["saved"], "777")
+    assert world.gateway.questions == [f"saved {ACCOUNT}"], "the list of saved messages says it all"
+
+
+def test_one_that_is_kept_for_others_is_not_taken(world: World) -> None:
+    run_id = lost_answer(world, (1, 2, 3, 4), on_unknown="resend", message={"save_for_later": True})
+    world.gateway.kept = [SavedItem("600", world.clock.now - timedelta(hours=1), "old", is_free=True)]
+    keeps(world, "778", (3, 9))
+    keeps(world, "777", (1, 2))
 
     world.serve_out()
 
