@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection
 
 from campaigns.domain.upstream.outcome import Outcome
-from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
+from campaigns.domain.upstream.queue_items import ItemContent, QueueItem, SavedItem
 from campaigns.domain.upstream.unsend_outcome import UnsendOutcome
 from campaigns.flow.lanes.serve import serve_lane
 from campaigns.flow.reconcile.abandoned import expire_attempts
@@ -112,6 +112,9 @@ class FragileGateway:
     def queue(self, account: str) -> list[QueueItem]:
         self.steps.cross("list")
         return self.real.queue(account)
+
+    def saved(self, account: str) -> list[SavedItem]:
+        raise AssertionError("nothing of these stories is saved")
 
     def item(self, account: str, message_id: str) -> ItemContent | None:
         self.steps.cross("item")
