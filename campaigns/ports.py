@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from campaigns.domain.upstream.outcome import Outcome
-from campaigns.domain.upstream.queue_items import ItemContent, Overview, QueueItem
+from campaigns.domain.upstream.queue_items import ItemContent, Overview, QueueItem, SavedItem
 from campaigns.domain.upstream.reply import VendorReport
 from campaigns.domain.upstream.unsend_outcome import UnsendOutcome
 
@@ -49,6 +49,13 @@ class Gateway(Protocol):
         """The vendor's list of pending, scheduled and recent mass messages of an account. Costs a credit.
 
         Raises VendorRefused or VendorAway.
+        """
+        ...
+
+    def saved(self, account: str) -> list[SavedItem]:
+        """The newest messages that the vendor keeps for later on an account; its other list shows none of them.
+
+        Costs a credit. Raises VendorRefused or VendorAway.
         """
         ...
 

@@ -98,6 +98,12 @@ BATCH_WRITES = {
         f"overrule-{to}": Move(frozenset({"accepted"}), to, _decide(to, seen=BatchState.ACCEPTED))
         for to in (BatchState.CANCELLED, BatchState.READY)
     },
+    **{
+        f"accept-{seen}-as-{to}": Move(frozenset({seen}), to, _decide(to, seen=seen))
+        for seen in (BatchState.READY, BatchState.CANCELLED)
+        for to in (BatchState.ACCEPTED, BatchState.SAVED)
+    },
+    "refute": Move(frozenset({"unknown"}), "rejected", _decide(BatchState.REJECTED)),
 }
 
 

@@ -18,7 +18,7 @@ from campaigns.domain.errors import FencesAway, PacerAway
 from campaigns.domain.messages.message import make_message
 from campaigns.domain.sending.pacing import Limits
 from campaigns.domain.upstream.outcome import HoldOrder, HoldScope, Outcome, OutcomeKind
-from campaigns.domain.upstream.queue_items import ItemContent, Overview, QueueItem
+from campaigns.domain.upstream.queue_items import ItemContent, Overview, QueueItem, SavedItem
 from campaigns.domain.upstream.reply import VendorReport
 from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome
 from campaigns.flow.accounts.accounts import add_account
@@ -81,7 +81,8 @@ class FakeGateway:
     contents: dict[str, ItemContent] = field(default_factory=dict)
     questions: list[str] = field(default_factory=list)
     overviewed: list[ItemContent] = field(default_factory=list)
-    clock: datetime | None = None  # what the vendor says that it is
+    its_clock: datetime | None = None  # what the vendor says that it is
+    kept: list[SavedItem] = field(default_factory=list)  # what it keeps for later
     obstacle: Exception | None = None
     deleting: list[UnsendOutcome | Callable[[], UnsendOutcome]] = field(default_factory=list)  # a script, as above
     deleted: list[str] = field(default_factory=list)  # message IDs of the DELETEs whose bytes left us
@@ -120,6 +121,12 @@ class FakeGateway:
             raise self.obstacle
         return list(self.listed)
 
+    def saved(self, account: str) -> list[SavedItem]:
+        self.questions.append(f"saved {account}")
+        if self.obstacle is not None:
+            raise self.obstacle
+        return list(self.kept)
+
     def item(self, account: str, message_id: str) -> ItemContent | None:
         self.questions.append(f"item {message_id}")
         return self.contents.get(message_id)
@@ -127,7 +134,7 @@ class FakeGateway:
     def overview(self, account: str, *, since: datetime, until: datetime) -> Overview:
         self.questions.append(f"overview {account}")
         assert since < until
-        return Overview(list(self.overviewed), self.clock)
+        return Overview(list(self.overviewed), self.its_clock)
 
     def team(self) -> str:
         return TEAM

@@ -59,7 +59,7 @@ COMMANDS: dict[str, str] = {
     "pause": "schedules.pause_resume_skip:pause",
     "resume": "schedules.pause_resume_skip:resume",
     "schedule": "schedules.pause_resume_skip:schedule",
-    "runs": "runs.recall:runs",
+    "runs": "runs.decide:runs",
     "reconcile": "runs.reconcile:reconcile",
     "who": "audience.who:who",
     "suppress": "audience.suppress:suppress",

@@ -108,6 +108,8 @@ BATCH_MOVES: dict[BatchState, dict[BatchState, str]] = {
         BatchState.UNKNOWN: "the database was restored from a backup: it may have been sent since",
         BatchState.CANCELLED: "its run was cancelled or expired, or all its users are suppressed",
         BatchState.REJECTED: "its siblings were all refused: the cause is not one user",
+        BatchState.ACCEPTED: "an operator decided so, as a message ID of it is on record",
+        BatchState.SAVED: "as to accepted, where the vendor was asked to keep it for later",
     },
     BatchState.SENDING: {
         BatchState.ACCEPTED: "2xx with a message ID",
@@ -121,8 +123,10 @@ BATCH_MOVES: dict[BatchState, dict[BatchState, str]] = {
     BatchState.UNKNOWN: {
         BatchState.ACCEPTED: "the vendor's queue shows the one item that it can be, or an operator's decision",
         BatchState.SAVED: "as to accepted, where the vendor was asked to keep it for later",
-        BatchState.CANCELLED: "an operator decided that it was not sent",
-        BatchState.READY: "an operator decided to send it again, or policy `resend` after the last look",
+        BatchState.CANCELLED: "an operator decided that it was not sent, or a late answer proves it in a cancelled run",
+        BatchState.READY: "an operator decided to send it again, policy `resend` after the last look, or a late answer "
+        "that proves that it was not sent",
+        BatchState.REJECTED: "a late answer: the vendor refused it, or it was not sent and its run has ended",
     },
     BatchState.ACCEPTED: {
         BatchState.CANCELLED: "an operator overruled a search, or it was handed over and taken back before its time",
@@ -130,7 +134,10 @@ BATCH_MOVES: dict[BatchState, dict[BatchState, str]] = {
     },
     BatchState.SAVED: {},
     BatchState.REJECTED: {},
-    BatchState.CANCELLED: {},
+    BatchState.CANCELLED: {
+        BatchState.ACCEPTED: "an operator decided so, as a message ID of it is on record",
+        BatchState.SAVED: "as to accepted, where the vendor was asked to keep it for later",
+    },
     BatchState.SPLIT: {},
 }
 

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 RequestKind = Literal[
     "send", "list", "get", "update", "delete", "overview",
-    "whoami", "accounts", "user_lists", "user_list", "list_users",
+    "whoami", "accounts", "user_lists", "user_list", "list_users", "saved",
 ]  # fmt: skip
 
 

@@ -144,6 +144,23 @@ class QueueItem:
             "releaseForms": list(self.content.release_forms),
         }
 
+    def saved_form(self, echo: Echo = AS_SENT) -> dict[str, Any]:
+        """The shape of the list of saved items: when it was made, what it says and for whom (shape from the SDK)."""
+        text = echo.of(self.content.text)
+        return {
+            "id": self.id,
+            "type": "message",
+            "createdDateTime": shown_time(self.accepted_at),
+            "publishDateTime": None,
+            "entity": {
+                "queueId": self.id,
+                "text": plain_text(text),
+                "rawText": wrapped(text),
+                "price": self.content.price,
+                "userIds": [str(user) for user in self.users],
+            },
+        }
+
     def overview_form(self, now: float, echo: Echo = AS_SENT) -> dict[str, Any]:
         """The shape of the overview: text wrapped in `<p>`, media in full, counts."""
         text = wrapped(echo.of(self.content.text))

@@ -39,6 +39,16 @@ def list_queue(turn: Turn) -> Done:
     return Done({"data": [item.short_form(turn.now) for item in listed[: turn.world.setup.list_depth]]})
 
 
+def list_saved(turn: Turn) -> Done:
+    """What is kept for later, newest first, page by page; each item says for whom. Raises Refused (422)."""
+    limit = _number(turn.request.query, "limit", default=0, lowest=1, highest=50)
+    offset = _number(turn.request.query, "offset", default=0, lowest=0, highest=2**31)
+    if not limit:
+        raise invalid({"limit": ["The limit field is required."]})
+    items = [item for item in turn.world.book.items(turn.account) if item.saved and item.cancelled_at is None]
+    return Done({"data": [item.saved_form() for item in items[offset : offset + limit]]})
+
+
 def get_item(turn: Turn) -> Done:
     """One item in the long form. Raises Refused for one that is not there."""
     return Done({"data": {"success": True, "queue": find_item(turn).long_form(turn.now, turn.world.setup.echo)}})

@@ -93,6 +93,8 @@ def _kinds(parts: list[str]) -> tuple[Mapping[str, RequestKind], str | None, str
             kinds = {"GET": "overview"}
         case ["api", account, "mass-messaging", of]:
             kinds = {"GET": "get", "PUT": "update", "DELETE": "delete"}
+        case ["api", account, "saved-for-later", "messages"]:
+            kinds = {"GET": "saved"}
         case ["api", account, "user-lists"]:
             kinds = {"GET": "user_lists"}
         case ["api", account, "user-lists", of]:

@@ -33,6 +33,7 @@ ENDPOINTS: dict[str, Callable[[Turn], Done]] = {
     "user_lists": reading.user_lists,
     "user_list": reading.user_list,
     "list_users": reading.list_users,
+    "saved": reading.list_saved,
 }
 CHECKS: dict[str, Callable[[Turn], None]] = {
     "send": writing.check_send,

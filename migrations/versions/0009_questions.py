@@ -55,7 +55,7 @@ def make_question() -> None:
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("asked_at", INSTANT, nullable=False),
         sa.CheckConstraint(
-            "kind IN ('team', 'accounts', 'list', 'item', 'overview')", name=op.f("ck_question_kind_is_known")
+            "kind IN ('team', 'accounts', 'list', 'item', 'saved', 'overview')", name=op.f("ck_question_kind_is_known")
         ),
         sa.CheckConstraint(
             "purpose IN ('team', 'search', 'follow', 'recall', 'count', 'people', 'probe')",

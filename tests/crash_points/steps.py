@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection
 
 from campaigns.domain.upstream.outcome import Outcome
-from campaigns.domain.upstream.queue_items import ItemContent, Overview, QueueItem
+from campaigns.domain.upstream.queue_items import ItemContent, Overview, QueueItem, SavedItem
 from campaigns.domain.upstream.reply import VendorReport
 from campaigns.domain.upstream.unsend_outcome import UnsendOutcome
 from campaigns.flow.lanes.serve import serve_lane
@@ -117,6 +117,9 @@ class FragileGateway:
     def overview(self, account: str, *, since: datetime, until: datetime) -> Overview:
         self.steps.cross("overview")
         return self.real.overview(account, since=since, until=until)
+
+    def saved(self, account: str) -> list[SavedItem]:
+        raise AssertionError("nothing of these stories is saved")
 
     def item(self, account: str, message_id: str) -> ItemContent | None:
         self.steps.cross("item")

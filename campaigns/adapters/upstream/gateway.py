@@ -10,30 +10,32 @@ import ipaddress
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
 from pydantic import SecretStr
 
 from campaigns import __version__
-from campaigns.adapters.upstream.deadline import TransportOfEachThread, deadline, seconds_left
-from campaigns.adapters.upstream.read_queue import overview_path, read_item, read_overview, read_queue
+from campaigns.adapters.upstream.deadline import TransportOfEachThread, deadline
+from campaigns.adapters.upstream.exchange import Exchange, Gate, Stopped
+from campaigns.adapters.upstream.read_queue import overview_path, read_item, read_overview, read_queue, read_saved
 from campaigns.adapters.upstream.read_reply import Redactor, read_json, read_reply, read_report, read_response
 from campaigns.domain.errors import UsageError, VendorAway, VendorRefused
 from campaigns.domain.upstream.outcome import Outcome, classify, one_line
-from campaigns.domain.upstream.queue_items import MESSAGE_ID, ItemContent, Overview, QueueItem
+from campaigns.domain.upstream.queue_items import MESSAGE_ID, ItemContent, Overview, QueueItem, SavedItem
 from campaigns.domain.upstream.reply import NoReply, Reply, VendorReport
 from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome, classify_unsend
 from campaigns.ports import Gateway, VendorAccount
 
-STARTS = "http11.send_request_headers.started"
-"""httpcore's last event before the first byte of a request is handed to the socket."""
+_Shown = TypeVar("_Shown")
 
 READ_SECONDS = 30.0
 """Total deadline of a question, as against a send."""
+
+SAVED_AT_ONCE = 50
+"""Saved messages of one question; a search looks at the newest alone."""
 
 LARGEST_REPLY = 1_000_000
 LARGEST_ANSWER = 20_000_000
@@ -81,7 +83,7 @@ class HttpGateway(Gateway):
         """
         if not _is_word(account):
             return classify(NoReply(bytes_left=False, error=f"not sent: '{account}' is no account ID of the vendor's"))
-        exchange = _Exchange("POST", f"{self._base}/api/{account}/mass-messaging", body, LARGEST_REPLY)
+        exchange = Exchange("POST", f"{self._base}/api/{account}/mass-messaging", body, LARGEST_REPLY)
         return classify(self._facts(exchange, may_start, deadline_seconds))
 
     def unsend(
@@ -94,15 +96,17 @@ class HttpGateway(Gateway):
         if not (_is_word(account) and _is_word(message_id)):
             return UnsendOutcome(UnsendKind.REFUSED, f"'{message_id}' of '{account}' is no message ID of the vendor's")
         url = f"{self._base}/api/{account}/mass-messaging/{message_id}"
-        facts = self._facts(_Exchange("DELETE", url, None, LARGEST_REPLY), may_start, deadline_seconds)
+        facts = self._facts(Exchange("DELETE", url, None, LARGEST_REPLY), may_start, deadline_seconds)
         return classify_unsend(facts, message_id)
 
     def queue(self, account: str) -> list[QueueItem]:
         """The vendor's list of an account's mass messages. Raises VendorRefused or VendorAway."""
-        items = read_queue(self._ask(f"/api/{account}/mass-messaging"))
-        if items is None:
-            raise VendorAway(self._strange("a list of mass messages"))
-        return items
+        return self._known(read_queue(self._ask(f"/api/{account}/mass-messaging")), "a list of mass messages")
+
+    def saved(self, account: str) -> list[SavedItem]:
+        """The newest messages that are kept for later. Raises VendorRefused or VendorAway."""
+        shown = self._ask(f"/api/{account}/saved-for-later/messages?limit={SAVED_AT_ONCE}&offset=0")
+        return self._known(read_saved(shown), "a list of saved messages")
 
     def item(self, account: str, message_id: str) -> ItemContent | None:
         """What one mass message holds; None when it is not shown. Raises VendorRefused or VendorAway."""
@@ -114,24 +118,19 @@ class HttpGateway(Gateway):
         """The overview between two moments, with the vendor's clock. Raises VendorRefused or VendorAway."""
         exchange = self._get(overview_path(account, since, until))
         found = None if exchange is None else read_overview(read_json(bytes(exchange.content)), exchange.headers)
-        if found is None:
-            raise VendorAway(self._strange("an overview of mass messages"))
-        return found
+        return self._known(found, "an overview of mass messages")
 
     def team(self) -> str:
         """The slug of the team that the key belongs to. Raises VendorRefused (bad key) or VendorAway."""
         found = self._ask("/api/whoami")
         team = found.get("team") if isinstance(found, dict) else None
         slug = team.get("slug") if isinstance(team, dict) else None
-        if not isinstance(slug, str) or not slug:
-            raise VendorAway(self._strange("the team of the key"))
-        return slug
+        return self._known(slug if isinstance(slug, str) and slug else None, "the team of the key")
 
     def accounts(self) -> list[VendorAccount]:
         """The accounts that the key can see. Raises VendorRefused or VendorAway."""
-        found = self._ask("/api/accounts")
-        if not isinstance(found, list):
-            raise VendorAway(self._strange("a list of accounts"))
+        shown = self._ask("/api/accounts")
+        found = self._known(shown if isinstance(shown, list) else None, "a list of accounts")
         return [_account(each) for each in found if isinstance(each, dict) and isinstance(each.get("id"), str)]
 
     def last_report(self) -> VendorReport | None:
@@ -143,13 +142,13 @@ class HttpGateway(Gateway):
         exchange = self._get(path, missing=missing)
         return None if exchange is None else read_json(bytes(exchange.content))
 
-    def _get(self, path: str, *, missing: int | None = None) -> _Exchange | None:
+    def _get(self, path: str, *, missing: int | None = None) -> Exchange | None:
         """A question that was answered; None: with the status that means "there is none"."""
-        exchange = _Exchange("GET", self._base + path, None, LARGEST_ANSWER)
+        exchange = Exchange("GET", self._base + path, None, LARGEST_ANSWER)
         self._heard.report = None
         try:
-            reply = self._exchange(exchange, _Gate(lambda: None), READ_SECONDS)
-        except (httpx.HTTPError, _Stopped) as error:
+            reply = self._exchange(exchange, Gate(lambda: None), READ_SECONDS)
+        except (httpx.HTTPError, Stopped) as error:
             told = self._redactor.text(f"{type(error).__name__}: {error}")
             raise VendorAway(f"The vendor at {self._base} does not answer ({told}); try again later.") from None
         self._heard.report = reply.report
@@ -169,19 +168,24 @@ class HttpGateway(Gateway):
             hold=None if order is None else order.kind,
         )
 
-    def _strange(self, wanted: str) -> str:
-        return f"The vendor at {self._base} was asked for {wanted} and answered something else; check the address."
+    def _known(self, shown: _Shown | None, wanted: str) -> _Shown:
+        """What the vendor showed; raises VendorAway when that could not be read."""
+        if shown is None:
+            raise VendorAway(
+                f"The vendor at {self._base} was asked for {wanted} and answered something else; check the address."
+            )
+        return shown
 
     def _facts(
-        self, exchange: _Exchange, may_start: Callable[[], str | None], deadline_seconds: float
+        self, exchange: Exchange, may_start: Callable[[], str | None], deadline_seconds: float
     ) -> NoReply | Reply:
-        gate = _Gate(may_start)
+        gate = Gate(may_start)
         try:
             return self._exchange(exchange, gate, deadline_seconds)
         except Exception as error:  # noqa: BLE001 - whatever it is, the gate alone knows whether anything left
             return self._without_reply(exchange, gate, error)
 
-    def _exchange(self, exchange: _Exchange, gate: _Gate, deadline_seconds: float) -> Reply:
+    def _exchange(self, exchange: Exchange, gate: Gate, deadline_seconds: float) -> Reply:
         with deadline(deadline_seconds):
             request = httpx.Request(
                 exchange.method,
@@ -201,8 +205,8 @@ class HttpGateway(Gateway):
             found = self._urls[url] = httpx.URL(url)
         return found
 
-    def _without_reply(self, exchange: _Exchange, gate: _Gate, error: Exception) -> NoReply:
-        told = str(error) if isinstance(error, _Stopped) else f"{type(error).__name__}: {error}"
+    def _without_reply(self, exchange: Exchange, gate: Gate, error: Exception) -> NoReply:
+        told = str(error) if isinstance(error, Stopped) else f"{type(error).__name__}: {error}"
         before = "the answer was lost" if gate.was_opened else "not sent"
         return NoReply(
             gate.was_opened,
@@ -211,61 +215,6 @@ class HttpGateway(Gateway):
             report=read_report(exchange.headers, {}, self._redactor),
             response=read_response(bytes(exchange.content), self._redactor),
         )
-
-
-@dataclass(slots=True)
-class _Exchange:
-    """One request and what has come back so far, kept when the rest does not come."""
-
-    method: str
-    url: str
-    body: bytes | None
-    largest: int
-    status: int | None = None
-    headers: dict[str, str] = field(default_factory=dict)  # by their names in lower case
-    content: bytearray = field(default_factory=bytearray)
-
-    def run(self, transport: httpx.BaseTransport, request: httpx.Request) -> int:
-        """Make the request, read the whole reply and return its status; raises whatever comes between."""
-        response = transport.handle_request(request)
-        try:
-            self.status = response.status_code
-            self.headers = dict(response.headers.items())
-            for chunk in response.iter_bytes():
-                self.content += chunk
-                if len(self.content) > self.largest:
-                    raise _TooLong(f"the reply is longer than {self.largest} bytes")
-            return response.status_code
-        finally:
-            response.close()
-
-
-class _Stopped(Exception):
-    """The request was stopped at the last moment before its first byte."""
-
-
-class _TooLong(httpx.HTTPError):
-    """The reply is longer than any reply of the vendor's."""
-
-
-class _Gate:
-    """The last check before a request leaves, and the record of whether it did: httpcore's trace callback."""
-
-    def __init__(self, may_start: Callable[[], str | None]) -> None:
-        self._may_start = may_start
-        self.was_opened = False
-
-    def __call__(self, event: str, _: object) -> None:
-        if event != STARTS:
-            return
-        if self.was_opened:
-            raise _Stopped("it would have gone out twice")
-        reason = self._may_start()
-        if reason is None and seconds_left() <= 0:
-            reason = "the deadline was over before it could start"
-        if reason is not None:
-            raise _Stopped(reason)
-        self.was_opened = True
 
 
 def _is_word(name: str) -> bool:

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from campaigns.domain.upstream.queue_items import ItemContent, Overview, QueueItem
+from campaigns.domain.upstream.queue_items import ItemContent, Overview, QueueItem, SavedItem
 
 MOST_OF_OVERVIEW = 50
 """Items that the vendor gives at once (an integrator's limit, read 2026-09)."""
@@ -88,6 +88,40 @@ def _content(item: dict[str, Any], media: Any) -> ItemContent:
 def _as_written(value: Any) -> str | None:
     """A value whose type no source is sure of, as the vendor wrote it, cut at 100 characters."""
     return None if value is None else json.dumps(value, sort_keys=True)[:LONGEST_WRITTEN]
+
+
+def read_saved(found: Any) -> list[SavedItem] | None:
+    """The items of a reply about saved messages (`data`: an array, each with its `entity`); None when it is none.
+
+    The ID is the entity's `queueId`, by which the other calls know the message.
+    """
+    rows = found.get("data") if isinstance(found, dict) else None
+    if isinstance(rows, dict):
+        rows = rows.get("list", rows.get("items"))
+    if not isinstance(rows, list):
+        return None
+    entities = [(row, row["entity"]) for row in rows if isinstance(row, dict) and isinstance(row.get("entity"), dict)]
+    return [
+        SavedItem(
+            str(entity["queueId"]),
+            read_date(row.get("createdDateTime")),
+            _text(entity),
+            None if not isinstance(entity.get("price"), int | float) else not entity["price"],
+            _users(entity.get("userIds")),
+        )
+        for row, entity in entities
+        if _is_id(entity.get("queueId"))
+    ]
+
+
+def _text(entity: dict[str, Any]) -> str | None:
+    return next((entity[name] for name in ("rawText", "text") if isinstance(entity.get(name), str)), None)
+
+
+def _users(found: Any) -> frozenset[int] | None:
+    if not isinstance(found, list) or not found or not all(str(user).isdecimal() for user in found):
+        return None
+    return frozenset(int(user) for user in found)
 
 
 def read_date(value: Any) -> datetime | None:

@@ -134,6 +134,7 @@ def read_report(headers: Mapping[str, str], body: Mapping[str, Any], redactor: R
         remaining_day=number("x-rate-limit-remaining-day", limits.get("remaining_day")),
         limits_notice=words(limits.get("notice")),
         data=redactor.tree(_mapping(body.get("data"))),
+        date=_vendor_clock(headers.get("date")),
     )
 
 
@@ -158,9 +159,14 @@ def _flag(found: object) -> bool | None:
     return {"true": True, "1": True, "false": False, "0": False}.get(str(found).strip().lower())
 
 
+def _vendor_clock(written: str | None) -> str | None:
+    moment = None if written is None else _http_date(written)
+    return None if moment is None else moment.isoformat()
+
+
 def _http_date(written: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(written)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

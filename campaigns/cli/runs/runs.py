@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -12,9 +12,6 @@ from campaigns.cli.kit.output import counted, json_option, moment, print_facts, 
 from campaigns.cli.kit.output import show as show_result
 from campaigns.cli.kit.session import CAMPAIGN, RUN, actor, opened
 from campaigns.domain.errors import UsageError
-
-if TYPE_CHECKING:
-    from campaigns.flow.reconcile.decide import Verdict
 
 SEQ_DIGITS = 7
 """Digits of the largest batch number taken; ten million fans one by one would need eight."""
@@ -187,7 +184,7 @@ def rerun(
             parts.store,
             run_id,
             states=frozenset(chosen or {BatchState.REJECTED}),
-            seqs=_numbers(batch),
+            seqs=batch_numbers(batch),
             current=current,
             reason=given_reason(reason),
             dry_run=dry_run,
@@ -195,53 +192,6 @@ def rerun(
             actor=actor(),
         )
     show_result(made, as_json=as_json, people=lambda: _say_rerun(made, dry_run=dry_run))
-
-
-@runs.command()
-@run_argument
-@batch_option
-@click.option("--all", "all_batches", is_flag=True, help="Every unknown batch of the run.")
-@click.option(
-    "--as",
-    "verdict",
-    type=click.Choice(["accepted", "not-sent", "resend"]),
-    required=True,
-    help="It was accepted; it was not sent (ends as cancelled); or send it again.",
-)
-@click.option("--message-id", metavar="ID", help="The vendor's ID of the message that was accepted.")
-@reason_option
-@json_option
-def decide(
-    run_id: int,
-    *,
-    batch: tuple[str, ...],
-    all_batches: bool,
-    verdict: Verdict,
-    message_id: str | None,
-    reason: str,
-    as_json: bool,
-) -> None:
-    """Say what became of unknown batches.
-
-    By name and with a reason, on the record.
-    """
-    from campaigns.flow.reconcile.decide import decide as decide_run
-
-    if all_batches == bool(batch):
-        raise UsageError("Say which unknown batches are meant: --batch SEQ, or --all of them.")
-    if message_id is not None and verdict != "accepted":
-        raise UsageError(f"--message-id belongs to --as accepted; {verdict} has none.")
-    with opened(says_sandbox=True) as parts:
-        decided = decide_run(
-            parts.store,
-            run_id,
-            seqs=_numbers(batch),
-            verdict=verdict,
-            message_id=message_id,
-            reason=given_reason(reason),
-            actor=actor(),
-        )
-    show_result(decided, as_json=as_json, people=lambda: click.echo(f"Decided as {verdict} in run {run_id}."))
 
 
 def _control(verb: Callable[..., dict[str, Any]], run_id: int, reason: str, *, as_json: bool, done: str) -> None:
@@ -252,7 +202,7 @@ def _control(verb: Callable[..., dict[str, Any]], run_id: int, reason: str, *, a
     show_result(changed, as_json=as_json, people=lambda: click.echo(f"Run {run_id} {done.format(**changed)}.{words}"))
 
 
-def _numbers(given: tuple[str, ...]) -> list[int] | None:
+def batch_numbers(given: tuple[str, ...]) -> list[int] | None:
     """Batch numbers from `3`, `3,5` and `5-7`; None when none was given."""
     numbers: set[int] = set()
     for part in ",".join(given).split(",") if given else []:

@@ -175,6 +175,7 @@ def _redis(settings: Settings) -> Iterator[Check]:
 
 def _vendor(settings: Settings) -> Iterator[Check]:
     from campaigns.store.views.accounts import accounts
+    from campaigns.store.views.limits import vendor_clock
     from campaigns.wiring import open_parts
 
     if not settings.has_key:
@@ -189,6 +190,8 @@ def _vendor(settings: Settings) -> Iterator[Check]:
         seen = {account.id: account.is_authenticated for account in accounts_seen}
         with parts.store.read() as connection:
             ours = [str(row["id"]) for row in accounts(connection)]
+            clock = vendor_clock(connection, parts.upstream_name)
+        yield _vendor_clock(clock)
     except PacerAway as away:
         yield Check("vendor", "note", f"not asked: {away}", "run this again in a minute")
         return
@@ -199,6 +202,15 @@ def _vendor(settings: Settings) -> Iterator[Check]:
         parts.store.close()
     for account_id in ours if settings.has_key else []:  # in the sandbox any account exists
         yield _account(account_id, is_authenticated=seen.get(account_id))
+
+
+def _vendor_clock(clock: dict[str, float] | None) -> Check:
+    """The dates of the vendor's items are read by its clock: one that is off is allowed for, and told."""
+    from campaigns.cli.accounts.limits import clock_words
+
+    is_off = clock is not None and max(clock["ahead_at_least_seconds"], -clock["ahead_at_most_seconds"]) > SKEW_SECONDS
+    fix = "nothing: searches allow for it. Let this machine and the database follow a time server" if is_off else None
+    return Check("vendor clock", "note" if is_off else "ok", clock_words(clock), fix)
 
 
 def _account(account_id: str, *, is_authenticated: bool | None) -> Check:

@@ -1,50 +1,40 @@
-"""What the vendor's queue proves about an unknown attempt: adopt one item, nothing yet, or ask an operator.
+"""A search in the vendor's queue: what a look can come to, when the next one is made, and whether texts are the same.
 
-The vendor's list has IDs and dates but no text and no recipients, so an item is attributed by set difference: it is
-no message of ours, its date fits, its text and price are the batch's, and nothing else could explain it. Absence is
-never proof by itself (vendor's list: depth and lag are undocumented; read 2026-11).
+What a look proves is worked out in `matching.py` and `judging.py`.
 """
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Collection, Sequence
+import unicodedata
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from enum import StrEnum
 
 from campaigns.domain.messages.marks import without_marks
-from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
-
-CLOCK_SKEW = timedelta(seconds=120)
-"""How far the vendor's dates may differ from ours before an item no longer fits an attempt."""
-
+from campaigns.domain.upstream.queue_items import ItemContent
 
 MOST_CANDIDATES = 10
-"""More unexplained items than this at once are for a person: each one costs a credit to look at."""
+"""More unexplained items than requests, by this number, are for a person: each one costs a credit to look at."""
 
+MARK_UP = re.compile(r"<[^>]*>")
+"""Everything that can be mark-up, among it what a text only says with its angle brackets."""
 
-@dataclass(frozen=True, slots=True)
-class Sought:
-    """The attempt that is looked for."""
-
-    text: str
-    is_free: bool
-    size: int | None  # None: a whole list, whose size nobody here knows
-    started_at: datetime
-    deadline_at: datetime
-    scheduled_date: datetime | None  # it was handed over, to be sent then
-    has_twin: bool  # another unresolved unknown of the account says the same at the same price
-    newest_owned: str | None  # the newest message ID of the account that is ours, from before the attempt
+KNOWN_MARK_UP = re.compile(
+    r"</?(?:p|br|div|span|b|strong|i|em|u|s|a|font|small|big|ul|ol|li|h[1-6])(?:\s[^<>]*)?/?>", re.IGNORECASE
+)
+"""Mark-up that the vendor takes and wraps texts in (its page on text formatting, read 2026-11)."""
 
 
 class Finding(StrEnum):
     """What one look came to."""
 
     FOUND = "found"
+    FOUND_TOGETHER = "found_together"  # one of the messages of a set: which one is not known
     ABSENT = "absent"
     UNCLEAR = "unclear"
+    REFUSED = "refused"  # a late answer: the vendor refused it
+    NOT_SENT = "not_sent"  # a late answer: nothing was sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,53 +46,28 @@ class Judgement:
     message_id: str | None = None
 
 
-def candidates(items: Sequence[QueueItem], owned: Collection[str], sought: Sought) -> list[QueueItem]:
-    """Items that no attempt of ours owns and whose date fits: the attempt's, or its scheduled date if it gave one."""
-    first, last = sought.scheduled_date or sought.started_at, sought.scheduled_date or sought.deadline_at
+class Likeness(StrEnum):
+    """Whether an item says what a request said."""
 
-    def fits(item: QueueItem) -> bool:
-        # A date that is not told excludes nothing.
-        return item.date is None or first - CLOCK_SKEW <= item.date <= last + CLOCK_SKEW
-
-    return [item for item in items if item.id not in owned and fits(item)]
+    SAME = "same"
+    DOUBTFUL = "doubtful"  # it may: the vendor may have rewritten the text, or shows none
+    OTHER = "other"
 
 
-def is_complete(items: Sequence[QueueItem], sought: Sought) -> bool:
-    """Whether the list shows everything since the attempt: it reaches back before it, or to what we know of."""
-    if sought.newest_owned is not None and any(item.id == sought.newest_owned for item in items):
-        return True
-    return any(item.date is not None and item.date < sought.started_at - CLOCK_SKEW for item in items)
+def likeness(content: ItemContent | None, *, text: str, is_free: bool, is_rewritten: bool) -> Likeness:
+    """How an item's text and price compare with a request's.
 
-
-def says_the_same(content: ItemContent, sought: Sought) -> bool:
-    """Whether an item's text and price are the batch's."""
-    return (
-        content.text is not None
-        and normalised(content.text) == normalised(sought.text)
-        and content.is_free in {None, sought.is_free}
-    )
-
-
-def judge(found: Sequence[ItemContent], items: Sequence[QueueItem], sought: Sought) -> Judgement:
-    """What a look proves, from the candidates' contents and the whole list."""
-    same = [content for content in found if says_the_same(content, sought)]
-    if not same:
-        return Judgement(Finding.ABSENT, f"none of {len(items)} listed items can be it")
-    if len(same) > 1:
-        ids = ", ".join(content.id for content in same)
-        return Judgement(Finding.UNCLEAR, f"{len(same)} listed items could be it ({ids})")
-    one = same[0]
-    if sought.has_twin:
-        return Judgement(Finding.UNCLEAR, f"item {one.id} could also be another unknown batch with the same text")
-    if sought.size is not None and one.sent_count is not None and one.sent_count > sought.size:
-        return Judgement(
-            Finding.UNCLEAR, f"item {one.id} went to {one.sent_count} fans, more than the batch's {sought.size}"
-        )
-    if not is_complete(items, sought):
-        return Judgement(
-            Finding.UNCLEAR, f"item {one.id} could be it, but the list does not reach back before the attempt"
-        )
-    return Judgement(Finding.FOUND, f"item {one.id} is the only one that can be it", one.id)
+    `is_rewritten`: the vendor was allowed to soften words of it, so another text may still be it.
+    """
+    if content is None or content.text is None:
+        return Likeness.DOUBTFUL
+    if content.is_free not in {None, is_free}:
+        return Likeness.OTHER
+    if normalised(content.text, KNOWN_MARK_UP) == normalised(text, KNOWN_MARK_UP):
+        return Likeness.SAME
+    if is_rewritten or normalised(content.text) == normalised(text):
+        return Likeness.DOUBTFUL
+    return Likeness.OTHER
 
 
 def look_delays(settle_seconds: float, looks: int) -> list[float]:
@@ -110,8 +75,8 @@ def look_delays(settle_seconds: float, looks: int) -> list[float]:
     return [settle_seconds * 2**number for number in range(looks)]
 
 
-def normalised(text: str) -> str:
+def normalised(text: str, mark_up: re.Pattern[str] = MARK_UP) -> str:
     """A text without mark-up, marks, entities and spacing: the vendor wraps plain text in paragraphs to echo it."""
     broken = re.sub(r"<(br|/p|/div)\b[^>]*>", " ", text, flags=re.IGNORECASE)
-    plain = without_marks(html.unescape(re.sub(r"<[^>]*>", "", broken)))
-    return " ".join(plain.split())
+    plain = without_marks(html.unescape(mark_up.sub("", broken)))
+    return " ".join(unicodedata.normalize("NFC", plain).split())

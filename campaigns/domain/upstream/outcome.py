@@ -63,6 +63,10 @@ class OutcomeKind(StrEnum):
     HELD = "held"  # refused for a reason that concerns more than this batch: key, account, credits, configuration
 
 
+PROVES_NOT_SENT = frozenset({OutcomeKind.REJECTED, OutcomeKind.NOT_SENT, OutcomeKind.THROTTLED, OutcomeKind.HELD})
+"""Outcomes after which nobody can have been messaged."""
+
+
 class HoldScope(StrEnum):
     """How far a refusal reaches."""
 
@@ -87,7 +91,7 @@ class Outcome:
     error: str | None = None  # one line for people, no secrets, at most 500 characters
     http_status: int | None = None
     upstream_status: int | None = None  # the status OnlyFans gave the vendor, when the reply wraps one
-    message_id: str | None = None
+    message_id: str | None = None  # ACCEPTED, or UNKNOWN when the vendor has it and says something against it
     retry_after_seconds: float | None = None  # THROTTLED only
     hold: HoldOrder | None = None  # HELD only
     one_user_may_be_the_cause: bool = False  # REJECTED only: halving may find the user
@@ -107,7 +111,7 @@ def classify(facts: NoReply | Reply) -> Outcome:
         outcome = row(facts)
         if outcome is not None:
             doubt = _doubt(facts, outcome)
-            return outcome if doubt is None else _outcome(facts, OutcomeKind.UNKNOWN, doubt)
+            return outcome if doubt is None else _outcome(facts, OutcomeKind.UNKNOWN, doubt, message_id=_named(facts))
     return _outcome(facts, OutcomeKind.UNKNOWN)
 
 
@@ -130,7 +134,7 @@ def _without_reply(facts: NoReply) -> Outcome:
 
 def _doubt(reply: Reply, outcome: Outcome) -> str | None:
     """Why a reply that seems to prove that nothing was sent does not; None when it does, or claims nothing."""
-    if outcome.kind is OutcomeKind.ACCEPTED:
+    if outcome.kind in {OutcomeKind.ACCEPTED, OutcomeKind.UNKNOWN}:
         return None
     if reply.is_success and reply.message_id is not None:
         return f"it refuses, but carries the message ID {reply.message_id}"
@@ -241,7 +245,31 @@ def _misdirected(reply: Reply) -> Outcome | None:
 def _accepted(reply: Reply) -> Outcome | None:
     if not reply.is_success or reply.message_id is None:
         return None
+    fault = _fault_of_accepted(reply)
+    if fault is not None:
+        return _outcome(reply, OutcomeKind.UNKNOWN, f"message {reply.message_id} {fault}", message_id=reply.message_id)
     return _outcome(reply, OutcomeKind.ACCEPTED, message_id=reply.message_id)
+
+
+def _fault_of_accepted(reply: Reply) -> str | None:
+    """What an answer with a message ID says against it: the vendor has the message, and fans may have it or not."""
+    body = reply.body or {}
+    data = body.get("data")
+    told = data if isinstance(data, Mapping) else {}
+    if told.get("hasError") is True:
+        return "was taken, but the vendor says that it failed (hasError)"
+    if told.get("isCanceled") is True:
+        return "was taken, but the vendor says that it is cancelled (isCanceled)"
+    if body.get("success") is False:
+        return "was taken, but the vendor says that it was no success"
+    if reply.request_outcome == "unknown":
+        return "was taken, but the vendor says that the outcome is unknown"
+    return None
+
+
+def _named(reply: Reply) -> str | None:
+    """The message that an answer names in spite of what else it says: the vendor has it."""
+    return reply.message_id if reply.is_success else None
 
 
 TABLE: tuple[Callable[[Reply], Outcome | None], ...] = (

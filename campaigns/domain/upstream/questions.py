@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from campaigns.domain.upstream.queue_items import ItemContent, Overview, QueueItem
+from campaigns.domain.upstream.queue_items import ItemContent, Overview, QueueItem, SavedItem
 
 _Shown = TypeVar("_Shown", QueueItem, ItemContent)
 
@@ -20,6 +20,7 @@ class QuestionKind(StrEnum):
     ACCOUNTS = "accounts"  # which accounts the key can see
     LIST = "list"  # the message queue of an account
     ITEM = "item"  # one message of it
+    SAVED = "saved"  # what the vendor keeps for later
     OVERVIEW = "overview"  # the sent messages of an account, with their counts
 
 
@@ -70,6 +71,11 @@ def item_as_kept(content: ItemContent | None) -> dict[str, Any]:
 def kept_item(found: Mapping[str, Any]) -> ItemContent | None:
     """What the vendor showed of one message, from what was kept."""
     return None if found["item"] is None else _read(ItemContent, found["item"])
+
+
+def saved_as_kept(items: Sequence[SavedItem]) -> dict[str, Any]:
+    """The saved messages as JSON, without what they say."""
+    return {"items": [{"id": item.id, "date": None if item.date is None else item.date.isoformat()} for item in items]}
 
 
 def overview_as_kept(overview: Overview) -> dict[str, Any]:

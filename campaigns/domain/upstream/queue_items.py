@@ -50,3 +50,14 @@ class Overview:
 
     items: list[ItemContent]
     answered_at: datetime | None  # the vendor's own time, in whole seconds
+
+
+@dataclass(frozen=True, slots=True)
+class SavedItem:
+    """One message that the vendor keeps for later."""
+
+    id: str
+    date: datetime | None  # when it was made
+    text: str | None
+    is_free: bool | None
+    users: frozenset[int] | None = None  # None: the vendor does not say for whom it is kept

@@ -26,6 +26,7 @@ class VendorReport:
     remaining_day: int | None = None
     limits_notice: str | None = None
     cached_at: str | None = None
+    date: str | None = None  # the vendor's clock when it answered: its `Date` header, in ISO 8601
     data: dict[str, Any] = field(default_factory=dict)  # the reply's `data` as it came, every field
 
 

@@ -45,8 +45,10 @@ def serve_lane(sender: Sender, account_id: str, goes_on: Callable[[], bool]) -> 
     step = Step(claim)
     requests = 0
     try:
-        look_for_unknowns(sender, account_id)
+        apart = look_for_unknowns(sender, account_id).apart_seconds
         step, requests = carry_out_recalls(sender, claim, goes_on)
+        if apart:
+            step = replace(step, leave=True, wait_seconds=max(apart, step.wait_seconds), waits_for="the last search")
         follow_handed_over(sender, account_id)
         while step.claim is not None and not step.leave and goes_on() and not sender.stopping():
             step = _turn(sender, step.claim, step.failures)

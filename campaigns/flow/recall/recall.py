@@ -7,7 +7,7 @@ taken back, since nobody knows which message it became; it is counted and named.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -30,9 +30,16 @@ from campaigns.store.recall.recalls import (
     finish_recall,
     has_open_recall,
     never_recalled,
+    postpone_recall,
     recalled_for,
 )
-from campaigns.store.recall.unsend_requests import next_wanted, standing_of, unsent_at, why_still_out
+from campaigns.store.recall.unsend_requests import (
+    next_wanted,
+    standing_of,
+    unsent_at,
+    waits_for_decision,
+    why_still_out,
+)
 from campaigns.store.runs.runs import RunRow, find_run, lineage_runs
 from campaigns.store.schedules.occurrences import timings_since
 from campaigns.store.sending.batches import decide_batch
@@ -40,6 +47,9 @@ from campaigns.store.sending.lanes import hold_lane, lock_lanes
 
 MAY_SEND = RUN_OPEN - {RunState.CANCELLING}
 """States in which more of a run may still be accepted: an operator cancels it first."""
+
+DECIDED_AGAIN_SECONDS = 30.0
+"""How soon a recall that waits for a decision about shared messages is looked at again."""
 
 HOLD = "recall"
 """The kind of the hold on a run whose predecessor could not be taken back whole."""
@@ -170,6 +180,11 @@ def finish_if_done(store: Store, found: RecallRow, *, upstream: str, actor: str)
         still_due = due_recall(connection, found.account_id, upstream=upstream, now=now)
         if still_due is None or still_due.id != found.id or next_wanted(connection, found) is not None:
             return
+        shared = waits_for_decision(connection, found.run_id)
+        if shared:
+            until = now + timedelta(seconds=DECIDED_AGAIN_SECONDS)
+            postpone_recall(connection, found.id, until=until, waits_for=_which_is_whose(shared), failures=0)
+            return
         standing = standing_of(connection, found.run_id)
         if not finish_recall(connection, found.id, standing, now=now):
             return
@@ -179,6 +194,11 @@ def finish_if_done(store: Store, found: RecallRow, *, upstream: str, actor: str)
         if waiting is not None and why is not None and find_run(connection, waiting.id).state is RunState.DUE:
             open_hold(connection, Held(run_id=waiting.id), HOLD, reason=why, actor=actor, now=now)
     crash_point("recall.finished")
+
+
+def _which_is_whose(seqs: list[int]) -> str:
+    named = ", ".join(str(seq) for seq in seqs[:MOST_NAMED])
+    return f"a decision which message is whose: batch {named} shares messages with a run that stays"
 
 
 def _still_out(connection: Connection, found: RecallRow, standing: Standing) -> str | None:

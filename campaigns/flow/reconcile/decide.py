@@ -3,32 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Connection
 
-from campaigns.domain.errors import NotAllowed, NotFound, UsageError
+from campaigns.domain.errors import NotAllowed, UsageError
 from campaigns.domain.messages.message import from_json
 from campaigns.domain.states import BatchState, CampaignState, RunState, taken_state
 from campaigns.domain.upstream.queue_items import MESSAGE_ID
+from campaigns.flow.reconcile.decidable import (
+    Verdict,
+    decidable_batches,
+    its_own_message,
+    known_messages,
+    refuse_for_probe,
+    refuse_what_passes_over,
+    taken_by_search,
+)
+from campaigns.flow.reconcile.message_sets import leave_set
 from campaigns.store.audit.events import EventKind, record_event, record_evidence
-from campaigns.store.campaigns.campaigns import find_campaign, refuse_probe
+from campaigns.store.campaigns.campaigns import find_campaign
 from campaigns.store.database.engine import Store
-from campaigns.store.reconcile.searches import was_found
+from campaigns.store.reconcile.known_messages import KnownMessage
+from campaigns.store.reconcile.ownership import give_back
 from campaigns.store.runs.content import message_of_run
 from campaigns.store.runs.runs import RunRow, end_run_if_done, find_run, move_run
 from campaigns.store.sending.attempts import OpenAttempt, own_message
-from campaigns.store.sending.batches import anything_is_looked_for, batches_by_seq, decide_batch
+from campaigns.store.sending.batches import anything_is_looked_for, decide_batch
 from campaigns.store.sending.lanes import hold_lane
 
-Verdict = Literal["accepted", "not-sent", "resend"]
+__all__ = ["LEADS_TO", "Verdict", "decide"]
 
 LEADS_TO: dict[Verdict, BatchState] = {
     "accepted": BatchState.ACCEPTED,
     "not-sent": BatchState.CANCELLED,
     "resend": BatchState.READY,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    """What is decided, by whom and why."""
+
+    verdict: Verdict
+    message_id: str | None
+    despite: frozenset[str]  # message IDs on record that the operator names
+    reason: str
+    actor: str
+    now: datetime
 
 
 def decide(
@@ -38,32 +62,37 @@ def decide(
     seqs: Sequence[int] | None,
     verdict: Verdict,
     message_id: str | None = None,
+    despite: Sequence[str] = (),
     reason: str,
     actor: str,
 ) -> dict[str, Any]:
     """Settle unknown batches (all of the run for None) by an operator's word; all of them or none.
 
     `resend` may message fans a second time: it is the one way past law 1, and stands in the audit with name and
-    reason. Raises NotAllowed when one of them is not unknown, or the message ID belongs to another batch; UsageError
-    for what is no message ID.
+    reason. A message ID on record for any of the users must be named: as `message_id` when it is theirs, in `despite`
+    when it is not. What a search or an earlier decision took wrongly is given back. One that is accepted without an ID
+    is looked up at the vendor. Raises NotAllowed when one of them may not be decided so, or the message ID belongs to
+    another batch; UsageError for what is no message ID.
     """
-    if message_id is not None and not MESSAGE_ID.fullmatch(message_id):
-        raise UsageError(
-            f"'{message_id}' is no message ID; copy it from the vendor's queue: digits, or letters and - _."
-        )
+    for one in (message_id, *despite):
+        if one is not None and not MESSAGE_ID.fullmatch(one):
+            raise UsageError(f"'{one}' is no message ID; copy it from the vendor's queue: digits, or letters and - _.")
     with store.write() as connection:
         hold_lane(connection, find_run(connection, run_id).account_id)
         # Read again under the lock: whoever had it may have cancelled or ended the run.
         found = find_run(connection, run_id)
         now = store.now(connection)
-        rows = _unknown_batches(connection, found, seqs)
-        _refuse_for_probe(connection, found, verdict, message_id)
+        decision = _Decision(verdict, message_id, frozenset(despite), reason, actor, now)
+        rows = decidable_batches(connection, found, seqs, verdict)
+        refuse_for_probe(connection, found, verdict, message_id)
         if message_id is not None and (verdict != "accepted" or len(rows) != 1):
             raise NotAllowed("A message ID belongs to one accepted batch: pass it with one --batch and --as accepted.")
+        for row in rows:
+            refuse_what_passes_over(connection, found, row, verdict, decision.despite)
         if verdict == "resend":
             _reopen(connection, found, reason=reason, actor=actor, now=now)
         for row in rows:
-            _settle(connection, found, row, verdict, message_id=message_id, reason=reason, actor=actor, now=now)
+            _settle(connection, found, row, decision, [one.id for one in rows])
         end_run_if_done(connection, run_id, now=now, actor=actor)
         return {
             "run_id": run_id,
@@ -72,35 +101,6 @@ def decide(
             "recipients": sum(row.size for row in rows),
             "state": find_run(connection, run_id).state.value,
         }
-
-
-def _unknown_batches(connection: Connection, found: RunRow, seqs: Sequence[int] | None) -> list[Any]:
-    if seqs is None:
-        rows = batches_by_seq(connection, found.id, seqs=None, state=BatchState.UNKNOWN)
-        if not rows:
-            raise NotAllowed(f"Run {found.id} has no unknown batch, so there is nothing to decide.")
-        return rows
-    rows = batches_by_seq(connection, found.id, seqs=seqs)
-    missing = sorted(set(seqs) - {row.seq for row in rows})
-    if missing:
-        raise NotFound(f"Run {found.id} has no batch {missing[0]}; `campaigns runs batches {found.id}` lists them.")
-    for row in rows:
-        overrules = row.state == BatchState.ACCEPTED and was_found(connection, row.id)
-        if row.state != BatchState.UNKNOWN and not overrules:
-            raise NotAllowed(f"Batch {row.seq} of run {found.id} is {row.state}, not unknown; nothing was decided.")
-    return rows
-
-
-def _refuse_for_probe(connection: Connection, found: RunRow, verdict: Verdict, message_id: str | None) -> None:
-    """What a probe scheduled must be deleted by its ID, and a second message would be one more to delete."""
-    campaign = find_campaign(connection, found.campaign_id)
-    if verdict == "resend":
-        refuse_probe(campaign)
-    if verdict == "accepted" and message_id is None and campaign.kind == "probe":
-        raise NotAllowed(
-            f"Run {found.id} is a probe: its message is to be deleted by its ID. Pass --message-id, or decide not-sent "
-            "when the vendor shows no such message."
-        )
 
 
 def _reopen(connection: Connection, found: RunRow, *, reason: str, actor: str, now: datetime) -> None:
@@ -146,49 +146,81 @@ def _reopen(connection: Connection, found: RunRow, *, reason: str, actor: str, n
         )
 
 
-def _settle(
+def _settle(connection: Connection, found: RunRow, row: Any, decision: _Decision, together: Sequence[int]) -> None:
+    known = known_messages(connection, found, row)
+    taken = taken_by_search(connection, found, row)
+    message_id = decision.message_id
+    if message_id is None and decision.verdict == "accepted":
+        message_id = its_own_message(known, row)
+    leave_set(connection, found.account_id, row, message_id, together=together, now=decision.now)
+    if row.message_id in taken and row.message_id != message_id:
+        give_back(connection, found.account_id, row.message_id, now=decision.now)
+    _own(connection, found, row, message_id, now=decision.now)
+    _move(connection, found, row, decision, message_id)
+    named = [one for one in known if one.message_id in decision.despite | taken - {message_id}]
+    _keep(connection, found, row, decision, message_id=message_id, named=named)
+
+
+def _own(connection: Connection, found: RunRow, row: Any, message_id: str | None, *, now: datetime) -> None:
+    if message_id is None:
+        return
+    attempt = OpenAttempt(row.id, row.seq, row.attempts, 0, found.id, found.account_id, 0)
+    if not own_message(connection, attempt, message_id, now=now):
+        raise NotAllowed(
+            f"Message ID {message_id} belongs to another batch of {found.account_id} already; look at the vendor's "
+            "queue for this batch's own, or decide without --message-id."
+        )
+
+
+def _move(connection: Connection, found: RunRow, row: Any, decision: _Decision, message_id: str | None) -> None:
+    is_accepted = decision.verdict == "accepted"
+    seen, to = BatchState(row.state), LEADS_TO[decision.verdict]
+    if is_accepted:
+        to = taken_state(saves=from_json(message_of_run(connection, found.id)).save_for_later)
+    moved = decide_batch(
+        connection,
+        row.id,
+        to,
+        seen=seen,
+        message_id=message_id,
+        error=None if is_accepted else f"decided {decision.verdict}: {decision.reason}",
+        now=decision.now,
+        find_at=decision.now if is_accepted and message_id is None else None,
+    )
+    if not moved:
+        raise NotAllowed(f"Batch {row.seq} of run {found.id} was decided by somebody else at the same moment.")
+
+
+def _keep(
     connection: Connection,
     found: RunRow,
     row: Any,
-    verdict: Verdict,
+    decision: _Decision,
     *,
     message_id: str | None,
-    reason: str,
-    actor: str,
-    now: datetime,
+    named: Sequence[KnownMessage],
 ) -> None:
-    if message_id is not None:
-        attempt = OpenAttempt(row.id, row.seq, row.attempts, 0, found.id, found.account_id, 0)
-        if not own_message(connection, attempt, message_id, now=now):
-            raise NotAllowed(
-                f"Message ID {message_id} belongs to another batch of {found.account_id} already; look at the vendor's "
-                "queue for this batch's own, or decide without --message-id."
-            )
-    error = None if verdict == "accepted" else f"decided {verdict}: {reason}"
-    seen, to = BatchState(row.state), LEADS_TO[verdict]
-    if to is BatchState.ACCEPTED:
-        to = taken_state(saves=from_json(message_of_run(connection, found.id)).save_for_later)
-    if not decide_batch(connection, row.id, to, seen=seen, message_id=message_id, error=error, now=now):
-        raise NotAllowed(f"Batch {row.seq} of run {found.id} was decided by somebody else at the same moment.")
-    record_evidence(
-        connection,
-        row.id,
-        kind="decision",
-        at=now,
-        actor=actor,
-        number=row.attempts,
-        reason=reason,
-        message_id=message_id,
-        detail={"as": verdict},
-    )
+    """Write the decision, and beside it which messages on record it names."""
+    common: dict[str, Any] = {
+        "kind": "decision",
+        "at": decision.now,
+        "actor": decision.actor,
+        "reason": decision.reason,
+    }
+    for one in named:
+        detail = {"named_by": decision.verdict}
+        record_evidence(connection, one.batch_id, number=one.number, message_id=one.message_id, detail=detail, **common)
+    detail = {"as": decision.verdict}
+    record_evidence(connection, row.id, number=row.attempts, message_id=message_id, detail=detail, **common)
+    names = {"despite": sorted({one.message_id for one in named})} if named else {}
     record_event(
         connection,
         EventKind.UNKNOWN_DECIDED,
-        at=now,
-        actor=actor,
+        at=decision.now,
+        actor=decision.actor,
         account_id=found.account_id,
         run_id=found.id,
         batch_seq=row.seq,
-        reason=reason,
-        detail={"as": verdict, "message_id": message_id, "recipients": row.size},
+        reason=decision.reason,
+        detail={"as": decision.verdict, "message_id": message_id, "recipients": row.size, **names},
     )

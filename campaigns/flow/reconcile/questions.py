@@ -19,8 +19,9 @@ from campaigns.domain.upstream.questions import (
     kept_item,
     kept_list,
     list_as_kept,
+    saved_as_kept,
 )
-from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
+from campaigns.domain.upstream.queue_items import ItemContent, QueueItem, SavedItem
 from campaigns.flow.sending.account_questions import put_off, require_questions_left
 from campaigns.flow.sending.ask_vendor import ask
 from campaigns.flow.sending.lane_context import Sender
@@ -47,6 +48,19 @@ def ask_list(sender: Sender, found: LookedFor) -> list[QueueItem]:
         return items
 
     return ask(sender, _question(found, QuestionKind.LIST), put, list_as_kept)
+
+
+def ask_saved(sender: Sender, found: LookedFor) -> list[SavedItem]:
+    """The vendor's list of what it keeps for later. Raises as `ask_list` does."""
+    with sender.store.read() as connection:
+        require_questions_left(sender, connection, found.run_id)
+
+    def put() -> list[SavedItem]:
+        items = sender.gateway.saved(found.account_id)
+        crash_point("search.asked")
+        return items
+
+    return ask(sender, _question(found, QuestionKind.SAVED), put, saved_as_kept)
 
 
 def ask_items(sender: Sender, found: LookedFor, possible: Sequence[QueueItem]) -> list[ItemContent]:

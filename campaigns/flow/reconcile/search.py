@@ -2,76 +2,55 @@
 
 While a batch of an account is being looked for, its lane sends nothing more, so that an unexplained item can belong
 to one attempt only. Questions are asked with permits of the reserve and without a transaction. A crash in the middle
-changes nothing: the look is made again, from the answers that there are.
+changes nothing: the look is made again.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection
-
-from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import NotAllowed, PacerAway, VendorAway, VendorRefused
-from campaigns.domain.messages.message import Message, from_json
-from campaigns.domain.reconcile.search import (
-    MOST_CANDIDATES,
-    Finding,
-    Judgement,
-    Sought,
-    candidates,
-    judge,
-    look_delays,
-    normalised,
-)
-from campaigns.domain.schedules.handoff import as_sent
-from campaigns.domain.sending.pacing import Limits
-from campaigns.domain.states import BATCH_TAKEN, RUN_SENDS, BatchState, taken_state
-from campaigns.flow.reconcile.questions import ask_items, ask_list, keep_last_obstacle, postpone
+from campaigns.domain.reconcile.search import Finding, Judgement
+from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
+from campaigns.flow.reconcile.cases import Case, by_its_message, by_record, case_of
+from campaigns.flow.reconcile.picture import Looked, picture_of
+from campaigns.flow.reconcile.questions import ask_items, ask_list, ask_saved, keep_last_obstacle, postpone
+from campaigns.flow.reconcile.settle_search import settle
 from campaigns.flow.sending.account_questions import QuestionsUsedUp
 from campaigns.flow.sending.lane_context import Sender
-from campaigns.store.audit.events import EventKind, record_event, record_evidence
-from campaigns.store.campaigns.campaigns import find_revision
+from campaigns.store.audit.events import EventKind, record_event
 from campaigns.store.database.engine import Store
-from campaigns.store.reconcile.searches import (
-    LookedFor,
-    due_look,
-    late_message,
-    look_again,
-    newest_owned,
-    other_unknowns,
-    owned_among,
-    settle_look,
-    was_ever_listed,
-)
-from campaigns.store.reconcile.sent_counts import TOLD
-from campaigns.store.runs.content import message_of_run
-from campaigns.store.runs.runs import end_run_if_done, find_run
-from campaigns.store.sending.attempts import OpenAttempt, own_message
-from campaigns.store.sending.lanes import hold_lane, lock_lanes
+from campaigns.store.reconcile.questions import account_may_be_asked
+from campaigns.store.reconcile.searches import due_looks, look_again
+from campaigns.store.runs.runs import find_run
+from campaigns.store.sending.lanes import lock_lanes
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
-    sought: Sought
-    message: Message
-    on_unknown: str
-    late: str | None  # the message ID that a late answer brought
+class Searched:
+    """What the looks of an account came to."""
+
+    looks: int
+    apart_seconds: float = 0.0  # how long the lane should wait, so that later messages can be told from absent ones
 
 
-def look_for_unknowns(sender: Sender, account_id: str) -> int:
-    """Make every look that is due on an account whose lane is ours; answers how many were made."""
-    made = 0
+def look_for_unknowns(sender: Sender, account_id: str) -> Searched:
+    """Make every look that is due on an account whose lane is ours."""
+    made, apart = 0, timedelta(0)
     while not sender.stopping():
         with sender.store.read() as connection:
-            found = due_look(connection, account_id, now=sender.store.now(connection))
-            case = None if found is None else _case(connection, found)
-        if found is None or case is None or not _look(sender, found, case):
-            return made
-        made += 1
-    return made
+            now = sender.store.now(connection)
+            cases = [case_of(connection, found) for found in due_looks(connection, account_id, now=now)]
+            may_ask = account_may_be_asked(connection, account_id, upstream=sender.upstream, now=now)
+        looked = _by_record(cases) or (_ask(sender, cases) if cases and may_ask else None)
+        if looked is None:
+            break
+        if settle(sender, looked):
+            apart = max(apart, looked.apart)
+        made += len(looked.judged)
+    return Searched(made, apart.total_seconds())
 
 
 def ask_to_look(store: Store, run_id: int | None, *, actor: str) -> dict[str, Any]:
@@ -91,157 +70,64 @@ def ask_to_look(store: Store, run_id: int | None, *, actor: str) -> dict[str, An
     return {"runs": sorted(set(of_runs)), "batches": len(of_runs)}
 
 
-def _case(connection: Connection, found: LookedFor) -> _Case:
-    revision = find_revision(connection, found.campaign_id, found.revision)
-    message = from_json(message_of_run(connection, found.run_id))
-    twins = [from_json(message_of_run(connection, other)) for other in other_unknowns(connection, found)]
-    sought = Sought(
-        text=message.text,
-        is_free=not message.price,
-        size=found.size,
-        started_at=found.started_at,
-        deadline_at=found.deadline_at,
-        scheduled_date=as_sent(message, found.started_at).scheduled_date,
-        has_twin=any(_same(message, twin) for twin in twins),
-        newest_owned=newest_owned(connection, found.account_id, before=found.started_at),
-    )
-    late = late_message(connection, found.batch_id, found.number)
-    return _Case(sought, message, revision.on_unknown, late)
+def _by_record(cases: list[Case]) -> Looked | None:
+    """What late answers prove of some of them, for which the vendor need not be asked; None: of none."""
+    known = [(case, judgement) for case in cases if (judgement := by_record(case)) is not None]
+    return Looked(known) if known else None
 
 
-def _same(one: Message, other: Message) -> bool:
-    return normalised(one.text) == normalised(other.text) and (not one.price) == (not other.price)
-
-
-def _look(sender: Sender, found: LookedFor, case: _Case) -> bool:
-    """One look; False when it could not be made."""
-    if case.late is not None:
-        _settle(sender, found, case, Judgement(Finding.FOUND, "a late answer of the attempt named it", case.late), {})
-        return True
+def _ask(sender: Sender, cases: list[Case]) -> Looked | None:
+    """One look for all of them, or for those that need a question less; None when it could not be made."""
+    # What was asked since the last of them came due is new enough for each.
+    payer = max(cases, key=lambda case: case.found.due_at)
     try:
-        items = ask_list(sender, found)
-        with sender.store.read() as connection:
-            owned = owned_among(connection, found.account_id, [item.id for item in items])
-        possible = candidates(items, owned, case.sought)
-        seen: dict[str, int | None] = {item.id: None for item in possible}
-        if len(possible) > MOST_CANDIDATES:
-            judgement = Judgement(Finding.UNCLEAR, f"{len(possible)} unexplained items are listed")
-        else:
-            contents = ask_items(sender, found, possible)
-            seen |= {content.id: content.sent_count for content in contents}
-            judgement = judge(contents, items, case.sought)
+        looked = _look(sender, cases, payer)
     except QuestionsUsedUp as spent:
-        _settle(sender, found, case, Judgement(Finding.UNCLEAR, str(spent)), {}, is_last=True)
-        return True
+        of_its_run = [case for case in cases if case.found.run_id == payer.found.run_id]
+        return Looked([(case, Judgement(Finding.UNCLEAR, str(spent))) for case in of_its_run], is_last=True)
     except (VendorAway, VendorRefused, PacerAway) as obstacle:
-        postpone(sender, found, obstacle)
-        return False
-    _settle(sender, found, case, judgement, seen)
-    return True
+        postpone(sender, payer.found, obstacle)
+        return None
+    keep_last_obstacle(sender, payer.found)
+    return looked
 
 
-def _settle(
-    sender: Sender,
-    found: LookedFor,
-    case: _Case,
-    judgement: Judgement,
-    seen: dict[str, int | None],
-    *,
-    is_last: bool = False,
-) -> None:
-    """Write what a look came to; `seen`: the candidates, and how many fans the vendor says each went to.
-
-    `is_last`: nothing more may be asked, so this look is the last one whatever its number.
-    """
-    keep_last_obstacle(sender, found)
-    with sender.store.write() as connection:
-        hold_lane(connection, found.account_id)
-        now = sender.store.now(connection)
-        judgement = _own(connection, found, judgement, now)
-        to, look_at = _next(connection, found, case, judgement, sender.limits, now=now)
-        look_at = None if is_last else look_at
-        error = None if to in BATCH_TAKEN else f"after {found.looks + 1} looks: {judgement.reason}"
-        settled = settle_look(
-            connection, found, to, look_at=look_at, message_id=judgement.message_id, error=error, now=now
-        )
-        if not settled:
-            return
-        told = {name: count for name, count in seen.items() if count is not None}
-        detail = {"look": found.looks + 1, "finding": judgement.finding.value, "candidates": list(seen), TOLD: told}
-        record_evidence(
-            connection,
-            found.batch_id,
-            kind="look",
-            at=now,
-            actor=sender.owner,
-            number=found.number,
-            reason=judgement.reason,
-            message_id=judgement.message_id,
-            detail={**detail, "to": to.value},
-        )
-        if look_at is None:
-            _say_settled(connection, found, to, judgement, actor=sender.owner, now=now)
-            end_run_if_done(connection, found.run_id, now=now, actor=sender.owner)
-        crash_point("search.written")
-    crash_point("search.committed")
+def _look(sender: Sender, cases: list[Case], payer: Case) -> Looked:
+    named = [case for case in cases if case.own_message is not None]
+    if named:
+        return _look_at_own(sender, payer if payer in named else named[0])
+    saves = [case for case in cases if case.message.save_for_later]
+    if saves:
+        return _look_at_saved(sender, saves, payer if payer in saves else saves[0])
+    return _look_at_list(sender, cases, payer)
 
 
-def _own(connection: Connection, found: LookedFor, judgement: Judgement, now: datetime) -> Judgement:
-    """Take the found item as ours; one that another batch took meanwhile is no answer."""
-    if judgement.message_id is None:
-        return judgement
-    attempt = OpenAttempt(found.batch_id, found.seq, found.number, 0, found.run_id, found.account_id, 0)
-    if own_message(connection, attempt, judgement.message_id, now=now):
-        return judgement
-    return Judgement(Finding.UNCLEAR, f"item {judgement.message_id} belongs to another batch")
+def _look_at_own(sender: Sender, case: Case) -> Looked:
+    """The message that the vendor's own answer named, together with a fault."""
+    contents = ask_items(sender, case.found, [QueueItem(case.own_message or "", None)])
+    return Looked([(case, by_its_message(case, contents))], seen=_counts(contents))
 
 
-def _next(
-    connection: Connection, found: LookedFor, case: _Case, judgement: Judgement, limits: Limits, *, now: datetime
-) -> tuple[BatchState, datetime | None]:
-    """Where the batch goes, and when it is looked for next."""
-    if judgement.finding is Finding.FOUND:
-        return taken_state(saves=case.message.save_for_later), None
-    delays = look_delays(limits.settle_seconds, limits.settle_looks)
-    later = [found.deadline_at + timedelta(seconds=delay) for delay in delays[found.looks + 1 :]]
-    if later:
-        return BatchState.UNKNOWN, max(later[0], now)
-    may_resend = judgement.finding is Finding.ABSENT and _may_resend(connection, found, case, now)
-    return (BatchState.READY if may_resend else BatchState.UNKNOWN), None
+def _look_at_list(sender: Sender, cases: list[Case], payer: Case) -> Looked:
+    items = ask_list(sender, payer.found)
+    with sender.store.read() as connection:
+        picture = picture_of(connection, cases, items, now=sender.store.now(connection))
+    possible = picture.worth_asking([case.found.key for case in cases])
+    if possible is None:
+        reason = f"{len(picture.unowned)} unexplained items are listed"
+        return Looked([(case, Judgement(Finding.UNCLEAR, reason)) for case in cases])
+    return picture.judged(cases, possible, ask_items(sender, payer.found, possible))
 
 
-def _may_resend(connection: Connection, found: LookedFor, case: _Case, now: datetime) -> bool:
-    """Whether the campaign's policy sends again what no look has ever seen a trace of, in a run that still sends."""
-    run = find_run(connection, found.run_id)
-    return (
-        case.on_unknown == "resend"
-        and found.size is not None
-        and not found.was_restored
-        and not case.message.uses_one_use_media
-        and run.state in RUN_SENDS
-        and (run.expires_at is None or now < run.expires_at)
-        and not was_ever_listed(connection, found)
-    )
+def _look_at_saved(sender: Sender, cases: list[Case], payer: Case) -> Looked:
+    """What the vendor keeps for later stands in a list of its own, which may say for whom it is kept."""
+    items = ask_saved(sender, payer.found)
+    listed = [QueueItem(item.id, item.date) for item in items]
+    with sender.store.read() as connection:
+        picture = picture_of(connection, cases, listed, now=sender.store.now(connection), saved=items)
+    contents = [ItemContent(item.id, item.text, item.is_free, None, item.date) for item in items]
+    return picture.judged(cases, picture.unowned, contents)
 
 
-def _say_settled(
-    connection: Connection, found: LookedFor, to: BatchState, judgement: Judgement, *, actor: str, now: datetime
-) -> None:
-    kind = {
-        BatchState.ACCEPTED: EventKind.UNKNOWN_FOUND,
-        BatchState.SAVED: EventKind.UNKNOWN_FOUND,
-        BatchState.READY: EventKind.UNKNOWN_RESENT,
-        BatchState.UNKNOWN: EventKind.UNKNOWN_GIVEN_UP,
-    }[to]
-    record_event(
-        connection,
-        kind,
-        at=now,
-        actor=actor,
-        account_id=found.account_id,
-        campaign_id=found.campaign_id,
-        run_id=found.run_id,
-        batch_seq=found.seq,
-        reason=judgement.reason,
-        detail={"looks": found.looks + 1, "message_id": judgement.message_id},
-    )
+def _counts(contents: list[ItemContent]) -> dict[str, int | None]:
+    return {content.id: content.sent_count for content in contents}

@@ -19,7 +19,7 @@ from campaigns.flow.sending.lane_context import Sender
 from campaigns.store.accounts.bindings import find_upstream
 from campaigns.store.audit.events import EventKind, record_event, record_evidence
 from campaigns.store.reconcile.questions import counts_not_kept
-from campaigns.store.reconcile.sent_counts import TOLD, Count, counts
+from campaigns.store.reconcile.sent_counts import FAULTY, TOLD, Count, counts
 from campaigns.store.runs.runs import RunRow, find_run
 
 KEPT_TOGETHER = 50
@@ -50,7 +50,9 @@ def ask_sent_counts(sender: Sender, run_id: int, *, most: int, actor: str, befor
         )
     beforehand(len(asked))
     # None: the vendor does not show the message.
-    told: list[tuple[Count, int | None]] = [(one, before[one.message_id]) for one in wanted if one.message_id in before]
+    told: list[tuple[Count, ItemContent | None]] = [
+        (one, before[one.message_id]) for one in wanted if one.message_id in before
+    ]
     try:
         for one in asked:
             told.append((one, _ask(sender, found, one)))
@@ -61,39 +63,35 @@ def ask_sent_counts(sender: Sender, run_id: int, *, most: int, actor: str, befor
     return len(asked)
 
 
-def _ask(sender: Sender, found: RunRow, one: Count) -> int | None:
+def _ask(sender: Sender, found: RunRow, one: Count) -> ItemContent | None:
     """One question. The budget may keep it waiting: nobody else waits for it meanwhile."""
     about = (found.account_id, found.id, one.batch_id, one.message_id)
     question = Question(QuestionKind.ITEM, Purpose.COUNT, *about)
     while True:
         try:
-            content = ask(sender, question, lambda: sender.gateway.item(found.account_id, one.message_id), item_as_kept)
+            return ask(sender, question, lambda: sender.gateway.item(found.account_id, one.message_id), item_as_kept)
         except PacerAway as away:
             if away.after_seconds is None:
                 raise
             sender.sleep(away.after_seconds)
-        else:
-            return _count(content)
 
 
-def _told_before(connection: Connection, sender: Sender, run_id: int) -> dict[str, int | None]:
+def _told_before(connection: Connection, sender: Sender, run_id: int) -> dict[str, ItemContent | None]:
     """What was told when an earlier asking broke off, lately enough to hold still, by message ID."""
     since = sender.store.now(connection) - HOLDS_FOR
     known = counts_not_kept(connection, run_id, since=since)
-    return {message_id: _count(kept_item(kept)) for message_id, kept in known.items()}
+    return {message_id: kept_item(kept) for message_id, kept in known.items()}
 
 
-def _count(content: ItemContent | None) -> int | None:
-    return None if content is None else content.sent_count
-
-
-def _keep(sender: Sender, found: RunRow, told: list[tuple[Count, int | None]], *, actor: str) -> None:
+def _keep(sender: Sender, found: RunRow, told: list[tuple[Count, ItemContent | None]], *, actor: str) -> None:
     """Keep what was told, and forget it here."""
     if not told:
         return
     with sender.store.write() as connection:
         now = sender.store.now(connection)
-        for one, count in told:
+        counted = [(one, content, None if content is None else content.sent_count) for one, content in told]
+        for one, content, count in counted:
+            failed = {FAULTY: [one.message_id]} if content is not None and content.has_error else {}
             record_evidence(
                 connection,
                 one.batch_id,
@@ -102,7 +100,7 @@ def _keep(sender: Sender, found: RunRow, told: list[tuple[Count, int | None]], *
                 actor=actor,
                 number=one.attempts,
                 reason="an operator asked for the sent count",
-                detail={TOLD: {} if count is None else {one.message_id: count}},
+                detail={TOLD: {} if count is None else {one.message_id: count}, **failed},
             )
         record_event(
             connection,
@@ -112,6 +110,6 @@ def _keep(sender: Sender, found: RunRow, told: list[tuple[Count, int | None]], *
             account_id=found.account_id,
             campaign_id=found.campaign_id,
             run_id=found.id,
-            detail={"batches": {str(one.seq): count for one, count in told}},
+            detail={"batches": {str(one.seq): count for one, _, count in counted}},
         )
     told.clear()

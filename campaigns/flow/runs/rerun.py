@@ -23,9 +23,10 @@ from campaigns.store.audience.suppressions import suppressed_users
 from campaigns.store.backup.restored import MAY_HAVE_BEEN_SENT, rerun_may_repeat
 from campaigns.store.campaigns.campaigns import CampaignRow, RevisionRow, find_campaign, find_revision, refuse_probe
 from campaigns.store.database.engine import Store
+from campaigns.store.reconcile.known_messages import unnamed_users
 from campaigns.store.runs.content import find_own_message, said_by_run
 from campaigns.store.runs.runs import RunRow, add_run, find_run, freeze_plan, lineage_runs
-from campaigns.store.sending.batches import batch_sets, batches_by_seq, late_accepted_sets
+from campaigns.store.sending.batches import batch_sets, batches_by_seq
 from campaigns.store.sending.halves import with_halves
 from campaigns.store.sending.lanes import lock_lanes
 
@@ -138,7 +139,7 @@ def _work_out(
     users, left_out = subtract(
         wanted,
         [
-            ("reached_in_lineage", lambda: _reached(connection, lineage_runs(connection, parent.lineage))),
+            ("reached_in_lineage", lambda: _reached(connection, parent.lineage)),
             ("suppressed", lambda: suppressed_users(connection, None)),
             ("suppressed_on_account", lambda: suppressed_users(connection, parent.account_id)),
         ],
@@ -211,9 +212,13 @@ def _refuse(
         raise NotFound(f"Run {parent.id} has no batch {missing[0]}; `campaigns runs batches {parent.id}` lists them.")
 
 
-def _reached(connection: Connection, run_ids: Sequence[int]) -> BitMap64:
-    """Who may have been reached by these runs, or will be; a late answer with a message ID outweighs any decision."""
-    return _users(connection, run_ids, REACHED, None) | union(map(unpack, late_accepted_sets(connection, run_ids)))
+def _reached(connection: Connection, lineage: int) -> BitMap64:
+    """Who may have been reached by a run and its reruns, or will be.
+
+    A message ID on record outweighs any decision that does not name it.
+    """
+    found = _users(connection, lineage_runs(connection, lineage), REACHED, None)
+    return found | unnamed_users(connection, lineage)
 
 
 def _users(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -14,10 +15,12 @@ from campaigns.domain.states import BATCH_TAKEN, BatchState, RunState, taken_sta
 from campaigns.domain.upstream.outcome import HoldScope, Outcome, OutcomeKind
 from campaigns.flow.sending.error_threshold import hold_if_failing
 from campaigns.flow.sending.halve import halve, may_halve, stop_halving
+from campaigns.flow.sending.known_messages import LATE_ANSWER
 from campaigns.store.audit.events import EventKind, record_event, record_evidence
 from campaigns.store.database.engine import Store
 from campaigns.store.holds.holds import Held, open_hold
-from campaigns.store.reconcile.searches import attempt_deadline, look_at_late_answer
+from campaigns.store.reconcile.answers import FAILED
+from campaigns.store.reconcile.searches import attempt_deadline, look_now
 from campaigns.store.runs.runs import end_run_if_done, find_run
 from campaigns.store.sending.attempts import OpenAttempt, add_outcome, own_message, settle_batch
 from campaigns.store.sending.batches import batch_state
@@ -128,6 +131,8 @@ def _record(
         raise StaleClaim(f"Batch {opened.batch_seq} of run {opened.run_id} was settled by somebody else.")
     throttled = outcome.kind is OutcomeKind.THROTTLED
     add_outcome(connection, opened, outcome, now=now, retry_at=retry_at if throttled else None)
+    if step.state is BatchState.UNKNOWN and outcome.message_id is not None:
+        _keep_failed(connection, opened, outcome, actor=actor, now=now)
     if outcome.hold is not None:
         _hold(connection, opened, outcome, actor=actor, now=now)
     if refused is not None:
@@ -204,10 +209,32 @@ def _hold(connection: Connection, opened: OpenAttempt, outcome: Outcome, *, acto
     open_hold(connection, held, outcome.hold.kind, reason=reason, actor=actor, now=now)
 
 
+def _keep_failed(connection: Connection, opened: OpenAttempt, outcome: Outcome, *, actor: str, now: datetime) -> None:
+    """The vendor has a message of this attempt and says that it failed: the search looks at that one."""
+    record_evidence(
+        connection,
+        opened.batch_id,
+        kind="look",
+        at=now,
+        actor=actor,
+        number=opened.number,
+        reason=outcome.error,
+        message_id=outcome.message_id,
+        detail={"finding": FAILED},
+    )
+
+
 def _keep_late_answer(
     connection: Connection, opened: OpenAttempt, outcome: Outcome, *, actor: str, now: datetime
 ) -> None:
-    detail = {"outcome": outcome.kind.value, "http_status": outcome.http_status, "error": outcome.error}
+    """Evidence moves nothing by itself: it owns its message ID, and the next look uses what it proves."""
+    detail: dict[str, Any] = {
+        "outcome": outcome.kind.value,
+        "http_status": outcome.http_status,
+        "error": outcome.error,
+    }
+    if outcome.message_id is not None and not own_message(connection, opened, outcome.message_id, now=now):
+        detail["owned_by_another"] = True
     record_evidence(
         connection,
         opened.batch_id,
@@ -228,10 +255,8 @@ def _keep_late_answer(
         batch_seq=opened.batch_seq,
         detail={**detail, "message_id": outcome.message_id},
     )
-    if outcome.message_id is None:
-        return
-    look_at_late_answer(connection, opened.batch_id, opened.number, now=now)
-    if batch_state(connection, opened.batch_id) is BatchState.READY:
+    look_now(connection, opened.batch_id, opened.number, now=now)
+    if outcome.message_id is not None and batch_state(connection, opened.batch_id) is BatchState.READY:
         _stop_resend(connection, opened, outcome.message_id, actor=actor, now=now)
 
 
@@ -240,7 +265,7 @@ def _stop_resend(connection: Connection, opened: OpenAttempt, message_id: str, *
     open_hold(
         connection,
         Held(run_id=opened.run_id),
-        "late_answer",
+        LATE_ANSWER,
         reason=f"batch {opened.batch_seq} is to be sent again, but its first request was accepted as {message_id}",
         actor=actor,
         now=now,

@@ -21,6 +21,7 @@ from campaigns.domain.sending.pacing import PERMIT_SECONDS, back_off_seconds
 from campaigns.domain.states import BatchState, RunState
 from campaigns.domain.upstream.outcome import Outcome, OutcomeKind
 from campaigns.flow.sending.circuit_breaker import after_not_sent, after_unknown
+from campaigns.flow.sending.known_messages import is_stopped_by_evidence
 from campaigns.flow.sending.lane_context import Sender, Step
 from campaigns.flow.sending.pick_batch import next_in_time, said_by_batch
 from campaigns.flow.sending.record import Recorded, record_outcome
@@ -119,6 +120,8 @@ def _commit_attempt(sender: Sender, claim: LaneClaim) -> _Committed | LaneClaim 
             if found is None:
                 return ours
             ready, now = found
+            if is_stopped_by_evidence(connection, ready, actor=sender.owner, now=now):
+                continue
             users = users_left(connection, ours.account_id, ready, suppressions, actor=sender.owner, now=now)
             if users is not None:
                 break
@@ -175,6 +178,9 @@ def _post(sender: Sender, committed: _Committed, started: float) -> tuple[Outcom
         elif sender.monotonic() + limits.request_timeout_seconds > started + limits.lease_seconds:
             # Whoever slept past the lease must not send: the batch may be unknown by now, or somebody else's.
             reason = "too little of the lease was left"
+        elif sender.monotonic() >= started + limits.request_timeout_seconds:
+            # Searches take it that nothing leaves after the deadline on record.
+            reason = "its deadline was over before it could start"
         stopped = reason is not None
         crash_point("send.first_byte")
         return reason

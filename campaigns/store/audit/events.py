@@ -51,6 +51,8 @@ class EventKind(StrEnum):
     UNKNOWN_GIVEN_UP = "unknown_given_up"  # after the last look an operator is asked
     UNKNOWN_RESENT = "unknown_resent"  # by the campaign's own policy, after the last look: at least once
     UNKNOWN_DECIDED = "unknown_decided"
+    UNKNOWN_REFUTED = "unknown_refuted"  # a late answer proves that nothing was sent
+    MESSAGE_FOUND = "message_found"  # the vendor's queue shows the message of a request whose batch was decided before
     RECALL_ASKED = "recall_asked"  # by an operator, or by the overlap rule of a schedule
     RECALL_FINISHED = "recall_finished"  # every accepted batch is taken back, or cannot be
     HANDOVER_TAKEN_BACK = "handover_taken_back"  # before its time: provably not sent

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, update
 
 from campaigns.domain.schedules.handoff import is_handed_over
 from campaigns.domain.states import RUN_OPEN, BatchState
@@ -65,7 +65,7 @@ def _asked(which: ColumnElement[bool]) -> Select[Any]:
             batch.c.id,
             batch.c.seq,
             batch.c.attempts,
-            batch.c.message_id,
+            func.coalesce(batch.c.message_id, batch.c.set_message_id).label("message_id"),
             batch.c.run_id,
             run.c.message,
             attempt.c.started_at,

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, and_, func, or_, select
 
 from campaigns.domain.upstream.unsend_outcome import UnsendKind
-from campaigns.store.tables.attempts import message
+from campaigns.store.reconcile.message_sets import message_held
+from campaigns.store.tables.attempts import message, ownership
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.recalls import recall, unsend, unsend_outcome
 from campaigns.store.tables.runs import run
@@ -26,10 +27,18 @@ def _messages_of_others(connection: Connection) -> Iterator[str]:
         message.c.message_id == unsend.c.message_id,
         message.c.batch_id == unsend.c.batch_id,
     )
+    given_later = and_(
+        ownership.c.account_id == unsend.c.account_id,
+        ownership.c.message_id == unsend.c.message_id,
+        ownership.c.batch_id == unsend.c.batch_id,
+    )
     rows = connection.execute(
         select(batch.c.run_id, batch.c.seq, unsend.c.message_id)
         .join(batch, batch.c.id == unsend.c.batch_id)
-        .where(~select(message.c.batch_id).where(its_own).exists())
+        .where(
+            ~select(message.c.batch_id).where(its_own).exists(),
+            ~select(ownership.c.id).where(given_later).exists(),
+        )
         .order_by(batch.c.run_id, batch.c.seq, unsend.c.number)
     )
     for row in rows:
@@ -50,7 +59,7 @@ def _counts_without_requests(connection: Connection) -> Iterator[str]:
         .join(batch, batch.c.id == unsend.c.batch_id)
         .where(unsend_outcome.c.kind == UnsendKind.UNSENT.value)
     )
-    still = did.where(unsend.c.recall_id == recall.c.id, batch.c.message_id == unsend.c.message_id)
+    still = did.where(unsend.c.recall_id == recall.c.id, message_held() == unsend.c.message_id)
     here, ever = still.scalar_subquery(), did.where(batch.c.run_id == recall.c.run_id).scalar_subquery()
     rows = connection.execute(
         select(recall.c.id, recall.c.run_id, recall.c.unsent, here.label("here"), ever.label("ever"))

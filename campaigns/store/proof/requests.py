@@ -43,6 +43,7 @@ DECIDED: dict[str, set[str]] = {
     "accepted": {BatchState.ACCEPTED, BatchState.SAVED},
     "not-sent": {BatchState.CANCELLED},
     "resend": {BatchState.READY, BatchState.CANCELLED},
+    "refuted": {BatchState.REJECTED},
 }
 """Where a batch may stand after a decision about its last request, or a search for it."""
 
@@ -51,9 +52,10 @@ LOOKS_DECIDE = {
     BatchState.SAVED.value: "accepted",
     BatchState.READY.value: "resend",
     BatchState.CANCELLED.value: "not-sent",
+    BatchState.REJECTED.value: "refuted",
 }
-"""What a look that settled a batch comes to: found, sent again by the campaign's own policy, or seen taken back before
-its time."""
+"""What a look that settled a batch comes to: found, sent again by the campaign's own policy or after a late answer that
+proves that it was not sent, seen taken back before its time, or refused by a late answer."""
 
 MAY_REACH = [state.value for state in (*BATCH_TAKEN, BatchState.UNKNOWN, BatchState.SENDING, BatchState.READY)]
 

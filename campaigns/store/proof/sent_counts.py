@@ -1,21 +1,28 @@
-"""Batches that went to more fans than they hold."""
+"""Batches that went to more fans than they hold, to far fewer, or that the vendor shows as failed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import DBAPIError
 
 from campaigns.domain.states import BatchState
 from campaigns.store.proof.trail import cause, is_damage
-from campaigns.store.reconcile.sent_counts import counts
+from campaigns.store.reconcile.sent_counts import Count, counts
 from campaigns.store.tables.batches import batch
 from campaigns.store.views.text import as_text
 
 LISTED = 100
 """How many batches below their size are told one by one."""
+
+FAR_BELOW = 0.5
+"""A batch of which less than this share got its message ..."""
+
+DELIVERED_WITHIN = timedelta(hours=1)
+"""... so long after it was sent is a fault. Fans leave, and a delivery takes its time: fewer, or sooner, is none."""
 
 
 @dataclass(slots=True)
@@ -28,9 +35,9 @@ class Compared:
 
 
 def count_faults(connection: Connection, compared: Compared) -> Iterator[str]:
-    """Every batch that went to more fans than it holds, as a sentence, while `compared` is filled.
+    """Every batch whose count cannot be right, as a sentence, while `compared` is filled.
 
-    Fewer are no fault: fans leave, and a delivery takes its time.
+    More fans than it holds; far fewer although the delivery has had its time; or one that the vendor shows as failed.
     """
     accepted = select(func.count()).where(batch.c.state == BatchState.ACCEPTED.value)
     compared.accepted = connection.execute(accepted).scalar_one()
@@ -43,6 +50,10 @@ def count_faults(connection: Connection, compared: Compared) -> Iterator[str]:
             )
             if one.count is not None and one.count > one.size:
                 yield f"{said} fans, but the batch holds {one.size}"
+            elif one.is_failed:
+                yield f"{said} of {one.size} fans, and shows it as failed"
+            elif _is_far_below(one):
+                yield f"{said} of {one.size} fans, as of {as_text(one.at)}: less than half"
             elif one.count != one.size and len(compared.below) < LISTED:
                 compared.below.append(f"{said} of {one.size} fans, as of {as_text(one.at)}")
             elif one.count != one.size:
@@ -54,3 +65,9 @@ def count_faults(connection: Connection, compared: Compared) -> Iterator[str]:
         yield f"the sent counts that the vendor told cannot be read ({cause(error)})"
     if more:
         compared.below.append(f"and {more:,} more batches below their size")
+
+
+def _is_far_below(one: Count) -> bool:
+    if one.count is None or one.at is None or one.count >= one.size * FAR_BELOW:
+        return False
+    return one.at >= one.sent_at + DELIVERED_WITHIN

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, select
 
@@ -18,6 +19,7 @@ from campaigns.domain.upstream.outcome import ABANDONED_WORDS
 from campaigns.domain.upstream.unsend_outcome import ENDS_IT, LOOKS_FIRST, UnsendKind, UnsendOutcome
 from campaigns.store.database.encoding import holdable
 from campaigns.store.recall.recalls import RecallRow, Standing
+from campaigns.store.reconcile.message_sets import message_held
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.recalls import recall, unsend, unsend_outcome
 
@@ -65,9 +67,17 @@ def next_wanted(connection: Connection, found: RecallRow) -> WantedBack | None:
         .subquery()
     )
     row = connection.execute(
-        select(batch.c.id, batch.c.seq, batch.c.message_id, tries.c.tried, tries.c.known, tries.c.doubts)
+        select(
+            batch.c.id, batch.c.seq, message_held().label("message_id"), tries.c.tried, tries.c.known, tries.c.doubts
+        )
         .outerjoin(tries, tries.c.batch_id == batch.c.id)
-        .where(_is_accepted_of(found.run_id), batch.c.message_id.is_not(None), ~is_unsent(), ~_has_ended(found.id))
+        .where(
+            _is_accepted_of(found.run_id),
+            message_held().is_not(None),
+            ~is_unsent(),
+            ~_has_ended(found.id),
+            ~_shares_with_what_stays(found.run_id),
+        )
         .order_by(func.coalesce(tries.c.tried, 0), batch.c.updated_at.desc(), batch.c.id.desc())
         .limit(1)
     ).one_or_none()
@@ -108,7 +118,11 @@ def open_unsend(
     """Write a request before it is made; the caller holds the lane. Raises StaleClaim when it is wanted no more."""
     still = select(recall.c.id).where(recall.c.id == found.id, recall.c.finished_at.is_(None))
     same = select(batch.c.id).where(
-        batch.c.id == wanted.batch_id, batch.c.message_id == wanted.message_id, ~is_unsent(), ~_has_ended(found.id)
+        batch.c.id == wanted.batch_id,
+        message_held() == wanted.message_id,
+        ~is_unsent(),
+        ~_has_ended(found.id),
+        ~_shares_with_what_stays(found.run_id),
     )
     if connection.scalar(still) is None or connection.scalar(same) is None:
         raise StaleClaim(f"Batch {wanted.seq} of run {found.run_id} is not to be taken back any more.")
@@ -186,7 +200,7 @@ def unsent_at(connection: Connection, run_id: int) -> dict[int, datetime]:
     """When each batch of a run was taken back, by its ID; those that were not are not among them."""
     rows = connection.execute(
         select(batch.c.id, func.min(unsend_outcome.c.finished_at).label("at"))
-        .join(unsend, and_(unsend.c.batch_id == batch.c.id, unsend.c.message_id == batch.c.message_id))
+        .join(unsend, and_(unsend.c.batch_id == batch.c.id, unsend.c.message_id == message_held()))
         .join(unsend_outcome, _same_request())
         .where(batch.c.run_id == run_id, unsend_outcome.c.kind == UnsendKind.UNSENT.value)
         .group_by(batch.c.id)
@@ -208,19 +222,47 @@ def why_still_out(connection: Connection, recall_id: int, seqs: Sequence[int]) -
     return {row.seq: row.error for row in rows}
 
 
-def is_unsent() -> ColumnElement[bool]:
-    """The condition that the message of a row of `batch` was taken back."""
+def is_unsent(of: Any = batch) -> ColumnElement[bool]:
+    """The condition that the message that a row of `batch` has, or holds of its set, was taken back."""
     return (
         select(unsend.c.number)
         .join(unsend_outcome, _same_request())
         .where(
-            unsend.c.batch_id == batch.c.id,
-            unsend.c.message_id == batch.c.message_id,
+            unsend.c.batch_id == of.c.id,
+            unsend.c.message_id == message_held(of),
             unsend_outcome.c.kind == UnsendKind.UNSENT.value,
+        )
+        .correlate(of)
+        .exists()
+    )
+
+
+def _shares_with_what_stays(run_id: int) -> ColumnElement[bool]:
+    """The condition that a row of `batch` shares its messages with a batch of a run that is not being taken back."""
+    other = batch.alias("sharer")
+    open_recall = select(recall.c.id).where(recall.c.run_id == other.c.run_id, recall.c.finished_at.is_(None))
+    return (
+        select(other.c.id)
+        .where(
+            other.c.account_id == batch.c.account_id,
+            other.c.message_set == batch.c.message_set,
+            other.c.run_id != run_id,
+            ~open_recall.correlate(other).exists(),
+            ~is_unsent(other),
         )
         .correlate(batch)
         .exists()
     )
+
+
+def waits_for_decision(connection: Connection, run_id: int) -> list[int]:
+    """The batches of a run that cannot be taken back before it is decided which of a set's messages are theirs."""
+    rows = connection.scalars(
+        select(batch.c.seq)
+        .where(_is_accepted_of(run_id), ~is_unsent(), _shares_with_what_stays(run_id))
+        .order_by(batch.c.seq)
+    )
+    return list(rows)
 
 
 def _has_ended(recall_id: int) -> ColumnElement[bool]:

@@ -11,13 +11,17 @@ from typing import Any
 from sqlalchemy import Connection, and_, select
 
 from campaigns.domain.states import BatchState
-from campaigns.store.tables.attempts import evidence
+from campaigns.store.tables.attempts import attempt, evidence
 from campaigns.store.tables.batches import batch
+from campaigns.store.tables.runs import run
 
 ROWS_AT_ONCE = 1000
 
 TOLD = "sent_counts"
 """Where the detail of evidence keeps counts, by message ID."""
+
+FAULTY = "has_error"
+"""Where it keeps the message IDs that the vendor showed as failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,8 @@ class Count:
     size: int
     count: int | None
     at: datetime | None
+    sent_at: datetime  # when the request was made, or the time that the vendor was to send it
+    is_failed: bool  # the vendor showed the message as failed
 
 
 def counts(connection: Connection, run_id: int | None = None, *, told_only: bool = False) -> Iterator[Count]:
@@ -50,7 +56,12 @@ def counts(connection: Connection, run_id: int | None = None, *, told_only: bool
             batch.c.size,
             evidence.c.detail,
             evidence.c.at,
+            attempt.c.started_at,
+            batch.c.updated_at,
+            run.c.message,
         )
+        .join(run, run.c.id == batch.c.run_id)
+        .outerjoin(attempt, and_(attempt.c.batch_id == batch.c.id, attempt.c.number == batch.c.attempts))
         .join(evidence, spoken_of, isouter=not told_only)
         .where(batch.c.state == BatchState.ACCEPTED.value, batch.c.message_id.is_not(None), batch.c.users.is_not(None))
         .order_by(batch.c.id, evidence.c.id)
@@ -65,10 +76,18 @@ def counts(connection: Connection, run_id: int | None = None, *, told_only: bool
 
 
 def _newest(rows: Iterator[Any]) -> Count:
-    count, at = None, None
+    count, at, is_failed = None, None, False
     for row in rows:
         told = row.detail.get(TOLD) if isinstance(row.detail, dict) else None
         known = told.get(row.message_id) if isinstance(told, dict) else None
         if isinstance(known, int):
             count, at = known, row.at
-    return Count(row.run_id, row.seq, row.id, row.attempts, row.message_id, row.size, count, at)
+            is_failed = row.message_id in (row.detail.get(FAULTY) or ())
+    sent_at = _sent_at(row)
+    return Count(row.run_id, row.seq, row.id, row.attempts, row.message_id, row.size, count, at, sent_at, is_failed)
+
+
+def _sent_at(row: Any) -> datetime:
+    made: datetime = row.started_at or row.updated_at
+    due = (row.message or {}).get("scheduled_date")
+    return made if due is None else max(made, datetime.fromisoformat(due))

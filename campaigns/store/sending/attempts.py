@@ -13,6 +13,7 @@ from campaigns.domain.states import BatchState, RunState
 from campaigns.domain.upstream.outcome import Outcome, OutcomeKind
 from campaigns.store.database.encoding import holdable
 from campaigns.store.database.prepared import run_prepared
+from campaigns.store.reconcile.ownership import take_again
 from campaigns.store.sending.identity import AttemptIdentity, permit_key
 from campaigns.store.sending.lanes import LaneClaim
 from campaigns.store.sending.statements import (
@@ -51,6 +52,18 @@ class ReadyBatch:
     account_zone: str | None = None
     expires: bool = False  # some time, which has not come yet
     is_marked: bool = False  # each request for it carries a mark in its text
+    root_run_id: int | None = None  # of a rerun: the run that was not one
+    halved_from: int | None = None  # the batch that halving began with
+
+    @property
+    def lineage(self) -> int:
+        """The run that this one and all other reruns go back to."""
+        return self.root_run_id or self.run_id
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether an earlier request of the lineage may have named users of this batch."""
+        return bool(self.attempts or self.halved_from or self.root_run_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +110,12 @@ def next_batch(connection: Connection, account_id: str, *, upstream: str, now: d
     """The batch to send now: of the account's open runs that may send the one served longest ago, in ID order."""
     asked = {"account": account_id, "upstream": upstream, "now": now}
     for opened in run_prepared(connection, OPEN_RUNS, asked).fetchall():
-        run_id, campaign_id, revision, state, suppressions, whole_list, hours, zone, expires, mark = opened
+        run_id, campaign_id, revision, state, suppressions, whole_list, hours, zone, expires, mark, root = opened
         row = run_prepared(connection, NEXT_BATCH, {"run": run_id, "now": now}).fetchone()
         if row is not None:
             of_run = (run_id, RunState(state), campaign_id, revision, bool(whole_list), suppressions)
-            return ReadyBatch(*(*row, *of_run, hours, zone, bool(expires), bool(mark)))
+            *of_batch, halved_from = row
+            return ReadyBatch(*(*of_batch, *of_run, hours, zone, bool(expires), bool(mark), root, halved_from))
     return None
 
 
@@ -210,6 +224,7 @@ def add_outcome(
         "remaining_day": report.remaining_day,
         "limits_notice": report.limits_notice,
         "data": report.data,
+        "date": report.date,
     }
     run_prepared(
         connection,
@@ -221,7 +236,7 @@ def add_outcome(
             "finished_at": now,
             "http_status": outcome.http_status,
             "upstream_status": outcome.upstream_status,
-            "message_id": outcome.message_id if outcome.kind is OutcomeKind.ACCEPTED else None,
+            "message_id": kept_id(outcome),
             "error": holdable(connection, outcome.error),
             "retry_at": retry_at,
             "credits_used": report.credits_used,
@@ -234,6 +249,11 @@ def add_outcome(
     )
 
 
+def kept_id(outcome: Outcome) -> str | None:
+    """The message ID that stands in the outcome; that of an answer which also says a fault is evidence beside it."""
+    return outcome.message_id if outcome.kind is OutcomeKind.ACCEPTED else None
+
+
 def own_message(connection: Connection, opened: OpenAttempt, message_id: str, *, now: datetime) -> bool:
     """Record that a vendor's message is ours; False when another batch of the account owns it already."""
     added = run_prepared(
@@ -241,7 +261,9 @@ def own_message(connection: Connection, opened: OpenAttempt, message_id: str, *,
         OWN_MESSAGE,
         {"account": opened.account_id, "message": message_id, "batch": opened.batch_id, "at": now},
     )
-    return bool(added.rowcount == 1)
+    if added.rowcount == 1:
+        return True
+    return take_again(connection, opened.account_id, message_id, opened.batch_id, now=now)
 
 
 def expired_attempts(connection: Connection, *, now: datetime, account_id: str | None = None) -> list[OpenAttempt]:

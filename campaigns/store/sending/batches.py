@@ -8,12 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, insert, select, update
 
-from campaigns.domain.audience.user_sets import UserSet
+from campaigns.domain.audience.user_sets import UserSet, unpack
 from campaigns.domain.states import BATCH_TAKEN, BatchState
 from campaigns.store.database.prepared import run_prepared
 from campaigns.store.sending.attempts import ReadyBatch
 from campaigns.store.sending.statements import ANY_BATCH
-from campaigns.store.tables.attempts import evidence
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.columns import user_columns
 from campaigns.store.tables.runs import run
@@ -89,19 +88,28 @@ def batch_state(connection: Connection, batch_id: int) -> BatchState:
     return BatchState(connection.execute(select(batch.c.state).where(batch.c.id == batch_id)).scalar_one())
 
 
-def late_accepted_sets(connection: Connection, run_ids: Sequence[int]) -> list[bytes]:
-    """The packed users of batches of these runs for which an answer came late that carried a message ID."""
-    late = select(evidence.c.id).where(
-        evidence.c.batch_id == batch.c.id, evidence.c.kind == "late_answer", evidence.c.message_id.is_not(None)
+def lives_elsewhere(connection: Connection, row: Any, run_ids: Sequence[int]) -> int | None:
+    """A run among these that may have reached a user of this batch, or will, by another batch; None: there is none."""
+    live = sorted({BatchState.READY, BatchState.SENDING, BatchState.UNKNOWN, *BATCH_TAKEN})
+    rows = connection.execute(
+        select(batch.c.run_id, batch.c.users)
+        .where(
+            batch.c.run_id.in_(run_ids),
+            batch.c.id != row.id,
+            batch.c.state.in_(live),
+            batch.c.first_user <= row.last_user,
+            batch.c.last_user >= row.first_user,
+        )
+        .order_by(batch.c.run_id)
     )
-    statement = select(batch.c.users).where(batch.c.run_id.in_(run_ids), batch.c.users.is_not(None), late.exists())
-    return list(connection.scalars(statement))
+    users = unpack(row.users)
+    return next((each.run_id for each in rows if users & unpack(each.users)), None)
 
 
 def batches_by_seq(
     connection: Connection, run_id: int, *, seqs: Sequence[int] | None, state: BatchState | None = None
 ) -> list[Any]:
-    """Rows (id, seq, state, size, attempts) of some batches of a run, or of all for None."""
+    """Some batches of a run, or all for None: where each stands, its message or its set of messages, and its users."""
     wanted = [batch.c.run_id == run_id]
     if seqs is not None:
         wanted.append(batch.c.seq.in_(seqs))
@@ -109,7 +117,19 @@ def batches_by_seq(
         wanted.append(batch.c.state == state.value)
     return list(
         connection.execute(
-            select(batch.c.id, batch.c.seq, batch.c.state, batch.c.size, batch.c.attempts)
+            select(
+                batch.c.id,
+                batch.c.seq,
+                batch.c.state,
+                batch.c.size,
+                batch.c.attempts,
+                batch.c.message_id,
+                batch.c.message_set,
+                batch.c.set_message_id,
+                batch.c.first_user,
+                batch.c.last_user,
+                batch.c.users,
+            )
             .where(and_(*wanted))
             .order_by(batch.c.seq)
         )
@@ -125,12 +145,26 @@ def decide_batch(
     message_id: str | None,
     error: str | None,
     now: datetime,
+    find_at: datetime | None = None,
 ) -> bool:
-    """Move a batch where an operator says, and look for it no more; False when it is not as it was seen."""
+    """Move a batch where an operator says, and look for it no more; False when it is not as it was seen.
+
+    `find_at`: it is accepted, and from then on its message is looked up.
+    """
     moved = connection.scalar(
         update(batch)
         .where(batch.c.id == batch_id, batch.c.state == seen.value)
-        .values(state=to.value, message_id=message_id, error=error, look_at=None, available_at=now, updated_at=now)
+        .values(
+            state=to.value,
+            message_id=message_id,
+            error=error,
+            look_at=None,
+            find_at=find_at,
+            message_set=None,
+            set_message_id=None,
+            available_at=now,
+            updated_at=now,
+        )
         .returning(batch.c.id)
     )
     return moved is not None

@@ -20,7 +20,7 @@ from campaigns.store.holds.hours_and_expiry import run_is_in_time
 from campaigns.store.probe.probes import due_probes
 from campaigns.store.recall.recalls import due_recalls, recall_is_due
 from campaigns.store.reconcile.questions import may_ask
-from campaigns.store.reconcile.searches import account_is_looked_at
+from campaigns.store.reconcile.searches import account_has_look, account_is_looked_at
 from campaigns.store.tables.accounts import account, lane
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.probes import probe
@@ -214,11 +214,10 @@ def lanes_to_wake(connection: Connection, *, upstream: str, now: datetime, again
         .order_by(func.min(func.coalesce(run.c.served_at, run.c.planned_at)), lane.c.account_id)
     )
     # By the account, whose upstream is that of its runs: joined to them, PostgreSQL may read all runs there ever were.
-    looked_for = select(batch.c.id).where(batch.c.account_id == lane.c.account_id, batch.c.look_at <= now)
     looks = connection.scalars(
         select(lane.c.account_id)
         .join(account, account.c.id == lane.c.account_id)
-        .where(account.c.upstream == upstream, looked_for.exists(), *_may_wake(now, again_before))
+        .where(account.c.upstream == upstream, account_has_look(upstream, now), *_may_wake(now, again_before))
         .order_by(lane.c.account_id)
     )
     recalls = connection.scalars(

@@ -10,7 +10,7 @@ from campaigns.domain.states import BatchState
 from campaigns.domain.upstream.outcome import Outcome
 from campaigns.store.backup.restored import lane_name
 from campaigns.store.database.encoding import holdable
-from campaigns.store.sending.attempts import OpenAttempt
+from campaigns.store.sending.attempts import OpenAttempt, kept_id
 from campaigns.store.sending.identity import AttemptIdentity
 from campaigns.store.tables.accounts import account
 from campaigns.store.tables.attempts import attempt, attempt_outcome
@@ -52,7 +52,7 @@ def recorded_before(
             attempt_outcome.c.batch_id == opened.batch_id,
             attempt_outcome.c.number == opened.number,
             attempt_outcome.c.kind == outcome.kind.value,
-            attempt_outcome.c.message_id.is_not_distinct_from(outcome.message_id),
+            attempt_outcome.c.message_id.is_not_distinct_from(kept_id(outcome)),
             attempt_outcome.c.error.is_not_distinct_from(holdable(connection, outcome.error)),
         )
     ).one_or_none()

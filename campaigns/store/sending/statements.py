@@ -44,6 +44,7 @@ OPEN_RUNS = (
         account.c.zone,
         run.c.expires_at.is_not(None),
         revision.c.mark,
+        run.c.root_run_id,
     )
     .join(account, account.c.id == run.c.account_id)
     .join(revision, (revision.c.campaign_id == run.c.campaign_id) & (revision.c.number == run.c.revision))
@@ -68,6 +69,7 @@ NEXT_BATCH = (
         batch.c.first_user,
         batch.c.last_user,
         batch.c.users,
+        batch.c.root_batch_id,
     )
     .where(
         batch.c.run_id == bindparam("run"),

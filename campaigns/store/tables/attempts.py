@@ -90,6 +90,13 @@ attempt_outcome = Table(
         sqlite_where=text("retry_at IS NOT NULL"),
         postgresql_where=text("retry_at IS NOT NULL"),
     ),
+    Index(
+        "outcome_unknown",
+        "batch_id",
+        "number",
+        sqlite_where=text("kind = 'unknown'"),
+        postgresql_where=text("kind = 'unknown'"),
+    ),
 )
 
 
@@ -106,6 +113,12 @@ evidence = Table(
     Column("message_id", Text),
     Column("detail", JSON(none_as_null=True)),
     CheckConstraint("kind IN ('late_answer', 'look', 'decision')", name="kind_is_known"),
+    Index(
+        "evidence_with_id",
+        "at",
+        sqlite_where=text("message_id IS NOT NULL"),
+        postgresql_where=text("message_id IS NOT NULL"),
+    ),
 )
 
 
@@ -118,4 +131,19 @@ message = Table(
     Column("batch_id", ForeignKey("batch.id"), nullable=False, index=True),
     Column("at", Instant, nullable=False),
     PrimaryKeyConstraint("account_id", "message_id"),
+)
+
+
+ownership = Table(
+    "ownership",
+    metadata,
+    # A message ID that was given back, or taken by another batch after that. The newest row counts; an ID that has none
+    # belongs to the batch of its row in `message`.
+    Column("id", Id, primary_key=True),
+    Column("account_id", ForeignKey("account.id"), nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("batch_id", ForeignKey("batch.id")),  # NULL: it was given back, and belongs to nobody of ours
+    Column("at", Instant, nullable=False),
+    ForeignKeyConstraint(["account_id", "message_id"], ["message.account_id", "message.message_id"]),
+    Index("ownership_of_message", "account_id", "message_id"),
 )

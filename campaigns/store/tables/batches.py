@@ -42,6 +42,11 @@ batch = Table(
     Column("look_at", Instant),  # when it is looked for next; NULL: it is not, or not any more
     Column("updated_at", Instant, nullable=False),
     *user_set(optional=True),
+    Column("find_at", Instant),  # it was decided accepted without an ID: when its message is looked up
+    # It is accepted, but its message is only known to be one of its set's: of the account's batches with this number.
+    # Each of them holds one of the IDs, so that those can be counted and taken back; whose it is is not known.
+    Column("message_set", BigInteger),
+    Column("set_message_id", Text),
     UniqueConstraint("run_id", "seq"),
     one_of("state", BatchState),
     CheckConstraint("seq > 0 AND attempts >= 0 AND failures >= 0 AND fence >= 0", name="numbers_fit"),
@@ -84,4 +89,18 @@ batch = Table(
         postgresql_where=text("root_batch_id IS NOT NULL"),
     ),
     Index("batch_of_user", "first_user", "last_user"),
+    Index(
+        "batch_to_find",
+        "account_id",
+        "find_at",
+        sqlite_where=text("find_at IS NOT NULL"),
+        postgresql_where=text("find_at IS NOT NULL"),
+    ),
+    Index(
+        "batch_of_set",
+        "account_id",
+        "message_set",
+        sqlite_where=text("message_set IS NOT NULL"),
+        postgresql_where=text("message_set IS NOT NULL"),
+    ),
 )

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 
 from campaigns.store.recall.unsend_requests import UNSENT, unsent_at
+from campaigns.store.reconcile.message_sets import sets_of_run
 from campaigns.store.runs.runs import find_run
 from campaigns.store.tables.attempts import attempt as attempt_table
 from campaigns.store.tables.attempts import attempt_outcome
@@ -43,8 +44,8 @@ ATTEMPTS = (
 
 def batches(connection: Connection, run_id: int, state: str | None = None) -> list[dict[str, Any]]:
     """The batches of a run, or those in one state, and which of them were taken back. Raises NotFound."""
-    find_run(connection, run_id)
-    unsent = unsent_at(connection, run_id)
+    found = find_run(connection, run_id)
+    unsent, sets = unsent_at(connection, run_id), sets_of_run(connection, found.account_id, run_id)
     statement = select(batch).where(batch.c.run_id == run_id).order_by(batch.c.seq)
     if state is not None:
         statement = statement.where(batch.c.state == state)
@@ -54,6 +55,7 @@ def batches(connection: Connection, run_id: int, state: str | None = None) -> li
             "state": row.state,
             "size": row.size,
             "message_id": row.message_id,
+            "message_ids": sets.get(row.message_set),
             "attempts": row.attempts,
             "available_at": as_text(row.available_at),
             "error": row.error,

@@ -1,4 +1,4 @@
-"""Read-only questions about limits: accounts whose circuit is open."""
+"""Read-only questions about limits: accounts whose circuit is open, and the vendor's clock."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from campaigns.domain.reconcile.windows import measured
+from campaigns.store.reconcile.open_requests import told_dates
 from campaigns.store.sending.circuits import _is_open
 from campaigns.store.tables.accounts import lane
 from campaigns.store.views.text import as_text
@@ -28,3 +30,11 @@ def open_circuits(connection: Connection, *, now: datetime) -> list[dict[str, An
         }
         for row in rows
     ]
+
+
+def vendor_clock(connection: Connection, upstream: str) -> dict[str, float] | None:
+    """How many seconds the vendor's clock is ahead of ours, at least and at most; None while no answer has told."""
+    skew = measured(told_dates(connection, upstream))
+    if not skew.is_measured:
+        return None
+    return {"ahead_at_least_seconds": skew.low.total_seconds(), "ahead_at_most_seconds": skew.high.total_seconds()}

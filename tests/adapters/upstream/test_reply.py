@@ -201,3 +201,13 @@ def test_any_reply_can_be_read_and_judged(status: int, content: bytes, headers: 
     outcome = classify(reply)
     assert outcome.response is None or len(outcome.response) <= 4096
     assert "\x00" not in f"{outcome.response}{outcome.error}"
+
+
+def test_the_vendors_clock_is_read_and_nonsense_is_none() -> None:
+    def told(written: str) -> str | None:
+        return read_report(httpx.Headers({"Date": written}), {}, Redactor("a-long-key")).date
+
+    assert told("Mon, 02 Mar 2026 12:00:05 GMT") == "2026-03-02T12:00:05+00:00"
+    assert told("yesterday") is None
+    assert told("Mon, 02 Mar 99999999999999999999 12:00:05 GMT") is None
+    assert read_report(httpx.Headers(), {}, Redactor("a-long-key")).date is None

@@ -195,8 +195,26 @@ def test_a_wrong_address_holds_the_team(status: int, body: Any) -> None:
 @pytest.mark.parametrize("status", [200, 201, 202, 299])
 @pytest.mark.parametrize(("found", "kept"), [(40627236721, "40627236721"), ("123", "123"), ("a-1", "a-1"), (1, "1")])
 def test_2xx_with_an_id_is_accepted(status: int, found: Any, kept: str) -> None:
-    outcome = judge(status, {"data": {"id": found, "hasError": True}})
+    outcome = judge(status, {"data": {"id": found, "hasError": False}})
     assert (outcome.kind, outcome.message_id, outcome.error) == (OutcomeKind.ACCEPTED, kept, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"data": {"id": 7, "hasError": True}}, "failed"),
+        ({"data": {"id": 7, "isCanceled": True}}, "cancelled"),
+        ({"success": False, "data": {"id": 7}}, "no success"),
+        ({"request_outcome": "unknown", "data": {"id": 7}}, "outcome is unknown"),
+        ({"request_outcome": "not_sent", "data": {"id": 7}}, "carries the message ID 7"),
+    ],
+)
+def test_a_message_that_the_vendor_says_something_against_is_ours_and_proves_nothing(
+    body: dict[str, Any], words: str
+) -> None:
+    outcome = judge(200, body)
+    assert (outcome.kind, outcome.message_id) == (OutcomeKind.UNKNOWN, "7")
+    assert words in str(outcome.error)
 
 
 @pytest.mark.parametrize("found", [None, 0, -1, "", " ", "a b", "0", True, 1.0, [1], {"id": 1}, "x" * 65, 10**70])

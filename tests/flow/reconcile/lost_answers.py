@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
+import pytest
+from sqlalchemy import text
+
+from campaigns.domain.errors import StaleClaim
+from campaigns.domain.upstream.outcome import Outcome
 from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
+from campaigns.flow.sending.record import record_outcome
+from campaigns.store.sending.attempts import OpenAttempt
 from tests.world import LIMITS, UNKNOWN, World
 
 
@@ -34,3 +42,16 @@ def lost_answer(world: World, users: tuple[int, ...] = (1, 2, 3), **changes: obj
     world.gateway.script = [UNKNOWN]
     world.serve()
     return run_id
+
+
+def answers_late(world: World, outcome: Outcome, *, seq: int = 1, number: int = 1) -> None:
+    """Let the worker of a request come back with its answer, after somebody else has settled the request."""
+    wanted = text(
+        "SELECT batch.id, batch.run_id, batch.account_id, attempt.fence FROM batch "
+        "JOIN attempt ON attempt.batch_id = batch.id WHERE seq = :seq AND number = :number ORDER BY batch.id"
+    )
+    with world.store.read() as connection:
+        found: Any = connection.execute(wanted, {"seq": seq, "number": number}).first()
+    opened = OpenAttempt(found.id, seq, number, 0, found.run_id, found.account_id, found.fence)
+    with pytest.raises(StaleClaim):
+        record_outcome(world.store, opened, outcome, LIMITS, actor="worker:one")

@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from campaigns.domain.errors import DatabaseAway, NotAllowed
 from campaigns.flow.audit.seal import seal_events
 from campaigns.flow.recall.recall import recall_run
+from campaigns.flow.reconcile.decide import decide
 from campaigns.store.backup.incarnation import find_incarnation
 from campaigns.store.database import migrations
 from campaigns.store.database.engine import open_store
@@ -27,7 +28,7 @@ from campaigns.store.tables import every_table  # noqa: F401 - fills the metadat
 from campaigns.store.tables.columns import metadata
 from tests.clock import DrivenClock
 from tests.one_database import KINDS
-from tests.world import ANNA, World
+from tests.world import ANNA, UNKNOWN, World
 
 FAILING = """
 from alembic import op
@@ -262,3 +263,32 @@ def test_a_record_survives_a_downgrade_and_the_next_upgrade(database_url: str) -
         with again.writer.connect() as connection, pytest.raises(IntegrityError, match="never rewritten"):
             connection.execute(replaces)
     again.close()
+
+
+def test_late_answers_of_before_own_their_messages_and_going_back_keeps_them(database_url: str) -> None:
+    migrations.upgrade(database_url)
+    store = open_store(database_url)
+    world = World(store, DrivenClock())
+    run_id = world.launched([1, 2, 3, 4])
+    world.gateway.script = [UNKNOWN]
+    world.serve_out()
+    decide(store, run_id, seqs=[1], verdict="accepted", reason="seen", actor=ANNA)
+    store.close()
+    migrations.downgrade(database_url, "0005")
+    late = (
+        "INSERT INTO evidence (batch_id, number, kind, at, actor, message_id) "
+        "VALUES (1, 1, 'late_answer', '2026-03-02 12:00:00', 'worker', :id)"
+    )
+    asked = text("SELECT message_id, batch_id FROM message ORDER BY batch_id")
+    with _engine(database_url) as engine, engine.begin() as connection:
+        taken = connection.execute(asked).one().message_id
+        for message_id in ("777", taken):
+            connection.execute(text(late), {"id": message_id})
+
+    migrations.upgrade(database_url)
+
+    with _engine(database_url) as engine, engine.connect() as connection:
+        assert connection.execute(asked).all() == [("777", 1), (taken, 2)]
+    migrations.downgrade(database_url, "0005")
+    with _engine(database_url) as engine, engine.connect() as connection:
+        assert connection.execute(asked).all() == [("777", 1), (taken, 2)]

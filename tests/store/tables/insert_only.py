@@ -12,6 +12,7 @@ INSERT_ONLY = (
     "incarnation",
     "message",
     "probe_result",
+    "ownership",
     "revision",
     "question",
     "answer",

@@ -19,6 +19,7 @@ from campaigns.flow.probe.ask import ask_probe
 from campaigns.flow.reconcile.decide import decide
 from campaigns.store.database.engine import Store, open_store
 from campaigns.store.probe.results import add_result
+from campaigns.store.reconcile.ownership import give_back
 from campaigns.store.tables.columns import metadata
 from tests.clock import START, DrivenClock
 from tests.invariants import Vendor
@@ -53,6 +54,8 @@ def filled(database_url: str) -> Iterator[Store]:
         world.serve(turns=1)
     assert world.states(run_id) == ["cancelled", "accepted", "sending", "ready"]
     probed(store)
+    with store.write() as connection:
+        give_back(connection, ACCOUNT, str(world.batches(run_id)[1]["message_id"]), now=clock.now)
     yield store
     store.close()
 

@@ -1,0 +1,223 @@
+"""Match all requests of an account that own no item, jointly, against all listed items that no request of ours owns.
+
+One assumption stands behind it: a listed item that says exactly what an open request said, dated when that can have
+arrived, is ours. So a world in which such an item belongs to nobody is none; when no world is left, nothing is taken.
+An item is taken where every world gives it to the same request. Where the worlds only agree that some requests have
+some items, as many of the one as of the other, those are taken together. A request may be absent in every world.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from campaigns.domain.reconcile.search import Likeness, likeness
+from campaigns.domain.reconcile.windows import CLOCK_SKEW, WHOLE_SECOND, Skew
+from campaigns.domain.reconcile.worlds import pairs_of_worlds
+from campaigns.domain.upstream.queue_items import ItemContent
+
+Key = tuple[int, int]
+"""A request: the ID of its batch, and its number."""
+
+DATES_STRAY = timedelta(seconds=2)
+"""How far the dates of two items may stand against the order of their IDs before that order is not believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request that may have reached the vendor and owns no item."""
+
+    key: Key
+    text: str
+    is_free: bool
+    size: int | None  # None: a whole list, whose size nobody here knows
+    started_at: datetime
+    arrives_until: datetime  # it cannot have arrived later
+    scheduled_date: datetime | None = None  # it was handed over, to be sent then
+    is_rewritten: bool = False  # the vendor was allowed to soften words of it
+    is_listed: bool = True  # False: the vendor keeps it for later, where its list does not show it
+    mark: str | None = None
+    denied: frozenset[str] = frozenset()  # items that an operator has said are not its own
+    above: int | None = None  # its item has a higher ID than this one, which is ours and was made before
+    below: int | None = None  # and a lower one than this one, which was made after
+    newest_owned: str | None = None  # the newest message ID of the account that was ours before
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A listed item that no request of ours owns."""
+
+    id: str
+    date: datetime | None
+    content: ItemContent | None = None  # None: the vendor does not show what it says
+    marks: tuple[str, ...] = ()
+
+    @property
+    def number(self) -> int | None:
+        """Its ID as a number; IDs grow with the time at which the vendor made the items."""
+        return int(self.id) if self.id.isascii() and self.id.isdecimal() else None
+
+
+@dataclass(slots=True)
+class Matched:
+    """What all worlds agree on."""
+
+    found: dict[Key, str] = field(default_factory=dict)
+    by_mark: set[Key] = field(default_factory=set)  # of those, which the vendor's echo names
+    together: list[tuple[tuple[Key, ...], tuple[str, ...]]] = field(default_factory=list)
+    possible: dict[Key, tuple[str, ...]] = field(default_factory=dict)  # of the others: what each may be
+    strays: dict[Key, str] = field(default_factory=dict)  # an item that says the same and can be nobody's
+    foreign: set[str] = field(default_factory=set)  # items that bear somebody else's mark
+
+    @property
+    def explained(self) -> set[str]:
+        """The items of which it is known whose they are."""
+        return {*self.found.values(), *(item for _, items in self.together for item in items), *self.foreign}
+
+
+def may_hold(request: Request, date: datetime | None, skew: Skew) -> bool:
+    """Whether an item of that date can be the request's. A date that is not told excludes nothing."""
+    if date is None:
+        return True
+    if request.scheduled_date is not None:
+        return abs(date - request.scheduled_date) <= CLOCK_SKEW
+    first, last = request.started_at + skew.earliest, request.arrives_until + skew.latest
+    return date + WHOLE_SECOND > first and date <= last
+
+
+def match(requests: Sequence[Request], items: Sequence[Item], skew: Skew) -> Matched:
+    """What every way of giving the items to the requests agrees on."""
+    matched = Matched()
+    rest = _by_marks(requests, items, matched)
+    requests = [request for request in requests if request.key not in matched.found]
+    pairs = {item.id: _requests_of(item, requests, skew, matched) for item in rest}
+    for together in _components(pairs):
+        of_these = [item for item in rest if item.id in together and pairs[item.id]]
+        keys = {key for item in of_these for key in pairs[item.id]}
+        _match(of_these, [request for request in requests if request.key in keys], pairs, skew, matched)
+    return matched
+
+
+def _by_marks(requests: Sequence[Request], items: Sequence[Item], matched: Matched) -> list[Item]:
+    """Give marked items to those whose marks they bear; the others are left."""
+    by_mark = {request.mark: request.key for request in requests if request.mark is not None}
+    bearing: dict[Key, list[str]] = {}
+    for item in items:
+        owners = {by_mark[mark] for mark in item.marks if mark in by_mark}
+        for key in owners:
+            bearing.setdefault(key, []).append(item.id)
+        if item.marks and not owners:
+            matched.foreign.add(item.id)
+        elif len(set(item.marks)) > 1:
+            matched.strays.update(dict.fromkeys(owners, item.id))
+    for key, ids in bearing.items():
+        if len(ids) > 1:
+            matched.strays[key] = ids[0]
+        elif key not in matched.strays:
+            matched.found[key] = ids[0]
+            matched.by_mark.add(key)
+    return [item for item in items if not item.marks]
+
+
+def _requests_of(item: Item, requests: Iterable[Request], skew: Skew, matched: Matched) -> frozenset[Key]:
+    """The requests that an item may belong to by itself."""
+    alike = [request for request in requests if may_hold(request, item.date, skew) and _says_the_same(item, request)]
+    able = [request for request in alike if item.id not in request.denied]
+    found = frozenset(request.key for request in able if _fits(item, request))
+    if not found:
+        matched.strays.update({request.key: item.id for request in able})
+    return found
+
+
+def _says_the_same(item: Item, request: Request) -> bool:
+    said = likeness(item.content, text=request.text, is_free=request.is_free, is_rewritten=request.is_rewritten)
+    return said is Likeness.SAME
+
+
+def _fits(item: Item, request: Request) -> bool:
+    sent, number = None if item.content is None else item.content.sent_count, item.number
+    if request.size is not None and sent is not None and sent > request.size:
+        return False
+    if number is None:
+        return True
+    return (request.above is None or number > request.above) and (request.below is None or number < request.below)
+
+
+def _components(pairs: Mapping[str, frozenset[Key]]) -> list[set[str]]:
+    """The items that share requests, directly or by way of others."""
+    components: list[tuple[set[str], set[Key]]] = []
+    for item, keys in pairs.items():
+        joined, theirs = {item}, set(keys)
+        for other in [one for one in components if one[1] & theirs]:
+            components.remove(other)
+            joined |= other[0]
+            theirs |= other[1]
+        components.append((joined, theirs))
+    return [items for items, _ in components]
+
+
+def _match(
+    items: Sequence[Item],
+    requests: Sequence[Request],
+    pairs: Mapping[str, frozenset[Key]],
+    skew: Skew,
+    matched: Matched,
+) -> None:
+    ordered, clusters = _in_order(items, requests)
+    place = {request.key: number for number, request in enumerate(requests)}
+    edges = [frozenset(place[key] for key in pairs[item.id]) for item in ordered]
+    found = pairs_of_worlds(edges, clusters)
+    for request in requests:
+        possible = [item.id for item in ordered if request.key in pairs[item.id]]
+        matched.possible[request.key] = tuple(possible)
+    if found is None:
+        return
+    agreed = {item.id: frozenset(requests[number].key for number in found[at]) for at, item in enumerate(ordered)}
+    for ids in _components(agreed):
+        keys = {key for item in ids for key in agreed[item]}
+        is_sure = len(keys) == len(ids) and not keys & matched.strays.keys()
+        if is_sure and (skew.is_measured or _are_near(ids, keys, ordered, requests)):
+            _take(tuple(sorted(keys)), tuple(item.id for item in ordered if item.id in ids), matched)
+
+
+def _are_near(ids: set[str], keys: set[Key], items: Sequence[Item], requests: Sequence[Request]) -> bool:
+    """Whether all of these are dated about when the requests were open, by our clock."""
+    near = Skew(-CLOCK_SKEW, CLOCK_SKEW, is_measured=True)
+    theirs = [request for request in requests if request.key in keys]
+    return all(may_hold(request, item.date, near) for item in items if item.id in ids for request in theirs)
+
+
+def _take(keys: tuple[Key, ...], items: tuple[str, ...], matched: Matched) -> None:
+    for key in keys:
+        del matched.possible[key]
+    if len(keys) == 1:
+        matched.found[keys[0]] = items[0]
+    else:
+        matched.together.append((keys, items))
+
+
+def _in_order(items: Sequence[Item], requests: Sequence[Request]) -> tuple[list[Item], list[frozenset[int]]]:
+    """The items as the vendor made them, and the requests in clusters; one cluster when the IDs tell no order."""
+    ordered = sorted(items, key=lambda item: (item.number or 0, item.id))
+    everything = frozenset(range(len(requests)))
+    if any(item.number is None for item in items) or not _dates_agree(ordered, requests):
+        return ordered, [everything]
+    clusters: list[set[int]] = []
+    ends: datetime | None = None
+    for number in sorted(everything, key=lambda number: requests[number].started_at):
+        if ends is None or requests[number].started_at > ends:
+            clusters.append(set())
+            ends = requests[number].arrives_until
+        clusters[-1].add(number)
+        ends = max(ends, requests[number].arrives_until)
+    return ordered, [frozenset(cluster) for cluster in clusters]
+
+
+def _dates_agree(ordered: Sequence[Item], requests: Sequence[Request]) -> bool:
+    """Whether the dates grow with the IDs, where they are those of the making and not of a time to come."""
+    if any(request.scheduled_date is not None for request in requests):
+        return True
+    dates = [item.date for item in ordered if item.date is not None]
+    return all(later >= earlier - DATES_STRAY for earlier, later in pairwise(dates))

@@ -1,0 +1,189 @@
+"""The whole picture of an account at one look: its open requests, the vendor's list, and what matches jointly."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from campaigns.domain.audience.user_sets import unpack
+from campaigns.domain.messages.message import Message, from_json
+from campaigns.domain.reconcile.judging import Listed, judge
+from campaigns.domain.reconcile.matching import Item, Key, Matched, Request, match, may_hold
+from campaigns.domain.reconcile.search import MOST_CANDIDATES, Finding, Judgement
+from campaigns.domain.reconcile.windows import Skew, measured
+from campaigns.domain.schedules.handoff import as_sent
+from campaigns.domain.states import BatchState
+from campaigns.domain.upstream.queue_items import ItemContent, QueueItem, SavedItem
+from campaigns.flow.reconcile.cases import Case
+from campaigns.store.accounts.bindings import find_upstream
+from campaigns.store.reconcile.open_requests import Anchor, OpenRequest, anchors_among, open_requests, told_dates
+from campaigns.store.reconcile.ownership import owners_among
+from campaigns.store.reconcile.searches import newest_owned
+from campaigns.store.runs.content import message_of_run
+
+SOFTENS = "replace_soften"
+"""The level of `block_banned_words` at which the vendor changes texts."""
+
+LONGEST_SEARCH = timedelta(days=7)
+"""A request that began so long before the oldest unexplained item is no longer one that it may belong to."""
+
+OLDEST = timedelta(days=60)
+"""Requests from before that are matched no more, however old the items are that the list shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What one look came to."""
+
+    judged: list[tuple[Case, Judgement]]
+    others: list[tuple[OpenRequest, str]] = field(
+        default_factory=list
+    )  # requests not looked for whose items were found
+    together: list[tuple[list[OpenRequest], tuple[str, ...]]] = field(default_factory=list)
+    seen: dict[str, int | None] = field(default_factory=dict)  # the candidates, and how many fans each went to
+    apart: timedelta = timedelta(0)
+    is_last: bool = False  # no more may be asked, so this look is the last one whatever its number
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The requests of an account that own no item, and the vendor's list."""
+
+    rows: Mapping[Key, OpenRequest]
+    requests: Mapping[Key, Request]
+    items: Sequence[QueueItem]
+    unowned: Sequence[QueueItem]
+    skew: Skew
+
+    def worth_asking(self, keys: Collection[Key]) -> list[QueueItem] | None:
+        """The items that decide about these requests: theirs, and those of whoever shares them; None: too many."""
+        near = replace(self.skew, is_measured=True)
+        asked, possible = set(keys) & self.requests.keys(), set[str]()
+        while True:
+            items = {
+                item.id for item in self.unowned if any(may_hold(self.requests[key], item.date, near) for key in asked)
+            }
+            if items == possible:
+                break
+            possible = items
+            asked |= {
+                key
+                for key, request in self.requests.items()
+                if any(may_hold(request, item.date, self.skew) for item in self.unowned if item.id in possible)
+            }
+        is_too_much = len(possible) > len(asked) + MOST_CANDIDATES
+        return None if is_too_much else [item for item in self.unowned if item.id in possible]
+
+    def judged(self, cases: Sequence[Case], asked: Sequence[QueueItem], contents: Sequence[ItemContent]) -> Looked:
+        """What the list and these items prove about the cases, and about every other open request."""
+        shown = {content.id: content for content in contents}
+        items = [_item(item, shown.get(item.id)) for item in asked]
+        matched = match(list(self.requests.values()), items, self.skew)
+        together = self._together(matched)
+        due = {case.found.key for case in cases}
+        findings = {key: self._judge(key, matched, together) for key in {*due, *matched.found}}
+        others = [
+            (self.rows[key], matched.found[key])
+            for key, judgement in findings.items()
+            if key not in due and judgement.finding is Finding.FOUND
+        ]
+        seen = {item.id: shown[item.id].sent_count if item.id in shown else None for item in asked}
+        judged = [(case, findings[case.found.key]) for case in cases]
+        return Looked(judged, others, together, seen, self.skew.apart)
+
+    def _together(self, matched: Matched) -> list[tuple[list[OpenRequest], tuple[str, ...]]]:
+        """The sets that can be taken: each batch stands where its last request left it, or was decided accepted."""
+        found = []
+        for keys, ids in matched.together:
+            rows = [self.rows[key] for key in keys]
+            is_sure = self._judge(keys[0], matched, None).finding is Finding.FOUND_TOGETHER
+            if is_sure and all(_may_join(row) for row in rows):
+                found.append((rows, ids))
+        return found
+
+    def _judge(
+        self, key: Key, matched: Matched, together: Sequence[tuple[list[OpenRequest], tuple[str, ...]]] | None
+    ) -> Judgement:
+        request = self.requests.get(key)
+        if request is None:
+            return Judgement(Finding.UNCLEAR, "no request of it is on record that could be told from others")
+        judgement = judge(request, self.requests, matched, Listed(self.items, self.unowned, self.skew))
+        is_alone = together is not None and not any(key == row.key for rows, _ in together for row in rows)
+        if judgement.finding is Finding.FOUND_TOGETHER and is_alone:
+            reason = f"{judgement.reason}, but another of them was decided before"
+            return Judgement(Finding.UNCLEAR, reason)
+        return judgement
+
+
+def picture_of(
+    connection: Connection,
+    cases: Sequence[Case],
+    items: Sequence[QueueItem],
+    *,
+    now: datetime,
+    saved: Sequence[SavedItem] | None = None,
+) -> Picture:
+    """The picture of an account from its record and the vendor's list, or its list of what is `saved`."""
+    account_id = cases[0].found.account_id
+    owners = owners_among(connection, account_id, [item.id for item in items])
+    unowned = [item for item in items if item.id not in owners]
+    oldest = min((item.date for item in unowned if item.date is not None), default=now)
+    due = {case.found.key: case.found.started_at for case in cases}
+    since = min([max(oldest - LONGEST_SEARCH, now - OLDEST), *due.values()])
+    rows = {row.key: row for row in open_requests(connection, account_id, since=since, now=now)}
+    anchors = anchors_among(connection, account_id, [item.id for item in items if item.id in owners])
+    said = {run_id: from_json(message_of_run(connection, run_id)) for run_id in {row.run_id for row in rows.values()}}
+    requests = {
+        key: _request(row, said[row.run_id], anchors)
+        for key, row in rows.items()
+        if said[row.run_id].save_for_later == (saved is not None)
+    }
+    for key in due.keys() & requests.keys():
+        before = newest_owned(connection, account_id, before=due[key])
+        requests[key] = replace(requests[key], newest_owned=before)
+    for item in saved or ():
+        requests = {key: _for_its_users(request, rows[key], item) for key, request in requests.items()}
+    skew = measured(told_dates(connection, find_upstream(connection, account_id)[0]))
+    return Picture(rows, requests, items, unowned, skew)
+
+
+def _item(item: QueueItem, content: ItemContent | None) -> Item:
+    return Item(item.id, item.date, content, () if content is None else content.marks)
+
+
+def _request(row: OpenRequest, said: Message, anchors: Sequence[Anchor]) -> Request:
+    message = as_sent(said, row.started_at)
+    numbered = [anchor for anchor in anchors if anchor.message_id.isascii() and anchor.message_id.isdecimal()]
+    before = [int(anchor.message_id) for anchor in numbered if anchor.finished_at < row.started_at]
+    after = [int(anchor.message_id) for anchor in numbered if anchor.started_at > row.arrives_until]
+    return Request(
+        row.key,
+        message.text,
+        is_free=not message.price,
+        size=row.size,
+        started_at=row.started_at,
+        arrives_until=row.arrives_until,
+        scheduled_date=message.scheduled_date,
+        is_rewritten=message.block_banned_words == SOFTENS,
+        is_listed=not message.save_for_later,
+        mark=row.mark,
+        denied=row.denied,
+        above=max(before, default=None),
+        below=min(after, default=None),
+    )
+
+
+def _for_its_users(request: Request, row: OpenRequest, item: SavedItem) -> Request:
+    """The request without a saved item that is kept for others than its users."""
+    users = None if row.users is None else frozenset(unpack(row.users))
+    is_others = item.users is not None and users is not None and not item.users <= users
+    return replace(request, denied=request.denied | {item.id}) if is_others else request
+
+
+def _may_join(row: OpenRequest) -> bool:
+    if not row.is_last:
+        return False
+    return row.state is BatchState.UNKNOWN or (row.state is BatchState.ACCEPTED and row.message_id is None)

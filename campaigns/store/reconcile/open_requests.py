@@ -1,0 +1,236 @@
+"""Requests that may have reached the vendor and own no item, whatever was decided about their batches since."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, literal_column, select
+
+from campaigns.domain.reconcile.windows import ARRIVES_WITHIN, Told
+from campaigns.domain.states import BatchState
+from campaigns.domain.upstream.outcome import PROVES_NOT_SENT, OutcomeKind
+from campaigns.store.backup.restored import restored_at
+from campaigns.store.reconcile.ownership import owners_among
+from campaigns.store.tables.attempts import attempt, attempt_outcome, evidence, message
+from campaigns.store.tables.batches import batch
+from campaigns.store.tables.runs import run
+
+MEASURED = 20
+"""So many of the newest answers tell how far the vendor's clock is off."""
+
+TELLS = timedelta(minutes=2)
+"""An answer that was written later than this after its request began tells little of a clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRequest:
+    """A request without an item, with where its batch stands."""
+
+    batch_id: int
+    number: int
+    seq: int
+    run_id: int
+    state: BatchState
+    is_last: bool  # the batch has made no later request
+    looks: int
+    message_id: str | None  # what the batch has for its message
+    size: int | None
+    started_at: datetime
+    arrives_until: datetime
+    denied: frozenset[str]
+    users: bytes | None  # None: whole lists
+    mark: str | None  # that its text carried
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """The request: its batch and its number."""
+        return self.batch_id, self.number
+
+
+@dataclass(slots=True)
+class _Known:
+    """What the evidence says of one request."""
+
+    ids: set[str] = field(default_factory=set)
+    denied: set[str] = field(default_factory=set)
+    is_refuted: bool = False
+    last_search: datetime | None = None
+    newest_look: datetime | None = None
+
+
+def open_requests(connection: Connection, account_id: str, *, since: datetime, now: datetime) -> list[OpenRequest]:
+    """The account's requests without an item that began after `since`, and every batch that is unknown for want of one.
+
+    A database that was restored lacks requests: a batch that is unknown for that has one here, with the widest window.
+    """
+    rows = [
+        *connection.execute(_of_unknown_outcome(account_id, since)),
+        *connection.execute(_of_unknown_batch(account_id)),
+    ]
+    known = _evidence(connection, {row.id for row in rows})
+    owners = owners_among(connection, account_id, sorted({one for each in known.values() for one in each.ids}))
+    found = []
+    for row in rows:
+        number = row.number if row.number is not None else row.attempts
+        of_it = known.get((row.id, number), _Known())
+        if of_it.is_refuted or any(owners.get(one) == row.id for one in of_it.ids):
+            continue
+        found.append(_open(row, number, of_it, now))
+    return sorted(found, key=lambda one: (one.started_at, one.key))
+
+
+def _of_unknown_outcome(account_id: str, since: datetime) -> Select[Any]:
+    """Each request of an unknown outcome. The literal is what the partial index is found by."""
+    return (
+        _columns(account_id)
+        .select_from(attempt_outcome)
+        .join(attempt, _of_one_request())
+        .join(batch, batch.c.id == attempt.c.batch_id)
+        .join(run, run.c.id == batch.c.run_id)
+        .where(
+            attempt_outcome.c.kind == literal_column("'unknown'"),
+            batch.c.account_id == account_id,
+            attempt.c.started_at >= since,
+        )
+    )
+
+
+def _of_unknown_batch(account_id: str) -> Select[Any]:
+    """Each batch that is unknown though its last request, if any is on record, is not."""
+    last = and_(attempt.c.batch_id == batch.c.id, attempt.c.number == batch.c.attempts)
+    return (
+        _columns(account_id)
+        .select_from(batch)
+        .join(run, run.c.id == batch.c.run_id)
+        .outerjoin(attempt, last)
+        .outerjoin(attempt_outcome, _of_one_request())
+        .where(
+            batch.c.account_id == account_id,
+            batch.c.state == literal_column("'unknown'"),
+            attempt_outcome.c.kind.is_distinct_from(OutcomeKind.UNKNOWN.value),
+        )
+    )
+
+
+def _of_one_request() -> ColumnElement[bool]:
+    return and_(attempt_outcome.c.batch_id == attempt.c.batch_id, attempt_outcome.c.number == attempt.c.number)
+
+
+def _columns(account_id: str) -> Select[Any]:
+    return select(
+        batch.c.id,
+        batch.c.seq,
+        batch.c.run_id,
+        batch.c.state,
+        batch.c.attempts,
+        batch.c.looks,
+        batch.c.look_at,
+        batch.c.message_id,
+        batch.c.message_set,
+        batch.c.size,
+        batch.c.users,
+        run.c.whole_list,
+        run.c.planned_at,
+        attempt.c.number,
+        attempt.c.recipients,
+        attempt.c.started_at,
+        attempt.c.deadline_at,
+        attempt.c.mark,
+        restored_at(account_id).label("restored_at"),
+    )
+
+
+def _evidence(connection: Connection, batch_ids: Iterable[int]) -> dict[tuple[int, int], _Known]:
+    known: dict[tuple[int, int], _Known] = {}
+    rows = connection.execute(
+        select(evidence).where(evidence.c.batch_id.in_(sorted(batch_ids))).order_by(evidence.c.id)
+    )
+    for row in rows:
+        of_it, detail = known.setdefault((row.batch_id, row.number), _Known()), row.detail or {}
+        if "named_by" in detail:
+            of_it.denied.add(row.message_id)
+        elif row.message_id is not None:
+            of_it.ids.add(row.message_id)
+        elif row.kind == "late_answer":
+            of_it.is_refuted |= detail.get("outcome") in PROVES_NOT_SENT
+        if row.kind == "look" and "look" in detail:
+            of_it.newest_look = row.at
+            if detail.get("last") and of_it.last_search is None:
+                of_it.last_search = row.at
+    return known
+
+
+def _open(row: Any, number: int, known: _Known, now: datetime) -> OpenRequest:
+    state, is_last = BatchState(row.state), number == row.attempts
+    started_at = row.started_at or row.planned_at
+    was_restored = is_last and row.restored_at is not None and row.restored_at >= started_at
+    deadline_at = max(filter(None, (row.deadline_at, row.restored_at if was_restored else None)), default=started_at)
+    until = max(deadline_at + ARRIVES_WITHIN, known.newest_look or deadline_at)
+    if known.last_search is not None and not was_restored:
+        until = known.last_search
+    elif is_last and row.look_at is not None:
+        until = now
+    return OpenRequest(
+        row.id,
+        number,
+        row.seq,
+        row.run_id,
+        state,
+        is_last and row.message_set is None,
+        row.looks,
+        row.message_id,
+        None if row.whole_list else (row.recipients or row.size),
+        started_at,
+        min(until, now),
+        frozenset(known.denied),
+        row.users,
+        row.mark,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A listed message that the vendor's own answer made ours, and when its request was open."""
+
+    message_id: str
+    started_at: datetime
+    finished_at: datetime
+
+
+def anchors_among(connection: Connection, account_id: str, message_ids: Sequence[str]) -> list[Anchor]:
+    """Those of the listed messages whose requests were answered, with when."""
+    rows = connection.execute(
+        select(message.c.message_id, attempt.c.started_at, attempt_outcome.c.finished_at)
+        .join(
+            attempt_outcome,
+            and_(
+                attempt_outcome.c.batch_id == message.c.batch_id,
+                attempt_outcome.c.message_id == message.c.message_id,
+            ),
+        )
+        .join(attempt, _of_one_request())
+        .where(message.c.account_id == account_id, message.c.message_id.in_(message_ids))
+    )
+    return [Anchor(*row) for row in rows]
+
+
+def told_dates(connection: Connection, upstream: str) -> list[Told]:
+    """What the newest answers of the vendor told of its clock, on any account."""
+    rows = connection.execute(
+        select(attempt.c.started_at, attempt_outcome.c.finished_at, attempt_outcome.c.report)
+        .join(attempt_outcome, _of_one_request())
+        .join(batch, batch.c.id == attempt.c.batch_id)
+        .join(run, run.c.id == batch.c.run_id)
+        .where(run.c.upstream == upstream, attempt_outcome.c.http_status.is_not(None))
+        .order_by(attempt.c.started_at.desc())
+        .limit(MEASURED)
+    )
+    return [
+        Told(datetime.fromisoformat(row.report["date"]), row.started_at, row.finished_at)
+        for row in rows
+        if isinstance(row.report, dict) and isinstance(row.report.get("date"), str)
+        if row.finished_at - row.started_at <= TELLS
+    ]

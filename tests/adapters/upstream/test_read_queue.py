@@ -1,0 +1,50 @@
+"""Reading what the vendor keeps for later."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from campaigns.adapters.upstream.read_queue import read_saved
+from tests.sandbox.conftest import bench
+
+SAVED = "/api/acct_a/saved-for-later/messages?limit=50&offset=0"
+
+
+def test_what_the_sandbox_keeps_is_read_with_its_users() -> None:
+    vendor = bench()
+    kept = vendor.send(saveForLater=True, text="Later", userIds=["7", "8"])["data"]["id"]
+    vendor.send()
+
+    found = read_saved(vendor.get(SAVED))
+
+    assert found is not None
+    (item,) = found
+    assert (item.id, item.text, item.is_free, item.users) == (str(kept), "<p>Later</p>", True, frozenset({7, 8}))
+    assert item.date is not None
+
+
+def test_pages_are_asked_for_with_their_limit() -> None:
+    vendor = bench()
+    first, second = [vendor.send(saveForLater=True)["data"]["id"] for _ in range(2)]
+
+    ids = [
+        [item.id for item in read_saved(vendor.get(SAVED.replace("50&offset=0", page))) or []]
+        for page in ("1&offset=0", "1&offset=1", "1&offset=2")
+    ]
+
+    assert ids == [[str(second)], [str(first)], []]
+    assert vendor.ask("GET", SAVED.partition("?")[0]).status == 422
+
+
+def test_what_is_not_said_is_none() -> None:
+    def read(entity: dict[str, Any]) -> Any:
+        (found,) = read_saved({"data": [{"entity": {"queueId": 5, **entity}}]}) or []
+        return found
+
+    assert (read({}).text, read({}).users, read({}).is_free, read({}).date) == (None, None, None, None)
+    assert read({"userIds": []}).users is None
+    assert read({"userIds": ["x"]}).users is None
+    assert read({"price": 5}).is_free is False
+    assert read_saved({"data": {"list": [{"entity": {"queueId": 5}}]}}) is not None
+    assert read_saved({"data": [{"entity": {}}, 7]}) == []
+    assert read_saved([]) is None
