@@ -172,7 +172,7 @@ class Pacer(Protocol):
 class Remembered:
     """What is remembered of a lane outside the database."""
 
-    highest: int | None  # the highest fence that was ever noted or seen; None: nobody knows any
+    highest: int  # the highest fence that was ever noted or seen
     missing: tuple[str, ...] = ()  # hosts that have not compared their own memory since Redis lost its state
 
 
@@ -197,14 +197,14 @@ class FenceBook(Protocol):
         ...
 
     def compare(self, lane: str, fence: int, hosts: Collection[str]) -> Remembered:
-        """Keep a fence that the database shows, and answer what is remembered of its lane.
+        """Keep a fence that the database shows; returns what is remembered of its lane.
 
         `hosts` are those whose memory is waited for. This one tells Redis its own if that has lost it.
         """
         ...
 
     def see(self, lanes: Mapping[str, int]) -> list[str]:
-        """Keep the fences of many lanes as the database shows them; answers the lanes of which this host knows more.
+        """Keep the fences of many lanes as the database shows them; returns the lanes of which this host knows more.
 
         This host tells Redis all that it remembers if that has lost it.
         """

@@ -18,9 +18,9 @@ def host_id(home: Path) -> str:
     file = os.open(home / "host", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)
-        found = os.pread(file, 100, 0).decode("ascii", errors="replace").strip()
-        if re.fullmatch("[0-9a-f]{32}", found):
-            return found
+        stored = os.pread(file, 100, 0).decode("ascii", errors="replace").strip()
+        if re.fullmatch("[0-9a-f]{32}", stored):
+            return stored
         made = secrets.token_hex(16)
         os.ftruncate(file, 0)
         os.pwrite(file, f"{made}\n".encode(), 0)

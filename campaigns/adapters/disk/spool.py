@@ -70,12 +70,12 @@ class FileSpool(Spool):
         return SpoolContent(len(lines) - damaged, damaged, aside, lost)
 
     def lost(self) -> list[LostAnswer]:
-        found = {}
+        answers: dict[bytes, LostAnswer] = {}
         for path in self._files(LOST):
             with suppress(OSError):
                 for line in filter(_is_whole, _lines_of(path)):
-                    found[line] = _lost_answer(_read(line))  # once, however often it was put aside
-        return list(found.values())
+                    answers[line] = _lost_answer(_read(line))  # once, however often it was put aside
+        return list(answers.values())
 
     def _files(self, kind: str) -> list[Path]:
         return sorted(self._home.glob(f"{kind}*"))

@@ -91,25 +91,25 @@ class KeptFences(FenceBook):
 
     def tell(self) -> None:
         self._host = None  # asked anew: a home that was emptied is another host's
-        told = {f"{HOST}{self.host}": 1} | self._remembered()
+        memory = {f"{HOST}{self.host}": 1} | self._remembered()
         try:
-            self._redis.zadd(KEY, told, gt=True)  # one command, so the word is never there without what it speaks of
+            self._redis.zadd(KEY, memory, gt=True)  # one command, so the word is never there without what it speaks of
         except (RedisError, OSError) as error:
             raise _unreachable(error) from error
 
     def compare(self, lane: str, fence: int, hosts: Collection[str]) -> Remembered:
-        shared, told = self._told(lane, hosts)
-        if self.host not in told:
+        shared, complete = self._shared(lane, hosts)
+        if self.host not in complete:
             self.tell()
-            shared, told = self._told(lane, hosts)
+            shared, complete = self._shared(lane, hosts)
         here = self._write(lane, fence, forced=False)
-        return Remembered(max(here, shared), tuple(sorted(set(hosts) - told)))
+        return Remembered(max(here, shared), tuple(sorted(set(hosts) - complete)))
 
-    def _told(self, lane: str, hosts: Collection[str]) -> tuple[int, set[str]]:
+    def _shared(self, lane: str, hosts: Collection[str]) -> tuple[int, set[str]]:
         """A lane's fence in Redis (0: none), and which of these hosts and this one have told it what they remember."""
-        asked = sorted({*hosts, self.host})
-        shared, *scores = self._scores([lane, *(f"{HOST}{one}" for one in asked)])
-        return int(shared or 0), {one for one, score in zip(asked, scores, strict=True) if score is not None}
+        members = sorted({*hosts, self.host})
+        shared, *scores = self._scores([lane, *(f"{HOST}{one}" for one in members)])
+        return int(shared or 0), {one for one, score in zip(members, scores, strict=True) if score is not None}
 
     def see(self, lanes: Mapping[str, int]) -> list[str]:
         if self._scores([f"{HOST}{self.host}"]) == [None]:
@@ -123,9 +123,9 @@ class KeptFences(FenceBook):
                 ahead.append(lane)
         return ahead
 
-    def told(self, hosts: Collection[str]) -> set[str]:
-        """Which of these hosts have told Redis all that they remember since it last lost its state."""
-        return {one for one in hosts if self._scores([f"{HOST}{one}"]) != [None]}
+    def missing(self, hosts: Collection[str]) -> set[str]:
+        """Which of these hosts have not told Redis what they remember since it last lost its state."""
+        return {one for one in hosts if self._scores([f"{HOST}{one}"]) == [None]}
 
     def noted(self, lane: str) -> Noted:
         """What each of the two says. Raises FencesAway."""
@@ -166,7 +166,7 @@ class KeptFences(FenceBook):
             raise _away(f"its file cannot be read: {error.strerror}") from error
 
     def _write(self, lane: str, fence: int, *, forced: bool) -> int:
-        """Raise the file of a lane to a fence; answers what it says then, which may be higher."""
+        """Raise the file of a lane to a fence; returns what it says then, which may be higher."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             file = os.open(self._path(lane), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -80,8 +80,8 @@ def _fences(settings: Settings) -> Iterator[Check]:
             names = {account_id: lane.name for account_id, lane, _ in lanes_for_people(connection)}
         with closed_after(KeptFences(settings.redis_url, settings.home.resolve())) as book:
             noted = {account_id: book.noted(name) for account_id, name in names.items()}
-            told = book.told([one.id for one in hosts])
-            troubles += [_missing_host(one) for one in hosts if one.id not in told]
+            missing = book.missing([one.id for one in hosts])
+            troubles += [_missing_host(one) for one in hosts if one.id in missing]
         # Read after the book: a fence is noted when it was committed, so the database can only be ahead.
         with parts.store.read() as connection:
             lanes = lanes_for_people(connection)
@@ -100,13 +100,13 @@ def _fences(settings: Settings) -> Iterator[Check]:
         yield Check("fence book", "ok", f"agrees with the database on {counted(len(names), 'account')}")
 
 
-def _missing_host(found: HostRow) -> Check:
+def _missing_host(host: HostRow) -> Check:
     said = (
-        f"has not compared its fences since Redis lost its state, so every lane waits for it (ID {found.id}, last seen "
-        f"at {moment(found.last_seen_at)})"
+        f"has not compared its fences since Redis lost its state, so every lane waits for it (ID {host.id}, last seen "
+        f"at {moment(host.last_seen_at)})"
     )
-    fix = f"start a worker on it, or `campaigns hosts forget {found.id} --reason TEXT` if its home is lost"
-    return Check(f"host {found.name}", "fault", said, fix, AWAY)
+    fix = f"start a worker on it, or `campaigns hosts forget {host.id} --reason TEXT` if its home is lost"
+    return Check(f"host {host.name}", "fault", said, fix, AWAY)
 
 
 def _fence_trouble(

@@ -26,15 +26,15 @@ def list_hosts(*, as_json: bool) -> None:
     from campaigns.store.backup.hosts import every_host
 
     with opened() as parts, parts.store.read() as connection:
-        found = every_host(connection)
+        rows = every_host(connection)
     show(
-        [{name: _json(value) for name, value in asdict(one).items()} for one in found],
+        [{name: _json(value) for name, value in asdict(one).items()} for one in rows],
         as_json=as_json,
         people=lambda: print_table(
             ("id", "name", "first seen", "last seen", "forgotten"),
             (
                 [one.id, one.name, moment(one.first_seen_at), moment(one.last_seen_at), one.forget_reason]
-                for one in found
+                for one in rows
             ),
             empty="No worker has run yet.",
         ),
@@ -57,8 +57,8 @@ def forget(host: str, *, reason: str, as_json: bool) -> None:
     if not reason.strip():
         raise UsageError("--reason is empty; say why the host will not come back, the audit keeps it.")
     with opened() as parts:
-        told = forget_host(parts.store, host, reason=reason.strip(), actor=actor())
-    show(told, as_json=as_json, people=lambda: click.echo(f"Host {told['name']} ({told['id']}) is forgotten."))
+        answer = forget_host(parts.store, host, reason=reason.strip(), actor=actor())
+    show(answer, as_json=as_json, people=lambda: click.echo(f"Host {answer['name']} ({answer['id']}) is forgotten."))
 
 
 def _json(value: object) -> object:

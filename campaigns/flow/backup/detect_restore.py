@@ -61,19 +61,19 @@ def recognise(memory: Memory, account_id: str) -> Recognised | None:
     lets one of them act. A crash in the middle changes nothing.
     """
     with memory.store.read() as connection:
-        known, hosts = lane_fence(connection, account_id), known_hosts(connection)
-    if known is None:
+        lane, hosts = lane_fence(connection, account_id), known_hosts(connection)
+    if lane is None:
         return None
     if memory.fences.host not in {one.id for one in hosts}:
         join(memory.store, memory.fences, memory.host_name, actor=memory.actor)
-    found = memory.fences.compare(known.name, known.fence, [one.id for one in hosts])
-    if found.highest is not None and found.highest > known.fence:
-        known = _close(memory, known, found.highest)
-    return Recognised(known, tuple(one for one in hosts if one.id in found.missing))
+    outside = memory.fences.compare(lane.name, lane.fence, [one.id for one in hosts])
+    if outside.highest > lane.fence:
+        lane = _close(memory, lane, outside.highest)
+    return Recognised(lane, tuple(one for one in hosts if one.id in outside.missing))
 
 
 def watch_lanes(memory: Memory) -> list[str]:
-    """Keep the fences that the database shows of every lane in this host's memory; answers the accounts it closed.
+    """Keep the fences that the database shows of every lane in this host's memory; returns the accounts it closed.
 
     A lane of which this host knows more is closed at once, not only when it is served next. Raises FencesAway. A
     crash in the middle changes nothing: all of it is done again by the next tick.
@@ -86,35 +86,35 @@ def watch_lanes(memory: Memory) -> list[str]:
     elif not was_seen_lately(ours, now):
         with memory.store.write() as connection:
             see_host(connection, ours.id, now=now)
-    ahead = set(memory.fences.see({one.name: one.fence for one in lanes}))
-    closed = [one.account_id for one in lanes if one.name in ahead]
-    for account_id in closed:
+    behind = set(memory.fences.see({one.name: one.fence for one in lanes}))
+    account_ids = [one.account_id for one in lanes if one.name in behind]
+    for account_id in account_ids:
         recognise(memory, account_id)
-    return closed
+    return account_ids
 
 
-def _close(memory: Memory, known: LaneFence, highest: int) -> LaneFence:
-    """Close a lane that is behind; answers how it stands then."""
+def _close(memory: Memory, lane: LaneFence, highest: int) -> LaneFence:
+    """Close a lane that is behind; returns how it stands then."""
     # Occurrences that came due since the backup may have been sent too: open them, to be held with the others.
     open_all_due(memory.store, actor=memory.actor)
-    incarnation = known.incarnation
+    incarnation = lane.incarnation
     with memory.store.write() as connection:
-        if raise_fence(connection, known.account_id, highest):
-            incarnation = _doubt(connection, memory, known, highest)
-    return replace(known, fence=highest, incarnation=incarnation)
+        if raise_fence(connection, lane.account_id, highest):
+            incarnation = _doubt(connection, memory, lane, highest)
+    return replace(lane, fence=highest, incarnation=incarnation)
 
 
-def _doubt(connection: Connection, memory: Memory, known: LaneFence, highest: int) -> str:
-    """Hold the account and doubt what was ready; answers the incarnation that begins with it."""
-    now, account_id, actor = memory.store.now(connection), known.account_id, memory.actor
+def _doubt(connection: Connection, memory: Memory, lane: LaneFence, highest: int) -> str:
+    """Hold the account and doubt what was ready; returns the incarnation that begins with it."""
+    now, account_id, actor = memory.store.now(connection), lane.account_id, memory.actor
     last = newest_attempt(connection, account_id)
     reason = (
         f"the database was restored from a backup: request {highest} was made on this account, but the database knows "
-        f"none after {known.fence} ({'none at all' if last is None else last.isoformat(timespec='seconds')})"
-        + _lost_answers(memory, known)
+        f"none after {lane.fence} ({'none at all' if last is None else last.isoformat(timespec='seconds')})"
+        + _lost_answers(memory, lane)
     )
     open_hold(connection, Held(account_id=account_id), RESTORED, reason=reason, actor=actor, now=now)
-    doubted = doubt_ready_batches(connection, account_id, now=now)
+    batches = doubt_ready_batches(connection, account_id, now=now)
     record_event(
         connection,
         EventKind.DATABASE_RESTORED,
@@ -122,9 +122,9 @@ def _doubt(connection: Connection, memory: Memory, known: LaneFence, highest: in
         actor=actor,
         account_id=account_id,
         reason=reason,
-        detail={"fence": known.fence, "highest": highest, "runs": sorted(doubted)},
+        detail={"fence": lane.fence, "highest": highest, "runs": sorted(batches)},
     )
-    for run_id, seqs in sorted(doubted.items()):
+    for run_id, seqs in sorted(batches.items()):
         record_event(
             connection,
             EventKind.READY_DOUBTED,
@@ -141,10 +141,10 @@ def _doubt(connection: Connection, memory: Memory, known: LaneFence, highest: in
     return begin_incarnation(connection, reason=reason, actor=actor, now=now)
 
 
-def _lost_answers(memory: Memory, known: LaneFence) -> str:
+def _lost_answers(memory: Memory, lane: LaneFence) -> str:
     """Half a sentence on the answers to lost requests of a lane that this host has put aside."""
     answers = [
-        one for one in memory.spool.lost() if one.account_id == known.account_id and one.lane in {None, known.name}
+        one for one in memory.spool.lost() if one.account_id == lane.account_id and one.lane in {None, lane.name}
     ]
     if not answers:
         return ""

@@ -25,30 +25,30 @@ def join(store: Store, fences: FenceBook, name: str, *, actor: str) -> None:
             record_event(connection, EventKind.HOST_JOINED, at=now, actor=actor, detail=detail)
 
 
-def forget(store: Store, wanted: str, *, reason: str, actor: str) -> dict[str, Any]:
+def forget(store: Store, name: str, *, reason: str, actor: str) -> dict[str, Any]:
     """Let no lane wait for a host any more: its home is lost, and what only it knew with it.
 
-    `wanted` is its ID, the beginning of that, or its name, if only one host has it. Should it come back it is known
+    `name` is its ID, the beginning of that, or its name, if only one host has it. Should it come back it is known
     again, and compares its memory as before. Raises NotFound, or NotAllowed when several hosts fit.
     """
     with store.write() as connection:
-        found = _find(every_host(connection), wanted)
+        host = _find(every_host(connection), name)
         now = store.now(connection)
-        if not forget_host(connection, found.id, reason=reason, actor=actor, now=now):
-            raise NotAllowed(f"Host {found.name} ({found.id}) is forgotten already; see `campaigns hosts list`.")
-        detail = {"host": found.id, "name": found.name, "last_seen_at": found.last_seen_at.isoformat()}
+        if not forget_host(connection, host.id, reason=reason, actor=actor, now=now):
+            raise NotAllowed(f"Host {host.name} ({host.id}) is forgotten already; see `campaigns hosts list`.")
+        detail = {"host": host.id, "name": host.name, "last_seen_at": host.last_seen_at.isoformat()}
         record_event(connection, EventKind.HOST_FORGOTTEN, at=now, actor=actor, reason=reason, detail=detail)
-    return {"id": found.id, "name": found.name, "forgotten_at": now.isoformat()}
+    return {"id": host.id, "name": host.name, "forgotten_at": now.isoformat()}
 
 
-def _find(hosts: list[HostRow], wanted: str) -> HostRow:
-    fit = [one for one in hosts if one.id == wanted] or [
-        one for one in hosts if one.forgotten_at is None and (one.name == wanted or one.id.startswith(wanted))
+def _find(hosts: list[HostRow], name: str) -> HostRow:
+    fit = [one for one in hosts if one.id == name] or [
+        one for one in hosts if one.forgotten_at is None and (one.name == name or one.id.startswith(name))
     ]
     if not fit:
-        raise NotFound(f"There is no host '{wanted}'; `campaigns hosts list` shows them.")
+        raise NotFound(f"There is no host '{name}'; `campaigns hosts list` shows them.")
     if len(fit) > 1:
         raise NotAllowed(
-            f"'{wanted}' fits {len(fit)} hosts ({', '.join(one.id for one in fit)}); give the ID of the one you mean."
+            f"'{name}' fits {len(fit)} hosts ({', '.join(one.id for one in fit)}); give the ID of the one you mean."
         )
     return fit[0]

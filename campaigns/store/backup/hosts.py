@@ -56,9 +56,9 @@ def add_host(connection: Connection, host_id: str, name: str, *, now: datetime) 
     return connection.scalar(came_back.returning(host.c.id)) is not None
 
 
-def was_seen_lately(found: HostRow, now: datetime) -> bool:
+def was_seen_lately(known: HostRow, now: datetime) -> bool:
     """Whether it is not worth a write to say that it was seen again."""
-    return abs(now - found.last_seen_at) < SEEN_AGAIN
+    return abs(now - known.last_seen_at) < SEEN_AGAIN
 
 
 def see_host(connection: Connection, host_id: str, *, now: datetime) -> None:
@@ -68,13 +68,13 @@ def see_host(connection: Connection, host_id: str, *, now: datetime) -> None:
 
 def forget_host(connection: Connection, host_id: str, *, reason: str, actor: str, now: datetime) -> bool:
     """Let nobody wait for a host any more; False when it is forgotten already, or there is none."""
-    forgotten = connection.scalar(
+    row = connection.scalar(
         update(host)
         .where(host.c.id == host_id, host.c.forgotten_at.is_(None))
         .values(forgotten_at=now, forgotten_by=actor, forget_reason=reason)
         .returning(host.c.id)
     )
-    return forgotten is not None
+    return row is not None
 
 
 def _host(row: Row[Any]) -> HostRow:

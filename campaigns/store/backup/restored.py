@@ -103,8 +103,8 @@ def lost_periods(connection: Connection, account_id: str) -> list[tuple[datetime
 
 def rerun_may_repeat(connection: Connection, run_id: int) -> bool:
     """Whether a run was there before a restore, so that a rerun of it may have been made which is lost."""
-    found = select(run.c.id).where(run.c.id == run_id, run.c.created_at <= restored_at(run.c.account_id))
-    return connection.scalar(found) is not None
+    older = select(run.c.id).where(run.c.id == run_id, run.c.created_at < restored_at(run.c.account_id))
+    return connection.scalar(older) is not None
 
 
 def launch_may_repeat(connection: Connection, campaign_id: int) -> bool:
@@ -116,10 +116,10 @@ def launch_may_repeat(connection: Connection, campaign_id: int) -> bool:
     since = select(run.c.id).where(
         run.c.campaign_id == campaign.c.id, run.c.kind == "launch", run.c.created_at > restored
     )
-    found = select(campaign.c.id).where(
-        campaign.c.id == campaign_id, campaign.c.created_at <= restored, ~since.correlate(campaign).exists()
+    older = select(campaign.c.id).where(
+        campaign.c.id == campaign_id, campaign.c.created_at < restored, ~since.correlate(campaign).exists()
     )
-    return connection.scalar(found) is not None
+    return connection.scalar(older) is not None
 
 
 def doubt_ready_batches(connection: Connection, account_id: str, *, now: datetime) -> dict[int, list[int]]:

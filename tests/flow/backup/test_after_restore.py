@@ -24,6 +24,7 @@ def holds(world: World, run_id: int) -> list[str]:
 
 def released(restored: World) -> None:
     """The account was found to be restored, and an operator let it go on."""
+    restored.clock.advance(60)
     restored.serve()
     release_account(restored.store, ACCOUNT, reason="compared", actor=ANNA)
 
