@@ -71,13 +71,17 @@ class Told:
 
 
 def measured(told: Iterable[Told]) -> Skew:
-    """The skew that holds all of these measurements; the widest guess when there is none.
+    """The skew on which all of these measurements agree; the widest guess when there is none.
 
-    All, and not the narrowest, since a clock may have been set between two of them.
+    Where they do not agree, a clock was set between two of them: then it is the one that holds them all.
     """
     lows = []
     highs = []
     for one in told:
         lows.append(one.date - one.before)
         highs.append(one.date + WHOLE_SECOND - one.after)
-    return Skew(min(lows), max(highs), is_measured=True) if lows else Skew()
+    if not lows:
+        return Skew()
+    low, high = max(lows), min(highs)
+    agree = low <= high
+    return Skew(low, high, is_measured=True) if agree else Skew(min(lows), max(highs), is_measured=True)

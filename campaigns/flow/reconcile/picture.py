@@ -30,6 +30,9 @@ SOFTENS = "replace_soften"
 LONGEST_SEARCH = timedelta(days=7)
 """A request that began so long before the oldest unexplained item is no longer one that it may belong to."""
 
+OLDEST = timedelta(days=60)
+"""Requests from before that are matched no more, however old the items are that the list shows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Looked:
@@ -127,24 +130,26 @@ def picture_of(
     owners = owners_among(connection, account_id, [item.id for item in items])
     unowned = [item for item in items if item.id not in owners]
     oldest = min((item.date for item in unowned if item.date is not None), default=now)
-    since = min([oldest - LONGEST_SEARCH, *(case.found.started_at for case in cases)])
+    due = {case.found.key: case.found.started_at for case in cases}
+    since = min([max(oldest - LONGEST_SEARCH, now - OLDEST), *due.values()])
     rows = {row.key: row for row in open_requests(connection, account_id, since=since, now=now)}
     anchors = anchors_among(connection, account_id, [item.id for item in items if item.id in owners])
     said = {run_id: from_json(message_of_run(connection, run_id)) for run_id in {row.run_id for row in rows.values()}}
     requests = {
-        key: _request(connection, account_id, row, said[row.run_id], anchors)
+        key: _request(row, said[row.run_id], anchors)
         for key, row in rows.items()
         if said[row.run_id].save_for_later == (saved is not None)
     }
+    for key in due.keys() & requests.keys():
+        before = newest_owned(connection, account_id, before=due[key])
+        requests[key] = replace(requests[key], newest_owned=before)
     for item in saved or ():
         requests = {key: _for_its_users(request, rows[key], item) for key, request in requests.items()}
     skew = measured(told_dates(connection, find_upstream(connection, account_id)[0]))
     return Picture(rows, requests, items, unowned, skew)
 
 
-def _request(
-    connection: Connection, account_id: str, row: OpenRequest, said: Message, anchors: Sequence[Anchor]
-) -> Request:
+def _request(row: OpenRequest, said: Message, anchors: Sequence[Anchor]) -> Request:
     message = as_sent(said, row.started_at)
     numbered = [anchor for anchor in anchors if anchor.message_id.isascii() and anchor.message_id.isdecimal()]
     before = [int(anchor.message_id) for anchor in numbered if anchor.finished_at < row.started_at]
@@ -162,7 +167,6 @@ def _request(
         denied=row.denied,
         above=max(before, default=None),
         below=min(after, default=None),
-        newest_owned=newest_owned(connection, account_id, before=row.started_at),
     )
 
 

@@ -102,11 +102,13 @@ def test_what_an_operator_has_denied_is_not_asked_of_that_request_again() -> Non
     assert (found.found, found.strays, found.possible) == ({}, {}, {})
 
 
-def test_the_skew_holds_every_measurement() -> None:
+def test_the_skew_is_what_the_measurements_agree_on_or_what_holds_them_all() -> None:
     told = [Told(at(100), at(0), at(2)), Told(at(205), at(100), at(101))]
 
     skew = measured(told)
 
-    assert (skew.low, skew.high) == (timedelta(seconds=98), timedelta(seconds=106))
+    assert (skew.low, skew.high) == (timedelta(seconds=98), timedelta(seconds=106)), "a clock was set in between"
     assert skew.is_measured
+    narrower = measured([told[0], Told(at(100), at(0.5), at(30))])
+    assert (narrower.low, narrower.high) == (timedelta(seconds=98), timedelta(seconds=100.5))
     assert not measured([]).is_measured
