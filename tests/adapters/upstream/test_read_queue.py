@@ -38,8 +38,9 @@ def test_pages_are_asked_for_with_their_limit() -> None:
 
 def test_what_is_not_said_is_none() -> None:
     def read(entity: dict[str, Any]) -> Any:
-        (found,) = read_saved({"data": [{"entity": {"queueId": 5, **entity}}]}) or []
-        return found
+        items = read_saved({"data": [{"entity": {"queueId": 5, **entity}}]})
+        assert items is not None
+        return items[0]
 
     assert (read({}).text, read({}).users, read({}).is_free, read({}).date) == (None, None, None, None)
     assert read({"userIds": []}).users is None

@@ -202,3 +202,11 @@ def test_one_that_is_kept_for_others_is_not_taken(world: World) -> None:
     world.serve_out()
 
     assert world.batches(run_id)[0]["message_id"] == "777"
+
+
+def test_an_empty_list_does_not_reach_back(world: World) -> None:
+    run_id = world.launched((1, 2), on_unknown="resend")
+    world.gateway.script = [UNKNOWN]
+    world.serve()
+
+    never_resent(world, run_id)
