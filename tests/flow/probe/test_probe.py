@@ -460,6 +460,7 @@ def test_its_campaign_is_none_of_those_that_people_wrote(world: World) -> None:
 
 
 def test_a_lane_is_woken_for_a_probe_only_when_there_is_something_to_do(world: World) -> None:
+    vendor(world).lag = timedelta(seconds=1)
     asked(world)
     world.serve()
 
@@ -468,7 +469,9 @@ def test_a_lane_is_woken_for_a_probe_only_when_there_is_something_to_do(world: W
             now = world.clock.now
             return lanes_to_wake(connection, upstream=UPSTREAM, now=now, again_before=now)
 
-    assert wakes() == [ACCOUNT], "its deletion is asked for"
+    assert wakes() == [], "the list does not show it yet, and is asked again later"
+    world.clock.advance(LIST_LOOKS_AFTER[1])
+    assert wakes() == [ACCOUNT]
     serve(world)
     assert wakes() == []
 
