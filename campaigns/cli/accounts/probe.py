@@ -97,9 +97,11 @@ def _watch(parts: Parts, asked: AskedProbe, *, as_json: bool) -> int:
 
 def _stops(parts: Parts, seen: ProbeView) -> tuple[int, str | None] | None:
     """The exit code and what to say, once there is nothing more to wait for."""
+    from campaigns.flow.probe.carry_out import NOT_CONFIRMED
+
     if seen.ended is not None:
         return _ended(seen)
-    if seen.result is not None and seen.waits_for is not None:
+    if seen.waits_for is not None and (seen.result is not None or seen.waits_for == NOT_CONFIRMED):
         again = "A worker goes on with it by itself; `campaigns doctor` shows it until it is gone."
         return LATER, f"Message {seen.message_id} is not seen gone yet: {seen.waits_for}. {again}"
     if seen.state == "unknown" and not seen.is_searched:
@@ -113,7 +115,7 @@ def _stops(parts: Parts, seen: ProbeView) -> tuple[int, str | None] | None:
 
 def _ended(seen: ProbeView) -> tuple[int, str | None]:
     if seen.ended == "gone":
-        return OK, None
+        return (OK, None) if seen.words is None else (VENDOR, f"The message is deleted, but {seen.words}.")
     if seen.ended == "refused":
         return VENDOR, f"The vendor did not take the scheduled message, so the probe has stopped: {seen.words}."
     return STOPPED, f"The probe was cancelled, and nothing of it is left: {seen.words}."

@@ -48,47 +48,52 @@ DELETE_AGAIN_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 3600.0
 """How soon a question, or the deletion, is tried again: each time twice as late, an hour at most."""
 
+MOST_FAILURES = 5
+"""After so many failed questions in a row the message is deleted unread: a key may be limited in what it asks."""
+
 DAY = timedelta(days=1)
 
 
 def carry_out_probe(sender: Sender, account_id: str) -> None:
-    """Do what is due of the account's probe; its lane is ours. Raises DatabaseAway."""
-    while not sender.stopping():
-        with sender.store.read() as connection:
-            found = due_probe(connection, account_id, upstream=sender.upstream, now=sender.store.now(connection))
-        if found is None or not _go_on(sender, found):
-            return
-
-
-def _go_on(sender: Sender, found: ProbeRow) -> bool:
-    """One step; False when there is no other to take now."""
-    if found.state is BatchState.REJECTED:
-        return _end(sender, found, ProbeEnd.REFUSED, found.error)
-    if found.state is BatchState.CANCELLED and not found.is_deleted:
-        return _end(sender, found, ProbeEnd.CANCELLED, found.error)
-    if found.message_id is None:
-        return _postpone(sender, found, LONGEST_WAIT_SECONDS, "its message ID is not known")
+    """Do what is due of the account's probe, one step; its lane is ours. Raises DatabaseAway."""
+    with sender.store.read() as connection:
+        found = due_probe(connection, account_id, upstream=sender.upstream, now=sender.store.now(connection))
+    if found is None or sender.stopping():
+        return
     try:
-        if found.is_deleted:
-            return _see_gone(sender, found)
-        return _delete(sender, found) if found.is_read else _read(sender, found, found.message_id)
+        _go_on(sender, found)
     except (VendorAway, VendorRefused, PacerAway) as obstacle:
-        return _postpone(sender, found, _later(OBSTACLE_SECONDS, found.failures), str(obstacle), failed=True)
+        _postpone(sender, found, _later(OBSTACLE_SECONDS, found.failures), str(obstacle), failed=True)
 
 
-def _read(sender: Sender, found: ProbeRow, message_id: str) -> bool:
+def _go_on(sender: Sender, found: ProbeRow) -> None:
+    if found.state is BatchState.REJECTED:
+        _end(sender, found, ProbeEnd.REFUSED, found.error)
+    elif found.is_deleted:
+        _see_gone(sender, found)
+    elif found.state is BatchState.CANCELLED:
+        _end(sender, found, ProbeEnd.CANCELLED, found.error)
+    elif found.message_id is None:
+        _postpone(sender, found, LONGEST_WAIT_SECONDS, "its message ID is not known")
+    elif found.is_read or found.recalls or found.failures >= MOST_FAILURES:
+        _delete(sender, found)
+    else:
+        _read(sender, found, found.message_id)
+
+
+def _read(sender: Sender, found: ProbeRow, message_id: str) -> None:
     """Look at the list until it shows the message, or for the last time; then at all the rest, and have it deleted."""
     items = _ask_list(sender, found)
     heard = _now(sender)
     is_listed = any(item.id == message_id for item in items)
     if not is_listed and found.looks + 1 < len(LIST_LOOKS_AFTER):
         wait = LIST_LOOKS_AFTER[found.looks + 1] - LIST_LOOKS_AFTER[found.looks]
-        return _postpone(sender, found, wait, "the vendor's list does not show it yet", looks=found.looks + 1)
+        _postpone(sender, found, wait, "the vendor's list does not show it yet", looks=found.looks + 1)
+        return
     # Of a message that a search has found, nobody knows when it could first be seen.
     lag = None if found.accepted_at is None else (heard - found.accepted_at).total_seconds()
     shown = _ask_the_rest(sender, found, message_id, items, lag)
     _keep(sender, found, message_id, shown)
-    return False
 
 
 def _ask_the_rest(
@@ -126,19 +131,19 @@ def _keep(sender: Sender, found: ProbeRow, message_id: str, shown: Shown) -> Non
             _ask_back(connection, sender, found, now)
 
 
-def _delete(sender: Sender, found: ProbeRow) -> bool:
-    """Have the deletion asked for again, some time after the last recall ended and the message was not seen gone."""
+def _delete(sender: Sender, found: ProbeRow) -> None:
+    """Have the deletion asked for: at first because it could not be read; again some time after a recall failed."""
     with sender.store.write() as connection:
         hold_lane(connection, found.account_id)
         now = sender.store.now(connection)
-        again_at = (found.recalled_at or now) + timedelta(seconds=_later(DELETE_AGAIN_SECONDS, found.recalls - 1))
-        if now < again_at:
-            change_probe(connection, found, available_at=again_at, waits_for=NOT_CONFIRMED)
+        wait = timedelta(seconds=_later(DELETE_AGAIN_SECONDS, found.recalls - 1))
+        if found.recalled_at is not None and now < found.recalled_at + wait:
+            change_probe(connection, found, available_at=found.recalled_at + wait, waits_for=NOT_CONFIRMED)
         elif change_probe(connection, found, recalls=found.recalls + 1):
             _ask_back(connection, sender, found, now)
-    return False
 
 
+NOT_READ = "the vendor did not let it be read back, so nothing was learned"
 NOT_CONFIRMED = "its deletion was not confirmed, and is tried again"
 
 
@@ -146,28 +151,28 @@ def _ask_back(connection: Connection, sender: Sender, found: ProbeRow, now: date
     ask_back(connection, found.run_id, reason="a probe is deleted", actor=sender.owner, now=now)
 
 
-def _see_gone(sender: Sender, found: ProbeRow) -> bool:
+def _see_gone(sender: Sender, found: ProbeRow) -> None:
     """The item was seen gone; the list must not show it either."""
     items = _ask_list(sender, found)
     if any(item.id == found.message_id and not item.is_canceled for item in items):
         wait = _later(OBSTACLE_SECONDS, found.failures)
-        return _postpone(sender, found, wait, "it is deleted, but the vendor's list still shows it", failed=True)
-    return _end(sender, found, ProbeEnd.GONE, None)
+        _postpone(sender, found, wait, "it is deleted, but the vendor's list still shows it", failed=True)
+    else:
+        _end(sender, found, ProbeEnd.GONE, None if found.is_read else NOT_READ)
 
 
-def _end(sender: Sender, found: ProbeRow, ended: ProbeEnd, words: str | None) -> bool:
+def _end(sender: Sender, found: ProbeRow, ended: ProbeEnd, words: str | None) -> None:
     with sender.store.write() as connection:
         hold_lane(connection, found.account_id)
         now = sender.store.now(connection)
         if finish_probe(connection, found, ended, words=words, now=now):
             detail = {"ended": ended.value, "message_id": found.message_id}
             _record(connection, sender, found, EventKind.PROBE_ENDED, now, reason=words, detail=detail)
-    return False
 
 
 def _postpone(
     sender: Sender, found: ProbeRow, seconds: float, why: str, *, failed: bool = False, looks: int | None = None
-) -> bool:
+) -> None:
     with sender.store.write() as connection:
         until = sender.store.now(connection) + timedelta(seconds=seconds)
         change_probe(
@@ -178,7 +183,6 @@ def _postpone(
             looks=found.looks if looks is None else looks,
             failures=found.failures + 1 if failed else 0,
         )
-    return False
 
 
 def _ask_list(sender: Sender, found: ProbeRow) -> list[QueueItem]:

@@ -11,7 +11,7 @@ import pytest
 from pyroaring import BitMap64
 from sqlalchemy import text
 
-from campaigns.domain.errors import NotAllowed, NotFound, UsageError, VendorAway
+from campaigns.domain.errors import NotAllowed, NotFound, UsageError, VendorAway, VendorRefused
 from campaigns.domain.messages.marks import read_marks, without_marks
 from campaigns.domain.probe.reading import AHEAD, TEXT, Escapes, LineBreaks, ProbeReading
 from campaigns.domain.upstream.queue_items import QueueItem
@@ -365,7 +365,23 @@ def test_a_vendor_that_is_away_is_asked_again_ever_later_and_nothing_is_lost(wor
     assert [each.waits_for for each in left(world)] == ["The vendor does not answer."]
     world.gateway.obstacle = None
     serve(world, times=60)
-    assert view(world, probe).ended == "gone"
+    assert (view(world, probe).ended, view(world, probe).words) == ("gone", None)
+
+
+def test_a_message_that_cannot_be_read_back_is_deleted_all_the_same(world: World) -> None:
+    """A key may be limited to some of the vendor's endpoints."""
+    probe = asked(world)
+
+    def refuses(account: str, **dates: Any) -> Any:
+        raise VendorRefused("HTTP 403")
+
+    vendor(world).overview = refuses  # type: ignore[method-assign]
+    serve(world, times=60, seconds=10)
+
+    assert (vendor(world).gone, view(world, probe).ended, view(world, probe).result) == ({"777"}, "gone", None)
+    assert "nothing was learned" in str(view(world, probe).words)
+    with world.store.read() as connection:
+        assert latest_probe(connection, ACCOUNT) is None
 
 
 def test_a_worker_that_dies_between_reading_and_writing_reads_again(world: World) -> None:
@@ -444,6 +460,7 @@ def test_its_campaign_is_none_of_those_that_people_wrote(world: World) -> None:
 
 
 def test_a_lane_is_woken_for_a_probe_only_when_there_is_something_to_do(world: World) -> None:
+    vendor(world).lag = timedelta(seconds=1)
     asked(world)
     world.serve()
 
@@ -452,7 +469,9 @@ def test_a_lane_is_woken_for_a_probe_only_when_there_is_something_to_do(world: W
             now = world.clock.now
             return lanes_to_wake(connection, upstream=UPSTREAM, now=now, again_before=now)
 
-    assert wakes() == [ACCOUNT], "its deletion is asked for"
+    assert wakes() == [], "the list does not show it yet, and is asked again later"
+    world.clock.advance(LIST_LOOKS_AFTER[1])
+    assert wakes() == [ACCOUNT]
     serve(world)
     assert wakes() == []
 
