@@ -17,6 +17,7 @@ from campaigns.domain.upstream.queue_items import ItemContent
 from campaigns.flow.audience.suppress import suppress
 from campaigns.flow.probe.ask import ask_probe
 from campaigns.flow.reconcile.decide import decide
+from campaigns.flow.sending.known_team import KnownTeam
 from campaigns.store.database.engine import Store, open_store
 from campaigns.store.probe.results import add_result
 from campaigns.store.reconcile.ownership import give_back
@@ -56,6 +57,7 @@ def filled(database_url: str) -> Iterator[Store]:
     probed(store)
     with store.write() as connection:
         give_back(connection, ACCOUNT, str(world.batches(run_id)[1]["message_id"]), now=clock.now)
+    KnownTeam(world.sender(), chance=lambda: 0.0)()
     yield store
     store.close()
 
@@ -175,6 +177,11 @@ IMPOSSIBLE: dict[str, Callable[[Connection], object]] = {
     "a refusal with a message ID": _copied("attempt_outcome", "batch_id = 2", batch_id=3, kind="rejected"),
     "evidence of an unknown kind": _copied("evidence", kind="guess"),
     "a message ID owned twice on one account": _copied("message", batch_id=4),
+    "a second answer to one question": _copied("answer"),
+    "an answer to no question": _copied("answer", question_id=77),
+    "two questions with one permit": _copied("question"),
+    "a question of an unknown kind": _copied("question", permit_key="other", kind="price"),
+    "a question for an unknown purpose": _copied("question", permit_key="other", purpose="curiosity"),
     "an account of no vendor": _copied("account", id="acct_three", upstream=None),
 }
 
