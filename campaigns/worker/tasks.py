@@ -13,7 +13,7 @@ import structlog
 from celery.signals import worker_ready
 
 from campaigns.crashpoint import crash_point
-from campaigns.domain.errors import TryLater
+from campaigns.domain.errors import DatabaseBusy, TryLater
 from campaigns.flow.lanes.serve import give_back_stranded, serve_lane
 from campaigns.flow.lanes.tick import tick as look
 from campaigns.flow.planning.plan import plan_run
@@ -77,8 +77,17 @@ def catch_up(**_: Any) -> None:
 
 def _catch_up() -> None:
     """Write the outcomes that were kept, then give back the lanes that were held. Raises DatabaseAway."""
+    _write_kept()
+    if sender.cache_info().currsize:
+        give_back_stranded(sender())
+
+
+def _write_kept() -> None:
     try:
         replayed = write_kept(parts().store, parts().spool, parts().limits, actor=worker_name())
+    except DatabaseBusy as busy:  # one account's lock must not keep a tick from all others
+        log.warning("kept_outcomes_postponed", reason=str(busy))
+        return
     except OSError as fault:
         log.exception("kept_outcomes_unreadable", reason=str(fault))
         return
@@ -90,8 +99,6 @@ def _catch_up() -> None:
             reason=f"{replayed.damaged} outcomes kept on this host cannot be read and count as unknown; "
             f"they were put aside in {replayed.aside}.",
         )
-    if sender.cache_info().currsize:
-        give_back_stranded(sender())
 
 
 @app.task(name="campaigns.tick")

@@ -16,6 +16,7 @@ from campaigns.flow.sending.error_threshold import hold_if_failing
 from campaigns.flow.sending.halve import halve, may_halve, stop_halving
 from campaigns.store.audit.events import EventKind, record_event, record_evidence
 from campaigns.store.database.engine import Store
+from campaigns.store.database.postgresql import wait_briefly
 from campaigns.store.holds.holds import Held, open_hold
 from campaigns.store.reconcile.searches import attempt_deadline
 from campaigns.store.runs.runs import end_run_if_done, find_run
@@ -54,15 +55,19 @@ def record_outcome(
     actor: str,
     jitter: float = 0.0,
     costs_attempt: bool = True,
+    briefly: bool = False,
 ) -> Recorded:
     """Write what an attempt proved and move its batch there.
 
     `costs_attempt` False: it was stopped by ourselves before a byte left, which says nothing against the batch.
+    `briefly`: the caller has others to serve, and gets DatabaseBusy soon when somebody keeps the account's lock.
     Raises StaleClaim when the attempt's lease ran out and somebody else settled it: the answer is then kept as
     evidence, and no batch is moved. Raises DatabaseAway; nothing is written then, and the call may be repeated.
     """
     try:
         with store.write() as connection:
+            if briefly:
+                wait_briefly(connection)
             now = store.now(connection)
             recorded = _record(
                 connection, opened, outcome, limits, actor=actor, jitter=jitter, costs_attempt=costs_attempt, now=now
@@ -71,6 +76,8 @@ def record_outcome(
             return recorded
     except StaleClaim:
         with store.write() as connection:
+            if briefly:
+                wait_briefly(connection)
             hold_lane(connection, opened.account_id)
             now = store.now(connection)
             before = recorded_before(connection, opened, outcome)

@@ -27,7 +27,8 @@ def keep_outcome(spool: Spool, opened: OpenAttempt, outcome: Outcome, *, costs_a
 
 
 def write_kept(store: Store, spool: Spool, limits: Limits, *, actor: str) -> Replayed:
-    """Write every outcome that this host has kept. Raises DatabaseAway: what is not written yet stays kept.
+    """Write every outcome that this host has kept. Raises DatabaseAway, or DatabaseBusy when somebody keeps an
+    account's lock: what is not written yet stays kept.
 
     To be called before attempts whose lease has ended are swept, since an outcome is more than the guess of a sweep.
     """
@@ -35,7 +36,7 @@ def write_kept(store: Store, spool: Spool, limits: Limits, *, actor: str) -> Rep
     def write(kept: Mapping[str, Any]) -> None:
         opened, outcome, costs_attempt = _read(kept)
         with suppress(StaleClaim):  # settled meanwhile: the answer now stands as evidence
-            record_outcome(store, opened, outcome, limits, actor=actor, costs_attempt=costs_attempt)
+            record_outcome(store, opened, outcome, limits, actor=actor, costs_attempt=costs_attempt, briefly=True)
 
     return spool.replay(write)
 

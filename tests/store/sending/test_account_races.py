@@ -111,6 +111,7 @@ def test_a_lane_that_somebody_keeps_locked_stops_no_other_account(
 ) -> None:
     """As a host does that vanished in the middle of a transaction: the tick goes by it."""
     monkeypatch.setattr(postgresql, "BRIEF_SECONDS", 0.01)
+    monkeypatch.setattr(postgresql, "BEGIN", postgresql.BEGIN.replace("10000", "0"))  # for ever
     _something_waits(world, waits_for)
     other = world.launch(world.campaign([8], account_id=world.account("acct_two")))
 
