@@ -13,7 +13,7 @@ import structlog
 from celery.signals import worker_ready
 
 from campaigns.crashpoint import crash_point
-from campaigns.domain.errors import TryLater
+from campaigns.domain.errors import DatabaseBusy, TryLater
 from campaigns.flow.backup.detect_restore import watch_lanes
 from campaigns.flow.lanes.serve import give_back_stranded, serve_lane
 from campaigns.flow.lanes.tick import tick as look
@@ -78,8 +78,17 @@ def catch_up(**_: Any) -> None:
 
 def _catch_up() -> None:
     """Write the outcomes that were kept, then give back the lanes that were held. Raises DatabaseAway."""
+    _write_kept()
+    if sender.cache_info().currsize:
+        give_back_stranded(sender())
+
+
+def _write_kept() -> None:
     try:
         replayed = write_kept(parts().store, parts().spool, parts().limits, actor=worker_name())
+    except DatabaseBusy as busy:  # one account's lock must not keep a tick from all others
+        log.warning("kept_outcomes_postponed", reason=str(busy))
+        return
     except OSError as fault:
         log.exception("kept_outcomes_unreadable", reason=str(fault))
         return
@@ -97,8 +106,6 @@ def _catch_up() -> None:
             reason=f"{replayed.lost} outcomes kept on this host are of requests that the database does not know: it "
             f"was restored from a backup, or made anew; they were put aside in {replayed.lost_aside}.",
         )
-    if sender.cache_info().currsize:
-        give_back_stranded(sender())
 
 
 def _watch_lanes() -> None:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from sqlalchemy import text
 
+from campaigns.domain.upstream.outcome import Outcome
 from campaigns.flow.campaigns.launch import launch
+from campaigns.flow.lanes.serve import serve_lane
 from campaigns.flow.schedules.due import open_due_runs
+from campaigns.store.database import postgresql
 from campaigns.store.database.engine import Store
 from campaigns.worker import tasks
 from tests.clock import DrivenClock
-from tests.world import ACCOUNT, ANNA, UPSTREAM, World
+from tests.flow.sending.outage import FailingStore, Surprise
+from tests.world import ACCOUNT, ANNA, LIMITS, UPSTREAM, World, accepted
 
 BEAT = "worker:beat"
 
@@ -37,3 +44,45 @@ def test_a_run_that_was_planned_wakes_its_lane_at_once(
 
     assert world.run(run_id)["state"] == "planned"
     assert woken == [(ACCOUNT,)]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_an_answer_that_is_kept_for_a_locked_account_keeps_no_tick_from_the_others(
+    store: Store, clock: DrivenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has the lock may be gone, and whoever waits for it here would wait for ever."""
+    world = World(store, clock)
+    run_id = world.launched([1])
+    failing = FailingStore(store)
+    shaky = replace(world.sender(), store=cast("Store", failing))
+
+    def answer() -> Outcome:
+        failing.fails = True
+        return accepted("777")
+
+    world.gateway.script = [answer]
+    with pytest.raises(Surprise):
+        serve_lane(shaky, ACCOUNT, lambda: True)
+    failing.fails = False
+    assert len(world.spool.lines) == 1
+    world.launch(world.campaign([2], account_id=world.account("acct_two")))
+    monkeypatch.setattr(postgresql, "BEGIN", postgresql.BEGIN.replace("10000", "0"))
+    monkeypatch.setattr(postgresql, "BRIEF_SECONDS", 0.01)
+    settings = SimpleNamespace(upstream_name=UPSTREAM, settle_seconds=1)
+    monkeypatch.setattr(tasks, "settings", settings)
+    monkeypatch.setattr(tasks, "parts", lambda: SimpleNamespace(store=store, spool=world.spool, limits=LIMITS))
+    sender = cache(lambda: shaky)
+    sender()
+    monkeypatch.setattr(tasks, "sender", sender)
+    woken: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(tasks.serve, "apply_async", woken.append)
+
+    with store.writer.connect() as connection:
+        connection.execute(text("SELECT 1 FROM lane WHERE account_id = 'acct_one' FOR UPDATE"))
+        tasks.tick()
+        connection.rollback()
+
+    assert woken == [("acct_two",)]
+    assert shaky.stranded.keys() == {ACCOUNT}, "it is given back another time"
+    tasks.tick()
+    assert (world.states(run_id), shaky.stranded) == (["accepted"], {})

@@ -10,12 +10,14 @@ from campaigns.store.accounts.bindings import find_upstream
 from campaigns.store.audience.suppressions import add_suppressions, remove_suppressions
 from campaigns.store.audit.events import EventKind, record_event
 from campaigns.store.database.engine import Store
+from campaigns.store.database.postgresql import wait_for_ever
 from campaigns.store.sending.lanes import count_suppressions
 
 
 def suppress(store: Store, users: BitMap64, *, account_id: str | None, reason: str, actor: str) -> dict[str, Any]:
     """Suppress users on one account, or on all (None). What is planned but has not left will leave them out."""
     with store.write() as connection:
+        wait_for_ever(connection)  # a file of millions takes its time, and must not fail for somebody who is slow
         if account_id is not None:
             find_upstream(connection, account_id)
         now = store.now(connection)
@@ -36,6 +38,7 @@ def suppress(store: Store, users: BitMap64, *, account_id: str | None, reason: s
 def unsuppress(store: Store, users: BitMap64, *, account_id: str | None, reason: str, actor: str) -> dict[str, Any]:
     """Take users off the list of one account, or of all; plans made before leave them out still."""
     with store.write() as connection:
+        wait_for_ever(connection)  # a file of millions takes its time, and must not fail for somebody who is slow
         if account_id is not None:
             find_upstream(connection, account_id)
         removed = remove_suppressions(connection, users, account_id=account_id)

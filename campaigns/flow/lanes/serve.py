@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
 from campaigns.crashpoint import crash_point
-from campaigns.domain.errors import FencesAway, PacerAway, VendorAway, VendorRefused
+from campaigns.domain.errors import DatabaseBusy, FencesAway, PacerAway, VendorAway, VendorRefused
 from campaigns.flow.backup.detect_restore import Memory, recognise
 from campaigns.flow.handoff.follow import follow_handed_over
 from campaigns.flow.probe.carry_out import carry_out_probe
@@ -20,6 +21,7 @@ from campaigns.flow.sending.send import send_one
 from campaigns.store.accounts.accounts import bind_team
 from campaigns.store.accounts.bindings import find_upstream
 from campaigns.store.backup.restored import LaneFence
+from campaigns.store.database.postgresql import wait_briefly
 from campaigns.store.holds.holds import Held, open_hold
 from campaigns.store.sending.identity import permit_key
 from campaigns.store.sending.lanes import LaneClaim, claim_lane, lane_has_work, lock_lanes, postpone_lane, release_lane
@@ -66,12 +68,14 @@ def give_back_stranded(sender: Sender) -> None:
     """Give back the lanes that this process held when the database went away, instead of letting their leases end.
 
     Each by the owner and the fence it was claimed with: one that moved on is left alone. A request in flight keeps its
-    lane closed all the same. Raises DatabaseAway: it is still away.
+    lane closed all the same. One whose lock somebody keeps is given back another time. Raises DatabaseAway: it is still
+    away.
     """
     for account_id, step in list(sender.stranded.items()):
-        if step.claim is not None:
-            _give_back(sender, step)
-        sender.stranded.pop(account_id, None)
+        with suppress(DatabaseBusy):
+            if step.claim is not None:
+                _give_back(sender, step, briefly=True)
+            sender.stranded.pop(account_id, None)
 
 
 def _turn(sender: Sender, claim: LaneClaim, failures: int) -> Step:
@@ -170,9 +174,11 @@ def _take_permit(sender: Sender, claim: LaneClaim, failures: int) -> Step | None
     return Step(claim, failures=failures)
 
 
-def _give_back(sender: Sender, step: Step) -> None:
+def _give_back(sender: Sender, step: Step, *, briefly: bool = False) -> None:
     assert step.claim is not None
     with sender.store.write() as connection:
+        if briefly:
+            wait_briefly(connection)
         release_lane(
             connection,
             step.claim,

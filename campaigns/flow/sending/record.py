@@ -18,6 +18,7 @@ from campaigns.flow.sending.halve import halve, may_halve, stop_halving
 from campaigns.flow.sending.known_messages import LATE_ANSWER
 from campaigns.store.audit.events import EventKind, record_event, record_evidence
 from campaigns.store.database.engine import Store
+from campaigns.store.database.postgresql import wait_briefly
 from campaigns.store.holds.holds import Held, open_hold
 from campaigns.store.reconcile.answers import FAILED
 from campaigns.store.reconcile.searches import attempt_deadline, look_now
@@ -58,10 +59,12 @@ def record_outcome(
     actor: str,
     jitter: float = 0.0,
     costs_attempt: bool = True,
+    briefly: bool = False,
 ) -> Recorded:
     """Write what an attempt proved and move its batch there.
 
     `costs_attempt` False: it was stopped by ourselves before a byte left, which says nothing against the batch.
+    `briefly`: the caller has others to serve, and gets DatabaseBusy soon when somebody keeps the account's lock.
     Raises StaleClaim when the attempt's lease ran out and somebody else settled it: the answer is then kept as
     evidence, and no batch is moved. Raises RequestLost when the database does not know the attempt, since it was
     restored from a backup meanwhile: nothing is written. Raises DatabaseAway; nothing is written then, and the call
@@ -69,6 +72,8 @@ def record_outcome(
     """
     try:
         with store.write() as connection:
+            if briefly:
+                wait_briefly(connection)
             now = store.now(connection)
             recorded = _record(
                 connection, opened, outcome, limits, actor=actor, jitter=jitter, costs_attempt=costs_attempt, now=now
@@ -80,6 +85,8 @@ def record_outcome(
     except Exception as fault:
         # Rows that are not there, or another's under the same numbers, may be refused in any way.
         with store.write() as connection:
+            if briefly:
+                wait_briefly(connection)
             hold_lane(connection, opened.account_id)
             if not attempt_stands(connection, opened):
                 raise RequestLost(

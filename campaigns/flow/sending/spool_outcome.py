@@ -41,7 +41,8 @@ def keep_outcome(spool: Spool, opened: OpenAttempt, outcome: Outcome, *, costs_a
 
 
 def write_kept(store: Store, spool: Spool, limits: Limits, *, actor: str) -> Replayed:
-    """Write every outcome that this host has kept. Raises DatabaseAway: what is not written yet stays kept.
+    """Write every outcome that this host has kept. Raises DatabaseAway, or DatabaseBusy when somebody keeps an
+    account's lock: what is not written yet stays kept.
 
     To be called before attempts whose lease has ended are swept, since an outcome is more than the guess of a sweep.
     One that speaks of a request which the database does not know is put aside as evidence, and one that cannot be
@@ -68,7 +69,7 @@ def _record(
     store: Store, opened: OpenAttempt, outcome: Outcome, limits: Limits, *, actor: str, costs_attempt: bool
 ) -> None:
     try:
-        record_outcome(store, opened, outcome, limits, actor=actor, costs_attempt=costs_attempt)
+        record_outcome(store, opened, outcome, limits, actor=actor, costs_attempt=costs_attempt, briefly=True)
     except RequestLost as lost:  # restored at this very moment
         raise RequestUnknown(opened.account_id) from lost
 

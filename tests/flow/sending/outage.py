@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import Connection
@@ -47,6 +47,31 @@ class ShakyStore:
     def _ask(self) -> None:
         if self.away:
             raise DatabaseAway("The database is away.")
+
+
+class Surprise(Exception):
+    """Nobody foresaw it."""
+
+
+@dataclass
+class FailingStore:
+    """A store that breaks every transaction at its end, as long as a test says so."""
+
+    real: Store
+    fails: bool = False
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        with self.real.write() as connection:
+            yield connection
+            if self.fails:
+                raise Surprise
+
+    def read(self) -> Any:
+        return self.real.read()
+
+    def now(self, connection: Connection) -> datetime:
+        return self.real.now(connection)
 
 
 @dataclass

@@ -2,47 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pytest
-from sqlalchemy import Connection
 
 from campaigns.adapters.disk.spool import FileSpool
 from campaigns.domain.upstream.outcome import Outcome
 from campaigns.flow.lanes.serve import give_back_stranded, serve_lane
 from campaigns.flow.sending.spool_outcome import write_kept
 from campaigns.store.database.engine import Store
+from tests.flow.sending.outage import FailingStore, Surprise
 from tests.world import ACCOUNT, LIMITS, World, accepted
-
-
-class Surprise(Exception):
-    """Nobody foresaw it."""
-
-
-@dataclass
-class FailingStore:
-    """A store that breaks every transaction at its end, as long as a test says so."""
-
-    real: Store
-    fails: bool = False
-
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
-        with self.real.write() as connection:
-            yield connection
-            if self.fails:
-                raise Surprise
-
-    def read(self) -> Any:
-        return self.real.read()
-
-    def now(self, connection: Connection) -> datetime:
-        return self.real.now(connection)
 
 
 def test_an_answer_is_kept_whatever_stops_its_record(world: World, tmp_path: Path) -> None:

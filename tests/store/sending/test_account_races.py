@@ -20,7 +20,7 @@ from campaigns.flow.campaigns.drafts import archive_campaign
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.lanes.tick import WakeUps, tick
 from campaigns.flow.reconcile.decide import decide
-from campaigns.flow.runs.pause_resume_cancel import pause_run
+from campaigns.flow.runs.pause_resume_cancel import pause_run, resume_run
 from campaigns.flow.runs.rerun import rerun
 from campaigns.flow.schedules.due import open_due_runs
 from campaigns.store.database import postgresql
@@ -33,6 +33,10 @@ from tests.world import ACCOUNT, ANNA, REJECTED, TEAM, UNKNOWN, UPSTREAM, World
 
 BEAT = "worker:beat"
 NEW = "acct_new"
+
+NEXT_SEAL = """INSERT INTO seal (number, chain, position, event_id, sha256, trail_sha256, sealed_at)
+    SELECT max(number) + 1, 'another', 1, (SELECT min(event_id) FROM unsealed), 'a', 'b', now() FROM seal"""
+"""What a sealer writes next."""
 
 on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
@@ -107,6 +111,7 @@ def test_a_lane_that_somebody_keeps_locked_stops_no_other_account(
 ) -> None:
     """As a host does that vanished in the middle of a transaction: the tick goes by it."""
     monkeypatch.setattr(postgresql, "BRIEF_SECONDS", 0.01)
+    monkeypatch.setattr(postgresql, "BEGIN", postgresql.BEGIN.replace("10000", "0"))  # for ever
     _something_waits(world, waits_for)
     other = world.launch(world.campaign([8], account_id=world.account("acct_two")))
 
@@ -121,12 +126,15 @@ def test_a_lane_that_somebody_keeps_locked_stops_no_other_account(
 
 
 @on_postgresql
-def test_a_tick_that_never_ended_keeps_no_other_from_its_work(world: World) -> None:
-    world.launched()
+def test_a_tick_that_never_ended_keeps_no_other_from_its_work(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_id = world.launched()
     _tick(world)
     world.clock.advance(60)
 
-    with _vanished(world, "UPDATE heartbeat SET at = at"):
+    monkeypatch.setattr(postgresql, "BEGIN", postgresql.BEGIN.replace("10000", "0"))
+    pause_run(world.store, run_id, reason="wait", actor=ANNA)
+    resume_run(world.store, run_id, reason="go on", actor=ANNA)
+    with _vanished(world, "UPDATE heartbeat SET at = at", NEXT_SEAL):
         assert _tick(world).lanes == [ACCOUNT]
 
 
@@ -143,6 +151,24 @@ def test_who_waits_for_a_lock_is_told_so_after_a_while(world: World, monkeypatch
 
 
 @on_postgresql
+def test_an_import_of_suppressions_waits_for_as_long_as_it_takes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.account()
+    monkeypatch.setattr(postgresql, "BEGIN", postgresql.BEGIN.replace("10000", "10"))
+
+    def slow(store: Store) -> None:
+        with store.write() as connection:
+            lock_lanes(connection, [ACCOUNT])
+
+    def slower(store: Store) -> None:
+        with store.write() as connection:
+            connection.execute(text("SELECT pg_sleep(0.1)"))
+
+    _, told = overlapping(world.store, slow, _suppress(1), then=slower)
+
+    assert told == {"account": None, "added": 1, "already": 0}
+
+
+@on_postgresql
 def test_a_transaction_of_which_nothing_is_heard_is_ended_by_the_server(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,11 +180,12 @@ def test_a_transaction_of_which_nothing_is_heard_is_ended_by_the_server(
         with world.store.write() as connection:
             lock_lanes(connection, [ACCOUNT])
             monkeypatch.undo()
-            assert pause_run(world.store, run_id, reason="stop", actor=ANNA)["paused"], "it got the lock"
+            pause_run(world.store, run_id, reason="stop", actor=ANNA)
             lock_lanes(connection, [ACCOUNT])
 
     with pytest.raises(DatabaseAway):
         fall_silent()
+    assert [hold["kind"] for hold in world.run(run_id)["holds"]] == ["operator"], "the other one got the lock"
 
 
 def test_a_clock_that_was_once_ahead_lets_no_lane_wait(world: World) -> None:
