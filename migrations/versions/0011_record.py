@@ -1,7 +1,8 @@
 """versions beside digests and seals, seals over recalls, and no row written once is replaced on SQLite
 
 Only columns are added, empty or with a default that says what the previous release writes, so it goes on beside this
-one. Its `audit verify` cannot check what this release seals or cuts: ask this release's.
+one. Its `audit verify` cannot check what this release seals or cuts: ask this release's. On SQLite it cannot write an
+outcome with a message ID that another batch owns already; that attempt then becomes unknown when its lease ends.
 """
 
 from collections.abc import Iterator

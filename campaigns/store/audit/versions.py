@@ -98,7 +98,7 @@ SINCE_VERSION_2: Mapping[str, tuple[str, ...]] = {
 }
 """What version 2 covers beside version 1."""
 
-_COLUMNS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
+COLUMNS: dict[int, Mapping[str, tuple[str, ...]]] = {
     1: VERSION_1,
     2: {table: (*VERSION_1.get(table, ()), *columns) for table, columns in SINCE_VERSION_2.items()},
 }
@@ -106,4 +106,4 @@ _COLUMNS: Mapping[int, Mapping[str, tuple[str, ...]]] = {
 
 def sealed_columns(table: str, version: int) -> tuple[str, ...]:
     """The columns of a table that a seal of that version covers; none of a table that it says nothing of."""
-    return _COLUMNS[version].get(table, ())
+    return COLUMNS[version].get(table, ())

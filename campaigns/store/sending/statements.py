@@ -121,8 +121,12 @@ SETTLE_BATCH = (
 ANY_BATCH = (
     select(batch.c.id).where(batch.c.run_id == bindparam("run"), batch.c.state == bindparam("in_state")).limit(1)
 )
+# Both conditions: SQLite's trigger refuses to meet a row that stands before it looks at ON CONFLICT, and on PostgreSQL
+# another transaction may write the same one at the same moment.
 OWN_MESSAGE = text(
-    "INSERT INTO message (account_id, message_id, batch_id, at) VALUES (:account, :message, :batch, :at)"
+    "INSERT INTO message (account_id, message_id, batch_id, at)"
+    " SELECT CAST(:account AS VARCHAR), CAST(:message AS TEXT), CAST(:batch AS BIGINT), :at WHERE NOT EXISTS ("
+    "SELECT 1 FROM message WHERE account_id = CAST(:account AS VARCHAR) AND message_id = CAST(:message AS TEXT))"
     " ON CONFLICT DO NOTHING"
 ).bindparams(bindparam("at", type_=Instant))
 ADD_ATTEMPT = insert(attempt)

@@ -16,6 +16,7 @@ from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome
 from campaigns.flow.audit.seal import seal_events
 from campaigns.flow.recall.recall import recall_run
 from campaigns.flow.reconcile.decide import decide
+from campaigns.store.audit import versions
 from campaigns.store.audit.versions import SINCE_VERSION_2, VERSION, VERSION_1, sealed_columns
 from campaigns.store.database.engine import Store
 from campaigns.store.proof import verify
@@ -176,6 +177,18 @@ def test_a_forgery_under_a_seal_of_the_first_release_shows(
     forger.does(statement)
 
     assert [one for one in faults(world) if fault in one], faults(world)
+
+
+def test_a_seal_is_checked_in_its_own_form_whatever_the_newest_covers(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed_before_the_upgrade(world)
+    newest = {table: names[:-1] for table, names in versions.COLUMNS[VERSION].items()}
+
+    monkeypatch.setitem(versions.COLUMNS, VERSION, newest)
+    assert faults(world) == []
+    monkeypatch.setitem(versions.COLUMNS, 1, newest)
+    assert faults(world)
 
 
 def test_a_new_seal_cannot_pass_for_an_old_one(world: World, forger: Forger) -> None:
