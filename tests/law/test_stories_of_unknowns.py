@@ -29,10 +29,13 @@ def test_a_decided_request_keeps_its_message_from_the_next_one(world: Place, ver
     run_id = world.launched(users=2 * BATCH)
     the_list_reaches_back(world)
     served(world, Post.lose_answer)
+    operators = Operators(world)
     if verdict == "resend":
         world.vendor.mood = Mood(lag=timedelta(seconds=40))
+        operators.pause(run_id)
         given_up(world, 30)
-    Operators(world).decide(run_id, verdict, seq=1)
+        operators.resume(run_id)
+    operators.decide(run_id, verdict, seq=1)
     world.vendor.mood = Mood()
 
     def fate(_: Vendor, post: Post) -> httpx.Response:
