@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from campaigns.domain.errors import NotAllowed
@@ -14,7 +15,7 @@ from tests.law.hosts import BATCH, LEASE
 from tests.law.operators import Operators
 from tests.law.place import Place
 from tests.law.telling import NORTH, SOUTH, hold_the_law, served, the_list_reaches_back
-from tests.law.vendor import Mood, Post
+from tests.law.vendor import Mood, Post, Vendor
 
 
 def given_up(world: Place, seconds: float = 60) -> None:
@@ -28,18 +29,22 @@ def test_a_decided_request_keeps_its_message_from_the_next_one(world: Place, ver
     run_id = world.launched(users=2 * BATCH)
     the_list_reaches_back(world)
     served(world, Post.lose_answer)
+    operators = Operators(world)
     if verdict == "resend":
         world.vendor.mood = Mood(lag=timedelta(seconds=40))
+        operators.pause(run_id)
         given_up(world, 30)
-    Operators(world).decide(run_id, verdict, seq=1)
+        operators.resume(run_id)
+    operators.decide(run_id, verdict, seq=1)
     world.vendor.mood = Mood()
 
-    for _ in range(3):
-        served(world, *([Post.accept] if verdict == "resend" else []), Post.lose_request)
-        world.clock.advance(1)
+    def fate(_: Vendor, post: Post) -> httpx.Response:
+        return post.accept() if post.users == world.batches(run_id)[0].users else post.lose_request()
+
+    world.vendor.fate = fate
     given_up(world)
 
-    assert world.states(run_id)[1] == "unknown"
+    assert world.states(run_id)[1] != "accepted"
     hold_the_law(world)
 
 
@@ -153,15 +158,15 @@ def test_nothing_is_sent_again_before_the_last_look(world: Place) -> None:
 @pytest.mark.parametrize("minutes", [3, -3])
 @pytest.mark.parametrize("resends", [False, True])
 def test_a_wrong_clock_hides_no_message(world: Place, minutes: int, *, resends: bool) -> None:
-    """R1: the vendor's clock and ours are minutes apart."""
+    """R1: the vendor's clock and ours are minutes apart, as its answer to the first request has shown."""
     world.vendor.mood = Mood(skew=timedelta(minutes=minutes))
-    run_id = world.launched(users=BATCH, resends=resends)
+    run_id = world.launched(users=2 * BATCH, resends=resends)
     the_list_reaches_back(world)
-    served(world, Post.lose_answer)
+    served(world, Post.accept, Post.lose_answer)
     given_up(world)
 
     assert set(world.reached().values()) == {1}
-    assert world.states(run_id) == ["accepted"]
+    assert world.states(run_id) == ["accepted", "accepted"]
     hold_the_law(world)
 
 
