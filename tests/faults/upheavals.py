@@ -112,11 +112,18 @@ class Upheavals:
         if how is Promotion.BEHIND:
             self._pair.fall_behind()
             yield from self._until_more_was_sent()
+        yield from self._until_somebody_sends()
         self.lost.add(self._pair.promote(how, self._site.database.name))
         if how is Promotion.BEHIND:
             self._operators.unsettle()
         self._site.store.close()  # our own connections lead to the old one
         self.done[how.value] += 1
+
+    def _until_somebody_sends(self) -> Iterator[None]:
+        """A failover while nobody is connected would prove little."""
+        give_up_at = time.monotonic() + PATIENCE_SECONDS
+        while self._acts.busy_worker() is None and time.monotonic() < give_up_at:
+            yield
 
     def _until_more_was_sent(self) -> Iterator[None]:
         enough = self._site.ledger.stat().st_size + self._chance.randint(*MORE_BYTES)
