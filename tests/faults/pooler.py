@@ -16,7 +16,7 @@ from tests.servers import PLAIN, NoServer
 
 HOW_TO_GET_IT = (
     "PgBouncer was not found: install it (on Debian and Ubuntu: apt-get install pgbouncer), "
-    "or leave it out with --without pooler."
+    "or leave it out with `./run storm --without pooler`."
 )
 
 START_SECONDS = 30.0

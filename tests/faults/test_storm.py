@@ -15,8 +15,8 @@ from tests.faults.surprises import surprises
 from tests.faults.wanted import FAULTS, Wanted
 
 SHARES = {
-    "sqlite": Wanted(kills=6, cuts=6, seed=1),
-    "postgresql": Wanted(kills=4, cuts=6, seed=2),
+    "sqlite": Wanted(kills=6, cuts=6, seed=2),
+    "postgresql": Wanted(kills=4, cuts=6, seed=7),
 }
 
 

@@ -26,6 +26,8 @@ MORE_BYTES = (5_000, 20_000)
 PATIENCE_SECONDS = 30.0
 """How long to wait for that: perhaps everything is held."""
 
+LONGEST_SECONDS = 180.0
+
 
 class Upheavals:
     """One at a time, each over many turns of the storm. `lost`: what the databases knew that are no more."""
@@ -41,6 +43,7 @@ class Upheavals:
         self._promotions = itertools.cycle(chance.sample(list(Promotion), len(Promotion)))
         self._brokers = itertools.cycle(chance.sample(["kept", "emptied", "put back"], 3))
         self._under_way: Iterator[None] | None = None
+        self._ends_by = 0.0
         self.lost = Lost()
         self.done: Counter[str] = Counter()
 
@@ -52,11 +55,14 @@ class Upheavals:
     def begin(self, name: str) -> None:
         """Begin `restore` or `promotion`; the turns that follow do it."""
         self._under_way = self._restore() if name == "restore" else self._promote()
+        self._ends_by = time.monotonic() + LONGEST_SECONDS
 
     def turn(self) -> None:
-        """Go on with what is under way."""
+        """Go on with what is under way. Raises RuntimeError when that takes too long."""
         if self._pair is not None:
             self._pair.tend()
+        if self._under_way is not None and time.monotonic() > self._ends_by:
+            raise RuntimeError(f"the database could not be replaced within {LONGEST_SECONDS:.0f} s")
         if self._under_way is not None and next(self._under_way, self) is self:
             self._under_way = None
 
@@ -106,11 +112,18 @@ class Upheavals:
         if how is Promotion.BEHIND:
             self._pair.fall_behind()
             yield from self._until_more_was_sent()
+        yield from self._until_somebody_sends()
         self.lost.add(self._pair.promote(how, self._site.database.name))
         if how is Promotion.BEHIND:
             self._operators.unsettle()
         self._site.store.close()  # our own connections lead to the old one
         self.done[how.value] += 1
+
+    def _until_somebody_sends(self) -> Iterator[None]:
+        """A failover while nobody is connected would prove little."""
+        give_up_at = time.monotonic() + PATIENCE_SECONDS
+        while self._acts.busy_worker() is None and time.monotonic() < give_up_at:
+            yield
 
     def _until_more_was_sent(self) -> Iterator[None]:
         enough = self._site.ledger.stat().st_size + self._chance.randint(*MORE_BYTES)
