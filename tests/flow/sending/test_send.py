@@ -39,9 +39,7 @@ def test_an_unclear_answer_is_unknown_and_the_lane_goes_on(world: World) -> None
     run_id = world.launched()
     world.gateway.script = [UNKNOWN]
 
-    world.serve()
-    world.clock.advance(3600)
-    world.serve()
+    world.serve_out()
 
     assert world.states(run_id) == ["unknown", "accepted", "accepted"]
     assert world.run(run_id)["state"] == "finished_with_failures"
