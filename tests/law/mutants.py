@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir, mkdtemp
 from typing import Any
@@ -30,7 +31,6 @@ from campaigns.store.database.migrations import upgrade
 from campaigns.store.sending.attempts import settle_batch
 from campaigns.store.tables.batches import batch
 from tests.clock import DrivenClock
-from tests.law import test_stories_of_unknowns as unknowns
 from tests.law.place import Place, Places, places_on
 from tests.law.story import play
 from tests.servers import redis_server
@@ -51,7 +51,7 @@ class Mutant:
     name: str
     rule: str  # what it undoes
     puts: dict[str, Any]  # where -> what stands there instead
-    story: Named | None = None  # a named story that finds it
+    story: str = ""  # a named story that finds it, as `unknowns.test_...` in test_stories_of_unknowns.py
 
     @contextmanager
     def build(self) -> Iterator[None]:
@@ -166,7 +166,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "an unknown is sent again while it is looked for",
         "after the last look, not before",
         {f"{FLOW}.reconcile.decide.anything_is_looked_for": lambda *_: False},
-        unknowns.test_nothing_is_sent_again_before_the_last_look,
+        "unknowns.test_nothing_is_sent_again_before_the_last_look",
     ),
     Mutant(
         "the shared budget grants everything",
@@ -186,14 +186,20 @@ MUTANTS: tuple[Mutant, ...] = (
 
 def found_by(mutant: Mutant, places: Places, seeds: Sequence[int] = range(MOST_SEEDS)) -> tuple[str, str] | None:
     """The story that finds a mutant, and what it breaks there; None: none of these does."""
-    if mutant.story is not None:
-        broken = _breaks(mutant, places, mutant.story)
-        return None if broken is None else (mutant.story.__name__, broken)
+    if mutant.story:
+        broken = _breaks(mutant, places, _named(mutant.story))
+        return None if broken is None else (mutant.story, broken)
     for seed in seeds:
         broken = _breaks(mutant, places, partial(play, seed=seed))
         if broken is not None and _holds(places, partial(play, seed=seed)):
             return f"story {seed}", broken
     return None
+
+
+def _named(story: str) -> Named:
+    module, _, function = story.partition(".")
+    found: Named = getattr(import_module(f"tests.law.test_stories_of_{module}"), function)
+    return found
 
 
 def _breaks(mutant: Mutant, places: Places, story: Named) -> str | None:

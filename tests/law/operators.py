@@ -109,7 +109,13 @@ class Operators:
 
     def _decide_truly(self, batch: Batch) -> None:
         reached = self._reached_by(batch.users)
-        ways: list[tuple[Verdict, bool]] = [("resend", False), ("not-sent", False)]
+        # The last two for what the vendor took and failed at, where a release refuses to send it again.
+        ways: list[tuple[Verdict, bool]] = [
+            ("resend", False),
+            ("not-sent", False),
+            ("accepted", True),
+            ("accepted", False),
+        ]
         if reached:
             ways = [("accepted", True), ("accepted", False)]
         for verdict, named in ways:
@@ -130,7 +136,9 @@ class Operators:
         return self.place.ledger.out_to(users)
 
     def _own_id(self, batch: Batch) -> str | None:
-        own = [message for message in self._reached_by(batch.users) if message.users == batch.users]
+        """The ID of the batch's own message; one that reached its users before one that failed."""
+        own = [each for each in self.place.ledger.messages.values() if each.users == batch.users]
+        own.sort(key=lambda each: each.is_out())
         return own[-1].id if own else None
 
     def _audience(self, run: Books) -> set[int]:

@@ -13,8 +13,8 @@ AGAIN = f"run `python -m tests.law.mutants`, which finds the story of each and w
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name.replace(" ", "-"))
 def test_a_build_without_the_rule_is_found(sqlite_places: Places, mutant: Mutant) -> None:
     by = recorded().get(mutant.name, "nobody")
-    assert mutant.story is not None or by.startswith("story "), f"{mutant.name} is found by {by}; {AGAIN}"
-    seeds = [int(by.removeprefix("story "))] if mutant.story is None else []
+    assert bool(mutant.story) or by.startswith("story "), f"{mutant.name} is found by {by}; {AGAIN}"
+    seeds = [int(by.removeprefix("story "))] if not mutant.story else []
 
     found = found_by(mutant, sqlite_places, seeds)
 
