@@ -110,7 +110,11 @@ def test_a_tick_says_that_beat_and_a_worker_live(world: World) -> None:
 def test_what_sql_knows_rebuilds_a_lost_rate_budget(world: World) -> None:
     """Requests that an answer proves to have been counted; those that never left gave their slots back."""
     world.launched(range(1, 9))
-    world.gateway.script = [UNKNOWN, NOT_SENT]
+    world.account("acct_two")
+    world.launch(world.campaign([20], account_id="acct_two"))
+    world.gateway.script = [UNKNOWN]
+    world.serve("acct_two")
+    world.gateway.script = [NOT_SENT]
     world.serve()
     world.clock.advance(10)
     world.gateway.script = [THROTTLED]

@@ -100,7 +100,7 @@ def test_each_look_asks_anew(world: World) -> None:
     shows(world, "777")
     shows(world, "778")
 
-    look(world, 2)
+    look(world, LIMITS.settle_looks)
 
     assert world.gateway.questions == [f"list {ACCOUNT}", "item 777", "item 778"] * LIMITS.settle_looks
 

@@ -45,6 +45,7 @@ def test_a_launch_arms_the_schedule_for_the_next_occurrence(world: World) -> Non
         "starts_at": "2026-03-02T13:00:00+00:00",
         "schedule": campaign(world, campaign_id)["schedule"],
         "zone": "UTC",
+        "held": None,
     }
     assert runs(world, campaign_id) == []
 
