@@ -67,6 +67,15 @@ def sender() -> Sender:
     return parts().sender(stopping=stopping)
 
 
+_building = threading.Lock()
+
+
+def _the_sender() -> Sender:
+    """The one of this process: threads that start together would each build one of their own."""
+    with _building:
+        return sender()
+
+
 @worker_ready.connect
 def catch_up(**_: Any) -> None:
     """What this host owes the database from before: at the start, and before each tick and each lane."""
@@ -80,7 +89,7 @@ def _catch_up() -> None:
     """Write the outcomes that were kept, then give back the lanes that were held. Raises DatabaseAway."""
     _write_kept()
     if sender.cache_info().currsize:
-        give_back_stranded(sender())
+        give_back_stranded(_the_sender())
 
 
 def _write_kept() -> None:
@@ -170,7 +179,7 @@ def serve(account_id: str) -> None:
             return clock_of_the_machine() - started < SLICE_SECONDS or seats.turned_away == turned_away
 
         _catch_up()
-        requests = serve_lane(sender(), account_id, goes_on)
+        requests = serve_lane(_the_sender(), account_id, goes_on)
         if requests:
             log.info("lane_served", account_id=account_id, requests=requests)
     except TryLater as away:

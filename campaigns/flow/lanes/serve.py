@@ -47,7 +47,7 @@ def serve_lane(sender: Sender, account_id: str, goes_on: Callable[[], bool]) -> 
     step = Step(claim)
     requests = 0
     try:
-        apart = look_for_unknowns(sender, account_id).apart_seconds
+        apart = look_for_unknowns(sender, claim).apart_seconds
         step, requests = carry_out_recalls(sender, claim, goes_on)
         if apart:
             step = replace(step, leave=True, wait_seconds=max(apart, step.wait_seconds), waits_for="the last search")

@@ -25,7 +25,7 @@ from campaigns.store.database.engine import Store
 from campaigns.store.reconcile.questions import account_may_be_asked
 from campaigns.store.reconcile.searches import due_looks, look_again
 from campaigns.store.runs.runs import find_run
-from campaigns.store.sending.lanes import lock_lanes
+from campaigns.store.sending.lanes import LaneClaim, lock_lanes
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,9 @@ class Searched:
     apart_seconds: float = 0.0  # how long the lane should wait, so that later messages can be told from absent ones
 
 
-def look_for_unknowns(sender: Sender, account_id: str) -> Searched:
-    """Make every look that is due on an account whose lane is ours."""
+def look_for_unknowns(sender: Sender, claim: LaneClaim) -> Searched:
+    """Make every look that is due on an account whose lane is ours; ends without a word once it no longer is."""
+    account_id = claim.account_id
     made, apart = 0, timedelta(0)
     while not sender.stopping():
         with sender.store.read() as connection:
@@ -47,7 +48,10 @@ def look_for_unknowns(sender: Sender, account_id: str) -> Searched:
         looked = _by_record(cases) or (_ask(sender, cases) if cases and may_ask else None)
         if looked is None:
             break
-        if settle(sender, looked):
+        gave_up = settle(sender, claim, looked)
+        if gave_up is None:
+            break
+        if gave_up:
             apart = max(apart, looked.apart)
         made += len(looked.judged)
     return Searched(made, apart.total_seconds())

@@ -30,7 +30,8 @@ from campaigns.store.reconcile.sent_counts import TOLD
 from campaigns.store.runs.content import message_of_run
 from campaigns.store.runs.runs import end_run_if_done, find_run
 from campaigns.store.sending.attempts import OpenAttempt, own_message
-from campaigns.store.sending.lanes import hold_lane
+from campaigns.store.sending.lanes import LaneClaim
+from campaigns.store.sending.on_record import hold_own_lane
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,15 @@ class _Turn:
     now: datetime
 
 
-def settle(sender: Sender, looked: Looked) -> bool:
-    """Write what one look came to; says whether a batch was given up, so that nobody looks for it any more."""
-    account_id = looked.judged[0][0].found.account_id
+def settle(sender: Sender, claim: LaneClaim, looked: Looked) -> bool | None:
+    """Write what one look came to; returns whether a batch was given up, so that nobody looks for it any more.
+
+    None: the lane is no longer ours, so the rows that were looked at may be others by now, and nothing was written.
+    """
+    account_id = claim.account_id
     with sender.store.write() as connection:
-        hold_lane(connection, account_id)
+        if not hold_own_lane(connection, claim):
+            return None
         turn = _Turn(connection, sender, account_id, looked, sender.store.now(connection))
         taken = {row.key for rows, ids in looked.together for row in _take_set(turn, rows, ids)}
         gave_up = False

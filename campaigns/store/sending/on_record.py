@@ -1,4 +1,4 @@
-"""What of an attempt is on record already, for an answer that comes late."""
+"""What stands on record, for whoever comes late: an answer of the vendor, or a worker whose lane was taken."""
 
 from __future__ import annotations
 
@@ -12,9 +12,22 @@ from campaigns.store.backup.restored import lane_name
 from campaigns.store.database.encoding import holdable
 from campaigns.store.sending.attempts import OpenAttempt, kept_id
 from campaigns.store.sending.identity import AttemptIdentity
-from campaigns.store.tables.accounts import account
+from campaigns.store.sending.lanes import LaneClaim, hold_lane
+from campaigns.store.tables.accounts import account, lane
 from campaigns.store.tables.attempts import attempt, attempt_outcome
 from campaigns.store.tables.batches import batch
+
+
+def hold_own_lane(connection: Connection, claim: LaneClaim) -> bool:
+    """Take the lane's lock; False when the lane is no longer ours: somebody took it, or the database was restored.
+
+    The numbers of rows that were read under the claim then say nothing.
+    """
+    hold_lane(connection, claim.account_id)
+    ours = select(lane.c.fence).where(
+        lane.c.account_id == claim.account_id, lane.c.owner == claim.owner, lane.c.fence == claim.fence
+    )
+    return connection.scalar(ours) is not None
 
 
 def attempt_stands(connection: Connection, opened: OpenAttempt) -> bool:
@@ -37,8 +50,8 @@ def attempt_stands(connection: Connection, opened: OpenAttempt) -> bool:
     ).one_or_none()
     if row is None or opened.identity is None:
         return row is not None
-    lane = lane_name(opened.account_id, row.created_at)
-    return opened.identity == AttemptIdentity(lane, row.started_at, row.request_sha256)
+    name = lane_name(opened.account_id, row.created_at)
+    return opened.identity == AttemptIdentity(name, row.started_at, row.request_sha256)
 
 
 def recorded_before(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from campaigns.domain.errors import NotAllowed, VendorAway
 from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
@@ -64,6 +65,24 @@ def test_the_one_item_that_it_can_be_is_adopted(world: World) -> None:
     assert "unknown_found" in world.events()
     assert world.requests_by_user()[1] == 1
     assert [one["outcome"] for one in world.attempts(run_id)] == ["unknown", "accepted"], "outcomes are never rewritten"
+
+
+def test_a_look_whose_lane_was_taken_meanwhile_writes_nothing(world: World) -> None:
+    """Another worker has it, or a restored database, whose rows have the numbers of others."""
+    run_id = lost_answer(world)
+    shows(world, "777")
+    item = world.gateway.item
+
+    def taken(account: str, message_id: str) -> ItemContent | None:
+        with world.store.write() as connection:
+            connection.execute(text("UPDATE lane SET owner = 'worker:other', fence = fence + 1"))
+        return item(account, message_id)
+
+    world.gateway.item = taken  # type: ignore[method-assign]
+    look(world)
+
+    assert world.states(run_id) == ["unknown", "ready"]
+    assert "unknown_found" not in world.events()
 
 
 def test_foreign_items_with_another_text_or_price_are_normal(world: World) -> None:
