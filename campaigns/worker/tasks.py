@@ -13,7 +13,7 @@ import structlog
 from celery.signals import worker_ready
 
 from campaigns.crashpoint import crash_point
-from campaigns.domain.errors import DatabaseBusy, TryLater
+from campaigns.domain.errors import DatabaseBusy, NotFound, TryLater
 from campaigns.flow.backup.detect_restore import watch_lanes
 from campaigns.flow.lanes.serve import give_back_stranded, serve_lane
 from campaigns.flow.lanes.tick import tick as look
@@ -160,6 +160,8 @@ def plan(run_id: int) -> None:
             serve.apply_async((_account_of(run_id),))  # not the next tick: its batches may leave now
     except TryLater as away:
         log.warning("plan_postponed", run_id=run_id, reason=str(away))
+    except NotFound as unknown:  # a wake-up from before a restore: its number is of a run that is lost
+        log.warning("plan_of_an_unknown_run", run_id=run_id, reason=str(unknown))
 
 
 def _account_of(run_id: int) -> str:

@@ -86,3 +86,11 @@ def test_an_answer_that_is_kept_for_a_locked_account_keeps_no_tick_from_the_othe
     assert shaky.stranded.keys() == {ACCOUNT}, "it is given back another time"
     tasks.tick()
     assert (world.states(run_id), shaky.stranded) == (["accepted"], {})
+
+
+def test_a_wake_up_of_a_run_that_a_restore_took_away_is_passed_over(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "parts", lambda: SimpleNamespace(store=store))
+
+    tasks.plan(71)
