@@ -6,8 +6,9 @@ A task that cannot do its work now says so in the log and ends: the next tick as
 from __future__ import annotations
 
 import threading
-from functools import cache
-from typing import Any
+from collections.abc import Callable
+from functools import _lru_cache_wrapper, cache
+from typing import Any, TypeVar
 
 import structlog
 from celery.signals import worker_ready
@@ -54,14 +55,29 @@ class Seats:
 
 seats = Seats(settings.worker_threads - CONTROL_THREADS)
 
+_Built = TypeVar("_Built")
+_building = threading.RLock()  # the sender needs the parts
 
-@cache
+
+def once(build: Callable[[], _Built]) -> _lru_cache_wrapper[_Built]:
+    """As `cache`, and one thread builds while the others wait: each of them would ask the vendor whose key it is."""
+    built = cache(build)
+
+    @cache
+    def build_alone() -> _Built:
+        with _building:
+            return built()
+
+    return build_alone
+
+
+@once
 def parts() -> Parts:
     """Built once per process, after any fork."""
     return open_parts(settings)
 
 
-@cache
+@once
 def sender() -> Sender:
     """What the lanes of this process share."""
     return parts().sender(stopping=stopping)

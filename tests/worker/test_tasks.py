@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
@@ -86,3 +88,22 @@ def test_an_answer_that_is_kept_for_a_locked_account_keeps_no_tick_from_the_othe
     assert shaky.stranded.keys() == {ACCOUNT}, "it is given back another time"
     tasks.tick()
     assert (world.states(run_id), shaky.stranded) == (["accepted"], {})
+
+
+def test_threads_that_start_together_share_one_sender() -> None:
+    """Else each has an HTTP client and a name of its own, and asks the vendor whose key it is."""
+    builders: list[str] = []
+    another = threading.Event()
+
+    def build() -> object:
+        builders.append(threading.current_thread().name)
+        if len(builders) > 1:
+            another.set()
+        another.wait(0.2)  # the whole of it when nobody else builds
+        return object()
+
+    shared = tasks.once(build)
+    with ThreadPoolExecutor(8) as threads:
+        built = {id(one.result()) for one in [threads.submit(shared) for _ in range(8)]}
+
+    assert len(built) == len(builders) == 1
