@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from campaigns.domain.upstream.outcome import Outcome
+from campaigns.flow.backup.detect_restore import Memory
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.lanes.serve import serve_lane
 from campaigns.flow.schedules.due import open_due_runs
@@ -72,7 +73,9 @@ def test_an_answer_that_is_kept_for_a_locked_account_keeps_no_tick_from_the_othe
     monkeypatch.setattr(postgresql, "BRIEF_SECONDS", 0.01)
     settings = SimpleNamespace(upstream_name=UPSTREAM, settle_seconds=1)
     monkeypatch.setattr(tasks, "settings", settings)
-    monkeypatch.setattr(tasks, "parts", lambda: SimpleNamespace(store=store, spool=world.spool, limits=LIMITS))
+    memory = Memory(store, world.fences, world.spool, "first", BEAT)
+    parts = SimpleNamespace(store=store, spool=world.spool, limits=LIMITS, memory=lambda: memory)
+    monkeypatch.setattr(tasks, "parts", lambda: parts)
     sender = cache(lambda: shaky)
     sender()
     monkeypatch.setattr(tasks, "sender", sender)
