@@ -6,8 +6,9 @@ A task that cannot do its work now says so in the log and ends: the next tick as
 from __future__ import annotations
 
 import threading
-from functools import cache
-from typing import Any
+from collections.abc import Callable
+from functools import _lru_cache_wrapper, cache
+from typing import Any, TypeVar
 
 import structlog
 from celery.signals import worker_ready
@@ -54,26 +55,32 @@ class Seats:
 
 seats = Seats(settings.worker_threads - CONTROL_THREADS)
 
+_Built = TypeVar("_Built")
+_building = threading.RLock()  # the sender needs the parts
 
-@cache
+
+def once(build: Callable[[], _Built]) -> _lru_cache_wrapper[_Built]:
+    """As `cache`, and one thread builds while the others wait: each of them would ask the vendor whose key it is."""
+    built = cache(build)
+
+    @cache
+    def build_alone() -> _Built:
+        with _building:
+            return built()
+
+    return build_alone
+
+
+@once
 def parts() -> Parts:
     """Built once per process, after any fork."""
     return open_parts(settings)
 
 
-@cache
+@once
 def sender() -> Sender:
     """What the lanes of this process share."""
     return parts().sender(stopping=stopping)
-
-
-_building = threading.Lock()
-
-
-def _the_sender() -> Sender:
-    """The one of this process: threads that start together would each build one of their own."""
-    with _building:
-        return sender()
 
 
 @worker_ready.connect
@@ -89,7 +96,7 @@ def _catch_up() -> None:
     """Write the outcomes that were kept, then give back the lanes that were held. Raises DatabaseAway."""
     _write_kept()
     if sender.cache_info().currsize:
-        give_back_stranded(_the_sender())
+        give_back_stranded(sender())
 
 
 def _write_kept() -> None:
@@ -181,7 +188,7 @@ def serve(account_id: str) -> None:
             return clock_of_the_machine() - started < SLICE_SECONDS or seats.turned_away == turned_away
 
         _catch_up()
-        requests = serve_lane(_the_sender(), account_id, goes_on)
+        requests = serve_lane(sender(), account_id, goes_on)
         if requests:
             log.info("lane_served", account_id=account_id, requests=requests)
     except TryLater as away:

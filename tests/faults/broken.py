@@ -18,6 +18,7 @@ from campaigns.domain.states import BatchState
 from campaigns.domain.upstream.outcome import Outcome, OutcomeKind
 from campaigns.flow.reconcile import abandoned
 from campaigns.flow.sending import send
+from campaigns.ports import Remembered
 from campaigns.store.sending.attempts import OpenAttempt, settle_batch
 
 
@@ -45,7 +46,9 @@ def lost_answer_is_retried() -> None:
 
 def restore_is_not_seen() -> None:
     """Nothing outside the database remembers a fence."""
-    vars(fence_book)["KeptFences"].highest = lambda _self, _lane: None
+    book = vars(fence_book)["KeptFences"]
+    book.compare = lambda _self, _lane, _fence, _hosts: Remembered(0)
+    book.see = lambda _self, _lanes: []
 
 
 BUILDS: dict[str, Callable[[], None]] = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
@@ -12,6 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from campaigns.domain.upstream.outcome import Outcome
+from campaigns.flow.backup.detect_restore import Memory
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.lanes.serve import serve_lane
 from campaigns.flow.schedules.due import open_due_runs
@@ -70,7 +73,9 @@ def test_an_answer_that_is_kept_for_a_locked_account_keeps_no_tick_from_the_othe
     monkeypatch.setattr(postgresql, "BRIEF_SECONDS", 0.01)
     settings = SimpleNamespace(upstream_name=UPSTREAM, settle_seconds=1)
     monkeypatch.setattr(tasks, "settings", settings)
-    monkeypatch.setattr(tasks, "parts", lambda: SimpleNamespace(store=store, spool=world.spool, limits=LIMITS))
+    memory = Memory(store, world.fences, world.spool, "first", BEAT)
+    parts = SimpleNamespace(store=store, spool=world.spool, limits=LIMITS, memory=lambda: memory)
+    monkeypatch.setattr(tasks, "parts", lambda: parts)
     sender = cache(lambda: shaky)
     sender()
     monkeypatch.setattr(tasks, "sender", sender)
@@ -94,3 +99,22 @@ def test_a_wake_up_of_a_run_that_a_restore_took_away_is_passed_over(
     monkeypatch.setattr(tasks, "parts", lambda: SimpleNamespace(store=store))
 
     tasks.plan(71)
+
+
+def test_threads_that_start_together_share_one_sender() -> None:
+    """Else each has an HTTP client and a name of its own, and asks the vendor whose key it is."""
+    builders: list[str] = []
+    another = threading.Event()
+
+    def build() -> object:
+        builders.append(threading.current_thread().name)
+        if len(builders) > 1:
+            another.set()
+        another.wait(0.2)  # the whole of it when nobody else builds
+        return object()
+
+    shared = tasks.once(build)
+    with ThreadPoolExecutor(8) as threads:
+        built = {id(one.result()) for one in [threads.submit(shared) for _ in range(8)]}
+
+    assert len(built) == len(builders) == 1

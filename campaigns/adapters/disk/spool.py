@@ -118,7 +118,7 @@ class FileSpool(Spool):
             _append(rest, lines)
             rest.replace(self._path)
         else:
-            self._path.unlink()
+            self._path.unlink(missing_ok=True)
         _sync_folder(self._home)
 
     @contextmanager
@@ -137,7 +137,12 @@ def _lost_answer(kept: Mapping[str, Any]) -> LostAnswer:
 
 
 def _lines_of(path: Path) -> list[bytes]:
-    return [line for line in path.read_bytes().split(b"\n") if line.strip()]
+    """Its lines; none when somebody else has written all of them meanwhile, and the file is gone."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    return [line for line in content.split(b"\n") if line.strip()]
 
 
 def _line(kept: Mapping[str, Any]) -> bytes:

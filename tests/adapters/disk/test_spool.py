@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +112,31 @@ def test_only_the_owner_may_read_it(spool: FileSpool, tmp_path: Path) -> None:
     spool.keep({"number": 1})
 
     assert lines(tmp_path).stat().st_mode & 0o077 == 0
+
+
+def test_one_that_somebody_else_wrote_meanwhile_is_no_fault(
+    spool: FileSpool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The threads of all workers of a host see the file; the first of them writes what is in it, and removes it."""
+    spool.keep({"number": 1})
+    locked = spool._locked
+
+    @contextmanager
+    def locked_after_another() -> Iterator[None]:
+        monkeypatch.setattr(spool, "_locked", locked)
+        assert replayed(FileSpool(tmp_path))[0] == [{"number": 1}]
+        with locked():
+            yield
+
+    monkeypatch.setattr(spool, "_locked", locked_after_another)
+    assert replayed(spool) == ([], Replayed())
+
+    spool.keep({"number": 2})
+    monkeypatch.setattr(spool, "_locked", lambda: remove(lines(tmp_path)))
+    assert spool.content().waiting == 0
+
+
+@contextmanager
+def remove(path: Path) -> Iterator[None]:
+    path.unlink()
+    yield
