@@ -33,9 +33,9 @@ lane = Table(
     Column("failures", Integer, nullable=False, server_default=text("0")),  # attempts in a row that never left
     # Grows whenever a suppression that concerns the account is added: a run planned before must look again.
     Column("suppressions", BigInteger, nullable=False, server_default=text("0")),
-    Column("waits_since", Instant),  # when `available_at` was set; to come: by a clock that was ahead
     Column("ask_at", Instant),  # nothing is asked about this account before; NULL: at any time
     Column("ask_failures", Integer, nullable=False, server_default=text("0")),  # questions in a row that got no answer
+    Column("waits_since", Instant),  # when `available_at` was set; to come: by a clock that was ahead
     CheckConstraint("fence >= 0", name="fence_grows"),
     CheckConstraint("(owner IS NULL) = (lease_until IS NULL)", name="owner_has_lease"),
 )

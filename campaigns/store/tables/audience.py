@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, PrimaryKeyConstraint, String, Table, Text
 
-from campaigns.store.tables.columns import Id, Instant, metadata, user_set
+from campaigns.store.tables.columns import Id, Instant, metadata, user_set, user_set_version
 
 suppression = Table(
     "suppression",
@@ -31,6 +31,7 @@ audience_version = Table(
     Column("skipped_bad", BigInteger, nullable=False),
     Column("created_at", Instant, nullable=False),
     *user_set(),
+    user_set_version(),
 )
 
 
@@ -40,5 +41,6 @@ exclusion = Table(
     Column("run_id", ForeignKey("run.id"), nullable=False),
     Column("reason", Text, nullable=False),
     *user_set(),
+    user_set_version(),
     PrimaryKeyConstraint("run_id", "reason"),
 )

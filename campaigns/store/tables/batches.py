@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 
 from campaigns.domain.states import BatchState
-from campaigns.store.tables.columns import Id, Instant, metadata, one_of, user_set
+from campaigns.store.tables.columns import Id, Instant, metadata, one_of, user_set, user_set_version
 
 batch = Table(
     "batch",
@@ -47,6 +47,7 @@ batch = Table(
     # Each of them holds one of the IDs, so that those can be counted and taken back; whose it is is not known.
     Column("message_set", BigInteger),
     Column("set_message_id", Text),
+    user_set_version(),
     UniqueConstraint("run_id", "seq"),
     one_of("state", BatchState),
     CheckConstraint("seq > 0 AND attempts >= 0 AND failures >= 0 AND fence >= 0", name="numbers_fit"),

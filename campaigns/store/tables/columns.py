@@ -84,10 +84,16 @@ def user_set(*, optional: bool = False) -> list[Any]:
         Column("last_user", BigInteger, nullable=optional),
         Column("users_sha256", String(64), nullable=optional),
         Column("users", LargeBinary, nullable=optional),
-        # How the digest is made, see domain/audience/user_sets.py; what an earlier release wrote has version 1.
-        Column("users_sha256_version", Integer, nullable=False, server_default=text("1")),
         CheckConstraint(fits, name="users_fit"),
     ]
+
+
+def user_set_version() -> Column[int]:
+    """How a set's digest is made, see domain/audience/user_sets.py; what an earlier release wrote has version 1.
+
+    Apart from `user_set`, since a table has its columns in the order in which migrations added them.
+    """
+    return Column("users_sha256_version", Integer, nullable=False, server_default=text("1"))
 
 
 def user_columns(users: UserSet) -> dict[str, Any]:

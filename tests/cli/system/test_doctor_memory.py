@@ -170,13 +170,14 @@ def test_open_holds_are_told_with_the_way_out(shell: Shell, world: World) -> Non
     assert "runs resume 1" in run["fix"]
 
 
-def test_an_open_circuit_is_told(shell: Shell, world: World) -> None:
+def test_an_open_circuit_is_told(shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("campaigns.store.database.engine.database_now", world.clock)  # one clock for all
     shell.ok("launch", str(shell.campaign("--batch-size", "1")))
     world.gateway.script = [NOT_SENT] * 5
     assert checks(shell, "circuit") == []
     for _ in range(5):
-        world.serve()
         world.clock.advance(60)
+        world.serve()
 
     found = check(shell, "circuit")
 

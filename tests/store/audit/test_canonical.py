@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from campaigns.store.audit.canonical import content, raw
+from campaigns.store.audit.canonical import raw, sealed_content
 from campaigns.store.database.engine import Store
 from campaigns.store.tables.attempts import attempt
 from tests.clock import DrivenClock
@@ -26,4 +26,4 @@ def test_a_mark_does_not_change_the_digest_of_what_was_sealed_before_there_were_
     with store.read() as connection:
         row = connection.execute(select(*raw(attempt, "attempt_"))).one()
     assert row.attempt_mark is not None
-    assert content(row, attempt, "attempt_").keys() == SEALED_SINCE_VERSION_1
+    assert sealed_content(row, attempt, 1, "attempt_").keys() == SEALED_SINCE_VERSION_1

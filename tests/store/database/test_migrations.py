@@ -267,8 +267,9 @@ def test_a_record_survives_a_downgrade_and_the_next_upgrade(database_url: str) -
 
 def test_late_answers_of_before_own_their_messages_and_going_back_keeps_them(database_url: str) -> None:
     migrations.upgrade(database_url)
-    store = open_store(database_url)
-    world = World(store, DrivenClock())
+    clock = DrivenClock()
+    store = open_store(database_url, clock=clock)
+    world = World(store, clock)
     run_id = world.launched([1, 2, 3, 4])
     world.gateway.script = [UNKNOWN]
     world.serve_out()

@@ -13,7 +13,6 @@ from pyroaring import BitMap64
 
 from campaigns.domain.schedules.timing import Timing
 from campaigns.flow.audience.suppress import suppress
-from campaigns.flow.audit.seal import seal_events
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.lanes.serve import serve_lane
 from campaigns.flow.planning.plan import plan_run
@@ -22,6 +21,7 @@ from campaigns.store.database.engine import Store
 from campaigns.store.proof import verify
 from tests.clock import DrivenClock
 from tests.one_database import KINDS, reused_database
+from tests.store.audit.first_release import sealed_by_the_first_release
 from tests.store.forger import Forger
 from tests.world import ACCOUNT, ANNA, NOT_SENT, REJECTED, UNKNOWN, UPSTREAM, World
 
@@ -163,7 +163,7 @@ def test_a_seal_from_before_the_form_was_stored_still_holds(world: World) -> Non
     """The form is no part of version 1 of the sealed rows: with or without it the digest is the same."""
     world.launched([1, 2])
     world.serve()
-    seal_events(world.store)
+    sealed_by_the_first_release(world.store)
     Forger(world.store).does("UPDATE attempt SET form = NULL")
 
     found = proved(world)

@@ -274,6 +274,7 @@ def test_a_resend_decided_while_the_run_ends_reopens_it(world: World) -> None:
     run_id = world.launched([1, 2, 3])
     vendor_of(world).script = [UNKNOWN]
     world.serve(turns=1)
+    _end_searches(world)
 
     _, decided = overlapping(world.store, _settle(_in_flight(world), accepted("m1")), _resend(run_id))
 

@@ -12,15 +12,19 @@ from sqlalchemy.exc import DBAPIError
 
 from campaigns.flow.audience.suppress import suppress
 from campaigns.flow.audit.seal import seal_events
+from campaigns.flow.probe.ask import ask_probe
 from campaigns.flow.recall.recall import recall_run
 from campaigns.flow.reconcile.decide import decide
 from campaigns.store.database.engine import Store, open_store
+from campaigns.store.reconcile.ownership import give_back
 from campaigns.store.tables import every_table  # noqa: F401 - fills the metadata
 from campaigns.store.tables.columns import metadata
+from campaigns.store.views.probes import probes_left
 from tests.clock import DrivenClock
+from tests.flow.probe.vendor import ProbedVendor
 from tests.one_database import KINDS, one_database
 from tests.store.tables.insert_only import INSERT_ONLY, MAY_CHANGE
-from tests.world import ANNA, UNKNOWN, World
+from tests.world import ACCOUNT, ANNA, UNKNOWN, UPSTREAM, World
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -39,11 +43,13 @@ def filled(database_url: str) -> Iterator[Store]:
     """A row at least in each table whose rows are written once."""
     clock = DrivenClock()
     store = open_store(database_url, clock=clock)
-    world = World(store, clock)
+    world = World(store, clock, gateway=ProbedVendor(now=clock))
     world.account()
+    ask_probe(store, ACCOUNT, 4242, upstream=UPSTREAM, actor=ANNA)
+    carry_out_the_probe(world)
     suppress(store, BitMap64([99]), account_id=None, reason="asked to stop", actor=ANNA)
     world.gateway.script = [UNKNOWN]
-    run_id = world.launch(world.campaign([1, 2, 3, 4, 5, 99]))
+    run_id = world.launch(world.campaign([1, 2, 3, 4, 5, 99], mark=True))
     world.serve()
     decide(store, run_id, seqs=[1], verdict="not-sent", reason="not in the list", actor=ANNA)
     world.serve()
@@ -51,8 +57,22 @@ def filled(database_url: str) -> Iterator[Store]:
     world.serve()
     seal_events(store)
     world.prove()
+    with store.write() as connection:
+        give_back(connection, ACCOUNT, "777", now=clock.now)
     yield store
     store.close()
+
+
+def carry_out_the_probe(world: World) -> None:
+    """Serve the lane whenever the probe asks for it, until its message is gone."""
+    for _ in range(50):
+        world.serve()
+        with world.store.read() as connection:
+            left = probes_left(connection)
+        if not left:
+            return
+        world.clock.advance(60)
+    raise AssertionError(left)
 
 
 def rows_of(connection: Connection, table: str) -> list[tuple[Any, ...]]:
@@ -68,6 +88,14 @@ def refuses(store: Store, table: str, statement: str, **values: Any) -> None:
             connection.execute(text(statement), values)
         assert rows_of(connection, table) == before
         connection.rollback()
+
+
+def only_where(table: Table, key: list[str]) -> str:
+    """The condition of a key that some rows have only, as `ON CONFLICT` must repeat it."""
+    for index in table.indexes:
+        if index.unique and [column.name for column in index.columns] == key:
+            return f" WHERE {index.dialect_options['sqlite']['where']}"
+    return ""
 
 
 def unique_keys(table: Table) -> list[list[str]]:
@@ -102,7 +130,8 @@ def test_an_upsert_is_refused(filled: Store, table: str, number: int) -> None:
         filled,
         table,
         f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(names)} FROM {table} WHERE true LIMIT 1"
-        f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {names[-1]} = excluded.{names[-1]}",
+        f" ON CONFLICT ({', '.join(key)}){only_where(metadata.tables[table], key)}"
+        f" DO UPDATE SET {names[-1]} = excluded.{names[-1]}",
     )
 
 
