@@ -44,7 +44,7 @@ def test_the_limit_holds_when_redis_forgets_the_questions(world: Place) -> None:
     world.clock.advance(3600)
     lower_the_limit(world, 10)
 
-    for _ in range(4):
+    for _ in range(14):
         world.serve()
         world.lose_redis(only="pace")
         world.clock.advance(2)
@@ -100,8 +100,8 @@ def test_following_a_handed_over_run_of_more_batches_than_the_limit_comes_to_an_
         lower_the_limit(world, 10)
         before = questions(world)
 
-        for _ in range(80):
-            world.clock.advance(10)
+        for _ in range(40):
+            world.clock.advance(65)  # the reserve of that limit is one question a minute
             world.serve()
 
         assert questions(world) - before <= 24 + 24
