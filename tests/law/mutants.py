@@ -234,6 +234,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "absent is only what a list would show that reaches back",
         {f"{DOMAIN}.reconcile.judging.reaches_back": lambda *_: True},
         "unknowns.test_a_list_that_does_not_reach_back_proves_no_absence",
+        {"depth": 0},
     ),
     Mutant(
         "an unknown is sent again while it is looked for",

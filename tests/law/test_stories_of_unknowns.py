@@ -180,14 +180,15 @@ def test_a_wrong_clock_hides_no_message(world: Place, minutes: int, *, resends: 
     hold_the_law(world)
 
 
-def test_a_list_that_does_not_reach_back_proves_no_absence(world: Place) -> None:
-    """R2: other tools have sent so much since that the item is not listed any more."""
+@pytest.mark.parametrize("depth", [3, 0])
+def test_a_list_that_does_not_reach_back_proves_no_absence(world: Place, depth: int) -> None:
+    """R2: other tools have sent so much since that the item is not listed any more; or nothing is listed at all."""
     run_id = world.launched(users=BATCH, resends=True)
     served(world, Post.lose_answer)
     world.clock.advance(1)
     for _ in range(3):
         world.vendor.add_foreign("acct_one", "Another tool's")
-    world.vendor.mood = Mood(depth=3)
+    world.vendor.mood = Mood(depth=depth)
     given_up(world)
 
     assert (world.states(run_id), set(world.reached().values())) == (["unknown"], {1})
