@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from campaigns.domain.states import RUN_OPEN, BatchState, RunState
@@ -14,6 +15,7 @@ from tests.law.records import Batch, Books
 BOOKED = ("accepted", "saved", "rejected", "unknown", "cancelled", "waiting")
 TAKEN = {BatchState.ACCEPTED.value, BatchState.SAVED.value}
 SHOWS = TAKEN | {BatchState.UNKNOWN.value, BatchState.SENDING.value}
+NOBODY_GOT = re.compile(r"message (\d+) went to 0 of")
 UNSETTLED = {BatchState.READY.value, BatchState.SENDING.value, BatchState.UNKNOWN.value}
 WAITS = {BatchState.READY.value, BatchState.SENDING.value}
 
@@ -48,8 +50,14 @@ def faults_at_the_end(place: Place) -> list[str]:
         if shown["planned"] != sum(shown[part] for part in BOOKED):
             found.append(f"the books of run {run_id} do not balance: {[(part, shown[part]) for part in BOOKED]}")
     with place.store.read() as connection:
-        found += verify.verify(connection)["faults"]
+        found += [fault for fault in verify.verify(connection)["faults"] if not _is_true(place, fault)]
     return found
+
+
+def _is_true(place: Place, fault: str) -> bool:
+    """Whether `audit verify` rightly shows a message that the vendor failed at, which an operator called accepted."""
+    shown = NOBODY_GOT.search(fault)
+    return shown is not None and place.ledger.messages[shown[1]].failed
 
 
 def _lost(place: Place, run: Books) -> Iterator[str]:

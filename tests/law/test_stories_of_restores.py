@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 
@@ -152,6 +153,28 @@ def test_a_draft_that_was_launched_after_the_backup_is_not_launched_again_unaske
     world.settle(60)
 
     assert {world.reached()[user] for user in draft.users} == {1}
+    come_to_rest(world)
+
+
+def test_what_came_due_after_the_backup_is_not_sent_again_unasked(world: Place) -> None:
+    """B8: the schedule is in the backup, its run is not."""
+    world.launched(says="News of today")
+    world.serve()
+    starts_at = world.clock.now + timedelta(seconds=60)
+    campaign = world.campaign(starts_at=starts_at)
+    world.launch(campaign)
+    copy = world.backup()
+    world.clock.advance(61)
+    world.settle(20)
+    assert world.reached()[campaign.users[0]] == 1
+
+    world.restore(copy)
+    world.settle(10)
+    with suppress(NotAllowed):
+        Operators(world).release("acct_one")
+    world.settle(30)
+
+    assert set(world.reached().values()) == {1}
     come_to_rest(world)
 
 

@@ -121,6 +121,7 @@ def test_nothing_is_decided_to_be_sent_again_against_a_late_answer(world: Place)
     world.settle(30)
 
     assert set(world.reached().values()) == {1}
+    assert world.states(run_id) == ["accepted"], "the late answer proves it"
     hold_the_law(world)
 
 
@@ -155,6 +156,15 @@ def test_nothing_is_sent_again_before_the_last_look(world: Place) -> None:
     assert world.states(run_id) == ["unknown"]
 
 
+def test_a_request_without_an_answer_is_not_made_again(world: Place) -> None:
+    """The answer to the first is lost; another one would be accepted."""
+    world.launched(users=BATCH)
+    served(world, Post.lose_answer, Post.accept)
+
+    assert set(world.reached().values()) == {1}
+    hold_the_law(world)
+
+
 @pytest.mark.parametrize("minutes", [3, -3])
 @pytest.mark.parametrize("resends", [False, True])
 def test_a_wrong_clock_hides_no_message(world: Place, minutes: int, *, resends: bool) -> None:
@@ -170,17 +180,34 @@ def test_a_wrong_clock_hides_no_message(world: Place, minutes: int, *, resends: 
     hold_the_law(world)
 
 
-def test_a_list_that_does_not_reach_back_proves_no_absence(world: Place) -> None:
-    """R2: other tools have sent so much since that the item is not listed any more."""
+@pytest.mark.parametrize("depth", [3, 0])
+def test_a_list_that_does_not_reach_back_proves_no_absence(world: Place, depth: int) -> None:
+    """R2: other tools have sent so much since that the item is not listed any more; or nothing is listed at all."""
     run_id = world.launched(users=BATCH, resends=True)
     served(world, Post.lose_answer)
     world.clock.advance(1)
     for _ in range(3):
         world.vendor.add_foreign("acct_one", "Another tool's")
-    world.vendor.mood = Mood(depth=3)
+    world.vendor.mood = Mood(depth=depth)
     given_up(world)
 
     assert (world.states(run_id), set(world.reached().values())) == (["unknown"], {1})
+    hold_the_law(world)
+
+
+def test_what_another_tool_sends_is_no_message_of_ours(world: Place) -> None:
+    """The request never arrived; in the same second another tool wrote to as many fans."""
+    run_id = world.launched(users=BATCH)
+    the_list_reaches_back(world)
+
+    def fate(post: Post) -> httpx.Response:
+        world.vendor.add_foreign("acct_one", "Another tool's", (7, 8))
+        return post.lose_request()
+
+    served(world, fate)
+    given_up(world)
+
+    assert world.states(run_id) == ["unknown"]
     hold_the_law(world)
 
 
