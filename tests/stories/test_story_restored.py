@@ -37,8 +37,9 @@ def test_a_backup_put_in_place_of_the_database_sends_nothing_until_it_is_release
     backup.rename(database)
     assert (rig.run_of(run)["accepted"], rig.run_of(run)["waiting"]) == (25, 125)
 
-    rig.up()
+    # Before it is up: its first tick sees that this is a backup, and a release would be of that, too.
     rig.ask("accounts", "release", ACCOUNT, "--reason", "the backup still waits for credits")
+    rig.up()
     wait_until(lambda: rig.run_of(run)["state"] == "finished_with_failures", 60)
     again = rig.launched(rig.campaign(ACCOUNT, [7_000_000]))
 

@@ -127,15 +127,18 @@ def _record(
     """Record first, then tell the pacer: a slot that is freed late is safe, one freed early is not."""
     report = asker.gateway.last_report()
     with asker.store.write() as connection:
-        add_answer(
+        is_known = add_answer(
             connection,
             question_id,
+            permit_key=permitted.key,
             replied=report is not None,
             error=error,
             credits_used=None if report is None else report.credits_used,
             found=found,
             now=asker.store.now(connection),
         )
+        if not is_known:
+            raise DatabaseAway("The database was restored while the vendor was asked; it will be asked again.")
         if found is not None and question.account_id is not None:
             ask_freely(connection, question.account_id)
     if report is None:

@@ -46,18 +46,27 @@ def add_answer(
     connection: Connection,
     question_id: int,
     *,
+    permit_key: str,
     replied: bool,
     error: str | None,
     credits_used: int | None,
     found: dict[str, Any] | None,
     now: datetime,
-) -> None:
-    """Write what came of a question. The key refuses a second answer."""
+) -> bool:
+    """Write what came of a question. The key refuses a second answer.
+
+    False, with nothing written: the database was restored meanwhile and does not know the question, whose number may
+    be another's by now.
+    """
+    its_own = select(question.c.id).where(question.c.id == question_id, question.c.permit_key == permit_key)
+    if connection.scalar(its_own) is None:
+        return False
     connection.execute(
         insert(answer).values(
             question_id=question_id, at=now, replied=replied, error=error, credits_used=credits_used, found=found
         )
     )
+    return True
 
 
 def asked_since(moment: datetime) -> ColumnElement[bool]:
