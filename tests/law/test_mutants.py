@@ -8,6 +8,7 @@ from tests.law.mutants import DOCUMENT, MUTANTS, Mutant, found_by, recorded, tab
 from tests.law.place import Places
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name.replace(" ", "-"))
 def test_a_build_without_the_rule_is_found(sqlite_places: Places, mutant: Mutant) -> None:
     assert found_by(mutant, sqlite_places) is not None, f"{mutant.story} does not find it any more"

@@ -51,10 +51,12 @@ def test_a_suppression_for_all_accounts_reaches_one_that_is_added_meanwhile(worl
     hold_the_law(world)
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_lane_that_somebody_holds_keeps_no_other_from_being_woken(world: Place) -> None:
-    """B3: a session is gone in the middle of a transaction, and its locks stay until the system notices."""
-    if world.store.writer.dialect.name == "sqlite":
-        pytest.skip("one writer at a time, who is on this machine")
+    """B3: a session is gone in the middle of a transaction, and its locks stay until the system notices.
+
+    SQLite has one writer at a time, who is on this machine.
+    """
     world.launched("acct_one")
     run_id = world.launched("acct_two")
     done = threading.Event()
