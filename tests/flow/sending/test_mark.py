@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from campaigns.domain.messages.marks import new_mark, read_marks, without_marks
+from campaigns.domain.messages.marks import new_mark, read_marks, with_mark, without_marks
 from campaigns.domain.messages.message import make_message, marked, request_body
 from campaigns.domain.states import BatchState
 from campaigns.flow.campaigns.drafts import Changes, edit_campaign
 from campaigns.flow.lanes.serve import serve_lane
 from campaigns.flow.planning.plan import preview
 from campaigns.flow.runs.rerun import rerun
+from campaigns.store.proof import verify
 from tests.flow.reconcile.lost_answers import look, lost_answer, shows
 from tests.world import ACCOUNT, ANNA, LIMITS, REJECTED, THROTTLED, UPSTREAM, World
 
@@ -42,6 +43,14 @@ def test_the_digest_of_an_attempt_covers_its_mark(world: World) -> None:
     (attempt,) = world.attempts(run_id)
     body = request_body(marked(make_message({"text": "Hello"}), attempt["mark"]), [1, 2])
     assert hashlib.sha256(body).hexdigest() == attempt["request_sha256"]
+
+
+def test_the_body_of_a_marked_request_can_be_built_again_from_the_record(world: World) -> None:
+    world.launched(mark=True)
+    world.serve()
+
+    with world.store.read() as connection:
+        assert verify.verify(connection)["bodies"] == {"checked": 3, "not_checkable": 0}
 
 
 def test_a_mark_is_made_of_chance_that_no_restored_database_repeats(world: World) -> None:
@@ -146,3 +155,25 @@ KEPT = (
 )
 COLUMNS = f"campaign_id, number, {KEPT}"
 MOVED = f"campaign_id, 2, {KEPT} FROM revision WHERE campaign_id ="
+
+
+def test_of_two_messages_with_one_text_the_one_with_the_mark_is_its_own(world: World) -> None:
+    """Without marks nobody could tell the two apart, and both would wait for an operator."""
+    run_id = lost_answer(world, (1, 2), mark=True)
+    (attempt,) = world.attempts(run_id)
+    shows(world, "777")
+    shows(world, "778", text=f"<p>{with_mark('Hello', attempt['mark'])}</p>")
+
+    look(world)
+
+    assert world.states(run_id) == ["accepted"]
+    assert world.batches(run_id)[0]["message_id"] == "778"
+
+
+def test_a_message_with_the_mark_of_nobody_here_is_not_taken(world: World) -> None:
+    run_id = lost_answer(world, (1, 2), mark=True)
+    shows(world, "777", text=with_mark("Hello", "0123456789abcdef"))
+
+    look(world, LIMITS.settle_looks)
+
+    assert world.states(run_id) == ["unknown"]
