@@ -188,8 +188,19 @@ class FenceBook(Protocol):
         """The ID of this host, which is that of its home."""
         ...
 
-    def note(self, lane: str, fence: int) -> None:
-        """Keep a fence that was committed here; one that is lower than what is kept changes nothing."""
+    def note(self, lane: str, fence: int) -> bool:
+        """Keep the fence of a request that was committed here, before a byte of it leaves.
+
+        False: it may not leave. Another request or claim has had this fence or a higher one, so the database was put
+        back since this one was committed, or the lane is somebody else's.
+        """
+        ...
+
+    def claim(self, lane: str, fence: int, hosts: Collection[str]) -> Remembered:
+        """Keep the fence of a claim; returns what is remembered of requests that had it or a higher one.
+
+        A `highest` below `fence`: there are none, and none will be let go. `hosts`: as for `compare`.
+        """
         ...
 
     def tell(self) -> None:

@@ -187,11 +187,28 @@ class FakeFences:
     """A fence book of one host that forgets nothing."""
 
     noted: dict[str, int] = field(default_factory=dict)
+    sent: dict[str, int] = field(default_factory=dict)
     away: bool = False
     host: str = "0" * 32
 
-    def note(self, lane: str, fence: int) -> None:
+    def note(self, lane: str, fence: int) -> bool:
         self.tell()
+        before = max(self.noted.get(lane, 0), self.sent.get(lane, 0))
+        self.sent[lane] = max(fence, self.sent.get(lane, 0))
+        self._keep(lane, fence)
+        return before < fence
+
+    def forget(self) -> None:
+        """Everything outside the database is lost."""
+        self.noted.clear()
+        self.sent.clear()
+
+    def claim(self, lane: str, fence: int, hosts: Collection[str]) -> Remembered:
+        self.tell()
+        self._keep(lane, fence)
+        return Remembered(self.sent.get(lane, 0), tuple(one for one in hosts if one != self.host))
+
+    def _keep(self, lane: str, fence: int) -> None:
         self.noted[lane] = max(fence, self.noted.get(lane, 0))
 
     def tell(self) -> None:
@@ -199,12 +216,14 @@ class FakeFences:
             raise FencesAway("the book is away")
 
     def compare(self, lane: str, fence: int, hosts: Collection[str]) -> Remembered:
-        self.note(lane, fence)
+        self.tell()
+        self._keep(lane, fence)
         return Remembered(self.noted[lane], tuple(one for one in hosts if one != self.host))
 
     def see(self, lanes: Mapping[str, int]) -> list[str]:
         for lane, fence in lanes.items():
-            self.note(lane, fence)
+            self.tell()
+            self._keep(lane, fence)
         return [lane for lane, fence in lanes.items() if self.noted[lane] > fence]
 
 

@@ -48,6 +48,8 @@ def restore_is_not_seen() -> None:
     """Nothing outside the database remembers a fence."""
     book = vars(fence_book)["KeptFences"]
     book.compare = lambda _self, _lane, _fence, _hosts: Remembered(0)
+    book.claim = lambda _self, _lane, _fence, _hosts: Remembered(0)
+    book.note = lambda _self, _lane, _fence: True
     book.see = lambda _self, _lanes: []
 
 

@@ -132,8 +132,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "fences are not noted",
         "a restored database is recognised",
-        {f"{REDIS}.fence_book.KeptFences.note": lambda *_: None},
-        "restores.test_a_draft_that_was_launched_after_the_backup_is_not_launched_again_unasked",
+        {f"{REDIS}.fence_book.KeptFences.note": lambda *_: True},
+        "restores.test_what_was_sent_after_the_backup_under_a_claim_that_it_knows_is_not_sent_again",
     ),
     Mutant(
         "hosts do not keep the fences that others made",
@@ -141,6 +141,12 @@ MUTANTS: tuple[Mutant, ...] = (
         {f"{REDIS}.fence_book.KeptFences.see": lambda *_: []},
         "restores.test_what_one_host_sent_after_the_backup_is_not_sent_again_by_the_other",
         {"redis": "restored"},
+    ),
+    Mutant(
+        "looks at Redis are not counted",
+        "a host sees that Redis was put back",
+        {f"{REDIS}.fence_book.KeptFences._look": lambda book, members, raises=None: book._scores(members)},
+        "restores.test_what_one_host_sent_since_the_other_looked_is_not_sent_again_by_it",
     ),
     Mutant(
         "a restored lane is not closed",

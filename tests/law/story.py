@@ -61,7 +61,7 @@ class Story:
         self.place.look_round()
         for _ in self.temper.accounts[:2]:
             self.place.launch(self._written(chance))
-        self.copies.append(self.place.backup())
+        self._back_up()
 
     def step(self, seed: int) -> None:
         """What happens next, and whether the law holds after it. Raises Broken."""
@@ -165,7 +165,7 @@ class Story:
     def _disasters(self) -> dict[str, Callable[[Random], object]]:
         place = self.place
         return {
-            "backup": lambda _: self.copies.append(place.backup()),
+            "backup": lambda _: self._back_up(),
             "restore": self._restore,
             "redis": self._lose_redis,
             "mood": lambda chance: setattr(place.vendor, "mood", chance.choice(MOODS)),
@@ -228,6 +228,12 @@ class Story:
         users = chance.sample(campaign.users, 1)
         self.operators.suppress(users, chance.choice((None, campaign.account)))
 
+    def _back_up(self) -> None:
+        """Each host looks at Redis after it, as it does once a second: of one that did not, nothing is promised."""
+        self.copies.append(self.place.backup())
+        for host in self.place.hosts:
+            host.tick()
+
     def _restore(self, chance: Random) -> None:
         """One memory of the fences stays whole through the whole story; without any, nothing is promised."""
         promised = [
@@ -237,8 +243,6 @@ class Story:
         ]
         copy, (redis, homes) = chance.choice(self.copies), chance.choice(promised)
         self.say(f"  of turn {copy.turn}: Redis {redis}, homes {homes}")
-        for host in self.place.hosts:
-            host.tick()  # as each does once a second: nobody promises anything about what it never saw
         self.redis_is_whole &= redis == "kept"
         self.homes_are_whole &= set(homes) == {"kept"}
         self.place.restore(copy, redis=redis, homes=homes)

@@ -99,6 +99,42 @@ def test_a_kept_answer_of_a_lost_run_gives_its_message_to_nobody_else(world: Pla
     hold_the_law(world)
 
 
+def test_what_was_sent_after_the_backup_under_a_claim_that_it_knows_is_not_sent_again(world: Place) -> None:
+    """The backup has the claim and the first request; only the fences of the others say that there were more."""
+    world.account()
+    world.look_round()
+    world.launched(users=20)
+    world.hosts[NORTH].serve_until_it_hangs("acct_one", takes=True)
+    copy = world.backup()
+    world.hosts[NORTH].answer_comes()
+    assert len(world.reached()) == 20
+
+    world.restore(copy)
+    world.settle(30)
+
+    assert set(world.reached().values()) == {1}
+    come_to_rest(world)
+
+
+def test_what_one_host_sent_since_the_other_looked_is_not_sent_again_by_it(world: Place) -> None:
+    """The other host knows none of the fences: only that Redis was further when it last looked, after the backup."""
+    world.account()
+    world.look_round()
+    run_id = world.launched(users=20)
+    copy = world.backup()
+    world.hosts[SOUTH].tick()
+    world.serve(host=NORTH)
+    assert len(world.reached()) == 20
+
+    world.restore(copy, redis="restored")
+    world.serve(host=SOUTH)
+    world.settle(30)
+
+    assert set(world.reached().values()) == {1}
+    come_to_rest(world)
+    assert len(world.states(run_id)) == 10
+
+
 @pytest.mark.parametrize("redis", ["restored", "lost"])
 def test_what_one_host_sent_after_the_backup_is_not_sent_again_by_the_other(world: Place, redis: Memory) -> None:
     """A4: the run itself is in the backup; the other host has never sent anything, and looked as every host does."""

@@ -6,7 +6,9 @@ file of a lane has two slots, each with its own checksum: one is overwritten, an
 the other still says the fence before.
 
 Redis holds one sorted set: a member for each lane, and one for each host that has told it all that it remembers. Since
-they are lost together, a host without its member says that Redis lost its state since.
+they are lost together, a host without its member says that Redis lost its state since. One more member counts how often
+hosts have looked at the set. Each host keeps the highest count that it saw: a lower one says that Redis was put back to
+an earlier state. Then no host has told Redis anything, and each has to tell again.
 """
 
 from __future__ import annotations
@@ -43,6 +45,18 @@ KEY = b"campaigns:fences"
 
 HOST = "host:"
 """How the member of a host begins; the name of a lane has no colon."""
+
+AHEAD = 1000
+"""How far the count of looks is moved on when Redis was put back: past what any other host saw, as a rule, so that each
+word has to be given once. One who saw more takes the words back once more."""
+
+SENT = "sent:"
+"""How the member begins that keeps the highest fence with which a request of a lane was let go, here or elsewhere. A
+claim has a fence too, and no request may have had the same."""
+
+LOOKS = "looks"
+"""The member that counts looks, and the file of each host that keeps the highest count it saw; no lane is called so,
+since a lane's name has an @ in it."""
 
 LANE = re.compile(r"[A-Za-z0-9_@.-]{1,200}")
 
@@ -82,12 +96,20 @@ class KeptFences(FenceBook):
                 raise _away(f"its home cannot be written: {error.strerror}") from error
         return self._host
 
-    def note(self, lane: str, fence: int) -> None:
-        self._write(lane, fence, forced=True)
+    def note(self, lane: str, fence: int) -> bool:
+        if self._write(lane, fence, forced=True) > fence:
+            return False
+        keys = [lane, f"{SENT}{lane}"]
         try:
-            self._redis.zadd(KEY, {lane: fence}, gt=True)
+            # Read and written in one step, as a claim is: of two that have one fence, one learns of the other. When the
+            # answer is lost and this is tried again, it refuses itself, which is safe.
+            with self._redis.pipeline() as together:
+                together.zmscore(KEY, keys)
+                together.zadd(KEY, dict.fromkeys(keys, fence), gt=True)
+                before, _ = together.execute()
         except (RedisError, OSError) as error:
             raise _unreachable(error) from error
+        return max(score or 0 for score in before) < fence
 
     def tell(self) -> None:
         self._host = None  # asked anew: a home that was emptied is another host's
@@ -105,14 +127,21 @@ class KeptFences(FenceBook):
         here = self._write(lane, fence, forced=False)
         return Remembered(max(here, shared), tuple(sorted(set(hosts) - complete)))
 
+    def claim(self, lane: str, fence: int, hosts: Collection[str]) -> Remembered:
+        members = sorted(hosts)
+        sent, *words = self._look([f"{SENT}{lane}", *(f"{HOST}{one}" for one in members)], raises={lane: fence})
+        here = self._write(lane, fence, forced=False)
+        missing = tuple(one for one, word in zip(members, words, strict=True) if word is None)
+        return Remembered(max(int(sent or 0), here if here > fence else 0), missing)
+
     def _shared(self, lane: str, hosts: Collection[str]) -> tuple[int, set[str]]:
         """A lane's fence in Redis (0: none), and which of these hosts and this one have told it what they remember."""
         members = sorted({*hosts, self.host})
-        shared, *scores = self._scores([lane, *(f"{HOST}{one}" for one in members)])
-        return int(shared or 0), {one for one, score in zip(members, scores, strict=True) if score is not None}
+        shared, *words = self._look([lane, *(f"{HOST}{one}" for one in members)])
+        return int(shared or 0), {one for one, word in zip(members, words, strict=True) if word is not None}
 
     def see(self, lanes: Mapping[str, int]) -> list[str]:
-        if self._scores([f"{HOST}{self.host}"]) == [None]:
+        if self._look([f"{HOST}{self.host}"]) == [None]:
             self.tell()
         ahead = []
         for lane, fence in lanes.items():
@@ -132,6 +161,38 @@ class KeptFences(FenceBook):
         (shared,) = self._scores([lane])
         return Noted(None if shared is None else int(shared), self._read(lane))
 
+    def _look(self, members: list[str], raises: Mapping[str, int] | None = None) -> list[float | None]:
+        """As `_scores`; the look is counted, and fences are raised after it in the same step.
+
+        No host has told Redis anything if that was put back since this host's last look. The count kept here is read
+        before Redis counts, so that looks at the same time never seem to go back.
+        """
+        before = self._read(LOOKS) or 0
+        try:
+            with self._redis.pipeline() as together:
+                together.zincrby(KEY, 1, LOOKS)
+                together.zmscore(KEY, members)
+                if raises:
+                    together.zadd(KEY, dict(raises), gt=True)
+                count, scores, *_ = together.execute()
+            if count <= before:
+                count = self._forget_hosts(before)
+                scores = [None if one.startswith(HOST) else score for one, score in zip(members, scores, strict=True)]
+        except (RedisError, OSError) as error:
+            raise _unreachable(error) from error
+        self._write(LOOKS, int(count), forced=False)
+        return list(scores)
+
+    def _forget_hosts(self, before: int) -> int:
+        """Take back every host's word; returns the count of looks from then on. Raises redis' errors."""
+        words = [member for member, _ in self._redis.zscan_iter(KEY, match=f"{HOST}*")]
+        with self._redis.pipeline() as together:
+            if words:
+                together.zrem(KEY, *words)
+            together.zadd(KEY, {LOOKS: before + AHEAD}, gt=True)
+            together.execute()
+        return before + AHEAD
+
     def _scores(self, members: list[str]) -> list[float | None]:
         """What Redis holds under these members, as of one moment."""
         try:
@@ -145,7 +206,8 @@ class KeptFences(FenceBook):
             lanes = [path.name for path in self._folder.iterdir()] if self._folder.exists() else []
         except OSError as error:
             raise _away(f"its files cannot be listed: {error.strerror}") from error
-        fences = {lane: self._read(lane) for lane in lanes if LANE.fullmatch(lane)}
+        # Telling the count would hide from the next look that Redis was put back.
+        fences = {lane: self._read(lane) for lane in lanes if LANE.fullmatch(lane) and lane != LOOKS}
         return {lane: fence for lane, fence in fences.items() if fence is not None}
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ it what its own files know.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
@@ -33,6 +34,7 @@ from campaigns.store.backup.restored import (
 from campaigns.store.database.engine import Store
 from campaigns.store.holds.holds import Held, open_hold
 from campaigns.store.runs.runs import end_run_if_done
+from campaigns.store.sending.lanes import LaneClaim
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ class Recognised:
     """A lane that was compared with the fence book; closed, if the database turned out to be restored."""
 
     lane: LaneFence
-    waits_for: tuple[HostRow, ...] = ()  # hosts that have not told yet what they know: it may not send before
+    hosts: tuple[HostRow, ...]  # whose memory counts
+    waits_for: tuple[HostRow, ...] = ()  # those that have not told yet what they know: it may not send before
 
 
 def recognise(memory: Memory, account_id: str) -> Recognised | None:
@@ -69,7 +72,22 @@ def recognise(memory: Memory, account_id: str) -> Recognised | None:
     outside = memory.fences.compare(lane.name, lane.fence, [one.id for one in hosts])
     if outside.highest > lane.fence:
         lane = _close(memory, lane, outside.highest)
-    return Recognised(lane, tuple(one for one in hosts if one.id in outside.missing))
+    return Recognised(lane, tuple(hosts), tuple(one for one in hosts if one.id in outside.missing))
+
+
+def confirm(memory: Memory, claim: LaneClaim, hosts: Sequence[HostRow]) -> Recognised | None:
+    """Compare a lane again once it is claimed; None: it may send. Else it is closed, or waits for hosts.
+
+    The database, or Redis too, may have been put back after the lane was compared and before it was claimed: then the
+    claim has the fence of a request that is lost. Raises FencesAway. A crash in the middle changes nothing.
+    """
+    outside = memory.fences.claim(claim.name, claim.fence, [one.id for one in hosts])
+    lane = LaneFence(claim.account_id, claim.name, claim.fence - 1, claim.incarnation)
+    if outside.highest >= claim.fence:
+        lane = _close(memory, lane, outside.highest)
+    elif not outside.missing:
+        return None
+    return Recognised(lane, tuple(hosts), tuple(one for one in hosts if one.id in outside.missing))
 
 
 def watch_lanes(memory: Memory) -> list[str]:
@@ -99,9 +117,9 @@ def _close(memory: Memory, lane: LaneFence, highest: int) -> LaneFence:
     open_all_due(memory.store, actor=memory.actor)
     incarnation = lane.incarnation
     with memory.store.write() as connection:
-        if raise_fence(connection, lane.account_id, highest):
+        if raise_fence(connection, lane.account_id, highest + 1):  # a claim of the copy may have the highest itself
             incarnation = _doubt(connection, memory, lane, highest)
-    return replace(lane, fence=highest, incarnation=incarnation)
+    return replace(lane, fence=highest + 1, incarnation=incarnation)
 
 
 def _doubt(connection: Connection, memory: Memory, lane: LaneFence, highest: int) -> str:

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import DatabaseBusy, FencesAway, PacerAway, VendorAway, VendorRefused
-from campaigns.flow.backup.detect_restore import Memory, recognise
+from campaigns.flow.backup.detect_restore import Memory, Recognised, confirm, recognise
 from campaigns.flow.handoff.follow import follow_handed_over
 from campaigns.flow.probe.carry_out import carry_out_probe
 from campaigns.flow.recall.unsend import carry_out_recalls
@@ -88,7 +88,13 @@ def _claim(sender: Sender, account_id: str) -> LaneClaim | None:
     known = _team_and_lane(sender, account_id)
     if known is None:
         return None
-    team, lane = known
+    team, compared = known
+    claim = _claim_compared(sender, team, compared.lane)
+    return claim if claim is None or _is_confirmed(sender, claim, compared) else None
+
+
+def _claim_compared(sender: Sender, team: str, lane: LaneFence) -> LaneClaim | None:
+    account_id = lane.account_id
     expire_attempts(
         sender.store, settle_seconds=sender.limits.settle_seconds, actor=sender.owner, account_id=account_id
     )
@@ -114,12 +120,31 @@ def _claim(sender: Sender, account_id: str) -> LaneClaim | None:
         )
 
 
-def _team_and_lane(sender: Sender, account_id: str) -> tuple[str, LaneFence] | None:
+def _is_confirmed(sender: Sender, claim: LaneClaim, compared: Recognised) -> bool:
+    """Whether the lane still fits the fence book; else it is given back."""
+    try:
+        doubt = confirm(_memory(sender), claim, compared.hosts)
+    except FencesAway:
+        _give_back(sender, Step(claim, leave=True, wait_seconds=AWAY_SECONDS, waits_for="the fence book"))
+        return False
+    if doubt is not None:
+        _give_back(sender, Step(claim, leave=True, wait_seconds=AWAY_SECONDS, waits_for=_hosts_to_compare(doubt)))
+    return doubt is None
+
+
+def _memory(sender: Sender) -> Memory:
+    return Memory(sender.store, sender.fences, sender.spool, sender.host_name, sender.owner)
+
+
+def _hosts_to_compare(compared: Recognised) -> str:
+    return f"host {', '.join(sorted(one.name for one in compared.waits_for))} to compare its fences"
+
+
+def _team_and_lane(sender: Sender, account_id: str) -> tuple[str, Recognised] | None:
     """Whom the key belongs to, and the lane as it was compared with the fence book; None: it cannot be served now."""
-    memory = Memory(sender.store, sender.fences, sender.spool, sender.host_name, sender.owner)
     try:
         team = sender.team()
-        found = recognise(memory, account_id)
+        compared = recognise(_memory(sender), account_id)
     except VendorRefused as refusal:
         _hold_team(sender, str(refusal))
         return None
@@ -132,11 +157,10 @@ def _team_and_lane(sender: Sender, account_id: str) -> tuple[str, LaneFence] | N
     except FencesAway:
         _postpone(sender, account_id, "the fence book")
         return None
-    if found is not None and found.waits_for:
-        names = ", ".join(sorted(one.name for one in found.waits_for))
-        _postpone(sender, account_id, f"host {names} to compare its fences")
+    if compared is not None and compared.waits_for:
+        _postpone(sender, account_id, _hosts_to_compare(compared))
         return None
-    return None if found is None else (team, found.lane)
+    return None if compared is None else (team, compared)
 
 
 def _hold_team(sender: Sender, reason: str) -> None:

@@ -97,10 +97,10 @@ def _note_fence(sender: Sender, claim: LaneClaim) -> str | None:
     Before a byte leaves: a database restored from an earlier backup is recognised by it, whatever came of the request.
     """
     try:
-        sender.fences.note(claim.name, claim.fence)
+        is_first = sender.fences.note(claim.name, claim.fence)
     except FencesAway as away:
         return str(away)
-    return None
+    return None if is_first else f"fence {claim.fence} of its lane was used before: was the database put back?"
 
 
 def _commit_attempt(sender: Sender, claim: LaneClaim) -> _Committed | LaneClaim | None:

@@ -102,7 +102,7 @@ def test_no_request_after_a_restore_asks_for_a_permit_under_the_key_of_a_lost_on
         copy.account()
         copy.launch(copy.campaign([1, 2, 3, 4]))
         copy.clock.advance(1)
-        copy.fences.noted.clear()  # so that all of them begin with the same fences
+        copy.fences.forget()  # so that all of them begin with the same fences
         copy.serve()
 
     assert all(len(permits(copy)) == 2 for copy in (world, restored, anew))
@@ -193,7 +193,7 @@ def test_an_answer_is_not_put_onto_another_request_with_the_same_numbers_and_fen
     restored = backup()
     world.launch(world.campaign([1, 2]))
     outage(world, spool).with_answer(accepted("777"))
-    world.fences.noted.clear()
+    world.fences.forget()
     world.clock.advance(60)
     run_id = restored.launch(restored.campaign([8, 9]))
     outage(restored, FileSpool(spool._home / "another")).with_answer(accepted("888"))

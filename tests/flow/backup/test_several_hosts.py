@@ -69,6 +69,46 @@ def test_database_and_redis_put_back_close_the_lane_on_a_host_that_sent_nothing(
     assert restored.states(run_id) == ["accepted"] * 4 + ["unknown"] * 6
 
 
+def test_database_and_redis_put_back_are_recognised_by_a_host_that_has_not_looked_since_the_last_requests(
+    world: World, backup: Backup, hosts: Hosts, one: Host, two: Host
+) -> None:
+    """It knows none of their fences, only that Redis was further: who sent them is asked first."""
+    run_id = world.launched(range(1, 21))
+    one.serve(world, turns=2)
+    restored, redis = backup(), hosts.redis_now()
+    two.tick(world)
+    one.serve(world)
+    hosts.put_redis_back(redis)
+
+    assert two.serve(restored) == 0
+    assert waits_for(restored, run_id) == "host one to compare its fences"
+
+    assert one.tick(restored) == [ACCOUNT]
+    later(restored)
+    two.serve(restored)
+    assert world.requests_by_user() == dict.fromkeys(range(1, 21), 1)
+    assert held(restored) == ["restored"]
+    assert restored.states(run_id) == ["accepted"] * 2 + ["unknown"] * 8
+
+
+def test_a_redis_put_back_alone_needs_nobody(world: World, hosts: Hosts, one: Host, two: Host) -> None:
+    run_id = world.launched(range(1, 21))
+    one.serve(world, turns=2)
+    redis = hosts.redis_now()
+    two.serve(world, turns=2)
+    hosts.put_redis_back(redis)
+
+    for _ in range(2):
+        one.tick(world)
+        two.tick(world)
+    later(world)
+    one.serve(world)
+
+    assert world.run(run_id)["state"] == "finished"
+    assert world.requests_by_user() == dict.fromkeys(range(1, 21), 1)
+    assert held(world) == []
+
+
 def test_a_host_sees_at_a_claim_what_others_have_sent(
     world: World, backup: Backup, hosts: Hosts, one: Host, two: Host
 ) -> None:
@@ -193,6 +233,10 @@ def test_a_new_host_is_not_waited_for_before_it_has_told_what_it_knows(
 
     assert new.serve(world) == 0
     assert one.serve(world) == 0
+    assert waits_for(world, run_id) == "host new, two to compare its fences", "it told a Redis of which nobody knew yet"
+    new.tick(world)
+    later(world)
+    assert one.serve(world) == 0
     assert waits_for(world, run_id) == "host two to compare its fences", "the new one has told it knows nothing"
     two.tick(world)
     later(world)
@@ -284,6 +328,84 @@ def test_a_lane_put_back_between_its_comparison_and_its_claim_is_not_claimed(
     assert len(world.gateway.received) == 2
     one.serve(restored)
     assert held(restored) == ["restored"]
+
+
+def test_a_lane_that_was_used_between_its_comparison_and_its_claim_on_a_copy_is_closed(
+    world: World, backup: Backup, one: Host, two: Host
+) -> None:
+    """The claim has the fence of a request that the copy does not know."""
+    run_id = world.launched(range(1, 9))
+    one.tick(world)
+    two.tick(world)
+    restored = backup()
+    compare = two.book.compare
+
+    def then_the_other_sends(*asked: object) -> object:
+        found = compare(*asked)  # type: ignore[arg-type]
+        one.serve(world, turns=2)
+        return found
+
+    two.book.compare = then_the_other_sends  # type: ignore[method-assign, assignment]
+    assert two.serve(restored) == 0
+
+    assert world.requests_by_user() == dict.fromkeys(range(1, 5), 1)
+    assert held(restored) == ["restored"]
+    assert restored.states(run_id) == ["unknown"] * 4
+
+
+def test_a_request_that_a_copy_does_not_know_does_not_leave_once_its_fence_is_given_again(
+    world: World, backup: Backup, one: Host, two: Host
+) -> None:
+    """The database is put back after the request was committed and before its fence was noted."""
+    run_id = world.launched(range(1, 3))
+    two.tick(world)
+    restored: list[World] = []
+    note = one.book.note
+
+    def then_the_other_claims(lane: str, fence: int) -> bool:
+        world.clock.advance(600)  # over the lease that the copy knows
+        two.serve(restored[0])
+        return note(lane, fence)
+
+    def copied_between_two_requests() -> bool:
+        restored.append(backup())
+        one.book.note = then_the_other_claims  # type: ignore[method-assign]
+        return len(restored) == 1
+
+    serve_lane(one.sender(world), ACCOUNT, copied_between_two_requests)
+
+    assert world.requests_by_user() == {1: 1, 2: 1}
+    assert restored[0].states(run_id) == ["accepted"]
+    (kept,) = world.attempts(run_id)
+    assert kept["outcome"] == "not_sent"
+    assert "was used before" in kept["error"]
+
+
+def test_a_fence_of_a_request_that_has_left_is_not_claimed_on_a_copy(
+    world: World, backup: Backup, one: Host, two: Host
+) -> None:
+    """The same, but the fence was noted first."""
+    run_id = world.launched(range(1, 3))
+    two.tick(world)
+    restored: list[World] = []
+    note = one.book.note
+
+    def then_the_other_claims(lane: str, fence: int) -> bool:
+        world.clock.advance(600)
+        first = note(lane, fence)
+        two.serve(restored[0])
+        return first
+
+    def copied_between_two_requests() -> bool:
+        restored.append(backup())
+        one.book.note = then_the_other_claims  # type: ignore[method-assign]
+        return len(restored) == 1
+
+    serve_lane(one.sender(world), ACCOUNT, copied_between_two_requests)
+
+    assert world.requests_by_user() == {1: 1, 2: 1}
+    assert restored[0].states(run_id) == ["unknown"]
+    assert held(restored[0]) == ["restored"]
 
 
 def test_a_word_that_fits_no_host_or_several_is_refused(world: World, hosts: Hosts, one: Host) -> None:

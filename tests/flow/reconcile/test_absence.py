@@ -109,11 +109,11 @@ def test_no_byte_leaves_after_the_deadline_on_record(world: World) -> None:
     run_id = world.launched((1, 2))
     note = world.fences.note
 
-    def stall(lane: str, fence: int) -> None:
-        if fence > 0 and not world.slept:  # the first request's; a claim notes the fence that it saw
+    def stall(lane: str, fence: int) -> bool:
+        if not world.slept:  # the first request's
             world.local_clock += 300
             world.slept.append(0)
-        note(lane, fence)
+        return note(lane, fence)
 
     world.fences.note = stall  # type: ignore[method-assign]
     left = iter(range(100))
