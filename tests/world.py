@@ -187,24 +187,27 @@ class FakeFences:
     """A fence book of one host that forgets nothing."""
 
     noted: dict[str, int] = field(default_factory=dict)
+    claimed: dict[str, int] = field(default_factory=dict)
     sent: dict[str, int] = field(default_factory=dict)
     away: bool = False
     host: str = "0" * 32
 
     def note(self, lane: str, fence: int) -> bool:
         self.tell()
-        before = max(self.noted.get(lane, 0), self.sent.get(lane, 0))
-        self.sent[lane] = max(fence, self.sent.get(lane, 0))
+        before = max(self.claimed.get(lane, 0), self.sent.get(lane, 0))
+        self.sent[lane] = max(fence, before)
         self._keep(lane, fence)
         return before < fence
 
     def forget(self) -> None:
         """Everything outside the database is lost."""
         self.noted.clear()
+        self.claimed.clear()
         self.sent.clear()
 
     def claim(self, lane: str, fence: int, hosts: Collection[str]) -> Remembered:
         self.tell()
+        self.claimed[lane] = max(fence, self.claimed.get(lane, 0))
         self._keep(lane, fence)
         return Remembered(self.sent.get(lane, 0), tuple(one for one in hosts if one != self.host))
 
