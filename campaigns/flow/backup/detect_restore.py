@@ -71,7 +71,7 @@ def recognise(memory: Memory, account_id: str) -> Recognised | None:
         join(memory.store, memory.fences, memory.host_name, actor=memory.actor)
     outside = memory.fences.compare(lane.name, lane.fence, [one.id for one in hosts])
     if outside.highest > lane.fence:
-        lane = _close(memory, lane, outside.highest)
+        lane = _close(memory, lane, outside.highest, to=outside.highest, below=outside.highest)
     return Recognised(lane, tuple(hosts), tuple(one for one in hosts if one.id in outside.missing))
 
 
@@ -84,7 +84,7 @@ def confirm(memory: Memory, claim: LaneClaim, hosts: Sequence[HostRow]) -> Recog
     outside = memory.fences.claim(claim.name, claim.fence, [one.id for one in hosts])
     lane = LaneFence(claim.account_id, claim.name, claim.fence - 1, claim.incarnation)
     if outside.highest >= claim.fence:
-        lane = _close(memory, lane, outside.highest)
+        lane = _close(memory, lane, outside.highest, to=outside.highest + 1, below=claim.fence + 1)
     elif not outside.missing:
         return None
     return Recognised(lane, tuple(hosts), tuple(one for one in hosts if one.id in outside.missing))
@@ -111,15 +111,15 @@ def watch_lanes(memory: Memory) -> list[str]:
     return account_ids
 
 
-def _close(memory: Memory, lane: LaneFence, highest: int) -> LaneFence:
-    """Close a lane that is behind; returns how it stands then."""
+def _close(memory: Memory, lane: LaneFence, highest: int, *, to: int, below: int) -> LaneFence:
+    """Close a lane that is behind; returns how it stands then. One whose fence is not below `below` was used since."""
     # Occurrences that came due since the backup may have been sent too: open them, to be held with the others.
     open_all_due(memory.store, actor=memory.actor)
     incarnation = lane.incarnation
     with memory.store.write() as connection:
-        if raise_fence(connection, lane.account_id, highest + 1):  # a claim of the copy may have the highest itself
+        if raise_fence(connection, lane.account_id, to, below=below):
             incarnation = _doubt(connection, memory, lane, highest)
-    return replace(lane, fence=highest + 1, incarnation=incarnation)
+    return replace(lane, fence=to, incarnation=incarnation)
 
 
 def _doubt(connection: Connection, memory: Memory, lane: LaneFence, highest: int) -> str:

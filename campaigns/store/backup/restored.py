@@ -70,11 +70,11 @@ def restored_at(account_id: str | ColumnElement[str]) -> ScalarSelect[datetime]:
     )
 
 
-def raise_fence(connection: Connection, account_id: str, fence: int) -> bool:
-    """Take the lane's lock and lift its fence to one that was committed; False when it is not below it any more."""
+def raise_fence(connection: Connection, account_id: str, fence: int, *, below: int) -> bool:
+    """Take the lane's lock and lift its fence; False when it is no longer below `below`: somebody else went on."""
     raised = connection.scalar(
         update(lane)
-        .where(lane.c.account_id == account_id, lane.c.fence < fence)
+        .where(lane.c.account_id == account_id, lane.c.fence < below)
         .values(fence=fence)
         .returning(lane.c.fence)
     )
