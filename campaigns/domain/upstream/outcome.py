@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from campaigns.domain.upstream.reply import ERROR_FIELDS, NoReply, Reply, VendorReport
+from campaigns.domain.upstream.reply import ERROR_FIELDS, NoReply, Reply, VendorReport, in_words
 
 __all__ = [
     "HoldOrder",
@@ -178,7 +178,7 @@ def _said_not_sent(reply: Reply) -> Outcome | None:
 
 
 def _says(reply: Reply, pattern: re.Pattern[str]) -> bool:
-    return any(pattern.search(str((reply.body or {}).get(name))) for name in ERROR_FIELDS)
+    return any(pattern.search(in_words((reply.body or {}).get(name))) for name in ERROR_FIELDS)
 
 
 def _throttled(reply: Reply) -> Outcome | None:
