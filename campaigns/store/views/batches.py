@@ -9,10 +9,10 @@ from sqlalchemy import Connection, bindparam, select
 from campaigns.store.recall.unsend_requests import UNSENT, unsent_at
 from campaigns.store.reconcile.message_sets import sets_of_run
 from campaigns.store.runs.runs import find_run
+from campaigns.store.sending.replies import COLUMNS_OF_REPLY, reply_of
 from campaigns.store.tables.attempts import attempt as attempt_table
 from campaigns.store.tables.attempts import attempt_outcome
 from campaigns.store.tables.batches import batch
-from campaigns.store.views.replies import COLUMNS_OF_REPLY, reply_of
 from campaigns.store.views.text import as_id, as_text
 
 ATTEMPTS = (

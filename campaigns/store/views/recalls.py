@@ -9,9 +9,9 @@ from sqlalchemy import Connection, func, select
 from campaigns.domain.states import BatchState
 from campaigns.store.recall.recalls import IS_OPEN
 from campaigns.store.recall.unsend_requests import is_unsent, standing_of
+from campaigns.store.sending.replies import reply_of
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.recalls import recall, unsend, unsend_outcome
-from campaigns.store.views.replies import reply_of
 from campaigns.store.views.text import as_text
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import Table
 
 from campaigns.store.tables.attempts import attempt_outcome
-from campaigns.store.views.text import as_text
 
 COLUMNS = (
     *("http_status", "upstream_status", "credits_used", "credits_balance", "limit_minute", "remaining_minute"),
@@ -28,8 +27,8 @@ def reply_of(row: Mapping[Any, Any], outcome: Table) -> dict[str, Any] | None:
     if row[outcome.c.http_status] is None:
         return None
     shown = {name: row[outcome.c[name]] for name in COLUMNS if name in outcome.c}
-    if "retry_at" in shown:
-        shown["retry_at"] = as_text(shown["retry_at"])
+    if shown.get("retry_at") is not None:
+        shown["retry_at"] = shown["retry_at"].isoformat()
     if "report" in outcome.c:
         report = row[outcome.c.report] or {}
         shown.update({name: report.get(name) for name in REPORTED})
