@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from campaigns.adapters.upstream import redactor
 from campaigns.adapters.upstream.read_reply import (
     read_json,
     read_reply,
@@ -190,6 +191,23 @@ def test_no_part_of_the_key_stands_where_a_text_was_cut(before: int) -> None:
         assert "sk-" not in kept
         assert "sk-" not in str(read_response(long.encode(), REDACTOR))
         assert len(kept) >= 4000 or keys
+
+
+def test_a_text_is_cut_before_it_is_searched_for_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Searched:
+        most = 0
+
+        def sub(self, _: str, text: str) -> str:
+            self.most = max(self.most, len(text))
+            return text
+
+    searched = Searched()
+    monkeypatch.setattr(redactor, "CREDENTIALS", searched)
+    endless = "bearer " * 100_000
+    body = json.dumps({"message": endless, "data": {"id": 7, "x": endless}}).encode()
+    read_reply(200, {}, body, redactor=REDACTOR, now=NOW)
+    read_reply(502, {}, endless.encode(), redactor=REDACTOR, now=NOW)
+    assert 0 < searched.most < 20_000
 
 
 def test_the_key_again_and_again_leaves_no_part_of_it() -> None:
