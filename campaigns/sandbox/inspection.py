@@ -17,6 +17,7 @@ from campaigns.sandbox.replies import Reply, encode
 from campaigns.sandbox.routes import Request
 from campaigns.sandbox.setup import parse_setup
 from campaigns.sandbox.vendor import Vendor
+from campaigns.sandbox.writing import MOST_DIGITS
 
 PREFIX = "/sandbox/"
 SHOWN_REPEATED_USERS = 1000
@@ -147,8 +148,8 @@ def _number(request: Request, name: str, otherwise: int) -> int:
     value = request.query.get(name, "")
     if not value:
         return otherwise
-    if not (value.isascii() and value.isdecimal()):
-        raise UsageError(f"{name} is '{value}', but must be a whole number.")
+    if not (value.isascii() and value.isdecimal() and len(value) <= MOST_DIGITS):
+        raise UsageError(f"{name} is '{value:.40}', but must be a whole number.")
     return int(value)
 
 

@@ -10,7 +10,7 @@ from campaigns.sandbox.items import plain_text, shown_time
 from campaigns.sandbox.replies import invalid, onlyfans_error
 from campaigns.sandbox.setup import SYSTEM_LISTS
 from campaigns.sandbox.world import ACCOUNT_PREFIX, Done, Turn, World
-from campaigns.sandbox.writing import find_item
+from campaigns.sandbox.writing import MOST_DIGITS, find_item
 
 OVERVIEW_DATE = "%Y-%m-%d %H:%M:%S"
 ACCOUNT_FILTERS = ("onlyfans_id", "onlyfans_username", "onlyfans_email")
@@ -86,8 +86,7 @@ def user_lists(turn: Turn) -> Done:
 
 def user_list(turn: Turn) -> Done:
     """One list. Raises Refused for one that is not there."""
-    shown = _list(turn, turn.call.of)
-    return Done({"data": {**shown, "id": int(turn.call.of)} if turn.call.of.isdecimal() else shown})
+    return Done({"data": _list(turn, turn.call.of)})
 
 
 def list_users(turn: Turn) -> Done:
@@ -111,7 +110,7 @@ def _members(turn: Turn, name: str) -> tuple[int, ...]:
 def _list(turn: Turn, name: str) -> dict[str, Any]:
     system = name in SYSTEM_LISTS
     return {
-        "id": name,
+        "id": int(name) if name.isdecimal() and len(name) <= MOST_DIGITS else name,
         "type": name if system else "custom",
         "name": name.replace("_", " ").capitalize(),
         "usersCount": len(_members(turn, name)),
@@ -171,7 +170,7 @@ def _number(query: dict[str, str], name: str, *, default: int, lowest: int, high
     text = query.get(name, "")
     if not text:
         return default
-    if not (text.isascii() and text.isdecimal()):
+    if not (text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS):
         raise invalid({name: [f"The {name} field must be an integer."]})
     if not lowest <= int(text) <= highest:
         raise invalid({name: [f"The {name} field must be between {lowest} and {highest}."]})

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from ipaddress import ip_address
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote, urlsplit
 
+from campaigns.sandbox.bodies import read_fields
 from campaigns.sandbox.faults import RequestKind
 from campaigns.sandbox.replies import no_such_path, wrong_method
+
+HOST = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +48,8 @@ class Request:
         return sha256(self.body).hexdigest()
 
     def fields(self) -> dict[str, Any]:
-        """The body's fields; a body that is no JSON object has none, as in Laravel."""
-        try:
-            value = json.loads(self.body)
-        except (ValueError, RecursionError):
-            return {}
-        return value if isinstance(value, dict) else {}
+        """The body's fields, of JSON or a form; a body that is neither has none."""
+        return read_fields(self.headers.get("content-type", ""), self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,17 @@ class Call:
     kind: RequestKind
     account: str | None = None
     of: str = ""  # the queue ID or list that the path names
+
+
+def is_of_this_machine(host: str) -> bool:
+    """Whether a Host header names the machine that the asker is on."""
+    named = urlsplit(f"//{host}").hostname if HOST.fullmatch(host) else None
+    if named is None or named == "localhost":
+        return named is not None
+    try:
+        return ip_address(named).is_loopback
+    except ValueError:
+        return False
 
 
 def route(request: Request) -> Call:

@@ -18,7 +18,7 @@ from campaigns.domain.errors import UsageError
 from campaigns.sandbox.inspection import PREFIX, inspect
 from campaigns.sandbox.ledger import Ledger
 from campaigns.sandbox.replies import Reply, encode
-from campaigns.sandbox.routes import Request
+from campaigns.sandbox.routes import Request, is_of_this_machine
 from campaigns.sandbox.setup import Setup
 from campaigns.sandbox.vendor import Exchange, Vendor
 
@@ -27,6 +27,7 @@ LARGEST_BODY = 64 * 1024 * 1024
 BACKLOG = 512
 STOP_SECONDS = 5.0
 ACCEPT_PAUSE_SECONDS = 0.05
+LEAVE_SECONDS = 2.0
 
 
 class Sandbox:
@@ -131,6 +132,7 @@ class _Conversation:
                 self._http.start_next_cycle()
         except h11.RemoteProtocolError as error:
             self._complain(error)
+            self._let_it_be_read()
 
     def _read(self) -> Request | None:
         """The next whole request; None when the client has closed."""
@@ -145,10 +147,13 @@ class _Conversation:
             elif isinstance(event, h11.Request):
                 head = event
                 self._head_only = event.method == b"HEAD"
+                _check_head(event)
             elif isinstance(event, h11.Data):
                 body += event.data
                 if len(body) > LARGEST_BODY:
-                    raise h11.RemoteProtocolError("body too large", error_status_hint=413)
+                    raise h11.RemoteProtocolError(
+                        f"the body is longer than {LARGEST_BODY} bytes", error_status_hint=413
+                    )
             elif isinstance(event, h11.EndOfMessage) and head is not None:
                 return _request(head, bytes(body))
             else:
@@ -215,9 +220,18 @@ class _Conversation:
             while self._socket.recv(READ_SIZE):
                 pass
 
+    def _let_it_be_read(self) -> None:
+        """A connection that is closed with bytes unread is reset, and the client never sees the answer."""
+        self._socket.shutdown(socket.SHUT_WR)
+        self._socket.settimeout(LEAVE_SECONDS)
+        until = time.monotonic() + LEAVE_SECONDS
+        with contextlib.suppress(TimeoutError):
+            while time.monotonic() < until and self._socket.recv(READ_SIZE):
+                pass
+
     def _complain(self, error: h11.RemoteProtocolError) -> None:
         if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            body = encode({"message": f"No HTTP request: {error}."})
+            body = encode({"message": f"The sandbox does not take this request: {error}."})
             self._socket.sendall(self._encoded(Reply(error.error_status_hint, body, "not_http")))
 
     def _encoded(self, reply: Reply) -> bytes:
@@ -236,6 +250,22 @@ class _Conversation:
 
     def _send(self, event: h11.InformationalResponse) -> None:
         self._socket.sendall(self._http.send(event) or b"")
+
+
+def _check_head(head: h11.Request) -> None:
+    """Raises h11.RemoteProtocolError before a byte of the body is read.
+
+    A page of the internet can let its name mean 127.0.0.1, and would read the record of what was accepted.
+    """
+    headers = dict(head.headers)
+    host = headers.get(b"host", b"localhost").decode("latin-1")
+    if not is_of_this_machine(host):
+        raise h11.RemoteProtocolError(
+            f"the sandbox is for this machine only; ask it as localhost or 127.0.0.1, not as '{host[:100]}'",
+            error_status_hint=421,
+        )
+    if int(headers.get(b"content-length", b"0")) > LARGEST_BODY:
+        raise h11.RemoteProtocolError(f"the body is longer than {LARGEST_BODY} bytes", error_status_hint=413)
 
 
 def _request(head: h11.Request, body: bytes) -> Request:

@@ -111,12 +111,14 @@ def parse_setup(text: str, *, source: str) -> Setup:
     """The setup in a YAML (or JSON) text; `source` names it in errors. Raises UsageError naming every fault."""
     try:
         fields = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except RecursionError:
+        raise UsageError(f"{source} is nested too deep; its entries need three levels at most.") from None
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # a date or a number that is none raises the others
         raise UsageError(f"{source} is not YAML: {' '.join(str(error).split())}.") from None
     if fields is None:
         fields = {}
     if not isinstance(fields, dict):
-        raise UsageError(f"{source} must hold named entries, such as 'limit_per_minute: 60'; found {fields!r:.60}.")
+        raise UsageError(f"{source} must hold named entries, such as 'limit_per_minute: 60'; it is {_kind(fields)}.")
     try:
         return Setup.model_validate(fields)
     except ValidationError as error:
@@ -134,6 +136,11 @@ def read_setup(path: Path | None) -> Setup:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise UsageError(f"The faults file '{path}' cannot be read: {reason}.") from None
     return parse_setup(text, source=f"The faults file '{path}'")
+
+
+def _kind(found: Any) -> str:
+    """What stands there instead of names. A value may be shown whole only when it is one value."""
+    return "a list" if isinstance(found, list | tuple | set) else f"the single value {str(found)[:60]!r}"
 
 
 def _words(fault: Any) -> str:

@@ -41,6 +41,7 @@ CHECKS: dict[str, Callable[[Turn], None]] = {
 }
 WITHOUT_META = frozenset({"whoami", "accounts"})
 RETRY_COUNT_HEADER = "x-stainless-retry-count"
+LONGEST_RETRY_COUNT = 10
 
 
 @dataclass(slots=True)
@@ -217,5 +218,5 @@ def _seen(request: Request, call: Call | None, now: float) -> Seen:
         request.target,
         None if call is None else call.kind,
         account_of(request) if call is None else call.account,
-        int(retries) if retries.isdecimal() else None,
+        int(retries) if retries.isdecimal() and len(retries) < LONGEST_RETRY_COUNT else None,
     )

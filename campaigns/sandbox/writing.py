@@ -30,6 +30,7 @@ DEFAULT_SECONDS = {
     "slow_delivery": 60.0,
     "cannot_unsend": 0.0,
 }
+MOST_DIGITS = 19
 SLOW_START_SECONDS = 5.0
 FOREIGN_TEXT = "Posted by another tool"
 RECENT_LIST = "recent"
@@ -134,7 +135,7 @@ def updatable(body: Body) -> dict[str, Any]:
 def find_item(turn: Turn) -> QueueItem:
     """The item that a path names. Raises Refused (OnlyFans' 404)."""
     named, item = turn.call.of, None
-    if named.isascii() and named.isdecimal():
+    if named.isascii() and named.isdecimal() and len(named) <= MOST_DIGITS:
         item = turn.world.book.item(turn.account, int(named))
     if item is None:
         raise not_there()

@@ -100,7 +100,7 @@ def test_a_hang_may_end_by_itself(start: Start) -> None:
 def test_a_drip_is_one_byte_at_a_time(start: Start) -> None:
     sandbox = start(script=[{"fault": "drip", "seconds": 60}])
     body = b'{"text":"Hi","userIds":["1"]}'
-    head = b"POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer key\r\nContent-Length: %d\r\n\r\n"
+    head = b"POST %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer key\r\nContent-Length: %d\r\n\r\n"
     with socket.create_connection(("127.0.0.1", int(sandbox.url.rpartition(":")[2])), timeout=20) as connection:
         connection.sendall(head % (MASS.encode(), len(body)) + body)
         assert connection.recv(65536) == b"H"

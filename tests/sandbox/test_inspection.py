@@ -165,3 +165,35 @@ def test_a_hundred_thousand_recipients_are_counted(start: Start) -> None:
     summary = sandbox.summary()
     assert (summary["users"], summary["repeated"]) == (100_000, 0)
     assert summary["most_sends_in_flight"] == {"acct_a": 1}
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"[" * 100_000, "nested too deep"),
+        (b'{"a":' * 50_000, "nested too deep"),
+        (b"team: 2026-99-99", "is not YAML"),
+        (b"credits: " + b"9" * 5000, ""),
+        (b"- a\n- b\n", "it is a list"),
+        (b"&a [*a]", "it is a list"),
+        (b"&a [x, x]\n", "it is a list"),
+        (b"\xff\xfe", "the single value"),
+    ],
+)
+def test_an_odd_setup_is_refused_in_one_sentence(start: Start, body: bytes, words: str) -> None:
+    sandbox = start(team="before")
+    answer = sandbox.client.put("/sandbox/faults", content=body)
+    assert answer.status_code == 422
+    assert words in answer.json()["error"]
+    assert len(answer.text) < 600
+    assert sandbox.client.get("/sandbox/faults").json()["team"] == "before"
+
+
+def test_a_small_setup_that_stands_for_a_huge_one_is_refused_at_once(start: Start) -> None:
+    laughs = b"a0: &a0 [x]\n" + b"".join(
+        b"a%d: &a%d [%s]\n" % (n, n, b",".join([b"*a%d" % (n - 1)] * 9)) for n in range(1, 12)
+    )
+    for body in (laughs, b"? " + b"[" * 10 + b"]" * 10, b"[" + laughs.replace(b"\n", b",") + b"]"):
+        answer = start().client.put("/sandbox/faults", content=body)
+        assert answer.status_code == 422
+        assert len(answer.text) < 2000

@@ -32,19 +32,19 @@ def _talk(sandbox: Listening, *sent: bytes) -> bytes:
 
 
 def test_one_connection_serves_many_requests(start: Start) -> None:
-    request = b"GET /api/whoami HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer key\r\n\r\n"
+    request = b"GET /api/whoami HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer key\r\n\r\n"
     assert _talk(start(), request * 20).count(b"HTTP/1.1 200") == 20
 
 
 def test_a_closed_connection_is_closed(start: Start) -> None:
-    request = b"GET /api/whoami HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer key\r\n\r\n"
+    request = b"GET /api/whoami HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer key\r\n\r\n"
     assert _talk(start(), request * 3).count(b"HTTP/1.1 200") == 1
 
 
 def test_a_body_may_be_chunked_and_wait_for_a_go_ahead(start: Start) -> None:
     sandbox = start()
     head = (
-        b"POST /api/acct_a/mass-messaging HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer key\r\n"
+        b"POST /api/acct_a/mass-messaging HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer key\r\n"
         b"Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n"
     )
     body = b'{"text":"Hi","userIds":["1"]}'
@@ -75,7 +75,9 @@ class Client:
 def test_a_request_is_over_before_its_last_byte_leaves(script: list[dict[str, object]]) -> None:
     """Else a client that sends one request after another would seem to send two at once."""
     vendor = bench(script=script).vendor
-    client = Client(vendor.journal, b"GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer key\r\n\r\n" % MASS.encode())
+    client = Client(
+        vendor.journal, b"GET %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer key\r\n\r\n" % MASS.encode()
+    )
     _Conversation(cast(socket.socket, client), vendor, threading.Event()).run()
     assert client.in_flight[-1] == 0
     assert set(client.in_flight[:-1]) <= {1}
@@ -94,7 +96,7 @@ def test_the_inspection_waits_for_answers_that_are_just_leaving() -> None:
 
 
 def test_head_has_headers_and_no_body(start: Start) -> None:
-    answer = _talk(start(), b"HEAD /api/whoami HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer key\r\n\r\n")
+    answer = _talk(start(), b"HEAD /api/whoami HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer key\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 405")
     assert answer.endswith(b"\r\n\r\n")
 
@@ -106,10 +108,62 @@ def test_what_is_no_http_is_a_400(start: Start, nonsense: bytes) -> None:
 
 def test_a_request_that_is_cut_is_not_accepted(start: Start) -> None:
     sandbox = start()
-    head = b"POST /api/acct_a/mass-messaging HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer key\r\n"
+    head = b"POST /api/acct_a/mass-messaging HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer key\r\n"
     _talk(sandbox, head, b"Content-Length: 100\r\n\r\n", b'{"text":"Hi","userIds":["1"]}')
     assert sandbox.accepted() == []
     assert sandbox.requests() == []
+
+
+HOSTS = ["evil.example", "127.0.0.1.evil.example", "localhost.evil", "10.0.0.1", "[::2]", "0.0.0.0", "a@localhost", ""]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+@pytest.mark.parametrize("asked", [b"GET /sandbox/accepted", b"DELETE /sandbox/state", b"POST " + MASS.encode()])
+def test_a_page_whose_name_means_this_machine_gets_nothing(start: Start, host: str, asked: bytes) -> None:
+    sandbox = start()
+    sandbox.post(text="for nobody else")
+    body = b'{"text":"Hi","userIds":["1"]}'
+    head = b"%s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer key\r\nContent-Length: %d\r\n\r\n"
+    said = _talk(sandbox, head % (asked, host.encode(), len(body)) + body)
+    assert said.startswith(b"HTTP/1.1 421")
+    assert b"localhost" in said
+    assert b"for nobody else" not in said
+    assert len(sandbox.accepted()) == 1
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:80", "127.0.0.1:5", "127.8.8.8", "[::1]:9"])
+def test_every_name_of_this_machine_is_answered(start: Start, host: str) -> None:
+    said = _talk(start(), f"GET /sandbox/accepted HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    assert said.startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize(
+    ("length", "status"),
+    [("99999999", b"413"), ("9" * 18, b"413"), ("9" * 5000, b"4"), ("-1", b"400"), ("1e3", b"400"), ("0x5", b"400")],
+)
+def test_an_odd_content_length_is_refused_before_the_body(start: Start, length: str, status: bytes) -> None:
+    sandbox = start()
+    head = f"POST {MASS} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer key\r\nContent-Length: {length}\r\n\r\n"
+    assert _talk(sandbox, head.encode(), b'{"text":"Hi"}').startswith(b"HTTP/1.1 " + status)
+    assert sandbox.accepted() == []
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        f"GET {MASS}/{'9' * 5000}",
+        f"GET {MASS}/\u0663",
+        f"GET /api/acct_a/user-lists/{'9' * 5000}",
+        f"GET /api/acct_a/user-lists?limit={'9' * 5000}",
+        f"GET /sandbox/requests?after={'9' * 5000}",
+        "GET /sandbox/requests?limit=%D9%A3",
+        "GET /api/acct_a/mass-messaging/overview?startDate=9999-99-99",
+    ],
+)
+def test_odd_numbers_are_answered(start: Start, target: str) -> None:
+    asked = f"{target} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer key\r\n".encode()
+    odd = b"X-Stainless-Retry-Count: " + b"9" * 5000 + b"\r\n\r\n"
+    assert _talk(start(), asked + odd)[:12] in {b"HTTP/1.1 404", b"HTTP/1.1 422", b"HTTP/1.1 200", b"HTTP/1.1 400"}
 
 
 def test_a_body_without_end_is_refused(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,16 @@ from tests.sandbox.conftest import MASS, bench
         ("price", -3),
         ("mediaFiles", "77"),
         ("mediaFiles", [None]),
+        ("mediaFiles", ["photo.jpg"]),
+        ("mediaFiles", ["77", "https://example.org/photo.jpg"]),
+        ("mediaFiles", [0]),
+        ("mediaFiles", ["077"]),
+        ("previews", [0]),
+        ("previews", ["0"]),
+        ("previews", ["78"]),
+        ("previews", ["photo.jpg"]),
+        ("userids", ["1"]),
+        ("scheduleDate", "2027-02-01T00:00:00.000Z"),
         ("previews", {"0": 1}),
         ("rfTag", {"a": 1}),
         ("rfGuest", [[1]]),
@@ -102,7 +112,7 @@ def test_a_body_that_is_no_object_lacks_its_text(body: bytes) -> None:
         {"giphyId": "abc", "blockBannedWords": "strict_ban"},
         {"scheduledDate": "2027-02-01T00:00:00.000Z"},
         {"scheduledDate": "2027-02-01T00:00:00", "saveForLater": False},
-        {"unknownField": 1},
+        {"mediaFiles": ["9223372036854775807", "ofapi_media_a-B_9"]},
     ],
 )
 def test_right_fields_are_taken(fields: dict[str, Any]) -> None:
@@ -129,7 +139,7 @@ def test_one_use_media_work_once() -> None:
     vendor.send(mediaFiles=["ofapi_media_1", "77"])
     vendor.send(mediaFiles=["ofapi_media_2", "77"])
     assert "mediaFiles" in vendor.errors(text="Hi", userIds=["1"], mediaFiles=["ofapi_media_1"])
-    assert "mediaFiles" in vendor.errors(text="Hi", userIds=["1"], mediaFiles=["77"], previews=["ofapi_media_2"])
+    assert "mediaFiles" in vendor.errors(text="Hi", userIds=["1"], mediaFiles=["ofapi_media_2"])
 
 
 def test_a_422_does_not_spend_one_use_media_and_a_refusal_by_onlyfans_does() -> None:
@@ -179,3 +189,16 @@ def test_an_update_needs_its_previews_among_its_media() -> None:
     assert "previews" in json.loads(vendor.ask("PUT", f"{MASS}/{later}", body).body)["errors"]
     assert "text" in json.loads(vendor.ask("PUT", f"{MASS}/{later}", {}).body)["errors"]
     assert vendor.ask("PUT", f"{MASS}/{later}", {**body, "previews": [77]}).status == 200
+
+
+def test_an_update_refuses_unknown_fields_and_ignores_those_of_a_send() -> None:
+    vendor = bench()
+    later = vendor.send(scheduledDate="2027-02-01T00:00:00Z")["data"]["id"]
+    assert vendor.ask("PUT", f"{MASS}/{later}", {"text": "Hi", "saveForLater": True}).status == 200
+    assert (
+        "mediaFile" in json.loads(vendor.ask("PUT", f"{MASS}/{later}", {"text": "Hi", "mediaFile": []}).body)["errors"]
+    )
+
+
+def test_endless_unknown_fields_are_not_all_listed() -> None:
+    assert len(bench().errors(text="Hi", userIds=["1"], **{f"x{number}": 1 for number in range(1000)})) == 20

@@ -23,7 +23,15 @@ import httpx
 KEEPALIVE_SECONDS = 5.0
 """An idle connection is kept this long: reused for the next send of a busy lane, gone before a server drops it."""
 
+READ_AT_ONCE = 4_096
+"""So little that what it holds, be it hundreds of heads or chunks, is worked off within a moment after the deadline."""
+
 LONGEST_HEAD = 65_536
+MOST_HEAD_LINES = 500
+HEAD_ENDS = re.compile(rb"\n\r?\n")
+INTERIM = re.compile(rb"HTTP/1\.[01] 1(?!01)")
+"""A head that another one follows: 100 Continue and its like. 101 is the last one."""
+
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*\r\n", re.IGNORECASE)
 
 _ends_at: ContextVar[float] = ContextVar("ends_at")
@@ -148,19 +156,35 @@ class _Stream(httpcore.NetworkStream):
         self._inner = inner
         self._head = bytearray()
         self._received = 0
+        self._head_ended = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        received = self._inner.read(max_bytes, _lowered(timeout, httpcore.ReadTimeout))
+        lowered = _lowered(timeout, httpcore.ReadTimeout)
+        received = self._inner.read(min(max_bytes, READ_AT_ONCE), lowered)
         self._received += len(received)
-        if len(self._head) < LONGEST_HEAD:
-            self._head += received
+        if not self._head_ended:
+            self._take_head(received)
         return received
+
+    def _take_head(self, received: bytes) -> None:
+        """Keep the head of the reply; raise for one that would take too long to parse, before anybody begins."""
+        self._head += received
+        while (end := HEAD_ENDS.search(self._head)) and INTERIM.match(self._head):
+            del self._head[: end.end()]
+            self._received -= end.end()
+        self._head_ended = end is not None
+        length = len(self._head) if end is None else end.end()
+        if length > LONGEST_HEAD or self._head.count(b"\n", 0, length) > MOST_HEAD_LINES:
+            raise httpcore.RemoteProtocolError(
+                f"the head of the reply is longer than {LONGEST_HEAD} bytes or {MOST_HEAD_LINES} lines"
+            )
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         # Piece by piece by our own loop: the one below would give each piece the whole time-out again.
         sock: socket.socket = self._inner.get_extra_info("socket")
         self._head.clear()
         self._received = 0
+        self._head_ended = False
         rest = memoryview(buffer)
         while rest:
             sock.settimeout(_lowered(timeout, httpcore.WriteTimeout))
@@ -190,6 +214,6 @@ class _Stream(httpcore.NetworkStream):
 
     def _ended_with_its_reply(self) -> bool:
         """Whether what was read is one reply and no byte more; without a length that cannot be told."""
-        head_ends = self._head.find(b"\r\n\r\n") + 4
-        length = CONTENT_LENGTH.search(self._head, 0, head_ends)
-        return length is not None and self._received == head_ends + int(length.group(1))
+        end = HEAD_ENDS.search(self._head)
+        length = CONTENT_LENGTH.search(self._head, 0, end.end()) if end else None
+        return bool(end and length and self._received == end.end() + int(length.group(1)))

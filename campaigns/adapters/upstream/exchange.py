@@ -1,4 +1,8 @@
-"""One request over HTTP/1.1, the last check before its first byte, and what came back of its reply."""
+"""One request over HTTP/1.1, the last check before its first byte, and what came back of its reply.
+
+No reply costs more than its bounds in memory, nor more than a moment of work after the deadline: what is read is
+counted before it is kept, and what is kept is counted before it is parsed.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,33 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from campaigns.adapters.upstream.content_coding import Decoder, Unreadable
 from campaigns.adapters.upstream.deadline import seconds_left
 
 STARTS = "http11.send_request_headers.started"
 """httpcore's last event before the first byte of a request is handed to the socket."""
+
+SECONDS_FOR_A_BYTE = 2e-8
+SECONDS_FOR_A_VALUE = 5e-6
+"""What reading a reply needs, for the worst that was measured, with room for a slower machine."""
+
+SECONDS_AFTERWARDS = 0.05
+"""So long a reply may keep us busy after its deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The most that a reply may hold. In memory it takes 16 bytes for each of its bytes at most, parsed and all."""
+
+    bytes: int  # without its coding
+    values: int  # of its JSON
+
+
+OF_CHANGES = Bounds(1_000_000, 20_000)
+"""The reply to a send or to a DELETE: half a kilobyte, or a refusal that names each user."""
+
+OF_QUESTIONS = Bounds(8_000_000, 400_000)
+"""The answer to a question: the list of accounts holds some kilobytes for each of them."""
 
 
 @dataclass(slots=True)
@@ -20,7 +47,7 @@ class Exchange:
     method: str
     url: str
     body: bytes | None
-    largest: int
+    bounds: Bounds
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)  # by their names in lower case
     content: bytearray = field(default_factory=bytearray)
@@ -31,21 +58,30 @@ class Exchange:
         try:
             self.status = response.status_code
             self.headers = dict(response.headers.items())
-            for chunk in response.iter_bytes():
-                self.content += chunk
-                if len(self.content) > self.largest:
-                    raise TooLong(f"the reply is longer than {self.largest} bytes")
+            decoder = Decoder(self.headers.get("content-encoding", ""), self.bounds.bytes)
+            for received in response.iter_raw():
+                # One read of the socket may bring hundreds of these, and only the socket looks at the deadline.
+                if seconds_left() <= 0:
+                    raise httpx.ReadTimeout("the total deadline is over")
+                self.content += decoder.feed(received)
+            decoder.end()
+            self._check_values()
             return response.status_code
         finally:
             response.close()
 
+    def _check_values(self) -> None:
+        """Raise for a reply that would take too long to parse, before anybody begins."""
+        values = sum(self.content.count(sign) for sign in b",[{")
+        if values > self.bounds.values:
+            raise Unreadable(f"the reply holds more than {self.bounds.values} values")
+        needed = values * SECONDS_FOR_A_VALUE + len(self.content) * SECONDS_FOR_A_BYTE
+        if needed > seconds_left() + SECONDS_AFTERWARDS:
+            raise httpx.ReadTimeout("too little of the total deadline is left to read the reply")
+
 
 class Stopped(Exception):
     """The request was stopped at the last moment before its first byte."""
-
-
-class TooLong(httpx.HTTPError):
-    """The reply is longer than any reply of the vendor's."""
 
 
 class Gate:

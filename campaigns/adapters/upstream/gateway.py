@@ -19,11 +19,12 @@ from pydantic import SecretStr
 
 from campaigns import __version__
 from campaigns.adapters.upstream.deadline import TransportOfEachThread, deadline
-from campaigns.adapters.upstream.exchange import Exchange, Gate, Stopped
+from campaigns.adapters.upstream.exchange import OF_CHANGES, OF_QUESTIONS, Exchange, Gate, Stopped
 from campaigns.adapters.upstream.read_queue import overview_path, read_item, read_overview, read_queue, read_saved
-from campaigns.adapters.upstream.read_reply import Redactor, read_json, read_reply, read_report, read_response
+from campaigns.adapters.upstream.read_reply import read_json, read_reply, read_report, read_response
+from campaigns.adapters.upstream.redactor import Redactor
 from campaigns.domain.errors import UsageError, VendorAway, VendorRefused
-from campaigns.domain.upstream.outcome import Outcome, classify, one_line
+from campaigns.domain.upstream.outcome import Outcome, OutcomeKind, classify, one_line
 from campaigns.domain.upstream.queue_items import MESSAGE_ID, ItemContent, Overview, QueueItem, SavedItem
 from campaigns.domain.upstream.reply import NoReply, Reply, VendorReport
 from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome, classify_unsend
@@ -37,9 +38,7 @@ READ_SECONDS = 30.0
 SAVED_AT_ONCE = 50
 """Saved messages of one question; a search looks at the newest alone."""
 
-LARGEST_REPLY = 1_000_000
-LARGEST_ANSWER = 20_000_000
-"""The list of accounts holds some kilobytes for each of them."""
+LONGEST_SLUG = 100
 
 
 class HttpGateway(Gateway):
@@ -60,7 +59,7 @@ class HttpGateway(Gateway):
                 "authorization": f"Bearer {secret}",
                 "user-agent": f"campaigns/{__version__}",
                 "accept": "application/json",
-                # Replies are small; uncompressed, their size is what is counted.
+                # Replies are small. One that is compressed all the same is read with a bound on its real size.
                 "accept-encoding": "identity",
                 "content-type": "application/json",
             }
@@ -83,7 +82,7 @@ class HttpGateway(Gateway):
         """
         if not _is_word(account):
             return classify(NoReply(bytes_left=False, error=f"not sent: '{account}' is no account ID of the vendor's"))
-        exchange = Exchange("POST", f"{self._base}/api/{account}/mass-messaging", body, LARGEST_REPLY)
+        exchange = Exchange("POST", f"{self._base}/api/{account}/mass-messaging", body, OF_CHANGES)
         return classify(self._facts(exchange, may_start, deadline_seconds))
 
     def unsend(
@@ -96,7 +95,7 @@ class HttpGateway(Gateway):
         if not (_is_word(account) and _is_word(message_id)):
             return UnsendOutcome(UnsendKind.REFUSED, f"'{message_id}' of '{account}' is no message ID of the vendor's")
         url = f"{self._base}/api/{account}/mass-messaging/{message_id}"
-        facts = self._facts(Exchange("DELETE", url, None, LARGEST_REPLY), may_start, deadline_seconds)
+        facts = self._facts(Exchange("DELETE", url, None, OF_CHANGES), may_start, deadline_seconds)
         return classify_unsend(facts, message_id)
 
     def queue(self, account: str) -> list[QueueItem]:
@@ -117,7 +116,7 @@ class HttpGateway(Gateway):
     def overview(self, account: str, *, since: datetime, until: datetime) -> Overview:
         """The overview between two moments, with the vendor's clock. Raises VendorRefused or VendorAway."""
         exchange = self._get(overview_path(account, since, until))
-        found = None if exchange is None else read_overview(read_json(bytes(exchange.content)), exchange.headers)
+        found = None if exchange is None else read_overview(read_json(exchange.content), exchange.headers)
         return self._known(found, "an overview of mass messages")
 
     def team(self) -> str:
@@ -125,13 +124,14 @@ class HttpGateway(Gateway):
         found = self._ask("/api/whoami")
         team = found.get("team") if isinstance(found, dict) else None
         slug = team.get("slug") if isinstance(team, dict) else None
-        return self._known(slug if isinstance(slug, str) and slug else None, "the team of the key")
+        is_name = slug.isprintable() and 0 < len(slug) <= LONGEST_SLUG if isinstance(slug, str) else False
+        return self._known(str(slug) if is_name else None, "the team of the key")
 
     def accounts(self) -> list[VendorAccount]:
         """The accounts that the key can see. Raises VendorRefused or VendorAway."""
         shown = self._ask("/api/accounts")
         found = self._known(shown if isinstance(shown, list) else None, "a list of accounts")
-        return [_account(each) for each in found if isinstance(each, dict) and isinstance(each.get("id"), str)]
+        return [_account(each) for each in found if isinstance(each, dict) and _is_word(each.get("id"))]
 
     def last_report(self) -> VendorReport | None:
         """What the reply to this thread's last question said about credits and limits; None when no reply came."""
@@ -140,15 +140,15 @@ class HttpGateway(Gateway):
 
     def _ask(self, path: str, *, missing: int | None = None) -> Any:
         exchange = self._get(path, missing=missing)
-        return None if exchange is None else read_json(bytes(exchange.content))
+        return None if exchange is None else read_json(exchange.content)
 
     def _get(self, path: str, *, missing: int | None = None) -> Exchange | None:
         """A question that was answered; None: with the status that means "there is none"."""
-        exchange = Exchange("GET", self._base + path, None, LARGEST_ANSWER)
+        exchange = Exchange("GET", self._base + path, None, OF_QUESTIONS)
         self._heard.report = None
         try:
             reply = self._exchange(exchange, Gate(lambda: None), READ_SECONDS)
-        except (httpx.HTTPError, Stopped) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, no answer came
             told = self._redactor.text(f"{type(error).__name__}: {error}")
             raise VendorAway(f"The vendor at {self._base} does not answer ({told}); try again later.") from None
         self._heard.report = reply.report
@@ -157,7 +157,8 @@ class HttpGateway(Gateway):
         if missing is not None and missing in {reply.status, reply.upstream_status}:
             return None
         told = one_line(f"HTTP {reply.status}: {reply.words}")
-        order = classify(reply).hold
+        outcome = classify(reply)
+        order = outcome.hold if outcome.kind is OutcomeKind.HELD else None
         if order is None and (reply.status >= 500 or reply.status in {408, 429}):  # noqa: PLR2004
             raise VendorAway(
                 f"The vendor at {self._base} cannot answer now ({told}); try again later.",
@@ -195,8 +196,8 @@ class HttpGateway(Gateway):
                 extensions={"trace": gate, "timeout": self._timeout},
             )
             status = exchange.run(self._transport, request)
-        content = bytes(exchange.content)
-        return read_reply(status, exchange.headers, content, redactor=self._redactor, now=datetime.now(UTC))
+        content, now = exchange.content, datetime.now(UTC)
+        return read_reply(status, exchange.headers, content, redactor=self._redactor, now=now)
 
     def _parsed(self, url: str) -> httpx.URL:
         """The address, parsed once: that takes as long as building the rest of a request."""
@@ -213,19 +214,20 @@ class HttpGateway(Gateway):
             self._redactor.text(f"{before}: {told}"),
             http_status=exchange.status,
             report=read_report(exchange.headers, {}, self._redactor),
-            response=read_response(bytes(exchange.content), self._redactor),
+            response=read_response(exchange.content, self._redactor),
         )
 
 
-def _is_word(name: str) -> bool:
+def _is_word(name: object) -> bool:
     """Whether it can stand in a path as it is: no dots, no slashes. An operator may have typed a message ID."""
-    return re.fullmatch(r"[A-Za-z0-9_-]+", name) is not None
+    return isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9_-]+", name) is not None
 
 
 def _account(found: dict[str, Any]) -> VendorAccount:
     """The three values we need; the rest of what the vendor tells about an account is private and not kept."""
     name = found.get("display_name") or found.get("onlyfans_username")
-    return VendorAccount(found["id"], None if name is None else str(name), found.get("is_authenticated") is True)
+    shown = name if isinstance(name, str) and name.isprintable() else None
+    return VendorAccount(found["id"], shown, found.get("is_authenticated") is True)
 
 
 def _check(base_url: str, secret: str) -> None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from campaigns.adapters.upstream.dates import iso_date, vendor_clock
 from campaigns.domain.upstream.queue_items import ItemContent, Overview, QueueItem, SavedItem
 
 MOST_OF_OVERVIEW = 50
 """Items that the vendor gives at once (an integrator's limit, read 2026-09)."""
 
 LONGEST_WRITTEN = 100
+DIGITS_OF_A_USER = 19
+LARGEST_NUMBER = 2**63
 
 
 def read_queue(found: Any) -> list[QueueItem] | None:
@@ -24,8 +26,8 @@ def read_queue(found: Any) -> list[QueueItem] | None:
         return None
     return [
         QueueItem(
-            str(item["id"]),
-            read_date(item.get("date")),
+            _id(item["id"]),
+            iso_date(item.get("date")),
             _flag(item.get("isDone")),
             _flag(item.get("isCanceled")),
             _flag(item.get("hasError")),
@@ -58,25 +60,17 @@ def read_overview(found: Any, headers: Mapping[str, str]) -> Overview | None:
     if not isinstance(items, list):
         return None
     rows = [item for item in items if isinstance(item, dict) and _is_id(item.get("id"))]
-    return Overview([_content(row, row.get("mediaCount")) for row in rows], _clock(headers))
-
-
-def _clock(headers: Mapping[str, str]) -> datetime | None:
-    """The vendor's own time of an answer, in whole seconds; None when it does not say."""
-    try:
-        return parsedate_to_datetime(headers["date"]).astimezone(UTC)
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return None
+    return Overview([_content(row, row.get("mediaCount")) for row in rows], vendor_clock(headers.get("date")))
 
 
 def _content(item: dict[str, Any], media: Any) -> ItemContent:
     text, sent = item.get("text"), item.get("sentCount")
     return ItemContent(
-        str(item["id"]),
+        _id(item["id"]),
         text if isinstance(text, str) else None,
         _flag(item.get("isFree")),
-        sent if isinstance(sent, int) and not isinstance(sent, bool) else None,
-        read_date(item.get("date")),
+        _count(sent),
+        iso_date(item.get("date")),
         _flag(item.get("isCanceled")),
         _flag(item.get("canUnsend")),
         _flag(item.get("hasError")),
@@ -87,7 +81,10 @@ def _content(item: dict[str, Any], media: Any) -> ItemContent:
 
 def _as_written(value: Any) -> str | None:
     """A value whose type no source is sure of, as the vendor wrote it, cut at 100 characters."""
-    return None if value is None else json.dumps(value, sort_keys=True)[:LONGEST_WRITTEN]
+    try:
+        return None if value is None else json.dumps(value, sort_keys=True)[:LONGEST_WRITTEN]
+    except RecursionError:
+        return None
 
 
 def read_saved(found: Any) -> list[SavedItem] | None:
@@ -103,8 +100,8 @@ def read_saved(found: Any) -> list[SavedItem] | None:
     entities = [(row, row["entity"]) for row in rows if isinstance(row, dict) and isinstance(row.get("entity"), dict)]
     return [
         SavedItem(
-            str(entity["queueId"]),
-            read_date(row.get("createdDateTime")),
+            _id(entity["queueId"]),
+            iso_date(row.get("createdDateTime")),
             _text(entity),
             None if not isinstance(entity.get("price"), int | float) else not entity["price"],
             _users(entity.get("userIds")),
@@ -119,18 +116,21 @@ def _text(entity: dict[str, Any]) -> str | None:
 
 
 def _users(found: Any) -> frozenset[int] | None:
-    if not isinstance(found, list) or not found or not all(str(user).isdecimal() for user in found):
+    if not isinstance(found, list) or not found or not all(_is_user(user) for user in found):
         return None
     return frozenset(int(user) for user in found)
 
 
-def read_date(value: Any) -> datetime | None:
-    """An ISO 8601 date; None when it is none. One without an offset is taken as UTC."""
-    try:
-        date = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return None
-    return date if date.tzinfo else date.replace(tzinfo=UTC)
+def _is_user(value: Any) -> bool:
+    written = str(value) if isinstance(value, int | str) else ""
+    return written.isdecimal() and len(written) <= DIGITS_OF_A_USER and int(written) < LARGEST_NUMBER
+
+
+def _count(value: Any) -> int | None:
+    """How many; some write a whole number as `967.0`."""
+    whole = int(value) if isinstance(value, float) and value.is_integer() else value
+    is_count = isinstance(whole, int) and not isinstance(whole, bool) and 0 <= whole < LARGEST_NUMBER
+    return whole if is_count else None
 
 
 def _flag(value: Any) -> bool | None:
@@ -139,3 +139,8 @@ def _flag(value: Any) -> bool | None:
 
 def _is_id(value: Any) -> bool:
     return isinstance(value, int | str) and not isinstance(value, bool) and str(value) != ""
+
+
+def _id(value: int | str) -> str:
+    """An ID as text that a database can hold. An odd one still counts: it is an item that nobody of ours owns."""
+    return str(value)[:LONGEST_WRITTEN].encode("utf-8", "replace").decode().replace("\x00", "\N{REPLACEMENT CHARACTER}")

@@ -1,63 +1,35 @@
-"""Reading a reply of the vendor's: JSON, `_meta`, headers, Retry-After, and what must not be kept of it."""
+"""Reading a reply of the vendor's: JSON, `_meta`, headers, Retry-After.
+
+What a reply proves is in its status and in a few fields of its body. All else is optional: a header or a field that
+cannot be read is one that is not there, and changes nothing of what the rest proves.
+"""
 
 from __future__ import annotations
 
-import html
 import json
-import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
+from campaigns.adapters.upstream.dates import http_date, vendor_clock
+from campaigns.adapters.upstream.redactor import Redactor
 from campaigns.domain.upstream.outcome import DEFAULT_RETRY_AFTER_SECONDS
-from campaigns.domain.upstream.reply import ERROR_FIELDS, Reply, VendorReport
+from campaigns.domain.upstream.reply import ERROR_FIELDS, Reply, VendorReport, in_words
 
 LONGEST_RESPONSE = 4096
+LONGEST_HEADER = 100
+"""Characters of a header that has a value of ours; a longer one cannot be read."""
+
 SHORTEST_RETRY_AFTER_SECONDS = 1.0
 """A limiter that refuses and says "now" is asked again a second later, not in a loop."""
 LONGEST_RETRY_AFTER_SECONDS = 86_400.0
 LARGEST_NUMBER = 2**31 - 1
-DEEPEST = 20
-
-CREDENTIALS = re.compile(
-    r"""(authorization["']?\s*[:=]\s*["']?(?:[a-z]+\s+)?|\bbearer\s+)[^\s"',;<>}]+""", re.IGNORECASE
-)
-REMOVED = "[removed]"
 
 
-class Redactor:
-    """Removes the vendor key, however it is written, and anything that looks like an Authorization value."""
-
-    def __init__(self, key: str) -> None:
-        forms = {key, json.dumps(key)[1:-1], key.replace("/", "\\/"), quote(key, safe=""), html.escape(key)}
-        self._forms = sorted(forms, key=len, reverse=True)
-
-    def text(self, text: str) -> str:
-        """The text without secrets, and without what a database cannot store (NUL, lone surrogates)."""
-        for form in self._forms:
-            text = text.replace(form, REMOVED)
-        text = CREDENTIALS.sub(rf"\g<1>{REMOVED}", text)
-        return text.encode("utf-8", "replace").decode().replace("\x00", "\N{REPLACEMENT CHARACTER}")
-
-    def tree(self, value: Any, depth: int = 0) -> Any:
-        """A JSON value without secrets, numbers that JSON does not have, and nesting that no reply needs."""
-        if isinstance(value, str):
-            return self.text(value)
-        if isinstance(value, dict | list) and depth == DEEPEST:
-            return None
-        if isinstance(value, dict):
-            return {self.text(name): self.tree(each, depth + 1) for name, each in value.items()}
-        if isinstance(value, list):
-            return [self.tree(each, depth + 1) for each in value]
-        if isinstance(value, float) and not math.isfinite(value):
-            return None
-        return value
-
-
-def read_reply(status: int, headers: Mapping[str, str], content: bytes, *, redactor: Redactor, now: datetime) -> Reply:
+def read_reply(
+    status: int, headers: Mapping[str, str], content: bytes | bytearray, *, redactor: Redactor, now: datetime
+) -> Reply:
     """The facts of a whole reply. `headers` must be looked up without regard to case."""
     body = read_json(content)
     is_object = isinstance(body, dict)
@@ -68,11 +40,11 @@ def read_reply(status: int, headers: Mapping[str, str], content: bytes, *, redac
         retry_after_seconds=read_retry_after(headers, now),
         report=read_report(headers, body if is_object else {}, redactor),
         response=response,
-        words=_error_words(body, redactor) if is_object else re.sub(r"<[^>]*>", " ", response or ""),
+        words=_error_words(body, redactor) if is_object else re.sub(r"<[^<>]*>", " ", response or ""),
     )
 
 
-def read_json(content: bytes) -> Any:
+def read_json(content: bytes | bytearray) -> Any:
     """The JSON value in a body; None when there is none."""
     try:
         return json.loads(content)
@@ -80,9 +52,9 @@ def read_json(content: bytes) -> Any:
         return None
 
 
-def read_response(content: bytes, redactor: Redactor) -> str | None:
-    """The raw body as it is kept: redacted, then cut. None when empty."""
-    return redactor.text(content.decode("utf-8", "replace"))[:LONGEST_RESPONSE] or None
+def read_response(content: bytes | bytearray, redactor: Redactor) -> str | None:
+    """The raw body as it is kept, without secrets; how long it is when it is no text. None when empty."""
+    return redactor.body(content, LONGEST_RESPONSE)
 
 
 def read_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
@@ -94,15 +66,17 @@ def read_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     written = headers.get("retry-after")
     if written is None:
         return None
-    written = written.strip()
-    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", written):
-        seconds = float(written)
-    else:
-        until = _http_date(written)
-        if until is None:
-            return DEFAULT_RETRY_AFTER_SECONDS
-        seconds = (until - (_http_date(headers.get("date", "")) or now)).total_seconds()
+    seconds = _seconds(written.strip(), headers, now)
+    if seconds is None:
+        return DEFAULT_RETRY_AFTER_SECONDS
     return min(max(seconds, SHORTEST_RETRY_AFTER_SECONDS), LONGEST_RETRY_AFTER_SECONDS)
+
+
+def _seconds(written: str, headers: Mapping[str, str], now: datetime) -> float | None:
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", written):
+        return float(written)
+    until = http_date(written)
+    return None if until is None else (until - (http_date(headers.get("date", "")) or now)).total_seconds()
 
 
 def read_report(headers: Mapping[str, str], body: Mapping[str, Any], redactor: Redactor) -> VendorReport:
@@ -118,7 +92,7 @@ def read_report(headers: Mapping[str, str], body: Mapping[str, Any], redactor: R
         return _number(found) if told is None else told
 
     def words(found: object) -> str | None:
-        return None if found is None else redactor.text(str(found))[:LONGEST_RESPONSE]
+        return redactor.text(found) if isinstance(found, str) else None
 
     cached = _flag(headers.get("x-ofapi-is-cached"))
     return VendorReport(
@@ -134,13 +108,18 @@ def read_report(headers: Mapping[str, str], body: Mapping[str, Any], redactor: R
         remaining_day=number("x-rate-limit-remaining-day", limits.get("remaining_day")),
         limits_notice=words(limits.get("notice")),
         data=redactor.tree(_mapping(body.get("data"))),
-        date=_vendor_clock(headers.get("date")),
+        date=_told_date(headers.get("date")),
     )
 
 
 def _error_words(body: Mapping[str, Any], redactor: Redactor) -> str:
     found = [body.get(name) for name in ERROR_FIELDS] + [_mapping(body.get("onlyfans_response")).get("body")]
-    return redactor.text(": ".join(dict.fromkeys(str(each) for each in found if each)))
+    return redactor.text(": ".join(dict.fromkeys(in_words(each) for each in found if each)), LONGEST_RESPONSE)
+
+
+def _told_date(written: str | None) -> str | None:
+    moment = vendor_clock(written)
+    return None if moment is None else moment.isoformat()
 
 
 def _mapping(found: object) -> dict[str, Any]:
@@ -148,25 +127,16 @@ def _mapping(found: object) -> dict[str, Any]:
 
 
 def _number(found: object) -> int | None:
-    written = str(found).strip()
-    if isinstance(found, bool) or not re.fullmatch(r"-?[0-9]{1,10}", written):
+    """A whole number, also one that is written as `967.0`."""
+    if isinstance(found, bool) or not isinstance(found, int | float | str):
         return None
-    number = int(written)
-    return number if abs(number) <= LARGEST_NUMBER else None
+    written = str(found)[:LONGEST_HEADER].strip()
+    number = int(written.partition(".")[0]) if re.fullmatch(r"-?[0-9]{1,10}(\.0{1,10})?", written) else None
+    return number if number is not None and abs(number) <= LARGEST_NUMBER else None
 
 
 def _flag(found: object) -> bool | None:
-    return {"true": True, "1": True, "false": False, "0": False}.get(str(found).strip().lower())
-
-
-def _vendor_clock(written: str | None) -> str | None:
-    moment = None if written is None else _http_date(written)
-    return None if moment is None else moment.isoformat()
-
-
-def _http_date(written: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(written)
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    if isinstance(found, bool):
+        return found
+    known = {"true": True, "1": True, "false": False, "0": False}
+    return known.get(str(found).strip().lower()) if isinstance(found, str | int) else None

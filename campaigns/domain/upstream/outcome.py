@@ -6,12 +6,12 @@ The gateway reports facts (a reply, or how far the request got before it failed)
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from campaigns.domain.upstream.blame import is_limiter, may_be_one_user
 from campaigns.domain.upstream.reply import ERROR_FIELDS, NoReply, Reply, VendorReport
 
 __all__ = [
@@ -31,12 +31,6 @@ DEFAULT_RETRY_AFTER_SECONDS = 60.0
 
 LONGEST_ERROR = 500
 
-LIMITER_WORDS = re.compile(r"rate[_ -]?limit|too many attempts", re.IGNORECASE)
-"""How a limiter names itself in its error fields: `ONLYFANS_COM_RATE_LIMIT_ERROR` (with or without `CF:`),
-and the words of the vendor's framework. "Too Many Requests" is no mark: it is only what 429 means."""
-
-BANNED_WORDS = re.compile(r"banned[ _-]?word", re.IGNORECASE)
-
 TEAM_REFUSALS = {
     401: ("key", "the vendor refuses the key"),
     402: ("credits", "the credits are used up"),
@@ -46,6 +40,13 @@ TEAM_REFUSALS = {
 REFUSED_BY_VENDOR = frozenset({"key", "credits", "account", "configuration"})
 """The kinds of hold that a refusal of the vendor opens on an account or a team: until a person has mended the cause, it
 refuses questions as it refuses messages."""
+
+REFUSED = "refused"
+"""The kind of the hold on a run whose requests the vendor refuses for a reason that is not one user."""
+
+TOO_LARGE = 413
+REFUSES_THE_REQUEST = frozenset({410, 414, 415, 431, 451})
+"""In JSON: the vendor refused this request for what it is, and would refuse the run's others."""
 
 PROVES_NOTHING = frozenset({408, 409, 425, 429})
 """Statuses from 400 to 499 that do not say that nothing was done: too slow, in conflict (perhaps with itself), or
@@ -80,7 +81,7 @@ class HoldOrder:
     """A refusal that must stop more than one batch: what to hold, and the word that stands for why."""
 
     scope: HoldScope
-    kind: str  # "key", "credits", "account", "configuration"
+    kind: str  # "key", "credits", "account", "configuration", "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +94,16 @@ class Outcome:
     upstream_status: int | None = None  # the status OnlyFans gave the vendor, when the reply wraps one
     message_id: str | None = None  # ACCEPTED, or UNKNOWN when the vendor has it and says something against it
     retry_after_seconds: float | None = None  # THROTTLED only
-    hold: HoldOrder | None = None  # HELD only
+    hold: HoldOrder | None = None  # HELD, or REJECTED where the run's other batches would be refused too
     one_user_may_be_the_cause: bool = False  # REJECTED only: halving may find the user
+    is_too_large: bool = False  # REJECTED only: fewer users may be taken
     report: VendorReport = field(default_factory=VendorReport)
     response: str | None = None  # the raw body, redacted, at most 4096 characters
+
+    @property
+    def may_halve(self) -> bool:
+        """Whether a part of the refused users may be taken."""
+        return self.kind is OutcomeKind.REJECTED and (self.one_user_may_be_the_cause or self.is_too_large)
 
 
 def classify(facts: NoReply | Reply) -> Outcome:
@@ -177,15 +184,11 @@ def _said_not_sent(reply: Reply) -> Outcome | None:
     return _outcome(reply, OutcomeKind.NOT_SENT, "the vendor says that it was not sent")
 
 
-def _says(reply: Reply, pattern: re.Pattern[str]) -> bool:
-    return any(pattern.search(str((reply.body or {}).get(name))) for name in ERROR_FIELDS)
-
-
 def _throttled(reply: Reply) -> Outcome | None:
     """429, the reply's or a wrapped one, when a limiter's marks show that it was refused before anything was done."""
     if 429 not in {reply.status, reply.upstream_status}:  # noqa: PLR2004
         return None
-    if not _says(reply, LIMITER_WORDS) and reply.retry_after_seconds is None and reply.report.remaining_minute != 0:
+    if not is_limiter(reply) and reply.retry_after_seconds is None and reply.report.remaining_minute != 0:
         return None
     wait = DEFAULT_RETRY_AFTER_SECONDS if reply.retry_after_seconds is None else reply.retry_after_seconds
     return _outcome(reply, OutcomeKind.THROTTLED, "a limiter refused it", retry_after_seconds=wait)
@@ -214,6 +217,13 @@ def _team_refused(reply: Reply) -> Outcome | None:
     return None if kind is None else _held(reply, HoldScope.TEAM, kind, why)
 
 
+def _too_large(reply: Reply) -> Outcome | None:
+    """In HTML too: what stands in front of the vendor refuses it before the vendor reads it."""
+    if (reply.upstream_status or reply.status) != TOO_LARGE:
+        return None
+    return _outcome(reply, OutcomeKind.REJECTED, "the request is too large for the vendor", is_too_large=True)
+
+
 def _refused(reply: Reply) -> Outcome | None:
     """The content or the recipients refused, by OnlyFans or by the vendor's validation."""
     upstream = reply.upstream_status
@@ -222,22 +232,19 @@ def _refused(reply: Reply) -> Outcome | None:
     if not (by_onlyfans or by_vendor):
         return None
     cause = upstream if by_onlyfans else reply.status
-    one_user = cause in {400, 422} and _may_be_one_user(reply)
+    one_user = cause in {400, 422} and may_be_one_user(reply)
     return _outcome(reply, OutcomeKind.REJECTED, one_user_may_be_the_cause=one_user)
 
 
-def _may_be_one_user(reply: Reply) -> bool:
-    """Whether one bad user ID may have refused all: nothing in the body blames anything else."""
-    body = reply.body or {}
-    if _says(reply, BANNED_WORDS) or any(BANNED_WORDS.search(name) for name in body):
-        return False
-    wrapped = body["onlyfans_response"].get("body") if reply.wraps_onlyfans else None
-    blamed = [errors for each in (body, wrapped) if isinstance(each, Mapping) and (errors := each.get("errors"))]
-    return all(str(name).startswith("userIds") for errors in blamed if isinstance(errors, Mapping) for name in errors)
+def _request_refused(reply: Reply) -> Outcome | None:
+    """The request refused for what it is, as the run's others would be."""
+    if reply.status not in REFUSES_THE_REQUEST or reply.body is None:
+        return None
+    return _outcome(reply, OutcomeKind.REJECTED, hold=HoldOrder(HoldScope.RUN, REFUSED))
 
 
 def _misdirected(reply: Reply) -> Outcome | None:
-    if reply.status in {404, 405, 413} or 300 <= reply.status < 400:  # noqa: PLR2004
+    if reply.status in {404, 405} or 300 <= reply.status < 400:  # noqa: PLR2004
         return _held(reply, HoldScope.TEAM, "configuration", "this is not the vendor's send call as we know it")
     return None
 
@@ -260,9 +267,9 @@ def _fault_of_accepted(reply: Reply) -> str | None:
         return "was taken, but the vendor says that it failed (hasError)"
     if told.get("isCanceled") is True:
         return "was taken, but the vendor says that it is cancelled (isCanceled)"
-    if body.get("success") is False:
+    if body.get("success") is False or told.get("success") is False:
         return "was taken, but the vendor says that it was no success"
-    if reply.request_outcome == "unknown":
+    if reply.request_outcome == "unknown" or told.get("request_outcome") == "unknown":
         return "was taken, but the vendor says that the outcome is unknown"
     return None
 
@@ -277,7 +284,9 @@ TABLE: tuple[Callable[[Reply], Outcome | None], ...] = (
     _throttled,
     _account_refused,
     _team_refused,
+    _too_large,
     _refused,
+    _request_refused,
     _misdirected,
     _accepted,
 )

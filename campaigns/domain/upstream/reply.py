@@ -10,6 +10,16 @@ from typing import Any
 ERROR_FIELDS = ("error", "code", "message", "description")
 """Where the vendor's error bodies say what is wrong; each of the known shapes uses one or two."""
 
+LONGEST_WORDS = 4096
+
+
+def in_words(value: object) -> str:
+    """The beginning of what an error field holds, as text; empty when it is nested too deep to be one."""
+    try:
+        return str(value)[:LONGEST_WORDS]
+    except RecursionError:
+        return ""
+
 
 @dataclass(frozen=True, slots=True)
 class VendorReport:

@@ -1,4 +1,4 @@
-"""Halve a batch that was refused because of one user, until that one stands alone.
+"""Halve a batch that was refused because of one user, until that one stands alone; or as too large, until it is not.
 
 Everybody else is accepted once. It costs about 2 log2(n) requests for each bad user, and stops when the refusals show
 that the cause is not one user: then the rest is rejected, and the run is held with the vendor's words.
@@ -6,6 +6,7 @@ that the cause is not one user: then the rest is rejected, and the run is held w
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from math import ceil, log2
 
@@ -15,7 +16,7 @@ from sqlalchemy import Connection
 from campaigns.domain.audience.user_sets import pack
 from campaigns.domain.messages.message import from_json
 from campaigns.domain.states import RUN_SENDS
-from campaigns.domain.upstream.outcome import Outcome, OutcomeKind
+from campaigns.domain.upstream.outcome import REFUSED, HoldOrder, HoldScope, Outcome, OutcomeKind, one_line
 from campaigns.store.audit.events import EventKind, record_event
 from campaigns.store.holds.holds import Held, open_hold
 from campaigns.store.runs.content import message_of_run
@@ -24,8 +25,31 @@ from campaigns.store.sending.attempts import OpenAttempt
 from campaigns.store.sending.batches import anything_waits
 from campaigns.store.sending.halves import Refused, add_halves, find_refused, refusals_in_a_row, reject_family
 
-REFUSED = "refused"
-"""The kind of the hold on a run whose batches are refused for a reason that is not one user."""
+
+def in_view_of_size(connection: Connection, opened: OpenAttempt, outcome: Outcome) -> Outcome:
+    """The outcome with what an operator can do about a request that is too large for the vendor; others as they are.
+
+    Whole lists and one-use media go out in one request or not at all: their run is held, and the batch waits.
+    """
+    if not outcome.is_too_large:
+        return outcome
+    refused = find_refused(connection, opened.batch_id)
+    if refused is None:
+        return _held(outcome, "a request for whole lists cannot be made smaller; shorten the text")
+    if from_json(message_of_run(connection, opened.run_id)).uses_one_use_media:
+        return _held(outcome, "one-use media go out in one request; use media of the vault and lower --batch-size")
+    cure = "lower --batch-size" if len(refused.users) > 1 else "shorten the text"
+    return replace(outcome, error=one_line(f"{cure}: {outcome.error}"))
+
+
+def _held(outcome: Outcome, cure: str) -> Outcome:
+    return replace(
+        outcome,
+        kind=OutcomeKind.HELD,
+        hold=HoldOrder(HoldScope.RUN, REFUSED),
+        error=one_line(f"{cure}: {outcome.error}"),
+        is_too_large=False,
+    )
 
 
 def may_halve(connection: Connection, opened: OpenAttempt, outcome: Outcome) -> Refused | None:
@@ -34,7 +58,7 @@ def may_halve(connection: Connection, opened: OpenAttempt, outcome: Outcome) -> 
     Never whole lists or one-use media, a single user, or a run that sends no more; and not when so many requests of
     its family were refused in a row, this one among them, that one user cannot be the cause.
     """
-    if outcome.kind is not OutcomeKind.REJECTED or not outcome.one_user_may_be_the_cause:
+    if not outcome.may_halve:
         return None
     run = find_run(connection, opened.run_id)
     if run.state not in RUN_SENDS:
@@ -47,12 +71,14 @@ def may_halve(connection: Connection, opened: OpenAttempt, outcome: Outcome) -> 
     return None if 1 + refusals_in_a_row(connection, refused.root_id, most=most) >= most else refused
 
 
-def halve(connection: Connection, opened: OpenAttempt, refused: Refused, *, actor: str, now: datetime) -> None:
+def halve(
+    connection: Connection, opened: OpenAttempt, refused: Refused, outcome: Outcome, *, actor: str, now: datetime
+) -> None:
     """Put two halves in the place of a batch that has become `split`."""
     users = list(refused.users)
     middle = len(users) // 2
     halves = [pack(BitMap64(users[:middle])), pack(BitMap64(users[middle:]))]
-    seqs = add_halves(connection, refused, halves, now=now)
+    seqs = add_halves(connection, refused, halves, smallest_first=outcome.is_too_large, now=now)
     record_event(
         connection,
         EventKind.BATCH_HALVED,
@@ -67,7 +93,7 @@ def halve(connection: Connection, opened: OpenAttempt, refused: Refused, *, acto
 
 def stop_halving(connection: Connection, opened: OpenAttempt, outcome: Outcome, *, actor: str, now: datetime) -> None:
     """After a rejection: reject the rest of a family that was refused throughout, and hold what is left of the run."""
-    if not outcome.one_user_may_be_the_cause:
+    if not outcome.may_halve:
         return
     refused = find_refused(connection, opened.batch_id)
     if refused is None:

@@ -14,7 +14,7 @@ from campaigns.domain.sending.pacing import Limits, back_off_seconds
 from campaigns.domain.states import BATCH_TAKEN, BatchState, RunState, taken_state
 from campaigns.domain.upstream.outcome import HoldScope, Outcome, OutcomeKind
 from campaigns.flow.sending.error_threshold import hold_if_failing
-from campaigns.flow.sending.halve import halve, may_halve, stop_halving
+from campaigns.flow.sending.halve import halve, in_view_of_size, may_halve, stop_halving
 from campaigns.flow.sending.known_messages import LATE_ANSWER
 from campaigns.store.audit.events import EventKind, record_event, record_evidence
 from campaigns.store.database.engine import Store
@@ -24,7 +24,7 @@ from campaigns.store.reconcile.answers import FAILED
 from campaigns.store.reconcile.searches import attempt_deadline, look_now
 from campaigns.store.runs.runs import end_run_if_done, find_run
 from campaigns.store.sending.attempts import OpenAttempt, add_outcome, own_message, settle_batch
-from campaigns.store.sending.batches import batch_state
+from campaigns.store.sending.batches import anything_waits, batch_state
 from campaigns.store.sending.lanes import hold_lane, lock_lanes
 from campaigns.store.sending.on_record import attempt_stands, recorded_before
 
@@ -96,7 +96,7 @@ def record_outcome(
             if not isinstance(fault, StaleClaim):
                 raise
             now = store.now(connection)
-            before = recorded_before(connection, opened, outcome)
+            before = recorded_before(connection, opened, in_view_of_size(connection, opened, outcome))
             if before is not None:
                 # By ourselves: the commit was done, and only the news of it was lost.
                 state, available_at = before
@@ -117,7 +117,7 @@ def _record(
     now: datetime,
 ) -> Recorded:
     _lock(connection, opened, outcome)
-    outcome = _own(connection, opened, outcome, now)
+    outcome = in_view_of_size(connection, opened, _own(connection, opened, outcome, now))
     step = _next(connection, opened, outcome, limits, jitter=jitter, costs_attempt=costs_attempt)
     refused = may_halve(connection, opened, outcome)
     if refused is not None:
@@ -143,7 +143,7 @@ def _record(
     if outcome.hold is not None:
         _hold(connection, opened, outcome, actor=actor, now=now)
     if refused is not None:
-        halve(connection, opened, refused, actor=actor, now=now)
+        halve(connection, opened, refused, outcome, actor=actor, now=now)
     elif step.state is BatchState.REJECTED:
         stop_halving(connection, opened, outcome, actor=actor, now=now)
         hold_if_failing(connection, opened, outcome, limits, actor=actor, now=now)
@@ -207,6 +207,8 @@ def _next(
 
 def _hold(connection: Connection, opened: OpenAttempt, outcome: Outcome, *, actor: str, now: datetime) -> None:
     assert outcome.hold is not None
+    if outcome.hold.scope is HoldScope.RUN and not anything_waits(connection, opened.run_id):
+        return
     held = {
         HoldScope.RUN: Held(run_id=opened.run_id),
         HoldScope.ACCOUNT: Held(account_id=opened.account_id),

@@ -220,6 +220,7 @@ def add_outcome(
         "credits_note": report.credits_note,
         "is_cached": report.is_cached,
         "cache_note": report.cache_note,
+        "cached_at": report.cached_at,
         "limit_day": report.limit_day,
         "remaining_day": report.remaining_day,
         "limits_notice": report.limits_notice,

@@ -19,6 +19,7 @@ from campaigns.store.tables.batches import batch
 from campaigns.store.tables.columns import user_columns
 
 HALVES_FIRST = -1
+"""Halves before whole batches: one family soon tells whether it is one bad user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Refused:
     users: BitMap64
     root_id: int
     root_size: int
+    rank: int  # which batches of a run go first: those of the lowest
 
 
 def find_refused(connection: Connection, batch_id: int) -> Refused | None:
@@ -44,13 +46,14 @@ def find_refused(connection: Connection, batch_id: int) -> Refused | None:
             batch.c.users,
             root.c.id.label("root_id"),
             root.c.size.label("root_size"),
+            batch.c.rank,
         )
         .join(root, root.c.id == func.coalesce(batch.c.root_batch_id, batch.c.id))
         .where(batch.c.id == batch_id)
     ).one()
     if row.users is None:
         return None
-    return Refused(row.id, row.run_id, row.account_id, unpack(row.users), row.root_id, row.root_size)
+    return Refused(row.id, row.run_id, row.account_id, unpack(row.users), row.root_id, row.root_size, row.rank)
 
 
 def refusals_in_a_row(connection: Connection, root_id: int, *, most: int) -> int:
@@ -73,8 +76,13 @@ def refusals_in_a_row(connection: Connection, root_id: int, *, most: int) -> int
     return row.index(OutcomeKind.ACCEPTED.value) if OutcomeKind.ACCEPTED.value in row else len(row)
 
 
-def add_halves(connection: Connection, refused: Refused, halves: Sequence[UserSet], *, now: datetime) -> list[int]:
-    """Add the halves as ready batches of the same run; answers their numbers."""
+def add_halves(
+    connection: Connection, refused: Refused, halves: Sequence[UserSet], *, smallest_first: bool, now: datetime
+) -> list[int]:
+    """Add the halves as ready batches of the same run; returns their numbers.
+
+    `smallest_first`: before all other halves, so that the size which the vendor takes is found at once.
+    """
     seqs = []
     for half in halves:
         seqs.append(next_seq(connection, refused.run_id))
@@ -86,7 +94,7 @@ def add_halves(connection: Connection, refused: Refused, halves: Sequence[UserSe
                 parent_batch_id=refused.id,
                 root_batch_id=refused.root_id,
                 state=BatchState.READY.value,
-                rank=HALVES_FIRST,
+                rank=refused.rank - 1 if smallest_first else HALVES_FIRST,
                 available_at=now,
                 updated_at=now,
                 **user_columns(half),

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, select
 from campaigns.store.recall.unsend_requests import UNSENT, unsent_at
 from campaigns.store.reconcile.message_sets import sets_of_run
 from campaigns.store.runs.runs import find_run
+from campaigns.store.sending.replies import COLUMNS_OF_REPLY, reply_of
 from campaigns.store.tables.attempts import attempt as attempt_table
 from campaigns.store.tables.attempts import attempt_outcome
 from campaigns.store.tables.batches import batch
@@ -25,11 +26,9 @@ ATTEMPTS = (
         attempt_table.c.mark,
         attempt_outcome.c.finished_at,
         attempt_outcome.c.kind,
-        attempt_outcome.c.http_status,
-        attempt_outcome.c.upstream_status,
         attempt_outcome.c.message_id,
-        attempt_outcome.c.credits_used,
         attempt_outcome.c.error,
+        *COLUMNS_OF_REPLY,
     )
     .join(batch, batch.c.id == attempt_table.c.batch_id)
     .outerjoin(
@@ -46,7 +45,15 @@ def batches(connection: Connection, run_id: int, state: str | None = None) -> li
     """The batches of a run, or those in one state, and which of them were taken back. Raises NotFound."""
     found = find_run(connection, run_id)
     unsent, sets = unsent_at(connection, run_id), sets_of_run(connection, found.account_id, run_id)
-    statement = select(batch).where(batch.c.run_id == run_id).order_by(batch.c.seq)
+    statement = (
+        select(batch, attempt_outcome.c.report)
+        .outerjoin(
+            attempt_outcome,
+            (attempt_outcome.c.batch_id == batch.c.id) & (attempt_outcome.c.number == batch.c.attempts),
+        )
+        .where(batch.c.run_id == run_id)
+        .order_by(batch.c.seq)
+    )
     if state is not None:
         statement = statement.where(batch.c.state == state)
     return [
@@ -56,6 +63,7 @@ def batches(connection: Connection, run_id: int, state: str | None = None) -> li
             "size": row.size,
             "message_id": row.message_id,
             "message_ids": sets.get(row.message_set),
+            "message": (row.report or {}).get("data") or None,  # as the last reply showed it, every field
             "attempts": row.attempts,
             "available_at": as_text(row.available_at),
             "error": row.error,
@@ -87,6 +95,7 @@ def attempts(connection: Connection, run_id: int) -> list[dict[str, Any]]:
             "error": row.error,
             "worker": row.worker,
             "mark": row.mark,
+            "reply": reply_of(row._mapping, attempt_outcome),  # noqa: SLF001 - the row's public name for it
         }
         for row in connection.execute(ATTEMPTS, {"run": run_id})
     ]

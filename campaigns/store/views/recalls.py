@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, select
 from campaigns.domain.states import BatchState
 from campaigns.store.recall.recalls import IS_OPEN
 from campaigns.store.recall.unsend_requests import is_unsent, standing_of
+from campaigns.store.sending.replies import reply_of
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.recalls import recall, unsend, unsend_outcome
 from campaigns.store.views.text import as_text
@@ -78,6 +79,7 @@ def requests_to_unsend(connection: Connection, run_id: int) -> list[dict[str, An
             "credits_used": row[unsend_outcome.c.credits_used],
             "error": row[unsend_outcome.c.error],
             "worker": row[unsend.c.worker],
+            "reply": reply_of(row, unsend_outcome),
         }
         for row in rows
     ]

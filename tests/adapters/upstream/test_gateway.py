@@ -161,7 +161,9 @@ MISHAPS: dict[str, tuple[Play, str, int | None]] = {
     "404_account_not_found": (answering(http(404, {"code": "account_not_found"})), "held", 1),
     "404": (answering(http(404, raw=b"<html>Not here</html>")), "held", 1),
     "405": (answering(http(405, {})), "held", 1),
-    "413": (answering(http(413, raw=b"")), "held", 1),
+    "413": (answering(http(413, raw=b"")), "rejected", 1),
+    "410": (answering(http(410, {"message": "No."})), "rejected", 1),
+    "451_in_html": (answering(http(451, raw=b"<html>No</html>")), "unknown", 1),
 }
 
 

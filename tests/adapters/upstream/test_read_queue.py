@@ -1,10 +1,13 @@
-"""Reading what the vendor keeps for later."""
+"""Reading what the vendor's lists show, and what it keeps for later."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from campaigns.adapters.upstream.read_queue import read_saved
+import pytest
+
+from campaigns.adapters.upstream.read_queue import read_item, read_queue, read_saved
 from tests.sandbox.conftest import bench
 
 SAVED = "/api/acct_a/saved-for-later/messages?limit=50&offset=0"
@@ -49,3 +52,26 @@ def test_what_is_not_said_is_none() -> None:
     assert read_saved({"data": {"list": [{"entity": {"queueId": 5}}]}}) is not None
     assert read_saved({"data": [{"entity": {}}, 7]}) == []
     assert read_saved([]) is None
+
+
+DEEP = json.loads("[" * 900 + "]" * 900)
+
+
+@pytest.mark.parametrize(
+    "odd", [None, True, -1, 0.5, 10**4000, 10**20, "x" * 9000, "\x00\ud800", [], {}, DEEP, "0001-01-01T00:00:00+23:59"]
+)
+@pytest.mark.parametrize("name", ["date", "isDone", "text", "sentCount", "price", "mediaTypes", "userIds", "id"])
+def test_an_odd_field_of_an_item_is_not_said_and_nothing_is_raised(name: str, odd: Any) -> None:
+    item = {"id": 7, "text": "Hi", name: odd}
+    shown = read_queue({"data": [item]})
+    assert shown is not None
+    assert all(each.date is None and len(each.id) <= 100 and "\x00" not in each.id for each in shown)
+    content = read_item({"data": {"queue": item}})
+    assert content is None or content.sent_count is None
+    assert read_saved({"data": [{"entity": {"queueId": 7, **item}, "createdDateTime": odd}]}) is not None
+
+
+def test_a_count_may_be_written_with_a_fraction_of_zero() -> None:
+    content = read_item({"data": {"queue": {"id": 7, "sentCount": 967.0}}})
+    assert content is not None
+    assert content.sent_count == 967

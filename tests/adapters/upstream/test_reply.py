@@ -11,14 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from campaigns.adapters.upstream import redactor
 from campaigns.adapters.upstream.read_reply import (
-    Redactor,
     read_json,
     read_reply,
     read_report,
     read_response,
     read_retry_after,
 )
+from campaigns.adapters.upstream.redactor import Redactor
 from campaigns.domain.upstream.outcome import DEFAULT_RETRY_AFTER_SECONDS, classify
 from campaigns.domain.upstream.reply import VendorReport
 
@@ -120,6 +121,14 @@ def test_nulls_absent_fields_and_nonsense_are_none(meta: Any) -> None:
     )
 
 
+@pytest.mark.parametrize("written", [967.0, "967.0", "967.00", " 967 ", 967])
+def test_a_number_may_be_written_with_a_fraction_of_zero(written: Any) -> None:
+    report = read_report(httpx.Headers(), {"_meta": {"_credits": {"balance": written}}}, REDACTOR)
+    assert report.credits_balance == 967
+    by_header = read_report(httpx.Headers({"X-OFAPI-Credits-Balance": str(written)}), {}, REDACTOR)
+    assert by_header.credits_balance == 967
+
+
 def test_numbers_may_be_text() -> None:
     meta = {"_credits": {"used": "1", "balance": "-3"}}
     report = read_report(httpx.Headers(), {"_meta": meta}, REDACTOR)
@@ -163,6 +172,56 @@ def test_a_response_is_cut_after_it_was_cleaned() -> None:
     assert "sk-" not in kept
     assert read_response(b"", REDACTOR) is None
     assert read_response(b"\xff\xfe", REDACTOR) is not None
+
+
+def test_what_is_no_text_is_not_shown_as_text() -> None:
+    for binary in (b"\x1f\x8b\x08\x00\xff" * 9000, b"\xff\xfe", b"a\x00b"):
+        assert read_response(binary, REDACTOR) == f"({len(binary)} bytes that are no text)"
+        reply = read_reply(502, httpx.Headers(), binary, redactor=REDACTOR, now=NOW)
+        assert classify(reply).error == f"HTTP 502: ({len(binary)} bytes that are no text)"
+    assert read_response("caf\u00e9 \U0001f600".encode()[:-1], REDACTOR) == "caf\u00e9 "
+
+
+@pytest.mark.parametrize("before", range(4070, 4100))
+def test_no_part_of_the_key_stands_where_a_text_was_cut(before: int) -> None:
+    """Keys before it make the cleaned text shorter than what was cut."""
+    for keys in (0, 1, 50):
+        long = "x" * (before - keys) + SECRET * keys + SECRET + "y" * 90_000
+        kept = REDACTOR.text(long, 4096)
+        assert "sk-" not in kept
+        assert "sk-" not in str(read_response(long.encode(), REDACTOR))
+        assert len(kept) >= 4000 or keys
+
+
+def test_a_text_is_cut_before_it_is_searched_for_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Searched:
+        most = 0
+
+        def sub(self, _: str, text: str) -> str:
+            self.most = max(self.most, len(text))
+            return text
+
+    searched = Searched()
+    monkeypatch.setattr(redactor, "CREDENTIALS", searched)
+    endless = "bearer " * 100_000
+    body = json.dumps({"message": endless, "data": {"id": 7, "x": endless}}).encode()
+    read_reply(200, {}, body, redactor=REDACTOR, now=NOW)
+    read_reply(502, {}, endless.encode(), redactor=REDACTOR, now=NOW)
+    assert 0 < searched.most < 20_000
+
+
+def test_the_key_again_and_again_leaves_no_part_of_it() -> None:
+    for length in range(90_000, 90_040):
+        kept = str(read_response((SECRET * 6000)[:length].encode(), REDACTOR))
+        assert set(kept) <= set("[removed]")
+
+
+def test_of_endless_data_the_first_values_are_kept() -> None:
+    data = {"id": 7, "text": "x" * 90_000, "number": 10**40, "rest": [[n] for n in range(5000)], "last": 1}
+    kept = read_report(httpx.Headers(), {"data": data}, REDACTOR).data
+    assert (kept["id"], kept["text"], kept["number"]) == (7, "x" * 500, str(10**40))
+    assert len(json.dumps(kept)) < 4000
+    assert "last" not in kept
 
 
 def test_data_is_cleaned_through_and_through() -> None:
@@ -211,3 +270,67 @@ def test_the_vendors_clock_is_read_and_nonsense_is_none() -> None:
     assert told("yesterday") is None
     assert told("Mon, 02 Mar 99999999999999999999 12:00:05 GMT") is None
     assert read_report(httpx.Headers(), {}, Redactor("a-long-key")).date is None
+
+
+# Nothing optional changes what the rest proves
+
+DEEP = json.loads("[" * 900 + "]" * 900)
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("Retry-After", "Sun, 01 Nov 99999999999999999999 12:00:00 GMT"),
+        ("Retry-After", "Sat, 01 Jan 0001 00:00:00 +2359"),
+        ("Retry-After", "9" * 50_000),
+        ("Retry-After", "\u0663"),
+        ("Date", "Fri, 31 Dec 9999 23:59:59 -2359"),
+        ("Date", "Sun, 01 Nov 2026 12:00:00 " + "9" * 5000),
+        ("X-OFAPI-Credits-Used", "9" * 5000),
+        ("X-Rate-Limit-Remaining-Minute", "\u0661"),
+        ("X-OFAPI-Is-Cached", "perhaps"),
+    ],
+)
+def test_an_odd_header_leaves_an_accepted_message_accepted(name: str, written: str) -> None:
+    reply = read_reply(200, {name.lower(): written}, b'{"data":{"id":7}}', redactor=REDACTOR, now=NOW)
+    assert classify(reply).message_id == "7"
+
+
+@pytest.mark.parametrize("odd", [None, True, 7, 1.5, "x" * 9000, [], {}, DEEP, {"a": DEEP}, 10**4000, "\x00\ud800"])
+@pytest.mark.parametrize("place", ["_meta", "_credits", "note", "error", "message", "errors", "date", "total"])
+def test_an_odd_field_leaves_an_accepted_message_accepted(place: str, odd: Any) -> None:
+    body: dict[str, Any] = {"data": {"id": 7}, "_meta": {}}
+    inside = {"_credits": body["_meta"], "date": body["data"], "total": body["data"]}.get(place, body)
+    inside[place] = odd
+    if place == "note":
+        body["_meta"] = {part: {"note": odd, "used": odd, "notice": odd} for part in ("_credits", "_rate_limits")}
+    reply = read_reply(200, {}, json.dumps(body).encode(), redactor=REDACTOR, now=NOW)
+    outcome = classify(reply)
+    assert (outcome.kind.value, outcome.message_id) == ("accepted", "7")
+    assert len(json.dumps(outcome.report.data)) < 9000
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+OPTIONAL = ["retry-after", "date", "x-ofapi-credits-used", "x-ofapi-is-cached", "x-rate-limit-remaining-minute"]
+
+
+@given(
+    st.dictionaries(st.sampled_from(OPTIONAL), st.text(max_size=30)),
+    st.dictionaries(st.sampled_from(["_credits", "_cache", "_rate_limits"]), json_values) | json_values,
+    st.dictionaries(st.sampled_from(["date", "total", "pending", "canUnsend", "isDone"]), json_values),
+)
+def test_nothing_optional_changes_what_an_answer_proves(
+    headers: dict[str, str], meta: Any, data: dict[str, Any]
+) -> None:
+    body = json.dumps({"data": {**data, "id": 7}, "_meta": meta}).encode()
+    reply = read_reply(200, headers, body, redactor=REDACTOR, now=NOW)
+    assert classify(reply).message_id == "7"
+
+
+def test_a_clock_that_nothing_can_be_reckoned_with_is_none() -> None:
+    for written in ("Fri, 31 Dec 9999 23:59:59 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"):
+        assert read_report(httpx.Headers({"Date": written}), {}, REDACTOR).date is None

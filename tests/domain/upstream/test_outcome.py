@@ -179,10 +179,38 @@ def test_one_user_may_be_the_cause_unless_something_else_is_blamed(body: dict[st
     assert outcome.one_user_may_be_the_cause is may_be
 
 
+@pytest.mark.parametrize("body", [None, {}, {"message": "Payload too large"}, wrapped(413), wrapped(None)])
+def test_413_is_refused_as_too_large_by_whoever_says_so(body: Any) -> None:
+    outcome = judge(413, body)
+    assert (outcome.kind, outcome.hold, outcome.is_too_large) == (OutcomeKind.REJECTED, None, True)
+    assert outcome.may_halve
+    assert "too large" in str(outcome.error)
+
+
+def test_a_wrapped_refusal_counts_more_than_a_413_around_it() -> None:
+    outcome = judge(413, wrapped(422))
+    assert (outcome.kind, outcome.is_too_large, outcome.one_user_may_be_the_cause) == (
+        OutcomeKind.REJECTED,
+        False,
+        True,
+    )
+
+
+@pytest.mark.parametrize("status", [410, 414, 415, 431, 451])
+def test_a_request_refused_for_what_it_is_holds_its_run_and_is_not_halved(status: int) -> None:
+    outcome = judge(status, {"message": "Gone for good"}, words="Gone for good")
+    assert (outcome.kind, outcome.hold) == (OutcomeKind.REJECTED, HoldOrder(HoldScope.RUN, "refused"))
+    assert not outcome.may_halve
+    assert outcome.error == f"HTTP {status}: Gone for good"
+    assert kind(status, None) == "unknown"
+    assert kind(status, {"request_outcome": "unknown"}) == "unknown"
+    assert kind(status, wrapped(200)) == "unknown"
+
+
 # Row 5: not the vendor's call as we know it
 
 
-@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308, 404, 405, 413])
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308, 404, 405])
 @pytest.mark.parametrize("body", [None, {}, {"message": "no route"}])
 def test_a_wrong_address_holds_the_team(status: int, body: Any) -> None:
     outcome = judge(status, body)
@@ -206,6 +234,8 @@ def test_2xx_with_an_id_is_accepted(status: int, found: Any, kept: str) -> None:
         ({"data": {"id": 7, "isCanceled": True}}, "cancelled"),
         ({"success": False, "data": {"id": 7}}, "no success"),
         ({"request_outcome": "unknown", "data": {"id": 7}}, "outcome is unknown"),
+        ({"data": {"id": 7, "success": False}}, "no success"),
+        ({"data": {"id": 7, "request_outcome": "unknown"}}, "outcome is unknown"),
         ({"request_outcome": "not_sent", "data": {"id": 7}}, "carries the message ID 7"),
     ],
 )
@@ -230,7 +260,7 @@ def test_2xx_of_any_other_form_is_unknown(body: Any) -> None:
 # Row 7: all else
 
 
-@pytest.mark.parametrize("status", [100, 101, 408, 409, 410, 415, 418, 425, 429, 451, 500, 502, 503, 504, 522, 599])
+@pytest.mark.parametrize("status", [100, 101, 408, 409, 418, 425, 429, 500, 502, 503, 504, 522, 599])
 @pytest.mark.parametrize("body", [None, {}, {"message": "no"}, ACCEPTED, wrapped(500), wrapped(0), wrapped(None)])
 def test_all_else_is_unknown(status: int, body: Any) -> None:
     assert kind(status, body) == "unknown"
@@ -323,9 +353,11 @@ def test_any_reply_gets_one_outcome_with_all_that_belongs_to_it(
     report = VendorReport(remaining_minute=remaining)
     outcome = classify(Reply(status, body, retry_after_seconds=retry_after, report=report))
     assert (outcome.message_id is not None) == (outcome.kind is OutcomeKind.ACCEPTED)
-    assert (outcome.hold is not None) == (outcome.kind is OutcomeKind.HELD)
+    held_runs = {410, 414, 415, 431, 451}
+    assert (outcome.hold is not None) == (outcome.kind is OutcomeKind.HELD) or status in held_runs
     assert (outcome.retry_after_seconds is not None) == (outcome.kind is OutcomeKind.THROTTLED)
-    assert outcome.kind is OutcomeKind.REJECTED or not outcome.one_user_may_be_the_cause
+    is_refusal = outcome.kind is OutcomeKind.REJECTED
+    assert is_refusal or not (outcome.one_user_may_be_the_cause or outcome.is_too_large or outcome.may_halve)
     if outcome.kind is OutcomeKind.ACCEPTED:
         assert 200 <= status < 300
 
