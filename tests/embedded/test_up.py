@@ -19,16 +19,19 @@ from tests.embedded.left import alive, wait_until
 
 STOP_SECONDS = 15
 
+HOME = "h %20?x=1#y"
+"""Each of these means something else in some address or file; it has to be one folder everywhere."""
+
 
 class Installation:
     """An `up` on a home of its own, as a person at a shell has it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.home = folder / "the home"
+        self.home = folder / HOME
         self.mark = str(folder)
         self.said = folder / "said"
-        self.environment = {"PATH": os.environ["PATH"], "MARK": str(folder), "CAMPAIGNS_HOME": "the home"}
+        self.environment = {"PATH": os.environ["PATH"], "MARK": str(folder), "CAMPAIGNS_HOME": HOME}
 
     def begin(self, **settings: str) -> None:
         with self.said.open("wb") as said:
