@@ -19,13 +19,18 @@ VENDOR_URL = "https://app.onlyfansapi.com"
 LEASE_MARGIN_SECONDS = 2.0
 """What a lease must have left over beyond the deadline of a POST, for two commits and a slow disk."""
 
+SECRETS = Path("/run/secrets")
+"""Where containers find secrets as files: one for a setting, named like it."""
+
 LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
 
 
 class Settings(BaseSettings):
     """The settings in force. Names and defaults are documented in docs/settings.md, held to this class by a test."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", secrets_dir=SECRETS if SECRETS.is_dir() else None, extra="ignore", frozen=True
+    )
 
     home: Path = Field(Path(".campaigns"), alias="CAMPAIGNS_HOME", validate_default=True)
     database_url_setting: str | None = Field(None, alias="DATABASE_URL")

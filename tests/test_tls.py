@@ -61,7 +61,9 @@ def refuses(client: Client, asked: Settings, server: TlsServer) -> None:
 
 
 @CLIENTS
-@pytest.mark.parametrize("options", ["", "?ssl_cert_reqs=required", "?ssl_cert_reqs=CERT_REQUIRED", "?ssl_check_hostname=yes"])
+@pytest.mark.parametrize(
+    "options", ["", "?ssl_cert_reqs=required", "?ssl_cert_reqs=CERT_REQUIRED", "?ssl_check_hostname=yes"]
+)
 def test_a_redis_with_a_certificate_of_nobody_gets_no_password(tmp_path: Path, client: Client, options: str) -> None:
     with tls_server(tmp_path) as server:
         refuses(client, settings(server, options), server)

@@ -7,6 +7,7 @@ evicts nothing: the budget must not be forgotten because a queue grew.
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
 import socket
@@ -104,7 +105,7 @@ def broker_part(broker: Broker, environment: Mapping[str, str]) -> Part:
     private_folder(broker.folder)
     configuration = broker.folder / "redis.conf"
     write_private(configuration, broker.configuration)
-    command = (str(server), str(configuration))
+    command = (str(server), _named(configuration))
     return Part(
         "redis",
         lambda: command,
@@ -137,6 +138,15 @@ def free_port() -> int:
         line.bind(("127.0.0.1", 0))
         port: int = line.getsockname()[1]
         return port
+
+
+def _named(path: Path) -> str:
+    """A path as the server's command line wants it: one with `*`, `?` or `[` is a pattern there.
+
+    A pattern that fits nothing is no fault to the server: it would start with rules of its own, on a public port.
+    """
+    text = str(path)
+    return glob.escape(text.replace("\\", "\\\\")) if set("*?[") & set(text) else text
 
 
 def _quoted(path: Path) -> str:

@@ -70,6 +70,7 @@ class Supervisor:
     """Runs parts until a signal asks to stop, or one of them cannot be kept alive. Use it from the main thread.
 
     `kept_open`: file descriptors that every child inherits, such as a lock that must last as long as any of them.
+    `environment` is that of the watcher, which needs none of our settings.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Supervisor:
         output: Output,
         *,
         kept_open: Sequence[int] = (),
+        environment: Mapping[str, str] | None = None,
         delays: Sequence[float] = DELAYS,
         steady_seconds: float = STEADY_SECONDS,
     ) -> None:
@@ -90,7 +92,7 @@ class Supervisor:
         self._code = 0
         self._watcher = subprocess.Popen(  # noqa: S603 - our own file
             [sys.executable, "-I", str(Path(watcher.__file__))],
-            env={"PATH": os.defpath},  # it has no use for any secret
+            env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

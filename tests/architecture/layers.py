@@ -94,6 +94,9 @@ THIRD_PARTY = {
     "__main__": set(),
 }
 
+FROZEN = {"httpx": "adapters/upstream/http_client.py", "httpcore": "adapters/upstream/deadline.py", "sniffio": ""}
+"""Libraries without a release for long, and the one module that may import each (docs/decisions/0021)."""
+
 IMPURE = {
     "asyncio", "http", "logging", "os", "random", "secrets", "select", "signal", "socket", "sqlite3", "subprocess",
     "sys", "tempfile", "threading", "time", "urllib",

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import httpx
-
+from campaigns.adapters.upstream import http_client as httpx
 from campaigns.adapters.upstream.deadline import seconds_left
 
 STARTS = "http11.send_request_headers.started"

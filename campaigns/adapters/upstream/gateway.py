@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-import httpx
 from pydantic import SecretStr
 
 from campaigns import __version__
+from campaigns.adapters.upstream import http_client as httpx
 from campaigns.adapters.upstream.deadline import TransportOfEachThread, deadline
 from campaigns.adapters.upstream.exchange import Exchange, Gate, Stopped
 from campaigns.adapters.upstream.read_queue import overview_path, read_item, read_overview, read_queue, read_saved
