@@ -73,6 +73,7 @@ def _checks() -> Iterator[Check]:
         return
     yield Check("settings", "ok", f"home {settings.home.resolve()}")
     yield from _database(settings)
+    yield from _redis_tls(settings)
     yield from _redis(settings)
     yield from memory_checks(settings)
     yield from _vendor(settings)
@@ -173,7 +174,6 @@ def _redis(settings: Settings) -> Iterator[Check]:
         yield Check("redis", "fault", str(fault), "start it", AWAY)
         return
     yield Check("redis", "ok", f"{facts.name} {facts.version}")
-    yield from _redis_tls(settings)
     yield _skew("redis clock", facts.clock_ahead_seconds)
     if not facts.appends:
         found = "no append-only file: after its restart the rate budget is first rebuilt from the database"
