@@ -18,11 +18,12 @@ from campaigns.private_files import keep_private, remove_old_schedule
 from campaigns.settings import load_settings
 from campaigns.wiring import configure_logging
 from campaigns.worker.broker_guard import CONSUMER, guard_the_broker
-from campaigns.worker.wake_up import WakeUp, forget_built_in_tasks
+from campaigns.worker.wake_up import WakeUp, forget_built_in_tasks, forget_remote_commands
 
 keep_private()
 settings = load_settings()
 guard_the_broker()
+forget_remote_commands()
 
 # It warns root of messages that carry code; ours are JSON with an ID in it, and nothing else is accepted.
 warnings.filterwarnings("ignore", category=SecurityWarning)

@@ -22,9 +22,14 @@ log = logging.getLogger(__name__)
 NOT_A_MESSAGE = (ValueError, TypeError, LookupError, AttributeError, RecursionError, DataError)
 """What reading an entry raises that is no message of Celery's. What a lost connection raises is none of these."""
 
+PLACE_PARTS = 3
+"""Routing key, pattern and queue."""
+
 
 class QoS(kombu_redis.QoS):
     """Keeps account of what was fetched and is not acknowledged."""
+
+    channel: Any
 
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
         """Put back what a worker that died had fetched; what cannot be read is deleted, or it would be met for ever."""
@@ -44,10 +49,21 @@ class Channel(kombu_redis.Channel):
 
     def _brpop_read(self, **options: Any) -> Any:
         try:
-            return super()._brpop_read(**options)
+            return super()._brpop_read(**options)  # type: ignore[misc]  # the stubs leave it out
         except NOT_A_MESSAGE as fault:  # the entry has left its list
             _say_dropped(fault)
             raise Empty from None
+
+    def _receive_one(self, listener: Any) -> Any:
+        try:
+            return super()._receive_one(listener)  # type: ignore[misc]  # the stubs leave it out
+        except NOT_A_MESSAGE as fault:
+            _say_dropped(fault)
+            raise Empty from None
+
+    def get_table(self, exchange: str) -> list[Any]:
+        """Where messages of an exchange go, without what is no place: one of those would stop all publishing."""
+        return [place for place in super().get_table(exchange) if len(place) == PLACE_PARTS]
 
 
 class Transport(kombu_redis.Transport):
@@ -58,6 +74,8 @@ class Transport(kombu_redis.Transport):
 
 class Consumer(consumer.Consumer):
     """Hands messages to the threads."""
+
+    connection_errors: tuple[type[Exception], ...]
 
     def create_task_handler(self, *arguments: Any, **options: Any) -> Callable[[Any], None]:
         """As Celery's; what cannot be read is rejected, or it would keep a place in the window of messages."""

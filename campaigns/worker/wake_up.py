@@ -11,6 +11,7 @@ from typing import Any
 
 from celery import Celery, Task
 from celery.exceptions import InvalidTaskError
+from celery.worker.control import Panel
 from celery.worker.request import Request
 
 HEADERS = ("id", "task", "lang", "expires", "argsrepr", "kwargsrepr", "root_id", "parent_id", "origin")
@@ -18,6 +19,9 @@ HEADERS = ("id", "task", "lang", "expires", "argsrepr", "kwargsrepr", "root_id",
 
 BUILT_IN = "celery."
 """How the names of the tasks begin that Celery brings along: they run other tasks, and we have no use for them."""
+
+PING = "ping"
+"""For health checks."""
 
 
 class WakeUpRequest(Request):
@@ -31,7 +35,7 @@ class WakeUpRequest(Request):
         try:
             headers = dict(headers or message.headers)
             arguments, named, _ = content
-            body = (list(arguments), dict(named), {})
+            body: tuple[list[Any], dict[str, Any], dict[str, Any]] = (list(arguments), dict(named), {})
         except (TypeError, ValueError, LookupError, AttributeError) as fault:
             raise InvalidTaskError(f"the message is no call of a task: {fault}") from fault
         read = {name: headers[name] for name in HEADERS if name in headers}
@@ -48,3 +52,9 @@ def forget_built_in_tasks(app: Celery) -> None:
     """Take Celery's own tasks out of an application that is complete; a message that names one is refused."""
     for name in [name for name in app.tasks if name.startswith(BUILT_IN)]:
         app.tasks.pop(name)
+
+
+def forget_remote_commands() -> None:
+    """Leave `ping` of what a worker can be told over the broker: others end it, or stop it from taking any tick."""
+    for name in [name for name in Panel.data if name != PING]:
+        del Panel.data[name]

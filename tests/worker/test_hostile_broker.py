@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import Celery
 from redis import Redis
 
 from campaigns.embedded.parent_death import bound
@@ -88,6 +89,7 @@ class Line:
         upgrade(self.url)
         self.store: Store = open_store(self.url)
         self.redis_url = redis_url
+        self.broker_url = redis_url.replace("unix://", "redis+socket://")
         self.log = folder / "log"
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
@@ -138,8 +140,46 @@ def test_a_worker_outlives_every_entry_that_is_no_message_and_takes_the_tick_beh
         worker.wait()
 
 
+ORDERS: dict[str, dict[str, Any]] = {
+    "shutdown": {},
+    "pool_shrink": {"n": 4},
+    "cancel_consumer": {"queue": "control"},
+    "rate_limit": {"task_name": "campaigns.tick", "rate_limit": "1/d"},
+}
+"""What a worker of Celery's does when it is told to over the broker."""
+
+CHANNEL = "campaigns:/0.celery.pidbox"
+
+
+def test_what_is_told_to_all_workers_neither_ends_one_nor_stops_its_ticks(line: Line) -> None:
+    anybody = Celery("anybody", broker=line.broker_url, set_as_current=False)
+    anybody.conf.broker_transport_options = {"global_keyprefix": "campaigns:"}
+    worker = line.start(*WORKER)
+    try:
+        assert wait_for(lambda: line.broker.publish(CHANNEL, "no json"), 60), line.log.read_text()[-3000:]
+        for entry in NO_MESSAGES:
+            line.broker.publish(CHANNEL, entry)
+        for order, arguments in ORDERS.items():
+            anybody.control.broadcast(order, arguments=arguments)
+        (answer,) = anybody.control.ping(timeout=10, limit=1) or [{}]
+        assert list(answer.values()) == [{"ok": "pong"}]
+        line.broker.lpush(CONTROL, message())
+        assert wait_for(lambda: line.seen("worker"), 30), line.log.read_text()[-3000:]
+        assert worker.poll() is None
+    finally:
+        worker.kill()
+        worker.wait()
+
+
 def test_messages_with_a_later_time_stop_no_tick_and_bring_no_other_task_along(line: Line) -> None:
-    other = {"task": "nobody.knows", "args": [], "kwargs": {}, "options": {}, "subtask_type": None, "immutable": True}
+    other: dict[str, Any] = {
+        "task": "nobody.knows",
+        "args": [],
+        "kwargs": {},
+        "options": {},
+        "subtask_type": None,
+        "immutable": True,
+    }
     for _ in range(10):  # more than the window of a worker holds
         embed = {"callbacks": [other], "errbacks": [other], "chain": [other], "chord": None}
         line.broker.lpush(CONTROL, message(embed=embed, eta=LATER, retries=3, timelimit=[None, 0.001]))
@@ -160,6 +200,7 @@ def test_beat_ticks_says_so_in_the_database_and_leaves_no_file(line: Line) -> No
     home = line.folder / "home"
     home.mkdir(mode=0o700)
     (home / "beat-schedule.db").write_bytes(b"a pickle of an older release")
+    line.broker.sadd("campaigns:_kombu.binding.control", "no place at all")
     beat = line.start("beat", "--pidfile=")
     try:
         assert wait_for(lambda: line.seen(BEAT_SENDS), 30), line.log.read_text()[-3000:]
