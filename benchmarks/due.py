@@ -102,7 +102,7 @@ class _Stage:
         self._celery(
             "worker", "campaigns.worker.app", "worker", "-P", "threads", "-c", "16", "-Q", "control,send", *QUIET
         )
-        self._celery("beat", "campaigns.worker.app", "beat", "-s", str(folder / "beat"), "--pidfile=")
+        self._celery("beat", "campaigns.worker.app", "beat", "--pidfile=")
         self._celery("peer", "benchmarks.due_peer", "worker", "-P", "threads", "-c", "16", "-Q", "peer", *QUIET)
 
     def _installation(self) -> Store:

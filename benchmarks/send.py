@@ -181,7 +181,7 @@ def _ours(stage: Stage, setting: Setting) -> Figures:
     threads = str(LANES + 2)
     app = "campaigns.worker.app"
     stage.celery("worker", app, "worker", "-P", "threads", "-c", threads, "-Q", "control,send", *QUIET)
-    beat = stage.celery("beat", app, "beat", "-s", str(stage.folder / "beat"), "--pidfile=")
+    beat = stage.celery("beat", app, "beat", "--pidfile=")
     _launch(store, stage.vendor_url, [setting.cut(n, WARM_BATCHES, 1) for n in range(LANES)])
     wait_until(lambda: _is_idle(store), "warming up", LONGEST_SECONDS)
     stage.counts()

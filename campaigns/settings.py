@@ -5,17 +5,22 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from campaigns.domain.errors import SettingsError
+from campaigns.private_files import private_folder
+from campaigns.tls import verified
 
 VENDOR_URL = "https://app.onlyfansapi.com"
 
 LEASE_MARGIN_SECONDS = 2.0
 """What a lease must have left over beyond the deadline of a POST, for two commits and a slow disk."""
+
+SECRETS = Path("/run/secrets")
+"""Where containers find secrets as files: one for a setting, named like it."""
 
 LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
 
@@ -23,15 +28,18 @@ LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
 class Settings(BaseSettings):
     """The settings in force. Names and defaults are documented in docs/settings.md, held to this class by a test."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", secrets_dir=SECRETS if SECRETS.is_dir() else None, extra="ignore", frozen=True
+    )
 
-    home: Path = Field(Path(".campaigns"), alias="CAMPAIGNS_HOME")
+    home: Path = Field(Path(".campaigns"), alias="CAMPAIGNS_HOME", validate_default=True)
     database_url_setting: str | None = Field(None, alias="DATABASE_URL")
     redis_url_setting: str | None = Field(None, alias="REDIS_URL")
     broker_url_setting: str | None = Field(None, alias="CELERY_BROKER_URL")
     api_key: SecretStr | None = Field(None, alias="ONLYFANSAPI_API_KEY")
     api_key_file: Path | None = Field(None, alias="ONLYFANSAPI_API_KEY_FILE")
     upstream_url_setting: str | None = Field(None, alias="CAMPAIGNS_UPSTREAM_URL")
+    upstream_ca_file: Path | None = Field(None, alias="CAMPAIGNS_UPSTREAM_CA_FILE")
     rate_per_minute: int = Field(1000, alias="CAMPAIGNS_RATE_PER_MINUTE", ge=1)
     rate_reserve: float = Field(0.05, alias="CAMPAIGNS_RATE_RESERVE", ge=0, lt=1)
     account_gap_seconds: float = Field(1.0, alias="CAMPAIGNS_ACCOUNT_GAP_SECONDS", ge=0)
@@ -50,6 +58,15 @@ class Settings(BaseSettings):
     rf_as: Literal["array", "string"] = Field("array", alias="CAMPAIGNS_RF_AS")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="LOG_LEVEL")
     log_format: Literal["json", "console"] | None = Field(None, alias="LOG_FORMAT")
+
+    @field_validator("home")
+    @classmethod
+    def _one_place(cls, home: Path) -> Path:
+        """The same folder for every command and part, from wherever it is asked."""
+        try:
+            return home.expanduser().absolute()
+        except RuntimeError:
+            raise ValueError("it begins with ~ and the name of nobody; write the whole path") from None
 
     @model_validator(mode="after")
     def _agree(self) -> Settings:
@@ -81,6 +98,8 @@ class Settings(BaseSettings):
         for name, value in (("REDIS_URL", self.redis_url_setting), ("CELERY_BROKER_URL", self.broker_url_setting)):
             if value is not None and not value.startswith(("redis://", "rediss://", "unix://", "redis+socket://")):
                 faults.append(f"{name} must start with redis://, rediss:// or unix://")
+            elif value is not None:
+                faults += _tls_faults(name, value)
         return faults
 
     @property
@@ -105,20 +124,20 @@ class Settings(BaseSettings):
     def database_url(self) -> str:
         """The SQLAlchemy URL in force; PostgreSQL always through psycopg."""
         if self.database_url_setting is None:
-            return f"sqlite:///{self.home.resolve() / 'campaigns.db'}"
+            return f"sqlite:///{quote(str(self.private_home().resolve() / 'campaigns.db'))}"
         return _several_hosts(self.database_url_setting.replace("postgresql://", "postgresql+psycopg://", 1))
 
     @property
     def redis_url(self) -> str | None:
         """Where Redis is, as redis-py spells it; None when it is the embedded server and that is not running."""
         if self.redis_url_setting is not None:
-            return self.redis_url_setting.replace("redis+socket://", "unix://", 1)
+            return _verified(self.redis_url_setting).replace("redis+socket://", "unix://", 1)
         return self._recorded("redis.url")
 
     @property
     def broker_url(self) -> str | None:
         """Where Celery's broker is, as kombu spells it."""
-        url = self.broker_url_setting or self.redis_url
+        url = _verified(self.broker_url_setting) if self.broker_url_setting else self.redis_url
         return url.replace("unix://", "redis+socket://", 1) if url else None
 
     @property
@@ -135,12 +154,34 @@ class Settings(BaseSettings):
             return "sandbox"
         return (self.upstream_url_setting or VENDOR_URL).rstrip("/")
 
+    def private_home(self) -> Path:
+        """The home, which need not be there yet. Raises SettingsError when somebody else may write it.
+
+        Who can write there decides which database, broker and vendor we use.
+        """
+        try:
+            return private_folder(self.home) if self.home.exists() else self.home
+        except OSError as error:
+            raise SettingsError(f"CAMPAIGNS_HOME '{self.home}' cannot be used: {error.strerror}.") from None
+
     def _recorded(self, name: str) -> str | None:
         """An address that a running `campaigns up` wrote into its home folder."""
         try:
-            return (self.home / name).read_text().strip() or None
+            return (self.private_home() / name).read_text().strip() or None
         except OSError:
             return None
+
+
+def _verified(url: str) -> str:
+    return verified(urlsplit(url)).geturl() if url.startswith("rediss://") else url
+
+
+def _tls_faults(name: str, url: str) -> list[str]:
+    try:
+        _verified(url)
+    except ValueError as fault:
+        return [f"{name}: {fault}"]
+    return []
 
 
 def _several_hosts(url: str) -> str:

@@ -6,6 +6,7 @@ from alembic import context
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
+from campaigns.private_files import keep_private
 from campaigns.settings import load_settings
 from campaigns.store.database.engine import open_store
 from campaigns.store.database.postgresql import wait_for_ever
@@ -23,6 +24,7 @@ def plain_types(kind: str, thing: Any, _context: Any) -> Any:
 
 
 def run() -> None:
+    keep_private()
     url = context.config.attributes.get("database_url") or load_settings().database_url
     store = open_store(url)
     try:

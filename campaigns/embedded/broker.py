@@ -7,9 +7,11 @@ evicts nothing: the budget must not be forgotten because a queue grew.
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
 import socket
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -17,11 +19,25 @@ from urllib.parse import quote
 from campaigns.embedded.home import write_private
 from campaigns.embedded.server import find_server
 from campaigns.embedded.supervisor import Part
+from campaigns.private_files import private_folder
 
 LONGEST_SOCKET_PATH = 100
 """In bytes. The system's own limit is 107 on Linux and 103 on macOS."""
 
 ANSWER_SECONDS = 1.0
+
+APPENDED = "appendonlydir"
+"""The server's own name for the folder of its append-only file."""
+
+UNREADABLE = (
+    "Bad file format reading the append only file",
+    "Unexpected end of file reading the append only file",
+    "Unable to obtain the AOF file",
+    "AOF MANIFEST FILE ERROR",
+    "Wrong RDB checksum",
+    "error in RDB reading",
+)
+"""What a Redis or Valkey says before it ends, because a power cut damaged what it kept. A disk that is full is none."""
 
 RULES = """\
 appendonly yes
@@ -79,17 +95,41 @@ def broker_in(home: Path) -> Broker:
     return Broker(folder, port=free_port(), password=secrets.token_urlsafe(32))
 
 
-def broker_part(broker: Broker, environment: dict[str, str]) -> Part:
+def broker_part(broker: Broker, environment: Mapping[str, str]) -> Part:
     """The server as a part. Its configuration, not its command line, holds the password: anyone may read the latter.
 
-    Raises SettingsError when there is no server to start.
+    What it kept is put aside when it cannot be read: the budget is rebuilt from the database, wake-ups are repeated,
+    and lanes wait until each host has compared its fences. Raises SettingsError when there is no server to start.
     """
     server = find_server()
-    broker.folder.mkdir(exist_ok=True, mode=0o700)
+    private_folder(broker.folder)
     configuration = broker.folder / "redis.conf"
     write_private(configuration, broker.configuration)
-    command = (str(server), str(configuration))
-    return Part("redis", lambda: command, environment, broker.answers, grace_seconds=2.0)
+    command = (str(server), _named(configuration))
+    return Part(
+        "redis",
+        lambda: command,
+        environment,
+        broker.answers,
+        grace_seconds=2.0,
+        mend=lambda last_words: put_damaged_aside(broker.folder, last_words),
+    )
+
+
+def put_damaged_aside(folder: Path, last_words: Sequence[str]) -> str | None:
+    """Move what a server could not read out of its way; returns what was done, None when something else ended it.
+
+    `last_words` are the lines that the server said before it ended. Nothing is deleted.
+    """
+    kept = folder / APPENDED
+    if not kept.is_dir() or not any(words in line for line in last_words for words in UNREADABLE):
+        return None
+    number = 1 + sum(1 for _ in folder.glob(f"{APPENDED}.damaged-*"))
+    aside = kept.rename(folder / f"{APPENDED}.damaged-{number}")
+    return (
+        f"redis could not read what it had kept, so that was moved to '{aside}' and it starts empty; nothing is sent "
+        "twice, and sending goes on when the limit is rebuilt from the database. Delete that folder when you like."
+    )
 
 
 def free_port() -> int:
@@ -100,6 +140,16 @@ def free_port() -> int:
         return port
 
 
+def _named(path: Path) -> str:
+    """A path as the server's command line wants it: one with `*`, `?` or `[` is a pattern there.
+
+    A pattern that fits nothing is no fault to the server: it would start with rules of its own, on a public port.
+    """
+    text = str(path)
+    return glob.escape(text.replace("\\", "\\\\")) if set("*?[") & set(text) else text
+
+
 def _quoted(path: Path) -> str:
-    """A path as the configuration file wants it: spaces and quotes would end the word."""
-    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'
+    """A path as the configuration file wants it: spaces and quotes would end the word, a line break the line."""
+    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
+    return f'"{escaped}"'

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from campaigns.domain.errors import NotAllowed, SettingsError
+from campaigns.private_files import private_folder
 
 LEFTOVER_SECONDS = 20.0
 """How long the parts of an `up` that was killed may take to end."""
@@ -19,16 +20,16 @@ POLL_SECONDS = 0.1
 
 def prepare_home(home: Path) -> Path:
     """The folder, made if need be, by its absolute path. Raises SettingsError when nothing can be written there."""
-    home = home.expanduser().absolute()
+    home = home.absolute()
     try:
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(home)
         probe = home / f".probe-{os.getpid()}"
         probe.touch()
         probe.unlink()
     except OSError as error:
         reason = error.strerror or "it cannot be written"
         raise SettingsError(
-            f"CAMPAIGNS_HOME '{home}' cannot be used ({reason}): name a folder that you may write. Nothing was started."
+            f"CAMPAIGNS_HOME '{home}' cannot be used ({reason}): name a folder of your own. Nothing was started."
         ) from None
     return home
 

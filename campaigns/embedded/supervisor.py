@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,9 @@ POLL_SECONDS = 0.05
 LAST_WORDS_SECONDS = 1.0
 LONGEST_LINE = 1 << 16
 
+LAST_LINES = 20
+"""So many lines of each part are remembered, for what can be mended by them."""
+
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -46,6 +50,8 @@ class Part:
     environment: Mapping[str, str]
     ready: Callable[[], bool] = lambda: True
     grace_seconds: float = 5.0
+    # Given the last lines of a child that ended with a fault: what was mended, so that it is worth another start.
+    mend: Callable[[Sequence[str]], str | None] = lambda _: None
 
 
 @dataclass(slots=True)
@@ -57,12 +63,14 @@ class _Kept:
     # Held while a child is started, so that stopping never misses one.
     starting: asyncio.Lock = field(default_factory=asyncio.Lock)
     keeping: asyncio.Task[None] | None = None
+    last_words: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
 
 
 class Supervisor:
     """Runs parts until a signal asks to stop, or one of them cannot be kept alive. Use it from the main thread.
 
     `kept_open`: file descriptors that every child inherits, such as a lock that must last as long as any of them.
+    `environment` is that of the watcher, which needs none of our settings.
     """
 
     def __init__(
@@ -70,6 +78,7 @@ class Supervisor:
         output: Output,
         *,
         kept_open: Sequence[int] = (),
+        environment: Mapping[str, str] | None = None,
         delays: Sequence[float] = DELAYS,
         steady_seconds: float = STEADY_SECONDS,
     ) -> None:
@@ -83,6 +92,7 @@ class Supervisor:
         self._code = 0
         self._watcher = subprocess.Popen(  # noqa: S603 - our own file
             [sys.executable, "-I", str(Path(watcher.__file__))],
+            env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -131,6 +141,10 @@ class Supervisor:
                 return self._give_up(f"{name} cannot be started ({error}).", 1)
             if code is None or self._ended.is_set():
                 return None
+            if code > 0 and (mended := kept.part.mend(kept.last_words)) is not None:
+                self._output.say(mended)
+                kept.last_words.clear()
+                continue
             quick_deaths = quick_deaths + 1 if clock() - began < self._steady_seconds else 1
             if code > 0 and not self._settled:
                 return self._give_up(f"{name} ended with {_words(code)} before everything was ready.", code)
@@ -145,7 +159,7 @@ class Supervisor:
         async with kept.starting:
             if self._ended.is_set():
                 return None
-            kept.child, said = await self._spawn(kept.part)
+            kept.child, said = await self._spawn(kept)
         self._tell(f"+{kept.child.pid} {kept.part.grace_seconds}")
         code = await kept.child.wait()
         self._tell(f"-{kept.child.pid}")
@@ -153,7 +167,8 @@ class Supervisor:
         said.cancel()
         return code
 
-    async def _spawn(self, part: Part) -> tuple[asyncio.subprocess.Process, asyncio.Task[None]]:
+    async def _spawn(self, kept: _Kept) -> tuple[asyncio.subprocess.Process, asyncio.Task[None]]:
+        part = kept.part
         # A pipe of our own and not asyncio's: a child has ended when it ended, whoever still holds its output open.
         reading, writing = os.pipe()
         try:
@@ -171,10 +186,16 @@ class Supervisor:
             raise
         finally:
             os.close(writing)
-        return child, asyncio.create_task(self._repeat(part.name, reading))
+        return child, asyncio.create_task(self._repeat(kept, reading))
 
-    async def _repeat(self, name: str, reading: int) -> None:
+    async def _repeat(self, kept: _Kept, reading: int) -> None:
         """Say what a child says, after its name, until nobody can write any more."""
+
+        def say(said: bytes) -> None:
+            line = said.decode(errors="replace")
+            kept.last_words.append(line)
+            self._output.say(line, kept.part.name)
+
         stream = asyncio.StreamReader()
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(reading, "rb", buffering=0)
@@ -186,9 +207,9 @@ class Supervisor:
                 if len(rest) > LONGEST_LINE:
                     lines, rest = [*lines, rest], b""
                 for line in lines:
-                    self._output.say(line.decode(errors="replace"), name)
+                    say(line)
             if rest:
-                self._output.say(rest.decode(errors="replace"), name)
+                say(rest)
         finally:
             transport.close()
 

@@ -29,6 +29,12 @@ FIRST_TICK_SECONDS = 30.0
 POLL_SECONDS = 0.1
 CONNECT_SECONDS = 1.0
 
+KEY = ("ONLYFANSAPI_API_KEY", "ONLYFANSAPI_API_KEY_FILE")
+"""Settings that the worker alone needs."""
+
+SETTINGS = tuple(str(field.alias) for field in Settings.model_fields.values())
+"""The broker and the sandbox need none of them."""
+
 T = TypeVar("T")
 
 
@@ -49,7 +55,7 @@ def run_up(settings: Settings, environment: Mapping[str, str]) -> int:
 
 
 async def _run(installation: _Installation, lock: int) -> int:
-    supervisor = Supervisor(installation.output, kept_open=[lock])
+    supervisor = Supervisor(installation.output, kept_open=[lock], environment=installation.without(*SETTINGS))
     return await supervisor.run(installation.start)
 
 
@@ -85,7 +91,7 @@ class _Installation:
         """Start each part when what it needs is ready, and say `ready` in the end."""
         if self._settings.redis_url_setting is None:
             broker = broker_in(self._home)
-            await supervisor.start(broker_part(broker, self._environment))
+            await supervisor.start(broker_part(broker, self.without(*SETTINGS)))
             write_private(self._home / "redis.url", f"{broker.url}\n")
             self._environment["REDIS_URL"] = broker.url
         if not self._settings.has_key and self._settings.upstream_url_setting is None:
@@ -94,8 +100,8 @@ class _Installation:
         store = open_store(self._settings.database_url)
         try:
             began = await _in_thread(lambda: _now(store))
-            await supervisor.start(self._role("worker", grace_seconds=9.0))
-            await supervisor.start(self._role("beat", grace_seconds=1.5))
+            await supervisor.start(self._role("worker", self._environment, grace_seconds=9.0))
+            await supervisor.start(self._role("beat", self.without(*KEY), grace_seconds=1.5))
             await self._await_tick(store, began)
         finally:
             store.close()
@@ -111,9 +117,13 @@ class _Installation:
             await asyncio.sleep(POLL_SECONDS)
         self.output.say("ready")
 
-    def _role(self, name: str, *, grace_seconds: float) -> Part:
+    def without(self, *names: str) -> dict[str, str]:
+        """The environment of a part that has no use for these settings."""
+        return {name: value for name, value in self._environment.items() if name not in names}
+
+    def _role(self, name: str, environment: Mapping[str, str], *, grace_seconds: float) -> Part:
         command = (sys.executable, "-m", "campaigns", name)
-        return Part(name, lambda: command, self._environment, grace_seconds=grace_seconds)
+        return Part(name, lambda: command, environment, grace_seconds=grace_seconds)
 
     def _sandbox(self) -> Part:
         address, ledger = self._home / "sandbox.url", self._home / "sandbox.jsonl"
@@ -124,7 +134,7 @@ class _Installation:
             files = ("--ledger", str(ledger), "--url-file", str(address))
             return (sys.executable, "-m", "campaigns.sandbox", "--port", str(port), *files)
 
-        return Part("sandbox", command, self._environment, lambda: _listens(_port(address)), grace_seconds=1.5)
+        return Part("sandbox", command, self.without(*SETTINGS), lambda: _listens(_port(address)), grace_seconds=1.5)
 
 
 def _ticked(store: Store, began: datetime) -> bool:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from campaigns.domain.errors import UsageError
+from campaigns.private_files import keep_private
 from campaigns.sandbox.serving import serve
 
 USAGE_EXIT_CODE = 2
@@ -15,6 +16,7 @@ USAGE_EXIT_CODE = 2
 
 def main() -> int:
     """Be the vendor until SIGTERM or SIGINT; exit code 2 when it cannot start."""
+    keep_private()
     parser = argparse.ArgumentParser(prog="python -m campaigns.sandbox", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="the only address to listen on")
     parser.add_argument("--port", type=int, default=0, help="0: any free one")

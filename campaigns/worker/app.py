@@ -11,13 +11,19 @@ from typing import Any
 
 from celery import Celery
 from celery.exceptions import SecurityWarning
-from celery.signals import setup_logging, worker_shutting_down
+from celery.signals import beat_init, setup_logging, worker_shutting_down
 from kombu import Queue
 
+from campaigns.private_files import keep_private, remove_old_schedule
 from campaigns.settings import load_settings
 from campaigns.wiring import configure_logging
+from campaigns.worker.broker_guard import CONSUMER, guard_the_broker
+from campaigns.worker.wake_up import WakeUp, forget_built_in_tasks, forget_remote_commands
 
+keep_private()
 settings = load_settings()
+guard_the_broker()
+forget_remote_commands()
 
 # It warns root of messages that carry code; ours are JSON with an ID in it, and nothing else is accepted.
 warnings.filterwarnings("ignore", category=SecurityWarning)
@@ -28,7 +34,13 @@ stopping = threading.Event()
 TICK_EXPIRES_SECONDS = max(10.0, 10 * settings.tick_seconds)
 """A tick that nobody took is dropped, so that none pile up; long enough for hosts whose clocks differ a little."""
 
-app = Celery("campaigns", broker=settings.broker_url, include=["campaigns.worker.tasks"], set_as_current=False)
+app = Celery(
+    "campaigns",
+    broker=settings.broker_url,
+    include=["campaigns.worker.tasks"],
+    set_as_current=False,
+    task_cls=WakeUp,
+)
 app.conf.update(
     # Celery reads CELERY_BROKER_URL itself, as it stands in the environment: these two it asks first.
     broker_read_url=settings.broker_url,
@@ -62,8 +74,9 @@ app.conf.update(
     # With the threads pool, disabling prefetch lets one task run at a time.
     worker_disable_prefetch=False,
     worker_prefetch_multiplier=1,
-    # Nothing here uses an ETA; should anything ever, it must not fill the memory.
-    worker_eta_task_limit=1,
+    worker_consumer=CONSUMER,
+    # Nothing has a result, so nothing is cleaned up; else beat would publish one of Celery's own tasks each night.
+    result_expires=None,
     # SIGQUIT and remapped SIGTERM still give the requests in flight their deadline.
     worker_soft_shutdown_timeout=settings.request_timeout_seconds + 10,
     worker_hijack_root_logger=False,
@@ -79,10 +92,19 @@ app.conf.update(
             "options": {"expires": TICK_EXPIRES_SECONDS, "queue": "control"},
         }
     },
+    beat_scheduler="campaigns.worker.beat:Ticker",
     beat_max_loop_interval=max(settings.tick_seconds, 0.1),
     enable_utc=True,
     timezone="UTC",
 )
+
+
+app.on_after_finalize.connect(lambda sender, **_: forget_built_in_tasks(sender), weak=False)
+
+
+@beat_init.connect
+def _forget_schedule(**_: Any) -> None:
+    remove_old_schedule(settings.home)
 
 
 @setup_logging.connect

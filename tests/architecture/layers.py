@@ -14,17 +14,19 @@ LARGER_PACKAGES = {
 
 PURE = {"domain", "ports"}
 BELOW_WIRING = PURE | {"store", "flow", "adapters"}
-BELOW_EDGES = BELOW_WIRING | {"settings", "wiring"}
+BELOW_EDGES = BELOW_WIRING | {"settings", "wiring", "private_files", "tls"}
 
 MAY_IMPORT = {
     "domain": {"domain"},
     "ports": PURE,
     "crashpoint": set(),
-    "settings": {"domain"},
-    "store": PURE | {"store"},
+    "private_files": set(),
+    "tls": {"domain"},
+    "settings": {"domain", "private_files", "tls"},
+    "store": PURE | {"store", "private_files"},
     "flow": PURE | {"store", "flow", "crashpoint"},
-    "adapters": PURE | {"adapters"},
-    "sandbox": {"domain", "sandbox"},
+    "adapters": PURE | {"adapters", "private_files", "tls"},
+    "sandbox": {"domain", "sandbox", "private_files"},
     "wiring": BELOW_EDGES,
     "worker": BELOW_EDGES | {"worker", "crashpoint"},
     "embedded": BELOW_EDGES | {"embedded"},
@@ -78,17 +80,22 @@ THIRD_PARTY = {
     "domain": {"cronsim", "pyroaring"},
     "ports": set(),
     "crashpoint": set(),
+    "private_files": set(),
+    "tls": set(),
     "settings": {"pydantic", "pydantic_settings"},
     "store": {"sqlalchemy", "alembic", "pyroaring"},
     "flow": {"pyroaring", "sqlalchemy"},
     "adapters": {"httpx", "httpcore", "redis", "pydantic", "pyroaring"},
     "sandbox": {"h11", "pydantic", "pyroaring", "yaml"},
     "wiring": {"structlog", "pydantic"},
-    "worker": {"celery", "kombu", "structlog"},
+    "worker": {"celery", "kombu", "redis", "structlog"},
     "embedded": set(),
     "cli": {"click", "rich", "yaml", "pyroaring"},
     "__main__": set(),
 }
+
+FROZEN = {"httpx": "adapters/upstream/http_client.py", "httpcore": "adapters/upstream/deadline.py", "sniffio": ""}
+"""Libraries without a release for long, and the one module that may import each (docs/decisions/0021)."""
 
 IMPURE = {
     "asyncio", "http", "logging", "os", "random", "secrets", "select", "signal", "socket", "sqlite3", "subprocess",

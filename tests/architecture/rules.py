@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from tests.architecture.layers import (
     CALLS_OF_THE_VENDOR,
     CLOCKS,
+    FROZEN,
     IMPURE,
     LONGEST_FUNCTION,
     LONGEST_MODULE,
@@ -54,6 +55,14 @@ def libraries_stay_in_their_layer(source: Source) -> Iterator[str]:
     for line, module, _ in source.imports():
         if module.partition(".")[0] not in allowed:
             yield f"{source.name}:{line}: {source.layer} imports {module}"
+
+
+def frozen_libraries_stand_behind_one_module(source: Source) -> Iterator[str]:
+    """Nobody mends a frozen library: it must be possible to replace it by changing one module. See FROZEN."""
+    for line, module, _ in source.imports():
+        place = FROZEN.get(module.partition(".")[0], source.name)
+        if place != source.name:
+            yield f"{source.name}:{line}: imports {module}, which {place or 'nobody'} may import"
 
 
 def flow_writes_no_sql(source: Source) -> Iterator[str]:
@@ -153,6 +162,7 @@ RULES: tuple[Rule, ...] = (
     layers_import_downwards,
     subjects_import_downwards,
     libraries_stay_in_their_layer,
+    frozen_libraries_stand_behind_one_module,
     flow_writes_no_sql,
     readers_change_nothing,
     the_domain_reaches_nothing_outside,

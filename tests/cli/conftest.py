@@ -73,7 +73,7 @@ def empty_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
     for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)
     home = tmp_path / "home"
-    home.mkdir()
+    home.mkdir(mode=0o700)
     monkeypatch.setenv("CAMPAIGNS_HOME", str(home))
     monkeypatch.chdir(tmp_path)
     return Shell(tmp_path, f"sqlite:///{home / 'campaigns.db'}")

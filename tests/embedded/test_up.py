@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,16 +18,19 @@ from tests.embedded.left import alive, wait_until
 
 STOP_SECONDS = 15
 
+HOME = "h %20?x=1#y"
+"""Each of these means something else in some address or file; it has to be one folder everywhere."""
+
 
 class Installation:
     """An `up` on a home of its own, as a person at a shell has it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.home = folder / "the home"
+        self.home = folder / HOME
         self.mark = str(folder)
         self.said = folder / "said"
-        self.environment = {"PATH": os.environ["PATH"], "MARK": str(folder), "CAMPAIGNS_HOME": "the home"}
+        self.environment = {"PATH": os.environ["PATH"], "MARK": str(folder), "CAMPAIGNS_HOME": HOME}
 
     def begin(self, **settings: str) -> None:
         with self.said.open("wb") as said:
@@ -38,6 +40,7 @@ class Installation:
                 cwd=self.folder,
                 stdout=subprocess.DEVNULL,
                 stderr=said,
+                umask=0,
             )
 
     def ready(self) -> None:
@@ -61,6 +64,16 @@ class Installation:
         wait_until(look)
         return found[0]
 
+    def holders(self, secret: str) -> set[str]:
+        """The parts that have a word in their environment."""
+        holding = [
+            command
+            for pid, command in alive(self.mark).items()
+            if secret.encode() in Path(f"/proc/{pid}/environ").read_bytes()
+        ]
+        parts = {"up": " up ", "worker": " worker ", "beat": " beat ", "watcher": "watcher.py"}
+        return {name for command in holding for name, words in parts.items() if words in command}
+
     def is_clean(self) -> bool:
         return (
             not alive(self.mark) and not (self.home / "redis.url").exists() and not (self.home / "sandbox.url").exists()
@@ -81,8 +94,7 @@ def test_it_keeps_its_parts_survives_a_kill_and_leaves_nothing_behind(installati
     installation.begin()
     installation.ready()
     home = installation.home
-    assert stat.S_IMODE(home.stat().st_mode) == 0o700
-    assert stat.S_IMODE((home / "redis.url").stat().st_mode) == 0o600
+    assert [path for path in (home, *home.rglob("*")) if path.lstat().st_mode & 0o077] == []
     with redis.Redis.from_url((home / "redis.url").read_text().strip()) as client:
         assert client.ping()
     known = installation.campaigns("list", "--json")
@@ -112,9 +124,12 @@ def test_it_keeps_its_parts_survives_a_kill_and_leaves_nothing_behind(installati
 
 def test_servers_that_are_named_are_used_and_not_started(installation: Installation, redis_url: str) -> None:
     database = f"sqlite:///{installation.folder / 'elsewhere.db'}"
-    installation.begin(REDIS_URL=redis_url, DATABASE_URL=database, CAMPAIGNS_UPSTREAM_URL="http://127.0.0.1:9")
+    vendor = {"CAMPAIGNS_UPSTREAM_URL": "http://127.0.0.1:9", "ONLYFANSAPI_API_KEY": "ofapi_secret"}
+    installation.begin(REDIS_URL=redis_url, DATABASE_URL=database, **vendor)
     installation.ready()
     assert len(alive(installation.mark)) == 4  # no redis, no sandbox
+    assert installation.holders("ofapi_secret") == {"up", "worker"}
+    assert installation.holders("elsewhere.db") == {"up", "worker", "beat"}
     assert not (installation.home / "campaigns.db").exists()
     installation.up.send_signal(signal.SIGTERM)
     assert installation.up.wait(STOP_SECONDS) == 0

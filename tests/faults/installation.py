@@ -184,8 +184,7 @@ class Installation:
 
     def start_beat(self) -> Program:
         """One more beat: it ticks whoever else does."""
-        schedule = self.folder / f"beat-{next(self._numbers)}"
-        return self._start("beat", [*self._celery("beat"), "-s", str(schedule)])
+        return self._start("beat", self._celery("beat"))
 
     def _celery(self, role: str) -> list[str]:
         words = WORDS[role]

@@ -8,13 +8,15 @@ import re
 import secrets
 from pathlib import Path
 
+from campaigns.private_files import private_folder
+
 
 def host_id(home: Path) -> str:
     """The ID of this home, made once however many processes ask at the same time. Raises OSError.
 
     A file that a power cut left damaged is written anew: that is another host then, and the one before it is missing.
     """
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(home)
     file = os.open(home / "host", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from campaigns.ports import LostAnswer, Replayed, RequestUnknown, Spool
+from campaigns.private_files import private_folder
 
 ASIDE = "outcomes.damaged-"
 """How the files begin in which lines are put that cannot be read or written."""
@@ -46,7 +47,7 @@ class FileSpool(Spool):
 
     def keep(self, kept: Mapping[str, Any]) -> bool:
         try:
-            self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_folder(self._home)
             with self._locked():
                 _append(self._path, [_line(kept)])
         except OSError:

@@ -30,6 +30,7 @@ from redis.retry import Retry
 from campaigns.adapters.disk.home_id import host_id
 from campaigns.domain.errors import FencesAway
 from campaigns.ports import FenceBook, Remembered
+from campaigns.private_files import private_folder
 
 SOCKET_SECONDS = 2.0
 
@@ -230,7 +231,7 @@ class KeptFences(FenceBook):
     def _write(self, lane: str, fence: int, *, forced: bool) -> int:
         """Raise the file of a lane to a fence; returns what it says then, which may be higher."""
         try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_folder(self._folder)
             file = os.open(self._path(lane), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(file, fcntl.LOCK_EX)  # a worker that was slow must not overwrite a higher fence

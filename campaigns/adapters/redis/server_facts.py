@@ -29,8 +29,11 @@ class RedisFacts:
     clock_ahead_seconds: float  # its clock against this machine's, at most half a round trip wrong
 
 
-def redis_facts(url: str) -> RedisFacts:
-    """Ask the server behind `url` once, without retries. Raises PacerAway, whose message holds no password."""
+def redis_facts(url: str, *, setting: str = "REDIS_URL") -> RedisFacts:
+    """Ask the server behind `url` once, without retries; `setting` is where that address comes from.
+
+    Raises PacerAway, whose message holds no password.
+    """
     try:
         with redis.Redis.from_url(
             url,
@@ -46,7 +49,7 @@ def redis_facts(url: str) -> RedisFacts:
     except (redis.RedisError, OSError, ValueError) as error:
         why = " ".join(str(error).split())[:120] or type(error).__name__
         raise PacerAway(
-            f"Redis at {shown_url(url)} does not answer ({why}); start it, or correct REDIS_URL, and try again."
+            f"Redis at {shown_url(url)} does not answer ({why}); start it, or correct {setting}, and try again."
         ) from None
     name = "Valkey" if "valkey_version" in found else "Redis"
     return RedisFacts(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 
-import httpx
+from campaigns.adapters.upstream import http_client as httpx
 
 GZIP = zlib.MAX_WBITS | 16
 PLAIN_DEFLATE = -zlib.MAX_WBITS

@@ -18,7 +18,8 @@ from contextvars import ContextVar
 from typing import Any
 
 import httpcore
-import httpx
+
+from campaigns.adapters.upstream import http_client as httpx
 
 KEEPALIVE_SECONDS = 5.0
 """An idle connection is kept this long: reused for the next send of a busy lane, gone before a server drops it."""

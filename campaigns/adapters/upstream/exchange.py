@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import httpx
-
+from campaigns.adapters.upstream import http_client as httpx
 from campaigns.adapters.upstream.content_coding import Decoder, Unreadable
 from campaigns.adapters.upstream.deadline import seconds_left
 

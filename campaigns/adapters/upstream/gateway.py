@@ -11,13 +11,14 @@ import re
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-import httpx
 from pydantic import SecretStr
 
 from campaigns import __version__
+from campaigns.adapters.upstream import http_client as httpx
 from campaigns.adapters.upstream.deadline import TransportOfEachThread, deadline
 from campaigns.adapters.upstream.exchange import OF_CHANGES, OF_QUESTIONS, Exchange, Gate, Stopped
 from campaigns.adapters.upstream.read_queue import overview_path, read_item, read_overview, read_queue, read_saved
@@ -29,6 +30,7 @@ from campaigns.domain.upstream.queue_items import MESSAGE_ID, ItemContent, Overv
 from campaigns.domain.upstream.reply import NoReply, Reply, VendorReport
 from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome, classify_unsend
 from campaigns.ports import Gateway, VendorAccount
+from campaigns.tls import trust_also
 
 _Shown = TypeVar("_Shown")
 
@@ -44,15 +46,28 @@ LONGEST_SLUG = 100
 class HttpGateway(Gateway):
     """The vendor behind one base URL with one key. Safe to share between threads; make it after a fork."""
 
-    def __init__(self, base_url: str, key: SecretStr | str, *, connect_seconds: float = 5.0) -> None:
-        """Raises UsageError for an address or a key that cannot be used; connects to nothing yet."""
+    def __init__(
+        self,
+        base_url: str,
+        key: SecretStr | str,
+        *,
+        connect_seconds: float = 5.0,
+        authorities: Path | None = None,
+    ) -> None:
+        """`authorities`: a file with CAs to trust beside the usual ones. Connects to nothing yet.
+
+        Raises UsageError for an address or a key that cannot be used, SettingsError for such a file.
+        """
         secret = key if isinstance(key, str) else key.get_secret_value()
         _check(base_url, secret)
         self._base = base_url.rstrip("/")
         self._redactor = Redactor(secret)
         # The transport alone: what a client puts around it (redirects, cookies, authentication) is not wanted here, and
         # costs as much again as the request.
-        self._transport: httpx.BaseTransport = TransportOfEachThread(httpx.create_ssl_context(trust_env=False))
+        context = httpx.create_ssl_context(trust_env=False)
+        if authorities is not None:
+            trust_also(context, "CAMPAIGNS_UPSTREAM_CA_FILE", authorities)
+        self._transport: httpx.BaseTransport = TransportOfEachThread(context)
         self._headers = httpx.Headers(
             {
                 "host": urlsplit(self._base).netloc,

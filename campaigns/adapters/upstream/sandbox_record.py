@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
 from pyroaring import BitMap64
 
+from campaigns.adapters.upstream import http_client as httpx
 from campaigns.domain.errors import VendorAway
 
 ANSWER_SECONDS = 10.0

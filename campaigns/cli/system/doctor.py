@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
@@ -39,6 +40,7 @@ QUIET_SECONDS = 15.0
 """Beat and worker give a sign each second; after this they are missing."""
 
 START = "run `campaigns up`, or `campaigns worker` and `campaigns beat`"
+START_WORKER = "start `campaigns worker`; if one runs, its log says why it takes none"
 
 
 @click.command()
@@ -65,11 +67,13 @@ def _checks() -> Iterator[Check]:
     try:
         settings = settings_in_force()
         settings.read_key()
+        settings.private_home()
     except SettingsError as fault:
         yield Check("settings", "fault", str(fault), "correct the setting", FAULTY)
         return
     yield Check("settings", "ok", f"home {settings.home.resolve()}")
     yield from _database(settings)
+    yield from _redis_tls(settings)
     yield from _redis(settings)
     yield from memory_checks(settings)
     yield from _vendor(settings)
@@ -108,7 +112,7 @@ def _database_ahead(store: Store) -> float:
 
 def _signs(store: Store) -> Iterator[Check]:
     from campaigns.store.database.server_facts import own_role
-    from campaigns.store.health.heartbeats import heartbeats
+    from campaigns.store.health.heartbeats import BEAT_SENDS, heartbeats
     from campaigns.store.views.accounts import credits_balance
 
     with store.read() as connection:
@@ -116,8 +120,14 @@ def _signs(store: Store) -> Iterator[Check]:
         balance, role = credits_balance(connection), own_role(connection)
     if role is not None:
         yield _role(role)
-    for part in ("beat", "worker"):
-        yield _sign(part, now, seen.get(part))
+    # A beat of the release before writes no sign of its own: then a tick that came through speaks for it.
+    sends = max((seen[each] for each in (BEAT_SENDS, "beat") if each in seen), default=None)
+    beat = _sign("beat", now, sends)
+    yield beat
+    worker = _sign("worker", now, seen.get("worker"))
+    if beat.state == "ok" and worker.state == "fault":
+        worker = replace(worker, found=f"{worker.found}: beat ticks, but nobody takes its ticks", fix=START_WORKER)
+    yield worker
     if balance is None:
         yield Check("credits", "note", "the vendor has not named a balance yet")
     else:
@@ -171,6 +181,15 @@ def _redis(settings: Settings) -> Iterator[Check]:
     if facts.max_memory and facts.eviction != "noeviction":
         found = f"drops keys when full ({facts.eviction}): the rate budget could forget what it granted"
         yield Check("redis memory", "fault", found, "set maxmemory-policy noeviction", FAULTY)
+
+
+def _redis_tls(settings: Settings) -> Iterator[Check]:
+    from campaigns.tls import unverified
+
+    for name, url in (("redis tls", settings.redis_url), ("broker tls", settings.broker_url_setting)):
+        weak = unverified(urlsplit(url)) if url else None
+        if weak is not None:
+            yield Check(name, "note", weak, "name the CA with ssl_ca_certs=FILE instead; docs/settings.md, TLS")
 
 
 def _vendor(settings: Settings) -> Iterator[Check]:

@@ -10,14 +10,23 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from campaigns.cli.kit.output import json_option, note
-from campaigns.cli.kit.session import SANDBOX_NOTE, environment_for_children, refuse_missing_file, settings_in_force
-from campaigns.domain.errors import SettingsError
+from campaigns.cli.kit.output import duration, json_option, note
+from campaigns.cli.kit.session import (
+    SANDBOX_NOTE,
+    environment_for_children,
+    opened,
+    refuse_missing_file,
+    settings_in_force,
+)
+from campaigns.domain.errors import SettingsError, TryLater
 
 if TYPE_CHECKING:
     from campaigns.settings import Settings
 
 APP = "campaigns.worker.app:app"
+
+BEAT_QUIET_SECONDS = 30.0
+"""Beat says that it ticks every five seconds; one that is silent for this long is stuck or gone."""
 
 log_level_option = click.option(
     "--log-level",
@@ -66,6 +75,8 @@ def worker(*, threads: int | None, log_level: str | None) -> None:
     Becomes the plain celery command that it prints.
     """
     settings = settings_in_force(CAMPAIGNS_WORKER_THREADS=threads, LOG_LEVEL=log_level)
+    if not settings.has_key:
+        note(SANDBOX_NOTE)
     _require_parts(settings)
     count = str(settings.worker_threads)
     # Gossip and mingle talk to the other workers, which ours have nothing to say to.
@@ -76,16 +87,20 @@ def worker(*, threads: int | None, log_level: str | None) -> None:
 
 @click.command()
 @log_level_option
-def beat(*, log_level: str | None) -> None:
+@click.option(
+    "--check", is_flag=True, help="Start nothing; exit 0 when a beat ticked in the last half minute, else 75."
+)
+def beat(*, log_level: str | None, check: bool) -> None:
     """Run the beat, which ticks once a second.
 
     Becomes the plain celery command that it prints. Two beats do no harm.
     """
     settings = settings_in_force(LOG_LEVEL=log_level)
+    if check:
+        _check_beat()
+        return
     _require_parts(settings)
-    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    schedule = settings.home / "beat-schedule"
-    _become(settings, "beat", ["-s", str(schedule), "--pidfile="], LOG_LEVEL=log_level)
+    _become(settings, "beat", ["--pidfile="], LOG_LEVEL=log_level)
 
 
 @click.command()
@@ -110,13 +125,23 @@ def sandbox(*, port: int, faults: Path | None, ledger: Path | None) -> None:
     )
 
 
+def _check_beat() -> None:
+    """Raise TryLater unless a beat has said in the database that it ticks; for health checks."""
+    from campaigns.store.health.heartbeats import BEAT_SENDS, heartbeats
+
+    with opened() as parts, parts.store.read() as connection:
+        now, seen = parts.store.now(connection), heartbeats(connection).get(BEAT_SENDS)
+    if seen is None or (now - seen).total_seconds() > BEAT_QUIET_SECONDS:
+        last = "never" if seen is None else f"last {duration((now - seen).total_seconds())} ago"
+        raise TryLater(f"No beat ticks on this database ({last}): start `campaigns beat`, or see its log.")
+    click.echo("Beat ticks.")
+
+
 def _require_parts(settings: Settings) -> None:
     """Raise unless the database is at head and Redis answers: a role that starts without them only fills its log."""
     from campaigns.adapters.redis.server_facts import redis_facts
     from campaigns.store.database import migrations
 
-    if not settings.has_key:
-        note(SANDBOX_NOTE)
     if settings.redis_url is None or settings.broker_url is None:
         raise SettingsError(
             "No Redis is known: set REDIS_URL (redis://host:6379/0), or run `campaigns up`, which starts its own. "
@@ -125,6 +150,8 @@ def _require_parts(settings: Settings) -> None:
     refuse_missing_file(settings.database_url)
     migrations.check(settings.database_url)
     redis_facts(settings.redis_url)
+    if settings.broker_url_setting is not None:
+        redis_facts(settings.broker_url.replace("redis+socket://", "unix://", 1), setting="CELERY_BROKER_URL")
 
 
 def _become(settings: Settings, role: str, options: list[str], **flags: object) -> NoReturn:

@@ -14,14 +14,22 @@ if TYPE_CHECKING:
 def server_checks(store: Store) -> Iterator[Check]:
     """Whether it takes writes, keeps them through a power cut, and can hold every text. Raises DatabaseAway."""
     from campaigns.store.database.encoding import UTF8, server_encoding
+    from campaigns.store.database.postgresql_tls import VERIFIED, line_of
     from campaigns.store.database.server_facts import commits_are_durable, is_standby
 
     with store.read() as connection:
+        line = line_of(connection)
         standby, durable, encoding = (
             is_standby(connection),
             commits_are_durable(connection),
             server_encoding(connection),
         )
+    if line is not None and line.is_verified:
+        yield Check("database tls", "ok", "encrypted; the server's certificate and name are verified")
+    elif line is not None:
+        how = "encrypted" if line.is_encrypted else "plain text"
+        found = f"{how}, and the server is not verified (sslmode={line.mode}): whoever answers gets the password"
+        yield Check("database tls", "note", found, f"sslmode={VERIFIED} in DATABASE_URL; docs/settings.md, TLS")
     if standby:
         found = "the server is a standby, which takes no writes: nothing is sent"
         fix = "name its primary in DATABASE_URL, or both hosts with target_session_attrs=read-write"

@@ -22,6 +22,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from campaigns.domain.errors import DatabaseAway
+from campaigns.private_files import close_file
 from campaigns.store.database.faults import named_faults
 from campaigns.store.database.postgresql import open_engines
 
@@ -104,12 +105,20 @@ def database_now(connection: Connection) -> datetime:
 
 def _sqlite(url: str, connections: int, *, writes: bool) -> Engine:
     path = make_url(url).database
-    if path and path != ":memory:" and writes:
-        Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    is_file = bool(path) and path != ":memory:"
+    if is_file and writes:
+        Path(str(path)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = create_engine(url, pool_size=connections, max_overflow=4, connect_args={"check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: Any) -> None:
+        if is_file and writes:
+            for end in (
+                "",
+                "-wal",
+                "-shm",
+            ):  # before the first row: SQLite gives the later ones the rights of the first
+                close_file(Path(f"{path}{end}"))
         connection.isolation_level = None  # transactions begin below, not where the driver thinks they should
         cursor = connection.cursor()
         cursor.execute("PRAGMA busy_timeout = 0" if writes else "PRAGMA busy_timeout = 5000")

@@ -34,6 +34,9 @@ AWAY_STATES = frozenset(
 )
 """What is wrong with the server, or passes by itself; the request itself may be good."""
 
+TLS_WORDS = ("SSL was required", "certificate verify failed", "server certificate", "root certificate")
+"""What libpq says when the other end cannot prove who it is."""
+
 SPOILING_CLASSES = ("08", "53", "57", "58")
 SPOILING_STATES = frozenset({"25006", "25P03"})
 """After these a connection is not worth keeping: it leads to a server that cannot or must not do the work."""
@@ -95,4 +98,10 @@ def _is_away(error: DBAPIError) -> bool:
 def _away(fault: BaseException) -> DatabaseAway:
     said = str(fault).strip() or type(fault).__name__
     cause = said.splitlines()[0]
+    if any(word in said for word in TLS_WORDS):
+        return DatabaseAway(
+            f"The database cannot be used now ({cause}): a server on another machine has to show a certificate of a CA "
+            "that we know. Name its CA with sslrootcert=FILE in DATABASE_URL, or write sslmode=disable there for a "
+            "network that you trust. Nothing was changed."
+        )
     return DatabaseAway(f"The database cannot be used now ({cause}); nothing was changed, try again.")

@@ -12,6 +12,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
 from campaigns.store.database.faults import drop_spoilt_connections
+from campaigns.store.database.postgresql_tls import tls_arguments
 
 LOCK_SECONDS = 10.0
 """How long a statement waits for a lock that somebody else has."""
@@ -50,7 +51,7 @@ def open_engines(url: URL, *, connections: int, prepare_threshold: int | None) -
     `prepare_threshold`: after how many uses psycopg prepares a statement on the server; None: never. A pooler in
     transaction mode that does not know prepared statements hands one client the rows of another.
     """
-    arguments = {name: value for name, value in CONNECT_ARGS.items() if name not in url.query}
+    arguments = {name: value for name, value in CONNECT_ARGS.items() if name not in url.query} | tls_arguments(url)
     pool = create_engine(
         url,
         pool_size=connections,

@@ -9,6 +9,9 @@ from sqlalchemy import Connection, bindparam, select, text, update
 from campaigns.store.tables.accounts import heartbeat
 from campaigns.store.tables.columns import Instant
 
+BEAT_SENDS = "beat sends"
+"""Beat itself, when it has published a tick. `beat` and `worker` are written when a worker has taken one."""
+
 
 def heartbeats(connection: Connection) -> dict[str, datetime]:
     """When each part was last seen at work."""

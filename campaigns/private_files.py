@@ -1,0 +1,89 @@
+"""Whose the files are that we write: our own user's, and nobody else's.
+
+A home holds passwords of the embedded broker, message texts and user IDs. Somebody else who can write there can have
+another database, broker or vendor used in place of ours.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+OTHERS = 0o077
+"""What the group and all others may do."""
+
+OTHERS_WRITE = 0o022
+
+OLD_SCHEDULE = "beat-schedule"
+"""Where earlier releases kept a pickle of Celery's beat."""
+
+
+class NotPrivate(OSError):
+    """A folder that somebody else owns or may write; `strerror` is the whole sentence."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(None, sentence)
+        self.strerror = sentence
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
+def keep_private() -> None:
+    """Let every file that this process makes be its user's alone. The first thing that each entry point does."""
+    os.umask(OTHERS)
+
+
+def private_folder(folder: Path) -> Path:
+    """The folder, made for our user alone if it is not there; returns it.
+
+    A folder that others may read is closed to them, with a line in the log. Raises NotPrivate, which is an OSError, for
+    one that another user owns or may write, and OSError when it cannot be made.
+    """
+    try:
+        found = folder.stat()
+    except FileNotFoundError:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        found = folder.stat()
+    if not stat.S_ISDIR(found.st_mode):
+        raise NotADirectoryError(20, os.strerror(20), str(folder))
+    if found.st_uid != os.geteuid():
+        raise NotPrivate(f"it belongs to user {found.st_uid} and we are user {os.geteuid()}; name a folder of your own")
+    if found.st_mode & OTHERS_WRITE:
+        raise NotPrivate(
+            f"other users may write it (mode {stat.S_IMODE(found.st_mode):04o}); see that nothing in it is theirs, "
+            "then `chmod 700` it"
+        )
+    if found.st_mode & OTHERS:
+        folder.chmod(stat.S_IMODE(found.st_mode) & ~OTHERS)
+        log.warning("Other users could read the folder '%s'; it is closed to them now.", folder)
+    return folder
+
+
+def close_file(path: Path) -> None:
+    """Take the rights of all other users away from a file, with a line in the log; one of another owner stays."""
+    try:
+        found = path.stat()
+        if not found.st_mode & OTHERS or not stat.S_ISREG(found.st_mode):
+            return
+        path.chmod(stat.S_IMODE(found.st_mode) & ~OTHERS)
+    except FileNotFoundError:
+        return
+    except PermissionError:
+        log.warning("Other users can read the file '%s', and it is not ours to close.", path)
+        return
+    if found.st_size:
+        log.warning("Other users could read the file '%s'; it is closed to them now.", path)
+
+
+def remove_old_schedule(home: Path) -> None:
+    """Delete the pickle of an older release's beat; nothing reads it any more."""
+    with suppress(OSError):
+        for left in home.glob(f"{OLD_SCHEDULE}*"):
+            left.unlink()
+            log.warning("The old file '%s' was deleted: beat keeps nothing on disk any more.", left)

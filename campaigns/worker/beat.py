@@ -1,0 +1,68 @@
+"""Beat: Celery's scheduler that keeps nothing on disk, and a sign in the database that it ticks.
+
+Celery's usual scheduler keeps a pickle in the home: whoever can write that file can have code run by beat. There is one
+entry, and nothing to remember.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+from celery.beat import Scheduler
+
+from campaigns.domain.errors import CampaignsError
+from campaigns.store.database.engine import Store
+from campaigns.store.health.heartbeats import BEAT_SENDS, beat_heart
+
+log = logging.getLogger(__name__)
+
+SIGN_SECONDS = 5.0
+"""So often beat says in the database that it ticks."""
+
+
+class Ticker(Scheduler):
+    """Publishes the ticks, and lets the heart know of each."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._heart: Heart | None = None
+
+    def apply_async(self, *arguments: Any, **options: Any) -> Any:
+        """Publish; raises what Celery raises when the broker is away."""
+        published = super().apply_async(*arguments, **options)
+        if self._heart is None:
+            from campaigns.worker.tasks import parts
+
+            self._heart = Heart(parts().store)
+            threading.Thread(target=self._heart.run, name="heart", daemon=True).start()
+        self._heart.ticked.set()
+        return published
+
+
+class Heart:
+    """Writes that beat ticks, in a thread of its own: a database that does not answer must not stop the ticks."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.ticked = threading.Event()
+        self.stopped = threading.Event()
+
+    def run(self) -> None:
+        """Write a sign after a tick, at most one in SIGN_SECONDS, until `stopped` is set."""
+        while not self.stopped.is_set():
+            self.ticked.wait()
+            self.ticked.clear()
+            self.write()
+            self.stopped.wait(SIGN_SECONDS)
+
+    def write(self) -> None:
+        """Write one sign. A database that cannot be written now gets the next one."""
+        try:
+            with self._store.write() as connection:
+                beat_heart(connection, BEAT_SENDS, now=self._store.now(connection))
+        except CampaignsError as fault:
+            log.warning("The sign of beat was not written: %s", fault)
+        except Exception:  # the ticks go on whatever the database says
+            log.exception("The sign of beat was not written.")

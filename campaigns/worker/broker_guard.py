@@ -1,0 +1,104 @@
+"""Reads the broker as what it is: lists and keys into which others may have put anything.
+
+Kombu raises what its decoding raises, and Celery ends the worker for that: eight such entries in a row would end
+`campaigns up`. Here an entry that is no message is dropped with a line in the log, and the worker goes on. Wake-ups may
+be lost, so nothing is lost with it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from queue import Empty
+from typing import Any
+
+from celery.worker import consumer
+from kombu.transport import TRANSPORT_ALIASES
+from kombu.transport import redis as kombu_redis
+from redis.exceptions import DataError
+
+log = logging.getLogger(__name__)
+
+NOT_A_MESSAGE = (ValueError, TypeError, LookupError, AttributeError, RecursionError, DataError)
+"""What reading an entry raises that is no message of Celery's. What a lost connection raises is none of these."""
+
+PLACE_PARTS = 3
+"""Routing key, pattern and queue."""
+
+
+class QoS(kombu_redis.QoS):
+    """Keeps account of what was fetched and is not acknowledged."""
+
+    channel: Any
+
+    def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
+        """Put back what a worker that died had fetched; what cannot be read is deleted, or it would be met for ever."""
+        try:
+            super().restore_by_tag(tag, client, leftmost)
+        except NOT_A_MESSAGE as fault:
+            _say_dropped(fault)
+            with self.channel.conn_or_acquire(client) as server:
+                server.zrem(self.unacked_index_key, tag)
+                server.hdel(self.unacked_key, tag)
+
+
+class Channel(kombu_redis.Channel):
+    """Fetches entries from the lists of the broker."""
+
+    QoS = QoS
+
+    def _brpop_read(self, **options: Any) -> Any:
+        try:
+            return super()._brpop_read(**options)  # type: ignore[misc]  # the stubs leave it out
+        except NOT_A_MESSAGE as fault:  # the entry has left its list
+            _say_dropped(fault)
+            raise Empty from None
+
+    def _receive_one(self, listener: Any) -> Any:
+        try:
+            return super()._receive_one(listener)  # type: ignore[misc]  # the stubs leave it out
+        except NOT_A_MESSAGE as fault:
+            _say_dropped(fault)
+            raise Empty from None
+
+    def get_table(self, exchange: str) -> list[Any]:
+        """Where messages of an exchange go, without what is no place: one of those would stop all publishing."""
+        return [place for place in super().get_table(exchange) if len(place) == PLACE_PARTS]
+
+
+class Transport(kombu_redis.Transport):
+    """Kombu's transport, with our channel."""
+
+    Channel = Channel
+
+
+class Consumer(consumer.Consumer):
+    """Hands messages to the threads."""
+
+    connection_errors: tuple[type[Exception], ...]
+
+    def create_task_handler(self, *arguments: Any, **options: Any) -> Callable[[Any], None]:
+        """As Celery's; what cannot be read is rejected, or it would keep a place in the window of messages."""
+        handle = super().create_task_handler(*arguments, **options)
+
+        def guarded(message: Any) -> None:
+            try:
+                handle(message)
+            except NOT_A_MESSAGE as fault:
+                _say_dropped(fault)
+                message.reject_log_error(log, self.connection_errors)
+
+        return guarded
+
+
+CONSUMER = f"{Consumer.__module__}:{Consumer.__name__}"
+
+
+def guard_the_broker() -> None:
+    """Let Kombu use this transport for every Redis address. Call it before the first connection is made."""
+    ours = f"{Transport.__module__}:{Transport.__name__}"
+    TRANSPORT_ALIASES.update(redis=ours, rediss=ours)
+
+
+def _say_dropped(fault: Exception) -> None:
+    log.warning("An entry of the broker is no message of ours and was dropped (%s).", type(fault).__name__)

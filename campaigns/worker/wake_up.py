@@ -1,0 +1,60 @@
+"""What a message of the broker may do here: start one of our tasks now, with the arguments that it carries.
+
+Whoever can write to the broker can put any message there. A message that asks for a later time would stop the whole
+worker until then, because Celery gives it a place in the small window of messages that it fetches. A message can also
+name tasks to be run afterwards. Our wake-ups use none of that, so none of it is read.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery, Task
+from celery.exceptions import InvalidTaskError
+from celery.worker.control import Panel
+from celery.worker.request import Request
+
+HEADERS = ("id", "task", "lang", "expires", "argsrepr", "kwargsrepr", "root_id", "parent_id", "origin")
+"""What is read of a message beside its arguments; `expires` only ever drops it."""
+
+BUILT_IN = "celery."
+"""How the names of the tasks begin that Celery brings along: they run other tasks, and we have no use for them."""
+
+PING = "ping"
+"""For health checks."""
+
+
+class WakeUpRequest(Request):
+    """A request that runs at once: time, retries, limits, callbacks, chains and groups of its message are dropped."""
+
+    def __init__(self, message: Any, **options: Any) -> None:
+        """Raises InvalidTaskError for a message that is no call of a task; the worker drops it."""
+        headers, content = options.pop("headers", None), options.pop("body", None)
+        if not options.pop("decoded", False):
+            content = message.payload
+        try:
+            headers = dict(headers or message.headers)
+            arguments, named, _ = content
+            body: tuple[list[Any], dict[str, Any], dict[str, Any]] = (list(arguments), dict(named), {})
+        except (TypeError, ValueError, LookupError, AttributeError) as fault:
+            raise InvalidTaskError(f"the message is no call of a task: {fault}") from fault
+        read = {name: headers[name] for name in HEADERS if name in headers}
+        super().__init__(message, headers=read, body=body, decoded=True, **options)
+
+
+class WakeUp(Task):  # type: ignore[type-arg]
+    """The base of our tasks."""
+
+    Request = f"{WakeUpRequest.__module__}:{WakeUpRequest.__name__}"
+
+
+def forget_built_in_tasks(app: Celery) -> None:
+    """Take Celery's own tasks out of an application that is complete; a message that names one is refused."""
+    for name in [name for name in app.tasks if name.startswith(BUILT_IN)]:
+        app.tasks.pop(name)
+
+
+def forget_remote_commands() -> None:
+    """Leave `ping` of what a worker can be told over the broker: others end it, or stop it from taking any tick."""
+    for name in [name for name in Panel.data if name != PING]:
+        del Panel.data[name]
