@@ -81,7 +81,7 @@ THIRD_PARTY = {
     "settings": {"pydantic", "pydantic_settings"},
     "store": {"sqlalchemy", "alembic", "pyroaring"},
     "flow": {"pyroaring", "sqlalchemy"},
-    "adapters": {"httpx", "httpcore", "redis", "pydantic", "pyroaring"},
+    "adapters": {"httpx", "httpcore", "redis", "pydantic", "pyroaring", "openpyxl"},
     "sandbox": {"h11", "pydantic", "pyroaring", "yaml"},
     "wiring": {"structlog", "pydantic"},
     "worker": {"celery", "kombu", "structlog"},
