@@ -36,6 +36,7 @@ MAY_IMPORT = {
 SUBJECTS = {
     "domain": (
         "errors",
+        "printable",
         "states",
         "clocks",
         "messages",

@@ -14,9 +14,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
-import click
-
 from campaigns.cli.kit.output import counted, duration, note, one_line
+from campaigns.cli.kit.streams import drawing
 from campaigns.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -156,6 +155,8 @@ def file_facts(reading: Reading) -> dict[str, Any]:
 def opened_bytes(place: str, *, option: str) -> Iterator[tuple[BinaryIO, str, int | None]]:
     """A file to read, its name for messages, and its size in bytes where that is known. Raises UsageError."""
     if place == "-":
+        if sys.stdin is None:
+            raise UsageError(f"{option} - is standard input, but that is closed; give a file.")
         if sys.stdin.isatty():
             note("Reading from standard input; end with Ctrl-D.")
         yield sys.stdin.buffer, "standard input", None
@@ -202,17 +203,22 @@ class Progress:
         now = time.monotonic()
         if self.is_shown and now - self.drawn >= REDRAW_SECONDS:
             self.drawn = now
-            self._draw(progress_words(self.name, bytes_read, self.size, now - self.started))
+            self._draw(progress_words(one_line(self.name), bytes_read, self.size, now - self.started))
 
     def close(self) -> None:
         """Take the line away."""
         if self.width:
             self._draw("")
-            click.echo("\r", err=True, nl=False)
+            self._write("\r")
 
     def _draw(self, line: str) -> None:
-        click.echo("\r" + line.ljust(self.width), err=True, nl=False)
+        self._write("\r" + line.ljust(self.width))
         self.width = max(self.width, len(line))
+
+    def _write(self, text: str) -> None:
+        stream = drawing(sys.stderr)
+        stream.write(text)
+        stream.flush()
 
 
 def progress_words(name: str, bytes_read: int, size: int | None, seconds: float) -> str:
