@@ -10,15 +10,17 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
+from typing import Any
 
 import structlog
 from pydantic import SecretStr
 
 from campaigns.domain.errors import PacerAway, VendorAway
+from campaigns.domain.printable import printable
 from campaigns.domain.sending.pacing import Limits
 from campaigns.flow.backup.detect_restore import Memory
 from campaigns.flow.lanes.tick import recovery
@@ -184,12 +186,26 @@ def configure_logging(settings: Settings) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(),
+            *([structlog.processors.JSONRenderer()] if as_json else [_clean, structlog.dev.ConsoleRenderer()]),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
+    logging.basicConfig(level=settings.log_level, force=True)
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(_CleanFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     for chatty in ("httpx", "httpcore", "alembic", "celery.worker.strategy", "celery.app.trace", "celery.beat"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
+
+
+def _clean(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Keep what the vendor or a file says from acting on a terminal."""
+    return {name: printable(value) if isinstance(value, str) else value for name, value in event.items()}
+
+
+class _CleanFormatter(logging.Formatter):
+    """The same for what libraries log, tracebacks included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from campaigns import __version__
+from campaigns.cli.kit.streams import CannotPrint, printable_streams, write_nowhere
 from campaigns.domain import errors
 from campaigns.private_files import keep_private
 
@@ -85,12 +86,16 @@ class AnsweringGroup(click.Group):
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run the command; exits with its code, or returns that when not standalone."""
-        code = self._answer(*args, **extra)
-        try:
-            sys.stdout.flush()
-        except BrokenPipeError:
-            _stop_writing()
-            code = READER_GONE
+        with printable_streams():
+            code = self._answer(*args, **extra)
+            try:
+                sys.stdout.flush()
+            except BrokenPipeError:
+                _stop_writing()
+                code = READER_GONE
+            except CannotPrint as fault:
+                _say(fault.message)
+                code = code or fault.exit_code
         if standalone_mode:
             sys.exit(code)
         return code
@@ -120,7 +125,7 @@ class AnsweringGroup(click.Group):
             _say("Interrupted.")
             return INTERRUPTED
         except errors.CampaignsError as refusal:
-            _say(str(refusal))
+            _say(" ".join(str(refusal).splitlines()))
             return EXIT_CODES[type(refusal)]
         except Exception as fault:  # noqa: BLE001 - the last line: whatever it is, a person gets one sentence
             _say(_unexpected(fault))
@@ -189,13 +194,11 @@ def _quiet_when_reader_is_gone() -> Iterator[None]:
 
 def _stop_writing() -> None:
     """Send what is still buffered nowhere, so that the interpreter's own last flush stays quiet."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except BrokenPipeError:
-            os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
+        except (BrokenPipeError, CannotPrint):
+            write_nowhere(stream)
 
 
 @click.group(

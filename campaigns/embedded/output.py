@@ -8,6 +8,8 @@ import sys
 import threading
 import time
 
+from campaigns.domain.printable import printable
+
 LINES_WAITING = 10_000
 LAST_WORDS_SECONDS = 1.0
 
@@ -23,6 +25,7 @@ class Output:
 
     def __init__(self, descriptor: int | None = None) -> None:
         self._descriptor = sys.stderr.fileno() if descriptor is None else descriptor
+        self._encoding = sys.stderr.encoding or "utf-8"
         self._lines: queue.Queue[bytes] = queue.Queue(LINES_WAITING)
         self._dropped = 0
         # A daemon, and no buffer of Python's between it and the descriptor: a blocked write must not hold up our end.
@@ -33,7 +36,7 @@ class Output:
         """Write one line, after the part's name when it is a part that speaks. Never blocks, never fails."""
         text = line if part is None else f"{part:<8} | {line}"
         try:
-            self._lines.put_nowait(f"{text}\n".encode(errors="replace"))
+            self._lines.put_nowait(f"{printable(text)}\n".encode(self._encoding, errors="backslashreplace"))
         except queue.Full:
             self._dropped += 1
 

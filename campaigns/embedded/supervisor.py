@@ -237,7 +237,8 @@ class Supervisor:
         for kept in reversed(self._kept):
             await self._stop(kept)
         if self._watcher.stdin is not None:
-            self._watcher.stdin.close()
+            with contextlib.suppress(BrokenPipeError):  # a signal to our whole group has ended it already
+                self._watcher.stdin.close()
         self._watcher.wait()
 
     async def _stop(self, kept: _Kept) -> None:

@@ -38,6 +38,7 @@ MAY_IMPORT = {
 SUBJECTS = {
     "domain": (
         "errors",
+        "printable",
         "states",
         "clocks",
         "messages",
@@ -85,7 +86,7 @@ THIRD_PARTY = {
     "settings": {"pydantic", "pydantic_settings"},
     "store": {"sqlalchemy", "alembic", "pyroaring"},
     "flow": {"pyroaring", "sqlalchemy"},
-    "adapters": {"httpx", "httpcore", "redis", "pydantic", "pyroaring"},
+    "adapters": {"httpx", "httpcore", "redis", "pydantic", "pyroaring", "openpyxl"},
     "sandbox": {"h11", "pydantic", "pyroaring", "yaml"},
     "wiring": {"structlog", "pydantic"},
     "worker": {"celery", "kombu", "redis", "structlog"},

@@ -143,6 +143,20 @@ def test_a_stop_ends_all_in_reverse_order(family: Family, number: int) -> None:
     wait_until(lambda: not alive(family.mark))
 
 
+def test_a_stop_of_the_whole_group_ends_well_although_the_watcher_dies_first(family: Family) -> None:
+    for name in "ab":
+        family.add(name)
+    family.start()
+    family.wait_ready()
+    # systemd signals every process of a unit at once: the watcher, which is in our group, is gone before we tell it.
+    (watcher,) = (pid for pid, command in alive(family.mark).items() if "watcher.py" in command)
+    os.kill(watcher, signal.SIGTERM)
+    wait_until(lambda: watcher not in alive(family.mark))
+    assert family.end() == 0
+    assert "Traceback" not in family.said.read_text()
+    assert family.record("stopped") == ["stopped b", "stopped a"]
+
+
 def test_a_killed_part_starts_again(family: Family) -> None:
     family.add("a")
     family.add("b")

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from campaigns.cli.kit.output import counted, json_option, note, print_json_list, print_table, show
-from campaigns.cli.kit.recipient_files import read_file, say_read
+from campaigns.cli.kit.recipient_files import file_facts, read_file, say_read
 from campaigns.cli.kit.session import actor, opened
 from campaigns.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from pyroaring import BitMap64
-
-    from campaigns.domain.audience.user_sets import FileBooks
 
 SHOWN = 1000
 """Rows of a table for people; `--json` gives all of them."""
@@ -46,17 +44,20 @@ def add(users: tuple[str, ...], *, account_id: str | None, reason: str, as_json:
 @suppress.command("import")
 @click.argument("file", metavar="FILE|-")
 @click.option("--skip-bad", is_flag=True, help="Leave bad lines out.")
+@click.option("--sheet", metavar="NAME", help="The sheet of a workbook that has several.")
 @account_option
 @reason_option
 @json_option
-def import_file(file: str, *, skip_bad: bool, account_id: str | None, reason: str, as_json: bool) -> None:
+def import_file(
+    file: str, *, skip_bad: bool, sheet: str | None, account_id: str | None, reason: str, as_json: bool
+) -> None:
     """Suppress everybody in a file.
 
-    CSV with a user_id column, JSON Lines, or IDs one a line.
+    CSV or an .xlsx workbook with a user_id column, JSON Lines, or IDs one a line.
     """
-    reading = read_file(file, option="FILE", skip_bad=skip_bad)
+    reading = read_file(file, option="FILE", skip_bad=skip_bad, sheet=sheet)
     say_read(reading)
-    _suppress(reading.users, account_id, reason, as_json=as_json, books=reading.books)
+    _suppress(reading.users, account_id, reason, as_json=as_json, file=file_facts(reading))
 
 
 @suppress.command()
@@ -105,7 +106,7 @@ def list_suppressed(*, account_id: str | None, as_json: bool) -> None:
 
 
 def _suppress(
-    users: BitMap64, account_id: str | None, reason: str, *, as_json: bool, books: FileBooks | None = None
+    users: BitMap64, account_id: str | None, reason: str, *, as_json: bool, file: dict[str, Any] | None = None
 ) -> None:
     from campaigns.flow.audience.suppress import suppress as suppress_users
 
@@ -114,7 +115,7 @@ def _suppress(
             parts.store, users, account_id=account_id, reason=_reason(reason), actor=actor()
         )
     show(
-        changed if books is None else changed | {"file": books},
+        changed if file is None else changed | {"file": file},
         as_json=as_json,
         people=lambda: click.echo(
             f"Suppressed {counted(changed['added'], 'user')}; {changed['already']:,} were already."

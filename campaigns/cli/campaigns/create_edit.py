@@ -15,12 +15,12 @@ from campaigns.cli.inputs.field_table import BY_OPTION, FIELDS, Field
 from campaigns.cli.inputs.fields import Given, field_options, gather, in_options
 from campaigns.cli.inputs.when import TIME_KEYS, When, read_when
 from campaigns.cli.kit.output import json_option, one_line, show
-from campaigns.cli.kit.recipient_files import read_file, say_read
+from campaigns.cli.kit.recipient_files import file_facts, read_file, say_read
 from campaigns.cli.kit.session import CAMPAIGN, actor, opened
 from campaigns.domain.errors import UsageError
 
 if TYPE_CHECKING:
-    from campaigns.domain.audience.user_sets import FileBooks, Reading
+    from campaigns.domain.audience.user_sets import Reading
     from campaigns.domain.messages.message import Message
     from campaigns.wiring import Parts
 
@@ -192,17 +192,20 @@ def _audience(given: Given) -> tuple[Reading | None, str]:
         return None, ""
     if isinstance(users, tuple):
         name = "users in the campaign file"
-        return read_users(io.BytesIO("\n".join(users).encode()), name=name, skip_bad=skip_bad), name
+        listed = read_users(io.BytesIO("\n".join(users).encode()), name=name, skip_bad=skip_bad)
+        listed.form = None
+        return listed, name
     place = users if users == "-" else str(given.folder / users)
-    return read_file(place, option="--users", skip_bad=skip_bad), "standard input" if place == "-" else Path(place).name
+    reading = read_file(place, option="--users", skip_bad=skip_bad, sheet=given.values.get("sheet"))
+    return reading, "standard input" if place == "-" else Path(place).name
 
 
-def _file_read(reading: Reading | None) -> dict[str, FileBooks]:
+def _file_read(reading: Reading | None) -> dict[str, dict[str, Any]]:
     """What an answer adds about the recipients that were read, which is said to people here."""
     if reading is None:
         return {}
     say_read(reading)
-    return {"file": reading.books}
+    return {"file": file_facts(reading)}
 
 
 def _require(given: Given, *keys: str) -> None:
@@ -225,6 +228,8 @@ def _check(given: Given, *, edits: bool = False) -> None:
         faults.append("--zone says whose clocks --at, --cron, --every and --hours follow, but none is given")
     if values.get("skip_bad") and "users" not in values:
         faults.append("--skip-bad is about the lines of --users, but there is no --users")
+    if "sheet" in values and not isinstance(values.get("users"), str):
+        faults.append("--sheet is about the workbook of --users, but there is none")
     if "name" in values and not values["name"].strip():
         faults.append("--name is empty")
     if faults:

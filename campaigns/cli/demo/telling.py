@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from campaigns.cli.kit.streams import drawing
 from campaigns.cli.runs.progress import Look, Rates
 from campaigns.cli.runs.watch import drawn, lines
 
@@ -25,7 +26,7 @@ class Telling:
         from rich.console import Console
 
         self._to_stderr = to_stderr
-        self._console = Console(stderr=to_stderr, highlight=False)
+        self._console = Console(file=drawing(sys.stderr if to_stderr else sys.stdout), highlight=False)
         self._steps = 0
         self.is_terminal = self._console.is_terminal
 

@@ -42,7 +42,7 @@ FIELDS = (
     Field(
         "users",
         "users",
-        "Recipients: CSV with a user_id column, JSON Lines, or IDs one a line; - for standard input.",
+        "Recipients: CSV or .xlsx with a user_id column, JSON Lines, or IDs one a line; - for standard input.",
         kind="users",
         metavar="FILE|-",
         of_message=False,
@@ -71,6 +71,9 @@ FIELDS = (
     Field("rf-guest", "rf_guest", "A release-form guest; may be given again.", kind="texts", metavar="ID"),
     Field("save-for-later", "save_for_later", "Let the vendor keep the message instead of sending it.", kind="flag"),
     Field("skip-bad", "skip_bad", "Leave bad lines of the recipients out.", kind="flag", of_message=False),
+    Field(
+        "sheet", "sheet", "The sheet of a workbook of recipients that has several.", metavar="NAME", of_message=False
+    ),
     Field("batch-size", "batch_size", "User IDs per request.", kind="whole", metavar="N", of_message=False),
     Field(
         "on-unknown",

@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from campaigns.cli.kit.streams import drawing
+
 NOTHING = "-"
 """How a table shows a value that is not there."""
 
@@ -82,7 +84,7 @@ def _drawn(columns: Sequence[str], cells: list[list[str]], to_the_right: list[bo
         table.add_column(name, justify="right" if right else "left", overflow="fold")
     for row in cells:
         table.add_row(*(Text(text) for text in row))
-    Console().print(table)
+    Console(file=drawing(sys.stdout)).print(table)
 
 
 def _aligned(columns: Sequence[str], cells: list[list[str]], to_the_right: list[bool]) -> None:

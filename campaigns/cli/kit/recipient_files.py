@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
-
-import click
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from campaigns.cli.kit.output import counted, duration, note, one_line
+from campaigns.cli.kit.streams import drawing
 from campaigns.domain.errors import UsageError
 
 if TYPE_CHECKING:
+    from campaigns.domain.audience.gathering import FileForm
     from campaigns.domain.audience.user_sets import Reading
 
 BIG_BYTES = 4_000_000
@@ -24,22 +27,98 @@ BIG_BYTES = 4_000_000
 
 REDRAW_SECONDS = 0.1
 
+LARGEST_PIPED_BYTES = 256_000_000
 
-def read_file(place: str, *, option: str, skip_bad: bool = False) -> Reading:
-    """Everybody whom a file, or standard input for `-`, names. Raises UsageError."""
+HEAD_BYTES = 8
+OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+"""How workbooks before 2007 begin, and those that are locked by a password."""
+
+WORKBOOKS = (b"PK\x03\x04", OLD_WORKBOOK)
+
+
+def read_file(place: str, *, option: str, skip_bad: bool = False, sheet: str | None = None) -> Reading:
+    """Everybody whom a file, or standard input for `-`, names. Raises UsageError.
+
+    `sheet` names the sheet of a workbook, which is needed when it has several.
+    """
     from campaigns.domain.audience.user_sets import read_users
 
     with opened_bytes(place, option=option) as (stream, name, size):
-        progress = Progress(name, size)
-        try:
-            return read_users(stream, name=name, skip_bad=skip_bad, progress=progress)
-        finally:
-            progress.close()
+        head, whole = _looked_at(stream)
+        if head.startswith(WORKBOOKS):
+            return _read_workbook(head, whole, name, skip_bad=skip_bad, sheet=sheet)
+        if sheet is not None:
+            raise UsageError(f"--sheet '{one_line(sheet)}' is a sheet of a workbook, but {name} is no workbook.")
+        with closing(Progress(name, size)) as progress:
+            return read_users(whole, name=name, skip_bad=skip_bad, progress=progress)
+
+
+def _looked_at(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
+    """The first bytes of a stream, and the stream from its beginning."""
+    head = stream.read(HEAD_BYTES)
+    if stream.seekable():
+        stream.seek(-len(head), os.SEEK_CUR)
+        return head, stream
+    return head, io.BufferedReader(_Prepended(head, stream))
+
+
+class _Prepended(io.RawIOBase):
+    """Bytes that were read already, and the rest of their stream."""
+
+    def __init__(self, head: bytes, rest: BinaryIO) -> None:
+        self._head = head
+        self._rest = rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data, self._head = self._head or self._rest.read(len(buffer)), b""
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _read_workbook(head: bytes, stream: BinaryIO, name: str, *, skip_bad: bool, sheet: str | None) -> Reading:
+    from campaigns.adapters.disk.workbook import AS_CSV, Workbook
+    from campaigns.domain.audience.sheet_rows import read_sheet
+
+    if head == OLD_WORKBOOK:
+        raise UsageError(f"{name} is an .xls workbook, or is locked by a password; save it as .xlsx, or {AS_CSV}.")
+    with tempfile.TemporaryFile() as copy, closing(Progress(name, None)) as progress:
+        if not stream.seekable():
+            _copy(stream, copy, name)
+            stream = copy
+        workbook = Workbook(stream, name)
+        chosen = _chosen(workbook.sheets, sheet, name)
+        return read_sheet(workbook.rows(chosen, progress), name=name, sheet=chosen, skip_bad=skip_bad)
+
+
+def _copy(stream: BinaryIO, copy: IO[bytes], name: str) -> None:
+    """Put a workbook that comes through a pipe into a file, since its parts are read in an order of their own."""
+    left = LARGEST_PIPED_BYTES
+    while piece := stream.read(BIG_BYTES):
+        left -= len(piece)
+        if left < 0:
+            raise UsageError(f"{name} is a workbook of more than {LARGEST_PIPED_BYTES:,} bytes; give it as a file.")
+        copy.write(piece)
+
+
+def _chosen(sheets: list[str], sheet: str | None, name: str) -> str:
+    if sheet is None and len(sheets) == 1:
+        return sheets[0]
+    if sheet in sheets:
+        return sheet
+    listed = ", ".join(f"'{one_line(each)}'" for each in sheets[:8])
+    if sheet is None:
+        raise UsageError(f"{name} has {counted(len(sheets), 'sheet')} ({listed}); say which one, as in --sheet Fans.")
+    raise UsageError(f"{name} has no sheet '{one_line(sheet)}'; it has {listed}.")
 
 
 def say_read(reading: Reading) -> None:
-    """Say on standard error what was read from a file, and where each of its lines went."""
+    """Say on standard error how a file was understood, what was read, and where each of its lines went."""
     words = f"Read {counted(len(reading.users), 'user ID')}"
+    if reading.form is not None:
+        words += f" from {form_words(reading.form)}"
     if reading.duplicates:
         words += f", dropped {counted(reading.duplicates, 'duplicate')}"
     if reading.bad_count:
@@ -50,12 +129,34 @@ def say_read(reading: Reading) -> None:
     parts = [f"{books.ids:,} with a new ID", f"{books.duplicates:,} with a duplicate", f"{books.bad:,} bad"]
     parts += [f"{books.blank:,} blank", f"{books.inside_quotes:,} inside quotes", f"{books.header:,} header"]
     note(f"{words}. {counted(books.lines, 'line')}: {', '.join(parts)}.")
+    if reading.hidden:
+        note(f"The sheet hides {counted(reading.hidden, 'row')} of these, as a filter does; they were read, too.")
+
+
+def form_words(form: FileForm) -> str:
+    """How a file was understood: `CSV in UTF-16-LE with a semicolon as separator, column 'User ID'`."""
+    words = form.kind
+    if form.sheet is not None:
+        words += f" sheet '{one_line(form.sheet)}'"
+    if form.encoding is not None:
+        words += f" in {form.encoding}"
+    if form.separator is not None:
+        words += f" with a {form.separator} as separator"
+    return words if form.column is None else f"{words}, column '{one_line(form.column)}'"
+
+
+def file_facts(reading: Reading) -> dict[str, Any]:
+    """What `--json` says of a file: its books, and how it was understood."""
+    form = asdict(reading.form) if reading.form is not None else {}
+    return {**asdict(reading.books), **form, "hidden": reading.hidden}
 
 
 @contextmanager
 def opened_bytes(place: str, *, option: str) -> Iterator[tuple[BinaryIO, str, int | None]]:
     """A file to read, its name for messages, and its size in bytes where that is known. Raises UsageError."""
     if place == "-":
+        if sys.stdin is None:
+            raise UsageError(f"{option} - is standard input, but that is closed; give a file.")
         if sys.stdin.isatty():
             note("Reading from standard input; end with Ctrl-D.")
         yield sys.stdin.buffer, "standard input", None
@@ -102,17 +203,22 @@ class Progress:
         now = time.monotonic()
         if self.is_shown and now - self.drawn >= REDRAW_SECONDS:
             self.drawn = now
-            self._draw(progress_words(self.name, bytes_read, self.size, now - self.started))
+            self._draw(progress_words(one_line(self.name), bytes_read, self.size, now - self.started))
 
     def close(self) -> None:
         """Take the line away."""
         if self.width:
             self._draw("")
-            click.echo("\r", err=True, nl=False)
+            self._write("\r")
 
     def _draw(self, line: str) -> None:
-        click.echo("\r" + line.ljust(self.width), err=True, nl=False)
+        self._write("\r" + line.ljust(self.width))
         self.width = max(self.width, len(line))
+
+    def _write(self, text: str) -> None:
+        stream = drawing(sys.stderr)
+        stream.write(text)
+        stream.flush()
 
 
 def progress_words(name: str, bytes_read: int, size: int | None, seconds: float) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from campaigns.cli.kit.output import note, one_line, print_json
+from campaigns.cli.kit.streams import drawing
 from campaigns.cli.runs.progress import (
     OK,
     REJECTED,
@@ -128,7 +129,7 @@ def _display(limits: Limits, *, as_json: bool) -> Iterator[Callable[[Look, Rates
     from rich.console import Console
     from rich.live import Live
 
-    with Live(console=Console(stderr=True), refresh_per_second=4) as live:
+    with Live(console=Console(file=drawing(sys.stderr)), refresh_per_second=4) as live:
         yield lambda look, rates: live.update(drawn(look, rates, limits))
 
 
@@ -154,7 +155,7 @@ def drawn(look: Look, rates: Rates, limits: Limits) -> Any:
 
     grid = Table.grid()  # a bar ends no line by itself
     grid.add_row(ProgressBar(total=look.run["planned"] or 1, completed=settled(look.run), width=60))
-    grid.add_row(Text(words(look, rates, limits)))
+    grid.add_row(Text(one_line(words(look, rates, limits))))
     return grid
 
 

@@ -4,41 +4,51 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
 
 from campaigns.domain.audience.file_blocks import chain, line_count, numbered_lines
 from campaigns.domain.audience.gathering import Gathering, parse_user, shown
 from campaigns.domain.errors import UsageError
+
+SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 
 _NOTHING_IMPORTED = (
     "Nothing was imported; close the quote, or take it out. --skip-bad cannot help, since nobody can tell which lines "
     "belong to the quoted field."
 )
 
-_FIELD = re.compile(r'(?P<quoted>"(?P<body>(?:[^"]|"")*+)(?P<closed>"?))?(?P<bare>[^,\r\n]*)')
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """How the rows of a file are parted, and where the user IDs stand in them."""
+
+    separator: str
+    width: int
+    users: int
 
 
-def read_csv(number: int, blocks: Iterator[bytes], columns: Sequence[str], gathering: Gathering, name: str) -> None:
-    """The column `user_id`, from the line with that number on. Raises UsageError for a fault inside a quoted field.
+def read_csv(number: int, blocks: Iterator[bytes], columns: Columns, gathering: Gathering, name: str) -> None:
+    """The column of user IDs, from the line with that number on. Raises UsageError for a fault inside a quoted field.
 
     Blocks without a quote are read at once, or at least each for itself.
     """
-    column = columns.index("user_id")
     for block in blocks:
         if b'"' in block:
             # A quoted field may go on in the next block, so nobody but the parser can tell where rows begin now.
             _Rows(number, chain(block, blocks), columns, gathering, name).read()
             return
-        if not gathering.take_block(_column_of(block, column)):
+        if not gathering.take_block(_column_of(block, columns)):
             _Rows(number, iter([block]), columns, gathering, name).read()
         number += line_count(block)
 
 
-def _column_of(block: bytes, column: int) -> bytes:
-    """That column one value a line, or something that is not all digits when a row has no value there."""
-    lines = block.splitlines()
+def _column_of(block: bytes, columns: Columns) -> bytes:
+    """The user IDs one a line, or something that is not all digits when a row has no value there."""
+    lines, separator, column = block.splitlines(), columns.separator.encode(), columns.users
     try:
-        values = [line.split(b",", column + 1)[column] for line in lines]
+        values = [line.split(separator, column + 1)[column] for line in lines]
     except IndexError:
         return b"-"
     parser_agrees = max(map(len, lines), default=0) <= csv.field_size_limit()
@@ -48,19 +58,18 @@ def _column_of(block: bytes, column: int) -> bytes:
 class _Rows:
     """Rows read with care; a quoted field may span lines, and a row counts by the line it begins on."""
 
-    def __init__(
-        self, number: int, blocks: Iterator[bytes], columns: Sequence[str], gathering: Gathering, name: str
-    ) -> None:
+    def __init__(self, number: int, blocks: Iterator[bytes], columns: Columns, gathering: Gathering, name: str) -> None:
         self._number = number
         self._blocks = blocks
-        self._column = columns.index("user_id")
-        self._width = len(columns)
+        self._separator = columns.separator
+        self._column = columns.users
+        self._width = columns.width
         self._gathering = gathering
         self._name = name
         self._lines: list[str] = []  # of the row that is being read
 
     def read(self) -> None:
-        rows = csv.reader(self._hold_lines(), strict=True)
+        rows = csv.reader(self._hold_lines(), strict=True, delimiter=self._separator)
         begins = self._number
         while True:
             self._lines.clear()
@@ -85,17 +94,17 @@ class _Rows:
     def _take(self, begins: int, row: list[str]) -> None:
         if len(self._lines) > 1:  # counted from the fields, so that a line which the parser lost shows in the books
             self._gathering.reading.inside_quotes += sum(map(_line_ends, row))
-        if len(row) < 2 and not "".join(row).strip():  # noqa: PLR2004 - no comma: a line of nothing
+        if not "".join(row).strip():  # nothing, or separators alone, which spreadsheets write for empty rows
             self._gathering.reading.blank += 1
             return
-        value = row[self._column] if self._column < len(row) else ",".join(row)
+        value = row[self._column] if self._column < len(row) else self._separator.join(row)
         if len(self._lines) > 1:
             self._refuse_swallowed_row(begins, value)
         self._gathering.take(begins, value)
 
     def _refuse_open_quote(self, begins: int) -> None:
         """Refuse the file when the parser gave up inside a quoted field, or right behind one."""
-        fault = quote_fault("".join(self._lines))
+        fault = quote_fault("".join(self._lines), self._separator)
         if fault is not None:
             line, words = fault
             raise UsageError(
@@ -106,22 +115,22 @@ class _Rows:
         """Refuse a quoted field that holds what reads like a row: two quotes of two rows may have met there."""
         own = parse_user(value)
         for offset, line in enumerate(self._lines):
-            cells = line.split(",")
+            cells = line.split(self._separator)
             user = parse_user(cells[self._column].strip().strip('"')) if len(cells) >= self._width else None
             if user is not None and user != own:
-                opens = begins + first_spanning_quote("".join(self._lines))
+                opens = begins + first_spanning_quote("".join(self._lines), self._separator)
                 raise UsageError(
                     f"{self._name}: line {begins + offset} is inside the quoted field that opens on line {opens}, but "
                     f"reads like a row of its own (user {user}). {_NOTHING_IMPORTED}"
                 )
 
 
-def quote_fault(row: str) -> tuple[int, str] | None:
+def quote_fault(row: str, separator: str) -> tuple[int, str] | None:
     """Why no parser can read on behind a quoted field of a row, and on which line of the row it opens, from 0.
 
-    None when all its quoted fields are closed where a comma or the line's end follows.
+    None when all its quoted fields are closed where a separator or the line's end follows.
     """
-    for start, field in _fields(row):
+    for start, field in _fields(row, separator):
         body = field["body"] or ""
         if field["quoted"] is None:
             if len(field["bare"]) > csv.field_size_limit():
@@ -131,26 +140,33 @@ def quote_fault(row: str) -> tuple[int, str] | None:
         elif not field["closed"]:
             return _line_of(row, start), "is never closed"
         elif field["bare"]:
-            return _line_of(row, start), f"is followed by '{shown(field['bare'])}', not by a comma or the line's end"
+            ends = f"not by a {SEPARATORS[separator]} or the line's end"
+            return _line_of(row, start), f"is followed by '{shown(field['bare'])}', {ends}"
     return None
 
 
-def first_spanning_quote(row: str) -> int:
+def first_spanning_quote(row: str, separator: str) -> int:
     """On which line of a row, from 0, the first quoted field opens that does not end on its line."""
-    spanning = (start for start, field in _fields(row) if re.search(r"[\r\n]", field["body"] or ""))
+    spanning = (start for start, field in _fields(row, separator) if re.search(r"[\r\n]", field["body"] or ""))
     return _line_of(row, next(spanning, 0))
 
 
-def _fields(row: str) -> Iterator[tuple[int, re.Match[str]]]:
+def _fields(row: str, separator: str) -> Iterator[tuple[int, re.Match[str]]]:
     """The fields of a row and where they start, as CSV has them."""
+    pattern = _field(separator)
     start = 0
     while True:
-        field = _FIELD.match(row, start)
+        field = pattern.match(row, start)
         assert field is not None  # every part of it may be empty
         yield start, field
-        if row[field.end() : field.end() + 1] != ",":
+        if row[field.end() : field.end() + 1] != separator:
             return
         start = field.end() + 1
+
+
+@cache
+def _field(separator: str) -> re.Pattern[str]:
+    return re.compile(rf'(?P<quoted>"(?P<body>(?:[^"]|"")*+)(?P<closed>"?))?(?P<bare>[^{re.escape(separator)}\r\n]*)')
 
 
 def _line_of(text: str, position: int) -> int:

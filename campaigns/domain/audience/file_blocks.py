@@ -1,10 +1,11 @@
-"""Reading a file in blocks of bytes that end where a line ends, however long the file is."""
+"""Reading a file in blocks of UTF-8 that end where a line ends, however long the file is."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Protocol
 
+from campaigns.domain.audience.encodings import UTF8, WINDOWS, as_utf8, is_utf8
 from campaigns.domain.errors import UsageError
 
 BLOCK_BYTES = 2**20
@@ -13,20 +14,41 @@ LONGEST_LINE_BYTES = 16 * 2**20
 
 
 class LineBooks(Protocol):
-    """Where the lines of a file are counted."""
+    """Where the lines of a file are counted, and its encoding is noted."""
 
     file_lines: int
+    encoding: str
 
 
-def read_blocks(stream: BinaryIO, name: str, progress: Callable[[int], None] | None) -> Iterator[bytes]:
-    """The bytes in blocks that end where a line ends."""
-    rest = b""
+def read_blocks(
+    stream: BinaryIO, name: str, progress: Callable[[int], None] | None, books: LineBooks
+) -> Iterator[bytes]:
+    """The file in blocks of UTF-8 that end where a line ends; its lines and its encoding go into the books."""
+    books.encoding, pieces = as_utf8(_read(stream, progress))
+    last = b""
+    for block in _whole_lines(pieces, name):
+        books.file_lines += line_count(block)
+        if books.encoding == UTF8 and not is_utf8(block):
+            books.encoding = WINDOWS
+        last = block
+        yield block
+    if last and not last.endswith((b"\n", b"\r")):
+        books.file_lines += 1
+
+
+def _read(stream: BinaryIO, progress: Callable[[int], None] | None) -> Iterator[bytes]:
     read = 0
     while piece := stream.read(BLOCK_BYTES):
-        rest += piece
         read += len(piece)
         if progress is not None:
             progress(read)
+        yield piece
+
+
+def _whole_lines(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
+    rest = b""
+    for piece in pieces:
+        rest += piece
         # A carriage return at the very end may be the first half of a line end.
         end = (rest.rfind(b"\n") + 1) or (rest.rfind(b"\r", 0, -1) + 1)
         if end:
@@ -39,26 +61,6 @@ def read_blocks(stream: BinaryIO, name: str, progress: Callable[[int], None] | N
             )
     if rest:
         yield rest
-
-
-def without_mark(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
-    """The blocks without the byte-order mark, which stands in the first line whatever a block's size."""
-    for block in blocks:
-        if block.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise UsageError(f"{name} is written in UTF-16; save it as UTF-8 and try again.")
-        yield block.removeprefix(b"\xef\xbb\xbf")
-        yield from blocks
-
-
-def count_lines(blocks: Iterator[bytes], books: LineBooks) -> Iterator[bytes]:
-    """The blocks as they are, with their lines counted into the books; the last one may have no line end."""
-    last = b""
-    for block in blocks:
-        books.file_lines += line_count(block)
-        last = block
-        yield block
-    if last and not last.endswith((b"\n", b"\r")):
-        books.file_lines += 1
 
 
 def line_count(block: bytes) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pyroaring import BitMap64
 
+from campaigns.domain.audience.encodings import decoded
 from campaigns.domain.errors import UsageError
 
 LARGEST_USER_ID = 2**63 - 1
@@ -39,6 +40,17 @@ class FileBooks:
         return self.lines == parts
 
 
+@dataclass(frozen=True, slots=True)
+class FileForm:
+    """How a recipient file was understood; None where it has no such thing."""
+
+    kind: str
+    encoding: str | None = None
+    separator: str | None = None
+    column: str | None = None  # of the user IDs, as the file names it
+    sheet: str | None = None
+
+
 @dataclass(slots=True)
 class Reading:
     """What a recipient file held."""
@@ -52,6 +64,9 @@ class Reading:
     inside_quotes: int = 0
     header: int = 0
     file_lines: int = 0  # all lines, counted from the bytes and not from what was read
+    hidden: int = 0  # rows with an ID that a spreadsheet does not show
+    encoding: str = "UTF-8"
+    form: FileForm | None = None  # None when the IDs come from no file
 
     @property
     def books(self) -> FileBooks:
@@ -127,7 +142,7 @@ def parse_user(value: str) -> int | None:
 
 def shown(value: str) -> str:
     """A value as a message may show it: short, and nothing in it that a terminal would act on."""
-    text = value.strip()[:40].encode(errors="surrogateescape").decode(errors="replace")
+    text = decoded(value.strip()[:40].encode(errors="surrogateescape"))
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 

@@ -6,22 +6,21 @@ other block is read line by line with care. Both give the same, line numbers inc
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from campaigns.domain.audience.csv_rows import quote_fault, read_csv
-from campaigns.domain.audience.file_blocks import (
-    chain,
-    count_lines,
-    line_count,
-    numbered_lines,
-    read_blocks,
-    without_mark,
-)
-from campaigns.domain.audience.gathering import LARGEST_USER_ID, Gathering, Reading, check_books, shown
+from campaigns.domain.audience.bad_lines import bad_lines
+from campaigns.domain.audience.csv_rows import SEPARATORS, Columns, read_csv
+from campaigns.domain.audience.file_blocks import chain, line_count, numbered_lines, read_blocks
+from campaigns.domain.audience.gathering import FileForm, Gathering, Reading, check_books
+from campaigns.domain.audience.header import Header, no_users_column, read_header, separator_line
 from campaigns.domain.errors import UsageError
+
+BLANKS = f" \t\r\n\v\f{''.join(SEPARATORS)}"
+"""A line of these alone is blank: spreadsheets write separators for rows in which nothing stands."""
+
+CSV, JSON_LINES, PLAIN = "CSV", "JSON Lines", "one ID a line"
 
 
 def read_users(
@@ -30,50 +29,89 @@ def read_users(
     """Every user ID in a recipient file, read as a stream of bytes.
 
     The file is CSV with a header that names a `user_id` column (or with one unnamed column), JSON Lines with
-    `user_id`, or plain IDs; in UTF-8, with or without a byte-order mark. Duplicates are counted and dropped. Without
-    `skip_bad` one bad line refuses the whole file; with it, such lines are left out and counted. A fault inside a
-    quoted field, and books that do not balance, refuse the file in any case. `progress` is told the bytes read so
-    far, about once a megabyte. Raises UsageError, which names the file by `name`.
+    `user_id`, or plain IDs. CSV may have commas, semicolons, tabs or vertical bars, and a line `sep=;` before its
+    header. It is UTF-8, UTF-16 or Windows-1252. What was understood is the reading's `form`. Duplicates are counted
+    and dropped. Without `skip_bad` one bad line refuses the whole file; with it, such lines are left out and counted.
+    A fault inside a quoted field, and books that do not balance, refuse the file in any case. `progress` is told the
+    bytes read so far, about once a megabyte. Raises UsageError, which names the file by `name`.
     """
     gathering = Gathering()
-    blocks = count_lines(without_mark(read_blocks(stream, name, progress), name), gathering.reading)
-    number = 1
-    for block in blocks:
-        if block.strip():
-            _read_from_first_value(number, block, blocks, gathering, name)
-            break
-        number += line_count(block)
-        gathering.reading.blank += line_count(block)
+    form = _read(1, read_blocks(stream, name, progress, gathering.reading), gathering, name)
+    gathering.reading.form = FileForm(form.kind, gathering.reading.encoding, form.separator, form.column)
+    return complete(gathering, name, skip_bad=skip_bad)
+
+
+def complete(gathering: Gathering, name: str, *, skip_bad: bool) -> Reading:
+    """The reading of a whole file. Raises UsageError for bad lines, for nobody, and for books that do not balance."""
     reading = gathering.finish()
     if reading.bad_count and not skip_bad:
-        raise UsageError(_bad_lines(reading, name))
+        raise UsageError(bad_lines(reading, name))
     if not reading.users:
         raise UsageError(f"{name} names no user: give at least one user ID.")
     check_books(reading.books, name)
     return reading
 
 
-def _read_from_first_value(number: int, block: bytes, blocks: Iterator[bytes], gathering: Gathering, name: str) -> None:
-    """Decide by the first line that is not blank what the file is, and read it all."""
-    start = len(block) - len(block.lstrip())
-    start = max(block.rfind(b"\n", 0, start), block.rfind(b"\r", 0, start)) + 1
-    blank = line_count(block[:start])
-    gathering.reading.blank += blank
-    number += blank
-    first, *_ = block[start:].splitlines(keepends=True)
-    line = first.decode(errors="surrogateescape")
+def _read(
+    number: int, blocks: Iterator[bytes], gathering: Gathering, name: str, separator: str | None = None
+) -> FileForm:
+    """Find the first line that is not blank, decide by it what the file is, and read it all."""
+    blanks = BLANKS.encode()
+    for block in blocks:
+        if not block.strip(blanks):
+            number += line_count(block)
+            gathering.reading.blank += line_count(block)
+            continue
+        start = len(block) - len(block.lstrip(blanks))
+        start = max(block.rfind(b"\n", 0, start), block.rfind(b"\r", 0, start)) + 1
+        blank = line_count(block[:start])
+        gathering.reading.blank += blank
+        return _read_from_first_value(number + blank, chain(block[start:], blocks), gathering, name, separator)
+    return FileForm(PLAIN)
+
+
+def _read_from_first_value(
+    number: int, blocks: Iterator[bytes], gathering: Gathering, name: str, separator: str | None
+) -> FileForm:
+    block = next(blocks)
+    first, *_ = block.splitlines(keepends=True)
+    line, rest = first.decode(errors="surrogateescape"), block[len(first) :]
     if line.lstrip().startswith("{"):
-        _read_single(number, chain(block[start:], blocks), gathering, _json_value)
-        return
-    columns = _columns(number, line, name)
-    if _is_header(columns, line, name):
-        gathering.reading.header = 1
-        number += 1
-        start += len(first)
-        if len(columns) > 1:
-            read_csv(number, chain(block[start:], blocks), columns, gathering, name)
-            return
-    _read_single(number, chain(block[start:], blocks), gathering, _bare_value, all_digits=True)
+        _read_single(number, chain(block, blocks), gathering, _json_value)
+        return FileForm(JSON_LINES)
+    if line.lstrip().startswith("["):
+        raise UsageError(f"{name} is one JSON list; give JSON Lines (an object with user_id a line), or one ID a line.")
+    if separator is None and (separator := separator_line(line, name)) is not None:
+        gathering.reading.header += 1
+        return _read(number + 1, chain(rest, blocks), gathering, name, separator)
+    header = read_header(number, line, name, separator)
+    if header.is_list:
+        return _read_list(number, header, chain(rest, blocks), gathering, name)
+    if header.column is None:
+        _read_single(number, chain(block, blocks), gathering, _bare_value, all_digits=True)
+        return FileForm(PLAIN)
+    gathering.reading.header += 1
+    column = header.cells[header.column]
+    if header.separator is None:
+        _read_single(number + 1, chain(rest, blocks), gathering, _bare_value, all_digits=True)
+        return FileForm(CSV, column=column)
+    columns = Columns(header.separator, len(header.cells), header.column)
+    read_csv(number + 1, chain(rest, blocks), columns, gathering, name)
+    return FileForm(CSV, separator=SEPARATORS[header.separator], column=column)
+
+
+def _read_list(number: int, header: Header, blocks: Iterator[bytes], gathering: Gathering, name: str) -> FileForm:
+    """IDs side by side on the only line that holds anything; in the books each counts as a line of its own."""
+    values = [cell for cell in header.cells if cell.strip()]
+    separator = SEPARATORS[header.separator or ","]
+    for value in values:
+        gathering.take(number, value)
+    gathering.reading.file_lines += len(values) - 1
+    for block in blocks:
+        if block.strip(BLANKS.encode()):
+            raise no_users_column(header.cells, name, separator)
+        gathering.reading.blank += len(block.splitlines())
+    return FileForm("IDs on one line", separator=separator)
 
 
 def _read_single(
@@ -88,7 +126,7 @@ def _read_single(
     for block in blocks:
         if not (all_digits and gathering.take_block(block)):
             for n, line in numbered_lines(number, block):
-                if line.strip():
+                if line.strip(BLANKS):
                     gathering.take(n, value_of(line))
                 else:
                     gathering.reading.blank += 1
@@ -109,39 +147,3 @@ def _json_value(line: str) -> str:
     user = found.get("user_id") if isinstance(found, dict) else None
     # A JSON float is refused rather than rounded: IDs exceed what a float can hold.
     return str(user) if isinstance(user, int | str) and not isinstance(user, bool) else line
-
-
-def _columns(number: int, header: str, name: str) -> list[str]:
-    """The names in the first line, in lower case, or the one value that it holds."""
-    try:
-        return [column.strip().lower() for column in next(csv.reader([header], strict=True))]
-    except csv.Error as error:
-        if quote_fault(header) is not None:
-            raise UsageError(
-                f"{name}: line {number} opens a quote that does not end there, so the header cannot be read; write it "
-                "on one line, and close the quote or take it out."
-            ) from None
-        raise UsageError(
-            f"{name}: the first line is no CSV ({error}); give CSV, JSON Lines, or one ID a line."
-        ) from None
-
-
-def _is_header(columns: list[str], header: str, name: str) -> bool:
-    """Whether the first line names columns; False when it is itself a value of a file without a header."""
-    if "user_id" in columns or columns == [""]:
-        return True
-    if len(columns) == 1 and any(character.isdigit() for character in header):
-        return False
-    raise UsageError(
-        f"{name}: the header has no user_id column (found {', '.join(repr(shown(c)) for c in columns[:8])}); "
-        "name the column user_id, or give plain IDs, one a line."
-    )
-
-
-def _bad_lines(reading: Reading, name: str) -> str:
-    listed = ", ".join(f"line {number} '{value}'" for number, value in reading.bad)
-    more = f" and {reading.bad_count - len(reading.bad)} more" if reading.bad_count > len(reading.bad) else ""
-    return (
-        f"{name}: {listed}{more} hold no user ID (a whole number from 1 to {LARGEST_USER_ID}). Nothing was imported; "
-        "correct the file, or pass --skip-bad to leave such lines out."
-    )

@@ -92,7 +92,8 @@ def test_a_campaign_from_a_file_finds_its_recipients_beside_it(shell: Shell) -> 
     path = shell.file("friday/campaign.yaml", "account: acct_one\ntext: Hi\nname: Friday\nusers: fans.txt\n")
     made = shell.ok("create", path)
     books = {"lines": 2, "ids": 2, "duplicates": 0, "bad": 0, "blank": 0, "inside_quotes": 0, "header": 0}
-    assert made == {"id": 1, "name": "Friday", "state": "draft", "file": books}
+    form = {"kind": "one ID a line", "encoding": "UTF-8", "separator": None, "column": None, "sheet": None, "hidden": 0}
+    assert made == {"id": 1, "name": "Friday", "state": "draft", "file": books | form}
     audience = shell.ok("show", "1")["audience"]
     assert (audience["size"], audience["source"]) == (2, "fans.txt")
 

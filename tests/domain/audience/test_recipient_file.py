@@ -100,14 +100,14 @@ def test_duplicates_are_counted_and_dropped() -> None:
         (b"1\n9223372036854775808\n", 2, "9223372036854775808"),
         (b"1\n18446744073709551617\n", 2, "18446744073709551617"),
         (b"1\n" + b"9" * 5000 + b"\n", 2, "9" * 40),
-        (b"1\n\xff\xfe2\n", 2, "\ufffd\ufffd2"),
+        (b"1\n\xff\xfe2\n", 2, "\u00ff\u00fe2"),
         (b"1\n2\x003\n", 2, "2\ufffd3"),
         (b"1\n\x1b[31m\n", 2, "\ufffd[31m"),
         (b"name,user_id\nAnna,1\nBo\n", 3, "Bo"),
         (b"name,user_id\nAnna,1\nBo,\n", 3, ""),
         (b'name,user_id\n"An\nna",1\nBo,x\n', 4, "x"),
         (b'name,user_id\nBo,x\n"An\nna",1\n', 2, "x"),
-        (b"name,user_id\nAn\xe9,1\nBo,\xe9\n", 3, "\ufffd"),
+        (b"name,user_id\nAn\xe9,1\nBo,\xe9\n", 3, "\u00e9"),
         (b"name,user_id\nAnna,1\n" + b"x" * 140_000 + b",2\n", 3, "field larger than field limit (131072)"),
         (b'{"user_id": 1}\n{"user_id": 1.0}\n', 2, '{"user_id": 1.0}'),
         (b'{"user_id": 1}\n{"user_id": true}\n', 2, '{"user_id": true}'),
@@ -115,7 +115,7 @@ def test_duplicates_are_counted_and_dropped() -> None:
         (b'{"user_id": 1}\n[2]\n', 2, "[2]"),
         (b'{"user_id": 1}\n{"user_id": \n', 2, '{"user_id":'),
         (b'{"user_id": 1}\n' + b"[" * 100_000 + b"\n", 2, "[" * 40),
-        (b'{"user_id": 1}\n{"user_id": "\xff"}\n', 2, "\ufffd"),
+        (b'{"user_id": 1}\n{"user_id": "\xff"}\n', 2, "\u00ff"),
     ],
 )
 def test_a_bad_line_is_reported_with_its_number_and_value(content: bytes, number: int, value: str) -> None:
@@ -147,11 +147,9 @@ def test_a_file_of_bad_lines_only_is_refused_even_when_they_may_be_skipped() -> 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"name,mail\nAnna,a@b\n", r"no user_id column \(found 'name', 'mail'\)"),
-        (b"Anna\n", r"no user_id column \(found 'anna'\)"),
-        (b"a\xff,b\n1,2\n", r"found 'a\ufffd', 'b'"),
-        ("1\n2\n".encode("utf-16"), "UTF-16"),
-        (b"\xfe\xff\x00\x31", "UTF-16"),
+        (b"name,mail\nAnna,a@b\n", r"no user_id column \(found 'name', 'mail' with a comma"),
+        (b"Anna\n", r"no user_id column \(found 'Anna'\)"),
+        (b"a\xff,b\n1,2\n", r"found 'a\u00ff', 'b' with a comma as separator"),
         (b"x" * 140_000 + b"\n", "the first line is no CSV"),
     ],
 )

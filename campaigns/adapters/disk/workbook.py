@@ -1,0 +1,167 @@
+"""Workbooks (.xlsx): the rows of a sheet as a stream, with a bound on everything that is unpacked.
+
+openpyxl reads the structure, the strings and each row; `defusedxml`, which it takes when that is installed, refuses
+entities. A row comes from its parser itself: its own read-only sheet trusts the size that the file states, and leaves
+out rows that come out of order, both without a word.
+"""
+
+from __future__ import annotations
+
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import IO, Any, BinaryIO
+
+from openpyxl.reader.excel import ExcelReader
+from openpyxl.worksheet._reader import FORMULA_TAG, WorkSheetParser
+
+from campaigns.domain.audience.sheet_rows import SheetRow
+from campaigns.domain.errors import UsageError
+
+MIB = 1 << 20
+MOST_ROWS = 1 << 20
+"""What a sheet can have."""
+
+ROWS_AT_ONCE = 500
+
+PART_BYTES = 8 * MIB
+STRINGS_BYTES = 128 * MIB
+SHEET_BYTES = 1024 * MIB
+"""Bounds on what is unpacked of the small parts, the texts, and a sheet. A million users with a name take 110 MiB."""
+
+AS_CSV = "save the sheet as CSV (UTF-8) and give that file"
+
+
+class Workbook:
+    """An open workreader.wb. Raises UsageError when it cannot be read, or is larger unpacked than its bounds.
+
+    Needs a stream that can be searched; the caller closes it.
+    """
+
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        self._name = name
+        stream.seek(0)
+        with _refusing(name):
+            self._reader = _Reader(stream, read_only=True, data_only=True, keep_links=False)
+            self._reader.archive = _Archive(stream)
+            self._reader.read()
+            self._sheets = {sheet.title: sheet for sheet in self._reader.wb.worksheets}
+
+    @property
+    def sheets(self) -> list[str]:
+        """The names of its sheets, hidden ones included."""
+        return list(self._sheets)
+
+    def rows(self, sheet: str, progress: Callable[[int], None] | None = None) -> Iterator[SheetRow]:
+        """The stored rows of a sheet, in order; `progress` is told the bytes unpacked so far.
+
+        Raises UsageError as the workbook does, and when the rows are not in order.
+        """
+        with _refusing(self._name):
+            parser = self._parser(sheet, progress)
+            parsed = parser.parse()
+        before = 0
+        while True:
+            with _refusing(self._name):
+                rows = list(islice(parsed, ROWS_AT_ONCE))
+            if not rows:
+                return
+            for number, cells in rows:
+                hidden = parser.row_dimensions.pop(str(number), {}).get("hidden") in {"1", "true"}
+                columns = {cell["column"]: cell["value"] for cell in cells}
+                if not before < number <= MOST_ROWS or len(columns) < len(cells):
+                    raise UsageError(
+                        f"{self._name}: row {number} comes after row {before}, or has a cell twice, so its rows cannot "
+                        f"be told apart; {AS_CSV}."
+                    )
+                before = number
+                yield SheetRow(number, {at: value for at, value in columns.items() if value != ""}, hidden)
+
+    def _parser(self, sheet: str, progress: Callable[[int], None] | None) -> _Parser:
+        reader: Any = self._reader  # openpyxl keeps what its own sheets read with in private attributes
+        sheets: dict[str, Any] = self._sheets
+        reader.archive.allow(SHEET_BYTES, progress)
+        return _Parser(
+            reader.archive.open(sheets[sheet]._worksheet_path),  # noqa: SLF001
+            reader.shared_strings,
+            data_only=True,
+            epoch=reader.wb.epoch,
+            date_formats=reader.wb._date_formats,  # noqa: SLF001
+            timedelta_formats=reader.wb._timedelta_formats,  # noqa: SLF001
+        )
+
+
+class _Parser(WorkSheetParser):
+    """Tells a cell with a formula that was never calculated from an empty one, which is left out as ""."""
+
+    def parse_cell(self, element: Any) -> dict[str, Any]:
+        cell: dict[str, Any] = super().parse_cell(element)
+        if cell["value"] is None and element.find(FORMULA_TAG) is None:
+            cell["value"] = ""
+        return cell
+
+
+class _Reader(ExcelReader):
+    """Allows more for the texts of cells than for the other parts, and reads no charts."""
+
+    archive: _Archive
+
+    def read_strings(self) -> None:
+        self.archive.allow(STRINGS_BYTES)
+        super().read_strings()
+        self.archive.allow(PART_BYTES)
+
+    def read_chartsheet(self, sheet: Any, rel: Any) -> None:
+        """Leave charts and their pictures unread: they name no recipients."""
+
+
+class _Archive(zipfile.ZipFile):
+    """A zip file that unpacks no more than is allowed, whatever sizes it states."""
+
+    left = PART_BYTES
+    allowed = PART_BYTES
+    progress: Callable[[int], None] | None = None
+
+    def allow(self, bytes_unpacked: int, progress: Callable[[int], None] | None = None) -> None:
+        """Let so many bytes be unpacked from now on."""
+        self.left = self.allowed = bytes_unpacked
+        self.progress = progress
+
+    def open(self, name: Any, mode: Any = "r", *args: Any, **options: Any) -> IO[bytes]:
+        """A part of the workbook, as a stream that counts."""
+        part = super().open(name, mode, *args, **options)
+        plain = part.read
+
+        def read(size: int | None = -1) -> bytes:
+            wanted = self.left + 1 if size is None or size < 0 else min(size, self.left + 1)
+            data = plain(wanted)
+            self.left -= len(data)
+            if self.left < 0:
+                raise _TooLarge
+            if self.progress is not None:
+                self.progress(self.allowed - self.left)
+            return data
+
+        part.read = read  # type: ignore[method-assign]
+        return part
+
+
+class _TooLarge(Exception):
+    """More was unpacked than is allowed."""
+
+
+@contextmanager
+def _refusing(name: str) -> Iterator[None]:
+    """Turn whatever a damaged or hostile workbook makes its readers raise into one sentence."""
+    with warnings.catch_warnings(action="ignore"):
+        try:
+            yield
+        except _TooLarge:
+            raise UsageError(f"{name} is larger unpacked than a workbook of recipients may be; {AS_CSV}.") from None
+        except Exception as fault:  # zip, XML and openpyxl raise what they like
+            if isinstance(fault, OSError) and fault.errno is not None:
+                raise
+            words = type(fault).__name__
+            raise UsageError(f"{name} cannot be read as an .xlsx workbook ({words}); {AS_CSV}.") from None

@@ -1,0 +1,51 @@
+"""The refusal of a file with lines that hold no user ID, with what to do about the values in them."""
+
+from __future__ import annotations
+
+import re
+
+from campaigns.domain.audience.gathering import LARGEST_USER_ID, Reading
+
+ROUNDED = "(rounded)"
+"""Stands behind a number of more than 15 digits from a workbook: the spreadsheet has not kept them all."""
+
+FORMULA = "(formula)"
+"""Stands for a cell with a formula of which the workbook keeps no result."""
+
+_WAYS_OUT = (
+    (
+        re.compile(rf".*{re.escape(ROUNDED)}|[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+"),
+        "a spreadsheet has rounded the number: take the IDs from their source again, into a column formatted as text",
+    ),
+    (
+        re.compile(r"[0-9]+[.,]0+|[0-9]{1,3}([ .,'\u2019\ufffd][0-9]{3})+"),
+        "a spreadsheet has written decimals or thousands: format the column as a number without them, and save again",
+    ),
+    (
+        re.compile(r"[+'\u2018\u2019=]+\"?[0-9]+\"?"),
+        "take away the sign before the number, by which a spreadsheet keeps it as text",
+    ),
+    (
+        re.compile(rf"=[^0-9\"].*|{re.escape(FORMULA)}"),
+        "a formula is no user ID: copy the column and paste it as values",
+    ),
+    (
+        re.compile(r"@.*|.*onlyfans\.com/.*|u[0-9]+", re.IGNORECASE),
+        "a user name is not an ID: the vendor's user IDs are whole numbers",
+    ),
+)
+
+
+def bad_lines(reading: Reading, name: str) -> str:
+    """One sentence that names the first bad lines, and one that says how to go on."""
+    listed = ", ".join(f"line {number} '{value}'" for number, value in reading.bad)
+    more = f" and {reading.bad_count - len(reading.bad)} more" if reading.bad_count > len(reading.bad) else ""
+    hold = "hold" if reading.bad_count > 1 else "holds"
+    ways_out = [
+        way_out for pattern, way_out in _WAYS_OUT if any(pattern.fullmatch(value) for _number, value in reading.bad)
+    ]
+    hint = f"; {'; '.join(ways_out)}" if ways_out else ""
+    return (
+        f"{name}: {listed}{more} {hold} no user ID (a whole number from 1 to {LARGEST_USER_ID}){hint}. Nothing was "
+        "imported; correct the file, or pass --skip-bad to leave such lines out."
+    )

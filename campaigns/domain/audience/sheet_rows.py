@@ -1,0 +1,77 @@
+"""Reading the user IDs from the rows of a sheet, as a workbook's reader gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from campaigns.domain.audience.bad_lines import FORMULA, ROUNDED
+from campaigns.domain.audience.gathering import FileForm, Gathering, Reading
+from campaigns.domain.audience.header import column_of_users
+from campaigns.domain.audience.recipient_file import complete
+
+EXACT_BELOW = 10**15
+"""A number in a cell has at most 15 digits; of a longer one the spreadsheet keeps no more than these."""
+
+
+@dataclass(frozen=True, slots=True)
+class SheetRow:
+    """One row of a sheet: its number from 1, its cells by column from 1, and whether the sheet shows it."""
+
+    number: int
+    cells: Mapping[int, Any]  # None: a cell with a formula that was never calculated
+    hidden: bool = False
+
+
+def read_sheet(rows: Iterable[SheetRow], *, name: str, sheet: str, skip_bad: bool = False) -> Reading:
+    """Every user ID in the rows of a sheet, in the order of their numbers; rows left out between them are blank.
+
+    The first row that is not blank is a header with a `user_id` column, or the sheet has one column of IDs. Rules and
+    errors are those of `read_users`; a row counts as a line. A number of more than 15 digits is a bad line, since the
+    spreadsheet has rounded it.
+    """
+    gathering = Gathering()
+    reading, column, header = gathering.reading, None, None
+    for row in _counted(rows, gathering.reading):
+        cells = {at: text for at, value in row.cells.items() if (text := cell_text(value)).strip()}
+        if not cells:
+            reading.blank += 1
+        elif column is None:
+            column, header = _first_row(row.number, cells, gathering, name)
+        else:
+            gathering.take(row.number, cells.get(column) or " ".join(cells.values()))
+            reading.hidden += row.hidden
+    reading.form = FileForm("workbook", column=header, sheet=sheet)
+    return complete(gathering, name, skip_bad=skip_bad)
+
+
+def cell_text(value: Any) -> str:
+    """The text of a cell: a number without decimals as digits; what cannot be a user ID is a text that shows it."""
+    if value is None:
+        return FORMULA
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, int | float) and abs(value) >= EXACT_BELOW:
+        return f"{value} {ROUNDED}"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _counted(rows: Iterable[SheetRow], reading: Reading) -> Iterator[SheetRow]:
+    for row in rows:
+        reading.blank += row.number - reading.file_lines - 1
+        reading.file_lines = row.number
+        yield row
+
+
+def _first_row(number: int, cells: Mapping[int, str], gathering: Gathering, name: str) -> tuple[int, str | None]:
+    """The column of the user IDs, and what its header calls it; None when the row is itself a user's."""
+    places, texts = list(cells), list(cells.values())
+    if len(texts) == 1 and any(character.isdigit() for character in texts[0]):
+        gathering.take(number, texts[0])
+        return places[0], None
+    found = places[column_of_users(texts, name)]
+    gathering.reading.header = 1
+    return found, cells[found]
