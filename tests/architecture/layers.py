@@ -12,15 +12,16 @@ LARGER_PACKAGES = {
 }
 """Packages that may have more files, each with the reason."""
 
-PURE = {"domain", "ports"}
+PURE = {"domain", "ports", "addresses"}
 BELOW_WIRING = PURE | {"store", "flow", "adapters"}
 BELOW_EDGES = BELOW_WIRING | {"settings", "wiring"}
 
 MAY_IMPORT = {
     "domain": {"domain"},
     "ports": PURE,
+    "addresses": set(),
     "crashpoint": set(),
-    "settings": {"domain"},
+    "settings": {"domain", "addresses"},
     "store": PURE | {"store"},
     "flow": PURE | {"store", "flow", "crashpoint"},
     "adapters": PURE | {"adapters"},
@@ -77,6 +78,7 @@ SUBJECTS = {
 THIRD_PARTY = {
     "domain": {"cronsim", "pyroaring"},
     "ports": set(),
+    "addresses": set(),
     "crashpoint": set(),
     "settings": {"pydantic", "pydantic_settings"},
     "store": {"sqlalchemy", "alembic", "pyroaring"},

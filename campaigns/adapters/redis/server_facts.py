@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from campaigns.addresses import shown
 from campaigns.domain.errors import PacerAway
 
 ANSWER_SECONDS = 3.0
@@ -46,7 +46,7 @@ def redis_facts(url: str) -> RedisFacts:
     except (redis.RedisError, OSError, ValueError) as error:
         why = " ".join(str(error).split())[:120] or type(error).__name__
         raise PacerAway(
-            f"Redis at {shown_url(url)} does not answer ({why}); start it, or correct REDIS_URL, and try again."
+            f"Redis at {shown(url)} does not answer ({why}); start it, or correct REDIS_URL, and try again."
         ) from None
     name = "Valkey" if "valkey_version" in found else "Redis"
     return RedisFacts(
@@ -57,9 +57,3 @@ def redis_facts(url: str) -> RedisFacts:
         eviction=str(found.get("maxmemory_policy", "unknown")),
         clock_ahead_seconds=seconds + microseconds / 1e6 - (asked + answered) / 2,
     )
-
-
-def shown_url(url: str) -> str:
-    """The address without its user and password, for people."""
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

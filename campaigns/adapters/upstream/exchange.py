@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 
@@ -11,6 +12,9 @@ from campaigns.adapters.upstream.deadline import seconds_left
 
 STARTS = "http11.send_request_headers.started"
 """httpcore's last event before the first byte of a request is handed to the socket."""
+
+TUNNEL = b"CONNECT"
+"""What a proxy is asked first: it names the vendor's host, and has no byte of the request in it."""
 
 
 @dataclass(slots=True)
@@ -55,8 +59,8 @@ class Gate:
         self._may_start = may_start
         self.was_opened = False
 
-    def __call__(self, event: str, _: object) -> None:
-        if event != STARTS:
+    def __call__(self, event: str, about: dict[str, Any]) -> None:
+        if event != STARTS or getattr(about.get("request"), "method", None) == TUNNEL:
             return
         if self.was_opened:
             raise Stopped("it would have gone out twice")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from campaigns.cli.kit.output import json_option, note
-from campaigns.cli.kit.session import SANDBOX_NOTE, environment_for_children, refuse_missing_file, settings_in_force
+from campaigns.cli.kit.session import environment_for_children, refuse_missing_file, settings_in_force
 from campaigns.domain.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -52,8 +52,6 @@ def up(*, port: int | None, no_web: bool) -> None:  # noqa: ARG001 - accepted al
     from campaigns.embedded.up import run_up
 
     settings = settings_in_force()
-    if not settings.has_key:
-        note(SANDBOX_NOTE)
     click.get_current_context().exit(run_up(settings, environment_for_children()))
 
 
@@ -115,8 +113,6 @@ def _require_parts(settings: Settings) -> None:
     from campaigns.adapters.redis.server_facts import redis_facts
     from campaigns.store.database import migrations
 
-    if not settings.has_key:
-        note(SANDBOX_NOTE)
     if settings.redis_url is None or settings.broker_url is None:
         raise SettingsError(
             "No Redis is known: set REDIS_URL (redis://host:6379/0), or run `campaigns up`, which starts its own. "
