@@ -34,6 +34,7 @@ EXIT_CODES: dict[type[errors.CampaignsError], int] = {
     errors.TryLater: 75,
     errors.DatabaseAway: 75,
     errors.DatabaseBusy: 75,
+    errors.RoleTooWeak: 75,
     errors.PacerAway: 75,
     errors.FencesAway: 75,
     errors.VendorAway: 75,

@@ -25,7 +25,7 @@ from campaigns.cli.system.checks import (
     probe_checks,
 )
 from campaigns.cli.system.server_checks import server_checks
-from campaigns.domain.errors import CampaignsError, PacerAway, SettingsError
+from campaigns.domain.errors import CampaignsError, PacerAway, RoleTooWeak, SettingsError
 
 if TYPE_CHECKING:
     from campaigns.settings import Settings
@@ -94,6 +94,8 @@ def _database(settings: Settings) -> Iterator[Check]:
     except CampaignsError as fault:
         code = EXIT_CODES[type(fault)]
         part, fix = ("migrations", "run `campaigns db upgrade`") if code == NOT_MIGRATED else ("database", "start it")
+        if isinstance(fault, RoleTooWeak):
+            part, fix = "database role", "docs/operating.md, Two roles"
         yield Check(part, "fault", str(fault), fix, code)
     finally:
         store.close()
