@@ -24,6 +24,7 @@ class RedisFacts:
     name: str  # "Redis" or "Valkey"
     version: str
     appends: bool  # whether it keeps an append-only file
+    append_succeeds: bool  # whether its last write to that file did; a full disk makes it refuse all writes
     max_memory: int  # bytes; 0 means no limit of its own
     eviction: str  # what it does when that is reached; only "noeviction" loses nothing
     clock_ahead_seconds: float  # its clock against this machine's, at most half a round trip wrong
@@ -53,6 +54,7 @@ def redis_facts(url: str) -> RedisFacts:
         name=name,
         version=str(found.get("valkey_version") or found.get("redis_version")),
         appends=bool(int(found.get("aof_enabled", 0))),
+        append_succeeds=str(found.get("aof_last_write_status", "ok")) == "ok",
         max_memory=int(found.get("maxmemory", 0)),
         eviction=str(found.get("maxmemory_policy", "unknown")),
         clock_ahead_seconds=seconds + microseconds / 1e6 - (asked + answered) / 2,

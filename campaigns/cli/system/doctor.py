@@ -24,6 +24,7 @@ from campaigns.cli.system.checks import (
     paused_checks,
     probe_checks,
 )
+from campaigns.cli.system.disk_checks import room_checks
 from campaigns.cli.system.server_checks import server_checks
 from campaigns.domain.errors import CampaignsError, PacerAway, RoleTooWeak, SettingsError
 
@@ -84,6 +85,7 @@ def _database(settings: Settings) -> Iterator[Check]:
         kind = store.reader.dialect.name
         ahead = _database_ahead(store)
         yield Check("database", "ok", kind)
+        yield from room_checks(settings, store)
         yield _skew("database clock", ahead)
         require_head(store)
         yield Check("migrations", "ok", f"at {head()}, the newest")
@@ -170,6 +172,11 @@ def _redis(settings: Settings) -> Iterator[Check]:
     if not facts.appends:
         found = "no append-only file: after its restart the rate budget is first rebuilt from the database"
         yield Check("redis persistence", "note", found, "set appendonly yes")
+    elif not facts.append_succeeds:
+        found = "cannot append to its file, so it takes no writes, and nothing is sent"
+        yield Check("redis persistence", "fault", found, "make room on the disk of Redis, or see its log", AWAY)
+    else:
+        yield Check("redis persistence", "ok", "its last write to the append-only file succeeded")
     if facts.max_memory and facts.eviction != "noeviction":
         found = f"drops keys when full ({facts.eviction}): the rate budget could forget what it granted"
         yield Check("redis memory", "fault", found, "set maxmemory-policy noeviction", FAULTY)
