@@ -85,7 +85,7 @@ WRITTEN = {
 """Names of files that a command writes: none that leads out of the test's own folder."""
 
 FOR_ALL = [
-    *[[]] * 12,
+    *[[]] * 40,
     ["--log-level", "DEBUG"],
     ["--log-level", "loud"],
     ["--database-url", "sqlite:///nowhere.db"],
@@ -134,7 +134,7 @@ def values(name: str) -> st.SearchStrategy[str]:
     if name in WRITTEN:
         return st.sampled_from(WRITTEN[name])
     good = st.sampled_from(GOOD.get(name, ODD))
-    return st.one_of(*[good] * 6, st.sampled_from(ODD), st.text(max_size=12))
+    return st.one_of(*[good] * 12, st.sampled_from(ODD), st.text(max_size=12))
 
 
 @st.composite
@@ -144,7 +144,7 @@ def command_lines(draw: Callable[[Any], Any], chosen: tuple[str, ...] | None = N
     words = [*draw(st.sampled_from(FOR_ALL)), *path]
     for parameter in draw(st.permutations(EVERY_COMMAND[path].params)):
         words += _given(draw, parameter)
-    if draw(st.integers(0, 19)) == 0:
+    if draw(st.integers(0, 39)) == 39:
         words.insert(draw(st.integers(0, len(words))), draw(st.sampled_from(ODD)))
     return words
 
@@ -152,7 +152,7 @@ def command_lines(draw: Callable[[Any], Any], chosen: tuple[str, ...] | None = N
 def _given(draw: Callable[[Any], Any], parameter: click.Parameter) -> list[str]:
     is_argument = isinstance(parameter, click.Argument)
     name = str(parameter.name) if is_argument else parameter.opts[0]
-    likely = 9 if is_argument or parameter.required or name in {"--account", "--text", "--users"} else 1
+    likely = 8 if is_argument or parameter.required or name in {"--account", "--text", "--users"} else 1
     times = draw(st.integers(0, 2)) if parameter.nargs == -1 or getattr(parameter, "multiple", False) else 1
     if draw(st.integers(0, 9)) > likely:
         return []
