@@ -24,7 +24,7 @@ READER_GONE = 141
 """As a shell reports SIGPIPE: the reader of a pipe stopped reading."""
 
 NO_MEMORY = (
-    "There is not enough memory for this command; what it had not committed was not done. Raise its limit (`ulimit -v`, "
+    "There is not enough memory for this command; what was not committed was not done. Raise its limit (`ulimit -v`, "
     "or that of the container), or free some, and try again."
 )
 

@@ -79,7 +79,7 @@ def secrets(draw: st.DrawFn) -> tuple[list[str], str]:
 
 
 @pytest.fixture
-def furnished(shell: Shell) -> Iterator[Shell]:
+def furnished(shell: Shell) -> Shell:
     write_files(shell)
     shell.campaign()
     shell.ok("launch", "1")
