@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
+from campaigns import addresses
 from campaigns.domain.errors import SettingsError
 from campaigns.private_files import private_folder
 from campaigns.tls import verified
@@ -22,7 +24,8 @@ LEASE_MARGIN_SECONDS = 2.0
 SECRETS = Path("/run/secrets")
 """Where containers find secrets as files: one for a setting, named like it."""
 
-LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1"}
+LARGEST_KEY_FILE = 4096
+"""In bytes; a key has some sixty."""
 
 
 class Settings(BaseSettings):
@@ -40,6 +43,7 @@ class Settings(BaseSettings):
     api_key_file: Path | None = Field(None, alias="ONLYFANSAPI_API_KEY_FILE")
     upstream_url_setting: str | None = Field(None, alias="CAMPAIGNS_UPSTREAM_URL")
     upstream_ca_file: Path | None = Field(None, alias="CAMPAIGNS_UPSTREAM_CA_FILE")
+    proxy_url_setting: SecretStr | None = Field(None, alias="CAMPAIGNS_PROXY_URL")
     rate_per_minute: int = Field(1000, alias="CAMPAIGNS_RATE_PER_MINUTE", ge=1)
     rate_reserve: float = Field(0.05, alias="CAMPAIGNS_RATE_RESERVE", ge=0, lt=1)
     account_gap_seconds: float = Field(1.0, alias="CAMPAIGNS_ACCOUNT_GAP_SECONDS", ge=0)
@@ -59,6 +63,18 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="LOG_LEVEL")
     log_format: Literal["json", "console"] | None = Field(None, alias="LOG_FORMAT")
 
+    @field_validator("api_key", "api_key_file", mode="before")
+    @classmethod
+    def _an_empty_key_is_none(cls, value: Any) -> Any:
+        return None if isinstance(value, str) and not value.strip() else value
+
+    @field_validator("home", mode="before")
+    @classmethod
+    def _home_is_named(cls, value: Any) -> Any:
+        if isinstance(value, str) and not value.strip():
+            raise ValueError("is empty; name a folder, or leave it out")
+        return value
+
     @field_validator("home")
     @classmethod
     def _one_place(cls, home: Path) -> Path:
@@ -67,6 +83,11 @@ class Settings(BaseSettings):
             return home.expanduser().absolute()
         except RuntimeError:
             raise ValueError("it begins with ~ and the name of nobody; write the whole path") from None
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _level_in_any_case(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _agree(self) -> Settings:
@@ -80,27 +101,27 @@ class Settings(BaseSettings):
         if self.api_key is not None and self.api_key_file is not None:
             faults.append("ONLYFANSAPI_API_KEY and ONLYFANSAPI_API_KEY_FILE are both set; keep one")
         faults += self._url_faults()
+        faults += _key_log_faults(os.environ.get("SSLKEYLOGFILE"))
         if faults:
             raise ValueError("; ".join(faults))
         return self
 
-    def _url_faults(self) -> list[str]:
-        faults = []
-        if self.upstream_url_setting is not None:
-            url = urlsplit(self.upstream_url_setting)
-            if url.scheme not in {"http", "https"} or not url.hostname:
-                faults.append(f"CAMPAIGNS_UPSTREAM_URL is '{self.upstream_url_setting}', not an http or https address")
-            elif url.scheme == "http" and url.hostname not in LOOPBACK_HOSTS and self.has_key:
-                faults.append("CAMPAIGNS_UPSTREAM_URL is plain http; a key travels over https only, except to loopback")
-        database = self.database_url_setting
-        if database is not None and not database.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
-            faults.append("DATABASE_URL must start with sqlite:/// or postgresql://")
-        for name, value in (("REDIS_URL", self.redis_url_setting), ("CELERY_BROKER_URL", self.broker_url_setting)):
-            if value is not None and not value.startswith(("redis://", "rediss://", "unix://", "redis+socket://")):
-                faults.append(f"{name} must start with redis://, rediss:// or unix://")
-            elif value is not None:
-                faults += _tls_faults(name, value)
-        return faults
+    def _url_faults(self) -> Iterator[str]:
+        """One sentence for each address that cannot be used. None repeats what was set: it may hold a password."""
+        checks = (
+            ("CAMPAIGNS_UPSTREAM_URL", self.upstream_url_setting, addresses.vendor_fault),
+            ("CAMPAIGNS_PROXY_URL", self.proxy_url, addresses.proxy_fault),
+            ("DATABASE_URL", self.database_url_setting, addresses.database_fault),
+            ("REDIS_URL", self.redis_url_setting, _redis_fault),
+            ("CELERY_BROKER_URL", self.broker_url_setting, _redis_fault),
+        )
+        for name, url, fault_of in checks:
+            fault = None if url is None else "is empty" if not url else fault_of(url)
+            if fault is not None:
+                yield f"{name} {fault}"
+        vendor = self.upstream_url_setting
+        if vendor and self.has_key and vendor.startswith("http://") and not addresses.is_loopback(vendor):
+            yield "CAMPAIGNS_UPSTREAM_URL is plain http; a key travels over https only, except to loopback"
 
     @property
     def has_key(self) -> bool:
@@ -111,13 +132,20 @@ class Settings(BaseSettings):
         """The vendor key, from the environment or its file; None means the sandbox."""
         if self.api_key_file is None:
             return self.api_key
+        name = f"ONLYFANSAPI_API_KEY_FILE '{self.api_key_file}'"
         try:
-            key = self.api_key_file.read_text().strip()
-        except OSError as error:
-            reason = error.strerror or "cannot be read"
-            raise SettingsError(f"ONLYFANSAPI_API_KEY_FILE '{self.api_key_file}': {reason}.") from None
+            with self.api_key_file.open("rb") as file:
+                content = file.read(LARGEST_KEY_FILE + 1)
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"{name}: {getattr(error, 'strerror', None) or 'cannot be read'}.") from None
+        if len(content) > LARGEST_KEY_FILE:
+            raise SettingsError(f"{name} is larger than {LARGEST_KEY_FILE} bytes; put the vendor key alone into it.")
+        try:
+            key = content.decode().strip()
+        except UnicodeDecodeError:
+            raise SettingsError(f"{name} is not text in UTF-8; put the vendor key alone into it.") from None
         if not key:
-            raise SettingsError(f"ONLYFANSAPI_API_KEY_FILE '{self.api_key_file}' is empty; put the vendor key into it.")
+            raise SettingsError(f"{name} is empty; put the vendor key into it.")
         return SecretStr(key)
 
     @property
@@ -125,20 +153,23 @@ class Settings(BaseSettings):
         """The SQLAlchemy URL in force; PostgreSQL always through psycopg."""
         if self.database_url_setting is None:
             return f"sqlite:///{quote(str(self.private_home().resolve() / 'campaigns.db'))}"
-        return _several_hosts(self.database_url_setting.replace("postgresql://", "postgresql+psycopg://", 1))
+        scheme, _, rest = self.database_url_setting.partition("://")
+        if scheme in {"postgres", "postgresql"}:
+            return _several_hosts(f"postgresql+psycopg://{rest}")
+        return _several_hosts(self.database_url_setting)
 
     @property
     def redis_url(self) -> str | None:
         """Where Redis is, as redis-py spells it; None when it is the embedded server and that is not running."""
         if self.redis_url_setting is not None:
-            return _verified(self.redis_url_setting).replace("redis+socket://", "unix://", 1)
+            return _socket_url(_verified(self.redis_url_setting), "unix", "db")
         return self._recorded("redis.url")
 
     @property
     def broker_url(self) -> str | None:
         """Where Celery's broker is, as kombu spells it."""
         url = _verified(self.broker_url_setting) if self.broker_url_setting else self.redis_url
-        return url.replace("unix://", "redis+socket://", 1) if url else None
+        return _socket_url(url, "redis+socket", "virtual_host") if url else None
 
     @property
     def upstream_url(self) -> str | None:
@@ -146,6 +177,16 @@ class Settings(BaseSettings):
         if self.upstream_url_setting is not None:
             return self.upstream_url_setting.rstrip("/")
         return VENDOR_URL if self.has_key else self._recorded("sandbox.url")
+
+    @property
+    def is_live(self) -> bool:
+        """Whether what is sent goes to a vendor on another machine, and so may reach fans."""
+        return self.has_key and not addresses.is_loopback(self.upstream_url_setting or VENDOR_URL)
+
+    @property
+    def proxy_url(self) -> str | None:
+        """The egress proxy on the way to the vendor, with its password. One on this machine is reached without it."""
+        return None if self.proxy_url_setting is None else self.proxy_url_setting.get_secret_value()
 
     @property
     def upstream_name(self) -> str:
@@ -176,12 +217,14 @@ def _verified(url: str) -> str:
     return verified(urlsplit(url)).geturl() if url.startswith("rediss://") else url
 
 
-def _tls_faults(name: str, url: str) -> list[str]:
-    try:
-        _verified(url)
-    except ValueError as fault:
-        return [f"{name}: {fault}"]
-    return []
+def _redis_fault(url: str) -> str | None:
+    fault = addresses.redis_fault(url)
+    if fault is None:
+        try:
+            _verified(url)
+        except ValueError as error:
+            fault = f"has an option that is not known: {error}"
+    return fault
 
 
 def _several_hosts(url: str) -> str:
@@ -192,6 +235,26 @@ def _several_hosts(url: str) -> str:
         return url
     named = "&".join(f"host={host}" for host in hosts.split(","))
     return f"{parts.scheme}://{user}{at}{parts.path}?{named}{parts.query and f'&{parts.query}'}"
+
+
+def _socket_url(url: str, scheme: str, option: str) -> str:
+    """The address of a socket as one of the two clients writes it: redis-py `unix:` and `db`, kombu otherwise."""
+    named, separator, rest = url.partition("://")
+    if named not in {"unix", "redis+socket"}:
+        return url
+    path, question, query = rest.partition("?")
+    return f"{scheme}{separator}{path}{question}{query.replace('virtual_host=', 'db=').replace('db=', f'{option}=')}"
+
+
+def _key_log_faults(path: str | None) -> Iterator[str]:
+    """Every client that makes a TLS context opens this file, as Python's own library does it; none says so well."""
+    if path is None:
+        return
+    try:
+        with Path(path).open("ab"):
+            pass
+    except OSError as error:
+        yield f"SSLKEYLOGFILE cannot be written ({error.strerror}): name another file, or unset it"
 
 
 def load_settings(**flags: Any) -> Settings:
@@ -206,6 +269,16 @@ def load_settings(**flags: Any) -> Settings:
     except ValidationError as error:
         faults = [_words(fault) for fault in error.errors()]
         raise SettingsError("Settings: " + "; ".join(faults) + ". Nothing was started.") from None
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not text in UTF-8"
+        raise SettingsError(
+            f"Settings: the file .env in this folder cannot be read ({why}). Nothing was started."
+        ) from None
+
+
+def sources() -> tuple[Mapping[str, str | None], Mapping[str, str | None]]:
+    """What the environment and the file `.env` say, by names in lower case; both may hold secrets."""
+    return EnvSettingsSource(Settings).env_vars, DotEnvSettingsSource(Settings).env_vars
 
 
 def _words(fault: Any) -> str:

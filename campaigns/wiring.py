@@ -87,7 +87,12 @@ class Parts:
         url = self.settings.upstream_url
         if url is None:
             raise VendorAway("No vendor key is set and the sandbox is not running; start it with `campaigns up`.")
-        return HttpGateway(url, self.settings.read_key() or SANDBOX_KEY, authorities=self.settings.upstream_ca_file)
+        return HttpGateway(
+            url,
+            self.settings.read_key() or SANDBOX_KEY,
+            authorities=self.settings.upstream_ca_file,
+            proxy_url=self.settings.proxy_url,
+        )
 
     def pacer(self) -> Pacer:
         """The shared rate budget. Raises PacerAway when nobody said where Redis is."""

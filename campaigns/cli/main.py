@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -19,9 +20,15 @@ from campaigns.private_files import keep_private
 
 UNEXPECTED = 1
 USAGE = 2
+TRY_LATER = 75
 INTERRUPTED = 130
 READER_GONE = 141
 """As a shell reports SIGPIPE: the reader of a pipe stopped reading."""
+
+NO_MEMORY = (
+    "There is not enough memory for this command; what was not committed was not done. Raise its limit (`ulimit -v`, "
+    "or that of the container), or free some, and try again."
+)
 
 EXIT_CODES: dict[type[errors.CampaignsError], int] = {
     errors.CampaignsError: UNEXPECTED,
@@ -36,6 +43,7 @@ EXIT_CODES: dict[type[errors.CampaignsError], int] = {
     errors.TryLater: 75,
     errors.DatabaseAway: 75,
     errors.DatabaseBusy: 75,
+    errors.RoleTooWeak: 75,
     errors.PacerAway: 75,
     errors.FencesAway: 75,
     errors.VendorAway: 75,
@@ -128,6 +136,9 @@ class AnsweringGroup(click.Group):
             _say(" ".join(str(refusal).splitlines()))
             return EXIT_CODES[type(refusal)]
         except Exception as fault:  # noqa: BLE001 - the last line: whatever it is, a person gets one sentence
+            if _is_short_of_memory(fault):
+                _say(NO_MEMORY)
+                return TRY_LATER
             _say(_unexpected(fault))
             return UNEXPECTED
         return result if isinstance(result, int) else 0
@@ -173,6 +184,16 @@ def _usage_sentence(fault: click.ClickException) -> str:
 
 def _is_debugging(ctx: click.Context) -> bool:
     return str((ctx.obj or {}).get("LOG_LEVEL") or os.environ.get("LOG_LEVEL")).upper() == "DEBUG"
+
+
+def _is_short_of_memory(fault: Exception) -> bool:
+    """Whether the system gave no more: `ulimit -v`, the limit of a container, or a machine that has none left."""
+    return (
+        isinstance(fault, MemoryError)
+        or (isinstance(fault, OSError) and fault.errno == errno.ENOMEM)
+        or "can't start new thread" in str(fault)
+        or (isinstance(fault, ImportError) and "failed to map segment" in str(fault))
+    )
 
 
 def _unexpected(fault: Exception) -> str:

@@ -11,7 +11,8 @@ CampaignsError
 ├── VendorRefused         the vendor refuses the key, the account or the credits
 └── TryLater              the database, Redis or the vendor is away
     ├── DatabaseAway
-    │   └── DatabaseBusy  somebody else keeps what is needed locked
+    │   ├── DatabaseBusy  somebody else keeps what is needed locked
+    │   └── RoleTooWeak   the database does not let our role do it
     ├── PacerAway         the shared rate budget cannot be reached: nothing is sent
     ├── FencesAway        the committed fences cannot be kept outside the database: nothing is sent
     └── VendorAway
@@ -75,6 +76,10 @@ class DatabaseAway(TryLater):
 
 class DatabaseBusy(DatabaseAway):
     """Somebody else keeps the lock that is needed, for longer than we wait."""
+
+
+class RoleTooWeak(DatabaseAway):
+    """The database does not let our role do what is needed; the message names the GRANT that does."""
 
 
 class PacerAway(TryLater):

@@ -36,12 +36,12 @@ class OwnRedis:
     def url(self) -> str:
         return f"unix://{self.folder / 'socket'}"
 
-    def start(self) -> None:
+    def start(self, password: str | None = None) -> None:
         command = [str(find_server()), "--port", "0", "--unixsocket", str(self.folder / "socket"), "--save", ""]
         command += ["--dir", str(self.folder), *self.options]
         self.server = subprocess.Popen(bound(command), stdout=subprocess.DEVNULL)
         give_up_at = time.monotonic() + 30
-        while not self.answers():
+        while not self.answers(password):
             assert self.server.poll() is None, "the server did not start"
             assert time.monotonic() < give_up_at
             time.sleep(0.005)  # polling for a start, with a deadline
@@ -51,8 +51,8 @@ class OwnRedis:
         self.server.kill()
         self.server.wait()
 
-    def answers(self) -> bool:
-        with Redis.from_url(self.url, retry=None) as redis:
+    def answers(self, password: str | None = None) -> bool:
+        with Redis.from_url(self.url, password=password, retry=None) as redis:
             try:
                 return bool(redis.ping())
             except RedisError:

@@ -12,17 +12,18 @@ LARGER_PACKAGES = {
 }
 """Packages that may have more files, each with the reason."""
 
-PURE = {"domain", "ports"}
+PURE = {"domain", "ports", "addresses"}
 BELOW_WIRING = PURE | {"store", "flow", "adapters"}
 BELOW_EDGES = BELOW_WIRING | {"settings", "wiring", "private_files", "tls"}
 
 MAY_IMPORT = {
     "domain": {"domain"},
     "ports": PURE,
+    "addresses": set(),
     "crashpoint": set(),
     "private_files": set(),
     "tls": {"domain"},
-    "settings": {"domain", "private_files", "tls"},
+    "settings": {"domain", "addresses", "private_files", "tls"},
     "store": PURE | {"store", "private_files"},
     "flow": PURE | {"store", "flow", "crashpoint"},
     "adapters": PURE | {"adapters", "private_files", "tls"},
@@ -80,6 +81,7 @@ SUBJECTS = {
 THIRD_PARTY = {
     "domain": {"cronsim", "pyroaring"},
     "ports": set(),
+    "addresses": set(),
     "crashpoint": set(),
     "private_files": set(),
     "tls": set(),

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from campaigns.cli.kit.session import SANDBOX_NOTE
+from campaigns.cli.kit.in_force import SANDBOX_NOTE
 from campaigns.cli.main import cli
 from campaigns.store.database.engine import open_store
 from tests.clock import RunningClock
@@ -27,6 +27,19 @@ SETTINGS = (
     "CAMPAIGNS_UPSTREAM_URL",
     "LOG_LEVEL",
 )
+
+
+VENDOR_LINES = (SANDBOX_NOTE, "The vendor is http", "LIVE: ")
+
+
+def says_vendor(line: str) -> bool:
+    """Whether it is the line that stands above everything: which vendor is in force."""
+    return line.startswith(VENDOR_LINES)
+
+
+def talk(result: Result) -> str:
+    """What a command said on standard error, without that line."""
+    return "".join(line for line in result.stderr.splitlines(keepends=True) if not says_vendor(line))
 
 
 @dataclass(frozen=True)
@@ -49,7 +62,7 @@ class Shell:
     def refusal(self, *words: str, code: int, stdin: bytes | None = None) -> str:
         """The one sentence of a command that must be refused with this code, printing nothing else."""
         result = self.run(*words, stdin=stdin)
-        said = [line for line in result.stderr.splitlines() if line != SANDBOX_NOTE]
+        said = [line for line in result.stderr.splitlines() if not says_vendor(line)]
         assert (result.exit_code, result.stdout, len(said)) == (code, "", 1), result.output
         return said[0]
 

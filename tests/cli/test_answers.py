@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 
 import pytest
 from click.testing import CliRunner, Result
 
-from campaigns.cli.main import EXIT_CODES, AnsweringGroup, cli
+from campaigns.cli.main import EXIT_CODES, NO_MEMORY, AnsweringGroup, cli
 from campaigns.domain import errors
 
 
@@ -28,6 +29,20 @@ def answer_to(fault: BaseException) -> Result:
 
 def test_every_class_of_the_error_tree_has_an_exit_code() -> None:
     assert set(every_class(errors.CampaignsError)) == set(EXIT_CODES)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        MemoryError(),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        RuntimeError("can't start new thread"),
+        ImportError("x.so: failed to map segment from shared object"),
+    ],
+)
+def test_a_lack_of_memory_is_told_as_such(fault: Exception) -> None:
+    result = answer_to(fault)
+    assert (result.exit_code, result.stdout, result.stderr) == (75, "", f"{NO_MEMORY}\n")
 
 
 @pytest.mark.parametrize("refusal", EXIT_CODES)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from campaigns.addresses import shown
 from campaigns.domain.errors import PacerAway
 
 ANSWER_SECONDS = 3.0
@@ -24,6 +24,7 @@ class RedisFacts:
     name: str  # "Redis" or "Valkey"
     version: str
     appends: bool  # whether it keeps an append-only file
+    append_succeeds: bool  # whether its last write to that file did; a full disk makes it refuse all writes
     max_memory: int  # bytes; 0 means no limit of its own
     eviction: str  # what it does when that is reached; only "noeviction" loses nothing
     clock_ahead_seconds: float  # its clock against this machine's, at most half a round trip wrong
@@ -49,20 +50,15 @@ def redis_facts(url: str, *, setting: str = "REDIS_URL") -> RedisFacts:
     except (redis.RedisError, OSError, ValueError) as error:
         why = " ".join(str(error).split())[:120] or type(error).__name__
         raise PacerAway(
-            f"Redis at {shown_url(url)} does not answer ({why}); start it, or correct {setting}, and try again."
+            f"Redis at {shown(url)} does not answer ({why}); start it, or correct {setting}, and try again."
         ) from None
     name = "Valkey" if "valkey_version" in found else "Redis"
     return RedisFacts(
         name=name,
         version=str(found.get("valkey_version") or found.get("redis_version")),
         appends=bool(int(found.get("aof_enabled", 0))),
+        append_succeeds=str(found.get("aof_last_write_status", "ok")) == "ok",
         max_memory=int(found.get("maxmemory", 0)),
         eviction=str(found.get("maxmemory_policy", "unknown")),
         clock_ahead_seconds=seconds + microseconds / 1e6 - (asked + answered) / 2,
     )
-
-
-def shown_url(url: str) -> str:
-    """The address without its user and password, for people."""
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))

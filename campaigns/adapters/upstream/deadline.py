@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import httpcore
 
@@ -61,20 +62,29 @@ def _lowered(timeout: float | None, over: type[Exception]) -> float:
 
 
 class DeadlineTransport(httpx.HTTPTransport):
-    """HTTP/1.1 under a total deadline: no retries, no proxies, no redirects, one TLS context."""
+    """HTTP/1.1 under a total deadline: no retries, no redirects, one TLS context, and no proxy but the one given."""
 
-    def __init__(self, context: ssl.SSLContext) -> None:
+    def __init__(self, context: ssl.SSLContext, proxy_url: str | None = None) -> None:
         super().__init__(verify=context, trust_env=False)
+        options: dict[str, Any] = {
+            "ssl_context": context,
+            "max_connections": None,  # the threads that send are the bound
+            "keepalive_expiry": KEEPALIVE_SECONDS,
+            "http1": True,
+            "http2": False,
+            "retries": 0,
+            "network_backend": _Backend(),
+        }
         # httpx offers no way to hand a network backend in, so the pool it made is replaced (httpx is pinned to 0.28).
-        self._pool = httpcore.ConnectionPool(
-            ssl_context=context,
-            max_connections=None,  # the threads that send are the bound
-            keepalive_expiry=KEEPALIVE_SECONDS,
-            http1=True,
-            http2=False,
-            retries=0,
-            network_backend=_Backend(),
-        )
+        self._pool = _proxied(proxy_url, options) if proxy_url else httpcore.ConnectionPool(**options)
+
+
+def _proxied(url: str, options: dict[str, Any]) -> httpcore.ConnectionPool:
+    """A pool that reaches the vendor through a tunnel of the proxy's, which sees no more than its host's name."""
+    parts = urlsplit(url)
+    login = (unquote(parts.username or "").encode(), unquote(parts.password or "").encode())
+    place = f"http://{parts.netloc.rpartition('@')[2]}"
+    return httpcore.HTTPProxy(place, proxy_auth=login if any(login) else None, **options)
 
 
 class TransportOfEachThread(httpx.BaseTransport):
@@ -84,15 +94,16 @@ class TransportOfEachThread(httpx.BaseTransport):
     until its request begins, and closes it when its time is over then. The send would be unknown for nothing.
     """
 
-    def __init__(self, context: ssl.SSLContext) -> None:
+    def __init__(self, context: ssl.SSLContext, proxy_url: str | None = None) -> None:
         self._context = context
+        self._proxy_url = proxy_url
         self._mine = threading.local()
         self._all: list[DeadlineTransport] = []
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         transport: DeadlineTransport | None = getattr(self._mine, "transport", None)
         if transport is None:
-            transport = self._mine.transport = DeadlineTransport(self._context)
+            transport = self._mine.transport = DeadlineTransport(self._context, self._proxy_url)
             self._all.append(transport)
         return transport.handle_request(request)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from campaigns.adapters.upstream import http_client as httpx
 from campaigns.adapters.upstream.content_coding import Decoder, Unreadable
@@ -37,6 +38,8 @@ OF_CHANGES = Bounds(1_000_000, 20_000)
 
 OF_QUESTIONS = Bounds(8_000_000, 400_000)
 """The answer to a question: the list of accounts holds some kilobytes for each of them."""
+TUNNEL = b"CONNECT"
+"""What a proxy is asked first: it names the vendor's host, and has no byte of the request in it."""
 
 
 @dataclass(slots=True)
@@ -90,8 +93,8 @@ class Gate:
         self._may_start = may_start
         self.was_opened = False
 
-    def __call__(self, event: str, _: object) -> None:
-        if event != STARTS:
+    def __call__(self, event: str, about: dict[str, Any]) -> None:
+        if event != STARTS or getattr(about.get("request"), "method", None) == TUNNEL:
             return
         if self.was_opened:
             raise Stopped("it would have gone out twice")

@@ -6,7 +6,6 @@ mistake that cannot be taken back.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import threading
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from campaigns import __version__
+from campaigns import __version__, addresses
 from campaigns.adapters.upstream import http_client as httpx
 from campaigns.adapters.upstream.deadline import TransportOfEachThread, deadline
 from campaigns.adapters.upstream.exchange import OF_CHANGES, OF_QUESTIONS, Exchange, Gate, Stopped
@@ -53,10 +52,12 @@ class HttpGateway(Gateway):
         *,
         connect_seconds: float = 5.0,
         authorities: Path | None = None,
+        proxy_url: str | None = None,
     ) -> None:
         """`authorities`: a file with CAs to trust beside the usual ones. Connects to nothing yet.
 
-        Raises UsageError for an address or a key that cannot be used, SettingsError for such a file.
+        `proxy_url`: a proxy that every request goes through, but for a vendor on this machine. Raises UsageError for an
+        address or a key that cannot be used, SettingsError for such a file.
         """
         secret = key if isinstance(key, str) else key.get_secret_value()
         _check(base_url, secret)
@@ -67,7 +68,9 @@ class HttpGateway(Gateway):
         context = httpx.create_ssl_context(trust_env=False)
         if authorities is not None:
             trust_also(context, "CAMPAIGNS_UPSTREAM_CA_FILE", authorities)
-        self._transport: httpx.BaseTransport = TransportOfEachThread(context)
+        proxy_url = None if addresses.is_loopback(base_url) else proxy_url
+        self._way = f" through the proxy {addresses.shown(proxy_url)}" if proxy_url else ""
+        self._transport: httpx.BaseTransport = TransportOfEachThread(context, proxy_url)
         self._headers = httpx.Headers(
             {
                 "host": urlsplit(self._base).netloc,
@@ -165,7 +168,9 @@ class HttpGateway(Gateway):
             reply = self._exchange(exchange, Gate(lambda: None), READ_SECONDS)
         except Exception as error:  # noqa: BLE001 - whatever it is, no answer came
             told = self._redactor.text(f"{type(error).__name__}: {error}")
-            raise VendorAway(f"The vendor at {self._base} does not answer ({told}); try again later.") from None
+            raise VendorAway(
+                f"The vendor at {self._base} does not answer{self._way} ({told}); try again later."
+            ) from None
         self._heard.report = reply.report
         if reply.is_success:
             return exchange
@@ -223,7 +228,7 @@ class HttpGateway(Gateway):
 
     def _without_reply(self, exchange: Exchange, gate: Gate, error: Exception) -> NoReply:
         told = str(error) if isinstance(error, Stopped) else f"{type(error).__name__}: {error}"
-        before = "the answer was lost" if gate.was_opened else "not sent"
+        before = f"{'the answer was lost' if gate.was_opened else 'not sent'}{self._way}"
         return NoReply(
             gate.was_opened,
             self._redactor.text(f"{before}: {told}"),
@@ -246,23 +251,12 @@ def _account(found: dict[str, Any]) -> VendorAccount:
 
 
 def _check(base_url: str, secret: str) -> None:
-    url = urlsplit(base_url)
-    is_plain = url.scheme in {"http", "https"} and url.hostname and not (url.username or url.query or url.fragment)
-    if not is_plain or not re.fullmatch(r"(\[[^]]*\]|[^:]*)(:[0-9]{1,5})?", url.netloc):
-        shown = re.sub(r"//[^/]*@", "//", base_url)
-        raise UsageError(f"The vendor's address is '{shown}'; give an http or https address without credentials.")
-    if url.scheme == "http" and not _is_loopback(str(url.hostname)):
+    fault = addresses.vendor_fault(base_url)
+    if fault is not None:
+        raise UsageError(f"The vendor's address {fault}.")
+    if base_url.startswith("http://") and not addresses.is_loopback(base_url):
         raise UsageError(
             f"The vendor's address {base_url} is plain http; a key travels over https only, except to this machine."
         )
     if not re.fullmatch(r"[!-~]+", secret):
         raise UsageError("The vendor key is empty or has blanks or special characters; copy it from the vendor again.")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

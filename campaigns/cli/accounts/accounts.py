@@ -42,7 +42,7 @@ def add(account_id: str, *, name: str | None, hours: str | None, zone: str | Non
         raise UsageError(f"'{account_id}' is no account ID; the vendor's begin with acct_, as in acct_abc123.")
     if zone is not None:
         parse_zone(zone)
-    with opened(says_sandbox=True) as parts:
+    with opened() as parts:
         team = _team(parts, account_id)
         made = add_account(
             parts.store,

@@ -47,7 +47,7 @@ def probe(account_id: str, *, user: str, media: str | None, yes: bool, as_json: 
     number = parse_user(user)
     if number is None:
         raise UsageError(f"--to is '{user}', which is not a valid user ID: digits, as in --to 123456.")
-    with opened(says_sandbox=True) as parts:
+    with opened() as parts:
         _agree(account_id, user, CREDITS, yes=yes)
         asked = ask_probe(parts.store, account_id, number, upstream=parts.upstream_name, media=media, actor=actor())
         click.get_current_context().exit(_watch(parts, asked, as_json=as_json))

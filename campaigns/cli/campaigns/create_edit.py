@@ -49,7 +49,7 @@ def create(file: str | None, *, as_json: bool, **options: Any) -> None:
     _check(given)
     message = _message({}, given)
     _check_contents(message, given)
-    with opened(says_sandbox=True) as parts:
+    with opened() as parts:
         made = _create(parts, given, message)
     show(made, as_json=as_json, people=lambda: _say_created(made))
 
@@ -72,7 +72,7 @@ def edit(campaign_id: int, file: str | None, *, clear: tuple[str, ...], as_json:
     if not given.values and not clear:
         raise UsageError(f"Nothing was asked of campaign {campaign_id}: name what to change, as in --text TEXT.")
     cleared = _cleared(clear, given)
-    with opened(says_sandbox=True) as parts:
+    with opened() as parts:
         changed = _edit(parts, campaign_id, given, cleared)
     show(changed, as_json=as_json, people=lambda: _say_edited(changed))
 

@@ -26,7 +26,7 @@ def plan(campaign_id: int, *, as_json: bool) -> None:
     """
     from campaigns.flow.planning.plan import preview
 
-    with opened(says_sandbox=True) as parts:
+    with opened() as parts:
         found = preview(parts.store, campaign_id, parts.limits)
     show(found, as_json=as_json, people=lambda: _say_plan(found))
 
@@ -59,7 +59,7 @@ def launch(
         raise UsageError(
             "--again and --reason go together: a second launch says why, as in --again --reason 'new fans'."
         )
-    with opened(says_sandbox=True) as parts:
+    with opened() as parts:
         launched = launch_campaign(
             parts.store,
             campaign_id,

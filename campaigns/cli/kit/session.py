@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from campaigns.cli.kit.output import note
+from campaigns.cli.kit.in_force import say_what_is_in_force
 from campaigns.domain.errors import NotAllowed, NotFound, UsageError
 
 if TYPE_CHECKING:
@@ -21,14 +21,23 @@ Part = TypeVar("Part")
 
 LARGEST_ID = 2**63 - 1
 
-SANDBOX_NOTE = "No vendor key is set: everything goes to the local sandbox."
+SAID = "campaigns.in_force"
+"""Under this name a command notes that it has said which vendor is in force."""
 
 
 def settings_in_force(**flags: Any) -> Settings:
-    """The settings, with the options of `campaigns` itself above the environment. Raises SettingsError."""
+    """The settings, with the options of `campaigns` itself above the environment. Raises SettingsError.
+
+    Says on standard error, once for each command, which vendor is in force and what is odd about the settings.
+    """
     from campaigns.settings import load_settings
 
-    return load_settings(**{**_given_flags(), **flags})
+    settings = load_settings(**{**_given_flags(), **flags})
+    meta = click.get_current_context().meta
+    if not meta.get(SAID):
+        meta[SAID] = True
+        say_what_is_in_force(settings)
+    return settings
 
 
 def environment_for_children(**flags: Any) -> dict[str, str]:
@@ -43,18 +52,15 @@ def _given_flags() -> dict[str, str]:
 
 
 @contextmanager
-def opened(*, says_sandbox: bool = False) -> Iterator[Parts]:
+def opened() -> Iterator[Parts]:
     """The parts that commands work with, closed again at the end.
 
-    `says_sandbox`: remind people, where it matters, that no vendor key is set. Raises SettingsError, DatabaseAway, or
-    NotAllowed when the database is not migrated.
+    Raises SettingsError, DatabaseAway, or NotAllowed when the database is not migrated.
     """
     from campaigns.store.database.migrations import require_head
     from campaigns.wiring import open_parts
 
     settings = settings_in_force()
-    if says_sandbox and not settings.has_key:
-        note(SANDBOX_NOTE)
     refuse_missing_file(settings.database_url)
     parts = open_parts(settings)
     try:

@@ -56,7 +56,7 @@ def decide(
         raise UsageError("Say which unknown batches are meant: --batch SEQ, or --all of them.")
     if message_id is not None and verdict != "accepted":
         raise UsageError(f"--message-id belongs to --as accepted; {verdict} has none.")
-    with opened(says_sandbox=True) as parts:
+    with opened() as parts:
         decided = decide_run(
             parts.store,
             run_id,

@@ -25,7 +25,7 @@ def recall(run_id: int, *, reason: str, as_json: bool) -> None:
     """
     from campaigns.flow.recall.recall import recall_run
 
-    with opened(says_sandbox=True) as parts:
+    with opened() as parts:
         asked = recall_run(parts.store, run_id, reason=given_reason(reason), actor=actor())
     show(asked, as_json=as_json, people=lambda: click.echo(_words(asked)))
 

@@ -20,7 +20,7 @@ def reconcile(run_id: int | None, *, as_json: bool) -> None:
     """
     from campaigns.flow.reconcile.search import ask_to_look
 
-    with opened(says_sandbox=True) as parts:
+    with opened() as parts:
         asked = ask_to_look(parts.store, run_id, actor=actor())
     show(asked, as_json=as_json, people=lambda: _say(asked))
 

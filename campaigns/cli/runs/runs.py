@@ -70,7 +70,7 @@ def watch(run_id: int, *, as_json: bool) -> None:
     from campaigns.cli.runs.watch import watch as watch_run
     from campaigns.store.runs.runs import find_run
 
-    with opened(says_sandbox=True) as parts:
+    with opened() as parts:
         with parts.store.read() as connection:
             find_run(connection, run_id)
         code = watch_run(parts, run_id, as_json=as_json)
@@ -179,7 +179,7 @@ def rerun(
 
     flags = ((BatchState.REJECTED, rejected), (BatchState.CANCELLED, cancelled))
     chosen = {state for state, is_chosen in flags if is_chosen}
-    with opened(says_sandbox=True) as parts:
+    with opened() as parts:
         made = rerun_run(
             parts.store,
             run_id,

@@ -104,7 +104,7 @@ def backfill(
     from campaigns.flow.schedules.backfill import backfill as open_missed
 
     period = Period(parse_moment(since, zone, option="--from"), parse_moment(until, zone, option="--to"), overlap)
-    with opened(says_sandbox=True) as parts:
+    with opened() as parts:
         if dry_run:
             found = preview_backfill(parts.store, campaign_id, period, upstream=parts.upstream_name)
         else:

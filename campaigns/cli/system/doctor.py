@@ -25,8 +25,9 @@ from campaigns.cli.system.checks import (
     paused_checks,
     probe_checks,
 )
+from campaigns.cli.system.disk_checks import room_checks
 from campaigns.cli.system.server_checks import server_checks
-from campaigns.domain.errors import CampaignsError, PacerAway, SettingsError
+from campaigns.domain.errors import CampaignsError, PacerAway, RoleTooWeak, SettingsError
 
 if TYPE_CHECKING:
     from campaigns.settings import Settings
@@ -88,6 +89,7 @@ def _database(settings: Settings) -> Iterator[Check]:
         kind = store.reader.dialect.name
         ahead = _database_ahead(store)
         yield Check("database", "ok", kind)
+        yield from room_checks(settings, store)
         yield _skew("database clock", ahead)
         require_head(store)
         yield Check("migrations", "ok", f"at {head()}, the newest")
@@ -98,6 +100,8 @@ def _database(settings: Settings) -> Iterator[Check]:
     except CampaignsError as fault:
         code = EXIT_CODES[type(fault)]
         part, fix = ("migrations", "run `campaigns db upgrade`") if code == NOT_MIGRATED else ("database", "start it")
+        if isinstance(fault, RoleTooWeak):
+            part, fix = "database role", "docs/operating.md, Two roles"
         yield Check(part, "fault", str(fault), fix, code)
     finally:
         store.close()
@@ -178,6 +182,11 @@ def _redis(settings: Settings) -> Iterator[Check]:
     if not facts.appends:
         found = "no append-only file: after its restart the rate budget is first rebuilt from the database"
         yield Check("redis persistence", "note", found, "set appendonly yes")
+    elif not facts.append_succeeds:
+        found = "cannot append to its file, so it takes no writes, and nothing is sent"
+        yield Check("redis persistence", "fault", found, "make room on the disk of Redis, or see its log", AWAY)
+    else:
+        yield Check("redis persistence", "ok", "its last write to the append-only file succeeded")
     if facts.max_memory and facts.eviction != "noeviction":
         found = f"drops keys when full ({facts.eviction}): the rate budget could forget what it granted"
         yield Check("redis memory", "fault", found, "set maxmemory-policy noeviction", FAULTY)

@@ -11,13 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from campaigns.cli.kit.output import duration, json_option, note
-from campaigns.cli.kit.session import (
-    SANDBOX_NOTE,
-    environment_for_children,
-    opened,
-    refuse_missing_file,
-    settings_in_force,
-)
+from campaigns.cli.kit.session import environment_for_children, opened, refuse_missing_file, settings_in_force
 from campaigns.domain.errors import SettingsError, TryLater
 
 if TYPE_CHECKING:
@@ -61,8 +55,6 @@ def up(*, port: int | None, no_web: bool) -> None:  # noqa: ARG001 - accepted al
     from campaigns.embedded.up import run_up
 
     settings = settings_in_force()
-    if not settings.has_key:
-        note(SANDBOX_NOTE)
     click.get_current_context().exit(run_up(settings, environment_for_children()))
 
 
@@ -75,8 +67,6 @@ def worker(*, threads: int | None, log_level: str | None) -> None:
     Becomes the plain celery command that it prints.
     """
     settings = settings_in_force(CAMPAIGNS_WORKER_THREADS=threads, LOG_LEVEL=log_level)
-    if not settings.has_key:
-        note(SANDBOX_NOTE)
     _require_parts(settings)
     count = str(settings.worker_threads)
     # Gossip and mingle talk to the other workers, which ours have nothing to say to.

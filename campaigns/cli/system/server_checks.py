@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from campaigns.cli.system.checks import AWAY, FAULTY, Check
+from campaigns.cli.system.disk_checks import write_check
 
 if TYPE_CHECKING:
     from campaigns.store.database.engine import Store
@@ -34,6 +35,8 @@ def server_checks(store: Store) -> Iterator[Check]:
         found = "the server is a standby, which takes no writes: nothing is sent"
         fix = "name its primary in DATABASE_URL, or both hosts with target_session_attrs=read-write"
         yield Check("database server", "fault", found, fix, AWAY)
+    else:
+        yield write_check(store)
     if not durable:
         found = "synchronous_commit is off: a confirmed attempt may be lost, and its fans messaged twice"
         yield Check("durability", "fault", found, "set synchronous_commit to on", FAULTY)

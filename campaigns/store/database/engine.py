@@ -46,14 +46,17 @@ class Store:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction, committed at the end, rolled back by an exception. Raises DatabaseAway, DatabaseBusy."""
-        with self.turn, named_faults(), self.writer.begin() as connection:
+        """One transaction, committed at the end, rolled back by an exception.
+
+        Raises DatabaseAway, DatabaseBusy, RoleTooWeak.
+        """
+        with self.turn, named_faults(self.writer.url), self.writer.begin() as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """One consistent look that blocks nobody. Raises DatabaseAway."""
-        with named_faults(), self.reader.connect() as connection:
+        """One consistent look that blocks nobody. Raises DatabaseAway, RoleTooWeak."""
+        with named_faults(self.reader.url), self.reader.connect() as connection:
             yield connection
 
     def close(self) -> None:
@@ -108,7 +111,13 @@ def _sqlite(url: str, connections: int, *, writes: bool) -> Engine:
     is_file = bool(path) and path != ":memory:"
     if is_file and writes:
         Path(str(path)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    engine = create_engine(url, pool_size=connections, max_overflow=4, connect_args={"check_same_thread": False})
+    engine = create_engine(
+        url,
+        pool_size=connections,
+        max_overflow=4,
+        connect_args={"check_same_thread": False},
+        hide_parameters=True,  # texts of messages are among them, and errors go to logs
+    )
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: Any) -> None:

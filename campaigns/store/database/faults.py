@@ -6,19 +6,32 @@ its classes say nothing about who is to blame. SQLite has no such codes; there t
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, event
+from sqlalchemy import URL, Engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from campaigns.domain.errors import DatabaseAway, DatabaseBusy
+from campaigns.domain.errors import DatabaseAway, DatabaseBusy, RoleTooWeak
 
 BUSY = "55P03"
 """Somebody else had the lock for longer than we wait (`lock_timeout`, NOWAIT)."""
+
+FORBIDDEN = frozenset({"42501", "3F000"})
+"""Our role may not do it; or it sees no schema where it might make a table."""
+
+GRANTS = {
+    "schema": "USAGE, CREATE ON SCHEMA public",
+    "table": "SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public",
+    "sequence": "USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public",
+    "function": "EXECUTE ON ALL FUNCTIONS IN SCHEMA public",
+    "database": "CONNECT ON DATABASE",
+}
+"""What helps, by the word that the server's refusal names. Another language of the server's matches none of them."""
 
 AWAY_CLASSES = ("08", "28", "53", "57", "58")
 """Connections, sign-in, resources (disk, memory, places), an operator's intervention, the server's own system."""
@@ -64,11 +77,25 @@ def drop_spoilt_connections(engine: Engine) -> None:
     def judge(context: Any) -> None:
         if spoils_connection(context.original_exception):
             context.is_disconnect = True
+        if forget_row(context.original_exception) and context.sqlalchemy_exception is not None:
+            context.sqlalchemy_exception.args = (str(context.original_exception),)
+
+
+def forget_row(fault: BaseException | None) -> bool:
+    """Take the server's DETAIL out of a driver's error, as it repeats the row with its texts; False: there is none."""
+    told = getattr(fault, "diag", None)
+    if fault is None or told is None or not told.message_detail:
+        return False
+    fault.args = (str(told.message_primary),)
+    return True
 
 
 @contextmanager
-def named_faults() -> Iterator[None]:
-    """Raise DatabaseAway, or DatabaseBusy, where the database is the trouble; other faults pass unchanged."""
+def named_faults(url: URL) -> Iterator[None]:
+    """Raise DatabaseAway, DatabaseBusy or RoleTooWeak where the database at `url` is the trouble.
+
+    Other faults pass unchanged.
+    """
     try:
         yield
     except PoolTimeoutError as error:
@@ -79,6 +106,8 @@ def named_faults() -> Iterator[None]:
                 "Somebody else keeps locked what this needs (an import, or a host that vanished); nothing was changed, "
                 "try again in a minute."
             ) from error
+        if sqlstate(error.orig) in FORBIDDEN or "permission denied for database" in str(error.orig):
+            raise too_weak(url, str(error.orig)) from error
         if not _is_away(error):
             raise
         raise _away(error.orig or error) from error
@@ -93,6 +122,24 @@ def _is_away(error: DBAPIError) -> bool:
         return state in AWAY_STATES or state.startswith(AWAY_CLASSES)
     # Without a code: no connection was made, or it is SQLite, whose plain error means a broken file.
     return isinstance(error, OperationalError) or type(error.orig) is sqlite3.DatabaseError
+
+
+def too_weak(url: URL, told: str) -> RoleTooWeak:
+    """The refusal for a role that may not do something, with the GRANT that helps; `told`: the server's words."""
+    words = " ".join(told.splitlines()[:1])
+    role = url.username or "ROLE"
+    named = role if re.fullmatch("[a-z_][a-z0-9_]*", role) else f'"{role}"'
+    if "must be owner" in words:
+        cure = "run it as the role that owns the tables"
+    else:
+        kind = re.search(rf"\b(?:for|no|the) ({'|'.join(GRANTS)})\b", words)
+        grant = GRANTS[kind[1]] if kind else ""
+        where = f"{grant} {url.database}" if grant == GRANTS["database"] else grant
+        cure = f"let its owner run: GRANT {where} TO {named}" if grant else "grant it what it needs"
+    return RoleTooWeak(
+        f"The database does not let the role {role} do this ({words}); nothing was changed. "
+        f"{cure[0].upper()}{cure[1:]} (docs/operating.md, Two roles)."
+    )
 
 
 def _away(fault: BaseException) -> DatabaseAway:

@@ -11,6 +11,7 @@ from alembic.script import ScriptDirectory
 
 from campaigns.domain.errors import NotAllowed
 from campaigns.store.database.engine import Store, open_store
+from campaigns.store.database.server_facts import require_sight
 
 PACKAGE = Path(__file__).resolve().parents[2]
 
@@ -57,6 +58,8 @@ def require_head(store: Store) -> None:
     found, wanted = current(store), head()
     if found == wanted:
         return
+    if found is None:
+        require_sight(store)
     stands = "has no tables yet" if found is None else f"stands at migration {found}, this release needs {wanted}"
     raise NotAllowed(f"The database {stands}: run `campaigns db upgrade` (or `campaigns up`, which does it).")
 

@@ -6,6 +6,7 @@ prepared on the server, and nothing is set for longer than a transaction.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
@@ -34,8 +35,11 @@ CONNECT_ARGS: dict[str, Any] = {
 }
 """Seconds, as libpq names them; what the URL says itself stands. None applies to a local socket."""
 
+AS_PYTHON_READS = " SET LOCAL DateStyle = 'ISO'"
+"""A database, or a role, may be set up to write dates in another style, which the driver cannot read."""
+
 BEGIN = (
-    "BEGIN ISOLATION LEVEL READ COMMITTED;"
+    f"BEGIN ISOLATION LEVEL READ COMMITTED;{AS_PYTHON_READS};"
     f" SET LOCAL lock_timeout = {LOCK_SECONDS * 1000:.0f};"
     f" SET LOCAL idle_in_transaction_session_timeout = {IDLE_SECONDS * 1000:.0f}"
 )
@@ -43,6 +47,10 @@ BEGIN = (
 
 SET LOCAL, since PgBouncer takes no start-up options and would hand a plain SET on to the next client.
 """
+
+
+BEGIN_LOOK = f"BEGIN ISOLATION LEVEL REPEATABLE READ;{AS_PYTHON_READS}"
+"""How a transaction that only asks begins: one snapshot for all of it, else each question would see another moment."""
 
 
 def open_engines(url: URL, *, connections: int, prepare_threshold: int | None) -> tuple[Engine, Engine]:
@@ -59,22 +67,23 @@ def open_engines(url: URL, *, connections: int, prepare_threshold: int | None) -
         pool_pre_ping=True,
         pool_timeout=30,
         connect_args={**arguments, "prepare_threshold": prepare_threshold},
+        hide_parameters=True,  # texts of messages are among them, and errors go to logs
     )
     drop_spoilt_connections(pool)
-    writer = pool.execution_options()
-    event.listen(writer, "begin", _begin)
-    # One snapshot for all that a look asks; else each question would see another moment.
-    return writer, pool.execution_options(isolation_level="REPEATABLE READ")
+    writer, reader = pool.execution_options(), pool.execution_options()
+    event.listen(writer, "begin", partial(_begin, BEGIN.encode()))
+    event.listen(reader, "begin", partial(_begin, BEGIN_LOOK.encode()))
+    return writer, reader
 
 
-def _begin(connection: Connection) -> None:
+def _begin(how: bytes, connection: Connection) -> None:
     """Begin on libpq itself: a cursor for these three commands costs four times as much, and every send begins two.
 
     The driver sees that a transaction is open, and sends no BEGIN of its own.
     """
     driver: Any = connection.connection.dbapi_connection
     psycopg: Any = connection.dialect.loaded_dbapi
-    result = driver.pgconn.exec_(BEGIN.encode())
+    result = driver.pgconn.exec_(how)
     if result.status == psycopg.pq.ExecStatus.COMMAND_OK:
         return
     error = psycopg.errors.error_from_result(result)

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ClauseElement, Connection, Dialect
 from sqlalchemy.exc import DBAPIError
 
-from campaigns.store.database.faults import spoils_connection
+from campaigns.store.database.faults import forget_row, spoils_connection
 
 _compiled: dict[tuple[ClauseElement, str], _Prepared] = {}
 
@@ -46,6 +46,7 @@ def run_prepared(connection: Connection, statement: ClauseElement, given: Mappin
     try:
         return driver.execute(prepared.text, prepared.values(given))
     except dialect.loaded_dbapi.Error as error:
+        forget_row(error)
         gone = dialect.is_disconnect(error, driver, None) or spoils_connection(error)
         if gone:
             connection.invalidate(error)

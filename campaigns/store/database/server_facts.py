@@ -9,6 +9,8 @@ from sqlalchemy import Connection, make_url, text
 
 from campaigns.domain.errors import NotAllowed
 from campaigns.store.database.encoding import UTF8, server_encoding
+from campaigns.store.database.engine import Store
+from campaigns.store.database.faults import too_weak
 
 
 def is_missing_file(database_url: str) -> bool:
@@ -41,6 +43,16 @@ def refuse_encoding(connection: Connection) -> None:
             f"Make one with CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0, then run `campaigns db upgrade` "
             "again."
         )
+
+
+def require_sight(store: Store) -> None:
+    """Raise RoleTooWeak where our role may not look into the schema: tables that are there then seem not to be."""
+    with store.read() as connection:
+        if connection.dialect.name == "sqlite":
+            return
+        sees = connection.execute(text("SELECT has_schema_privilege(current_user, 'public', 'USAGE')")).scalar_one()
+    if not sees:
+        raise too_weak(store.reader.url, "it may not use the schema public")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import pytest
 from click.testing import Result
 
 from campaigns.flow.audit.seal import seal_events
-from tests.cli.conftest import Shell
+from tests.cli.conftest import Shell, talk
 from tests.store.forger import Forger
 from tests.world import World
 
@@ -24,7 +24,7 @@ def trail(shell: Shell, world: World) -> Shell:
 
 def faults(result: Result) -> list[str]:
     assert result.exit_code == 1, result.output
-    assert result.stderr == ""
+    assert talk(result) == ""
     listed: list[str] = json.loads(result.stdout)["faults"]
     return listed
 
@@ -55,7 +55,7 @@ def test_a_change_ends_with_1_and_names_the_row(trail: Shell, world: World) -> N
     (fault,) = faults(trail.run("audit", "verify", "--json"))
     assert fault.startswith("account:acct_two: event 2 (account_added)")
     result = trail.run("audit", "verify")
-    assert (result.exit_code, result.stderr) == (1, "")
+    assert (result.exit_code, talk(result)) == (1, "")
     assert fault in result.stdout
 
 

@@ -1,0 +1,88 @@
+"""Which vendor is in force, and what is odd about where the settings come from: said above what a command prints."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from campaigns.addresses import is_loopback, shown
+from campaigns.cli.kit.output import note
+
+if TYPE_CHECKING:
+    from campaigns.settings import Settings
+
+SANDBOX_NOTE = "No vendor key is set: everything goes to the local sandbox."
+
+PREFIX = "CAMPAIGNS_"
+READ_ELSEWHERE = {"CAMPAIGNS_CRASH"}
+"""Names that are no settings, and are read all the same: where a process of a test dies."""
+
+KEYS = ("ONLYFANSAPI_API_KEY", "ONLYFANSAPI_API_KEY_FILE")
+ADDRESS = "CAMPAIGNS_UPSTREAM_URL"
+
+Source = Mapping[str, str | None]
+"""What one place says, by the names of settings in lower case."""
+
+
+def say_what_is_in_force(settings: Settings) -> None:
+    """Say which vendor is in force, and every remark, on standard error."""
+    note(vendor_in_force(settings))
+    for remark in remarks(settings):
+        note(remark)
+
+
+def vendor_in_force(settings: Settings) -> str:
+    """Whether what is sent reaches fans, and through which host."""
+    address = settings.upstream_url_setting
+    if settings.is_live:
+        return f"LIVE: what is sent reaches fans through {shown(str(settings.upstream_url))}."
+    if settings.has_key:
+        return f"The vendor is {shown(str(settings.upstream_url))}, on this machine; a key is set."
+    if address is None or is_loopback(address):
+        return SANDBOX_NOTE
+    return f"No vendor key is set: everything goes to the sandbox at {shown(address)}."
+
+
+def remarks(settings: Settings) -> list[str]:
+    """What is worth knowing about where the settings come from, a sentence each, without a value of any."""
+    from campaigns.settings import Settings, sources
+
+    environment, file = sources()
+    names = [str(field.alias) for field in Settings.model_fields.values()]
+    return [
+        *_empty_keys(settings, environment, file),
+        *_unknown_names({*environment, *file}, names),
+        *_two_sources(environment, file),
+    ]
+
+
+def _empty_keys(settings: Settings, *sources: Source) -> Iterator[str]:
+    for name in KEYS:
+        value = next((source[name.lower()] for source in sources if name.lower() in source), None)
+        if not settings.has_key and value is not None and not value.strip():
+            yield f"{name} is empty and counts as not set."
+
+
+def _unknown_names(given: set[str], known: list[str]) -> Iterator[str]:
+    for name in sorted({name.upper() for name in given} - {*known, *READ_ELSEWHERE}):
+        if name.startswith(PREFIX):
+            ours = [each.removeprefix(PREFIX) for each in known if each.startswith(PREFIX)]
+            near = difflib.get_close_matches(name.removeprefix(PREFIX), ours, n=1)
+            meant = f"; did you mean {PREFIX}{near[0]}?" if near else "."
+            yield f"{name} is not a setting of this release and is ignored{meant}"
+
+
+def _two_sources(environment: Source, file: Source) -> Iterator[str]:
+    def source(*names: str) -> str | None:
+        for words, values in (("the environment", environment), ("the file .env in this folder", file)):
+            if any(values.get(name.lower()) for name in names):
+                return words
+        return None
+
+    of_key, of_address = source(*KEYS), source(ADDRESS)
+    if of_key is not None and of_address is not None and of_key != of_address:
+        yield (
+            f"The vendor key comes from {of_key}, but the address that it is sent to ({ADDRESS}) from "
+            f"{of_address}: set both in one place, unless you meant that."
+        )

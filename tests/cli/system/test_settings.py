@@ -1,0 +1,146 @@
+"""Settings that are wrong, empty, misspelt or of two minds: each is said in one sentence, without a secret."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from campaigns.cli.kit.in_force import SANDBOX_NOTE
+from campaigns.settings import load_settings
+from tests.cli.conftest import Shell
+from tests.cli.processes import await_words, started
+
+LIVE = "LIVE: what is sent reaches fans through https://app.onlyfansapi.com."
+
+
+@pytest.mark.parametrize("name", ["ONLYFANSAPI_API_KEY", "ONLYFANSAPI_API_KEY_FILE"])
+@pytest.mark.parametrize("value", ["", "  "])
+def test_an_empty_key_is_no_key_and_that_is_said(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert shell.run("list").stderr.splitlines()[:2] == [SANDBOX_NOTE, f"{name} is empty and counts as not set."]
+    assert load_settings().upstream_name == "sandbox"
+    assert load_settings().read_key() is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "CAMPAIGNS_UPSTREAM_URL", "CAMPAIGNS_PROXY_URL"),
+        *("CAMPAIGNS_HOME", "CAMPAIGNS_BATCH_SIZE", "CAMPAIGNS_PREPARE_THRESHOLD", "LOG_LEVEL", "LOG_FORMAT"),
+    ],
+)
+def test_whatever_else_is_empty_is_refused(shell: Shell, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "")
+    assert name in shell.refusal("list", code=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("CAMPAIGNS_BATCHSIZE", "ignored; did you mean CAMPAIGNS_BATCH_SIZE?"),
+        ("CAMPAIGNS_XYZZY", "CAMPAIGNS_XYZZY is not a setting of this release and is ignored."),
+    ],
+)
+@pytest.mark.parametrize("place", ["environment", ".env"])
+def test_a_name_that_is_no_setting_is_told_with_the_nearest_and_not_its_value(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, place: str, name: str, said: str
+) -> None:
+    if place == ".env":
+        shell.file(".env", f"{name}=hunter2\n")
+    else:
+        monkeypatch.setenv(name, "hunter2")
+    result = shell.run("list")
+    assert result.exit_code == 0
+    assert said in result.stderr
+    assert "hunter2" not in result.output
+
+
+def test_a_key_whose_address_comes_from_elsewhere_is_told(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell.file(".env", "CAMPAIGNS_UPSTREAM_URL=https://evil.example\n")
+    assert "comes from" not in shell.run("list").stderr  # without a key nobody is at risk
+    monkeypatch.setenv("ONLYFANSAPI_API_KEY", "ofapi_hunter2")
+    said = shell.run("list").stderr
+    assert "through https://evil.example." in said
+    assert "key comes from the environment, but the address that it is sent to (CAMPAIGNS_UPSTREAM_URL) from" in said
+    assert "hunter2" not in said
+    monkeypatch.setenv("CAMPAIGNS_UPSTREAM_URL", "https://good.example")
+    assert "comes from" not in shell.run("list").stderr
+
+
+@pytest.mark.parametrize("words", [("list",), ("runs", "list"), ("suppress", "list"), ("limits",), ("doctor",)])
+def test_every_screen_names_the_vendor_in_force(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    for proxy in ("HTTPS_PROXY", "CAMPAIGNS_PROXY_URL"):  # nothing may leave this machine
+        monkeypatch.setenv(proxy, "http://127.0.0.1:9")
+    assert shell.run(*words).stderr.splitlines()[0] == SANDBOX_NOTE
+    monkeypatch.setenv("CAMPAIGNS_UPSTREAM_URL", "https://box.example")
+    assert shell.run(*words).stderr.splitlines()[0].endswith("everything goes to the sandbox at https://box.example.")
+    monkeypatch.setenv("ONLYFANSAPI_API_KEY", "ofapi_x")
+    monkeypatch.setenv("CAMPAIGNS_UPSTREAM_URL", "http://127.0.0.1:9")
+    assert shell.run(*words).stderr.splitlines()[0].startswith("The vendor is http://127.0.0.1:9, on this machine")
+    monkeypatch.delenv("CAMPAIGNS_UPSTREAM_URL")
+    assert shell.run(*words).stderr.splitlines()[0] == LIVE
+
+
+def test_the_vendor_in_force_is_said_once_for_a_command(shell: Shell) -> None:
+    assert shell.run("accounts", "add", "acct_one").stderr.count(SANDBOX_NOTE) == 1
+
+
+@pytest.mark.parametrize("level", ["debug", "Info", "WARNING"])
+def test_a_level_of_the_log_is_understood_in_any_case(level: str) -> None:
+    assert load_settings(LOG_LEVEL=level).log_level == level.upper()
+
+
+KEY_FILES = {
+    "not text": b"\xff\xfe\x00k",
+    "too large": b"k" * 5000,
+    "empty": b" \n",
+}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"\xff\xfe\x00k", "UTF-8"), (b"k" * 5000, "larger than"), (b" \n", "is empty")]
+)
+def test_a_key_file_that_cannot_be_used(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, content: bytes, said: str
+) -> None:
+    monkeypatch.setenv("ONLYFANSAPI_API_KEY_FILE", shell.file("key", content))
+    assert said in shell.refusal("accounts", "add", "acct_one", code=2)
+
+
+def test_a_key_file_without_an_end_and_one_that_is_not_there(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONLYFANSAPI_API_KEY_FILE", "/dev/zero")
+    assert "larger than" in shell.refusal("accounts", "add", "acct_one", code=2)
+    monkeypatch.setenv("ONLYFANSAPI_API_KEY_FILE", "/dev/null/key")
+    assert "Not a directory" in shell.refusal("accounts", "add", "acct_one", code=2)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfeA=1\n", None])
+def test_a_file_of_settings_that_cannot_be_read(shell: Shell, content: bytes | None) -> None:
+    path = Path(shell.folder, ".env")
+    if content is None:
+        path.mkdir()
+        assert shell.run("list").exit_code in {0, 2}  # a folder of that name is nobody's settings
+        return
+    path.write_bytes(content)
+    assert ".env in this folder cannot be read" in shell.refusal("list", code=2)
+
+
+def test_a_file_for_keys_of_tls_that_cannot_be_written(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSLKEYLOGFILE", "/dev/null/keys.log")
+    assert "SSLKEYLOGFILE cannot be written (Not a directory)" in shell.refusal("list", code=2)
+
+
+def test_a_role_says_which_vendor_is_in_force_before_anything_else(shell: Shell, redis_url: str) -> None:
+    os.environ["REDIS_URL"] = redis_url
+    try:
+        with started("beat") as process:
+            said = await_words(process, "celery -q -A")
+    finally:
+        del os.environ["REDIS_URL"]
+    assert said.splitlines()[0] == SANDBOX_NOTE

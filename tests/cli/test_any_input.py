@@ -1,0 +1,142 @@
+"""Whatever is typed: a result or one sentence and a documented code, never "Unexpected" and never a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from click.testing import Result
+from hypothesis import HealthCheck, given, settings
+
+from tests.cli.command_lines import command_lines, write_files
+from tests.cli.conftest import Shell
+from tests.cli.system.test_vendor import vendor
+from tests.cli.test_commands_documented import documented_codes
+from tests.world import REJECTED, UNKNOWN, World
+
+CODES = documented_codes()
+
+GO_ON = {("up",), ("demo",), ("sandbox",), ("worker",), ("beat",), ("runs", "watch")}
+"""Commands that do not end by themselves."""
+
+STDIN = b"1\n2\n3\n"
+
+PLAIN = settings(deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+
+PROCESSES = 200
+PROCESS_SECONDS = 60.0
+
+
+@pytest.fixture
+def installation(shell: Shell, world: World, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
+    """With campaigns, runs of every outcome, a vendor and a Redis, so that commands have something to work on."""
+    write_files(shell)
+    shell.ok("launch", str(shell.campaign("--batch-size", "2")))
+    world.gateway.script = [UNKNOWN, REJECTED]
+    world.serve_out()
+    shell.ok("launch", str(shell.campaign("--cron", "0 * * * *", "--zone", "UTC")))
+    shell.campaign("--batch-size", "2", account="acct_two")
+    shell.ok("suppress", "add", "77", "--reason", "asked")
+    with vendor(accounts=["acct_one", "acct_two"]) as url:
+        monkeypatch.setenv("CAMPAIGNS_UPSTREAM_URL", url)
+        monkeypatch.setenv("REDIS_URL", redis_url)
+        yield shell
+
+
+@pytest.fixture
+def ending(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands that would go on are interrupted at the first wait, and those that start others before it."""
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    waiting = SimpleNamespace(sleep=interrupted, monotonic=time.monotonic)
+    monkeypatch.setattr("campaigns.cli.runs.watch.time", waiting)
+    monkeypatch.setattr("campaigns.cli.accounts.probe.time", waiting)
+    monkeypatch.setattr(os, "execve", interrupted)
+    monkeypatch.setattr("campaigns.embedded.up.run_up", interrupted)
+    monkeypatch.setattr("campaigns.cli.demo.demo.run_demo", interrupted)
+    monkeypatch.setattr("campaigns.sandbox.serving.serve", interrupted)
+
+
+def judge(words: list[str], code: int, out: str, err: str) -> None:
+    """Say what is wrong with how a command ended."""
+    assert code in CODES, (words, code, err)
+    assert code != 1 or "audit" in words, (words, err)
+    assert "Unexpected" not in err, (words, err)
+    assert "Traceback" not in out + err, (words, err)
+    if code == 0 and "--json" in words and not {"--help", "-h", "--version"} & set(words):
+        json.loads(out)
+
+
+def judge_result(words: list[str], result: Result) -> None:
+    assert result.exception is None or isinstance(result.exception, SystemExit), (words, result.exception)
+    judge(words, result.exit_code, result.stdout, result.stderr)
+
+
+def play(shell: Shell, examples: int) -> None:
+    """So many command lines, one after the other, in one installation and one process."""
+    codes: Counter[int] = Counter()
+
+    @settings(PLAIN, max_examples=examples)
+    @given(words=command_lines())
+    def each(words: list[str]) -> None:
+        result = shell.run(*words, stdin=STDIN)
+        codes[result.exit_code] += 1
+        judge_result(words, result)
+
+    each()
+    assert codes[0] > examples / 10, codes  # else nothing behind the check of what was typed was reached
+
+
+@pytest.mark.usefixtures("ending")
+def test_no_input_ends_in_a_traceback(installation: Shell) -> None:
+    play(installation, 300)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.usefixtures("ending")
+def test_none_of_ten_thousand_inputs_ends_in_a_traceback(installation: Shell) -> None:
+    play(installation, 10_000)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_nor_does_one_as_a_process_of_its_own(installation: Shell) -> None:
+    lines: list[list[str]] = []
+
+    @settings(PLAIN, max_examples=PROCESSES)
+    @given(words=command_lines())
+    def draw(words: list[str]) -> None:
+        lines.append(words)
+
+    draw()
+    for words in lines:
+        can_be_typed = [word.replace("\0", "") for word in words if len(word) < 50_000]
+        if any(set(path) <= set(words) for path in GO_ON) or "--wait" in words:
+            can_be_typed.append("--no-such-option")
+        done = subprocess.run(
+            [sys.executable, "-m", "campaigns", *(os.fsencode(word) for word in can_be_typed if _encodes(word))],
+            input=STDIN,
+            capture_output=True,
+            check=False,
+            timeout=PROCESS_SECONDS,
+        )
+        judge(can_be_typed, done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+
+def _encodes(word: str) -> bool:
+    try:
+        os.fsencode(word)
+    except UnicodeEncodeError:
+        return False
+    return True
