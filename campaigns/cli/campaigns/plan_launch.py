@@ -7,13 +7,20 @@ from typing import Any
 import click
 
 from campaigns.cli.kit.held import say_held
-from campaigns.cli.kit.output import cell, json_option, moment, note, one_line, print_facts, show
+from campaigns.cli.kit.output import cell, json_option, moment, one_line, print_facts, say_warnings, show
 from campaigns.cli.kit.runs_table import print_runs
 from campaigns.cli.kit.session import CAMPAIGN, actor, opened
 from campaigns.domain.errors import UsageError
 from campaigns.domain.messages.marks import LENGTH
 
 MARK_WORDS = f"each request's text carries an invisible mark of {LENGTH} characters"
+
+
+TEXT_MODES = {
+    "plain": "plain: fans see its characters and line breaks",
+    "html": "HTML, sent as written",
+    "as_written": "sent as written, as in releases that knew no plain text",
+}
 
 
 @click.command()
@@ -27,7 +34,7 @@ def plan(campaign_id: int, *, as_json: bool) -> None:
     from campaigns.flow.planning.plan import preview
 
     with opened(says_sandbox=True) as parts:
-        found = preview(parts.store, campaign_id, parts.limits)
+        found = preview(parts.store, campaign_id, parts.limits, text_as=parts.settings.text_as)
     show(found, as_json=as_json, people=lambda: _say_plan(found))
 
 
@@ -38,6 +45,7 @@ def plan(campaign_id: int, *, as_json: bool) -> None:
 @click.option("--wait", is_flag=True, help="Watch the run until it ends; the exit code says how it ended.")
 @click.option("--again", is_flag=True, help="Launch a campaign that was launched before; needs --reason.")
 @click.option("--reason", metavar="TEXT", help="Why it is launched again.")
+@click.option("--as-written", is_flag=True, help="Braces, %words% and tags in the text are meant so.")
 @json_option
 def launch(
     campaign_id: int,
@@ -47,6 +55,7 @@ def launch(
     wait: bool,
     again: bool,
     reason: str | None,
+    as_written: bool,
     as_json: bool,
 ) -> None:
     """Start a campaign, or arm its schedule.
@@ -67,10 +76,13 @@ def launch(
             plan_hash=plan_hash,
             at_once=now,
             again_reason=reason if again else None,
+            as_written=as_written,
             actor=actor(),
         )
         if not wait:
             show(launched, as_json=as_json, people=lambda: _say_launched(launched))
+            if not as_json:
+                say_warnings(launched)
             return
         from campaigns.cli.runs.watch import run_of_schedule, watch
 
@@ -97,6 +109,15 @@ def _said(each: dict[str, Any]) -> str:
     return content + one_line(each["text"])
 
 
+def _said_lines(each: dict[str, Any], zone: str | None) -> dict[str, str]:
+    """What an occurrence says, as it was written and as fans see it, line by line."""
+    at = moment(each["at"], zone)
+    seen = {f"fans see, line {number}": one_line(line) for number, line in enumerate(each["seen"].split("\n"), start=1)}
+    if len(seen) == 1:
+        seen = {"fans see": one_line(each["seen"])}
+    return {f"says {at}": _said(each), **{f"{name} ({at})": line for name, line in seen.items()}}
+
+
 def _hours(found: dict[str, Any]) -> dict[str, str]:
     hours = " and ".join(f"{each['hours']} {each['zone']}" for each in found["sending_hours"])
     return {"sending hours": hours} if hours else {}
@@ -117,11 +138,11 @@ def _say_plan(found: dict[str, Any]) -> None:
             "starts": found["starts_at"],
             "ends about": f"{moment(found['ends_at'], zone)}, bound by the {found['bound_by']}",
             **({"mark": MARK_WORDS} if found["mark"] else {}),
-            **{f"says {moment(each['at'], zone)}": _said(each) for each in found["texts"]},
+            "text": TEXT_MODES[found["text_mode"]],
+            **{name: line for each in found["texts"] for name, line in _said_lines(each, zone).items()},
             "hash": found["hash"],
         },
         zone=zone,
     )
     print_runs(found["next_runs"], found["zone"])
-    for warning in found["warnings"]:
-        note(f"Note: {warning}")
+    say_warnings(found)

@@ -74,6 +74,17 @@ class TextEcho:
     line_breaks: LineBreaks | None = None
     escapes: Escapes | None = None
 
+    @property
+    def takes_mark_up(self) -> bool | None:
+        """Whether the vendor reads texts as HTML; None where the echo does not tell.
+
+        Who escapes `<` and turns line breaks into tags takes a text for plain, and would show tags of ours as
+        characters. Who does not escape reads it as HTML.
+        """
+        if self.escapes is Escapes.ESCAPED:
+            return False if self.line_breaks in {LineBreaks.TAG, LineBreaks.PARAGRAPH} else None
+        return None if self.escapes is None else True
+
 
 @dataclass(frozen=True, slots=True)
 class ProbeReading:

@@ -51,6 +51,12 @@ def marks_survive(connection: Connection, account_id: str) -> bool:
     return newest is not None and newest.text.mark is True
 
 
+def takes_mark_up(connection: Connection, account_id: str) -> bool | None:
+    """Whether the newest probe of an account saw that texts are read as HTML; None where none tells."""
+    newest = latest_probe(connection, account_id)
+    return None if newest is None else newest.text.takes_mark_up
+
+
 def result_of(connection: Connection, probe_id: int) -> ProbeReading | None:
     """What one probe learned; None: it has not been read."""
     return _reading(connection.execute(select(probe_result).where(probe_result.c.probe_id == probe_id)).one_or_none())
