@@ -109,13 +109,15 @@ def _said(each: dict[str, Any]) -> str:
     return content + one_line(each["text"])
 
 
-def _said_lines(each: dict[str, Any], zone: str | None) -> dict[str, str]:
-    """What an occurrence says, as it was written and as fans see it, line by line."""
-    at = moment(each["at"], zone)
-    seen = {f"fans see, line {number}": one_line(line) for number, line in enumerate(each["seen"].split("\n"), start=1)}
-    if len(seen) == 1:
-        seen = {"fans see": one_line(each["seen"])}
-    return {f"says {at}": _said(each), **{f"{name} ({at})": line for name, line in seen.items()}}
+def _said_and_seen(texts: list[dict[str, Any]], zone: str | None) -> dict[str, str]:
+    """What the next occurrences say, as it was written and as fans see it, line by line."""
+    facts: dict[str, str] = {}
+    for number, each in enumerate(texts, start=1):
+        facts[f"says {moment(each['at'], zone)}"] = _said(each)
+        name = "fans see" if len(texts) == 1 else f"fans see, text {number}"
+        for place, line in enumerate(each["seen"].split("\n"), start=1):
+            facts[name if place == 1 else f"{name}, line {place}"] = one_line(line)
+    return facts
 
 
 def _hours(found: dict[str, Any]) -> dict[str, str]:
@@ -139,7 +141,7 @@ def _say_plan(found: dict[str, Any]) -> None:
             "ends about": f"{moment(found['ends_at'], zone)}, bound by the {found['bound_by']}",
             **({"mark": MARK_WORDS} if found["mark"] else {}),
             "text": TEXT_MODES[found["text_mode"]],
-            **{name: line for each in found["texts"] for name, line in _said_lines(each, zone).items()},
+            **_said_and_seen(found["texts"], zone),
             "hash": found["hash"],
         },
         zone=zone,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from campaigns.domain.upstream.refusals import blamed_fields, cure
 from campaigns.domain.upstream.reply import ERROR_FIELDS, NoReply, Reply, VendorReport
 
 __all__ = [
@@ -223,7 +224,7 @@ def _refused(reply: Reply) -> Outcome | None:
         return None
     cause = upstream if by_onlyfans else reply.status
     one_user = cause in {400, 422} and _may_be_one_user(reply)
-    return _outcome(reply, OutcomeKind.REJECTED, one_user_may_be_the_cause=one_user)
+    return _outcome(reply, OutcomeKind.REJECTED, cure(reply), one_user_may_be_the_cause=one_user)
 
 
 def _may_be_one_user(reply: Reply) -> bool:
@@ -231,9 +232,7 @@ def _may_be_one_user(reply: Reply) -> bool:
     body = reply.body or {}
     if _says(reply, BANNED_WORDS) or any(BANNED_WORDS.search(name) for name in body):
         return False
-    wrapped = body["onlyfans_response"].get("body") if reply.wraps_onlyfans else None
-    blamed = [errors for each in (body, wrapped) if isinstance(each, Mapping) and (errors := each.get("errors"))]
-    return all(str(name).startswith("userIds") for errors in blamed if isinstance(errors, Mapping) for name in errors)
+    return all(name.startswith("userIds") for name in blamed_fields(reply))
 
 
 def _misdirected(reply: Reply) -> Outcome | None:

@@ -68,7 +68,7 @@ def launch(
             doubts = doubts_of(revision.message, revision.contents)
             if not (as_written or revision.as_written):
                 faults += launch_faults(doubts, campaign_id=campaign_id)
-        if plan.users is not None and not plan.users:
+        if plan.nobody_left:
             faults.append("nobody is left to send to after the exclusions")
         refuse_faults(campaign_id, faults)
         if (plan.revision.times.recurs or plan.revision.starts_at is not None) and not at_once:

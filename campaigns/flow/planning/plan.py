@@ -56,7 +56,7 @@ class Plan:
     upstream: str
     revision: RevisionRow
     message: Message
-    users: BitMap64 | None  # None: whole lists, only the vendor knows who is on them
+    users: BitMap64 | None  # None: nobody is named one by one
     excluded: dict[str, UserSet]
     suppressions: int  # the lane's suppression number when the sets were read
     sha256: str
@@ -64,23 +64,29 @@ class Plan:
     takes_mark_up: bool | None = None  # what the account's newest probe measured
 
     @property
+    def nobody_left(self) -> bool:
+        """Whether all who were named one by one are left out, and no list is named."""
+        return self.users is not None and not self.users and not self.message.user_lists
+
+    @property
     def whole_list(self) -> bool:
-        """Whether the vendor chooses the recipients."""
-        return self.users is None
+        """Whether the vendor alone knows who gets it: it is one request then, also with user IDs beside a list."""
+        return self.message.vendor_chooses and not self.nobody_left
 
     @property
     def recipients(self) -> int:
-        """Recipients in the books; a whole list counts one unit."""
-        return 1 if self.users is None else len(self.users)
+        """Recipients in the books; a whole list counts one unit, whoever is named beside it."""
+        return 1 if self.whole_list else len(self.users or ())
 
     @property
     def batch_count(self) -> int:
         """How many requests it takes."""
-        return 1 if self.users is None else count_batches(len(self.users), self.revision.batch_size)
+        least = 1 if self.whole_list else 0
+        return max(least, count_batches(len(self.users or ()), self.revision.batch_size))
 
     def cut(self) -> list[UserSet]:
         """The batches."""
-        return [] if self.users is None else split(self.users, self.revision.batch_size)
+        return [] if self.whole_list or self.users is None else split(self.users, self.revision.batch_size)
 
 
 def make_plan(

@@ -26,7 +26,7 @@ def late_warnings(plan: Plan, expected: Forecast, zone: str | None) -> list[str]
 def plan_warnings(plan: Plan) -> list[str]:
     """What an operator should know before a launch."""
     warnings = [each.words for each in doubts_of(plan.revision.message, plan.revision.contents)]
-    if plan.users is not None and not plan.users:
+    if plan.nobody_left:
         warnings.append("nobody is left to send to")
     if plan.revision.on_unknown == "resend":
         warnings.append("an unknown batch may be sent again: some fans may get this twice (at-least-once)")

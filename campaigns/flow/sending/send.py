@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -122,10 +123,11 @@ def _commit_attempt(sender: Sender, claim: LaneClaim) -> _Committed | LaneClaim 
             ready, now = found
             if is_stopped_by_evidence(connection, ready, actor=sender.owner, now=now):
                 continue
-            users = users_left(connection, ours.account_id, ready, suppressions, actor=sender.owner, now=now)
+            message = as_sent(said_by_batch(connection, sender, ready), now)
+            how: dict[str, Any] = {"names_lists": bool(message.user_lists), "actor": sender.owner, "now": now}
+            users = users_left(connection, ours.account_id, ready, suppressions, **how)
             if users is not None:
                 break
-        message = as_sent(said_by_batch(connection, sender, ready), now)
         mark = _mark(sender, ours, now) if ready.is_marked else None
         form = BodyForm(sender.rf_as, text_form(connection, sender, ours.account_id, message), mark)
         body = build_body(message, users or None, form)
