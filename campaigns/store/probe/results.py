@@ -33,6 +33,7 @@ def add_result(
             mark=reading.text.mark,
             line_breaks=reading.text.line_breaks,
             escapes=reading.text.escapes,
+            mark_up=reading.text.mark_up,
             echo=echo,
             **{name: getattr(reading, name) for name in _PLAIN},
         )
@@ -69,5 +70,6 @@ def _reading(row: Any) -> ProbeReading | None:
         row.mark,
         None if row.line_breaks is None else LineBreaks(row.line_breaks),
         None if row.escapes is None else Escapes(row.escapes),
+        row.mark_up,
     )
     return ProbeReading(text=text, **{name: getattr(row, name) for name in _PLAIN})
