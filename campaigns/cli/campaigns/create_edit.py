@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import fields as dataclass_fields
 from dataclasses import replace
 from pathlib import Path
@@ -103,7 +104,8 @@ def _create(parts: Parts, given: Given, message: Message) -> dict[str, Any]:
         mark=values.get("mark"),
         as_written=values.get("as_written", False),
     )
-    made = create_campaign(parts.store, draft, actor=actor())
+    with _in_options():
+        made = create_campaign(parts.store, draft, actor=actor())
     return made | _file_read(reading)
 
 
@@ -136,7 +138,8 @@ def _edit(parts: Parts, campaign_id: int, given: Given, cleared: set[str]) -> di
         changes["audience"], changes["audience_source"] = _audience(given)
     elif "users" in cleared:
         changes["drop_audience"] = True
-    changed = edit_campaign(parts.store, campaign_id, Changes(**changes), actor=actor())
+    with _in_options():
+        changed = edit_campaign(parts.store, campaign_id, Changes(**changes), actor=actor())
     return changed | _file_read(changes.get("audience"))
 
 
@@ -174,8 +177,15 @@ def _mode(given: Given, source: TextMode | None) -> TextMode | None:
 def _message(told: dict[str, Any], given: Given, source: TextMode | None) -> Message:
     from campaigns.domain.messages.message import make_message
 
-    try:
+    with _in_options():
         return make_message({**told, **given.message, "text_mode": _mode(given, source)})
+
+
+@contextmanager
+def _in_options() -> Iterator[None]:
+    """Name fields in refusals as people typed them."""
+    try:
+        yield
     except UsageError as fault:
         raise UsageError(in_options(str(fault))) from None
 

@@ -31,7 +31,7 @@ LONGEST_ID = 19
 MEDIA_ID = re.compile(rf"[0-9]+|{ONE_USE_MEDIA}[A-Za-z0-9_-]+")
 GIPHY_ID = re.compile(r"[A-Za-z0-9_-]+")
 AMOUNT = re.compile(r"[0-9]{1,6}(\.[0-9]+)?")
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"

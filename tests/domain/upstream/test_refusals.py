@@ -32,5 +32,6 @@ def test_a_refused_field_of_two_descriptions_brings_its_cure(body: dict[str, Any
 
 
 def test_any_other_refusal_stays_as_it_was_said() -> None:
-    body = {"message": "The text field is required.", "errors": {"text": ["required"]}}
-    assert classify(Reply(422, body, words=body["message"])).error == "HTTP 422: The text field is required."
+    words = "The text field is required."
+    body = {"message": words, "errors": {"text": ["required"]}}
+    assert classify(Reply(422, body, words=words)).error == f"HTTP 422: {words}"

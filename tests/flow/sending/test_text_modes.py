@@ -68,11 +68,13 @@ def test_the_setting_decides_where_nothing_was_measured(world: World) -> None:
 
 
 def test_a_lost_answer_to_a_plain_text_is_found_by_its_echo(world: World) -> None:
-    run_id = world.launched([1, 2], message=PLAIN, mark=False)
+    """The text is compared as it travelled: what looks like a tag in it was none on its way."""
+    message = {"text": "Press <b> & win\nThree <3", "text_mode": "plain"}
+    run_id = world.launched([1, 2], message=message, mark=False, as_written=True)
     world.gateway.script = [UNKNOWN]
     world.serve()
     old_item(world)
-    shows(world, "m9", text="<p>One &amp; two<br />Three &lt;3</p>")
+    shows(world, "m9", text="<p>Press &lt;b&gt; &amp; win<br />Three &lt;3</p>")
 
     look(world)
 
