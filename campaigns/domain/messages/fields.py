@@ -91,7 +91,7 @@ def _ids(given: object) -> tuple[str, ...]:
 
 def _lists(given: object) -> tuple[str, ...]:
     ids = _ids(given)
-    several = [each for each in ids if "," in each or ";" in each]
+    several = [each for each in ids if re.search(r"[\s,;]", each)]
     if several:
         raise FieldFault(f"has '{several[0]}', which is no list ID: give each list by itself")
     return ids
