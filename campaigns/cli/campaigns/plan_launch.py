@@ -81,9 +81,8 @@ def launch(
         )
         if not wait:
             show(launched, as_json=as_json, people=lambda: _say_launched(launched))
-            if not as_json:
-                say_warnings(launched)
             return
+        say_warnings(launched)
         from campaigns.cli.runs.watch import run_of_schedule, watch
 
         run_id = launched["run_id"] or run_of_schedule(parts, campaign_id, launched["starts_at"])
@@ -91,6 +90,7 @@ def launch(
 
 
 def _say_launched(launched: dict[str, Any]) -> None:
+    say_warnings(launched)
     if launched["run_id"] is None:
         click.echo(
             f"Campaign {launched['campaign_id']} is armed: {launched['schedule']}. Its next occurrence is at "

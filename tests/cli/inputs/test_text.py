@@ -62,7 +62,10 @@ def test_a_doubtful_text_is_warned_of_at_every_step_and_launched_only_when_it_is
     assert len(ready.ok("plan", "1")["warnings"]) == 2
 
     assert "launch with --as-written" in ready.refusal("launch", "1", code=4)
-    assert len(ready.ok("launch", "1", "--as-written")["warnings"]) == 2
+    launched = ready.run("launch", "1", "--as-written")
+    assert all(word in launched.stderr for word in words)
+    again = ready.ok("launch", "1", "--as-written", "--again", "--reason", "more fans")
+    assert len(again["warnings"]) == 2
 
 
 def test_a_word_given_to_create_holds_for_the_launch(ready: Shell) -> None:

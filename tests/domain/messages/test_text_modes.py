@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from campaigns.domain.messages.body_form import BodyForm, build_body, form_from_json, form_to_json
 from campaigns.domain.messages.marks import read_marks, without_marks
 from campaigns.domain.messages.message import Message, from_json, to_json
-from campaigns.domain.messages.text_modes import TextMode, as_seen, form_of_text, formed, mode_after_edit
+from campaigns.domain.messages.text_modes import LINE_BREAK, TextMode, as_seen, form_of_text, formed, mode_after_edit
 from campaigns.domain.probe.reading import Escapes, LineBreaks, TextEcho
 from campaigns.domain.reconcile.search import Likeness, likeness
 from campaigns.domain.upstream.queue_items import ItemContent
@@ -58,6 +58,12 @@ def test_fans_see_the_characters_that_were_typed(text: str) -> None:
 def test_mark_up_is_drawn_and_line_breaks_of_the_source_are_not(travels: str, seen: str) -> None:
     assert as_seen(travels) == seen
     assert as_seen(travels, is_mark_up=False) == travels
+
+
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n\r\t")))
+def test_a_plan_says_what_was_typed_line_by_line_with_spaces_folded(text: str) -> None:
+    lines = [re.sub("[ \t]+", " ", line).strip(" ") for line in LINE_BREAK.split(text)]
+    assert as_seen(formed(text, "escaped")) == "\n".join(lines).strip("\n")
 
 
 def test_a_probe_decides_over_the_setting() -> None:
