@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     worker_threads: int = Field(16, alias="CAMPAIGNS_WORKER_THREADS", ge=4)
     prepare_threshold: int | None = Field(None, alias="CAMPAIGNS_PREPARE_THRESHOLD", ge=0)
     rf_as: Literal["array", "string"] = Field("array", alias="CAMPAIGNS_RF_AS")
+    text_as: Literal["html", "unchanged"] = Field("html", alias="CAMPAIGNS_TEXT_AS")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="LOG_LEVEL")
     log_format: Literal["json", "console"] | None = Field(None, alias="LOG_FORMAT")
 

@@ -159,6 +159,7 @@ class Parts:
             chance=random.random,
             random_bytes=secrets.token_bytes,
             rf_as=self.settings.rf_as,
+            text_as=self.settings.text_as,
         )
 
 

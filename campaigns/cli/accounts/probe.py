@@ -27,6 +27,8 @@ OK, STOPPED, UNKNOWN, VENDOR, LATER, INTERRUPTED = 0, 4, 6, 7, 75, 130
 
 NOT_SHOWN = "the vendor does not show it"
 
+MARK_UP = {True: "read as HTML", False: "shown as characters", None: NOT_SHOWN}
+
 
 @click.command()
 @click.argument("account_id", metavar="ACCT")
@@ -167,6 +169,7 @@ def _facts(found: ProbeReading) -> dict[str, Any]:
         "marks survive": NOT_SHOWN if found.text.mark is None else found.text.mark,
         "line breaks": found.text.line_breaks or NOT_SHOWN,
         "< > and &": found.text.escapes or NOT_SHOWN,
+        "tags and entities": MARK_UP[found.text.mark_up],
         "free": NOT_SHOWN if found.is_free is None else found.is_free,
         "price": (found.price or NOT_SHOWN) if found.priced else "not asked; pass --media ID",
         "media": (found.media or NOT_SHOWN) if found.priced else "not asked; pass --media ID",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import fields as dataclass_fields
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import click
 from campaigns.cli.inputs.field_table import BY_OPTION, FIELDS, Field
 from campaigns.cli.inputs.fields import Given, field_options, gather, in_options
 from campaigns.cli.inputs.when import TIME_KEYS, When, read_when
-from campaigns.cli.kit.output import json_option, one_line, show
+from campaigns.cli.kit.output import json_option, one_line, say_warnings, show
 from campaigns.cli.kit.recipient_files import file_facts, read_file, say_read
 from campaigns.cli.kit.session import CAMPAIGN, actor, opened
 from campaigns.domain.errors import UsageError
@@ -22,6 +23,7 @@ from campaigns.domain.errors import UsageError
 if TYPE_CHECKING:
     from campaigns.domain.audience.user_sets import Reading
     from campaigns.domain.messages.message import Message
+    from campaigns.domain.messages.text_modes import TextMode
     from campaigns.wiring import Parts
 
 NAME_LENGTH = 40
@@ -47,7 +49,7 @@ def create(file: str | None, *, as_json: bool, **options: Any) -> None:
     given = _with_text(gather(options, file))
     _require(given, "account_id", "text")
     _check(given)
-    message = _message({}, given)
+    message = _message({}, given, None)
     _check_contents(message, given)
     with opened() as parts:
         made = _create(parts, given, message)
@@ -100,8 +102,10 @@ def _create(parts: Parts, given: Given, message: Message) -> dict[str, Any]:
         contents=values.get("contents", ()),
         accept_suppressed=values.get("accept_suppressed", False),
         mark=values.get("mark"),
+        as_written=values.get("as_written", False),
     )
-    made = create_campaign(parts.store, draft, actor=actor())
+    with _in_options():
+        made = create_campaign(parts.store, draft, actor=actor())
     return made | _file_read(reading)
 
 
@@ -111,7 +115,9 @@ def _edit(parts: Parts, campaign_id: int, given: Given, cleared: set[str]) -> di
 
     values = given.values
     changes: dict[str, Any] = {
-        key: values[key] for key in ("name", "batch_size", "on_unknown", "accept_suppressed", "mark") if key in values
+        key: values[key]
+        for key in ("name", "batch_size", "on_unknown", "accept_suppressed", "mark", "as_written")
+        if key in values
     }
     with parts.store.read() as connection:
         campaign = find_campaign(connection, campaign_id)
@@ -121,16 +127,19 @@ def _edit(parts: Parts, campaign_id: int, given: Given, cleared: set[str]) -> di
         when = _when(parts, given, campaign.account_id, old=old, cleared=cleared)
         changes |= {"starts_at": when.starts_at, "zone": when.zone, "timing": when.timing}
         changes["drop_start"] = when.starts_at is None
-    if given.message or cleared - TIME_KEYS - {"users", "contents"}:
-        changes["message"] = _message(_told(current.message, cleared), given)
+    told = _told(current.message, cleared)
+    source = told.get("text_mode")
+    if given.message or cleared - TIME_KEYS - {"users", "contents"} or _mode(given, source) is not source:
+        changes["message"] = _message(told, given, source)
     if "contents" in cleared or "contents" in values:
         changes["contents"] = values.get("contents", ())
-        _check_contents(changes.get("message") or _message(_told(current.message, set()), given), given)
+        _check_contents(changes.get("message") or _message(told, given, source), given)
     if "users" in values:
         changes["audience"], changes["audience_source"] = _audience(given)
     elif "users" in cleared:
         changes["drop_audience"] = True
-    changed = edit_campaign(parts.store, campaign_id, Changes(**changes), actor=actor())
+    with _in_options():
+        changed = edit_campaign(parts.store, campaign_id, Changes(**changes), actor=actor())
     return changed | _file_read(changes.get("audience"))
 
 
@@ -157,11 +166,26 @@ def _told(stored: dict[str, Any], cleared: set[str]) -> dict[str, Any]:
     }
 
 
-def _message(told: dict[str, Any], given: Given) -> Message:
+def _mode(given: Given, source: TextMode | None) -> TextMode | None:
+    """What the text is, after what was told; `source`: what it was before."""
+    from campaigns.domain.messages.text_modes import mode_after_edit
+
+    names_text = "text" in given.values or any("text" in content for content in given.values.get("contents", ()))
+    return mode_after_edit(source, is_html=given.values.get("html"), names_text=names_text)
+
+
+def _message(told: dict[str, Any], given: Given, source: TextMode | None) -> Message:
     from campaigns.domain.messages.message import make_message
 
+    with _in_options():
+        return make_message({**told, **given.message, "text_mode": _mode(given, source)})
+
+
+@contextmanager
+def _in_options() -> Iterator[None]:
+    """Name fields in refusals as people typed them."""
     try:
-        return make_message({**told, **given.message})
+        yield
     except UsageError as fault:
         raise UsageError(in_options(str(fault))) from None
 
@@ -267,9 +291,11 @@ def _say_created(made: dict[str, Any]) -> None:
         f"Campaign {made['id']} '{one_line(made['name'])}' is written; `campaigns plan {made['id']}` shows what "
         "a launch would do."
     )
+    say_warnings(made)
 
 
 def _say_edited(changed: dict[str, Any]) -> None:
     words = f"Campaign {changed['id']} '{one_line(changed['name'])}' stands at revision {changed['revision']}."
     note = changed.get("note")
     click.echo(f"{words} {note[0].upper()}{note[1:]}." if note else words)
+    say_warnings(changed)

@@ -7,13 +7,20 @@ from typing import Any
 import click
 
 from campaigns.cli.kit.held import say_held
-from campaigns.cli.kit.output import cell, json_option, moment, note, one_line, print_facts, show
+from campaigns.cli.kit.output import cell, json_option, moment, one_line, print_facts, say_warnings, show
 from campaigns.cli.kit.runs_table import print_runs
 from campaigns.cli.kit.session import CAMPAIGN, actor, opened
 from campaigns.domain.errors import UsageError
 from campaigns.domain.messages.marks import LENGTH
 
 MARK_WORDS = f"each request's text carries an invisible mark of {LENGTH} characters"
+
+
+TEXT_MODES = {
+    "plain": "plain: fans see its characters and line breaks",
+    "html": "HTML, sent as written",
+    "as_written": "sent as written, as in releases that knew no plain text",
+}
 
 
 @click.command()
@@ -27,7 +34,7 @@ def plan(campaign_id: int, *, as_json: bool) -> None:
     from campaigns.flow.planning.plan import preview
 
     with opened() as parts:
-        found = preview(parts.store, campaign_id, parts.limits)
+        found = preview(parts.store, campaign_id, parts.limits, text_as=parts.settings.text_as)
     show(found, as_json=as_json, people=lambda: _say_plan(found))
 
 
@@ -38,6 +45,7 @@ def plan(campaign_id: int, *, as_json: bool) -> None:
 @click.option("--wait", is_flag=True, help="Watch the run until it ends; the exit code says how it ended.")
 @click.option("--again", is_flag=True, help="Launch a campaign that was launched before; needs --reason.")
 @click.option("--reason", metavar="TEXT", help="Why it is launched again.")
+@click.option("--as-written", is_flag=True, help="Braces, %words% and tags in the text are meant so.")
 @json_option
 def launch(
     campaign_id: int,
@@ -47,6 +55,7 @@ def launch(
     wait: bool,
     again: bool,
     reason: str | None,
+    as_written: bool,
     as_json: bool,
 ) -> None:
     """Start a campaign, or arm its schedule.
@@ -67,11 +76,13 @@ def launch(
             plan_hash=plan_hash,
             at_once=now,
             again_reason=reason if again else None,
+            as_written=as_written,
             actor=actor(),
         )
         if not wait:
             show(launched, as_json=as_json, people=lambda: _say_launched(launched))
             return
+        say_warnings(launched)
         from campaigns.cli.runs.watch import run_of_schedule, watch
 
         run_id = launched["run_id"] or run_of_schedule(parts, campaign_id, launched["starts_at"])
@@ -79,6 +90,7 @@ def launch(
 
 
 def _say_launched(launched: dict[str, Any]) -> None:
+    say_warnings(launched)
     if launched["run_id"] is None:
         click.echo(
             f"Campaign {launched['campaign_id']} is armed: {launched['schedule']}. Its next occurrence is at "
@@ -95,6 +107,17 @@ def _say_launched(launched: dict[str, Any]) -> None:
 def _said(each: dict[str, Any]) -> str:
     content = "" if each["content"] is None else f"content {each['content']}: "
     return content + one_line(each["text"])
+
+
+def _said_and_seen(texts: list[dict[str, Any]], zone: str | None) -> dict[str, str]:
+    """What the next occurrences say, as it was written and as fans see it, line by line."""
+    facts: dict[str, str] = {}
+    for number, each in enumerate(texts, start=1):
+        facts[f"says {moment(each['at'], zone)}"] = _said(each)
+        name = "fans see" if len(texts) == 1 else f"fans see, text {number}"
+        for place, line in enumerate(each["seen"].split("\n"), start=1):
+            facts[name if place == 1 else f"{name}, line {place}"] = one_line(line)
+    return facts
 
 
 def _hours(found: dict[str, Any]) -> dict[str, str]:
@@ -117,11 +140,11 @@ def _say_plan(found: dict[str, Any]) -> None:
             "starts": found["starts_at"],
             "ends about": f"{moment(found['ends_at'], zone)}, bound by the {found['bound_by']}",
             **({"mark": MARK_WORDS} if found["mark"] else {}),
-            **{f"says {moment(each['at'], zone)}": _said(each) for each in found["texts"]},
+            "text": TEXT_MODES[found["text_mode"]],
+            **_said_and_seen(found["texts"], zone),
             "hash": found["hash"],
         },
         zone=zone,
     )
     print_runs(found["next_runs"], found["zone"])
-    for warning in found["warnings"]:
-        note(f"Note: {warning}")
+    say_warnings(found)

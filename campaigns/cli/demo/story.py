@@ -66,7 +66,14 @@ class Story:
 
     def _create(self) -> int:
         fans = read_file(str(FOLDER / "fans.csv"), option="--users")
-        draft = Draft("Friday", ACCOUNT, make_message({"text": TEXT}), fans, "fans.csv", self.parts.limits.batch_size)
+        draft = Draft(
+            "Friday",
+            ACCOUNT,
+            make_message({"text": TEXT, "text_mode": "plain"}),
+            fans,
+            "fans.csv",
+            self.parts.limits.batch_size,
+        )
         made = create_campaign(self.parts.store, draft, actor=ACTOR)
         dropped = counted(fans.duplicates, "duplicate")
         self.telling.step(

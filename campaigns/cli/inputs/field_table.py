@@ -40,6 +40,20 @@ FIELDS = (
     Field("name", "name", "What people call the campaign.", of_message=False),
     Field("text", "text", "What the message says."),
     Field(
+        "html",
+        "html",
+        "The text is HTML and is sent as written; else it is plain text, and fans see its characters and line breaks.",
+        kind="choice",
+        of_message=False,
+    ),
+    Field(
+        "as-written",
+        "as_written",
+        "Braces, %words% and tags in the text are meant so: fans are to see them.",
+        kind="flag",
+        of_message=False,
+    ),
+    Field(
         "users",
         "users",
         "Recipients: CSV or .xlsx with a user_id column, JSON Lines, or IDs one a line; - for standard input.",
@@ -47,7 +61,13 @@ FIELDS = (
         metavar="FILE|-",
         of_message=False,
     ),
-    Field("list", "user_lists", "A whole list of the vendor's; may be given again.", kind="texts", metavar="ID"),
+    Field(
+        "list",
+        "user_lists",
+        "A whole list of the vendor's, beside --users too if all is one request; may be given again.",
+        kind="texts",
+        metavar="ID",
+    ),
     Field("exclude-list", "excluded_lists", "A list to leave out; may be given again.", kind="texts", metavar="ID"),
     Field("price", "price", "US dollars to unlock the media: 0, or 3 to 200.", metavar="DOLLARS"),
     Field("media", "media_files", "A media file to send; may be given again.", kind="texts", metavar="ID"),
@@ -57,7 +77,7 @@ FIELDS = (
     Field(
         "subscribed-within",
         "subscribed_within_last_days",
-        "Everybody who subscribed within so many days.",
+        "Of the users and lists, only those who subscribed within so many days.",
         metavar="DAYS",
     ),
     Field(
@@ -66,7 +86,7 @@ FIELDS = (
         "What the vendor does about banned words: strict_ban, risky or replace_soften.",
         metavar="LEVEL",
     ),
-    Field("rf-tag", "rf_tag", "A release-form tag; may be given again.", kind="texts", metavar="ID"),
+    Field("rf-tag", "rf_tag", "A creator to tag, by user ID; may be given again.", kind="texts", metavar="ID"),
     Field("rf-partner", "rf_partner", "A release-form partner; may be given again.", kind="texts", metavar="ID"),
     Field("rf-guest", "rf_guest", "A release-form guest; may be given again.", kind="texts", metavar="ID"),
     Field("save-for-later", "save_for_later", "Let the vendor keep the message instead of sending it.", kind="flag"),

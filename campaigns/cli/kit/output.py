@@ -179,6 +179,12 @@ def counted(number: int, thing: str) -> str:
     return f"{number:,} {thing}{ending}"
 
 
+def say_warnings(told: Mapping[str, Any]) -> None:
+    """Say each of the warnings of a result, on stderr."""
+    for warning in told["warnings"]:
+        note(f"Note: {warning}")
+
+
 def note(sentence: str) -> None:
     """Talk, on standard error, where it never mixes with data."""
     click.echo(sentence, err=True)

@@ -6,17 +6,16 @@ are numbered from 1, and so are occurrences: all that was opened to send counts,
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
 from campaigns.domain.clocks import local_of, zone_of
 from campaigns.domain.errors import UsageError
 from campaigns.domain.messages.fields import ONE_USE_MEDIA
-from campaigns.domain.messages.message import Message, make_message, to_json
+from campaigns.domain.messages.message import Message, from_json, make_message, to_json
 
 OF_A_CONTENT = (
     "text",
@@ -49,7 +48,6 @@ VARIABLES: dict[str, Callable[[datetime, int], str]] = {
 
 _NAMES = "|".join(VARIABLES)
 VARIABLE = re.compile(rf"\{{\{{({_NAMES})\}}\}}|\{{({_NAMES})\}}")
-BRACED_WORD = re.compile(r"\{([^\W\d]\w*)\}")
 
 
 def said_at(
@@ -71,7 +69,7 @@ def said_at(
     it then.
     """
     content = content_number(campaign_id, number, len(contents), rotate) if contents else None
-    said = dict(message) if content is None else to_json(content_message(message, (contents or ())[content - 1]))
+    said = dict(message) if content is None else to_json(_as_stored(message, (contents or ())[content - 1]))
     said["text"] = rendered(str(said["text"]), at=at, number=number, zone=zone)
     if scheduled_date is not None:
         said["scheduled_date"] = scheduled_date.isoformat()
@@ -93,6 +91,14 @@ def content_message(message: Mapping[str, Any], content: Mapping[str, Any]) -> M
     return make_message({**message, **content})
 
 
+def _as_stored(message: Mapping[str, Any], content: Mapping[str, Any]) -> Message:
+    """The message of a stored content: what an earlier release took, and this one refuses, goes out as it stands."""
+    try:
+        return content_message(message, content)
+    except UsageError:
+        return from_json({**message, **content})
+
+
 def rendered(text: str, *, at: datetime, number: int, zone: str | None) -> str:
     """A text with its variables filled in; `{{date}}` writes `{date}`, and all other braces stay as they are."""
     local = local_of(at, zone_of(zone or "UTC"))
@@ -106,18 +112,6 @@ def rendered(text: str, *, at: datetime, number: int, zone: str | None) -> str:
 def texts_of(message: Mapping[str, Any], contents: Sequence[Mapping[str, Any]] | None) -> list[str]:
     """Every text that an occurrence may send."""
     return [content.get("text", message["text"]) for content in contents or ({},)]
-
-
-def variable_warnings(texts: Iterable[str]) -> list[str]:
-    """What looks like a variable in these texts and is none, each with the variable that may be meant."""
-    words = dict.fromkeys(word for text in texts for word in BRACED_WORD.findall(text) if word not in VARIABLES)
-    return [f"{{{word}}} in the text is no variable and goes out as written; {_meant(word)}" for word in words]
-
-
-def _meant(word: str) -> str:
-    near = difflib.get_close_matches(word.lower(), VARIABLES, n=1)
-    known = ", ".join(f"{{{name}}}" for name in VARIABLES)
-    return f"did you mean {{{near[0]}}}?" if near else f"variables are {known}"
 
 
 def contents_faults(message: Message, contents: Sequence[Mapping[str, Any]], *, recurs: bool) -> list[str]:

@@ -7,12 +7,14 @@ options, campaign files and stored messages, so numbers may be written as text.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from campaigns.domain.messages.marks import read_marks, without_copied_marks
+from campaigns.domain.messages.text_modes import TextMode
 
 LOWEST_PRICE = Decimal(3)
 HIGHEST_PRICE = Decimal(200)
@@ -23,9 +25,25 @@ BANNED_WORD_LEVELS = ("strict_ban", "risky", "replace_soften")
 ONE_USE_MEDIA = "ofapi_media_"
 """What the IDs of fresh uploads start with: the first request that names one uses it up."""
 
+LONGEST_ID = 19
+"""Digits of the largest ID that 64 bits hold."""
+
 MEDIA_ID = re.compile(rf"[0-9]+|{ONE_USE_MEDIA}[A-Za-z0-9_-]+")
+GIPHY_ID = re.compile(r"[A-Za-z0-9_-]+")
 AMOUNT = re.compile(r"[0-9]{1,6}(\.[0-9]+)?")
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+
+INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
+"""Characters that draw nothing though Unicode counts them among letters, signs or symbols."""
+
+
+def is_visible(text: str) -> bool:
+    """Whether anything of a text is drawn: not spaces, format characters and variation selectors alone."""
+    return any(
+        unicodedata.category(each)[0] not in "ZC" and each not in INVISIBLE and not "\ufe00" <= each <= "\ufe0f"
+        for each in text
+    )
 
 
 class FieldFault(Exception):
@@ -48,6 +66,8 @@ def _text(given: object) -> str:
 
 def _message_text(given: object) -> str:
     text = _text(without_copied_marks(_text(given)))
+    if not is_visible(text):
+        raise FieldFault("shows nothing: it holds invisible characters alone")
     if read_marks(text):
         raise FieldFault("holds the invisible mark of another message, written as entities (&#8288; and the like)")
     return text
@@ -62,7 +82,19 @@ def _text_or_number(given: object) -> str:
 def _ids(given: object) -> tuple[str, ...]:
     if not isinstance(given, list | tuple):
         raise FieldFault(f"is {given!r}, not a list of IDs")
-    return tuple(_text_or_number(each) for each in given)
+    ids = tuple(_text_or_number(each) for each in given)
+    twice = [each for place, each in enumerate(ids) if each in ids[:place]]
+    if twice:
+        raise FieldFault(f"has '{twice[0]}' twice; give it once")
+    return ids
+
+
+def _lists(given: object) -> tuple[str, ...]:
+    ids = _ids(given)
+    several = [each for each in ids if re.search(r"[\s,;]", each)]
+    if several:
+        raise FieldFault(f"has '{several[0]}', which is no list ID: give each list by itself")
+    return ids
 
 
 def _media(given: object) -> tuple[str, ...]:
@@ -70,7 +102,42 @@ def _media(given: object) -> tuple[str, ...]:
     wrong = [each for each in ids if not MEDIA_ID.fullmatch(each)]
     if wrong:
         raise FieldFault(f"has '{wrong[0]}', which is neither a vault ID (a number) nor an {ONE_USE_MEDIA} ID")
+    for each in ids:
+        if not each.startswith(ONE_USE_MEDIA):
+            _refuse_odd_number(each, "a vault ID")
     return ids
+
+
+def _numbers(given: object) -> tuple[str, ...]:
+    ids = _ids(given)
+    wrong = [each for each in ids if not (each.isascii() and each.isdigit())]
+    if wrong:
+        raise FieldFault(f"has '{wrong[0]}', which is not a valid ID: digits alone, each ID by itself")
+    for each in ids:
+        _refuse_odd_number(each, "an ID")
+    return ids
+
+
+def _refuse_odd_number(digits: str, name: str) -> None:
+    if digits.startswith("0"):
+        raise FieldFault(f"has '{digits}', but {name} does not begin with 0")
+    if len(digits) > LONGEST_ID:
+        raise FieldFault(f"has '{digits}', but {name} has at most {LONGEST_ID} digits")
+
+
+def _giphy(given: object) -> str:
+    written = _text_or_number(given)
+    if "/" in written or ":" in written:
+        raise FieldFault(f"is '{written}', an address; give the ID alone, which is the last part of it")
+    if not GIPHY_ID.fullmatch(written):
+        raise FieldFault(f"is '{written}', which is not a valid Giphy ID: letters, digits, - and _")
+    return written
+
+
+def _mode(given: object) -> TextMode:
+    if given not in list(TextMode):
+        raise FieldFault(f"is {given!r}, but must be one of {', '.join(TextMode)}")
+    return TextMode(str(given))
 
 
 def _price(given: object) -> Decimal:
@@ -128,14 +195,15 @@ READERS: dict[str, Callable[[object], Any]] = {
     "price": _price,
     "media_files": _media,
     "previews": _media,
-    "giphy_id": _text_or_number,
-    "rf_tag": _ids,
-    "rf_partner": _ids,
-    "rf_guest": _ids,
+    "giphy_id": _giphy,
+    "rf_tag": _numbers,
+    "rf_partner": _numbers,
+    "rf_guest": _numbers,
     "scheduled_date": _moment,
     "save_for_later": _flag,
     "block_banned_words": _banned_words,
-    "user_lists": _ids,
-    "excluded_lists": _ids,
+    "user_lists": _lists,
+    "excluded_lists": _lists,
     "subscribed_within_last_days": _days,
+    "text_mode": _mode,
 }

@@ -15,8 +15,9 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from campaigns.domain.errors import UsageError
-from campaigns.domain.messages.fields import ONE_USE_MEDIA, READERS, FieldFault
+from campaigns.domain.messages.fields import ONE_USE_MEDIA, READERS, FieldFault, is_visible
 from campaigns.domain.messages.marks import with_mark, without_copied_marks
+from campaigns.domain.messages.text_modes import TextMode, as_seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,12 @@ class Message:
     block_banned_words: str | None = None
     user_lists: tuple[str, ...] = ()
     excluded_lists: tuple[str, ...] = ()
-    subscribed_within_last_days: int | None = None
+    subscribed_within_last_days: int | None = None  # a filter: it names no recipients
+    text_mode: TextMode | None = None  # None: it goes out as it is written
 
     @property
-    def names_whole_lists(self) -> bool:
-        """Whether the vendor chooses the recipients: then the campaign is one request of unknown size."""
+    def vendor_chooses(self) -> bool:
+        """Whether the vendor alone knows who gets it: then the campaign is one request of unknown size."""
         return bool(self.user_lists) or self.subscribed_within_last_days is not None
 
     @property
@@ -70,6 +72,10 @@ def make_message(fields: Mapping[str, object]) -> Message:
     if "text" not in values:
         faults.append("text is missing")
     faults += [rule.fault for rule in RULES if rule.is_broken(values)]
+    if values.get("text_mode") is TextMode.HTML and values.get("text", BAD) is not BAD:
+        faults += (
+            [] if is_visible(as_seen(values["text"])) else ["text shows nothing: all of it is mark-up or invisible"]
+        )
     if faults:
         raise UsageError(f"The message cannot be sent as it is: {'; '.join(faults)}. Correct that and try again.")
     return Message(**values)
@@ -83,11 +89,12 @@ def message_faults(
     `user_count` is None when the campaign has no user IDs; `batch_count` and `now` are None while they are not known.
     """
     faults = []
-    if not user_count and not message.names_whole_lists:
-        faults.append("there are no recipients: give user IDs, a list, or days since the subscription")
-    if user_count and message.names_whole_lists:
+    if not user_count and not message.user_lists:
+        faults.append(NO_RECIPIENTS if message.subscribed_within_last_days is None else FILTER_ALONE)
+    if user_count and message.vendor_chooses and batch_count is not None and batch_count > 1:
         faults.append(
-            "user IDs and whole lists cannot be mixed, since every batch would message the whole list again; use one"
+            f"whole lists and subscribed_within_last_days are for one request, but these {user_count:,} user IDs take "
+            f"{batch_count}, and each would message the whole list again; use fewer user IDs or a larger batch size"
         )
     if batch_count is not None and batch_count > 1 and message.uses_one_use_media:
         faults.append(
@@ -98,6 +105,11 @@ def message_faults(
     if scheduled is not None and now is not None and scheduled <= now:
         faults.append(f"scheduled_date {scheduled.isoformat()} has passed; choose a later time")
     return faults
+
+
+NO_RECIPIENTS = "there are no recipients: give user IDs or a list"
+
+FILTER_ALONE = "subscribed_within_last_days only narrows who gets it: give user IDs or a list beside it"
 
 
 def to_json(message: Message) -> dict[str, object]:
@@ -112,6 +124,8 @@ def to_json(message: Message) -> dict[str, object]:
         elif isinstance(value, datetime):
             value = value.astimezone(UTC).isoformat()
         stored[each.name] = value
+    if message.text_mode is None:
+        del stored["text_mode"]  # as in the rows of releases that knew no mode
     return stored
 
 
@@ -130,6 +144,8 @@ def from_json(stored: Mapping[str, Any]) -> Message:
         values["price"] = Decimal(values["price"])
     if values.get("scheduled_date") is not None:
         values["scheduled_date"] = datetime.fromisoformat(values["scheduled_date"])
+    if values.get("text_mode") is not None:
+        values["text_mode"] = TextMode(values["text_mode"])
     return Message(**values)
 
 
@@ -146,14 +162,12 @@ def request_body(
     """The exact bytes of the POST: fields in a fixed order, absent ones left out, user IDs as strings.
 
     `rf_as` chooses how release-form IDs travel: the vendor's description calls them an array and types them a string.
-    Raises ValueError for a body without recipients, which the vendor might read as "everyone", and for one that mixes
-    user IDs with whole lists.
+    Raises ValueError for a body without recipients, which the vendor might read as "everyone": a look-back on
+    subscriptions names none.
     """
     user_ids = [str(user) for user in users or ()]
-    if not user_ids and not message.names_whole_lists:
+    if not user_ids and not message.user_lists:
         raise ValueError("A request without recipients is never sent.")
-    if user_ids and message.names_whole_lists:
-        raise ValueError("A request that mixes user IDs with whole lists is never sent.")
     body: dict[str, object] = {
         "text": message.text,
         "lockedText": message.locked_text,
@@ -222,6 +236,11 @@ RULES = (
         ("previews", "media_files"),
         lambda given: not set(given.get("previews", ())) <= set(given.get("media_files", ())),
         "previews must stand in media_files, too",
+    ),
+    Rule(
+        ("user_lists", "excluded_lists"),
+        lambda given: not set(given.get("user_lists", ())).isdisjoint(given.get("excluded_lists", ())),
+        "user_lists and excluded_lists name the same list, so it would be sent to and left out; keep one",
     ),
     Rule(
         ("subscribed_within_last_days", "scheduled_date"),

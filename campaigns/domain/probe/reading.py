@@ -18,8 +18,8 @@ from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
 
 Item = TypeVar("Item", QueueItem, ItemContent)
 
-TEXT = "Probe, scheduled far ahead and to be deleted. One < two > three & four.\nSecond line."
-"""What a probe says: a word for the mark to follow, characters that may be escaped, and a line break."""
+TEXT = "Probe, scheduled far ahead and to be deleted. One < two > three & four.\nSecond line.<br>Third &amp; last."
+"""What a probe says: a word for the mark to follow, characters that may be escaped, a line break, a tag, an entity."""
 
 PRICE = "3"
 """US dollars: the least that the vendor takes."""
@@ -34,6 +34,7 @@ SCHEDULED = "scheduled"
 """What the results of a probe are about."""
 
 _ESCAPED = re.compile(r"One(.*?)four", re.DOTALL)
+_MARK_UP = re.compile(r"line\.(.*?)Third(.*?)last", re.DOTALL)
 _BREAK = re.compile(r"four\.(.*?)Second", re.DOTALL)
 _AS_SENT = " < two > three & "
 _HALF_A_SECOND = timedelta(seconds=0.5)
@@ -73,6 +74,20 @@ class TextEcho:
     mark: bool | None = None  # the mark can be read from it
     line_breaks: LineBreaks | None = None
     escapes: Escapes | None = None
+    mark_up: bool | None = None  # a tag and an entity are read as such; False: they are shown as characters
+
+    @property
+    def takes_mark_up(self) -> bool | None:
+        """Whether the vendor reads texts as HTML; None where the echo does not tell.
+
+        Probes of earlier releases sent neither tag nor entity: who escapes `<` and turns line breaks into tags takes a
+        text for plain, and would show tags of ours as characters. Who does not escape reads it as HTML.
+        """
+        if self.mark_up is not None:
+            return self.mark_up
+        if self.escapes is Escapes.ESCAPED:
+            return False if self.line_breaks in {LineBreaks.TAG, LineBreaks.PARAGRAPH} else None
+        return None if self.escapes is None else True
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +169,8 @@ def read_echo(echo: str | None, mark: str | None) -> TextEcho:
     if echo is None:
         return TextEcho()
     text = without_marks(echo)
-    return TextEcho(mark is not None and mark in read_marks(echo), _line_breaks(text), _escapes(text))
+    survives = mark is not None and mark in read_marks(echo)
+    return TextEcho(survives, _line_breaks(text), _escapes(text), _mark_up(text))
 
 
 def skew_seconds(answered_at: datetime | None, *, asked: datetime, heard: datetime) -> float | None:
@@ -176,6 +192,17 @@ def _line_breaks(text: str) -> LineBreaks:
         return LineBreaks.PARAGRAPH
     plain = {"\n": LineBreaks.KEPT, "\r\n": LineBreaks.KEPT, " ": LineBreaks.SPACE, "": LineBreaks.LOST}
     return plain.get(between, LineBreaks.CHANGED)
+
+
+def _mark_up(text: str) -> bool | None:
+    found = _MARK_UP.search(text)
+    if found is None:
+        return None
+    tag, entity = found.groups()
+    if "&lt;" in tag or html.unescape(entity) == " &amp; ":
+        return False
+    is_read = re.search(r"<br\b|</(?:p|div)>|\n", tag, re.IGNORECASE) is not None
+    return True if is_read and html.unescape(entity) == " & " else None
 
 
 def _escapes(text: str) -> Escapes:

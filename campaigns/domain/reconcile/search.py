@@ -20,6 +20,9 @@ MOST_CANDIDATES = 10
 MARK_UP = re.compile(r"<[^>]*>")
 """Everything that can be mark-up, among it what a text only says with its angle brackets."""
 
+MOST_ESCAPES = 2
+"""So often a text may have been escaped on its way: by us, and by the vendor once more."""
+
 KNOWN_MARK_UP = re.compile(
     r"</?(?:p|br|div|span|b|strong|i|em|u|s|a|font|small|big|ul|ol|li|h[1-6])(?:\s[^<>]*)?/?>", re.IGNORECASE
 )
@@ -55,7 +58,7 @@ class Likeness(StrEnum):
 
 
 def likeness(content: ItemContent | None, *, text: str, is_free: bool, is_rewritten: bool) -> Likeness:
-    """How an item's text and price compare with a request's.
+    """How an item's text and price compare with a request's; `text` is as it travelled.
 
     `is_rewritten`: the vendor was allowed to soften words of it, so another text may still be it.
     """
@@ -65,7 +68,7 @@ def likeness(content: ItemContent | None, *, text: str, is_free: bool, is_rewrit
         return Likeness.OTHER
     if normalised(content.text, KNOWN_MARK_UP) == normalised(text, KNOWN_MARK_UP):
         return Likeness.SAME
-    if is_rewritten or normalised(content.text) == normalised(text):
+    if is_rewritten or _bare(content.text) == _bare(text):
         return Likeness.DOUBTFUL
     return Likeness.OTHER
 
@@ -80,3 +83,11 @@ def normalised(text: str, mark_up: re.Pattern[str] = MARK_UP) -> str:
     broken = re.sub(r"<(br|/p|/div)\b[^>]*>", " ", text, flags=re.IGNORECASE)
     plain = without_marks(html.unescape(mark_up.sub("", broken)))
     return " ".join(unicodedata.normalize("NFC", plain).split())
+
+
+def _bare(text: str) -> str:
+    """What stays of a text whatever the vendor does to escapes, tags and line breaks: equal ones may be the same."""
+    plain = text
+    for _ in range(MOST_ESCAPES):
+        plain = html.unescape(MARK_UP.sub("", plain))
+    return "".join(unicodedata.normalize("NFC", without_marks(MARK_UP.sub("", plain))).split())

@@ -1,4 +1,4 @@
-"""What a refusal blames, in the vendor's own words and fields. A long body is looked at in its first part only."""
+"""What a refusal blames, in the vendor's own words and fields, and what to try about it. Late words are not read."""
 
 from __future__ import annotations
 
@@ -14,6 +14,15 @@ and the words of the vendor's framework. "Too Many Requests" is no mark: it is o
 
 BANNED_WORDS = re.compile(r"banned[ _-]?word", re.IGNORECASE)
 
+CURES = (
+    (
+        re.compile(r"\brf(?:Tag|Partner|Guest)\b"),
+        "release-form IDs travel as CAMPAIGNS_RF_AS says; set it to the other of array and string",
+    ),
+    (re.compile(r"\bprice\b"), "if the price has cents, try whole dollars, as the vendor's older description asks"),
+)
+"""Fields whose schema and text disagree (read 2026-09), with what to try when they are refused."""
+
 MOST_FIELDS = 100
 
 
@@ -27,9 +36,21 @@ def may_be_one_user(reply: Reply) -> bool:
     body = reply.body or {}
     if _says(reply, BANNED_WORDS) or any(BANNED_WORDS.search(name) for name in islice(body, MOST_FIELDS)):
         return False
+    return all(name.startswith("userIds") for name in blamed_fields(reply))
+
+
+def blamed_fields(reply: Reply) -> list[str]:
+    """The fields that a refusal names in its errors, its own or those of OnlyFans in it."""
+    body = reply.body or {}
     wrapped = body["onlyfans_response"].get("body") if reply.wraps_onlyfans else None
     blamed = [errors for each in (body, wrapped) if isinstance(each, Mapping) and (errors := each.get("errors"))]
-    return all(str(name).startswith("userIds") for errors in blamed if isinstance(errors, Mapping) for name in errors)
+    return [str(name) for errors in blamed if isinstance(errors, Mapping) for name in errors]
+
+
+def cure(reply: Reply) -> str:
+    """What to try about a refusal, in half a sentence; empty where nothing is known."""
+    named = [*blamed_fields(reply), reply.words]
+    return "; ".join(way for field, way in CURES if any(field.search(name) for name in named))
 
 
 def _says(reply: Reply, pattern: re.Pattern[str]) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from campaigns.domain.upstream.blame import is_limiter, may_be_one_user
+from campaigns.domain.upstream.blame import cure, is_limiter, may_be_one_user
 from campaigns.domain.upstream.reply import ERROR_FIELDS, NoReply, Reply, VendorReport
 
 __all__ = [
@@ -233,7 +233,7 @@ def _refused(reply: Reply) -> Outcome | None:
         return None
     cause = upstream if by_onlyfans else reply.status
     one_user = cause in {400, 422} and may_be_one_user(reply)
-    return _outcome(reply, OutcomeKind.REJECTED, one_user_may_be_the_cause=one_user)
+    return _outcome(reply, OutcomeKind.REJECTED, cure(reply), one_user_may_be_the_cause=one_user)
 
 
 def _request_refused(reply: Reply) -> Outcome | None:

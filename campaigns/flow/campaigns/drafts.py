@@ -9,22 +9,23 @@ from typing import Any
 from sqlalchemy import Connection
 
 from campaigns.domain.audience.user_sets import Reading, pack
-from campaigns.domain.errors import NotAllowed, UsageError
+from campaigns.domain.errors import NotAllowed
 from campaigns.domain.messages.contents import contents_faults
-from campaigns.domain.messages.message import Message, from_json, message_faults, to_json
+from campaigns.domain.messages.message import Message, from_json, to_json
+from campaigns.domain.messages.text_checks import doubts_of
 from campaigns.domain.schedules.handoff import handoff_faults
 from campaigns.domain.schedules.occurrences import schedule_faults
-from campaigns.domain.schedules.sending_hours import hours_faults
 from campaigns.domain.schedules.timing import Timing, timing_to_json
 from campaigns.domain.states import CampaignState
+from campaigns.flow.campaigns.draft_faults import refuse_doubtful, refuse_faults, says_the_same, time_faults
 from campaigns.flow.handoff.refuse_edits import refuse_handed_over
-from campaigns.flow.planning.split import count_batches
 from campaigns.flow.schedules.arm import DISARMED, holds_from, rearmed
 from campaigns.flow.schedules.due import is_due, settle
 from campaigns.store.accounts.bindings import find_upstream, hours_of_account
 from campaigns.store.audience.versions import add_audience, audience_reference
 from campaigns.store.audit.events import EventKind, record_event
 from campaigns.store.campaigns.campaigns import (
+    CampaignRow,
     RevisionRow,
     add_campaign,
     add_revision,
@@ -56,6 +57,7 @@ class Draft:
     timing: Timing = field(default_factory=Timing)
     contents: tuple[dict[str, Any], ...] = ()  # what occurrences say otherwise than the message; empty: nothing
     mark: bool | None = None  # each text carries an invisible mark; None: if the account's probe saw marks survive
+    as_written: bool = False  # what is doubtful in its texts is meant so
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class Changes:
     timing: Timing | None = None
     contents: tuple[dict[str, Any], ...] | None = None
     mark: bool | None = None
+    as_written: bool | None = None
 
 
 def create_campaign(store: Store, draft: Draft, *, actor: str) -> dict[str, Any]:
@@ -84,11 +87,7 @@ def create_campaign(store: Store, draft: Draft, *, actor: str) -> dict[str, Any]
         now = store.now(connection)
         find_upstream(connection, draft.account_id)
         size = None if draft.audience is None else len(draft.audience.users)
-        also = contents_faults(draft.message, draft.contents, recurs=draft.timing.recurs)
-        also += _time_faults(connection, draft.account_id, draft.timing, now, starts_at=draft.starts_at)
-        account = hours_of_account(connection, draft.account_id)
-        also += [] if also else handoff_faults(draft.timing, draft.message, now, account, starts_at=draft.starts_at)
-        _refuse_faults(draft.message, size, draft.batch_size, draft.starts_at, now, also=also)
+        _refuse_draft(connection, draft, size, now)
         campaign_id = add_campaign(connection, name=draft.name, account_id=draft.account_id, now=now)
         audience = _keep_audience(connection, campaign_id, draft.audience, draft.audience_source, now)
         add_revision(
@@ -105,6 +104,7 @@ def create_campaign(store: Store, draft: Draft, *, actor: str) -> dict[str, Any]
             timing=draft.timing,
             contents=list(draft.contents),
             mark=marks_survive(connection, draft.account_id) if draft.mark is None else draft.mark,
+            as_written=draft.as_written,
             actor=actor,
             now=now,
         )
@@ -117,7 +117,20 @@ def create_campaign(store: Store, draft: Draft, *, actor: str) -> dict[str, Any]
             account_id=draft.account_id,
             detail={"name": draft.name, "recipients": size},
         )
-    return {"id": campaign_id, "name": draft.name, "state": CampaignState.DRAFT.value}
+    return {
+        "id": campaign_id,
+        "name": draft.name,
+        "state": CampaignState.DRAFT.value,
+        "warnings": [each.words for each in doubts_of(to_json(draft.message), draft.contents)],
+    }
+
+
+def _refuse_draft(connection: Connection, draft: Draft, size: int | None, now: datetime) -> None:
+    also = contents_faults(draft.message, draft.contents, recurs=draft.timing.recurs)
+    also += time_faults(connection, draft.account_id, draft.timing, now, starts_at=draft.starts_at)
+    account = hours_of_account(connection, draft.account_id)
+    also += [] if also else handoff_faults(draft.timing, draft.message, now, account, starts_at=draft.starts_at)
+    refuse_faults(draft.message, size, draft.batch_size, draft.starts_at, now, name=draft.name, also=also)
 
 
 def edit_campaign(store: Store, campaign_id: int, changes: Changes, *, actor: str) -> dict[str, Any]:
@@ -152,7 +165,7 @@ def _edit(
         columns |= rearmed(connection, campaign, new, now)  # else the revision is refused below, with every fault named
     # First, since this refuses the second of two edits at once; both would write a revision of this number.
     change_campaign(connection, campaign, now=now, **columns)
-    _write_revision(connection, old, new.number, changes, new.starts_at, actor=actor, now=now)
+    warnings = _write_revision(connection, old, campaign, changes, new.starts_at, actor=actor, now=now)
     note = holds_from(connection, campaign_id, was=campaign, revision=new)
     record_event(
         connection,
@@ -169,6 +182,7 @@ def _edit(
         "state": columns["state"],
         "revision": new.number,
         "note": note,
+        "warnings": warnings,
     }
 
 
@@ -213,13 +227,14 @@ def archive_campaign(store: Store, campaign_id: int, *, actor: str) -> dict[str,
 def _write_revision(
     connection: Connection,
     old: RevisionRow,
-    number: int,
+    campaign: CampaignRow,
     changes: Changes,
     starts_at: datetime | None,
     *,
     actor: str,
     now: datetime,
-) -> None:
+) -> list[str]:
+    """Write the edited revision; returns what is doubtful in its texts."""
     message = changes.message or from_json(old.message)
     batch_size = old.batch_size if changes.batch_size is None else changes.batch_size
     audience = _keep_audience(connection, old.campaign_id, changes.audience, changes.audience_source, now)
@@ -229,15 +244,19 @@ def _write_revision(
     contents = list(old.contents or ()) if changes.contents is None else list(changes.contents)
     also = contents_faults(message, contents, recurs=timing.recurs)
     if changes.timing is not None:
-        account_id = find_campaign(connection, old.campaign_id).account_id
-        also += _time_faults(connection, account_id, timing, now, starts_at=starts_at)
-    account = hours_of_account(connection, find_campaign(connection, old.campaign_id).account_id)
+        also += time_faults(connection, campaign.account_id, timing, now, starts_at=starts_at)
+    account = hours_of_account(connection, campaign.account_id)
     also += [] if also else handoff_faults(timing, message, now, account, starts_at=starts_at)
-    _refuse_faults(message, audience[2] if audience else None, batch_size, changes.starts_at, now, also=also)
+    size = audience[2] if audience else None
+    refuse_faults(message, size, batch_size, changes.starts_at, now, name=changes.name, also=also)
+    is_same = says_the_same(old, to_json(message), contents)
+    as_written = is_same and bool(old.as_written) if changes.as_written is None else changes.as_written
+    if not is_same:
+        refuse_doubtful(campaign, to_json(message), contents, as_written=as_written)
     add_revision(
         connection,
         old.campaign_id,
-        number,
+        old.number + 1,
         message=to_json(message),
         audience=audience,
         batch_size=batch_size,
@@ -250,9 +269,11 @@ def _write_revision(
         timing=timing,
         contents=contents,
         mark=old.mark if changes.mark is None else changes.mark,
+        as_written=as_written,
         actor=actor,
         now=now,
     )
+    return [each.words for each in doubts_of(to_json(message), contents)]
 
 
 def _keep_audience(
@@ -270,29 +291,3 @@ def _keep_audience(
         skipped_bad=reading.bad_count,
         now=now,
     )
-
-
-def _time_faults(
-    connection: Connection, account_id: str, timing: Timing, now: datetime, *, starts_at: datetime | None
-) -> list[str]:
-    of_any = schedule_faults(timing, now, starts_at=starts_at)
-    return of_any or hours_faults(timing, now, account=hours_of_account(connection, account_id))
-
-
-def _refuse_faults(
-    message: Message,
-    users: int | None,
-    batch_size: int,
-    starts_at: datetime | None,
-    now: datetime,
-    *,
-    also: list[str],
-) -> None:
-    batches = 1 if users is None else count_batches(users, max(batch_size, 1))
-    faults = message_faults(message, user_count=users, batch_count=batches, now=now) + also
-    if batch_size < 1:
-        faults.append(f"a batch of {batch_size} users is no batch")
-    if starts_at is not None and starts_at <= now:
-        faults.append(f"its time {starts_at.isoformat()} has passed")
-    if faults:
-        raise UsageError(f"The campaign cannot be kept: {'; '.join(faults)}. Nothing was changed.")

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from campaigns.domain.clocks import on_clocks
 from campaigns.domain.errors import NotAllowed
+from campaigns.domain.messages.text_checks import doubts_of, launch_faults
 from campaigns.domain.schedules.occurrences import words
 from campaigns.domain.schedules.timing import expires_at
 from campaigns.domain.states import CampaignState, RunState
@@ -39,6 +40,7 @@ def launch(
     plan_hash: str | None = None,
     at_once: bool = False,
     again_reason: str | None = None,
+    as_written: bool = False,
     actor: str,
 ) -> dict[str, Any]:
     """Open a run at once, or arm a campaign that has a time or a schedule.
@@ -46,8 +48,8 @@ def launch(
     `plan_hash` refuses when anything differs from the plan that was looked at; a hash works once. `at_once` opens a
     run beside the schedule. A launched campaign is launched again only with a reason: it starts a new lineage, and
     fans may get the message a second time; not so a schedule, whose occurrences are never opened twice. The first
-    launch of a campaign from before a restore is held until somebody has looked. Raises NotAllowed; nothing is changed
-    then.
+    launch of a campaign from before a restore is held until somebody has looked. `as_written`: what is doubtful in its
+    texts is meant so. Raises NotAllowed; nothing is changed then.
     """
     while True:
         with store.read() as connection:
@@ -63,14 +65,18 @@ def launch(
             plan = make_plan(connection, campaign, campaign.revision, says=said.message)
             _refuse_changed(campaign_id, plan, plan_hash)
             faults = plan_faults(connection, plan, now)
-        if plan.users is not None and not plan.users:
+            doubts = doubts_of(revision.message, revision.contents)
+            if not (as_written or revision.as_written):
+                faults += launch_faults(doubts, campaign_id=campaign_id)
+        if plan.nobody_left:
             faults.append("nobody is left to send to after the exclusions")
         refuse_faults(campaign_id, faults)
         if (plan.revision.times.recurs or plan.revision.starts_at is not None) and not at_once:
-            return _arm(store, campaign, plan.revision, reason=again_reason, actor=actor)
-        launched = _open(store, campaign, plan, reason=again_reason, actor=actor)
+            launched = _arm(store, campaign, plan.revision, reason=again_reason, as_written=as_written, actor=actor)
+        else:
+            launched = _open(store, campaign, plan, reason=again_reason, as_written=as_written, actor=actor)
         if launched is not None:
-            return launched
+            return {**launched, "warnings": [each.words for each in doubts]}
 
 
 def _refuse_wrong_state(
@@ -108,8 +114,8 @@ def _refuse_changed(campaign_id: int, plan: Plan, plan_hash: str | None) -> None
 
 
 def _arm(
-    store: Store, campaign: CampaignRow, revision: RevisionRow, *, reason: str | None, actor: str
-) -> dict[str, Any]:
+    store: Store, campaign: CampaignRow, revision: RevisionRow, *, reason: str | None, as_written: bool, actor: str
+) -> dict[str, Any] | None:
     with store.write() as connection:
         hold_lane(connection, campaign.account_id)
         now = store.now(connection)
@@ -126,7 +132,8 @@ def _arm(
             campaign_id=campaign.id,
             account_id=campaign.account_id,
             reason=reason,
-            detail={"starts_at": occurrence.isoformat(), "revision": campaign.revision},
+            detail={"starts_at": occurrence.isoformat(), "revision": campaign.revision}
+            | ({"as_written": True} if as_written else {}),
         )
     return {
         "campaign_id": campaign.id,
@@ -157,7 +164,9 @@ def _nothing_left(campaign: CampaignRow, revision: RevisionRow, zone: str | None
     )
 
 
-def _open(store: Store, campaign: CampaignRow, plan: Plan, *, reason: str | None, actor: str) -> dict[str, Any] | None:
+def _open(
+    store: Store, campaign: CampaignRow, plan: Plan, *, reason: str | None, as_written: bool, actor: str
+) -> dict[str, Any] | None:
     """Open and freeze the run in one transaction; None when a suppression came in since the plan was made."""
     batches = plan.cut()
     with store.write() as connection:
@@ -178,6 +187,7 @@ def _open(store: Store, campaign: CampaignRow, plan: Plan, *, reason: str | None
             now=now,
             actor=actor,
             reason=reason,
+            as_written=as_written,
             campaign_id=campaign.id,
             revision=campaign.revision,
             audience_version_id=plan.revision.audience_version_id,

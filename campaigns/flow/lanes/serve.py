@@ -43,7 +43,7 @@ def serve_lane(sender: Sender, account_id: str, goes_on: Callable[[], bool]) -> 
     if claim is None:
         return 0
     crash_point("lane.claimed")
-    sender = replace(sender, messages={}, timings={})  # what they hold is of this claim alone
+    sender = replace(sender, messages={}, timings={}, mark_up={})  # what they hold is of this claim alone
     step = Step(claim)
     requests = 0
     try:

@@ -17,17 +17,18 @@ from sqlalchemy import Connection
 
 from campaigns.crashpoint import crash_point
 from campaigns.domain.audience.user_sets import UserSet, pack, subtract, unpack
-from campaigns.domain.clocks import on_clocks
 from campaigns.domain.errors import NotAllowed
-from campaigns.domain.messages.contents import texts_of, variable_warnings
 from campaigns.domain.messages.message import Message, from_json, message_faults
-from campaigns.domain.schedules.handoff import LEAD, as_sent, handoff_faults
+from campaigns.domain.messages.text_checks import doubts_of, launch_faults
+from campaigns.domain.messages.text_modes import TextAs, TextFate, TextMode
+from campaigns.domain.schedules.handoff import as_sent, handoff_faults
 from campaigns.domain.schedules.sending_hours import Window, advance, hours_faults, spread_over, windows_of
 from campaigns.domain.schedules.timing import expires_at
 from campaigns.domain.sending.forecast import Forecast, forecast
 from campaigns.domain.sending.pacing import Limits
 from campaigns.domain.states import RunState
 from campaigns.flow.planning.content import what_is_said
+from campaigns.flow.planning.plan_warnings import late_warnings, plan_warnings
 from campaigns.flow.planning.skip_faulty import skip_faulty
 from campaigns.flow.planning.split import count_batches, split
 from campaigns.flow.planning.upcoming import occurrences_ahead, schedule_told, texts_ahead
@@ -37,6 +38,7 @@ from campaigns.store.audience.versions import audience_users
 from campaigns.store.campaigns.campaigns import CampaignRow, RevisionRow, find_campaign, find_revision
 from campaigns.store.database.engine import Store
 from campaigns.store.database.postgresql import wait_briefly
+from campaigns.store.probe.results import takes_mark_up
 from campaigns.store.runs.content import find_own_message
 from campaigns.store.runs.runs import find_run, freeze_plan
 from campaigns.store.schedules.occurrences import must_wait
@@ -54,30 +56,37 @@ class Plan:
     upstream: str
     revision: RevisionRow
     message: Message
-    users: BitMap64 | None  # None: whole lists, only the vendor knows who is on them
+    users: BitMap64 | None  # None: nobody is named one by one
     excluded: dict[str, UserSet]
     suppressions: int  # the lane's suppression number when the sets were read
     sha256: str
     windows: tuple[Window, ...] = ()  # its sending hours and its account's
+    takes_mark_up: bool | None = None  # what the account's newest probe measured
+
+    @property
+    def nobody_left(self) -> bool:
+        """Whether all who were named one by one are left out, and no list is named."""
+        return self.users is not None and not self.users and not self.message.user_lists
 
     @property
     def whole_list(self) -> bool:
-        """Whether the vendor chooses the recipients."""
-        return self.users is None
+        """Whether the vendor alone knows who gets it: it is one request then, also with user IDs beside a list."""
+        return self.message.vendor_chooses and not self.nobody_left
 
     @property
     def recipients(self) -> int:
-        """Recipients in the books; a whole list counts one unit."""
-        return 1 if self.users is None else len(self.users)
+        """Recipients in the books; a whole list counts one unit, whoever is named beside it."""
+        return 1 if self.whole_list else len(self.users or ())
 
     @property
     def batch_count(self) -> int:
         """How many requests it takes."""
-        return 1 if self.users is None else count_batches(len(self.users), self.revision.batch_size)
+        least = 1 if self.whole_list else 0
+        return max(least, count_batches(len(self.users or ()), self.revision.batch_size))
 
     def cut(self) -> list[UserSet]:
         """The batches."""
-        return [] if self.users is None else split(self.users, self.revision.batch_size)
+        return [] if self.whole_list or self.users is None else split(self.users, self.revision.batch_size)
 
 
 def make_plan(
@@ -114,9 +123,11 @@ def make_plan(
     account_hours, account_zone = hours_of_account(connection, account_id)
     windows = windows_of(revision.times, account_hours=account_hours, account_zone=account_zone)
     identity += [[str(window) for window in windows]] if windows else []
+    message, takes = from_json(says or revision.message), takes_mark_up(connection, account_id)
+    is_measured = message.text_mode is TextMode.PLAIN and takes is not None
+    identity += [f"takes mark-up: {takes}"] if is_measured else []
     digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
-    message = from_json(says or revision.message)
-    return Plan(account_id, upstream, revision, message, users, excluded, seen, digest, windows)
+    return Plan(account_id, upstream, revision, message, users, excluded, seen, digest, windows, takes)
 
 
 def plan_faults(connection: Connection, plan: Plan, now: datetime) -> list[str]:
@@ -135,8 +146,11 @@ def plan_faults(connection: Connection, plan: Plan, now: datetime) -> list[str]:
     return faults
 
 
-def preview(store: Store, campaign_id: int, limits: Limits) -> dict[str, Any]:
-    """What a launch would do now, exactly; sends nothing, changes nothing."""
+def preview(store: Store, campaign_id: int, limits: Limits, *, text_as: TextAs = "html") -> dict[str, Any]:
+    """What a launch would do now, exactly; sends nothing, changes nothing.
+
+    `text_as`: how plain text travels where no probe of the account says it.
+    """
     with store.read() as connection:
         now = store.now(connection)
         campaign = find_campaign(connection, campaign_id)
@@ -145,7 +159,8 @@ def preview(store: Store, campaign_id: int, limits: Limits) -> dict[str, Any]:
         plan = make_plan(connection, campaign, campaign.revision, says=said.message)
         faults = plan_faults(connection, plan, now)
         ahead = occurrences_ahead(campaign, revision, now)
-        texts = texts_ahead(connection, campaign, revision, ahead, now)
+        how = TextFate(plan.message.text_mode, plan.takes_mark_up, text_as)
+        texts = [{**each, **how.of(each["text"])} for each in texts_ahead(connection, campaign, revision, ahead, now)]
         told = schedule_told(connection, campaign, revision)
     opens_at = _opens_at(campaign, ahead, now)
     expected = _forecast(plan, limits, opens_at, expires_at(plan.revision.times, ahead[0] if ahead else opens_at))
@@ -168,9 +183,10 @@ def preview(store: Store, campaign_id: int, limits: Limits) -> dict[str, Any]:
         "mark": bool(plan.revision.mark),
         "clock": "vendor" if plan.revision.times.handoff else "campaigns",
         "sending_hours": [window.shown for window in plan.windows],
-        "warnings": faults + _warnings(plan) + _late_warnings(plan, expected, told["zone"]),
+        "warnings": faults + plan_warnings(plan) + late_warnings(plan, expected, told["zone"]),
         **told,
         "next_runs": [moment.isoformat() for moment in ahead],
+        "text_mode": how.mode_in_words,
         "texts": texts,
     }
 
@@ -236,6 +252,15 @@ def write_plan(
     )
 
 
+def text_faults(revision: RevisionRow) -> list[str]:
+    """What is doubtful in the texts of a revision that goes out without a launch, unless somebody said it is meant."""
+    if revision.as_written:
+        return []
+    way = f"use `campaigns edit {revision.campaign_id} --as-written`"
+    doubts = doubts_of(revision.message, revision.contents)
+    return launch_faults(doubts, campaign_id=revision.campaign_id, way=way)
+
+
 def refuse_faults(campaign_id: int, faults: list[str]) -> None:
     """Raise NotAllowed that names every fault."""
     if faults:
@@ -259,32 +284,3 @@ def _opens_at(campaign: CampaignRow, ahead: list[datetime], now: datetime) -> da
     """When a run opens: as the schedule is armed, else at the next occurrence, else at once."""
     wanted = campaign.due_at or (ahead[0] if ahead else now)
     return max(wanted, now)
-
-
-def _late_warnings(plan: Plan, expected: Forecast, zone: str | None) -> list[str]:
-    if not expected.late:
-        return []
-    left = max(0, plan.recipients - (plan.batch_count - expected.late) * plan.revision.batch_size)
-    who = "it" if plan.whole_list else f"{left:,} recipients"
-    at = on_clocks(expected.ends_at.replace(microsecond=0), zone)
-    return [f"it will not be finished by its expiry at {at}: {who} would be cancelled"]
-
-
-def _warnings(plan: Plan) -> list[str]:
-    warnings = variable_warnings(texts_of(plan.revision.message, plan.revision.contents))
-    if plan.users is not None and not plan.users:
-        warnings.append("nobody is left to send to")
-    if plan.revision.on_unknown == "resend":
-        warnings.append("an unknown batch may be sent again: some fans may get this twice (at-least-once)")
-    if plan.message.excluded_lists and not plan.whole_list:
-        warnings.append("no source says that the vendor applies excluded lists to explicit user IDs")
-    if plan.whole_list:
-        warnings.append("the vendor alone knows who is on its lists: who got it cannot be told here")
-    if plan.revision.times.handoff:
-        warnings.append(
-            f"the vendor holds the clock: runs are handed over up to {LEAD.total_seconds() / 3600:g} hours ahead, and "
-            "who is suppressed after that gets them all the same"
-        )
-    if plan.message.save_for_later:
-        warnings.append("the vendor only stores it, but its own automatic messaging may still send it")
-    return warnings

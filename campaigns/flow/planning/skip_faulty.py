@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from campaigns.domain.messages.message import Message, message_faults
+from campaigns.domain.messages.message import FILTER_ALONE, Message, message_faults
 from campaigns.domain.states import RunState
 from campaigns.store.audit.events import EventKind, record_event
 from campaigns.store.runs.runs import find_run, move_run
@@ -29,6 +29,7 @@ def skip_faulty(
     """
     users = None if recipients is None else max(1, recipients)
     faults = message_faults(message, user_count=users, batch_count=batches, now=now)
+    faults = [fault for fault in faults if fault != FILTER_ALONE]  # the lane holds such a run, and a person decides
     if not faults:
         return False
     why = "; ".join(faults)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from campaigns.domain.audience.user_sets import unpack
+from campaigns.domain.messages.body_form import as_it_travels, text_form_on_record
 from campaigns.domain.messages.message import Message, from_json
 from campaigns.domain.reconcile.judging import Listed, judge
 from campaigns.domain.reconcile.matching import Item, Key, Matched, Request, match, may_hold
@@ -155,7 +156,7 @@ def _item(item: QueueItem, content: ItemContent | None) -> Item:
 
 
 def _request(row: OpenRequest, said: Message, anchors: Sequence[Anchor]) -> Request:
-    message = as_sent(said, row.started_at)
+    message = as_it_travels(as_sent(said, row.started_at), text_form_on_record(row.form))
     numbered = [anchor for anchor in anchors if anchor.message_id.isascii() and anchor.message_id.isdecimal()]
     before = [int(anchor.message_id) for anchor in numbered if anchor.finished_at < row.started_at]
     after = [int(anchor.message_id) for anchor in numbered if anchor.started_at > row.arrives_until]

@@ -17,6 +17,7 @@ from campaigns.domain.schedules.handoff import WATCHED_AFTER, as_sent
 from campaigns.domain.schedules.timing import expires_at
 from campaigns.domain.states import BatchState, CampaignState
 from campaigns.flow.planning.content import said_by, zone_of_campaign
+from campaigns.flow.planning.plan import text_faults
 from campaigns.flow.planning.split import split
 from campaigns.flow.runs.hold_restored import hold_restored
 from campaigns.store.audience.suppressions import suppressed_users
@@ -135,6 +136,8 @@ def _work_out(
     content, own = _said(connection, parent, campaign, revision, current=current, now=now)
     message = as_sent(from_json(own or revision.message), now)
     _refuse(connection, parent, message, upstream, seqs)
+    if current:
+        _refuse_doubtful(run_id, revision)
     wanted = _users(connection, [run_id], states, None if seqs is None else with_halves(connection, run_id, seqs))
     users, left_out = subtract(
         wanted,
@@ -191,6 +194,12 @@ def _refuse_faults(run_id: int, message: Message, users: int, batches: int, now:
         raise NotAllowed(f"Run {run_id} cannot be sent again: {'; '.join(faults)}.")
 
 
+def _refuse_doubtful(run_id: int, revision: RevisionRow) -> None:
+    doubtful = text_faults(revision)
+    if doubtful:
+        raise NotAllowed(f"Run {run_id} cannot be sent again with the newest content: {'; '.join(doubtful)}.")
+
+
 def _refuse(
     connection: Connection, parent: RunRow, message: Message, upstream: str, seqs: Sequence[int] | None
 ) -> None:
@@ -200,6 +209,12 @@ def _refuse(
         raise NotAllowed(
             f"Run {parent.id} went to whole lists of the vendor; who of them was reached cannot be known, "
             "so it is never sent again. Launch the campaign with --again if everybody may get it twice."
+        )
+    if message.vendor_chooses:
+        raise NotAllowed(
+            f"Run {parent.id} cannot be sent again with content that leaves recipients to the vendor (whole lists "
+            "or --subscribed-within): a rerun goes to those alone who were not reached. Take "
+            "them out of the campaign first."
         )
     if message.uses_one_use_media:
         raise NotAllowed(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from campaigns.domain.messages.message import Message
+from campaigns.domain.messages.text_modes import TextAs
 from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.sending.pacing import Limits
 from campaigns.ports import FenceBook, Gateway, Pacer, Spool
@@ -37,9 +38,11 @@ class Sender:
     chance: Callable[[], float]  # from 0 to 1
     random_bytes: Callable[[int], bytes]  # so many, which nobody can foresee or repeat: for marks
     rf_as: Literal["array", "string"] = "array"
+    text_as: TextAs = "html"  # how plain text travels where no probe of the account says it
     # For one claim of a lane only: a database that is restored meanwhile gives the numbers to others, but not the lane.
     messages: dict[int, Message] = field(default_factory=dict)  # by run
     timings: dict[tuple[int, int], Timing] = field(default_factory=dict)  # by campaign and revision
+    mark_up: dict[str, bool | None] = field(default_factory=dict)  # by account: what its newest probe measured
     stranded: dict[str, Step] = field(default_factory=dict)  # lanes that could not be given back: no database
 
 

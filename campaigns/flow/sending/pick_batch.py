@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from campaigns.domain.audience.user_sets import to_ids
 from campaigns.domain.messages.message import Message, from_json
+from campaigns.domain.messages.text_modes import TextForm, TextMode, form_of_text
 from campaigns.domain.schedules.handoff import may_hand_over
 from campaigns.domain.schedules.sending_hours import Window, opens_at, windows_of
 from campaigns.domain.upstream.outcome import one_line
@@ -17,6 +18,7 @@ from campaigns.store.audit.events import EventKind, record_event
 from campaigns.store.campaigns.campaigns import find_revision
 from campaigns.store.holds.holds import Held, open_hold
 from campaigns.store.holds.hours_and_expiry import has_expired, wait_until
+from campaigns.store.probe.results import takes_mark_up
 from campaigns.store.runs.content import message_of_run
 from campaigns.store.sending.attempts import ReadyBatch, next_batch
 
@@ -75,6 +77,13 @@ def said_by_batch(connection: Connection, sender: Sender, ready: ReadyBatch) -> 
     if ready.run_id not in sender.messages:
         sender.messages[ready.run_id] = from_json(message_of_run(connection, ready.run_id))
     return sender.messages[ready.run_id]
+
+
+def text_form(connection: Connection, sender: Sender, account_id: str, message: Message) -> TextForm:
+    """What is done to the text of a request; what was measured is kept in memory for as long as the lane is claimed."""
+    if message.text_mode is TextMode.PLAIN and account_id not in sender.mark_up:
+        sender.mark_up[account_id] = takes_mark_up(connection, account_id)
+    return form_of_text(message.text_mode, takes_mark_up=sender.mark_up.get(account_id), otherwise=sender.text_as)
 
 
 def _waits_for(windows: Sequence[Window], now: datetime, *, due: datetime | None) -> datetime | None:

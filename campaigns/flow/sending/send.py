@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -23,7 +24,7 @@ from campaigns.domain.upstream.outcome import Outcome, OutcomeKind
 from campaigns.flow.sending.circuit_breaker import after_not_sent, after_unknown
 from campaigns.flow.sending.known_messages import is_stopped_by_evidence
 from campaigns.flow.sending.lane_context import Sender, Step
-from campaigns.flow.sending.pick_batch import next_in_time, said_by_batch
+from campaigns.flow.sending.pick_batch import next_in_time, said_by_batch, text_form
 from campaigns.flow.sending.record import Recorded, record_outcome
 from campaigns.flow.sending.spool_outcome import keep_outcome
 from campaigns.flow.sending.withhold_suppressed import users_left
@@ -108,10 +109,10 @@ def _commit_attempt(sender: Sender, claim: LaneClaim) -> _Committed | LaneClaim 
 
     The transaction holds the account's lock: a pause, a cancel or a suppression committed before it is seen here.
     """
-    limits = sender.limits
+    lease = timedelta(seconds=sender.limits.lease_seconds)
     with sender.store.write() as connection:
         now = sender.store.now(connection)
-        renewed = renew_lane(connection, claim, now=now, lease=timedelta(seconds=limits.lease_seconds))
+        renewed = renew_lane(connection, claim, now=now, lease=lease)
         if renewed is None:
             return None
         ours, suppressions = renewed
@@ -122,11 +123,13 @@ def _commit_attempt(sender: Sender, claim: LaneClaim) -> _Committed | LaneClaim 
             ready, now = found
             if is_stopped_by_evidence(connection, ready, actor=sender.owner, now=now):
                 continue
-            users = users_left(connection, ours.account_id, ready, suppressions, actor=sender.owner, now=now)
+            message = as_sent(said_by_batch(connection, sender, ready), now)
+            how: dict[str, Any] = {"names_lists": bool(message.user_lists), "actor": sender.owner, "now": now}
+            users = users_left(connection, ours.account_id, ready, suppressions, **how)
             if users is not None:
                 break
-        message = as_sent(said_by_batch(connection, sender, ready), now)
-        form = BodyForm(rf_as=sender.rf_as, mark=_mark(sender, ours, now) if ready.is_marked else None)
+        mark = _mark(sender, ours, now) if ready.is_marked else None
+        form = BodyForm(sender.rf_as, text_form(connection, sender, ours.account_id, message), mark)
         body = build_body(message, users or None, form)
         opened = open_attempt(
             connection,
@@ -138,8 +141,8 @@ def _commit_attempt(sender: Sender, claim: LaneClaim) -> _Committed | LaneClaim 
             form=form_to_json(form),
             mark=form.mark,
             now=now,
-            deadline=timedelta(seconds=limits.request_timeout_seconds),
-            lease=timedelta(seconds=limits.lease_seconds),
+            deadline=timedelta(seconds=sender.limits.request_timeout_seconds),
+            lease=lease,
         )
         if ready.run_state is RunState.PLANNED:
             _say_started(connection, sender, ready, ours)

@@ -3,33 +3,51 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
 from campaigns.domain.audience.user_sets import pack, to_ids, unpack
+from campaigns.domain.messages.message import FILTER_ALONE
 from campaigns.store.audience.suppressions import newest_suppression, suppressed_between
 from campaigns.store.audit.events import EventKind, record_event
 from campaigns.store.campaigns.campaigns import find_revision
 from campaigns.store.holds.holds import Held, last_closed, open_hold
+from campaigns.store.runs.named_users import leave_out, named_users
 from campaigns.store.runs.runs import end_run_if_done
 from campaigns.store.sending.attempts import ReadyBatch
 from campaigns.store.sending.batches import next_seq, shrink_batch
+
+SUPPRESSED_WORDS = "suppressed since the plan"
 
 SUPPRESSIONS = "suppressions"
 """The kind of the hold on a whole-list run of an account where somebody is suppressed."""
 
 
-def users_left(
-    connection: Connection, account_id: str, ready: ReadyBatch, suppressions: int, *, actor: str, now: datetime
-) -> list[int] | None:
-    """The users of a batch without those suppressed since the plan; [] for whole lists, None when it cannot go.
+NO_RECIPIENTS = "recipients"
+"""The kind of the hold on a run that names nobody."""
 
-    The caller holds the account's lock and has read `suppressions` under it. Users taken out become a cancelled batch
-    of their own, so the books keep them; an emptied batch is cancelled itself.
+
+def users_left(
+    connection: Connection,
+    account_id: str,
+    ready: ReadyBatch,
+    suppressions: int,
+    *,
+    names_lists: bool,
+    actor: str,
+    now: datetime,
+) -> list[int] | None:
+    """The users of a batch without those suppressed since the plan; of whole lists, those named one by one beside them.
+
+    None when it cannot go. The caller holds the account's lock and has read `suppressions` under it. Users taken out
+    become a cancelled batch of their own, so the books keep them; an emptied batch is cancelled itself.
     """
     if ready.users is None:
         may_go = _whole_list_may_go(connection, account_id, ready, actor=actor, now=now)
-        return [] if may_go else None
+        since = suppressions != ready.planned_suppressions
+        how: dict[str, Any] = {"names_lists": names_lists, "looks": since, "actor": actor, "now": now}
+        return _named_beside(connection, account_id, ready, **how) if may_go else None
     if suppressions == ready.planned_suppressions:
         return to_ids(ready.users)
     assert ready.first_user is not None
@@ -45,9 +63,18 @@ def users_left(
         keep=pack(keep) if keep else None,
         out=pack(out),
         seq=next_seq(connection, ready.run_id) if keep else ready.seq,
-        why="suppressed since the plan",
+        why=SUPPRESSED_WORDS,
         now=now,
     )
+    _say_suppressed(connection, account_id, ready, len(out), actor=actor, now=now)
+    if not keep:
+        end_run_if_done(connection, ready.run_id, now=now, actor=actor)
+    return list(keep) or None
+
+
+def _say_suppressed(
+    connection: Connection, account_id: str, ready: ReadyBatch, users: int, *, actor: str, now: datetime
+) -> None:
     record_event(
         connection,
         EventKind.BATCH_SUPPRESSED,
@@ -56,11 +83,39 @@ def users_left(
         account_id=account_id,
         run_id=ready.run_id,
         batch_seq=ready.seq,
-        detail={"users": len(out)},
+        detail={"users": users},
     )
-    if not keep:
-        end_run_if_done(connection, ready.run_id, now=now, actor=actor)
-    return list(keep) or None
+
+
+def _named_beside(
+    connection: Connection,
+    account_id: str,
+    ready: ReadyBatch,
+    *,
+    names_lists: bool,
+    looks: bool,
+    actor: str,
+    now: datetime,
+) -> list[int] | None:
+    """Whom the one request of a whole-list run names one by one; None when nobody is left, or it never named anybody.
+
+    `looks`: users may have been suppressed since the plan. They are left out, and an exclusion says so.
+    """
+    users = named_users(connection, ready.run_id)
+    if not users and not names_lists:
+        held = Held(run_id=ready.run_id)
+        open_hold(connection, held, NO_RECIPIENTS, reason=FILTER_ALONE, actor=actor, now=now)
+        return None
+    out = users & suppressed_between(connection, account_id, users.min(), users.max()) if users and looks else None
+    if not out:
+        return list(users)
+    leave_out(connection, ready.run_id, pack(out))
+    _say_suppressed(connection, account_id, ready, len(out), actor=actor, now=now)
+    if users - out or names_lists:
+        return list(users - out)
+    shrink_batch(connection, ready, keep=None, out=pack(out), seq=ready.seq, why=SUPPRESSED_WORDS, now=now)
+    end_run_if_done(connection, ready.run_id, now=now, actor=actor)
+    return None
 
 
 def _whole_list_may_go(

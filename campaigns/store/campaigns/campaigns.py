@@ -55,6 +55,7 @@ class RevisionRow:
     timing: dict[str, Any] | None = None
     contents: list[dict[str, Any]] | None = None
     mark: bool | None = None  # None: from before there were marks
+    as_written: bool | None = None  # somebody said that what is doubtful in its texts is meant so
 
     @property
     def times(self) -> Timing:
@@ -117,6 +118,7 @@ def find_revision(connection: Connection, campaign_id: int, number: int) -> Revi
                 revision.c.timing,
                 revision.c.contents,
                 revision.c.mark,
+                revision.c.as_written,
             ).where(revision.c.campaign_id == campaign_id, revision.c.number == number)
         )
         .mappings()
@@ -162,6 +164,7 @@ def add_revision(
     timing: Timing,
     contents: list[dict[str, Any]] | None,
     mark: bool | None,
+    as_written: bool = False,
     actor: str,
     now: datetime,
 ) -> None:
@@ -178,6 +181,7 @@ def add_revision(
     content |= {"timing": times} if times else {}
     content |= {"contents": contents} if contents else {}
     content |= {"mark": True} if mark else {}
+    content |= {"as_written": True} if as_written else {}
     connection.execute(
         insert(revision).values(
             campaign_id=campaign_id,
@@ -192,6 +196,7 @@ def add_revision(
             timing=times or None,
             contents=contents or None,
             mark=mark,
+            as_written=as_written,
             sha256=hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest(),
             actor=actor,
             created_at=now,

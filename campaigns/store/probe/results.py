@@ -33,6 +33,7 @@ def add_result(
             mark=reading.text.mark,
             line_breaks=reading.text.line_breaks,
             escapes=reading.text.escapes,
+            mark_up=reading.text.mark_up,
             echo=echo,
             **{name: getattr(reading, name) for name in _PLAIN},
         )
@@ -51,6 +52,12 @@ def marks_survive(connection: Connection, account_id: str) -> bool:
     return newest is not None and newest.text.mark is True
 
 
+def takes_mark_up(connection: Connection, account_id: str) -> bool | None:
+    """Whether the newest probe of an account saw that texts are read as HTML; None where none tells."""
+    newest = latest_probe(connection, account_id)
+    return None if newest is None else newest.text.takes_mark_up
+
+
 def result_of(connection: Connection, probe_id: int) -> ProbeReading | None:
     """What one probe learned; None: it has not been read."""
     return _reading(connection.execute(select(probe_result).where(probe_result.c.probe_id == probe_id)).one_or_none())
@@ -63,5 +70,6 @@ def _reading(row: Any) -> ProbeReading | None:
         row.mark,
         None if row.line_breaks is None else LineBreaks(row.line_breaks),
         None if row.escapes is None else Escapes(row.escapes),
+        row.mark_up,
     )
     return ProbeReading(text=text, **{name: getattr(row, name) for name in _PLAIN})

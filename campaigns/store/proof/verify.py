@@ -121,7 +121,10 @@ def _set_faults(name: str, row: Any, users: BitMap64) -> list[str]:
 
 
 def _audience_faults(connection: Connection, found: Any, union: BitMap64) -> list[str]:
-    """A run's batches and its exclusions are together exactly its audience (a rerun's are a part of it)."""
+    """A run's batches and its exclusions are together exactly its audience.
+
+    A rerun's are a part of it, and so are a whole list's, whose batch names nobody.
+    """
     if found.audience_version_id is None or found.planned_at is None:
         return []
     kept = connection.execute(select(audience_version).where(audience_version.c.id == found.audience_version_id)).one()
@@ -135,6 +138,6 @@ def _audience_faults(connection: Connection, found: Any, union: BitMap64) -> lis
     if union & left_out:
         faults.append(f"run {found.id}: {len(union & left_out)} users are both left out and in a batch")
     whole = union | left_out
-    if whole - audience or (found.kind != "rerun" and audience - whole):
+    if whole - audience or (found.kind != "rerun" and not found.whole_list and audience - whole):
         faults.append(f"run {found.id}: its batches and exclusions are not its audience")
     return faults

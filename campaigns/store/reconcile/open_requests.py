@@ -43,6 +43,7 @@ class OpenRequest:
     denied: frozenset[str]
     users: bytes | None  # None: whole lists
     mark: str | None  # that its text carried
+    form: dict[str, Any] | None  # how its body was built
 
     @property
     def key(self) -> tuple[int, int]:
@@ -139,6 +140,7 @@ def _columns(account_id: str) -> Select[Any]:
         attempt.c.started_at,
         attempt.c.deadline_at,
         attempt.c.mark,
+        attempt.c.form,
         restored_at(account_id).label("restored_at"),
     )
 
@@ -188,6 +190,7 @@ def _open(row: Any, number: int, known: _Known, now: datetime) -> OpenRequest:
         frozenset(known.denied),
         row.users,
         row.mark,
+        row.form,
     )
 
 

@@ -99,8 +99,13 @@ def find_run(connection: Connection, run_id: int) -> RunRow:
     return RunRow(*row[:10], RunState(row.state), *row[11:])
 
 
-def add_run(connection: Connection, *, now: datetime, actor: str, reason: str | None, **columns: Any) -> int:
-    """Open a run in state `due`; the unique keys refuse a second one for the same occurrence or launch."""
+def add_run(
+    connection: Connection, *, now: datetime, actor: str, reason: str | None, as_written: bool = False, **columns: Any
+) -> int:
+    """Open a run in state `due`; the unique keys refuse a second one for the same occurrence or launch.
+
+    `as_written`: who launched it said that what is doubtful in its text is meant so, which the event keeps.
+    """
     made = connection.scalar(
         insert(run)
         .values(state=RunState.DUE.value, actor=actor, reason=reason, created_at=now, **columns)
@@ -116,7 +121,8 @@ def add_run(connection: Connection, *, now: datetime, actor: str, reason: str | 
         campaign_id=columns["campaign_id"],
         account_id=columns["account_id"],
         reason=reason,
-        detail={name: columns[name] for name in SAID_OF_A_NEW_RUN if columns.get(name) is not None},
+        detail={name: columns[name] for name in SAID_OF_A_NEW_RUN if columns.get(name) is not None}
+        | ({"as_written": True} if as_written else {}),
     )
     return made
 

@@ -79,6 +79,7 @@ probe_result = Table(
     Column("in_overview", Boolean, nullable=False),
     Column("clock_skew_seconds", Float),
     Column("echo", JSON(none_as_null=True)),  # the text as the vendor showed it, by where it did
+    Column("mark_up", Boolean),  # whether a tag and an entity are read as such; NULL: it was not asked, or not shown
     one_of("line_breaks", LineBreaks),
     one_of("escapes", Escapes),
     CheckConstraint(f"basis = '{SCHEDULED}'", name="basis_is_known"),

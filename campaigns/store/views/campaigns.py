@@ -67,6 +67,8 @@ def campaign_of(connection: Connection, campaign_id: int) -> dict[str, Any]:
         "batch_size": revision.batch_size,
         "on_unknown": revision.on_unknown,
         "mark": bool(revision.mark),
+        "text_mode": revision.message.get("text_mode") or "as_written",
+        "as_written": bool(revision.as_written),
         "starts_at": as_text(revision.starts_at),
         "zone": revision.zone,
         "open_runs": open_runs_of(connection, campaign_id),

@@ -12,7 +12,7 @@ from tests.cli.conftest import Shell
 
 
 def test_every_field_of_a_message_that_people_may_give_is_one_of_the_messages() -> None:
-    given_otherwise = {"scheduled_date"}  # when to start is ours, by --at
+    given_otherwise = {"scheduled_date", "text_mode"}  # when to start is ours, by --at; the mode is told by --html
     assert {each.key for each in FIELDS if each.of_message} == set(READERS) - given_otherwise
 
 
@@ -93,7 +93,7 @@ def test_a_campaign_from_a_file_finds_its_recipients_beside_it(shell: Shell) -> 
     made = shell.ok("create", path)
     books = {"lines": 2, "ids": 2, "duplicates": 0, "bad": 0, "blank": 0, "inside_quotes": 0, "header": 0}
     form = {"kind": "one ID a line", "encoding": "UTF-8", "separator": None, "column": None, "sheet": None, "hidden": 0}
-    assert made == {"id": 1, "name": "Friday", "state": "draft", "file": books | form}
+    assert made == {"id": 1, "name": "Friday", "state": "draft", "warnings": [], "file": books | form}
     audience = shell.ok("show", "1")["audience"]
     assert (audience["size"], audience["source"]) == (2, "fans.txt")
 
@@ -127,14 +127,15 @@ def test_every_option_reaches_what_is_kept(shell: Shell) -> None:
     told = [
         *("--account", "acct_one", "--text", "Hi", "--name", "Friday", "--list", "1", "--list", "2"),
         *("--exclude-list", "3", "--price", "9.90", "--media", "7", "--media", "8", "--preview", "7"),
-        *("--giphy", "g1", "--locked-text", "--block-banned-words", "risky", "--rf-tag", "t", "--rf-partner", "p"),
-        *("--rf-guest", "g", "--save-for-later", "--batch-size", "100", "--on-unknown", "resend"),
+        *("--giphy", "g1", "--locked-text", "--block-banned-words", "risky", "--rf-tag", "1", "--rf-partner", "2"),
+        *("--rf-guest", "3", "--save-for-later", "--batch-size", "100", "--on-unknown", "resend"),
         *("--accept-suppressed", "--at", "2031-07-01 10:00", "--zone", "Europe/Berlin"),
     ]
     shell.ok("create", *told)
     kept = shell.ok("show", "1")
     assert {name: value for name, value in kept["message"].items() if value not in (None, [], False)} == {
         "text": "Hi",
+        "text_mode": "plain",
         "user_lists": ["1", "2"],
         "excluded_lists": ["3"],
         "price": "9.90",
@@ -143,9 +144,9 @@ def test_every_option_reaches_what_is_kept(shell: Shell) -> None:
         "giphy_id": "g1",
         "locked_text": True,
         "block_banned_words": "risky",
-        "rf_tag": ["t"],
-        "rf_partner": ["p"],
-        "rf_guest": ["g"],
+        "rf_tag": ["1"],
+        "rf_partner": ["2"],
+        "rf_guest": ["3"],
         "save_for_later": True,
     }
     assert {name: kept[name] for name in ("name", "batch_size", "on_unknown", "starts_at", "zone", "audience")} == {
@@ -164,12 +165,12 @@ def test_an_edit_changes_what_is_named_and_clears_what_is_asked(shell: Shell) ->
     kept = shell.ok("show", campaign)
     assert (kept["name"], kept["batch_size"], kept["audience"]["size"]) == ("Friday", 2, 5)
     told = {name: value for name, value in kept["message"].items() if value not in (None, [], False)}
-    assert told == {"text": "Hello", "media_files": ["7"]}
+    assert told == {"text": "Hello", "text_mode": "plain", "media_files": ["7"]}
 
 
 def test_an_edit_may_change_from_user_ids_to_a_list_and_back(shell: Shell) -> None:
     campaign = str(shell.campaign())
-    shell.refusal("edit", campaign, "--list", "7", code=2)
+    shell.refusal("edit", campaign, "--list", "7", "--batch-size", "2", code=2)
     shell.ok("edit", campaign, "--list", "7", "--clear", "users")
     assert shell.ok("plan", campaign)["recipients"] is None
     shell.ok("edit", campaign, "--users", "-", "--clear", "list", stdin=b"1\n2\n")

@@ -15,9 +15,9 @@ from campaigns.domain.messages.contents import (
     contents_faults,
     rendered,
     said_at,
-    variable_warnings,
 )
-from campaigns.domain.messages.message import from_json, make_message, message_faults, to_json
+from campaigns.domain.messages.message import Message, from_json, make_message, message_faults, to_json
+from campaigns.domain.messages.text_modes import TextMode
 
 FRIDAY = datetime(2026, 11, 27, 23, 30, tzinfo=UTC)
 
@@ -105,13 +105,6 @@ def test_a_rendered_message_is_one_that_may_be_sent() -> None:
     assert message_faults(from_json(message), user_count=3, batch_count=1, now=FRIDAY) == []
 
 
-def test_a_word_in_braces_that_is_no_variable_is_named_with_the_nearest() -> None:
-    assert variable_warnings(["{Date} and {date}", "{name} {Date} { } {1}"]) == [
-        "{Date} in the text is no variable and goes out as written; did you mean {date}?",
-        "{name} in the text is no variable and goes out as written; variables are {date}, {weekday}, {n}",
-    ]
-
-
 @pytest.mark.parametrize(
     ("contents", "said"),
     [
@@ -136,3 +129,19 @@ def test_one_use_media_is_refused_where_more_than_one_run_may_come() -> None:
         "the message has an ofapi_media_ ID, which the first run would use up; use vault IDs"
     ]
     assert len(contents_faults(message, [{"text": "One"}, {"media_files": ["5"]}], recurs=False)) == 1
+
+
+def test_a_content_that_an_earlier_release_took_still_goes_out() -> None:
+    message = to_json(Message("Hello"))
+    _, said = said_at(
+        message, [{"media_files": ["7", "7"], "price": "5"}], campaign_id=1, number=1, at=FRIDAY, zone=None
+    )
+    assert said is not None
+    assert (said["media_files"], said["price"]) == (["7", "7"], "5")
+
+
+def test_the_mode_of_a_campaign_holds_for_all_its_contents() -> None:
+    message = to_json(Message("Hello", text_mode=TextMode.PLAIN))
+    _, said = said_at(message, [{"text": "Hi"}], campaign_id=1, number=1, at=FRIDAY, zone=None)
+    assert said is not None
+    assert from_json(said) == Message("Hi", text_mode=TextMode.PLAIN)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -10,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaigns.domain.errors import UsageError
-from campaigns.domain.messages.message import Message, from_json, make_message, message_faults, request_body, to_json
+from campaigns.domain.messages.message import (
+    FILTER_ALONE,
+    Message,
+    from_json,
+    make_message,
+    message_faults,
+    request_body,
+    to_json,
+)
 from tests.domain.messages.samples import message_fields, messages, user_ids
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
@@ -62,6 +71,37 @@ def test_media_that_is_neither_a_vault_id_nor_an_upload_is_refused(media: str) -
 
 def test_media_ids_may_be_numbers_however_long() -> None:
     assert make_message({"text": "Hello", "media_files": [2**62 + 1]}).media_files == (str(2**62 + 1),)
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"media_files": ["7", 7]}, "media_files has '7' twice"),
+        ({"media_files": ["007"]}, "media_files has '007', but a vault ID does not begin with 0"),
+        ({"media_files": ["1" * 20]}, "but a vault ID has at most 19 digits"),
+        ({"rf_tag": ["hello"]}, "rf_tag has 'hello', which is not a valid ID: digits alone"),
+        ({"rf_guest": ["1,2"]}, "rf_guest has '1,2', which is not a valid ID"),
+        ({"rf_partner": ["4", "4"]}, "rf_partner has '4' twice"),
+        ({"giphy_id": "https://giphy.com/gifs/cat-abc"}, "an address; give the ID alone"),
+        ({"giphy_id": "a b"}, "giphy_id is 'a b', which is not a valid Giphy ID"),
+        (
+            {"user_lists": ["fans,recent"]},
+            "user_lists has 'fans,recent', which is no list ID: give each list by itself",
+        ),
+        ({"excluded_lists": ["7;8"]}, "excluded_lists has '7;8'"),
+        ({"user_lists": ["fans recent"]}, "user_lists has 'fans recent', which is no list ID"),
+        ({"user_lists": ["fans", "7"], "excluded_lists": ["7"]}, "user_lists and excluded_lists name the same list"),
+        ({"text": "\u200b\u2063 \ufe0f\u3164"}, "text shows nothing"),
+        ({"text": "<p>&nbsp;<br></p>", "text_mode": "html"}, "text shows nothing"),
+        ({"text_mode": "markdown"}, "text_mode is 'markdown', but must be one of plain, html"),
+    ],
+)
+def test_what_the_vendor_would_misread_is_refused_with_what_to_do(fields: dict[str, Any], fault: str) -> None:
+    assert fault in fault_of(**fields)
+
+
+def test_an_emoji_of_several_characters_is_text() -> None:
+    assert make_message({"text": "\u2764\ufe0f\u200d\U0001f525"}).text
 
 
 @pytest.mark.parametrize("days", [1, 30, "7"])
@@ -145,12 +185,24 @@ def faults(message: Message, *, user_count: int | None = 10, batch_count: int | 
     return message_faults(message, user_count=user_count, batch_count=batch_count, now=NOW)
 
 
-@pytest.mark.parametrize("lists", [{"user_lists": ("fans",)}, {"subscribed_within_last_days": 7}])
-def test_whole_lists_are_recipients_but_never_beside_user_ids(lists: dict[str, Any]) -> None:
-    message = Message("Hello", **lists)
-    assert message.names_whole_lists
+def test_whole_lists_are_recipients_with_or_without_user_ids() -> None:
+    message = Message("Hello", user_lists=("fans",))
+    assert message.vendor_chooses
     assert faults(message, user_count=None) == []
-    assert "cannot be mixed" in faults(message, user_count=10)[0]
+    assert faults(message, user_count=10) == []
+
+
+@pytest.mark.parametrize("chosen", [{"user_lists": ("fans",)}, {"subscribed_within_last_days": 7}])
+def test_what_the_vendor_chooses_takes_one_request_only(chosen: dict[str, Any]) -> None:
+    assert "these 10 user IDs take 2" in faults(Message("Hello", **chosen), batch_count=2)[0]
+
+
+def test_a_look_back_names_no_recipients_but_narrows_ids_and_lists() -> None:
+    message = Message("Hello", subscribed_within_last_days=7)
+    assert message.vendor_chooses
+    assert faults(message, user_count=10) == []
+    assert faults(replace(message, user_lists=("fans",)), user_count=None) == []
+    assert faults(message, user_count=None) == [FILTER_ALONE]
 
 
 @pytest.mark.parametrize("where", ["media_files", "previews"])
@@ -208,9 +260,14 @@ def test_a_body_without_recipients_is_never_made(users: Any) -> None:
         request_body(Message("Hello", excluded_lists=("fans",)), users)
 
 
-def test_a_body_that_mixes_users_and_lists_is_never_made() -> None:
-    with pytest.raises(ValueError, match="mixes"):
-        request_body(Message("Hello", user_lists=("fans",)), [1])
+def test_a_body_with_a_look_back_alone_is_never_made() -> None:
+    with pytest.raises(ValueError, match="without recipients"):
+        request_body(Message("Hello", subscribed_within_last_days=7), None)
+
+
+def test_user_ids_and_lists_go_out_in_one_body() -> None:
+    body = body_of(Message("Hello", user_lists=("fans",), subscribed_within_last_days=7), [1])
+    assert (body["userLists"], body["userIds"], body["subscribedWithinLastDays"]) == (["fans"], ["1"], 7)
 
 
 def test_absent_fields_are_left_out_and_the_order_is_fixed() -> None:
@@ -254,7 +311,6 @@ def test_every_field_has_its_name_and_form_on_the_wire() -> None:
         "userLists": ["fans", "99"],
         "excludedLists": ["recent"],
     }
-    assert body_of(Message("Hello", subscribed_within_last_days=7))["subscribedWithinLastDays"] == 7
 
 
 def test_release_form_ids_can_travel_as_text() -> None:

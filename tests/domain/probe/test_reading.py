@@ -63,3 +63,23 @@ def test_the_skew_is_taken_at_the_middle_of_the_question() -> None:
 
     assert skew_seconds(answered, asked=asked, heard=heard) == pytest.approx(180.5)
     assert skew_seconds(None, asked=asked, heard=heard) is None
+
+
+@pytest.mark.parametrize(
+    ("tail", "mark_up"),
+    [
+        ("line.<br>Third &amp; last.", True),
+        ("line.<br />Third &amp; last.</p>", True),
+        ("line.</p><p>Third & last.", True),
+        ("line.\nThird & last.", True),  # shown as plain text, with the tag read
+        ("line.&lt;br&gt;Third &amp;amp; last.", False),
+        ("line.<br>Third &amp;amp; last.", False),  # a text of ours would be shown with its entities
+        ("line.Third &amp; last.", None),  # the tag was taken out
+        ("line.", None),  # a probe of an earlier release
+    ],
+)
+def test_mark_up_is_read_or_shown_as_characters(tail: str, mark_up: bool | None) -> None:
+    text = read_echo(f"One < two > three & four.\nSecond {tail}", MARK)
+    assert text.mark_up is mark_up
+    if mark_up is not None:
+        assert text.takes_mark_up is mark_up

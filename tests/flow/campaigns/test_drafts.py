@@ -90,7 +90,7 @@ def test_an_edit_may_bring_another_audience(world: World) -> None:
     ("changes", "told"),
     [
         (Changes(batch_size=0), "a batch of 0 users is no batch"),
-        (Changes(message=make_message({"text": "x", "user_lists": ["fans"]})), "cannot be mixed"),
+        (Changes(message=make_message({"text": "x", "user_lists": ["fans"]})), "these 5 user IDs take 3"),
         (Changes(drop_audience=True), "no recipients"),
     ],
 )

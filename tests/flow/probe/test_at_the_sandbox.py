@@ -10,15 +10,17 @@ from typing import Any
 import pytest
 
 from campaigns.adapters.upstream.gateway import HttpGateway
+from campaigns.domain.messages.text_modes import TextAs
 from campaigns.domain.probe.reading import ProbeReading
 from campaigns.flow.lanes.serve import serve_lane
+from campaigns.flow.planning.plan import preview
 from campaigns.flow.probe.ask import ask_probe
 from campaigns.sandbox.items import QueueItem
 from campaigns.sandbox.server import Sandbox
 from campaigns.sandbox.setup import Setup
 from campaigns.store.probe.results import latest_probe
 from campaigns.store.views.probes import ProbeView, probe_view
-from tests.world import ACCOUNT, ANNA, UPSTREAM, World
+from tests.world import ACCOUNT, ANNA, LIMITS, UPSTREAM, World
 
 USER = 4242
 
@@ -27,6 +29,13 @@ USER = 4242
 def probed(world: World, **setup: Any) -> Iterator[tuple[ProbeView, list[QueueItem]]]:
     """How a probe of such a vendor ends, and what the vendor has then."""
     world.account()
+    with probed_again(world, **setup) as found:
+        yield found
+
+
+@contextmanager
+def probed_again(world: World, **setup: Any) -> Iterator[tuple[ProbeView, list[QueueItem]]]:
+    """The same, of an account that stands."""
     sandbox = Sandbox("127.0.0.1", 0, setup=Setup.model_validate(setup), ledger_file=None)
     sandbox.vendor.clock = lambda: world.clock().timestamp()
     sandbox.start()
@@ -99,3 +108,39 @@ def test_an_answer_that_is_lost_is_searched_and_one_message_was_made(world: Worl
     with probed(world, script=before) as (ended, items):
         assert len(items) == 1
         assert ended.state in {"unknown", "cancelled"}, "found and deleted, or left to a person; never sent again"
+
+
+@pytest.mark.parametrize(
+    ("setup", "otherwise", "travels"),
+    [
+        ({}, "unchanged", "<p>One &amp; two<br>three</p>"),
+        ({"echo_escapes": "escaped"}, "html", "One & two\nthree"),
+        ({"echo_escapes": "escaped", "echo_line_breaks": "br"}, "html", "One & two\nthree"),
+        ({"echo_line_breaks": "lost"}, "unchanged", "<p>One &amp; two<br>three</p>"),
+    ],
+)
+def test_what_it_learned_decides_how_plain_text_travels(
+    world: World, setup: dict[str, str], otherwise: TextAs, travels: str
+) -> None:
+    with probed(world, **setup):
+        campaign_id = world.campaign([1], message={"text": "One & two\nthree", "text_mode": "plain"}, mark=False)
+        plan = preview(world.store, campaign_id, LIMITS, text_as=otherwise)
+        world.launch(campaign_id, plan_hash=plan["hash"])
+        world.serve()
+    assert plan["texts"][0] | {"at": "", "content": None} == {
+        "at": "",
+        "content": None,
+        "text": "One & two\nthree",
+        "sent": travels,
+        "seen": "One & two\nthree",
+    }
+    assert [body["text"] for body in world.gateway.received] == [travels]
+    world.prove()
+
+
+def test_a_probe_changes_the_plan_of_a_plain_text(world: World) -> None:
+    world.account()
+    campaign_id = world.campaign([1], message={"text": "Hello", "text_mode": "plain"})
+    before = preview(world.store, campaign_id, LIMITS)["hash"]
+    with probed_again(world):
+        assert preview(world.store, campaign_id, LIMITS)["hash"] != before

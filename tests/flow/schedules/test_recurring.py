@@ -46,6 +46,7 @@ def test_a_launch_arms_the_schedule_for_the_next_occurrence(world: World) -> Non
         "schedule": campaign(world, campaign_id)["schedule"],
         "zone": "UTC",
         "held": None,
+        "warnings": [],
     }
     assert runs(world, campaign_id) == []
 
