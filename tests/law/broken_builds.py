@@ -340,6 +340,20 @@ MUTANTS: tuple[Mutant, ...] = (
         "lists.test_what_is_only_saved_is_found_among_what_is_saved",
     ),
     Mutant(
+        "what is handed over is looked for in the list of messages alone",
+        "a message is searched for where the vendor can show it",
+        {f"{FLOW}.reconcile.search.ask_scheduled": lambda *_: []},
+        "lists.test_what_is_handed_over_is_looked_for_in_the_calendar",
+        {"hides": False},
+    ),
+    Mutant(
+        "a calendar that is not shown counts as empty",
+        "absent is only what every list would show that can show it",
+        {f"{FLOW}.reconcile.search._without_calendar": lambda looked, _: looked},
+        "lists.test_what_is_handed_over_is_looked_for_in_the_calendar",
+        {"hides": True},
+    ),
+    Mutant(
         "an item may have gone to more than the request named",
         "an item is not of a request that named fewer",
         {f"{DOMAIN}.reconcile.matching._fits": _fits_whatever_its_size},

@@ -8,9 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
+from campaigns.domain.schedules.timing import Timing
 from tests.law.hosts import BATCH
 from tests.law.place import Place
-from tests.law.telling import hold_the_law, served, the_list_reaches_back
+from tests.law.telling import first_then, hold_the_law, served, the_list_reaches_back
 from tests.law.vendor import Mood, Post
 
 SOFTENED: dict[str, Any] = {"says": "a damn good one", "message": {"block_banned_words": "replace_soften"}}
@@ -26,6 +27,22 @@ def test_what_is_only_saved_is_found_among_what_is_saved(world: Place) -> None:
     world.settle(16, every=4)
 
     assert [world.states(run_id) for run_id in runs] == [["saved"], ["saved"]]
+    hold_the_law(world)
+
+
+@pytest.mark.parametrize("hides", [False, True], ids=["shown", "hidden"])
+def test_what_is_handed_over_is_looked_for_in_the_calendar(world: Place, *, hides: bool) -> None:
+    """The list of mass messages shows it later; without the calendar nobody can say that it is absent."""
+    due = world.clock.now + timedelta(hours=1)
+    campaign = world.campaign(users=BATCH, starts_at=due, timing=Timing(handoff=True), resends=True)
+    world.launch(campaign)
+    the_list_reaches_back(world)
+    world.vendor.mood = Mood(lag=timedelta(minutes=30), hides_calendar=hides)
+    world.vendor.fate = first_then(Post.lose_answer, Post.accept)
+    world.settle(16, every=4)
+
+    assert [world.states(run_id) for run_id in world.runs()] == [["unknown"] if hides else ["accepted"]]
+    assert set(world.reached().values()) == {1}
     hold_the_law(world)
 
 

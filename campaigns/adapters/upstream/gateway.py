@@ -10,7 +10,7 @@ import ipaddress
 import re
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -20,7 +20,15 @@ from pydantic import SecretStr
 from campaigns import __version__
 from campaigns.adapters.upstream.deadline import TransportOfEachThread, deadline
 from campaigns.adapters.upstream.exchange import Exchange, Gate, Stopped
-from campaigns.adapters.upstream.read_queue import overview_path, read_item, read_overview, read_queue, read_saved
+from campaigns.adapters.upstream.read_queue import (
+    overview_path,
+    read_item,
+    read_overview,
+    read_queue,
+    read_saved,
+    read_scheduled,
+    scheduled_path,
+)
 from campaigns.adapters.upstream.read_reply import Redactor, read_json, read_reply, read_report, read_response
 from campaigns.domain.errors import UsageError, VendorAway, VendorRefused
 from campaigns.domain.upstream.outcome import Outcome, classify, one_line
@@ -107,6 +115,11 @@ class HttpGateway(Gateway):
         """The newest messages that are kept for later. Raises VendorRefused or VendorAway."""
         shown = self._ask(f"/api/{account}/saved-for-later/messages?limit={SAVED_AT_ONCE}&offset=0")
         return self._known(read_saved(shown), "a list of saved messages")
+
+    def scheduled(self, account: str, first: date, last: date) -> list[ItemContent]:
+        """What is to be sent on these days. Raises VendorRefused or VendorAway, also when it is not shown whole."""
+        shown = self._ask(scheduled_path(account, first, last))
+        return self._known(read_scheduled(shown), "all messages that are scheduled")
 
     def item(self, account: str, message_id: str) -> ItemContent | None:
         """What one mass message holds; None when it is not shown. Raises VendorRefused or VendorAway."""
