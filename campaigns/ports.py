@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
 from campaigns.domain.upstream.outcome import Outcome
@@ -56,6 +56,13 @@ class Gateway(Protocol):
         """The newest messages that the vendor keeps for later on an account; its other list shows none of them.
 
         Costs a credit. Raises VendorRefused or VendorAway.
+        """
+        ...
+
+    def scheduled(self, account: str, first: date, last: date) -> list[ItemContent]:
+        """The mass messages of an account that the vendor is still to send on these days (UTC), by its calendar.
+
+        Costs a credit. Raises VendorRefused or VendorAway, the latter also when the calendar is not shown whole.
         """
         ...
 

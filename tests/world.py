@@ -7,14 +7,14 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from pyroaring import BitMap64
 from sqlalchemy import text
 
 from campaigns.domain.audience.user_sets import Reading, unpack
-from campaigns.domain.errors import FencesAway, PacerAway
+from campaigns.domain.errors import FencesAway, PacerAway, VendorAway
 from campaigns.domain.messages.message import make_message
 from campaigns.domain.sending.pacing import Limits
 from campaigns.domain.upstream.outcome import HoldOrder, HoldScope, Outcome, OutcomeKind
@@ -83,6 +83,7 @@ class FakeGateway:
     overviewed: list[ItemContent] = field(default_factory=list)
     its_clock: datetime | None = None  # what the vendor says that it is
     kept: list[SavedItem] = field(default_factory=list)  # what it keeps for later
+    calendar: list[ItemContent] | None = field(default_factory=list)  # what it is to send later; None: not shown
     obstacle: Exception | None = None
     deleting: list[UnsendOutcome | Callable[[], UnsendOutcome]] = field(default_factory=list)  # a script, as above
     deleted: list[str] = field(default_factory=list)  # message IDs of the DELETEs whose bytes left us
@@ -126,6 +127,12 @@ class FakeGateway:
         if self.obstacle is not None:
             raise self.obstacle
         return list(self.kept)
+
+    def scheduled(self, account: str, first: date, last: date) -> list[ItemContent]:
+        self.questions.append(f"scheduled {account}")
+        if self.calendar is None:
+            raise VendorAway("it does not show its calendar")
+        return [item for item in self.calendar if item.date is not None and first <= item.date.date() <= last]
 
     def item(self, account: str, message_id: str) -> ItemContent | None:
         self.questions.append(f"item {message_id}")

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 RequestKind = Literal[
     "send", "list", "get", "update", "delete", "overview",
-    "whoami", "accounts", "user_lists", "user_list", "list_users", "saved",
+    "whoami", "accounts", "user_lists", "user_list", "list_users", "saved", "calendar",
 ]  # fmt: skip
 
 

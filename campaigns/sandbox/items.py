@@ -75,6 +75,10 @@ class QueueItem:
         """Whether delivery has begun, which is what the overview shows."""
         return not self.saved and now >= self.date and now - self.accepted_at >= self.timing.listed_after
 
+    def is_ahead(self, now: float) -> bool:
+        """Whether it is still to be sent at its own time, which is what the calendar shows, whatever the list does."""
+        return self.due_at is not None and now < self.due_at and not self.saved and self.cancelled_at is None
+
     def is_ready(self, now: float) -> bool:
         """Whether its media are converted."""
         return now >= self.accepted_at + self.timing.ready_after
@@ -158,6 +162,31 @@ class QueueItem:
                 "rawText": wrapped(text),
                 "price": self.content.price,
                 "userIds": [str(user) for user in self.users],
+            },
+        }
+
+    def calendar_form(self, now: float, echo: Echo = AS_SENT) -> dict[str, Any]:
+        """The shape of a row of the calendar: when it is to be sent, what it says and to which lists (from the SDK)."""
+        text = echo.of(self.content.text)
+        return {
+            "id": self.id,
+            "type": "chat",
+            "createdDateTime": shown_time(self.accepted_at),
+            "publishDateTime": shown_time(self.date),
+            "entity": {
+                "queueId": self.id,
+                "text": plain_text(text),
+                "rawText": wrapped(text),
+                "lockedText": False,
+                "price": self.content.price,
+                "isFree": not self.content.price,
+                "scheduledAt": shown_time(self.date),
+                "isMediaReady": self.is_ready(now),
+                "sentRulesType": None,
+                "sentRulesExtra": None,
+                "userLists": list(self.lists),
+                "canUnsendQueue": self.can_unsend(now),
+                "unsendSecondsQueue": self._unsend_seconds(now),
             },
         }
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from hashlib import blake2b
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from campaigns.sandbox.items import plain_text, shown_time
 from campaigns.sandbox.replies import invalid, onlyfans_error
@@ -47,6 +48,26 @@ def list_saved(turn: Turn) -> Done:
         raise invalid({"limit": ["The limit field is required."]})
     items = [item for item in turn.world.book.items(turn.account) if item.saved and item.cancelled_at is None]
     return Done({"data": [item.saved_form() for item in items[offset : offset + limit]]})
+
+
+def calendar(turn: Turn) -> Done:
+    """What is to be sent from day `publishDateStart` to day `publishDateEnd`, the next first. Raises Refused (422)."""
+    query = turn.request.query
+    zone, limit = _zone(query), _number(query, "limit", default=20, lowest=1, highest=100)
+    first, last = _day(query, "publishDateStart"), _day(query, "publishDateEnd")
+    today = datetime.fromtimestamp(turn.now, zone).date()
+    if first < today:
+        raise invalid({"publishDateStart": ["The publishDateStart field must be a date after or equal to today."]})
+    if last < first:
+        raise invalid(
+            {"publishDateEnd": ["The publishDateEnd field must be a date after or equal to publishDateStart."]}
+        )
+    ahead = [item for item in turn.world.book.items(turn.account) if item.is_ahead(turn.now)]
+    shown = [item for item in ahead if first <= datetime.fromtimestamp(item.date, zone).date() <= last]
+    if query.get("type[]", "chat") != "chat":
+        shown = []  # posts are not sent here
+    rows = [item.calendar_form(turn.now, turn.world.setup.echo) for item in sorted(shown, key=lambda item: item.date)]
+    return Done({"data": {"list": rows[:limit], "syncInProcess": False}})
 
 
 def get_item(turn: Turn) -> Done:
@@ -175,6 +196,20 @@ def _number(query: dict[str, str], name: str, *, default: int, lowest: int, high
     if not lowest <= int(text) <= highest:
         raise invalid({name: [f"The {name} field must be between {lowest} and {highest}."]})
     return int(text)
+
+
+def _zone(query: dict[str, str]) -> ZoneInfo:
+    try:
+        return ZoneInfo(query["timezone"])
+    except (KeyError, ValueError, OSError):
+        raise invalid({"timezone": ["The timezone field must be a valid timezone."]}) from None
+
+
+def _day(query: dict[str, str], name: str) -> date:
+    try:
+        return date.fromisoformat(query[name][: len("2026-11-28")])
+    except (KeyError, ValueError):
+        raise invalid({name: [f"The {name} field must be a valid date."]}) from None
 
 
 def _moment(query: dict[str, str], name: str) -> float | None:

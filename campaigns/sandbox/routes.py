@@ -88,6 +88,15 @@ def account_of(request: Request) -> str | None:
     return unquote(parts[1]) if len(parts) > 2 and parts[0] == "api" else None  # noqa: PLR2004
 
 
+LOOKS: Mapping[tuple[str, ...], RequestKind] = {
+    ("mass-messaging", "overview"): "overview",
+    ("saved-for-later", "messages"): "saved",
+    ("queue",): "calendar",
+    ("user-lists",): "user_lists",
+}
+"""What can only be looked at of an account, by the rest of the path."""
+
+
 def _kinds(parts: list[str]) -> tuple[Mapping[str, RequestKind], str | None, str]:
     """What each method means at a path, the account, and the ID in the path."""
     kinds: Mapping[str, RequestKind] = {}
@@ -98,16 +107,12 @@ def _kinds(parts: list[str]) -> tuple[Mapping[str, RequestKind], str | None, str
             kinds = {"GET": "whoami"}
         case ["api", "accounts"]:
             kinds = {"GET": "accounts"}
+        case ["api", account, *rest] if tuple(rest) in LOOKS:
+            kinds = {"GET": LOOKS[tuple(rest)]}
         case ["api", account, "mass-messaging"]:
             kinds = {"GET": "list", "POST": "send"}
-        case ["api", account, "mass-messaging", "overview"]:
-            kinds = {"GET": "overview"}
         case ["api", account, "mass-messaging", of]:
             kinds = {"GET": "get", "PUT": "update", "DELETE": "delete"}
-        case ["api", account, "saved-for-later", "messages"]:
-            kinds = {"GET": "saved"}
-        case ["api", account, "user-lists"]:
-            kinds = {"GET": "user_lists"}
         case ["api", account, "user-lists", of]:
             kinds = {"GET": "user_list"}
         case ["api", account, "user-lists", of, "users"]:

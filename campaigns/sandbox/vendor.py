@@ -34,6 +34,7 @@ ENDPOINTS: dict[str, Callable[[Turn], Done]] = {
     "user_list": reading.user_list,
     "list_users": reading.list_users,
     "saved": reading.list_saved,
+    "calendar": reading.calendar,
 }
 CHECKS: dict[str, Callable[[Turn], None]] = {
     "send": writing.check_send,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, cast
 
 import pytest
@@ -120,6 +120,9 @@ class FragileGateway:
 
     def saved(self, account: str) -> list[SavedItem]:
         raise AssertionError("nothing of these stories is saved")
+
+    def scheduled(self, account: str, first: date, last: date) -> list[ItemContent]:
+        raise AssertionError("nothing of these stories is handed over")
 
     def item(self, account: str, message_id: str) -> ItemContent | None:
         self.steps.cross("item")

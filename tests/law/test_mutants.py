@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.law.mutants import DOCUMENT, MUTANTS, Mutant, found_by, recorded, table
+from tests.law.broken_builds import MUTANTS, Mutant
+from tests.law.mutants import DOCUMENT, found_by, recorded, table
 from tests.law.place import Places
 
 

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from unittest import mock
 
 import httpx
 import pytest
 from pyroaring import BitMap64
-from sqlalchemy import text
+from sqlalchemy import Connection, select, text
 
-from campaigns.domain.errors import NotAllowed
+from campaigns.adapters.redis.fence_book import KeptFences
+from campaigns.domain.errors import DatabaseBusy, NotAllowed
 from campaigns.domain.schedules.timing import Timing
 from campaigns.flow.audience.suppress import suppress
 from campaigns.flow.campaigns.drafts import archive_campaign
 from campaigns.flow.runs.rerun import rerun
 from campaigns.store.database.engine import Store
+from campaigns.store.tables.attempts import attempt
 from campaigns.store.views.campaigns import campaign_of
-from tests.law.hosts import BATCH
+from tests.law.hosts import BATCH, DEADLINE, LEASE
 from tests.law.operators import Operators
 from tests.law.place import WHY, Place
 from tests.law.records import Campaign
 from tests.law.telling import NORTH, Fares, first_then, hold_the_law, served
-from tests.law.vendor import Post
+from tests.law.vendor import Killed, Post
 from tests.store.interleave import overlapping
 from tests.world import ANNA, UPSTREAM
 
@@ -164,3 +167,50 @@ def test_a_long_absence_is_settled_in_a_few_looks(world: Place) -> None:
 
 def _refuse(post: Post) -> httpx.Response:
     return post.vendor.answer(422, {"message": "refused", "errors": {"text": ["no"]}})
+
+
+def test_an_account_whose_lock_somebody_keeps_delays_only_itself(world: Place) -> None:
+    """B3: two workers died with a request in flight; a session that is gone keeps one of their accounts' locks."""
+    for account in ("acct_one", "acct_two"):
+        world.launched(account, users=BATCH)
+        served(world, _die, account=account)
+    world.clock.advance(LEASE + 1)
+
+    def hold(connection: Connection, account_id: str) -> None:
+        if account_id == "acct_one":
+            raise DatabaseBusy("Somebody keeps the lock.")
+
+    with mock.patch("campaigns.flow.reconcile.abandoned.hold_lane_briefly", hold):
+        world.hosts[NORTH].tick()
+
+    assert [world.states(run_id) for run_id in world.runs()] == [["sending"], ["unknown"]]
+    world.settle(10)
+    hold_the_law(world)
+
+
+def test_no_request_leaves_after_the_deadline_that_is_on_record(world: Place) -> None:
+    """R4: the lease is far longer, and the worker stood still between the record and the first byte."""
+    run_id = world.launched(users=BATCH)
+    north = world.hosts[NORTH]
+    north.lease = 400.0
+    north.start()
+    note, stalls = KeptFences.note, [DEADLINE + 100.0]
+
+    def stalled(book: KeptFences, lane: str, fence: int) -> bool:
+        world.clock.advance(stalls.pop() if stalls else 0)
+        return note(book, lane, fence)
+
+    with mock.patch.object(KeptFences, "note", stalled):
+        world.serve()
+
+    (message,) = world.ledger.messages.values()
+    with world.store.read() as connection:
+        deadline = connection.scalar(select(attempt.c.deadline_at).order_by(attempt.c.number.desc()).limit(1))
+    assert deadline is not None
+    assert message.at < deadline, "searches take it that nothing leaves so late"
+    assert world.states(run_id) == ["accepted"]
+    hold_the_law(world)
+
+
+def _die(_: Post) -> httpx.Response:
+    raise Killed

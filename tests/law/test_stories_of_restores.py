@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
+from unittest import mock
 
 import pytest
 
+from campaigns.adapters.redis.fence_book import KeptFences
 from campaigns.domain.errors import NotAllowed
-from tests.law.hosts import LEASE
+from tests.law.hosts import BATCH, LEASE
 from tests.law.operators import Operators
 from tests.law.place import Place
 from tests.law.records import Memory
@@ -234,6 +237,34 @@ def test_a_rerun_that_was_made_after_the_backup_is_not_made_again_unasked(world:
     with suppress(NotAllowed):
         Operators(world).rerun(run_id)
     world.settle(60)
+
+    assert set(world.reached().values()) == {1}
+    come_to_rest(world)
+
+
+def test_a_lane_that_was_compared_before_the_restore_is_compared_again_once_it_is_claimed(world: Place) -> None:
+    """One host has compared it; before it claims the lane the other one sends, and the database is put back.
+
+    The claim then has the very fence of the request that is lost, so that the next ones look like any others.
+    """
+    world.account()
+    world.look_round()
+    world.launched(users=BATCH)
+    copy = world.backup()
+    for host in world.hosts:
+        host.tick()
+    compare, lost = KeptFences.compare, [NORTH]
+
+    def compared(book: KeptFences, *asked: Any) -> Any:
+        found = compare(book, *asked)
+        while lost:
+            world.serve(host=lost.pop())
+            world.restore(copy)
+        return found
+
+    with mock.patch.object(KeptFences, "compare", compared):
+        world.serve(host=SOUTH)
+    world.settle(30)
 
     assert set(world.reached().values()) == {1}
     come_to_rest(world)

@@ -126,6 +126,25 @@ def test_questions_that_fail_come_further_and_further_apart(world: Place) -> Non
         assert (connection.scalar(text("SELECT count(*) FROM evidence")) or 0) <= 30
 
 
+def test_questions_leave_messages_their_share(world: Place) -> None:
+    """Twelve accounts have something to search for; the reserve of such a limit is one question a minute."""
+    accounts = [f"acct_{number}" for number in range(12)]
+    for account in accounts:
+        world.launched(account, users=BATCH)
+        served(world, Post.lose_answer, account=account)
+    run_id = world.launched("acct_other", users=5 * BATCH)
+    lower_the_limit(world, 10)
+    before = questions(world)
+
+    for account in accounts:
+        world.serve(account)
+    world.serve("acct_other")
+
+    assert questions(world) - before <= 1
+    assert world.states(run_id) == ["accepted"] * 5
+    hold_the_law(world)
+
+
 def rebuilt_and_served(world: Place, account: str) -> None:
     """Redis loses its state; it is missed, filled again from the database, and used; all within four seconds."""
     world.lose_redis(only="pace")

@@ -38,6 +38,7 @@ class Mood:
     skew: timedelta = timedelta()  # how far its clock is ahead
     without: frozenset[str] = frozenset()  # fields that it leaves out of what it echoes
     questions: str = "answers"  # or "away", "throttled"
+    hides_calendar: bool = False  # what it is to send later is not shown
 
 
 Fate = Callable[[], httpx.Response]
@@ -123,8 +124,9 @@ class Vendor:
         if what.startswith("saved-for-later"):
             return [self._entity(each) for each in self._listed(account, saved=True)]
         if what == "queue":
-            ahead = [each for each in self._listed(account) if each.due is not None and each.due > self.now()]
-            return {"list": [self._entity(each) for each in ahead]}
+            ahead = [each for each in self._items(account) if each.due is not None and each.due > self.now()]
+            kept = [] if self.mood.hides_calendar else [each for each in ahead if each.unsent_at is None]
+            return {"list": [self._entity(each) for each in kept], "syncInProcess": self.mood.hides_calendar}
         return None
 
     def _one(self, message_id: str) -> httpx.Response:

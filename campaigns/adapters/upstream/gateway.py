@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -20,7 +20,15 @@ from campaigns import __version__, addresses
 from campaigns.adapters.upstream import http_client as httpx
 from campaigns.adapters.upstream.deadline import TransportOfEachThread, deadline
 from campaigns.adapters.upstream.exchange import OF_CHANGES, OF_QUESTIONS, Exchange, Gate, Stopped
-from campaigns.adapters.upstream.read_queue import overview_path, read_item, read_overview, read_queue, read_saved
+from campaigns.adapters.upstream.read_queue import (
+    overview_path,
+    read_item,
+    read_overview,
+    read_queue,
+    read_saved,
+    read_scheduled,
+    scheduled_path,
+)
 from campaigns.adapters.upstream.read_reply import read_json, read_reply, read_report, read_response
 from campaigns.adapters.upstream.redactor import Redactor
 from campaigns.domain.errors import UsageError, VendorAway, VendorRefused
@@ -124,6 +132,11 @@ class HttpGateway(Gateway):
         """The newest messages that are kept for later. Raises VendorRefused or VendorAway."""
         shown = self._ask(f"/api/{account}/saved-for-later/messages?limit={SAVED_AT_ONCE}&offset=0")
         return self._known(read_saved(shown), "a list of saved messages")
+
+    def scheduled(self, account: str, first: date, last: date) -> list[ItemContent]:
+        """What is to be sent on these days. Raises VendorRefused or VendorAway, also when it is not shown whole."""
+        shown = self._ask(scheduled_path(account, first, last))
+        return self._known(read_scheduled(shown), "all messages that are scheduled")
 
     def item(self, account: str, message_id: str) -> ItemContent | None:
         """What one mass message holds; None when it is not shown. Raises VendorRefused or VendorAway."""

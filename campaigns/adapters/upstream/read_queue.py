@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,6 +13,9 @@ from campaigns.domain.upstream.queue_items import ItemContent, Overview, QueueIt
 
 MOST_OF_OVERVIEW = 50
 """Items that the vendor gives at once (an integrator's limit, read 2026-09)."""
+
+MOST_OF_CALENDAR = 100
+"""Rows of the calendar that the vendor gives at once (its SDK, read 2026-09); so many may not be all there are."""
 
 LONGEST_WRITTEN = 100
 DIGITS_OF_A_USER = 19
@@ -92,23 +95,59 @@ def read_saved(found: Any) -> list[SavedItem] | None:
 
     The ID is the entity's `queueId`, by which the other calls know the message.
     """
+    entities = _entities(found)
+    if entities is None:
+        return None
+    return [
+        SavedItem(
+            _id(entity["queueId"]),
+            iso_date(row.get("createdDateTime")),
+            _text(entity),
+            _is_free(entity),
+            _users(entity.get("userIds")),
+        )
+        for row, entity in entities
+    ]
+
+
+def scheduled_path(account: str, first: date, last: date) -> str:
+    """Where the calendar of the days from `first` to `last` (UTC) is asked for."""
+    days = {"publishDateStart": first.isoformat(), "publishDateEnd": last.isoformat(), "timezone": "UTC"}
+    return f"/api/{account}/queue?{urlencode({**days, 'limit': MOST_OF_CALENDAR, 'type[]': 'chat'})}"
+
+
+def read_scheduled(found: Any) -> list[ItemContent] | None:
+    """The messages in a reply about the calendar (as `read_saved`); None when it is none, or is not whole."""
+    entities = _entities(found)
+    data = found.get("data") if isinstance(found, dict) else None
+    is_synced = not (isinstance(data, dict) and data.get("syncInProcess"))
+    if entities is None or not is_synced or len(entities) >= MOST_OF_CALENDAR:
+        return None
+    return [
+        ItemContent(
+            _id(entity["queueId"]),
+            _text(entity),
+            _is_free(entity),
+            None,
+            iso_date(entity.get("scheduledAt")) or iso_date(row.get("publishDateTime")),
+        )
+        for row, entity in entities
+    ]
+
+
+def _entities(found: Any) -> list[tuple[dict[str, Any], dict[str, Any]]] | None:
+    """The rows of a list whose messages stand in an `entity`, each with that; None when it is no list."""
     rows = found.get("data") if isinstance(found, dict) else None
     if isinstance(rows, dict):
         rows = rows.get("list", rows.get("items"))
     if not isinstance(rows, list):
         return None
     entities = [(row, row["entity"]) for row in rows if isinstance(row, dict) and isinstance(row.get("entity"), dict)]
-    return [
-        SavedItem(
-            _id(entity["queueId"]),
-            iso_date(row.get("createdDateTime")),
-            _text(entity),
-            None if not isinstance(entity.get("price"), int | float) else not entity["price"],
-            _users(entity.get("userIds")),
-        )
-        for row, entity in entities
-        if _is_id(entity.get("queueId"))
-    ]
+    return [(row, entity) for row, entity in entities if _is_id(entity.get("queueId"))]
+
+
+def _is_free(entity: dict[str, Any]) -> bool | None:
+    return not entity["price"] if isinstance(entity.get("price"), int | float) else None
 
 
 def _text(entity: dict[str, Any]) -> str | None:

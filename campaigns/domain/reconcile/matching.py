@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from campaigns.domain.reconcile.search import Likeness, likeness
+from campaigns.domain.reconcile.search import says_the_same
 from campaigns.domain.reconcile.windows import CLOCK_SKEW, WHOLE_SECOND, Skew
 from campaigns.domain.reconcile.worlds import pairs_of_worlds
 from campaigns.domain.upstream.queue_items import ItemContent
@@ -36,7 +36,6 @@ class Request:
     started_at: datetime
     arrives_until: datetime  # it cannot have arrived later
     scheduled_date: datetime | None = None  # it was handed over, to be sent then
-    is_rewritten: bool = False  # the vendor was allowed to soften words of it
     is_listed: bool = True  # False: the vendor keeps it for later, where its list does not show it
     mark: str | None = None
     denied: frozenset[str] = frozenset()  # items that an operator has said are not its own
@@ -132,8 +131,7 @@ def _requests_of(item: Item, requests: Iterable[Request], skew: Skew, matched: M
 
 
 def _says_the_same(item: Item, request: Request) -> bool:
-    said = likeness(item.content, text=request.text, is_free=request.is_free, is_rewritten=request.is_rewritten)
-    return said is Likeness.SAME
+    return says_the_same(item.content, text=request.text, is_free=request.is_free)
 
 
 def _fits(item: Item, request: Request) -> bool:

@@ -17,13 +17,7 @@ from campaigns.domain.upstream.queue_items import ItemContent
 MOST_CANDIDATES = 10
 """More unexplained items than requests, by this number, are for a person: each one costs a credit to look at."""
 
-MARK_UP = re.compile(r"<[^>]*>")
-"""Everything that can be mark-up, among it what a text only says with its angle brackets."""
-
-MOST_ESCAPES = 2
-"""So often a text may have been escaped on its way: by us, and by the vendor once more."""
-
-KNOWN_MARK_UP = re.compile(
+MARK_UP = re.compile(
     r"</?(?:p|br|div|span|b|strong|i|em|u|s|a|font|small|big|ul|ol|li|h[1-6])(?:\s[^<>]*)?/?>", re.IGNORECASE
 )
 """Mark-up that the vendor takes and wraps texts in (its page on text formatting, read 2026-11)."""
@@ -49,28 +43,11 @@ class Judgement:
     message_id: str | None = None
 
 
-class Likeness(StrEnum):
-    """Whether an item says what a request said."""
-
-    SAME = "same"
-    DOUBTFUL = "doubtful"  # it may: the vendor may have rewritten the text, or shows none
-    OTHER = "other"
-
-
-def likeness(content: ItemContent | None, *, text: str, is_free: bool, is_rewritten: bool) -> Likeness:
-    """How an item's text and price compare with a request's; `text` is as it travelled.
-
-    `is_rewritten`: the vendor was allowed to soften words of it, so another text may still be it.
-    """
-    if content is None or content.text is None:
-        return Likeness.DOUBTFUL
-    if content.is_free not in {None, is_free}:
-        return Likeness.OTHER
-    if normalised(content.text, KNOWN_MARK_UP) == normalised(text, KNOWN_MARK_UP):
-        return Likeness.SAME
-    if is_rewritten or _bare(content.text) == _bare(text):
-        return Likeness.DOUBTFUL
-    return Likeness.OTHER
+def says_the_same(content: ItemContent | None, *, text: str, is_free: bool) -> bool:
+    """Whether an item has a request's text and price. No: it may still be it, in words that the vendor has changed."""
+    if content is None or content.text is None or content.is_free not in {None, is_free}:
+        return False
+    return normalised(content.text) == normalised(text)
 
 
 def look_delays(settle_seconds: float, looks: int) -> list[float]:
@@ -78,16 +55,8 @@ def look_delays(settle_seconds: float, looks: int) -> list[float]:
     return [settle_seconds * 2**number for number in range(looks)]
 
 
-def normalised(text: str, mark_up: re.Pattern[str] = MARK_UP) -> str:
+def normalised(text: str) -> str:
     """A text without mark-up, marks, entities and spacing: the vendor wraps plain text in paragraphs to echo it."""
     broken = re.sub(r"<(br|/p|/div)\b[^>]*>", " ", text, flags=re.IGNORECASE)
-    plain = without_marks(html.unescape(mark_up.sub("", broken)))
+    plain = without_marks(html.unescape(MARK_UP.sub("", broken)))
     return " ".join(unicodedata.normalize("NFC", plain).split())
-
-
-def _bare(text: str) -> str:
-    """What stays of a text whatever the vendor does to escapes, tags and line breaks: equal ones may be the same."""
-    plain = text
-    for _ in range(MOST_ESCAPES):
-        plain = html.unescape(MARK_UP.sub("", plain))
-    return "".join(unicodedata.normalize("NFC", without_marks(MARK_UP.sub("", plain))).split())

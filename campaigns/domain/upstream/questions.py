@@ -20,7 +20,7 @@ class QuestionKind(StrEnum):
     ACCOUNTS = "accounts"  # which accounts the key can see
     LIST = "list"  # the message queue of an account
     ITEM = "item"  # one message of it
-    SAVED = "saved"  # what the vendor keeps for later
+    SAVED = "saved"  # what the vendor keeps: for later, or until the time at which it is to send it
     OVERVIEW = "overview"  # the sent messages of an account, with their counts
 
 
@@ -76,6 +76,11 @@ def kept_item(found: Mapping[str, Any]) -> ItemContent | None:
 def saved_as_kept(items: Sequence[SavedItem]) -> dict[str, Any]:
     """The saved messages as JSON, without what they say."""
     return {"items": [{"id": item.id, "date": None if item.date is None else item.date.isoformat()} for item in items]}
+
+
+def scheduled_as_kept(items: Sequence[ItemContent]) -> dict[str, Any]:
+    """The scheduled messages as JSON, without what they say."""
+    return list_as_kept([QueueItem(item.id, item.date) for item in items])
 
 
 def overview_as_kept(overview: Overview) -> dict[str, Any]:

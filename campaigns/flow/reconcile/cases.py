@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection
 
 from campaigns.domain.messages.message import Message, from_json
 from campaigns.domain.reconcile.judging import judge_own
 from campaigns.domain.reconcile.search import Finding, Judgement
+from campaigns.domain.schedules.handoff import is_handed_over
 from campaigns.domain.upstream.outcome import OutcomeKind
 from campaigns.domain.upstream.queue_items import ItemContent
 from campaigns.store.campaigns.campaigns import find_revision
@@ -31,6 +33,11 @@ class Case:
     def own_message(self) -> str | None:
         """The message ID that the vendor's own answer named, together with a fault."""
         return None if self.failed is None else self.failed[0]
+
+    def due_ahead(self, now: datetime) -> datetime | None:
+        """When the vendor is to send it, if it was handed over and that is still to come."""
+        due = self.message.scheduled_date
+        return due if is_handed_over(due, self.found.started_at) and is_handed_over(due, now) else None
 
 
 def case_of(connection: Connection, found: LookedFor) -> Case:

@@ -25,9 +25,6 @@ from campaigns.store.reconcile.ownership import owners_among
 from campaigns.store.reconcile.searches import newest_owned
 from campaigns.store.runs.content import message_of_run
 
-SOFTENS = "replace_soften"
-"""The level of `block_banned_words` at which the vendor changes texts."""
-
 LONGEST_SEARCH = timedelta(days=7)
 """A request that began so long before the oldest unexplained item is no longer one that it may belong to."""
 
@@ -168,7 +165,6 @@ def _request(row: OpenRequest, said: Message, anchors: Sequence[Anchor]) -> Requ
         started_at=row.started_at,
         arrives_until=row.arrives_until,
         scheduled_date=message.scheduled_date,
-        is_rewritten=message.block_banned_words == SOFTENS,
         is_listed=not message.save_for_later,
         mark=row.mark,
         denied=row.denied,

@@ -6,7 +6,8 @@ asked again: not after a crash, not for another batch of the account.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from campaigns.crashpoint import crash_point
@@ -20,6 +21,7 @@ from campaigns.domain.upstream.questions import (
     kept_list,
     list_as_kept,
     saved_as_kept,
+    scheduled_as_kept,
 )
 from campaigns.domain.upstream.queue_items import ItemContent, QueueItem, SavedItem
 from campaigns.flow.sending.account_questions import put_off, require_questions_left
@@ -61,6 +63,26 @@ def ask_saved(sender: Sender, found: LookedFor) -> list[SavedItem]:
         return items
 
     return ask(sender, _question(found, QuestionKind.SAVED), put, saved_as_kept)
+
+
+def ask_scheduled(sender: Sender, found: LookedFor, dates: Collection[datetime]) -> list[ItemContent] | None:
+    """What the vendor is still to send on the days of these dates; None when it does not show its calendar.
+
+    Raises QuestionsUsedUp or PacerAway. To be asked last: its answer is not gone on from.
+    """
+    with sender.store.read() as connection:
+        require_questions_left(sender, connection, found.run_id)
+    days = [moment.astimezone(UTC).date() for moment in dates]
+
+    def put() -> list[ItemContent]:
+        items = sender.gateway.scheduled(found.account_id, min(days), max(days) + timedelta(days=1))
+        crash_point("search.asked")
+        return items
+
+    try:
+        return ask(sender, _question(found, QuestionKind.SAVED), put, scheduled_as_kept)
+    except (VendorAway, VendorRefused):
+        return None  # the question has it on record; the list alone can still show the message
 
 
 def ask_items(sender: Sender, found: LookedFor, possible: Sequence[QueueItem]) -> list[ItemContent]:

@@ -7,16 +7,25 @@ changes nothing: the look is made again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from campaigns.domain.errors import NotAllowed, PacerAway, VendorAway, VendorRefused
+from campaigns.domain.reconcile.matching import Key
 from campaigns.domain.reconcile.search import Finding, Judgement
 from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
 from campaigns.flow.reconcile.cases import Case, by_its_message, by_record, case_of
 from campaigns.flow.reconcile.picture import Looked, picture_of
-from campaigns.flow.reconcile.questions import ask_items, ask_list, ask_saved, keep_last_obstacle, postpone
+from campaigns.flow.reconcile.questions import (
+    ask_items,
+    ask_list,
+    ask_saved,
+    ask_scheduled,
+    keep_last_obstacle,
+    postpone,
+)
 from campaigns.flow.reconcile.settle_search import settle
 from campaigns.flow.sending.account_questions import QuestionsUsedUp
 from campaigns.flow.sending.lane_context import Sender
@@ -114,13 +123,53 @@ def _look_at_own(sender: Sender, case: Case) -> Looked:
 
 def _look_at_list(sender: Sender, cases: list[Case], payer: Case) -> Looked:
     items = ask_list(sender, payer.found)
+    looked = _matched(sender, cases, payer, items, [])
+    hidden = _not_listed_yet(sender, looked)
+    if not hidden:
+        return looked
+    scheduled = ask_scheduled(sender, payer.found, list(hidden.values()))
+    if scheduled is None:
+        return _without_calendar(looked, hidden)
+    return _matched(sender, cases, payer, items, scheduled)
+
+
+def _matched(
+    sender: Sender, cases: list[Case], payer: Case, items: list[QueueItem], scheduled: list[ItemContent]
+) -> Looked:
+    """What the list proves, and with it what the calendar shows as `scheduled`."""
+    listed, known = {item.id for item in items}, {content.id for content in scheduled}
+    everything = [*items, *(QueueItem(item.id, item.date) for item in scheduled if item.id not in listed)]
     with sender.store.read() as connection:
-        picture = picture_of(connection, cases, items, now=sender.store.now(connection))
+        picture = picture_of(connection, cases, everything, now=sender.store.now(connection))
     possible = picture.worth_asking([case.found.key for case in cases])
     if possible is None:
         reason = f"{len(picture.unowned)} unexplained items are listed"
         return Looked([(case, Judgement(Finding.UNCLEAR, reason)) for case in cases])
-    return picture.judged(cases, possible, ask_items(sender, payer.found, possible))
+    asked = ask_items(sender, payer.found, [item for item in possible if item.id not in known])
+    return picture.judged(cases, possible, [*asked, *scheduled])
+
+
+def _not_listed_yet(sender: Sender, looked: Looked) -> dict[Key, datetime]:
+    """When the vendor is to send those that it has for a later time and whose messages its list does not show."""
+    with sender.store.read() as connection:
+        now = sender.store.now(connection)
+    found = {Finding.FOUND, Finding.FOUND_TOGETHER}
+    open_ones = [case for case, judgement in looked.judged if judgement.finding not in found]
+    return {case.found.key: due for case in open_ones if (due := case.due_ahead(now)) is not None}
+
+
+def _without_calendar(looked: Looked, hidden: Collection[Key]) -> Looked:
+    """Nothing is absent that only the calendar might show."""
+    judged = [
+        (case, _unclear(judgement) if case.found.key in hidden and judgement.finding is Finding.ABSENT else judgement)
+        for case, judgement in looked.judged
+    ]
+    return replace(looked, judged=judged)
+
+
+def _unclear(judgement: Judgement) -> Judgement:
+    reason = f"{judgement.reason}, but the vendor does not show what it is to send later"
+    return Judgement(Finding.UNCLEAR, reason)
 
 
 def _look_at_saved(sender: Sender, cases: list[Case], payer: Case) -> Looked:

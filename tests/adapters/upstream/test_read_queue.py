@@ -1,13 +1,14 @@
-"""Reading what the vendor's lists show, and what it keeps for later."""
+"""Reading what the vendor's lists show, what it keeps for later, and what it is to send later."""
 
 from __future__ import annotations
 
 import json
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
-from campaigns.adapters.upstream.read_queue import read_item, read_queue, read_saved
+from campaigns.adapters.upstream.read_queue import read_item, read_queue, read_saved, read_scheduled, scheduled_path
 from tests.sandbox.conftest import bench
 
 SAVED = "/api/acct_a/saved-for-later/messages?limit=50&offset=0"
@@ -75,3 +76,54 @@ def test_a_count_may_be_written_with_a_fraction_of_zero() -> None:
     content = read_item({"data": {"queue": {"id": 7, "sentCount": 967.0}}})
     assert content is not None
     assert content.sent_count == 967
+
+
+def test_the_calendar_of_the_sandbox_is_read_day_by_day() -> None:
+    vendor = bench()
+    first, gone, _, late = [
+        vendor.send(scheduledDate=f"2027-01-{day}T09:00:00Z", text="<b>Later</b>", price=price, mediaFiles=media)[
+            "data"
+        ]
+        for day, price, media in (("15", 5, ["1"]), ("15", None, []), ("16", None, []), ("20", None, []))
+    ]
+    vendor.ask("DELETE", f"/api/acct_a/mass-messaging/{gone['id']}")
+    vendor.send(saveForLater=True)
+    vendor.send()
+
+    def shown(first_day: int, last_day: int) -> list[Any]:
+        found = read_scheduled(vendor.get(scheduled_path("acct_a", date(2027, 1, first_day), date(2027, 1, last_day))))
+        assert found is not None
+        return found
+
+    (item,) = shown(15, 15)
+    assert (item.id, item.text, item.is_free) == (str(first["id"]), "<p><b>Later</b></p>", False)
+    assert item.date == datetime(2027, 1, 15, 9, tzinfo=UTC)
+    assert [item.id for item in shown(17, 20)] == [str(late["id"])]
+    assert len(shown(15, 20)) == 3
+
+
+def test_a_calendar_that_is_not_whole_is_none() -> None:
+    row = {"publishDateTime": "2027-01-15T09:00:00+00:00", "entity": {"queueId": 5}}
+
+    def read(data: Any) -> Any:
+        return read_scheduled({"data": data})
+
+    assert read({"list": [row], "syncInProcess": True}) is None
+    assert read({"list": [row] * 100}) is None, "so many may be cut"
+    assert read({"list": [row]})[0].date == datetime(2027, 1, 15, 9, tzinfo=UTC)
+    assert read([]) == []
+    assert read(None) is None
+
+
+def test_the_sandbox_refuses_a_calendar_that_the_vendor_would_refuse() -> None:
+    vendor = bench()
+    good = {"publishDateStart": "2027-01-15", "publishDateEnd": "2027-01-16", "timezone": "UTC"}
+    for name, value in (
+        ("publishDateStart", "2020-01-01"),
+        ("publishDateStart", "soon"),
+        ("publishDateEnd", "2027-01-14"),
+        ("timezone", "Mars/Base"),
+        ("limit", "101"),
+    ):
+        query = "&".join(f"{key}={part}" for key, part in {**good, name: value}.items())
+        assert vendor.ask("GET", f"/api/acct_a/queue?{query}").status == 422
