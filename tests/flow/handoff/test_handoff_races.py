@@ -18,7 +18,10 @@ from campaigns.flow.runs.pause_resume_cancel import pause_run
 from campaigns.flow.schedules.due import open_due_runs
 from campaigns.flow.schedules.pause_resume_skip import pause_schedule
 from tests.flow.handoff.handed_over import BEAT, TODAY, armed, dates, opened, shows, watched
+from tests.one_database import on_both
 from tests.world import ANNA, UNKNOWN, World, accepted
+
+pytestmark = on_both
 
 
 def answers_while(world: World, act: Any) -> None:

@@ -36,7 +36,10 @@ from campaigns.store.views.probes import ProbeView, probe_view, probes_left
 from tests.clock import DrivenClock
 from tests.flow.probe.vendor import LATE_DATE, ProbedVendor
 from tests.flow.reconcile.lost_answers import look, old_item
+from tests.one_database import on_both
 from tests.world import ACCOUNT, ANNA, LIMITS, LOGGED_OUT, UPSTREAM, World
+
+pytestmark = on_both
 
 USER = 4242
 LOST_DELETE = UnsendOutcome(UnsendKind.UNCLEAR, error="the answer did not come")

@@ -24,7 +24,10 @@ from campaigns.ports import Permit
 from campaigns.store.views import events as event_views
 from campaigns.store.views import who as who_views
 from campaigns.store.views.recalls import requests_to_unsend
+from tests.one_database import on_both
 from tests.world import ACCOUNT, ANNA, REJECTED, UNKNOWN, UNSENT, UPSTREAM, World, accepted
+
+pytestmark = on_both
 
 UNCLEAR = UnsendOutcome(UnsendKind.UNCLEAR, "the answer was lost")
 REFUSED = UnsendOutcome(UnsendKind.REFUSED, "HTTP 400: too late", http_status=400)
