@@ -28,10 +28,10 @@ ENOUGH_MEMORY = 2 << 30
 LEFT_OUT = {"postgres": "PostgreSQL", "pgbouncer": "PgBouncer"}
 """Servers that a developer's machine may lack; their tests are left out by name, never skipped."""
 
-DEFAULT_MARKS = "not slow"
+DEFAULT_MARKS = "not slow and not again"
 """As pyproject.toml has it."""
 
-LONGEST_FIRST = ("stories", "faults", "embedded", "tests", "crash_points", "flow", "store", "cli")
+LONGEST_FIRST = ("stories", "faults", "law", "embedded", "tests", "crash_points", "flow", "store", "cli")
 """Folders: first those that start real programs and wait for them. The others take next to no time."""
 
 
@@ -57,9 +57,9 @@ def _keep_files_in_memory() -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """None for single files, nor for marked tests, which need a quiet machine; else one for each core."""
+    """None for single files, nor for slow tests, which need a quiet machine; else one for each core."""
     single = not all(Path(argument).is_dir() for argument in config.args)
-    return 0 if single or config.option.markexpr != DEFAULT_MARKS else None
+    return 0 if single or config.option.markexpr not in {DEFAULT_MARKS, "again"} else None
 
 
 @pytest.hookimpl(tryfirst=True)

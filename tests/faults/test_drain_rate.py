@@ -26,6 +26,7 @@ AT_MOST_TIMES_THE_VENDOR = 12.0
 VENDOR = {"limit_per_minute": None, "answer_seconds": 0.01}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_the_real_pool_drains_at_the_rate_of_the_vendor(install: Install) -> None:
     site = install(vendor=VENDOR)

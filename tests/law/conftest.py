@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.law.place import Place, Places, places_on
-from tests.one_database import KINDS, ReusedStores, reused_postgresql, reused_sqlite  # noqa: F401 - fixtures
+from tests.one_database import AGAIN_ON_POSTGRESQL, ReusedStores, reused_postgresql, reused_sqlite  # noqa: F401 - fixtures
 from tests.servers import redis_server
 
 
@@ -42,7 +42,7 @@ def postgresql_places(
     return places_on(reused_postgresql.of("law"), own_redis_url, tmp_path_factory.mktemp)
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=AGAIN_ON_POSTGRESQL)
 def database_url(request: pytest.FixtureRequest) -> str:
     """The kind of database, under the name by which --no-postgres knows which tests need that."""
     return str(request.param)

@@ -26,6 +26,7 @@ from tests.law.place import WHY, Place
 from tests.law.records import Campaign
 from tests.law.telling import NORTH, Fares, first_then, hold_the_law, served
 from tests.law.vendor import Killed, Post
+from tests.one_database import on_both
 from tests.store.interleave import overlapping
 from tests.world import ANNA, UPSTREAM
 
@@ -34,6 +35,7 @@ GIVE_UP_SECONDS = 20.0
 """When a thread that waits for a lock counts as stuck; who is not stuck needs a fraction of it."""
 
 
+@on_both
 def test_a_suppression_for_all_accounts_reaches_one_that_is_added_meanwhile(world: Place) -> None:
     """A8: the account and its run come in while the suppression is being written."""
     users = tuple(range(1001, 1001 + BATCH))
@@ -126,6 +128,7 @@ def test_a_clock_that_was_ahead_once_leaves_no_lane_asleep(world: Place) -> None
     assert world.states(run_id) == ["accepted"] * 3
 
 
+@on_both
 @pytest.mark.parametrize("order", ["rerun first", "archive first"])
 def test_an_archived_campaign_sends_nothing_more(world: Place, order: str) -> None:
     """B6: two operators at once, one opens a rerun and the other archives."""

@@ -17,8 +17,10 @@ from tests.law.place import Place
 from tests.law.records import Memory
 from tests.law.telling import NORTH, SOUTH, come_to_rest, first_then, hold_the_law, the_answer_cannot_be_written
 from tests.law.vendor import Post
+from tests.one_database import on_both
 
 
+@on_both
 def test_a_run_with_the_number_of_a_lost_one_says_its_own_words(world: Place) -> None:
     """A1: what a worker remembers by a run's number is another run's after a restore."""
     world.account("acct_one")

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from campaigns.cli.inputs.field_table import BY_OPTION, FIELDS, Field
+from campaigns.cli.inputs.cleared import cleared_keys
+from campaigns.cli.inputs.field_table import BY_OPTION
 from campaigns.cli.inputs.fields import Given, field_options, gather, in_options
 from campaigns.cli.inputs.when import TIME_KEYS, When, read_when
 from campaigns.cli.kit.output import json_option, one_line, say_warnings, show
@@ -73,7 +74,7 @@ def edit(campaign_id: int, file: str | None, *, clear: tuple[str, ...], as_json:
         raise UsageError("A campaign stays with its account; create another one to send from another account.")
     if not given.values and not clear:
         raise UsageError(f"Nothing was asked of campaign {campaign_id}: name what to change, as in --text TEXT.")
-    cleared = _cleared(clear, given)
+    cleared = cleared_keys(clear, given)
     with opened() as parts:
         changed = _edit(parts, campaign_id, given, cleared)
     show(changed, as_json=as_json, people=lambda: _say_edited(changed))
@@ -258,27 +259,6 @@ def _check(given: Given, *, edits: bool = False) -> None:
         faults.append("--name is empty")
     if faults:
         raise UsageError(f"{'; '.join(faults)}. Nothing was stored.")
-
-
-def _cleared(names: tuple[str, ...], given: Given) -> set[str]:
-    """The keys to take away. Raises UsageError for a field that is unknown, needed, or also given."""
-    able = [each for each in FIELDS if _may_be_cleared(each)]
-    by_name = {name: each for each in able for name in each.names}
-    cleared = set()
-    for name in names:
-        each = by_name.get(name.removeprefix("--"))
-        if each is None:
-            raise UsageError(
-                f"--clear '{name}' cannot be taken away; these can: {', '.join(each.option for each in able)}."
-            )
-        if each.key in given.values:
-            raise UsageError(f"--{each.option} is both given and cleared; keep one.")
-        cleared.add(each.key)
-    return cleared
-
-
-def _may_be_cleared(each: Field) -> bool:
-    return each.key in {"users", "contents"} or each.of_time or (each.of_message and each.key != "text")
 
 
 def _name_of(text: str) -> str:

@@ -122,12 +122,7 @@ def _sqlite(url: str, connections: int, *, writes: bool) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: Any) -> None:
         if is_file and writes:
-            for end in (
-                "",
-                "-wal",
-                "-shm",
-            ):  # before the first row: SQLite gives the later ones the rights of the first
-                close_file(Path(f"{path}{end}"))
+            _close_to_others(str(path))
         connection.isolation_level = None  # transactions begin below, not where the driver thinks they should
         cursor = connection.cursor()
         cursor.execute("PRAGMA busy_timeout = 0" if writes else "PRAGMA busy_timeout = 5000")
@@ -153,6 +148,12 @@ def _sqlite(url: str, connections: int, *, writes: bool) -> Engine:
             raise DBAPIError.instance("BEGIN", None, error, sqlite3.Error, dialect=engine.dialect) from error
 
     return engine
+
+
+def _close_to_others(path: str) -> None:
+    """Before the first row: SQLite gives the files that it makes later the rights of the first."""
+    for end in ("", "-wal", "-shm"):
+        close_file(Path(f"{path}{end}"))
 
 
 def _retry(take_lock: Callable[[], object]) -> None:

@@ -10,7 +10,10 @@ from campaigns.domain.errors import NotAllowed, NotFound, UsageError, VendorAway
 from campaigns.flow.accounts.accounts import add_account, release_account
 from campaigns.flow.lanes.serve import serve_lane
 from campaigns.store.views import accounts as account_views
+from tests.one_database import on_both
 from tests.world import ACCOUNT, ANNA, TEAM, UPSTREAM, World
+
+pytestmark = on_both
 
 
 def test_an_account_is_added_once(world: World) -> None:

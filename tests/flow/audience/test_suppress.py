@@ -9,7 +9,10 @@ from campaigns.domain.errors import NotFound
 from campaigns.flow.audience.suppress import suppress, unsuppress
 from campaigns.store.views import suppressions as suppression_views
 from campaigns.store.views import who as who_views
+from tests.one_database import on_both
 from tests.world import ACCOUNT, ANNA, World
+
+pytestmark = on_both
 
 
 def test_who_is_suppressed_already_keeps_the_first_reason(world: World) -> None:

@@ -23,7 +23,10 @@ from campaigns.store.reconcile.searches import look_again
 from tests.flow.backup.conftest import Backup
 from tests.flow.backup.hosts import held
 from tests.flow.schedules.timetable import armed, states, work
+from tests.one_database import on_both
 from tests.world import ACCOUNT, ANNA, UNKNOWN, UPSTREAM, World
+
+pytestmark = on_both
 
 _numbers = itertools.count(1)
 

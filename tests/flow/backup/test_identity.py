@@ -26,7 +26,10 @@ from campaigns.store.sending.attempts import OpenAttempt
 from campaigns.store.sending.identity import AttemptIdentity
 from tests.flow.backup.conftest import Backup
 from tests.flow.sending.outage import Outage, ShakyStore
+from tests.one_database import on_both
 from tests.world import ACCOUNT, ANNA, LIMITS, LOGGED_OUT, REJECTED, THROTTLED, UNSENT, World, accepted
+
+pytestmark = on_both
 
 OTHER = "acct_two"
 

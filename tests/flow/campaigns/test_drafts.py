@@ -15,7 +15,10 @@ from campaigns.domain.messages.message import make_message
 from campaigns.flow.campaigns.drafts import Changes, archive_campaign, edit_campaign
 from campaigns.flow.runs.pause_resume_cancel import cancel_run
 from campaigns.store.views import campaigns as campaign_views
+from tests.one_database import on_both
 from tests.world import ANNA, World
+
+pytestmark = on_both
 
 
 def test_a_draft_keeps_what_was_written(world: World) -> None:

@@ -16,7 +16,10 @@ from campaigns.flow.audience.suppress import suppress
 from campaigns.flow.campaigns.drafts import Changes, archive_campaign, edit_campaign
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.planning.plan import preview
+from tests.one_database import on_both
 from tests.world import ACCOUNT, ANNA, LIMITS, UPSTREAM, World
+
+pytestmark = on_both
 
 
 def test_a_launch_opens_and_freezes_its_run_at_once(world: World) -> None:

@@ -15,7 +15,10 @@ from campaigns.flow.reconcile.decide import decide
 from campaigns.flow.runs.rerun import rerun
 from campaigns.flow.sending.spool_outcome import keep_outcome, write_kept
 from campaigns.store.sending.attempts import OpenAttempt
+from tests.one_database import on_both
 from tests.world import ANNA, LIMITS, REJECTED, UNKNOWN, UPSTREAM, World, accepted
+
+pytestmark = on_both
 
 SAVES = {"save_for_later": True}
 

@@ -71,7 +71,7 @@ def test_a_vendor_that_never_answers_is_asked_for_little_more_than_an_hour_and_a
     run_id = followed(world, batches=2)
     world.gateway.obstacle = VendorAway("HTTP 503")
 
-    minutes(world, 180)
+    minutes(world, 100)
 
     asked = len(world.gateway.questions)
     assert asked <= 14
@@ -79,7 +79,7 @@ def test_a_vendor_that_never_answers_is_asked_for_little_more_than_an_hour_and_a
     (hold,) = world.run(run_id)["holds"]
     assert hold["kind"] == "handover"
     assert "1 (the vendor could not be asked)" in hold["reason"]
-    minutes(world, 60)
+    minutes(world, 40)
     assert len(world.gateway.questions) == asked
 
 
@@ -95,7 +95,7 @@ def test_what_was_learned_before_the_end_is_told(world: World) -> None:
         return item(account, message_id)
 
     world.gateway.item = one_only  # type: ignore[method-assign]
-    minutes(world, 120)
+    minutes(world, 100)
 
     assert seen(world, run_id) == [{"sent": 2, "not_sent": 1}]
     assert "batch 3 (the vendor could not be asked)" in world.run(run_id)["holds"][0]["reason"]

@@ -18,6 +18,7 @@ from campaigns.flow.runs.pause_resume_cancel import pause_run
 from campaigns.flow.schedules.due import open_due_runs
 from campaigns.flow.schedules.pause_resume_skip import pause_schedule
 from tests.flow.handoff.handed_over import BEAT, TODAY, armed, dates, opened, shows, watched
+from tests.one_database import on_both
 from tests.world import ANNA, UNKNOWN, World, accepted
 
 
@@ -44,6 +45,7 @@ def test_a_run_that_is_planned_after_its_time_is_sent_by_us_and_not_skipped(worl
     assert world.run(run_id)["state"] == "finished"
 
 
+@on_both
 def test_a_cancel_during_the_hand_over_takes_it_back(world: World) -> None:
     armed(world, users=[1])
     (run_id,) = opened(world)
@@ -58,6 +60,7 @@ def test_a_cancel_during_the_hand_over_takes_it_back(world: World) -> None:
     assert (world.run(run_id)["state"], world.states(run_id)) == ("cancelled", ["cancelled"])
 
 
+@on_both
 def test_a_cancel_while_a_lost_hand_over_is_looked_for_takes_back_what_is_found(world: World) -> None:
     armed(world, users=[1])
     (run_id,) = opened(world)
@@ -86,6 +89,7 @@ def test_a_cancel_of_what_is_not_handed_over_yet_leaves_nothing_to_take_back(wor
     assert (world.gateway.received, world.gateway.deleted) == ([], [])
 
 
+@on_both
 def test_a_pause_of_the_schedule_during_the_hand_over_takes_it_back(world: World) -> None:
     campaign_id = armed(world, users=[1])
     (run_id,) = opened(world)
@@ -99,6 +103,7 @@ def test_a_pause_of_the_schedule_during_the_hand_over_takes_it_back(world: World
     assert (world.gateway.deleted, world.states(run_id)) == (["m1"], ["cancelled"])
 
 
+@on_both
 def test_a_pause_of_the_schedule_takes_back_a_run_that_is_held_half_handed_over(world: World) -> None:
     campaign_id = armed(world)
     (run_id,) = opened(world)

@@ -14,7 +14,10 @@ from campaigns.flow.schedules.due import open_due_runs
 from campaigns.ports import Permit
 from campaigns.store.health import heartbeats
 from tests.flow.reconcile.lost_answers import old_item, shows
+from tests.one_database import on_both
 from tests.world import ACCOUNT, ANNA, LOGGED_OUT, NOT_SENT, THROTTLED, UNKNOWN, UPSTREAM, World
+
+pytestmark = on_both
 
 BEAT = "worker:beat"
 NOBODY = WakeUps([], [])

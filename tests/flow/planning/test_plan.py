@@ -15,7 +15,10 @@ from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.planning.plan import plan_run, preview
 from campaigns.flow.runs.pause_resume_cancel import cancel_run, resume_run
 from campaigns.flow.schedules.due import open_due_runs
+from tests.one_database import on_both
 from tests.world import ACCOUNT, ANNA, LIMITS, UPSTREAM, World
+
+pytestmark = on_both
 
 BEAT = "worker:beat"
 

@@ -24,6 +24,9 @@ from tests.world import ACCOUNT, ANNA, LIMITS, UPSTREAM, World
 
 USER = 4242
 
+LOOKS_AFTER_THE_END = 3
+"""A probe that is over does nothing more."""
+
 
 @contextmanager
 def probed(world: World, **setup: Any) -> Iterator[tuple[ProbeView, list[QueueItem]]]:
@@ -42,13 +45,20 @@ def probed_again(world: World, **setup: Any) -> Iterator[tuple[ProbeView, list[Q
     try:
         probe = ask_probe(world.store, ACCOUNT, USER, upstream=UPSTREAM, actor=ANNA)
         with closing(HttpGateway(sandbox.url, "sandbox")) as gateway:
-            for _ in range(60):
+            looks_left = 60
+            while looks_left:
                 serve_lane(replace(world.sender(), gateway=gateway), ACCOUNT, lambda: True)
                 world.clock.advance(5)
-        with world.store.read() as connection:
-            yield probe_view(connection, probe.probe_id), sandbox.vendor.world.book.accepted()
+                is_over = _view(world, probe.probe_id).ended is not None
+                looks_left = min(looks_left - 1, LOOKS_AFTER_THE_END) if is_over else looks_left - 1
+        yield _view(world, probe.probe_id), sandbox.vendor.world.book.accepted()
     finally:
         sandbox.stop()
+
+
+def _view(world: World, probe_id: int) -> ProbeView:
+    with world.store.read() as connection:
+        return probe_view(connection, probe_id)
 
 
 def reading(world: World) -> ProbeReading:

@@ -36,6 +36,7 @@ from campaigns.store.views.probes import ProbeView, probe_view, probes_left
 from tests.clock import DrivenClock
 from tests.flow.probe.vendor import LATE_DATE, ProbedVendor
 from tests.flow.reconcile.lost_answers import look, old_item
+from tests.one_database import on_both
 from tests.world import ACCOUNT, ANNA, LIMITS, LOGGED_OUT, UPSTREAM, World
 
 USER = 4242
@@ -86,6 +87,7 @@ def reading(world: World) -> ProbeReading:
     return found
 
 
+@on_both
 def test_the_message_is_scheduled_a_year_ahead_for_the_named_user_read_back_and_deleted(world: World) -> None:
     now = world.clock.now
     probe = asked(world)
@@ -187,6 +189,7 @@ def test_with_a_media_file_it_learns_how_a_price_is_echoed(world: World) -> None
         asked(world, media="ofapi_media_1")
 
 
+@on_both
 def test_its_result_is_the_default_of_the_mark_for_campaigns_written_afterwards(world: World) -> None:
     before = world.campaign()
     asked(world)
@@ -234,6 +237,7 @@ def test_a_user_who_is_suppressed_after_the_question_is_not_sent_to(world: World
     assert (view(world, probe).ended, view(world, probe).words) == ("cancelled", "suppressed since the plan")
 
 
+@on_both
 def test_a_second_probe_a_foreign_account_and_a_held_one_are_refused(world: World) -> None:
     with pytest.raises(NotFound):
         ask_probe(world.store, "acct_none", USER, upstream=UPSTREAM, actor=ANNA)
@@ -262,6 +266,7 @@ def test_a_vendor_that_refuses_so_late_a_date_ends_it_and_its_words_are_kept(wor
         assert latest_probe(connection, ACCOUNT) is None
 
 
+@on_both
 def test_a_lost_answer_is_searched_and_the_probe_goes_on(world: World) -> None:
     vendor(world).loses_answer, vendor(world).echo = True, lambda text: f"<p>{text}</p>"
     old_item(world)
@@ -384,6 +389,7 @@ def test_a_message_that_cannot_be_read_back_is_deleted_all_the_same(world: World
         assert latest_probe(connection, ACCOUNT) is None
 
 
+@on_both
 def test_a_worker_that_dies_between_reading_and_writing_reads_again(world: World) -> None:
     probe = asked(world)
     real = vendor(world).overview
@@ -402,6 +408,7 @@ def test_a_worker_that_dies_between_reading_and_writing_reads_again(world: World
     assert (view(world, probe).ended, len(world.gateway.received)) == ("gone", 1)
 
 
+@on_both
 def test_two_workers_that_read_at_once_keep_one_result_and_ask_for_one_deletion(world: World) -> None:
     probe = asked(world)
     real = vendor(world).overview
@@ -459,6 +466,7 @@ def test_its_campaign_is_none_of_those_that_people_wrote(world: World) -> None:
     assert len(world.gateway.received) == 1
 
 
+@on_both
 def test_a_lane_is_woken_for_a_probe_only_when_there_is_something_to_do(world: World) -> None:
     vendor(world).lag = timedelta(seconds=1)
     asked(world)
@@ -482,6 +490,7 @@ def choice(world: World, campaign_id: int) -> bool:
         return bool(connection.scalar(asked_for, {"campaign": campaign_id}))
 
 
+@on_both
 def test_the_echo_is_kept_as_it_was_shown(world: World) -> None:
     asked(world)
     serve(world)

@@ -24,6 +24,7 @@ from campaigns.ports import Permit
 from campaigns.store.views import events as event_views
 from campaigns.store.views import who as who_views
 from campaigns.store.views.recalls import requests_to_unsend
+from tests.one_database import on_both
 from tests.world import ACCOUNT, ANNA, REJECTED, UNKNOWN, UNSENT, UPSTREAM, World, accepted
 
 UNCLEAR = UnsendOutcome(UnsendKind.UNCLEAR, "the answer was lost")
@@ -71,6 +72,7 @@ def serve_on(world: World, run_id: int) -> dict[str, Any]:
     raise AssertionError("the recall does not end")
 
 
+@on_both
 def test_each_accepted_batch_is_taken_back_the_newest_first(world: World) -> None:
     run_id = sent(world)
 
@@ -88,6 +90,7 @@ def test_each_accepted_batch_is_taken_back_the_newest_first(world: World) -> Non
     assert world.events()[-2:] == ["recall_asked", "recall_finished"]
 
 
+@on_both
 def test_each_request_is_on_the_record_before_it_is_made_and_no_transaction_is_open_then(world: World) -> None:
     run_id = world.launched([1])
     world.serve()
@@ -105,6 +108,7 @@ def test_each_request_is_on_the_record_before_it_is_made_and_no_transaction_is_o
     assert made(world, run_id) == [(1, "unsent")]
 
 
+@on_both
 def test_who_was_taken_back_is_told_and_never_sent_to_by_a_rerun(world: World) -> None:
     world.account()
     run_id = world.launch(world.campaign())
@@ -121,6 +125,7 @@ def test_who_was_taken_back_is_told_and_never_sent_to_by_a_rerun(world: World) -
     assert again["recipients"] == 2
 
 
+@on_both
 def test_a_tick_wakes_the_lane_of_a_run_that_is_to_be_taken_back(world: World) -> None:
     run_id = sent(world)
 
@@ -185,6 +190,7 @@ def test_a_lost_answer_is_looked_at_and_not_asked_again_when_it_was_done(world: 
     assert made(world, run_id) == [(3, "unclear"), (2, "unsent"), (1, "unsent"), (3, "unsent")]
 
 
+@on_both
 def test_a_lost_answer_is_asked_again_when_the_message_still_stands(world: World) -> None:
     run_id = sent(world)
     world.gateway.deleting = [UNCLEAR]
@@ -268,6 +274,7 @@ def test_a_vendor_that_is_not_reached_is_tried_ever_less_often(world: World) -> 
     assert world.gateway.questions == []
 
 
+@on_both
 def test_batches_that_are_out_for_one_reason_are_named_together(world: World) -> None:
     run_id = sent(world)
     world.gateway.deleting = [REFUSED, REFUSED]
@@ -282,6 +289,7 @@ def test_batches_that_are_out_for_one_reason_are_named_together(world: World) ->
     assert reason.endswith("are still out: 2, 3 (the vendor shows that it cannot be taken back any more)")
 
 
+@on_both
 def test_a_batch_without_a_message_id_and_an_unknown_one_are_named(world: World) -> None:
     run_id = world.launched()
     world.gateway.script = [UNKNOWN, UNKNOWN]

@@ -9,7 +9,10 @@ import pytest
 from campaigns.domain.upstream.outcome import Outcome
 from campaigns.flow.reconcile.abandoned import expire_attempts
 from campaigns.flow.runs.pause_resume_cancel import cancel_run
+from tests.one_database import on_both
 from tests.world import ACCOUNT, ANNA, LIMITS, World
+
+pytestmark = on_both
 
 BEAT = "worker:beat"
 

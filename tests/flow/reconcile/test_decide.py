@@ -13,7 +13,10 @@ from campaigns.flow.reconcile.decide import decide
 from campaigns.flow.runs.pause_resume_cancel import cancel_run
 from campaigns.flow.runs.rerun import rerun
 from campaigns.store.views import events as event_views
+from tests.one_database import on_both
 from tests.world import ANNA, REJECTED, UNKNOWN, UPSTREAM, World, accepted
+
+pytestmark = on_both
 
 
 def test_an_accepted_unknown_takes_the_message_id_that_was_found(world: World) -> None:

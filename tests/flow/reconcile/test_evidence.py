@@ -15,6 +15,7 @@ from campaigns.flow.runs.rerun import rerun
 from campaigns.store.database.engine import Store
 from tests.clock import DrivenClock
 from tests.flow.reconcile.lost_answers import answers_late, look, lost_answer, shows
+from tests.one_database import on_both
 from tests.world import (
     ANNA,
     LIMITS,
@@ -26,6 +27,8 @@ from tests.world import (
     World,
     accepted,
 )
+
+pytestmark = on_both
 
 CANCELLED = frozenset({BatchState.CANCELLED})
 

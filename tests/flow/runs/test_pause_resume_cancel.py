@@ -10,7 +10,10 @@ from campaigns.domain.errors import NotAllowed, NotFound
 from campaigns.flow.accounts.accounts import release_account
 from campaigns.flow.runs.pause_resume_cancel import cancel_run, pause_run, resume_run
 from campaigns.store.views import events as event_views
+from tests.one_database import on_both
 from tests.world import ACCOUNT, ANNA, LOGGED_OUT, NO_CREDITS, UNKNOWN, World, accepted
+
+pytestmark = on_both
 
 ACTS = (pause_run, resume_run, cancel_run)
 

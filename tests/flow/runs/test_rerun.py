@@ -16,7 +16,10 @@ from campaigns.flow.reconcile.abandoned import expire_attempts
 from campaigns.flow.reconcile.decide import decide
 from campaigns.flow.runs.pause_resume_cancel import cancel_run
 from campaigns.flow.runs.rerun import rerun
+from tests.one_database import on_both
 from tests.world import ANNA, LIMITS, REJECTED, UNKNOWN, UPSTREAM, World, accepted
+
+pytestmark = on_both
 
 REJECTED_AND_CANCELLED = frozenset({BatchState.REJECTED, BatchState.CANCELLED})
 

@@ -14,7 +14,10 @@ from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.planning.plan import plan_run
 from campaigns.flow.schedules.due import open_due_runs
 from campaigns.store.views import campaigns as campaign_views
+from tests.one_database import on_both
 from tests.world import ANNA, UPSTREAM, World
+
+pytestmark = on_both
 
 BEAT = "worker:beat"
 

@@ -16,9 +16,11 @@ from campaigns.flow.lanes.serve import give_back_stranded, serve_lane
 from campaigns.flow.sending.spool_outcome import write_kept
 from campaigns.store.database.engine import Store
 from tests.flow.sending.outage import FailingStore, Surprise
+from tests.one_database import on_both
 from tests.world import ACCOUNT, LIMITS, World, accepted
 
 
+@on_both
 def test_an_answer_is_kept_whatever_stops_its_record(world: World, tmp_path: Path) -> None:
     run_id = world.launched([1, 2])
     store, spool = FailingStore(world.store), FileSpool(tmp_path / "home")

@@ -15,7 +15,10 @@ from campaigns.flow.runs.pause_resume_cancel import cancel_run
 from campaigns.flow.sending import record
 from campaigns.store.views import accounts as account_views
 from campaigns.store.views import events as event_views
+from tests.one_database import on_both
 from tests.world import ACCOUNT, ANNA, LIMITS, NOT_SENT, REJECTED, THROTTLED, UNKNOWN, World, accepted
+
+pytestmark = on_both
 
 BEAT = "worker:beat"
 

@@ -8,6 +8,7 @@ from pyroaring import BitMap64
 from campaigns.flow.audience.suppress import suppress
 from campaigns.flow.runs.pause_resume_cancel import cancel_run, pause_run, resume_run
 from campaigns.ports import Permit
+from tests.one_database import on_both
 from tests.world import (
     ACCOUNT,
     ANNA,
@@ -21,6 +22,8 @@ from tests.world import (
     World,
     accepted,
 )
+
+pytestmark = on_both
 
 
 def test_a_launched_campaign_reaches_everybody_once(world: World) -> None:

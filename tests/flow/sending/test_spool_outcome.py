@@ -21,7 +21,10 @@ from campaigns.flow.sending.spool_outcome import write_kept
 from campaigns.ports import Replayed
 from campaigns.store.database.engine import Store
 from tests.flow.sending.outage import Outage, ShakyStore
+from tests.one_database import on_both
 from tests.world import ACCOUNT, LIMITS, NOT_SENT, THROTTLED, UNKNOWN, World, accepted
+
+pytestmark = on_both
 
 
 @pytest.fixture
