@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from campaigns.cli.inputs.field_table import FIELDS, Field
 from campaigns.cli.inputs.fields import Given
+from campaigns.domain.errors import UsageError
 
 
 def cleared_keys(names: tuple[str, ...], given: Given) -> set[str]:
