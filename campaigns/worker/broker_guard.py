@@ -22,9 +22,6 @@ log = logging.getLogger(__name__)
 NOT_A_MESSAGE = (ValueError, TypeError, LookupError, AttributeError, RecursionError, DataError)
 """What reading an entry raises that is no message of Celery's. What a lost connection raises is none of these."""
 
-PLACE_PARTS = 3
-"""Routing key, pattern and queue."""
-
 
 class QoS(kombu_redis.QoS):
     """Keeps account of what was fetched and is not acknowledged."""
@@ -60,10 +57,6 @@ class Channel(kombu_redis.Channel):
         except NOT_A_MESSAGE as fault:
             _say_dropped(fault)
             raise Empty from None
-
-    def get_table(self, exchange: str) -> list[Any]:
-        """Where messages of an exchange go, without what is no place: one of those would stop all publishing."""
-        return [place for place in super().get_table(exchange) if len(place) == PLACE_PARTS]
 
 
 class Transport(kombu_redis.Transport):
