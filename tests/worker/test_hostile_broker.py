@@ -123,6 +123,7 @@ WORKER = ("worker", "-P", "threads", "-c", "4", "-Q", "control,send", "--without
 
 
 def test_a_worker_outlives_every_entry_that_is_no_message_and_takes_the_tick_behind_them(line: Line) -> None:
+    line.broker.mset({"campaigns:send": "no list", "campaigns:_kombu.binding.control": "no set"})
     line.broker.zadd(f"{UNACKED}_index", {"poison": 1.0})
     line.broker.hset(UNACKED, "poison", "no json")
     for entry in NO_MESSAGES:
