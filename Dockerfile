@@ -11,7 +11,7 @@ COPY migrations migrations
 RUN python -m venv /app && /app/bin/pip install --no-cache-dir --no-index --find-links /checked .
 
 FROM python:3.13.9-slim-bookworm
-RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/campaigns campaigns
+RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/campaigns campaigns && chmod 700 /var/lib/campaigns
 COPY --from=build /app /app
 ENV PATH=/app/bin:$PATH PYTHONUNBUFFERED=1 CAMPAIGNS_HOME=/var/lib/campaigns
 USER campaigns

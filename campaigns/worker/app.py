@@ -11,13 +11,13 @@ from typing import Any
 
 from celery import Celery
 from celery.exceptions import SecurityWarning
-from celery.signals import beat_init, setup_logging, worker_shutting_down
+from celery.signals import beat_init, setup_logging, worker_init, worker_shutting_down
 from kombu import Queue
 
 from campaigns.private_files import keep_private, remove_old_schedule
 from campaigns.settings import load_settings
 from campaigns.wiring import configure_logging
-from campaigns.worker.broker_guard import CONSUMER, guard_the_broker
+from campaigns.worker.broker_guard import CONSUMER, PREFIX, delete_foreign_keys, guard_the_broker
 from campaigns.worker.wake_up import WakeUp, forget_built_in_tasks, forget_remote_commands
 
 keep_private()
@@ -54,7 +54,7 @@ app.conf.update(
         "socket_keepalive": True,
         "health_check_interval": 2,
         "max_connections": 64,
-        "global_keyprefix": "campaigns:",
+        "global_keyprefix": PREFIX,
         # Early acknowledgement below makes redelivery rare; these keep it prompt: seconds, not minutes.
         "visibility_timeout": 600,
         "unacked_restore_interval": 10,
@@ -100,6 +100,12 @@ app.conf.update(
 
 
 app.on_after_finalize.connect(lambda sender, **_: forget_built_in_tasks(sender), weak=False)
+
+
+@worker_init.connect
+def _mend_broker(**_: Any) -> None:
+    if settings.broker_url is not None:
+        delete_foreign_keys(settings.broker_url.replace("redis+socket://", "unix://", 1))
 
 
 @beat_init.connect

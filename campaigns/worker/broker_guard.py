@@ -9,21 +9,38 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty
 from typing import Any
 
 from celery.worker import consumer
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as kombu_redis
-from redis.exceptions import DataError
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import DataError, RedisError
+from redis.retry import Retry
 
 log = logging.getLogger(__name__)
 
 NOT_A_MESSAGE = (ValueError, TypeError, LookupError, AttributeError, RecursionError, DataError)
 """What reading an entry raises that is no message of Celery's. What a lost connection raises is none of these."""
 
-PLACE_PARTS = 3
-"""Routing key, pattern and queue."""
+PREFIX = "campaigns:"
+"""What every key of the broker begins with."""
+
+QUEUES = ("control", "send")
+
+KINDS = {
+    **{f"{queue}{end}": b"list" for queue in QUEUES for end in ("", *(f"\x06\x16{each}" for each in (3, 6, 9)))},
+    **{f"_kombu.binding.{exchange}": b"set" for exchange in (*QUEUES, "celery.pidbox")},
+    "unacked": b"hash",
+    "unacked_index": b"zset",
+    "unacked_mutex": b"string",
+}
+"""The keys that Kombu uses for us, and what each of them is; a queue has one for each of Kombu's priorities."""
+
+SOCKET_SECONDS = 5.0
 
 
 class QoS(kombu_redis.QoS):
@@ -61,10 +78,6 @@ class Channel(kombu_redis.Channel):
             _say_dropped(fault)
             raise Empty from None
 
-    def get_table(self, exchange: str) -> list[Any]:
-        """Where messages of an exchange go, without what is no place: one of those would stop all publishing."""
-        return [place for place in super().get_table(exchange) if len(place) == PLACE_PARTS]
-
 
 class Transport(kombu_redis.Transport):
     """Kombu's transport, with our channel."""
@@ -98,6 +111,26 @@ def guard_the_broker() -> None:
     """Let Kombu use this transport for every Redis address. Call it before the first connection is made."""
     ours = f"{Transport.__module__}:{Transport.__name__}"
     TRANSPORT_ALIASES.update(redis=ours, rediss=ours)
+
+
+def delete_foreign_keys(url: str) -> None:
+    """Delete what stands in the place of a key of ours and is something else: each command on it would end the worker.
+
+    Called at the start of a worker. A broker that is away is left to Celery, which waits for it.
+    """
+    with (
+        suppress(RedisError),
+        Redis.from_url(
+            url,
+            socket_timeout=SOCKET_SECONDS,
+            socket_connect_timeout=SOCKET_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+        ) as server,
+    ):
+        for name, kind in KINDS.items():
+            if server.type(f"{PREFIX}{name}") not in {b"none", kind}:
+                server.delete(f"{PREFIX}{name}")
+                log.warning("The key '%s%s' of the broker was not ours and was deleted.", PREFIX, name)
 
 
 def _say_dropped(fault: Exception) -> None:

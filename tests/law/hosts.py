@@ -110,7 +110,7 @@ class Host:
     def start(self) -> None:
         """A new process, which remembers nothing."""
         self.opened.close()
-        self.home.mkdir(parents=True, exist_ok=True)
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         parts = Parts(self._settings(), self.store)
         parts.host = self
         self.parts = parts
@@ -279,7 +279,7 @@ class _SettingsOfTheHost:
 def empty_home(home: Path) -> None:
     """A home that was lost."""
     shutil.rmtree(home, ignore_errors=True)
-    home.mkdir(parents=True)
+    home.mkdir(parents=True, mode=0o700)
 
 
 def redis_content(url: str) -> dict[bytes, bytes]:

@@ -151,7 +151,7 @@ class Place:
             if fate != "kept":
                 empty_home(host.home)
             for name, content in before.items() if fate == "restored" else ():
-                (host.home / name).parent.mkdir(parents=True, exist_ok=True)
+                (host.home / name).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 (host.home / name).write_bytes(content)
 
     def lose_redis(self, *, only: str = "") -> None:
