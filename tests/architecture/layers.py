@@ -38,6 +38,7 @@ SUBJECTS = {
         "errors",
         "printable",
         "states",
+        "zone_hints",
         "clocks",
         "messages",
         "audience",

@@ -117,8 +117,6 @@ def _chosen(sheets: list[str], sheet: str | None, name: str) -> str:
 def say_read(reading: Reading) -> None:
     """Say on standard error how a file was understood, what was read, and where each of its lines went."""
     words = f"Read {counted(len(reading.users), 'user ID')}"
-    if reading.form is not None:
-        words += f" from {form_words(reading.form)}"
     if reading.duplicates:
         words += f", dropped {counted(reading.duplicates, 'duplicate')}"
     if reading.bad_count:
@@ -128,7 +126,8 @@ def say_read(reading: Reading) -> None:
     books = reading.books
     parts = [f"{books.ids:,} with a new ID", f"{books.duplicates:,} with a duplicate", f"{books.bad:,} bad"]
     parts += [f"{books.blank:,} blank", f"{books.inside_quotes:,} inside quotes", f"{books.header:,} header"]
-    note(f"{words}. {counted(books.lines, 'line')}: {', '.join(parts)}.")
+    form = f" Understood as {form_words(reading.form)}." if reading.form is not None else ""
+    note(f"{words}. {counted(books.lines, 'line')}: {', '.join(parts)}.{form}")
     if reading.hidden:
         note(f"The sheet hides {counted(reading.hidden, 'row')} of these, as a filter does; they were read, too.")
 
