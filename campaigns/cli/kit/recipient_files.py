@@ -28,6 +28,7 @@ BIG_BYTES = 4_000_000
 REDRAW_SECONDS = 0.1
 
 LARGEST_PIPED_BYTES = 256_000_000
+LARGEST_TEXT_BYTES = 8_000_000
 
 HEAD_BYTES = 8
 OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -237,7 +238,9 @@ def progress_words(name: str, bytes_read: int, size: int | None, seconds: float)
 def text_of(place: str, *, option: str) -> str:
     """The whole of a small text file, or of standard input for `-`. Raises UsageError."""
     with opened_bytes(place, option=option) as (stream, name, _size):
-        raw = stream.read()
+        raw = stream.read(LARGEST_TEXT_BYTES + 1)
+    if len(raw) > LARGEST_TEXT_BYTES:
+        raise UsageError(f"{name} is larger than a campaign file may be ({LARGEST_TEXT_BYTES:,} bytes).")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
