@@ -6,12 +6,13 @@ disagree about a clock change would open one occurrence at two instants, that is
 
 from __future__ import annotations
 
-import difflib
 import zoneinfo
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
+
+from campaigns.domain.zone_hints import hint
 
 zoneinfo.reset_tzpath(to=())
 ZoneInfo.clear_cache()
@@ -28,21 +29,10 @@ def zone_names() -> frozenset[str]:
 
 @cache
 def zone_of(name: str) -> ZoneInfo:
-    """The zone of that name. Raises ValueError with the nearest name."""
+    """The zone of that name. Raises ValueError with the zone that is probably meant."""
     if name not in zone_names():
-        raise ValueError(f"'{name}' is no known time zone{_nearest(name)}")
+        raise ValueError(f"'{name}' is no known time zone{hint(name, zone_names())}")
     return ZoneInfo(name)
-
-
-def _nearest(name: str) -> str:
-    by_lower = {zone.lower(): zone for zone in zone_names()}
-    wanted = name.strip().lower().replace(" ", "_")
-    # People often type the city alone; the last part of a name is what they know.
-    by_city = {zone.rpartition("/")[2]: zone for zone in sorted(by_lower)}
-    found = difflib.get_close_matches(wanted, by_lower, n=1, cutoff=0.7) or [
-        by_city[city] for city in difflib.get_close_matches(wanted.rpartition("/")[2], by_city, n=1, cutoff=0.7)
-    ]
-    return f"; did you mean {by_lower[found[0]]}?" if found else "; use a name such as Europe/Berlin or UTC"
 
 
 def local_of(moment: datetime, zone: ZoneInfo) -> datetime:

@@ -41,6 +41,7 @@ SUBJECTS = {
         "errors",
         "printable",
         "states",
+        "zone_hints",
         "clocks",
         "messages",
         "audience",

@@ -34,7 +34,6 @@ def ready(shell: Shell) -> Shell:
         ('{"user_id": 1}\n{"user_id": 1.5}\n', "line 2"),
         ("", "names no user"),
         ("user_id\n", "names no user"),
-        (b"\xff\xfe1\x00", "UTF-16"),
     ],
 )
 def test_a_recipient_file_that_cannot_be_used(ready: Shell, content: str | bytes, said: str) -> None:

@@ -28,6 +28,7 @@ BIG_BYTES = 4_000_000
 REDRAW_SECONDS = 0.1
 
 LARGEST_PIPED_BYTES = 256_000_000
+LARGEST_TEXT_BYTES = 8_000_000
 
 HEAD_BYTES = 8
 OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -117,8 +118,6 @@ def _chosen(sheets: list[str], sheet: str | None, name: str) -> str:
 def say_read(reading: Reading) -> None:
     """Say on standard error how a file was understood, what was read, and where each of its lines went."""
     words = f"Read {counted(len(reading.users), 'user ID')}"
-    if reading.form is not None:
-        words += f" from {form_words(reading.form)}"
     if reading.duplicates:
         words += f", dropped {counted(reading.duplicates, 'duplicate')}"
     if reading.bad_count:
@@ -128,7 +127,8 @@ def say_read(reading: Reading) -> None:
     books = reading.books
     parts = [f"{books.ids:,} with a new ID", f"{books.duplicates:,} with a duplicate", f"{books.bad:,} bad"]
     parts += [f"{books.blank:,} blank", f"{books.inside_quotes:,} inside quotes", f"{books.header:,} header"]
-    note(f"{words}. {counted(books.lines, 'line')}: {', '.join(parts)}.")
+    form = f" Understood as {form_words(reading.form)}." if reading.form is not None else ""
+    note(f"{words}. {counted(books.lines, 'line')}: {', '.join(parts)}.{form}")
     if reading.hidden:
         note(f"The sheet hides {counted(reading.hidden, 'row')} of these, as a filter does; they were read, too.")
 
@@ -238,7 +238,9 @@ def progress_words(name: str, bytes_read: int, size: int | None, seconds: float)
 def text_of(place: str, *, option: str) -> str:
     """The whole of a small text file, or of standard input for `-`. Raises UsageError."""
     with opened_bytes(place, option=option) as (stream, name, _size):
-        raw = stream.read()
+        raw = stream.read(LARGEST_TEXT_BYTES + 1)
+    if len(raw) > LARGEST_TEXT_BYTES:
+        raise UsageError(f"{name} is larger than a campaign file may be ({LARGEST_TEXT_BYTES:,} bytes).")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -16,7 +16,10 @@ from campaigns.domain.errors import UsageError
 if TYPE_CHECKING:
     from campaigns.domain.schedules.timing import Timing
 
-STEP_WORDS = {"every", "day", "days", "week", "weeks"}
+STEP_WORDS = {
+    "every",
+    *(f"{unit}{s}" for unit in ("minute", "hour", "day", "week", "month", "year") for s in ("", "s")),
+}
 
 END = datetime.max.replace(tzinfo=UTC)
 

@@ -88,7 +88,7 @@ def no_users_column(cells: Sequence[str], name: str, separator: str | None = Non
         hint = f"if '{shown(near)}' holds the user IDs, rename it to user_id"
     else:
         hint = "name the column user_id, or give plain IDs, one a line"
-    return UsageError(f"{name}: the header has no user_id column (found {listed}{parted}); {hint}.")
+    return UsageError(f"{name}: the header has no user_id column (found {listed}){parted}; {hint}.")
 
 
 def _parsed(line: str, separator: str | None) -> Mapping[str, list[str]]:

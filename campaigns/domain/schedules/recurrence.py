@@ -39,6 +39,14 @@ NICKNAMES = {
 
 EVERY = re.compile(r"(?:every\s+)?(?:(\d{1,4})\s*)?(day|week)s?", re.IGNORECASE | re.ASCII)
 
+OTHER_STEPS = {
+    "minute": "for minutes use cron, such as '*/15 * * * *'",
+    "hour": "for hours use cron, such as '0 */2 * * *'",
+    "month": "for months use cron, such as '0 18 1 * *' (on the first) or '0 18 L * *' (on the last day)",
+    "year": "for years use cron, such as '0 18 24 12 *'",
+}
+"""What people ask of `every` that a cron expression does."""
+
 LAST_DAY = CronSim.LAST
 LAST_WORKDAY = CronSim.LAST_WEEKDAY
 
@@ -97,7 +105,8 @@ def read_every(text: str) -> timedelta:
     match = EVERY.fullmatch(text.strip())
     count = int(match[1] or 1) if match else 0
     if match is None or count < 1:
-        raise ValueError(f"every '{text}' is no step; write a number of days or weeks, such as '2 weeks'")
+        ways = "".join(f"; {way}" for unit, way in OTHER_STEPS.items() if unit in text.lower())
+        raise ValueError(f"every '{text}' is no step; write a number of days or weeks, such as '2 weeks'{ways}")
     return timedelta(days=count) if match[2].lower() == "day" else timedelta(weeks=count)
 
 
@@ -130,7 +139,8 @@ def _check_each(text: str, fields: list[str]) -> None:
         try:
             CronSim(" ".join(alone), _ANY)
         except CronSimError:
-            faults.append(f"the {name} is '{fields[place]}', but may hold {holds}")
+            way = "; write * in place of ?" if "?" in fields[place] else ""
+            faults.append(f"the {name} is '{fields[place]}', but may hold {holds}{way}")
     if faults:
         raise ValueError(
             f"cron '{text}': {'; '.join(faults)}; beside single values lists (1,15), rising ranges (1-5) and steps "

@@ -10,8 +10,10 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from campaigns.domain.clocks import ClockChange, change_on, clock_change, local_of, time_on, zone_of
+from campaigns.domain.schedules.cron_notes import cron_notes
 from campaigns.domain.schedules.recurrence import LAST_DAY, LAST_WORKDAY, Cron, read_cron, read_every
 from campaigns.domain.schedules.timing import Timing
+from campaigns.domain.zone_hints import zone_note
 
 WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 MONTHS = (
@@ -228,10 +230,7 @@ def _list(said: Iterable[str], joined: str = "and") -> str:
 def notes(timing: Timing, found: Iterable[datetime]) -> list[str]:
     """What is worth knowing about these occurrences: how days are joined, and each day on which clocks change."""
     cron = read_cron(timing.cron) if timing.cron is not None else None
-    said = []
-    if cron is not None and not _any_date(cron) and not _any_weekday(cron):
-        joined = "both must match" if cron.both_days else "either is enough"
-        said.append(f"day of month and weekday are both given: {joined}")
+    said = schedule_notes(timing)
     zone = zone_of(timing.zone or "UTC")
     for day in dict.fromkeys(local_of(moment, zone).date() for moment in found):
         change = change_on(day, zone)
@@ -239,6 +238,19 @@ def notes(timing: Timing, found: Iterable[datetime]) -> list[str]:
             effect = _effect(change, day, hourly=cron is not None and cron.is_hourly)
             said.append(f"{day}: {clock_change(zone.key, day)}; {effect}")
     return said
+
+
+def schedule_notes(timing: Timing, zone: str | None = None) -> list[str]:
+    """What is worth knowing about a schedule, whenever it runs; `zone` is that of a timing without one."""
+    said = []
+    if timing.cron is not None:
+        cron = read_cron(timing.cron)
+        if not _any_date(cron) and not _any_weekday(cron):
+            joined = "both must match" if cron.both_days else "either is enough"
+            said.append(f"day of month and weekday are both given: {joined}")
+        said += cron_notes(cron, MONTHS)
+    about_zone = zone_note(timing.zone or zone or "UTC")
+    return [*said, about_zone] if about_zone else said
 
 
 def _effect(change: ClockChange, day: date, *, hourly: bool) -> str:

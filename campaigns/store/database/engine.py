@@ -108,8 +108,8 @@ def database_now(connection: Connection) -> datetime:
 
 def _sqlite(url: str, connections: int, *, writes: bool) -> Engine:
     path = make_url(url).database
-    is_file = bool(path) and path != ":memory:"
-    if is_file and writes:
+    makes_file = writes and bool(path) and path != ":memory:"
+    if makes_file:
         Path(str(path)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = create_engine(
         url,
@@ -118,10 +118,11 @@ def _sqlite(url: str, connections: int, *, writes: bool) -> Engine:
         connect_args={"check_same_thread": False},
         hide_parameters=True,  # texts of messages are among them, and errors go to logs
     )
+    begins = "BEGIN IMMEDIATE" if writes else "BEGIN"
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: Any) -> None:
-        if is_file and writes:
+        if makes_file:
             _close_to_others(str(path))
         connection.isolation_level = None  # transactions begin below, not where the driver thinks they should
         cursor = connection.cursor()
@@ -140,10 +141,7 @@ def _sqlite(url: str, connections: int, *, writes: bool) -> Engine:
         # The driver itself is asked: every send begins two, and SQLAlchemy's way costs ten times as much.
         driver: Any = connection.connection.dbapi_connection
         try:
-            if writes:
-                _retry(lambda: driver.execute("BEGIN IMMEDIATE"))
-            else:
-                driver.execute("BEGIN")
+            _retry(lambda: driver.execute(begins))
         except sqlite3.Error as error:
             raise DBAPIError.instance("BEGIN", None, error, sqlite3.Error, dialect=engine.dialect) from error
 

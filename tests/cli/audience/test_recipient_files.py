@@ -32,17 +32,17 @@ def commands(path: str) -> tuple[tuple[str, ...], ...]:
     [
         (
             b"sep=;\r\nuser_id;name\r\n7;Ann\r\n8;Jos\xe9\r\n;\r\n",
-            "Read 2 user IDs from CSV in Windows-1252 with a semicolon as separator, column 'user_id'.",
+            "Understood as CSV in Windows-1252 with a semicolon as separator, column 'user_id'.",
             ("CSV", "Windows-1252", "semicolon", "user_id", None),
         ),
         (
             "userId\tname\n7\tAnn\n8\tBob\n".encode("utf-16"),
-            "Read 2 user IDs from CSV in UTF-16-LE with a tab as separator, column 'userId'.",
+            "Understood as CSV in UTF-16-LE with a tab as separator, column 'userId'.",
             ("CSV", "UTF-16-LE", "tab", "userId", None),
         ),
         (
             ONE,
-            "Read 2 user IDs from workbook sheet 'Fans', column 'User ID'.",
+            "Understood as workbook sheet 'Fans', column 'User ID'.",
             ("workbook", None, None, "User ID", "Fans"),
         ),
     ],

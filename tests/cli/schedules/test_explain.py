@@ -41,6 +41,17 @@ def test_the_time_to_start_from_is_shown_itself(empty_shell: Shell) -> None:
     assert told["next"] == ["2026-03-28T00:00:00+00:00"]
 
 
+def test_what_may_surprise_is_noted(empty_shell: Shell) -> None:
+    told = empty_shell.ok(*EXPLAIN, "*/90 * 31 * *", "--zone", "EST", "--from", "2026-01-01 00:00")
+    assert [note.split()[0] for note in told["notes"]] == ["*/90", "February,", "EST"]
+
+
+def test_a_plan_notes_the_same(shell: Shell) -> None:
+    campaign = str(shell.campaign("--cron", "*/25 9 * * *", "--zone", "MST"))
+    warnings = shell.ok("plan", campaign)["warnings"]
+    assert [note.split()[0] for note in warnings] == ["*/25", "MST"]
+
+
 @pytest.mark.parametrize("step", ["every 2 weeks", "2 weeks"])
 def test_a_step_needs_where_it_starts(empty_shell: Shell, step: str) -> None:
     told = empty_shell.ok(*EXPLAIN, step, *BERLIN, "--starting", "2026-12-04 18:00", "--from", "2026-12-10 00:00")
@@ -57,6 +68,11 @@ def test_a_step_needs_where_it_starts(empty_shell: Shell, step: str) -> None:
         (("0 25 * * *", *BERLIN), "the hour is '25', but may hold 0 to 23"),
         (("@reboot", *BERLIN), "'@reboot' is no schedule here"),
         (("0 9 * * *", "--zone", "Berlin"), "did you mean Europe/Berlin?"),
+        (("0 9 * * *", "--zone", "CEST"), "'CEST' is no known time zone; did you mean Europe/Berlin?"),
+        (("0 9 * * *", "--zone", "UTC+2"), "Etc/GMT-2 keeps that offset all year"),
+        (("0 9 ? * *", *BERLIN), "write * in place of ?"),
+        (("every 1 month", *BERLIN), "'0 18 L * *' (on the last day)"),
+        (("2 months", *BERLIN), "for months use cron"),
         (("0 9 * * *",), "Missing option '--zone'"),
         (("0 9 * * *", *BERLIN, "--from", "2026-03-29 02:30"), "--from '2026-03-29 02:30' does not exist"),
         (("0 9 * * *", *BERLIN, "--starting", "2026-03-28 02:30"), "there is no every"),

@@ -1,0 +1,83 @@
+"""Campaign files of any text: `create` writes a draft or refuses in one sentence, whatever the file holds.
+
+`pytest -m slow tests/cli/inputs/test_fuzz_campaign_files.py`; what is found is kept as a file of the corpus.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from campaigns.cli.kit.in_force import SANDBOX_NOTE
+from tests.cli.conftest import Shell
+
+FUZZ = settings(max_examples=300, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+
+CORPUS = [path.read_bytes() for path in sorted((Path(__file__).parent / "corpus").iterdir())]
+LINES = sorted({line for file in CORPUS for line in file.splitlines(keepends=True)})
+SIGNS = [
+    b"&a ",
+    b"*a",
+    b"<<: ",
+    b"!!",
+    b"? ",
+    b"- ",
+    b"\t",
+    b"{",
+    b"[",
+    b"'",
+    b'"',
+    b"|\n",
+    b"---\n",
+    b"\xff",
+    b"\x00",
+    b"%",
+]
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """Lines of the corpus in any order, or a file of it, after some splices."""
+    lines = st.lists(st.sampled_from(LINES), max_size=12).map(b"".join)
+    whole = draw(st.one_of(st.sampled_from(CORPUS), lines))
+    for _ in range(draw(st.integers(0, 5))):
+        first, last = sorted(draw(st.tuples(*[st.integers(0, len(whole))] * 2)))
+        part = draw(st.one_of(st.sampled_from(SIGNS), st.binary(max_size=8), st.just(whole[first:last] * 2)))
+        whole = whole[:first] + part + whole[last:]
+    return whole
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(0)
+def test_any_campaign_file_is_a_draft_or_one_sentence(shell: Shell) -> None:
+    shell.ok("accounts", "add", "acct_one")
+
+    @FUZZ
+    @given(damaged())
+    def play(content: bytes) -> None:
+        result = shell.run("create", shell.file("campaign.yaml", content), "--json")
+        said = [line for line in result.stderr.splitlines() if line != SANDBOX_NOTE]
+        assert result.exit_code in {0, 2, 3}, (result.exit_code, said)
+        assert len(said) <= 1 + (result.exit_code == 0), said
+        assert "Unexpected" not in result.stderr
+        assert (result.stdout == "") == (result.exit_code != 0)
+
+    play()
+
+
+@pytest.mark.parametrize("deep", ["users: " + "[" * 5000, "a: " + "{a: " * 5000, "text: " + "- " * 5000, "? " * 5000])
+def test_a_deep_campaign_file_is_a_sentence(shell: Shell, deep: str) -> None:
+    assert "is no YAML" in shell.refusal("create", shell.file("campaign.yaml", f"account: acct_one\n{deep}"), code=2)
+
+
+def test_names_of_names_of_names_cost_nothing(shell: Shell) -> None:
+    lines = ["a0: &a0 [x]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
+    content = "\n".join([*lines, "account: acct_one", "text: *a11", "users: *a11", "contents: *a11"])
+    assert "is no field of a campaign" in shell.refusal("create", shell.file("campaign.yaml", content), code=2)
+
+
+def test_an_endless_campaign_file_is_refused(shell: Shell) -> None:
+    assert "larger than a campaign file may be" in shell.refusal("create", "/dev/zero", code=2)
