@@ -5,6 +5,7 @@ Everything has a default, so an empty file is a healthy vendor. All faults of a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
@@ -19,6 +20,9 @@ from campaigns.sandbox.faults import FaultPlan, Rate, ScriptLine
 
 USERS_OF_AN_UNNAMED_LIST = 25  # more than a page of ten, so that paging is met
 LARGEST_USER_ID = 2**63 - 1
+
+BRACKETS = re.compile(r"[\[\]{}]")
+DEEPEST = 20
 
 SYSTEM_LISTS = ("fans", "recent", "following", "rebill_off", "tagged")
 
@@ -110,6 +114,7 @@ class Setup(BaseModel):
 def parse_setup(text: str, *, source: str) -> Setup:
     """The setup in a YAML (or JSON) text; `source` names it in errors. Raises UsageError naming every fault."""
     try:
+        _check_depth(text)
         fields = yaml.safe_load(text)
     except RecursionError:
         raise UsageError(f"{source} is nested too deep; its entries need three levels at most.") from None
@@ -136,6 +141,15 @@ def read_setup(path: Path | None) -> Setup:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise UsageError(f"The faults file '{path}' cannot be read: {reason}.") from None
     return parse_setup(text, source=f"The faults file '{path}'")
+
+
+def _check_depth(text: str) -> None:
+    """Raise RecursionError for brackets in brackets, which cost the reader of YAML more and more before it gives up."""
+    depth = 0
+    for sign in BRACKETS.findall(text):
+        depth += 1 if sign in "[{" else -1
+        if depth > DEEPEST:
+            raise RecursionError
 
 
 def _kind(found: Any) -> str:

@@ -61,7 +61,7 @@ class Exchange:
             self.status = response.status_code
             self.headers = dict(response.headers.items())
             decoder = Decoder(self.headers.get("content-encoding", ""), self.bounds.bytes)
-            for received in response.iter_raw():
+            for received in _raw(response):
                 # One read of the socket may bring hundreds of these, and only the socket looks at the deadline.
                 if seconds_left() <= 0:
                     raise httpx.ReadTimeout("the total deadline is over")
@@ -80,6 +80,12 @@ class Exchange:
         needed = values * SECONDS_FOR_A_VALUE + len(self.content) * SECONDS_FOR_A_BYTE
         if needed > seconds_left() + SECONDS_AFTERWARDS:
             raise httpx.ReadTimeout("too little of the total deadline is left to read the reply")
+
+
+def _raw(response: httpx.Response) -> httpx.SyncByteStream:
+    """The bytes of a body as they come off the wire: nothing of the library inflates or counts them."""
+    assert isinstance(response.stream, httpx.SyncByteStream)
+    return response.stream
 
 
 class Stopped(Exception):

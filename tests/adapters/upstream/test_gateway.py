@@ -673,6 +673,14 @@ def test_a_refusal_is_told_apart_from_a_vendor_that_is_away(
     assert len(line.hang_up().requests) == 1
 
 
+@pytest.mark.parametrize("status", [410, 413, 414, 415, 431, 451, 422])
+def test_a_question_that_is_refused_for_what_it_is_holds_nothing(start: Start, status: int) -> None:
+    line = start(answering(http(status, {"message": "no"})))
+    with pytest.raises(VendorRefused, match=f"HTTP {status}") as refused:
+        line.gateway.queue("acct_1")
+    assert refused.value.hold is None
+
+
 @pytest.mark.parametrize("ask", ASKS)
 @pytest.mark.parametrize(
     "play",
