@@ -10,6 +10,7 @@ from benchmarks.measure import print_machine
 BENCHMARKS = {
     "plan": "a file of 1,000,000 and 10,000,000 users to ready batches, against sorting that file bare",
     "send": "batches/s and CPU of the send path, against a plain Celery task for each batch",
+    "accounts": "200 accounts at once on one worker with the default settings: who waits how long, and what it costs",
     "tick": "a tick that finds nothing due: 100,000 schedules against 1,000, both databases",
     "due": "from due to the first POST on an idle system, against a Celery task with an ETA",
     "pacer": "the shared rate budget: cost against a bare PING; used share and over-limit count, live",

@@ -96,7 +96,9 @@ Arm = Callable[["Stage", Setting], Figures]
 class Stage:
     """Broker, vendor and database of one round, and what their processes used."""
 
-    def __init__(self, folder: Path, stack: ExitStack, database: str | None) -> None:
+    def __init__(
+        self, folder: Path, stack: ExitStack, database: str | None, *, latency_milliseconds: float = 0
+    ) -> None:
         self.folder = folder
         self.stack = stack
         self.redis_url = f"unix://{folder}/redis.sock"
@@ -104,7 +106,7 @@ class Stage:
         url_file = folder / "vendor.url"
         server = [str(find_server()), "--port", "0", "--unixsocket", f"{folder}/redis.sock", "--dir", str(folder)]
         self.pids = {"broker": self.start("broker", [*server, "--appendonly", "yes", "--save", ""])}
-        vendor = [sys.executable, "-m", "benchmarks.vendor", str(url_file), "0", "0"]
+        vendor = [sys.executable, "-m", "benchmarks.vendor", str(url_file), str(latency_milliseconds), "0"]
         self.pids["vendor"] = self.start("vendor", vendor)
         wait_until(lambda: url_file.exists() and (folder / "redis.sock").exists(), "starting broker and vendor")
         self.vendor_url = url_file.read_text()

@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     error_share: float = Field(0.5, alias="CAMPAIGNS_ERROR_SHARE", gt=0, le=1)
     error_batches: int = Field(10, alias="CAMPAIGNS_ERROR_BATCHES", ge=0)
     questions_per_run: int = Field(500, alias="CAMPAIGNS_QUESTIONS_PER_RUN", ge=0)
-    worker_threads: int = Field(16, alias="CAMPAIGNS_WORKER_THREADS", ge=4)
+    worker_threads: int = Field(16, alias="CAMPAIGNS_WORKER_THREADS", ge=4, le=1000)
     prepare_threshold: int | None = Field(None, alias="CAMPAIGNS_PREPARE_THRESHOLD", ge=0)
     rf_as: Literal["array", "string"] = Field("array", alias="CAMPAIGNS_RF_AS")
     text_as: Literal["html", "unchanged"] = Field("html", alias="CAMPAIGNS_TEXT_AS")

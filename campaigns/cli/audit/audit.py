@@ -25,7 +25,7 @@ from campaigns.cli.kit.output import (
     to_json,
 )
 from campaigns.cli.kit.recipient_files import reason
-from campaigns.cli.kit.session import CAMPAIGN, RUN, actor, closed_after, opened
+from campaigns.cli.kit.session import CAMPAIGN, LARGEST_ID, RUN, actor, closed_after, opened
 from campaigns.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,12 +33,17 @@ if TYPE_CHECKING:
 
 COLUMNS = ("id", "at", "actor", "kind", "account", "campaign_id", "run_id", "batch", "reason", "detail")
 
+MOST_LISTED = 100_000
+"""So many events `list` holds in memory at most; `export` has no such bound."""
+
 CREDITS = 100
 """What `verify --vendor` may spend without being told."""
 
 run_option = click.option("--run", "run_id", type=RUN, metavar="RUN", help="Only events of this run.")
 campaign_option = click.option("--campaign", "campaign_id", type=CAMPAIGN, metavar="ID", help="Only of this campaign.")
-after_option = click.option("--after", type=click.IntRange(min=0), default=0, metavar="ID", help="Only later events.")
+after_option = click.option(
+    "--after", type=click.IntRange(0, LARGEST_ID), default=0, metavar="ID", help="Only later events."
+)
 
 
 @click.group()
@@ -51,7 +56,7 @@ def audit() -> None:
 @campaign_option
 @after_option
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=100, show_default=True, metavar="N", help="At most so many."
+    "--limit", type=click.IntRange(1, MOST_LISTED), default=100, show_default=True, metavar="N", help="At most so many."
 )
 @json_option
 def list_events(run_id: int | None, campaign_id: int | None, *, after: int, limit: int, as_json: bool) -> None:
@@ -107,7 +112,7 @@ def export(form: str, output: str | None, run_id: int | None, campaign_id: int |
 @click.option("--every-chain", is_flag=True, help="Tell the head of each run and account too, not only of the trail.")
 @click.option("--vendor", "run_id", type=RUN, metavar="RUN", help="First ask the vendor for this run's sent counts.")
 @click.option(
-    "--credits", "most", type=click.IntRange(min=1), metavar="N", help=f"Most to spend: {CREDITS} unless said."
+    "--credits", "most", type=click.IntRange(1, LARGEST_ID), metavar="N", help=f"Most to spend: {CREDITS} unless said."
 )
 @json_option
 def verify(heads_file: str | None, *, every_chain: bool, run_id: int | None, most: int | None, as_json: bool) -> None:

@@ -40,6 +40,8 @@ SKEW_SECONDS = 2.0
 QUIET_SECONDS = 15.0
 """Beat and worker give a sign each second; after this they are missing."""
 
+READ_BY_OTHERS = 0o044
+
 START = "run `campaigns up`, or `campaigns worker` and `campaigns beat`"
 START_WORKER = "start `campaigns worker`; if one runs, its log says why it takes none"
 
@@ -208,6 +210,10 @@ def _vendor(settings: Settings) -> Iterator[Check]:
 
     if not settings.has_key:
         yield Check("vendor key", "note", "none: everything goes to the local sandbox", "set ONLYFANSAPI_API_KEY")
+    if settings.api_key_file is not None and settings.api_key_file.stat().st_mode & READ_BY_OTHERS:
+        yield Check(
+            "vendor key", "note", f"others can read {settings.api_key_file}", f"chmod 600 {settings.api_key_file}"
+        )
     if settings.upstream_url is None:
         yield Check("vendor", "fault", "the sandbox is not running", "run `campaigns up`", AWAY)
         return

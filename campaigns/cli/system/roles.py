@@ -22,6 +22,9 @@ APP = "campaigns.worker.app:app"
 BEAT_QUIET_SECONDS = 30.0
 """Beat says that it ticks every five seconds; one that is silent for this long is stuck or gone."""
 
+MOST_THREADS = 1000
+"""Each has a connection of its own to the database."""
+
 log_level_option = click.option(
     "--log-level",
     type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False),
@@ -59,7 +62,9 @@ def up(*, port: int | None, no_web: bool) -> None:  # noqa: ARG001 - accepted al
 
 
 @click.command()
-@click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Accounts served at once (default 16).")
+@click.option(
+    "--threads", type=click.IntRange(1, MOST_THREADS), metavar="N", help="Accounts served at once (default 16)."
+)
 @log_level_option
 def worker(*, threads: int | None, log_level: str | None) -> None:
     """Run one worker, which sends what is due.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -111,6 +112,18 @@ def test_a_key_file_that_cannot_be_used(
 ) -> None:
     monkeypatch.setenv("ONLYFANSAPI_API_KEY_FILE", shell.file("key", content))
     assert said in shell.refusal("accounts", "add", "acct_one", code=2)
+
+
+@pytest.mark.parametrize(("mode", "is_noted"), [(0o600, False), (0o640, True), (0o604, True)])
+def test_a_key_file_that_others_can_read_is_noted(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, mode: int, *, is_noted: bool
+) -> None:
+    path = Path(shell.file("key", "ofapi_x\n"))
+    path.chmod(mode)
+    monkeypatch.setenv("ONLYFANSAPI_API_KEY_FILE", str(path))
+    monkeypatch.setenv("CAMPAIGNS_UPSTREAM_URL", "http://127.0.0.1:9")
+    found = [check for check in json.loads(shell.run("doctor", "--json").stdout) if check["part"] == "vendor key"]
+    assert [check["fix"] for check in found] == ([f"chmod 600 {path}"] if is_noted else [])
 
 
 def test_a_key_file_without_an_end_and_one_that_is_not_there(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
