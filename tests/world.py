@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any
 
 from pyroaring import BitMap64
-from sqlalchemy import text
+from sqlalchemy import Connection, select, text
 
 from campaigns.domain.audience.user_sets import Reading, unpack
 from campaigns.domain.errors import FencesAway, PacerAway, VendorAway
@@ -29,7 +29,8 @@ from campaigns.flow.sending.lane_context import Sender, Step
 from campaigns.ports import LostAnswer, PacerState, Permit, Remembered, Replayed, RequestUnknown, VendorAccount
 from campaigns.store.database.engine import Store
 from campaigns.store.proof import verify
-from campaigns.store.reconcile.searches import next_look_at
+from campaigns.store.tables.accounts import lane
+from campaigns.store.tables.batches import batch
 from campaigns.store.views import accounts as account_views
 from campaigns.store.views import batches as batch_views
 from campaigns.store.views import events as event_views
@@ -231,10 +232,10 @@ class FakeFences:
         return Remembered(self.noted[lane], tuple(one for one in hosts if one != self.host))
 
     def see(self, lanes: Mapping[str, int]) -> list[str]:
-        for lane, fence in lanes.items():
+        for name, fence in lanes.items():
             self.tell()
             self._keep(lane, fence)
-        return [lane for lane, fence in lanes.items() if self.noted[lane] > fence]
+        return [name for name, fence in lanes.items() if self.noted[name] > fence]
 
 
 @dataclass
@@ -266,6 +267,18 @@ class FakeSpool:
 
     def lost(self) -> list[LostAnswer]:
         return list(self.put_aside)
+
+
+def next_look_at(connection: Connection, account_id: str) -> datetime | None:
+    """When the vendor is asked next about what is unknown on an account; None when nothing of it is looked for."""
+    row = connection.execute(
+        select(batch.c.look_at, lane.c.ask_at)
+        .join(lane, lane.c.account_id == batch.c.account_id)
+        .where(batch.c.account_id == account_id, batch.c.look_at.is_not(None))
+        .order_by(batch.c.look_at)
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else max(row.look_at, row.ask_at or row.look_at)
 
 
 @dataclass

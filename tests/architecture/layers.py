@@ -114,6 +114,9 @@ MAY_ASK_A_CLOCK = ("store/database/engine.py", "cli/", "adapters/", "sandbox/", 
 CALLS_OF_THE_VENDOR = {"send": "flow/sending/send.py", "unsend": "flow/recall/unsend.py"}
 """The one file that may call each method of the gateway which changes something at the vendor."""
 
+QUESTIONS_TO_THE_VENDOR = {"queue", "saved", "scheduled", "item", "overview", "team", "accounts"}
+"""The methods of the gateway that only ask: a credit each, and a place in the minute's budget."""
+
 WRITES = {"insert", "update", "delete"}
 
 READ_ONLY = ("store/views/", "store/proof/")

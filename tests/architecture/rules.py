@@ -16,6 +16,7 @@ from tests.architecture.layers import (
     LONGEST_MODULE,
     MAY_ASK_A_CLOCK,
     MAY_IMPORT,
+    QUESTIONS_TO_THE_VENDOR,
     READ_ONLY,
     SUBJECTS,
     THIRD_PARTY,
@@ -132,6 +133,15 @@ def one_file_each_changes_something_at_the_vendor(source: Source) -> Iterator[st
             yield f"{source.name}:{line}: {owner}.{name}"
 
 
+def questions_are_asked_with_a_permit(source: Source) -> Iterator[str]:
+    """Every question costs a credit and a place in the budget: `ask` takes the permit, and keeps the answer."""
+    if "flow.sending.ask_vendor import" in source.text:
+        return
+    for line, owner, name in source.attributes():
+        if owner.lstrip("_") == "gateway" and name in QUESTIONS_TO_THE_VENDOR:
+            yield f"{source.name}:{line}: {owner}.{name}"
+
+
 def modules_and_functions_are_short(source: Source) -> Iterator[str]:
     """What is longer than a screen is more than one thought: cut it at its levels of abstraction."""
     if (lines := len(source.text.splitlines())) > LONGEST_MODULE:
@@ -170,6 +180,7 @@ RULES: tuple[Rule, ...] = (
     sleeps_have_a_reason,
     nothing_waits_in_the_broker,
     one_file_each_changes_something_at_the_vendor,
+    questions_are_asked_with_a_permit,
     modules_and_functions_are_short,
     packages_say_what_they_are,
 )

@@ -37,10 +37,10 @@ class Source:
                 yield from ((node.lineno, node.module or "", alias.name) for alias in node.names)
 
     def attributes(self) -> Iterator[tuple[int, str, str]]:
-        """Each `owner.name` as line, owner's last word, and name."""
+        """Each `owner.name` as line, owner's last word, and name; of `owner().name` too."""
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Attribute):
-                owner = node.value
+                owner = node.value.func if isinstance(node.value, ast.Call) else node.value
                 word = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
                 yield node.lineno, word, node.attr
 

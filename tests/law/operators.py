@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from pyroaring import BitMap64
 
@@ -36,19 +37,33 @@ class Operators:
 
     place: Place
 
-    def decide(self, run_id: int, verdict: Verdict, *, seq: int | None = None, named: bool = False) -> None:
-        """Decide about one batch, or all that are unknown. `named`: with the true message ID, if there is one."""
+    def decide(
+        self,
+        run_id: int,
+        verdict: Verdict,
+        *,
+        seq: int | None = None,
+        named: bool = False,
+        despite: Collection[str] = (),
+    ) -> None:
+        """Decide about one batch, or all that are unknown. `named`: with the true message ID, if there is one.
+
+        `despite`: messages on record that the operator knows of, and decides so all the same.
+        """
         chosen = [batch for batch in self.place.batches(run_id) if seq in {None, batch.seq}]
         chosen = [batch for batch in chosen if seq is not None or batch.state == BatchState.UNKNOWN]
         message_id = self._own_id(chosen[0]) if named and seq is not None and chosen else None
         seqs = None if seq is None else [seq]
-        decide(self.place.store, run_id, seqs=seqs, verdict=verdict, message_id=message_id, **WHY)
+        how: dict[str, Any] = {"message_id": message_id, "despite": sorted(despite)}
+        decide(self.place.store, run_id, seqs=seqs, verdict=verdict, **how, **WHY)
         users = {user for batch in chosen for user in batch.users}
         if verdict == "accepted":
             got = {user for message in self.place.ledger.out_to(users) for user in message.users}
             self.place.ledger.taken_for_sent |= users - got
         else:
             self.place.ledger.allow(users)
+            for on_record in despite:
+                self.place.ledger.allow(users, on_record)
 
     def resume(self, run_id: int) -> None:
         """Close one hold of a run. Who is told of a message, or of a restore, and goes on all the same, means it."""

@@ -79,6 +79,7 @@ MOODS: list[Mood] = [
     Mood(without=frozenset({"sentCount"})),
     Mood(without=frozenset({"text"})),
     Mood(questions="away"),
+    Mood(hides_calendar=True),
     Mood(questions="throttled"),
 ]
 VERDICTS: tuple[Verdict, ...] = ("accepted", "accepted", "not-sent", "resend")
@@ -98,6 +99,7 @@ SOMETIMES: list[list[str]] = [
     ["draft", "launch draft"],
     ["arm"],
     ["hand over"],
+    ["arm daily", "next day", "next day"],
     ["account"],
     ["archive"],
     ["decide", "decide", "decide one", "decide one"],

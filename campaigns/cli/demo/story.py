@@ -13,6 +13,7 @@ from campaigns.adapters.upstream.sandbox_record import SandboxRecord
 from campaigns.cli.demo.telling import Telling
 from campaigns.cli.kit.output import counted, one_line
 from campaigns.cli.kit.recipient_files import read_file
+from campaigns.cli.kit.vendor import ask_about_key
 from campaigns.cli.runs.progress import Rates, exit_code
 from campaigns.cli.runs.watch import looks
 from campaigns.domain.messages.message import make_message
@@ -57,7 +58,7 @@ class Story:
 
     def _prepare(self) -> None:
         store, upstream = self.parts.store, self.parts.upstream_name
-        team = self.parts.gateway().team()
+        team, _ = ask_about_key(self.parts)
         add_account(store, ACCOUNT, upstream=upstream, team=team, name="Demo", actor=ACTOR)
         self.telling.step("accounts", f"{ACCOUNT} is added; its vendor is the local sandbox")
         reading = read_file(str(FOLDER / "suppressed.csv"), option="FILE")

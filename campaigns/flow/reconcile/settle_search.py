@@ -221,29 +221,9 @@ def _say_found(
 
 def _adopt(turn: _Turn, row: OpenRequest, message_id: str) -> None:
     """Give a request its item that was found while others were looked for, whatever its batch has come to since."""
-    if not _takes(turn, row, message_id):
-        return
-    reason = f"item {message_id} is the only one that can be it, seen in a look for others"
-    is_unknown = row.is_last and row.state is BatchState.UNKNOWN
-    to = _taken(turn, row) if is_unknown else None
-    if to is not None:
-        settle_look(
-            turn.connection,
-            row.batch_id,
-            row.number,
-            row.looks,
-            to,
-            look_at=None,
-            message_id=message_id,
-            error=None,
-            now=turn.now,
-        )
-    elif row.is_last:
-        settle_find(turn.connection, row.batch_id, row.number, message_id=message_id, now=turn.now)
-    _keep_of(turn, row, message_id, reason=reason, detail={"finding": Finding.FOUND.value}, to=to)
-    kind = EventKind.MESSAGE_FOUND if to is None else EventKind.UNKNOWN_FOUND
-    _say_found(turn, row, message_id, reason, kind=kind)
-    end_run_if_done(turn.connection, row.run_id, now=turn.now, actor=turn.sender.owner)
+    if _takes(turn, row, message_id):
+        reason = f"item {message_id} is the only one that can be it, seen in a look for others"
+        _give(turn, row, message_id, reason, {"finding": Finding.FOUND.value})
 
 
 def _take_set(turn: _Turn, rows: Sequence[OpenRequest], ids: tuple[str, ...]) -> list[OpenRequest]:
@@ -252,40 +232,44 @@ def _take_set(turn: _Turn, rows: Sequence[OpenRequest], ids: tuple[str, ...]) ->
         return []  # somebody took one meanwhile, so it is looked at anew
     number = next_set(turn.connection, turn.account_id)
     reason = f"one of the messages {', '.join(ids)}, which are those of {len(rows)} batches together"
+    detail = {"finding": Finding.FOUND_TOGETHER.value, "message_ids": list(ids)}
     for row, message_id in zip(rows, ids, strict=True):
         _takes(turn, row, message_id)
-        to = _taken(turn, row) if row.state is BatchState.UNKNOWN else None
-        if to is None:
-            hold_in_set(turn.connection, row.batch_id, number, message_id)
-        else:
-            settle_look(
-                turn.connection,
-                row.batch_id,
-                row.number,
-                row.looks,
-                to,
-                look_at=None,
-                message_id=None,
-                error=None,
-                now=turn.now,
-                in_set=(number, message_id),
-            )
-        detail = {"finding": Finding.FOUND_TOGETHER.value, "message_ids": list(ids)}
-        _keep_of(turn, row, message_id, reason=reason, detail=detail, to=to)
-        _say_found(turn, row, message_id, reason, kind=EventKind.UNKNOWN_FOUND)
-        end_run_if_done(turn.connection, row.run_id, now=turn.now, actor=turn.sender.owner)
+        _give(turn, row, message_id, reason, detail, in_set=(number, message_id))
     return list(rows)
 
 
-def _taken(turn: _Turn, row: OpenRequest) -> BatchState:
-    return taken_state(saves=from_json(message_of_run(turn.connection, row.run_id)).save_for_later)
-
-
-def _keep_of(
-    turn: _Turn, row: OpenRequest, message_id: str, *, reason: str, detail: dict[str, Any], to: BatchState | None
+def _give(
+    turn: _Turn,
+    row: OpenRequest,
+    message_id: str,
+    reason: str,
+    detail: dict[str, Any],
+    *,
+    in_set: tuple[int, str] | None = None,
 ) -> None:
+    """Let a request have a message, or hold it for its set; its batch is accepted if it was unknown for that."""
+    connection, to = turn.connection, None
+    if row.is_last and row.state is BatchState.UNKNOWN:
+        to = taken_state(saves=from_json(message_of_run(connection, row.run_id)).save_for_later)
+        settle_look(
+            connection,
+            row.batch_id,
+            row.number,
+            row.looks,
+            to,
+            look_at=None,
+            message_id=message_id if in_set is None else None,
+            error=None,
+            now=turn.now,
+            in_set=in_set,
+        )
+    elif in_set is not None:
+        hold_in_set(connection, row.batch_id, *in_set)
+    elif row.is_last:
+        settle_find(connection, row.batch_id, row.number, message_id=message_id, now=turn.now)
     record_evidence(
-        turn.connection,
+        connection,
         row.batch_id,
         kind="look",
         at=turn.now,
@@ -295,3 +279,6 @@ def _keep_of(
         message_id=message_id,
         detail=detail if to is None else {**detail, "to": to.value},
     )
+    kind = EventKind.MESSAGE_FOUND if to is None else EventKind.UNKNOWN_FOUND
+    _say_found(turn, row, message_id, reason, kind=kind)
+    end_run_if_done(connection, row.run_id, now=turn.now, actor=turn.sender.owner)

@@ -158,18 +158,6 @@ def attempt_deadline(connection: Connection, batch_id: int, number: int) -> date
     return found
 
 
-def next_look_at(connection: Connection, account_id: str) -> datetime | None:
-    """When the account is looked at next; None when nothing of it is looked for."""
-    row = connection.execute(
-        select(batch.c.look_at, lane.c.ask_at)
-        .join(lane, lane.c.account_id == batch.c.account_id)
-        .where(batch.c.account_id == account_id, batch.c.look_at.is_not(None))
-        .order_by(batch.c.look_at)
-        .limit(1)
-    ).one_or_none()
-    return None if row is None else max(row.look_at, row.ask_at or row.look_at)
-
-
 def newest_owned(connection: Connection, account_id: str, *, before: datetime) -> str | None:
     """The newest message ID of the account that was ours before that time."""
     return connection.scalar(

@@ -16,9 +16,8 @@ from campaigns.flow.lanes.serve import serve_lane
 from campaigns.flow.recall.recall import recall_run
 from campaigns.sandbox.server import Sandbox
 from campaigns.sandbox.setup import Setup
-from campaigns.store.reconcile.searches import next_look_at
 from tests.flow.handoff.handed_over import TODAY, armed, opened, watched
-from tests.world import ACCOUNT, ANNA, World
+from tests.world import ACCOUNT, ANNA, World, next_look_at
 
 Serve = Callable[[], int]
 
