@@ -57,7 +57,7 @@ def test_the_event_that_opens_a_run_names_revision_and_content(world: World) -> 
 
 
 def test_a_run_that_says_what_its_campaign_says_keeps_no_message_of_its_own(world: World) -> None:
-    run_id = world.launched(message={"text": "Hello {name}"})
+    run_id = world.launched(message={"text": "Hello {name}"}, as_written=True)
 
     with world.store.read() as connection:
         kept = connection.execute(text("SELECT message, content FROM run WHERE id = :run"), {"run": run_id}).one()
