@@ -16,6 +16,7 @@ from httpx import (
     ReadTimeout,
     Request,
     Response,
+    SyncByteStream,
     Timeout,
     create_ssl_context,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "ReadTimeout",
     "Request",
     "Response",
+    "SyncByteStream",
     "Timeout",
     "create_ssl_context",
 ]

@@ -24,7 +24,6 @@ from campaigns.domain.messages.text_modes import TextAs, TextFate, TextMode
 from campaigns.domain.schedules.handoff import as_sent, handoff_faults
 from campaigns.domain.schedules.sending_hours import Window, advance, hours_faults, spread_over, windows_of
 from campaigns.domain.schedules.timing import expires_at
-from campaigns.domain.schedules.words import schedule_notes
 from campaigns.domain.sending.forecast import Forecast, forecast
 from campaigns.domain.sending.pacing import Limits
 from campaigns.domain.states import RunState
@@ -184,10 +183,7 @@ def preview(store: Store, campaign_id: int, limits: Limits, *, text_as: TextAs =
         "mark": bool(plan.revision.mark),
         "clock": "vendor" if plan.revision.times.handoff else "campaigns",
         "sending_hours": [window.shown for window in plan.windows],
-        "warnings": faults
-        + schedule_notes(plan.revision.times, told["zone"])
-        + plan_warnings(plan)
-        + late_warnings(plan, expected, told["zone"]),
+        "warnings": faults + plan_warnings(plan, told["zone"]) + late_warnings(plan, expected, told["zone"]),
         **told,
         "next_runs": [moment.isoformat() for moment in ahead],
         "text_mode": how.mode_in_words,

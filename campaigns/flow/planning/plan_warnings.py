@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from campaigns.domain.clocks import on_clocks
 from campaigns.domain.messages.text_checks import doubts_of
 from campaigns.domain.schedules.handoff import LEAD
+from campaigns.domain.schedules.words import schedule_notes
 from campaigns.domain.sending.forecast import Forecast
 
 if TYPE_CHECKING:
@@ -23,9 +24,10 @@ def late_warnings(plan: Plan, expected: Forecast, zone: str | None) -> list[str]
     return [f"it will not be finished by its expiry at {at}: {who} would be cancelled"]
 
 
-def plan_warnings(plan: Plan) -> list[str]:
-    """What an operator should know before a launch."""
-    warnings = [each.words for each in doubts_of(plan.revision.message, plan.revision.contents)]
+def plan_warnings(plan: Plan, zone: str | None) -> list[str]:
+    """What an operator should know before a launch; `zone` is the one that the schedule follows."""
+    warnings = schedule_notes(plan.revision.times, zone)
+    warnings += [each.words for each in doubts_of(plan.revision.message, plan.revision.contents)]
     if plan.nobody_left:
         warnings.append("nobody is left to send to")
     if plan.revision.on_unknown == "resend":
