@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -49,6 +50,9 @@ EXIT_CODES: dict[type[errors.CampaignsError], int] = {
     errors.VendorAway: 75,
 }
 """Every class of the error tree; a test walks the tree and fails on one that is missing."""
+
+IS_TEXT = re.compile("[^\0\ud800-\udfff]*").fullmatch
+LONGEST_SHOWN = 100
 
 COMMANDS: dict[str, str] = {
     "demo": "system.roles:demo",
@@ -124,7 +128,9 @@ class AnsweringGroup(click.Group):
                 raise
 
     def _answer(self, *args: Any, **extra: Any) -> int:
+        given = args[0] if args else extra.get("args")
         try:
+            _refuse_bytes(sys.argv[1:] if given is None else given)
             result: Any = click.Group.main(self, *args, **{**extra, "standalone_mode": False})
         except click.ClickException as fault:
             _say(_usage_sentence(fault))
@@ -171,6 +177,14 @@ def _say(sentence: str) -> None:
         click.echo(sentence, err=True)
     except BrokenPipeError:
         _stop_writing()
+
+
+def _refuse_bytes(words: Sequence[str]) -> None:
+    """Raise UsageError for a word that is not text: a terminal in Latin-1 types it, and no database takes it."""
+    for word in words:
+        if not IS_TEXT(word):
+            shown = word.encode(errors="backslashreplace").decode()[:LONGEST_SHOWN]
+            raise errors.UsageError(f"'{shown}' is not text in UTF-8; set the terminal, or the script, to UTF-8.")
 
 
 def _usage_sentence(fault: click.ClickException) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -106,3 +109,19 @@ def world(shell: Shell) -> Iterator[World]:
     store = open_store(shell.database_url, clock=clock)
     yield World(store, clock)
     store.close()
+
+
+@pytest.fixture
+def ending(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands that would go on are interrupted at the first wait, and those that start others before it."""
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    waiting = SimpleNamespace(sleep=interrupted, monotonic=time.monotonic)
+    monkeypatch.setattr("campaigns.cli.runs.watch.time", waiting)
+    monkeypatch.setattr("campaigns.cli.accounts.probe.time", waiting)
+    monkeypatch.setattr(os, "execve", interrupted)
+    monkeypatch.setattr("campaigns.embedded.up.run_up", interrupted)
+    monkeypatch.setattr("campaigns.cli.demo.demo.run_demo", interrupted)
+    monkeypatch.setattr("campaigns.sandbox.serving.serve", interrupted)

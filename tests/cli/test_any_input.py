@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
-from click.testing import Result
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from tests.cli.command_lines import command_lines, write_files
 from tests.cli.conftest import Shell
-from tests.cli.system.test_vendor import vendor
-from tests.cli.test_commands_documented import documented_codes
+from tests.cli.judging import PLAIN, STDIN, judge, judge_result
+from tests.cli.vendors import vendor
 from tests.world import REJECTED, UNKNOWN, World
-
-CODES = documented_codes()
 
 GO_ON = {("up",), ("demo",), ("sandbox",), ("worker",), ("beat",), ("runs", "watch")}
 """Commands that do not end by themselves."""
-
-STDIN = b"1\n2\n3\n"
-
-PLAIN = settings(deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 PROCESSES = 200
 PROCESS_SECONDS = 60.0
@@ -49,37 +38,6 @@ def installation(shell: Shell, world: World, redis_url: str, monkeypatch: pytest
         monkeypatch.setenv("CAMPAIGNS_UPSTREAM_URL", url)
         monkeypatch.setenv("REDIS_URL", redis_url)
         yield shell
-
-
-@pytest.fixture
-def ending(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands that would go on are interrupted at the first wait, and those that start others before it."""
-
-    def interrupted(*_: Any, **__: Any) -> None:
-        raise KeyboardInterrupt
-
-    waiting = SimpleNamespace(sleep=interrupted, monotonic=time.monotonic)
-    monkeypatch.setattr("campaigns.cli.runs.watch.time", waiting)
-    monkeypatch.setattr("campaigns.cli.accounts.probe.time", waiting)
-    monkeypatch.setattr(os, "execve", interrupted)
-    monkeypatch.setattr("campaigns.embedded.up.run_up", interrupted)
-    monkeypatch.setattr("campaigns.cli.demo.demo.run_demo", interrupted)
-    monkeypatch.setattr("campaigns.sandbox.serving.serve", interrupted)
-
-
-def judge(words: list[str], code: int, out: str, err: str) -> None:
-    """Say what is wrong with how a command ended."""
-    assert code in CODES, (words, code, err)
-    assert code != 1 or "audit" in words, (words, err)
-    assert "Unexpected" not in err, (words, err)
-    assert "Traceback" not in out + err, (words, err)
-    if code == 0 and "--json" in words and not {"--help", "-h", "--version"} & set(words):
-        json.loads(out)
-
-
-def judge_result(words: list[str], result: Result) -> None:
-    assert result.exception is None or isinstance(result.exception, SystemExit), (words, result.exception)
-    judge(words, result.exit_code, result.stdout, result.stderr)
 
 
 def play(shell: Shell, examples: int) -> None:

@@ -268,6 +268,24 @@ def test_what_is_no_id(shell: Shell, command: tuple[str, ...]) -> None:
     shell.refusal(*command, code=2)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        (*CREATE, "--users", "-", "--name", "caf\udce9"),
+        ("suppress", "add", "1", "--reason", "caf\udce9"),
+        ("suppress", "list", "--account", "caf\udce9"),
+        ("accounts", "add", "acct_two", "--name", "caf\udce9"),
+        ("accounts", "release", "caf\udce9", "--reason", "x"),
+        (*CREATE, "--users", "caf\udce9.csv"),
+        ("suppress", "add", "1", "--reason", "a\0b"),
+    ],
+)
+def test_what_is_not_text(ready: Shell, words: tuple[str, ...]) -> None:
+    """As a terminal in Latin-1 types it."""
+    assert "is not text in UTF-8" in ready.refusal(*words, code=2)
+    assert ready.ok("suppress", "list") == []
+
+
 @pytest.mark.parametrize("user", ["abc", "0", "-1", "1.0", str(2**63), ""])
 def test_what_is_no_user_id(shell: Shell, user: str) -> None:
     assert "is no user ID" in shell.refusal("who", "--", user, code=2)

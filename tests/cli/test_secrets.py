@@ -14,10 +14,8 @@ from hypothesis import strategies as st
 from tests.adapters.conftest import OwnRedis
 from tests.cli.command_lines import EVERY_COMMAND, write_files
 from tests.cli.conftest import Shell
+from tests.cli.judging import PLAIN, STDIN
 from tests.cli.processes import await_words, started
-from tests.cli.test_any_input import PLAIN, STDIN, ending
-
-__all__ = ["ending"]  # a fixture
 
 ADDRESSES = {
     "DATABASE_URL": ["postgresql://user:{}@127.0.0.1:9/name", "postgres://{}@127.0.0.1:9/name", "sqlite://{}@h/x"],

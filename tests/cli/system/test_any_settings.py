@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 from campaigns.settings import Settings
 from tests.cli.command_lines import ODD
 from tests.cli.conftest import Shell
-from tests.cli.test_any_input import PLAIN, ending, judge_result
-
-__all__ = ["ending"]  # a fixture
+from tests.cli.judging import PLAIN, judge_result
 
 NAMES = [str(field.alias) for field in Settings.model_fields.values()]
 STARTS = [

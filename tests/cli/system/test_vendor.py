@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -14,23 +13,11 @@ import pytest
 
 from campaigns.adapters.upstream.gateway import HttpGateway
 from campaigns.flow.lanes.serve import serve_lane
-from campaigns.sandbox.server import Sandbox
-from campaigns.sandbox.setup import Setup
 from tests.cli.conftest import Shell, talk
 from tests.cli.processes import GIVE_UP_SECONDS, await_words, started
+from tests.cli.vendors import vendor
 from tests.servers import redis_server
 from tests.world import World
-
-
-@contextmanager
-def vendor(**setup: Any) -> Iterator[str]:
-    """A vendor on a free port; gives its address."""
-    sandbox = Sandbox("127.0.0.1", 0, setup=Setup(**setup), ledger_file=None)
-    sandbox.start()
-    try:
-        yield sandbox.url
-    finally:
-        sandbox.stop()
 
 
 @pytest.fixture
