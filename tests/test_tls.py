@@ -139,6 +139,12 @@ def test_a_postgresql_on_another_machine_with_a_certificate_of_nobody_gets_no_pa
                 pass
             store.close()
         assert server.heard() == b""
+        named = f"postgresql+psycopg://user:{SECRET}@localhost:{server.port}/name?sslmode=verify-full{known}"
+        store = open_store(named)
+        with pytest.raises(DatabaseAway), store.read():  # it is no PostgreSQL, but it is the right one
+            pass
+        store.close()
+        assert b"user" in server.heard()
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ class Supervisor:
 
     async def _keep(self, kept: _Kept) -> None:
         """Start the part, again and again, until everything ends."""
-        name, quick_deaths, clock = kept.part.name, 0, asyncio.get_running_loop().time
+        name, quick_deaths, mended, clock = kept.part.name, 0, False, asyncio.get_running_loop().time
         while True:
             began = clock()
             try:
@@ -141,11 +141,11 @@ class Supervisor:
                 return self._give_up(f"{name} cannot be started ({error}).", 1)
             if code is None or self._ended.is_set():
                 return None
-            if code > 0 and (mended := kept.part.mend(kept.last_words)) is not None:
-                self._output.say(mended)
-                kept.last_words.clear()
+            is_quick = clock() - began < self._steady_seconds
+            mended = code > 0 and not (mended and is_quick) and self._mend(kept)
+            if mended:
                 continue
-            quick_deaths = quick_deaths + 1 if clock() - began < self._steady_seconds else 1
+            quick_deaths = quick_deaths + 1 if is_quick else 1
             if code > 0 and not self._settled:
                 return self._give_up(f"{name} ended with {_words(code)} before everything was ready.", code)
             if quick_deaths > len(self._delays):
@@ -153,6 +153,14 @@ class Supervisor:
             delay = self._delays[quick_deaths - 1]
             self._output.say(f"{name} ended with {_words(code)}; it starts again in {delay:g} s.")
             await self._pause(delay)
+
+    def _mend(self, kept: _Kept) -> bool:
+        """Whether something was mended, so that the part is started again at once."""
+        done = kept.part.mend(kept.last_words)
+        kept.last_words.clear()
+        if done is not None:
+            self._output.say(done)
+        return done is not None
 
     async def _live(self, kept: _Kept) -> int | None:
         """One life of a part, from its start to its exit code; None when everything ended before it began."""

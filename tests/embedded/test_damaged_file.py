@@ -12,7 +12,7 @@ import redis
 
 from campaigns.embedded.broker import APPENDED, broker_in, broker_part, put_damaged_aside
 from campaigns.embedded.output import Output
-from campaigns.embedded.supervisor import Supervisor
+from campaigns.embedded.supervisor import Part, Supervisor
 
 PATH = {"PATH": os.environ["PATH"]}
 
@@ -99,12 +99,15 @@ def test_what_ends_a_server_for_another_reason_is_left_alone(tmp_path: Path) -> 
     assert (tmp_path / APPENDED).is_dir()
 
 
-def test_a_damage_that_stays_ends_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second start says the same: then it is not the file."""
-    run_up(tmp_path, lambda client: client.set("kept", 1))
-    monkeypatch.setattr("campaigns.embedded.broker.Broker.configuration", "no-such-rule yes\n")
-    monkeypatch.setattr("campaigns.embedded.broker.UNREADABLE", ("no-such-rule",))
-    said = run_up(tmp_path, lambda _: None)
-    assert said.count("moved to") == 1
-    assert "redis ended with exit code 1 before everything was ready" in said
-    assert len(list((tmp_path / "redis").glob("*.damaged-*"))) == 1
+def test_what_is_mended_once_and_fails_again_ends_everything(tmp_path: Path) -> None:
+    """A disk that spoils whatever is written must not fill itself with folders that were set aside."""
+    with (tmp_path / "said").open("wb") as said:
+        output = Output(said.fileno())
+        part = Part(
+            "broker", lambda: ("sh", "-c", "echo damaged; exit 3"), PATH, lambda: False, mend=lambda _: "mended"
+        )
+        assert asyncio.run(Supervisor(output, delays=(0.0,)).run(lambda supervisor: supervisor.start(part))) == 3
+        output.close()
+    lines = (tmp_path / "said").read_text().splitlines()
+    assert (lines.count("mended"), lines.count("broker   | damaged")) == (1, 2)
+    assert "broker ended with exit code 3 before everything was ready. Everything is stopped." in lines
