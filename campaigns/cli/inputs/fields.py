@@ -117,10 +117,13 @@ def _from_file(file: str, faults: list[str]) -> dict[str, Any]:
     return told
 
 
-def _starts_with_star(text: str, mark: Any) -> bool:
-    """Whether the line of a fault holds a value such as `*/15 * * * *`, which YAML takes for the name of something."""
+def _quotes_hint(text: str, mark: Any) -> str:
+    """The way out when the line of a fault holds a value that YAML takes for more: `*/15 * * * *`, `{date}: now`."""
     lines = text.splitlines()
-    return mark is not None and mark.line < len(lines) and re.search(r":\s+\*", lines[mark.line]) is not None
+    line = lines[mark.line] if mark is not None and mark.line < len(lines) else ""
+    if begins := re.search(r":\s+([*{\[&%@`!])", line):
+        return f"; put a value that begins with {begins[1]} in quotes"
+    return "; put a value that holds `: ` in quotes" if re.search(r":\s.*:\s", line) else ""
 
 
 def _parsed(text: str, name: str) -> dict[Any, Any]:
@@ -141,8 +144,7 @@ def _parsed(text: str, name: str) -> dict[Any, Any]:
         mark = getattr(error, "problem_mark", None)
         place = f" in line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "it cannot be read"
-        quoted = "; put a value that begins with * in quotes" if _starts_with_star(text, mark) else ""
-        raise UsageError(f"{name} is no YAML{place}: {problem}{quoted}.") from None
+        raise UsageError(f"{name} is no YAML{place}: {problem}{_quotes_hint(text, mark)}.") from None
     twice = sorted({str(key) for key in names if names.count(key) > 1})
     if twice:
         raise UsageError(f"{name} gives {', '.join(twice)} twice; keep one.")

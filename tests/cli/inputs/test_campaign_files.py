@@ -1,6 +1,6 @@
 """Campaign files of any text: `create` writes a draft or refuses in one sentence, whatever the file holds.
 
-`pytest -m slow tests/cli/inputs/test_fuzz_campaign_files.py`; what is found is kept as a file of the corpus.
+`pytest -m slow tests/cli/inputs/test_campaign_files.py`; what is found is kept as a file of the corpus.
 """
 
 from __future__ import annotations
@@ -66,6 +66,20 @@ def test_any_campaign_file_is_a_draft_or_one_sentence(shell: Shell) -> None:
         assert (result.stdout == "") == (result.exit_code != 0)
 
     play()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("cron: */15 * * * *", "put a value that begins with * in quotes"),
+        ("text: {date} now", "put a value that begins with { in quotes"),
+        ("text: @all of you", "put a value that begins with @ in quotes"),
+        ("text: %name% hi", "put a value that begins with % in quotes"),
+        ("text: Tonight: at nine", "put a value that holds `: ` in quotes"),
+    ],
+)
+def test_a_value_that_needs_quotes_is_named(shell: Shell, line: str, said: str) -> None:
+    assert said in shell.refusal("create", shell.file("campaign.yaml", f"account: acct_one\n{line}\n"), code=2)
 
 
 @pytest.mark.parametrize("deep", ["users: " + "[" * 5000, "a: " + "{a: " * 5000, "text: " + "- " * 5000, "? " * 5000])
