@@ -231,7 +231,7 @@ class FakeFences:
     def see(self, lanes: Mapping[str, int]) -> list[str]:
         for name, fence in lanes.items():
             self.tell()
-            self._keep(lane, fence)
+            self._keep(name, fence)
         return [name for name, fence in lanes.items() if self.noted[name] > fence]
 
 
