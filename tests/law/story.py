@@ -24,14 +24,23 @@ from tests.law.operators import IDS, Operators
 from tests.law.place import Place
 from tests.law.records import Batch, Books, Campaign, Copy
 from tests.law.telling import the_list_reaches_back
-from tests.law.temper import FATES, MEMORIES, MOODS, MOST_CAMPAIGNS, PAUSES, ROUNDS, STEPS, VERDICTS, WAITS, Temper
+from tests.law.temper import (
+    DAILY,
+    DAY,
+    FATES,
+    MEMORIES,
+    MOODS,
+    MOST_CAMPAIGNS,
+    PAUSES,
+    ROUNDS,
+    STEPS,
+    VERDICTS,
+    WAITS,
+    Temper,
+)
 from tests.law.vendor import Mood, Post, Vendor
 
 Found = TypeVar("Found")
-
-DAY = 24 * 3600.0
-DAILY = Timing(cron="0 13 * * *", zone="UTC", max_runs=3)
-"""An hour after the stories begin, and on the days after that."""
 
 
 class Broken(AssertionError):

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from campaigns.domain.schedules.timing import Timing
 from campaigns.flow.reconcile.decide import Verdict
 from tests.law.hosts import LEASE
 from tests.law.records import Memory
@@ -85,6 +86,10 @@ MOODS: list[Mood] = [
 VERDICTS: tuple[Verdict, ...] = ("accepted", "accepted", "not-sent", "resend")
 PAUSES = (0, 0, 2, 5)
 WAITS = (1, 1, LEASE, LEASE, 60, 7200)
+DAY = 24 * 3600.0
+DAILY = Timing(cron="0 13 * * *", zone="UTC", max_runs=3)
+"""An hour after the stories begin, and on the days after that."""
+
 ACCOUNTS = ("acct_one", "acct_two", "acct_three")
 MOST_CAMPAIGNS = 6
 STEPS = 40
