@@ -115,7 +115,7 @@ def play(shell: Shell, monkeypatch: pytest.MonkeyPatch, examples: int, lines: li
 
 @pytest.mark.usefixtures("ending")
 def test_no_secret_is_in_the_output_of_any_command(furnished: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    play(furnished, monkeypatch, 100, EVERY_LINE)
+    play(furnished, monkeypatch, 80, EVERY_LINE)
 
 
 @pytest.mark.slow
@@ -123,7 +123,7 @@ def test_no_secret_is_in_the_output_of_any_command(furnished: Shell, monkeypatch
 @pytest.mark.usefixtures("ending")
 def test_none_of_thousands_is(furnished: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     for words in EVERY_LINE:
-        play(furnished, monkeypatch, 60, [words])
+        play(furnished, monkeypatch, 30, [words])
 
 
 @pytest.fixture

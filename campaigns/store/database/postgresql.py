@@ -6,7 +6,6 @@ prepared on the server, and nothing is set for longer than a transaction.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
@@ -71,19 +70,19 @@ def open_engines(url: URL, *, connections: int, prepare_threshold: int | None) -
     )
     drop_spoilt_connections(pool)
     writer, reader = pool.execution_options(), pool.execution_options()
-    event.listen(writer, "begin", partial(_begin, BEGIN.encode()))
-    event.listen(reader, "begin", partial(_begin, BEGIN_LOOK.encode()))
+    event.listen(writer, "begin", lambda connection: _begin(connection, BEGIN))
+    event.listen(reader, "begin", lambda connection: _begin(connection, BEGIN_LOOK))
     return writer, reader
 
 
-def _begin(how: bytes, connection: Connection) -> None:
+def _begin(connection: Connection, how: str) -> None:
     """Begin on libpq itself: a cursor for these three commands costs four times as much, and every send begins two.
 
     The driver sees that a transaction is open, and sends no BEGIN of its own.
     """
     driver: Any = connection.connection.dbapi_connection
     psycopg: Any = connection.dialect.loaded_dbapi
-    result = driver.pgconn.exec_(how)
+    result = driver.pgconn.exec_(how.encode())
     if result.status == psycopg.pq.ExecStatus.COMMAND_OK:
         return
     error = psycopg.errors.error_from_result(result)

@@ -57,7 +57,7 @@ def play(shell: Shell, monkeypatch: pytest.MonkeyPatch, examples: int) -> None:
 
 @pytest.mark.usefixtures("ending")
 def test_no_settings_end_in_a_traceback(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    play(shell, monkeypatch, 100)
+    play(shell, monkeypatch, 60)
 
 
 @pytest.mark.slow
