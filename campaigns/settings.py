@@ -224,7 +224,7 @@ def _redis_fault(url: str) -> str | None:
         try:
             _verified(url)
         except ValueError as error:
-            fault = f"has an option that is not known: {error}"
+            fault = f"has a wrong option: {error}"
     return fault
 
 

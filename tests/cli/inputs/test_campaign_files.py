@@ -1,6 +1,6 @@
 """Campaign files of any text: `create` writes a draft or refuses in one sentence, whatever the file holds.
 
-`pytest -m slow tests/cli/inputs/test_campaign_files.py`; what is found is kept as a file of the corpus.
+What is found is kept as a file of the corpus; tests/fuzz.py says how to go on for an hour.
 """
 
 from __future__ import annotations
@@ -8,15 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.cli.kit.in_force import SANDBOX_NOTE
 from tests.cli.conftest import Shell
+from tests.fuzz import FUZZ, keep_on, seeds
 
-FUZZ = settings(max_examples=300, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-
-CORPUS = [path.read_bytes() for path in sorted((Path(__file__).parent / "corpus").iterdir())]
+CORPUS = seeds(Path(__file__).parent / "corpus")
 LINES = sorted({line for file in CORPUS for line in file.splitlines(keepends=True)})
 SIGNS = [
     b"&a ",
@@ -55,7 +54,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 def test_any_campaign_file_is_a_draft_or_one_sentence(shell: Shell) -> None:
     shell.ok("accounts", "add", "acct_one")
 
-    @FUZZ
+    @settings(FUZZ, max_examples=300)
     @given(damaged())
     def play(content: bytes) -> None:
         result = shell.run("create", shell.file("campaign.yaml", content), "--json")
@@ -65,7 +64,7 @@ def test_any_campaign_file_is_a_draft_or_one_sentence(shell: Shell) -> None:
         assert "Unexpected" not in result.stderr
         assert (result.stdout == "") == (result.exit_code != 0)
 
-    play()
+    keep_on(play)
 
 
 @pytest.mark.parametrize(

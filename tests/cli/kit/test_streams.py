@@ -108,8 +108,9 @@ def test_names_files_and_arguments_reach_a_terminal_as_words(
 ) -> None:
     shell.ok("accounts", "add", "acct_one", "--name", EVIL)
     file = shell.file(f"fans{EVIL[:30]}.csv".replace("/", ""), f"user_id\n7\n{EVIL}\n")
-    campaign = ("create", "--account", "acct_one", "--text", "Hi", "--name", EVIL)
+    campaign = ("create", "--account", "acct_one", "--text", "Hi \u202eevil")
     for code, words in (
+        (2, (*campaign, "--name", EVIL)),
         (0, (*campaign, "--list", "7")),
         (0, ("accounts", "list")),
         (0, ("accounts", "list", "--json")),

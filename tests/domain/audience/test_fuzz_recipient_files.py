@@ -1,6 +1,6 @@
 """Recipient files of any bytes: each is read with books that balance, or refused in one sentence.
 
-`pytest -m slow tests/domain/audience/test_fuzz_recipient_files.py`; what is found is kept as a file of the corpus.
+What is found is kept as a file of the corpus; tests/fuzz.py says how to go on for an hour.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from campaigns.adapters.disk.workbook import Workbook
@@ -19,11 +19,10 @@ from campaigns.domain.audience.gathering import Reading
 from campaigns.domain.audience.sheet_rows import read_sheet
 from campaigns.domain.audience.user_sets import read_users
 from campaigns.domain.errors import UsageError
+from tests.fuzz import FUZZ, damaged, keep_on, seeds
 from tests.workbooks import cell, with_part, with_rows, with_strings
 
-FUZZ = settings(max_examples=1000, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-
-CORPUS = [path.read_bytes() for path in sorted((Path(__file__).parent / "corpus").iterdir())]
+CORPUS = seeds(Path(__file__).parent / "corpus")
 
 MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
 TEXT = 't="s"'
@@ -35,17 +34,6 @@ BOOK = with_strings(
     ),
     f"<sst {MAIN}><si><t>user_id</t></si><si><r><t>na</t></r><r><t>me</t></r></si></sst>",
 )
-
-
-@st.composite
-def damaged(draw: st.DrawFn, kept: list[bytes]) -> bytes:
-    """A file of the corpus after some cuts, doublings and splices."""
-    whole = draw(st.sampled_from(kept))
-    for _ in range(draw(st.integers(0, 6))):
-        first, last = sorted(draw(st.tuples(*[st.integers(0, len(whole))] * 2)))
-        part = draw(st.one_of(st.binary(max_size=16), st.sampled_from(kept), st.just(whole[first:last] * 2)))
-        whole = whole[:first] + part + whole[last:]
-    return whole
 
 
 def check(found: Reading) -> None:
@@ -63,15 +51,17 @@ def check_refusal(refusal: UsageError) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(0)
-@FUZZ
-@given(damaged(CORPUS), st.sampled_from([1, 7, 2**20]), st.booleans())
-def test_any_bytes_are_read_or_refused(content: bytes, block_bytes: int, skip_bad: bool) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(file_blocks, "BLOCK_BYTES", block_bytes)
+def test_any_bytes_are_read_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    @FUZZ
+    @given(damaged(CORPUS), st.sampled_from([1, 7, 2**20]), st.booleans())
+    def play(content: bytes, block_bytes: int, skip_bad: bool) -> None:
+        monkeypatch.setattr(file_blocks, "BLOCK_BYTES", block_bytes)
         try:
             check(read_users(io.BytesIO(content), name="fans.csv", skip_bad=skip_bad))
         except UsageError as refusal:
             check_refusal(refusal)
+
+    keep_on(play)
 
 
 def parts() -> dict[str, bytes]:
@@ -84,16 +74,19 @@ PARTS = parts()
 
 @pytest.mark.slow
 @pytest.mark.timeout(0)
-@FUZZ
-@given(st.data())
-def test_a_workbook_with_any_damage_is_read_or_refused(data: st.DataObject) -> None:
-    name = data.draw(st.sampled_from(sorted(PARTS)))
-    content = with_part(BOOK, name, data.draw(damaged([PARTS[name]])))
-    if data.draw(st.booleans()):
-        content = data.draw(damaged([content]))
-    try:
-        book = Workbook(io.BytesIO(content), "fans.xlsx")
-        for sheet in book.sheets:
-            check(read_sheet(book.rows(sheet), name="fans.xlsx", sheet=sheet, skip_bad=True))
-    except UsageError as refusal:
-        check_refusal(refusal)
+def test_a_workbook_with_any_damage_is_read_or_refused() -> None:
+    @FUZZ
+    @given(st.data())
+    def play(data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(PARTS)))
+        content = with_part(BOOK, name, data.draw(damaged([PARTS[name]])))
+        if data.draw(st.booleans()):
+            content = data.draw(damaged([content]))
+        try:
+            book = Workbook(io.BytesIO(content), "fans.xlsx")
+            for sheet in book.sheets:
+                check(read_sheet(book.rows(sheet), name="fans.xlsx", sheet=sheet, skip_bad=True))
+        except UsageError as refusal:
+            check_refusal(refusal)
+
+    keep_on(play)
