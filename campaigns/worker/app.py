@@ -5,6 +5,7 @@ Each setting below has its reason; the figures were measured with Celery 5.7 and
 
 from __future__ import annotations
 
+import sys
 import threading
 import warnings
 from typing import Any
@@ -14,14 +15,28 @@ from celery.exceptions import SecurityWarning
 from celery.signals import beat_init, setup_logging, worker_init, worker_shutting_down
 from kombu import Queue
 
+from campaigns.domain.errors import SettingsError
 from campaigns.private_files import keep_private, remove_old_schedule
-from campaigns.settings import load_settings
+from campaigns.settings import Settings, load_settings
 from campaigns.wiring import configure_logging
 from campaigns.worker.broker_guard import CONSUMER, PREFIX, delete_foreign_keys, guard_the_broker
 from campaigns.worker.wake_up import WakeUp, forget_built_in_tasks, forget_remote_commands
 
+EXIT_USAGE = 2
+"""As every command ends for settings that cannot be used."""
+
+
+def _settings() -> Settings:
+    """The settings in force; plain celery, which starts this, would show a traceback of what is wrong with them."""
+    try:
+        return load_settings()
+    except SettingsError as fault:
+        sys.stderr.write(f"{fault}\n")
+        sys.exit(EXIT_USAGE)
+
+
 keep_private()
-settings = load_settings()
+settings = _settings()
 guard_the_broker()
 forget_remote_commands()
 

@@ -30,6 +30,8 @@ from campaigns.cli.system.server_checks import server_checks
 from campaigns.domain.errors import CampaignsError, PacerAway, RoleTooWeak, SettingsError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from campaigns.settings import Settings
     from campaigns.store.database.engine import Store
     from campaigns.store.database.server_facts import Role
@@ -203,6 +205,14 @@ def _redis_tls(settings: Settings) -> Iterator[Check]:
             yield Check(name, "note", weak, "name the CA with ssl_ca_certs=FILE instead; docs/settings.md, TLS")
 
 
+def _key_file(path: Path | None) -> Iterator[Check]:
+    """Whether others can read it; in a container's folder of secrets every file is such, and nobody else is there."""
+    from campaigns.settings import SECRETS
+
+    if path is not None and SECRETS not in path.parents and path.stat().st_mode & READ_BY_OTHERS:
+        yield Check("vendor key", "note", f"others can read {path}", f"chmod 600 {path}")
+
+
 def _vendor(settings: Settings) -> Iterator[Check]:
     from campaigns.store.views.accounts import accounts
     from campaigns.store.views.limits import vendor_clock
@@ -210,10 +220,7 @@ def _vendor(settings: Settings) -> Iterator[Check]:
 
     if not settings.has_key:
         yield Check("vendor key", "note", "none: everything goes to the local sandbox", "set ONLYFANSAPI_API_KEY")
-    if settings.api_key_file is not None and settings.api_key_file.stat().st_mode & READ_BY_OTHERS:
-        yield Check(
-            "vendor key", "note", f"others can read {settings.api_key_file}", f"chmod 600 {settings.api_key_file}"
-        )
+    yield from _key_file(settings.api_key_file)
     if settings.upstream_url is None:
         yield Check("vendor", "fault", "the sandbox is not running", "run `campaigns up`", AWAY)
         return
