@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from campaigns.wiring import Parts
 
 PATIENCE_SECONDS = 3.0
-"""So long a person waits for a place in the budget."""
+"""So long a person waits for a place in the budget ..."""
+
+LEAST_WAIT_SECONDS = 0.05
+"""... and at least so long between two tries."""
 
 
 def ask_about_key(parts: Parts) -> tuple[str, list[VendorAccount]]:
@@ -34,14 +37,16 @@ def ask_about_key(parts: Parts) -> tuple[str, list[VendorAccount]]:
             asker = parts.asker(gateway, pacer, owner=actor())
 
             def put(kind: QuestionKind, question: Callable[[], Any], as_kept: Callable[[Any], dict[str, Any]]) -> Any:
-                about = Question(kind, Purpose.PEOPLE)
-                try:
-                    return ask(asker, about, question, as_kept)
-                except PacerAway as away:
-                    if away.after_seconds is None or away.after_seconds > PATIENCE_SECONDS:
-                        raise
-                    time.sleep(away.after_seconds)  # the budget is being rebuilt, and says for how long
-                    return ask(asker, about, question, as_kept)
+                about, patience = Question(kind, Purpose.PEOPLE), PATIENCE_SECONDS
+                while True:
+                    try:
+                        return ask(asker, about, question, as_kept)
+                    except PacerAway as away:
+                        if away.after_seconds is None or away.after_seconds > patience:
+                            raise
+                        wait = max(away.after_seconds, LEAST_WAIT_SECONDS)
+                        patience -= wait
+                        time.sleep(wait)  # the budget is being rebuilt, and says for how long
 
             team: str = put(QuestionKind.TEAM, gateway.team, lambda team: {"team": team})
             seen: list[VendorAccount] = put(
