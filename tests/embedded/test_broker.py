@@ -9,6 +9,7 @@ import stat
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import redis
@@ -25,10 +26,12 @@ Start = Callable[[Broker], subprocess.Popen[bytes]]
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    folder = tmp_path / 'a "h"\n%20?[b]*\\'
-    folder.mkdir(mode=0o700)
-    return folder
+def home() -> Iterator[Path]:
+    """Near the root, since the path of a socket has to be short."""
+    with TemporaryDirectory(prefix="c") as near:
+        folder = Path(near) / 'a "h"\n%20?[b]*\\'
+        folder.mkdir(mode=0o700)
+        yield folder
 
 
 @pytest.fixture

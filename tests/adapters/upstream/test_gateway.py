@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from campaigns import __version__
+from campaigns.adapters.upstream import http_client
 from campaigns.adapters.upstream.gateway import HttpGateway
 from campaigns.domain.errors import UsageError, VendorAway, VendorRefused
 from campaigns.domain.upstream.outcome import HoldOrder, HoldScope, Outcome, OutcomeKind
@@ -508,7 +509,7 @@ def tls_line(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Play], Line]
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(certificate)
     trusting = ssl.create_default_context(cafile=str(certificate))
-    monkeypatch.setattr(httpx, "create_ssl_context", lambda **_: trusting)
+    monkeypatch.setattr(http_client, "create_ssl_context", lambda **_: trusting)
     lines: list[Line] = []
 
     def begin(play: Play) -> Line:

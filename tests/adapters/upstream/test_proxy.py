@@ -11,10 +11,10 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 
 from campaigns import addresses
+from campaigns.adapters.upstream import http_client
 from campaigns.adapters.upstream.gateway import HttpGateway
 from campaigns.domain.errors import VendorAway
 from campaigns.domain.upstream.outcome import Outcome, OutcomeKind
@@ -73,7 +73,7 @@ def way(monkeypatch: pytest.MonkeyPatch) -> Iterator[Way]:
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(certificate)
     trusting = ssl.create_default_context(cafile=str(certificate))
-    monkeypatch.setattr(httpx, "create_ssl_context", lambda **_: trusting)
+    monkeypatch.setattr(http_client, "create_ssl_context", lambda **_: trusting)
     monkeypatch.setattr(addresses, "is_loopback", lambda _: False)  # as though the vendor were elsewhere
     with ExitStack() as stack:
         vendor = stack.enter_context(RawVendor(answering(http(200, OK)), tls=server))

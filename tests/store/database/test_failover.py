@@ -15,6 +15,7 @@ from campaigns.domain.upstream.outcome import Outcome
 from campaigns.settings import load_settings
 from campaigns.store.database import migrations
 from campaigns.store.database.engine import open_store
+from campaigns.store.database.migrations import upgrade
 from tests.clock import DrivenClock
 from tests.servers import Pair, postgres_pair
 from tests.world import World, accepted
@@ -58,6 +59,7 @@ def test_doctor_names_a_standby_and_nothing_is_written_to_it(pair: Pair, postgre
         assert "takes no writes" in role.found
         with pytest.raises(DatabaseAway, match="read-only"), store.write() as connection:
             connection.execute(text("CREATE TABLE mine (id integer)"))
+    upgrade(pair.url(pair.primary))
     with closing(open_store(pair.url(pair.primary))) as store:
         assert "database server" not in [check.part for check in server_checks(store)]
 
