@@ -57,9 +57,12 @@ def _keep_files_in_memory() -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """None for single files, nor for slow tests, which need a quiet machine; else one for each core."""
+    """None for single files, nor for slow tests, which need a quiet machine; else one more than cores.
+
+    Tests of real programs wait for them as long as they compute.
+    """
     single = not all(Path(argument).is_dir() for argument in config.args)
-    return 0 if single or config.option.markexpr not in {DEFAULT_MARKS, "again"} else None
+    return 0 if single or config.option.markexpr not in {DEFAULT_MARKS, "again"} else (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(tryfirst=True)

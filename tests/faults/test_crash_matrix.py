@@ -10,6 +10,7 @@ from tests.faults.conftest import Install
 from tests.faults.matrix import VENDOR, run_matrix
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_worker_that_dies_at_any_point_doubles_nobody_and_loses_nobody(install: Install) -> None:
     installation = install(vendor=VENDOR)

@@ -248,6 +248,7 @@ def test_what_the_vendor_took_and_failed_at_is_not_accepted(world: Place) -> Non
     hold_the_law(world)
 
 
+@pytest.mark.slow  # tests/flow/reconcile/test_joint_search.py plays the same without hosts
 def test_a_run_of_which_many_answers_are_lost_finds_every_one_that_is_listed(world: Place) -> None:
     """Point 3: forty batches of one text; eleven answers are lost, and two requests before they arrive."""
     run_id = world.launched(users=40 * BATCH)

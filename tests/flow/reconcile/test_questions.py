@@ -155,7 +155,7 @@ def test_questions_that_fail_are_asked_ever_less_often_and_the_first_and_last_ar
     run_id = lost_answer(world)
     world.gateway.obstacle = AWAY
 
-    seconds(world, 360, each=10)
+    seconds(world, 60, each=60)
     asked = len(world.gateway.questions)
     assert asked <= 15, "in an hour"
     assert looks(world) == [f"could not look: {AWAY}"]
@@ -179,7 +179,7 @@ def test_the_whole_account_backs_off_not_each_of_its_batches(world: World) -> No
         connection.execute(text("UPDATE batch SET state = 'unknown', attempts = 0, look_at = updated_at WHERE seq > 1"))
     world.gateway.obstacle = AWAY
 
-    seconds(world, 120, each=5)
+    seconds(world, 30, each=20)
 
     assert len(world.gateway.questions) <= 8
 
