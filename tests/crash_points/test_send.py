@@ -58,11 +58,11 @@ from tests.crash_points.steps import (
     Steps,
 )
 from tests.invariants import Vendor, hold_the_law, vendor_of
-from tests.one_database import AGAIN_ON_POSTGRESQL, KINDS, one_database
+from tests.one_database import AGAIN_ON_POSTGRESQL, one_database
 from tests.world import ANNA, LIMITS, NOT_SENT, REJECTED, THROTTLED, UNKNOWN, UPSTREAM, FakeFences, World, accepted
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=AGAIN_ON_POSTGRESQL)
 def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Every death gets an account of its own in it."""
     yield from one_database(request, tmp_path_factory)
@@ -123,7 +123,6 @@ def _left_unknown(die_at: int) -> int:
     return 0
 
 
-@pytest.mark.parametrize("database_url", AGAIN_ON_POSTGRESQL, indirect=True, scope="module")
 def test_a_death_at_any_boundary_of_a_rough_run_doubles_nobody_and_loses_nobody(place: Place) -> None:
     """As above, with answers of every kind: not sent, throttled, refused, unknown."""
     rough = [NOT_SENT, THROTTLED, REJECTED, UNKNOWN]
