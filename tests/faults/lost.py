@@ -16,12 +16,13 @@ Request = tuple[str, str]
 class Lost:
     """What was committed in a database that is no more."""
 
-    requests: dict[Request, float] = field(default_factory=dict)  # when the first of them was committed
+    requests: dict[Request, set[float]] = field(default_factory=dict)  # when each of them was committed
     unknown: set[tuple[Request, float]] = field(default_factory=set)  # those whose outcome nobody knew
 
     def add(self, other: Lost) -> None:
         """Take over what another database knew."""
-        self.requests = {**other.requests, **self.requests}
+        for request, moments in other.requests.items():
+            self.requests.setdefault(request, set()).update(moments)
         self.unknown |= other.unknown
 
 
@@ -44,7 +45,7 @@ def requests_of(connection: Connection) -> Lost:
     found = Lost()
     for row in connection.execute(statement):
         request, at = (row.account_id, row.request_sha256), seconds_of(row.started_at)
-        found.requests[request] = at
+        found.requests.setdefault(request, set()).add(at)
         if row.kind == "unknown":
             found.unknown.add((request, at))
     return found

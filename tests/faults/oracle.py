@@ -124,7 +124,7 @@ def judge(
     _nobody_twice(verdict, items, orders)
     _nobody_lost(verdict, items, orders, batches, given_up or BitMap64())
     _every_send_was_announced(verdict, items, attempts, lost or Lost())
-    _every_id_is_right(verdict, items, attempts, batches)
+    every_id_is_right(verdict, items, attempts, batches, lost or Lost())
     reached = {batch_id for item in items for batch_id, _ in attempts.get((item.account, item.sha256), [])}
     left = {batch.id for batch in batches.values() if batch.state == "unknown"}
     verdict.unknown, verdict.unknown_accepted = len(left), len(left & reached)
@@ -227,14 +227,15 @@ def _every_send_was_announced(verdict: Verdict, items: list[Item], attempts: Att
     for item in items:
         request = item.account, item.sha256
         committed = [at for _, at in attempts.get(request, [])]
-        if request in lost.requests:
-            committed.append(lost.requests[request])
+        committed += lost.requests.get(request, ())
         if not any(at <= item.at for at in committed):
             verdict.unannounced.append(f"item {item.message_id} was accepted without an attempt committed before it")
 
 
-def _every_id_is_right(verdict: Verdict, items: list[Item], attempts: Attempts, batches: dict[int, Batch]) -> None:
-    """I3 in both directions."""
+def every_id_is_right(
+    verdict: Verdict, items: list[Item], attempts: Attempts, batches: dict[int, Batch], lost: Lost
+) -> None:
+    """I3 in both directions. What a request of a lost database became belongs to no batch that is here."""
     by_id = {(item.account, item.message_id): item for item in items}
     for batch in batches.values():
         if batch.message_id is None:
@@ -243,7 +244,12 @@ def _every_id_is_right(verdict: Verdict, items: list[Item], attempts: Attempts, 
         if found is None or not found.users <= batch.users:
             verdict.wrong_ids.append(f"{batch.name} has message ID {batch.message_id}, which is not its own")
     for item in items:
-        owners = [batches[batch_id] for batch_id, _ in attempts.get((item.account, item.sha256), [])]
+        request = item.account, item.sha256
+        here = [at for _, at in attempts.get(request, []) if at <= item.at]
+        gone = [at for at in lost.requests.get(request, ()) if at <= item.at]
+        if max(gone, default=0.0) > max(here, default=0.0):
+            continue
+        owners = [batches[batch_id] for batch_id, _ in attempts.get(request, [])]
         strict = [owner for owner in owners if owner.on_unknown == "hold"]
         shown = [owner for owner in strict if owner.state in MAY_HAVE_REACHED]
         if strict and not shown:

@@ -42,7 +42,7 @@ class Scene:
         line = json.dumps({**entry, "sha256": f"sha {number}", "skipped": [], "request": request})
         with self.ledger.open("a") as file:
             file.write(line + "\n")
-        self.lost.requests[account, f"sha {number}"] = 99.0
+        self.lost.requests[account, f"sha {number}"] = {99.0}
         return str(entry["id"])
 
     def judged(self, *, given_up: BitMap64 | None = None) -> Verdict:

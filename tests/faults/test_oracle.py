@@ -10,6 +10,8 @@ from pyroaring import BitMap64
 
 from campaigns.store.database.engine import Store
 from tests.clock import DrivenClock
+from tests.faults.lost import Lost
+from tests.faults.oracle import Batch, Item, Verdict, every_id_is_right
 from tests.faults.orders import Order
 from tests.faults.scene import Scene
 from tests.world import World, accepted
@@ -88,7 +90,7 @@ def test_users_whom_neither_the_vendor_nor_a_batch_has_are_lost(scene: Scene) ->
 def test_a_send_that_no_database_had_committed_is_found(scene: Scene) -> None:
     scene.order(EASTER)
     scene.accepted(EASTER.text, ACCOUNT, 1, 2, 3, 4)
-    scene.lost.requests[ACCOUNT, "sha 0"] = 101.0  # after it was accepted
+    scene.lost.requests[ACCOUNT, "sha 0"] = {101.0}  # after it was accepted
     assert scene.judged().unannounced == ["item 700 was accepted without an attempt committed before it"]
     scene.lost.requests.clear()
     assert scene.judged().unannounced == ["item 700 was accepted without an attempt committed before it"]
@@ -105,6 +107,20 @@ def test_users_who_are_accepted_and_were_not_reached_are_lost_unless_an_operator
     assert verdict.losses == ["Happy Easter: 2 users are accepted, but were not reached"]
     assert verdict.wrong_ids == ["batch 1 of run 1 has message ID 1, which is not its own"]
     assert scene.judged(given_up=BitMap64([1, 2])).losses == []
+
+
+@pytest.mark.parametrize(("repeated_at", "is_lost"), [(None, True), (5.0, True), (40.0, False)])
+def test_what_a_rerun_of_a_lost_database_sent_is_not_asked_of_the_batch_that_it_repeated(
+    repeated_at: float | None, *, is_lost: bool
+) -> None:
+    """The same bytes: the attempt before the item is its own, and that may stand in a database that is no more."""
+    request, users = (ACCOUNT, "sha"), BitMap64([1, 2])
+    item = Item("700", ACCOUNT, 50.0, "sha", EASTER.text, users)
+    batch = Batch(1, "batch 1 of run 1", ACCOUNT, "cancelled", None, "hold", EASTER.text, users)
+    lost = Lost({} if repeated_at is None else {request: {repeated_at}})
+    verdict = Verdict()
+    every_id_is_right(verdict, [item], {request: [(1, 10.0)]}, {1: batch}, lost)
+    assert bool(verdict.losses) is is_lost
 
 
 def test_a_message_id_of_another_account_is_not_its_own(scene: Scene) -> None:
