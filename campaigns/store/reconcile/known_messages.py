@@ -38,15 +38,20 @@ def unnamed_messages(
     """The message IDs on record for batches of a run and its reruns, the oldest first.
 
     `lineage`: the run that was not a rerun. `first_user`, `last_user`: only of batches whose range meets this one.
+    Nothing here compares times: a database that was put back, or a clock that steps back, makes evidence look older.
     """
-    begun = select(run.c.created_at).where(run.c.id == lineage).scalar_subquery()
+    first_batch = select(batch.c.id).where(batch.c.run_id == lineage, batch.c.seq == 1).scalar_subquery()
     statement = (
         select(
             evidence.c.message_id, batch.c.run_id, batch.c.seq, batch.c.users, evidence.c.batch_id, evidence.c.number
         )
         .join(batch, batch.c.id == evidence.c.batch_id)
         .join(run, run.c.id == batch.c.run_id)
-        .where(evidence.c.at >= begun, is_unnamed(), func.coalesce(run.c.root_run_id, run.c.id) == lineage)
+        .where(
+            evidence.c.batch_id >= first_batch,  # only to read less: numbers of batches grow, so all others come later
+            is_unnamed(),
+            func.coalesce(run.c.root_run_id, run.c.id) == lineage,
+        )
         .order_by(evidence.c.id)
     )
     if first_user is not None and last_user is not None:
