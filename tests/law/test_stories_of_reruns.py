@@ -6,12 +6,13 @@ from contextlib import suppress
 from datetime import timedelta
 
 import httpx
+import pytest
 
 from campaigns.domain.errors import NotAllowed
-from tests.law.hosts import BATCH
+from tests.law.hosts import BATCH, LEASE
 from tests.law.operators import Operators
 from tests.law.place import Place
-from tests.law.telling import hold_the_law, served
+from tests.law.telling import NORTH, SOUTH, hold_the_law, served
 from tests.law.vendor import Mood, Post
 
 
@@ -29,6 +30,31 @@ def test_a_rerun_leaves_out_whom_an_earlier_one_may_have_reached(world: Place) -
     with suppress(NotAllowed):
         operators.rerun(run_id)
     world.settle(10)
+
+    assert set(world.reached().values()) == {1}
+    hold_the_law(world)
+
+
+@pytest.mark.parametrize("first", ["answer", "rerun"])
+def test_a_late_answer_counts_whatever_the_clock_of_the_database_says(world: Place, first: str) -> None:
+    """A standby whose clock is a minute behind takes over before the answer comes."""
+    run_id = world.launched(users=BATCH)
+    world.vendor.mood = Mood(lag=timedelta(days=1))
+    north = world.hosts[NORTH]
+    north.serve_until_it_hangs("acct_one", takes=True)
+    world.clock.advance(LEASE + 1)
+    world.hosts[SOUTH].tick()
+    operators = Operators(world)
+    operators.decide(run_id, "not-sent", seq=1)
+    world.clock.advance(-60)
+    if first == "rerun":
+        operators.rerun(run_id, cancelled=True)
+    north.answer_comes()
+
+    if first == "answer":
+        with pytest.raises(NotAllowed):
+            operators.rerun(run_id, cancelled=True)
+    world.settle(80)
 
     assert set(world.reached().values()) == {1}
     hold_the_law(world)

@@ -11,7 +11,7 @@ from campaigns.store.audience.suppressions import add_suppressions, remove_suppr
 from campaigns.store.audit.events import EventKind, record_event
 from campaigns.store.database.engine import Store
 from campaigns.store.database.postgresql import wait_for_ever
-from campaigns.store.sending.lanes import count_suppressions
+from campaigns.store.sending.lanes import count_suppressions, lock_lanes
 
 
 def suppress(store: Store, users: BitMap64, *, account_id: str | None, reason: str, actor: str) -> dict[str, Any]:
@@ -20,9 +20,11 @@ def suppress(store: Store, users: BitMap64, *, account_id: str | None, reason: s
         wait_for_ever(connection)  # a file of millions takes its time, and must not fail for somebody who is slow
         if account_id is not None:
             find_upstream(connection, account_id)
+        lock_lanes(connection, None if account_id is None else [account_id])
         now = store.now(connection)
-        count_suppressions(connection, account_id)
         added = add_suppressions(connection, users, account_id=account_id, reason=reason, actor=actor, now=now)
+        if added:
+            count_suppressions(connection, account_id)
         record_event(
             connection,
             EventKind.SUPPRESSIONS_ADDED,

@@ -141,6 +141,7 @@ def edit_campaign(store: Store, campaign_id: int, changes: Changes, *, actor: st
     while True:
         settle(store, campaign_id, actor=actor)
         with store.write() as connection:
+            hold_lane(connection, find_campaign(connection, campaign_id).account_id)
             edited = _edit(connection, campaign_id, changes, actor=actor, now=store.now(connection))
             if edited is not None:
                 return edited
@@ -149,8 +150,7 @@ def edit_campaign(store: Store, campaign_id: int, changes: Changes, *, actor: st
 def _edit(
     connection: Connection, campaign_id: int, changes: Changes, *, actor: str, now: datetime
 ) -> dict[str, Any] | None:
-    """Write the edit; None when an occurrence came due at this very moment."""
-    hold_lane(connection, find_campaign(connection, campaign_id).account_id)
+    """Write the edit; None when an occurrence came due at this very moment. The caller holds the lane's lock."""
     campaign = find_campaign(connection, campaign_id)
     refuse_probe(campaign)
     if campaign.state is CampaignState.ARCHIVED:

@@ -37,8 +37,8 @@ def expire_attempts(store: Store, *, settle_seconds: float, actor: str, account_
 
 def _abandon(store: Store, opened: OpenAttempt, *, settle_seconds: float, actor: str) -> bool:
     with store.write() as connection:
-        now = store.now(connection)
         hold_lane_briefly(connection, opened.account_id)
+        now = store.now(connection)
         look_at = max(attempt_deadline(connection, opened.batch_id, opened.number), now) + timedelta(
             seconds=settle_seconds
         )

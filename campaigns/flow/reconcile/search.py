@@ -72,8 +72,8 @@ def ask_to_look(store: Store, run_id: int | None, *, actor: str) -> dict[str, An
     Raises NotAllowed when nothing is unknown.
     """
     with store.write() as connection:
-        now = store.now(connection)
         lock_lanes(connection, None if run_id is None else [find_run(connection, run_id).account_id])
+        now = store.now(connection)
         of_runs = look_again(connection, run_id, now=now)
         if not of_runs:
             where = "No run" if run_id is None else f"Run {run_id}"

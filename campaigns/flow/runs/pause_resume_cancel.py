@@ -14,7 +14,7 @@ from campaigns.store.database.engine import Store
 from campaigns.store.holds.holds import OPERATOR, Held, close_hold, open_hold, open_holds
 from campaigns.store.runs.runs import RunRow, end_run_if_done, find_run, move_run
 from campaigns.store.sending.batches import anything_is_looked_for, anything_waits, cancel_ready
-from campaigns.store.sending.lanes import hold_lane
+from campaigns.store.sending.lanes import hold_lane, lane_suppressions
 
 
 def pause_run(store: Store, run_id: int, *, reason: str, actor: str) -> dict[str, Any]:
@@ -45,7 +45,8 @@ def resume_run(store: Store, run_id: int, *, reason: str, actor: str) -> dict[st
                     f"mended: `campaigns accounts release {found.account_id} --reason TEXT`."
                 )
             raise NotAllowed(f"Run {run_id} is not paused, so there is nothing to resume.")
-        close_hold(connection, holds[0][0], reason=reason, actor=actor, now=now)
+        seen = lane_suppressions(connection, found.account_id)
+        close_hold(connection, holds[0][0], reason=reason, actor=actor, now=now, suppressions=seen)
         return {
             "run_id": run_id,
             "state": found.state.value,

@@ -24,7 +24,7 @@ from campaigns.store.audience.suppressions import suppressed_users
 from campaigns.store.backup.restored import MAY_HAVE_BEEN_SENT, rerun_may_repeat
 from campaigns.store.campaigns.campaigns import CampaignRow, RevisionRow, find_campaign, find_revision, refuse_probe
 from campaigns.store.database.engine import Store
-from campaigns.store.reconcile.known_messages import unnamed_users
+from campaigns.store.reconcile.known_messages import known_users
 from campaigns.store.runs.content import find_own_message, said_by_run
 from campaigns.store.runs.runs import RunRow, add_run, find_run, freeze_plan, lineage_runs
 from campaigns.store.sending.batches import batch_sets, batches_by_seq
@@ -233,7 +233,7 @@ def _reached(connection: Connection, lineage: int) -> BitMap64:
     A message ID on record outweighs any decision that does not name it.
     """
     found = _users(connection, lineage_runs(connection, lineage), REACHED, None)
-    return found | unnamed_users(connection, lineage)
+    return found | known_users(connection, lineage)
 
 
 def _users(

@@ -23,7 +23,8 @@ def is_stopped_by_evidence(connection: Connection, ready: ReadyBatch, *, actor: 
     """
     if not ready.may_repeat:
         return False
-    known = unnamed_for(connection, ready.lineage, ready.users, first_user=ready.first_user, last_user=ready.last_user)
+    between = {"first_user": ready.first_user, "last_user": ready.last_user}
+    known = unnamed_for(connection, ready.lineage, ready.users, **between, or_taken=True)
     if not known:
         return False
     reason = (

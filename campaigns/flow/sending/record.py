@@ -74,6 +74,7 @@ def record_outcome(
         with store.write() as connection:
             if briefly:
                 wait_briefly(connection)
+            _lock(connection, opened, outcome)
             now = store.now(connection)
             recorded = _record(
                 connection, opened, outcome, limits, actor=actor, jitter=jitter, costs_attempt=costs_attempt, now=now
@@ -116,7 +117,6 @@ def _record(
     costs_attempt: bool,
     now: datetime,
 ) -> Recorded:
-    _lock(connection, opened, outcome)
     outcome = in_view_of_size(connection, opened, _own(connection, opened, outcome, now))
     step = _next(connection, opened, outcome, limits, jitter=jitter, costs_attempt=costs_attempt)
     refused = may_halve(connection, opened, outcome)

@@ -9,10 +9,10 @@ from sqlalchemy import Connection
 
 from campaigns.domain.audience.user_sets import pack, to_ids, unpack
 from campaigns.domain.messages.message import FILTER_ALONE
-from campaigns.store.audience.suppressions import newest_suppression, suppressed_between
+from campaigns.store.audience.suppressions import anybody_suppressed, suppressed_between
 from campaigns.store.audit.events import EventKind, record_event
 from campaigns.store.campaigns.campaigns import find_revision
-from campaigns.store.holds.holds import Held, last_closed, open_hold
+from campaigns.store.holds.holds import Held, accepted_suppressions, open_hold
 from campaigns.store.runs.named_users import leave_out, named_users
 from campaigns.store.runs.runs import end_run_if_done
 from campaigns.store.sending.attempts import ReadyBatch
@@ -44,7 +44,7 @@ def users_left(
     become a cancelled batch of their own, so the books keep them; an emptied batch is cancelled itself.
     """
     if ready.users is None:
-        may_go = _whole_list_may_go(connection, account_id, ready, actor=actor, now=now)
+        may_go = _whole_list_may_go(connection, account_id, ready, suppressions, actor=actor, now=now)
         since = suppressions != ready.planned_suppressions
         how: dict[str, Any] = {"names_lists": names_lists, "looks": since, "actor": actor, "now": now}
         return _named_beside(connection, account_id, ready, **how) if may_go else None
@@ -119,22 +119,21 @@ def _named_beside(
 
 
 def _whole_list_may_go(
-    connection: Connection, account_id: str, ready: ReadyBatch, *, actor: str, now: datetime
+    connection: Connection, account_id: str, ready: ReadyBatch, suppressions: int, *, actor: str, now: datetime
 ) -> bool:
     """Looked at for every send: between the arming of a schedule and its plan, nobody did.
 
     Who resumes the run accepts the suppressions that stood then; a newer one holds it again.
     """
-    newest = newest_suppression(connection, account_id)
-    if newest is None or find_revision(connection, ready.campaign_id, ready.revision).accept_local_suppressions:
+    if not anybody_suppressed(connection, account_id):
         return True
-    held = Held(run_id=ready.run_id)
-    accepted_at = last_closed(connection, held, SUPPRESSIONS)
-    if accepted_at is not None and accepted_at > newest:
+    if find_revision(connection, ready.campaign_id, ready.revision).accept_local_suppressions:
+        return True
+    if accepted_suppressions(connection, ready.run_id, SUPPRESSIONS) == suppressions:
         return True
     open_hold(
         connection,
-        held,
+        Held(run_id=ready.run_id),
         SUPPRESSIONS,
         reason="users are suppressed here, and the vendor would message them with its whole list",
         actor=actor,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from pyroaring import BitMap64
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from campaigns.store.tables.audience import suppression
 
@@ -21,7 +21,8 @@ def add_suppressions(
 ) -> int:
     """Add users; those suppressed already keep their first reason. Answers how many were new.
 
-    The caller has counted them on the lanes in this transaction, which locks out everybody who adds at the same time.
+    The caller has the locks of the lanes concerned, which keeps out everybody who adds at the same time, and counts
+    what was added on them.
     """
     new = users - suppressed_users(connection, account_id)
     common = {"account_id": account_id or ALL_ACCOUNTS, "reason": reason, "actor": actor, "created_at": now}
@@ -74,14 +75,6 @@ def anybody_suppressed(connection: Connection, account_id: str) -> bool:
         )
         is not None
     )
-
-
-def newest_suppression(connection: Connection, account_id: str) -> datetime | None:
-    """When the newest suppression that concerns the account was added; None when nobody is suppressed."""
-    newest: datetime | None = connection.scalar(
-        select(func.max(suppression.c.created_at)).where(suppression.c.account_id.in_([ALL_ACCOUNTS, account_id]))
-    )
-    return newest
 
 
 def _pieces(users: BitMap64) -> Iterator[list[int]]:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, selec
 from campaigns.domain.upstream.outcome import REFUSED_BY_VENDOR, HoldScope
 from campaigns.store.audit.events import EventKind, record_event
 from campaigns.store.database.encoding import holdable
+from campaigns.store.tables.audit import event
 from campaigns.store.tables.runs import hold, run
 
 OPERATOR = "operator"
@@ -88,8 +89,33 @@ def last_closed(connection: Connection, held: Held, kind: str) -> datetime | Non
     return closed
 
 
-def close_hold(connection: Connection, hold_id: int, *, reason: str, actor: str, now: datetime) -> None:
-    """Close one hold; others on the same thing stay open."""
+def accepted_suppressions(connection: Connection, run_id: int, kind: str) -> int | None:
+    """The lane's suppression number when a hold of that kind on the run was last closed; None when none was.
+
+    A number, since times do not tell the order: they are read on clocks that step back.
+    """
+    details = connection.scalars(
+        select(event.c.detail)
+        .where(event.c.run_id == run_id, event.c.kind == EventKind.HOLD_CLOSED.value)
+        .order_by(event.c.id.desc())
+    )
+    closed = (detail for detail in details if detail["kind"] == kind)
+    return next((detail.get("suppressions") for detail in closed), None)
+
+
+def close_hold(
+    connection: Connection,
+    hold_id: int,
+    *,
+    reason: str,
+    actor: str,
+    now: datetime,
+    suppressions: int | None = None,
+) -> None:
+    """Close one hold; others on the same thing stay open.
+
+    `suppressions`: of a run, its lane's number, read under the lock: who resumes accepts those that stood then.
+    """
     closed = connection.execute(
         update(hold)
         .where(hold.c.id == hold_id, hold.c.closed_at.is_(None))
@@ -106,7 +132,11 @@ def close_hold(connection: Connection, hold_id: int, *, reason: str, actor: str,
         run_id=closed.run_id,
         account_id=closed.account_id,
         reason=reason,
-        detail={"scope": closed.scope, "kind": closed.kind},
+        detail={
+            "scope": closed.scope,
+            "kind": closed.kind,
+            **({} if suppressions is None else {"suppressions": suppressions}),
+        },
     )
 
 

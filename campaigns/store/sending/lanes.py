@@ -178,9 +178,8 @@ def lane_suppressions(connection: Connection, account_id: str) -> int:
 
 
 def count_suppressions(connection: Connection, account_id: str | None) -> None:
-    """Tell the lane (all lanes for None) that suppressions were added; takes their locks."""
+    """Tell the lane (all lanes for None) that suppressions were added; the caller has their locks."""
     statement = update(lane).values(suppressions=lane.c.suppressions + 1)
-    lock_lanes(connection, None if account_id is None else [account_id])
     connection.execute(statement if account_id is None else statement.where(lane.c.account_id == account_id))
 
 

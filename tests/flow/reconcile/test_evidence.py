@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pyroaring import BitMap64
 from sqlalchemy import text
 
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.states import BatchState
+from campaigns.flow.audience.suppress import suppress, unsuppress
 from campaigns.flow.reconcile.decide import decide
 from campaigns.flow.runs.pause_resume_cancel import cancel_run, pause_run, resume_run
 from campaigns.flow.runs.rerun import rerun
@@ -22,6 +24,7 @@ from tests.world import (
     LOGGED_OUT,
     NOT_SENT,
     REJECTED,
+    THROTTLED,
     UNKNOWN,
     UPSTREAM,
     World,
@@ -234,3 +237,60 @@ def test_policy_resend_never_sends_what_the_record_knows(world: World) -> None:
 
     assert world.states(run_id) == ["unknown"]
     assert world.requests_by_user()[1] == 1
+
+
+def left_out_since(world: World) -> int:
+    """The first request named users 1 and 2 and its answer was lost; the second left out user 1, and was throttled."""
+    run_id = lost_answer(world, (1, 2))
+    look(world, LIMITS.settle_looks)
+    decided(world, run_id, "resend")
+    suppress(world.store, BitMap64([1]), account_id=None, reason="asked", actor=ANNA)
+    world.gateway.script = [THROTTLED]
+    world.serve(turns=1)
+    unsuppress(world.store, BitMap64([1]), account_id=None, reason="asked", actor=ANNA)
+    assert [batch["size"] for batch in world.batches(run_id)] == [1, 1]
+    return run_id
+
+
+@pytest.mark.parametrize("is_taken", [False, True])
+def test_a_late_answer_counts_for_who_was_left_out_since_its_request(doubted: World, *, is_taken: bool) -> None:
+    run_id = left_out_since(doubted)
+    answers_late(doubted, accepted("777"))
+    if is_taken:
+        decided(doubted, run_id, "accepted", message_id="777")
+    else:
+        cancel_run(doubted.store, run_id, reason="they have it", actor=ANNA)
+
+    with pytest.raises(NotAllowed, match="nobody to send to again"):
+        rerun(doubted.store, run_id, upstream=UPSTREAM, states=CANCELLED, reason="again", actor=ANNA)
+
+
+def test_a_late_answer_stops_a_rerun_to_who_was_left_out_since_its_request(doubted: World) -> None:
+    run_id = left_out_since(doubted)
+    child = rerun(doubted.store, run_id, upstream=UPSTREAM, states=CANCELLED, reason="again", actor=ANNA)["run_id"]
+    answers_late(doubted, accepted("777"))
+    doubted.clock.advance(60)  # the cool-down is over
+    doubted.serve_out()
+
+    assert kinds_of_holds(doubted, child) == ["late_answer"]
+    decided(doubted, run_id, "accepted", message_id="777")
+    resume_run(doubted.store, child, reason="go", actor=ANNA)
+    doubted.serve_out()
+
+    assert kinds_of_holds(doubted, child) == ["late_answer"]
+    assert doubted.requests_by_user()[1] == 1
+
+
+def test_who_was_left_out_before_the_request_did_not_get_its_message(world: World) -> None:
+    run_id = world.launched((1, 2))
+    suppress(world.store, BitMap64([1]), account_id=None, reason="asked", actor=ANNA)
+    world.gateway.script = [UNKNOWN]
+    world.serve()
+    unsuppress(world.store, BitMap64([1]), account_id=None, reason="asked", actor=ANNA)
+    answers_late(world, accepted("777"))
+
+    again = rerun(world.store, run_id, upstream=UPSTREAM, states=CANCELLED, reason="again", actor=ANNA)
+    world.serve_out()
+
+    assert again["recipients"] == 1
+    assert world.requests_by_user() == {1: 1, 2: 1}

@@ -167,6 +167,27 @@ def test_who_is_suppressed_after_the_plan_is_left_out_of_the_names_and_kept(worl
     assert (found["faults"], found["bodies"]) == ([], {"checked": 2, "not_checkable": 0})
 
 
+@pytest.mark.parametrize("back", [0, 60])
+def test_who_is_suppressed_after_a_resume_holds_a_whole_list_again(world: World, back: int) -> None:
+    """Whatever the clock says: that of the database may step back between the two."""
+    world.account()
+    run_id = world.launch(world.campaign(message=LISTS, audience=None))
+    suppressed(world, [777])
+    world.serve()
+    resume_run(world.store, run_id, reason="they may get it", actor=ANNA)
+    world.clock.advance(-back)
+    suppressed(world, [888])
+    world.clock.advance(120)
+    world.serve()
+    assert world.gateway.received == []
+    assert [hold["kind"] for hold in world.run(run_id)["holds"]] == ["suppressions"]
+
+    resume_run(world.store, run_id, reason="they may get it too", actor=ANNA)
+    suppressed(world, [888])  # who was suppressed already is nobody new
+    world.serve()
+    assert len(world.gateway.received) == 1
+
+
 def test_a_look_back_of_which_everybody_named_is_suppressed_goes_to_nobody(world: World) -> None:
     world.account()
     run_id = world.launch(mixed(world, message=LOOK_BACK, accept_suppressed=True))

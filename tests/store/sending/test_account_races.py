@@ -169,6 +169,26 @@ def test_an_import_of_suppressions_waits_for_as_long_as_it_takes(world: World, m
 
 
 @on_postgresql
+def test_who_is_suppressed_while_a_resume_has_the_lock_is_not_accepted_by_it(world: World) -> None:
+    """Each reads the time when it has the lock, so the rows stand in the order of the commits."""
+    world.account()
+    run_id = world.launch(world.campaign(message={"user_lists": ["fans"]}))
+    _suppress(777)(world.store)
+    world.serve()
+
+    def resume(store: Store) -> None:
+        resume_run(store, run_id, reason="they may get it", actor=ANNA)
+
+    overlapping(world.store, resume, _suppress(888), then=lambda _: world.clock.advance(1))
+    world.serve()
+
+    assert vendor_of(world).received == []
+    with world.store.read() as connection:
+        rows = connection.execute(text("SELECT at FROM event WHERE kind = 'suppressions_added' ORDER BY id DESC"))
+        assert rows.scalars().first() == world.clock.now
+
+
+@on_postgresql
 def test_a_transaction_of_which_nothing_is_heard_is_ended_by_the_server(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
