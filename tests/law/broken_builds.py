@@ -222,6 +222,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "restores.test_a_rerun_that_was_made_after_the_backup_is_not_made_again_unasked",
     ),
     Mutant(
+        "the search takes messages of the lost time",
+        "an item may be that of a request which a restored database lacks",
+        {f"{FLOW}.reconcile.picture.lost_periods": lambda *_: []},
+        "restores.test_no_batch_takes_a_message_of_the_lost_time",
+        {"looks": "by itself"},
+    ),
+    Mutant(
         "a rerun forgets who is unknown",
         "a rerun leaves out whom its lineage may have reached",
         {f"{FLOW}.runs.rerun.REACHED": (BatchState.ACCEPTED,)},
