@@ -15,15 +15,7 @@ from tests.law.hosts import BATCH, LEASE
 from tests.law.operators import Operators
 from tests.law.place import Place
 from tests.law.records import Memory
-from tests.law.telling import (
-    NORTH,
-    SOUTH,
-    come_to_rest,
-    first_then,
-    hold_the_law,
-    the_answer_cannot_be_written,
-    the_list_reaches_back,
-)
+from tests.law.telling import NORTH, SOUTH, come_to_rest, first_then, hold_the_law, the_answer_cannot_be_written
 from tests.law.vendor import Post
 from tests.one_database import on_both
 
@@ -277,34 +269,4 @@ def test_a_lane_that_was_compared_before_the_restore_is_compared_again_once_it_i
     world.settle(30)
 
     assert set(world.reached().values()) == {1}
-    come_to_rest(world)
-
-
-@pytest.mark.parametrize("looks", ["by itself", "when asked"])
-def test_no_batch_takes_a_message_of_the_lost_time(world: Place, looks: str) -> None:
-    """A lost campaign said the same; ours was in flight at the backup, or ready then and an operator asks for it."""
-    world.launched(says="News")
-    world.serve()
-    the_list_reaches_back(world)
-    run_id = world.launched(users=BATCH)
-    north = world.hosts[NORTH]
-    if looks == "by itself":
-        north.serve_until_it_hangs("acct_one", takes=False)
-    else:
-        Operators(world).pause(run_id)
-    copy = world.backup()
-    if looks == "by itself":
-        north.answer_comes(lambda: world.vendor.answer(422, {"message": "refused", "errors": {"text": ["no"]}}))
-    world.settle(30)
-    world.launched(users=BATCH)
-    world.settle(4)
-
-    world.restore(copy)
-    world.settle(20)
-    if looks == "when asked":
-        Operators(world).look(run_id)
-    world.settle(60, every=5)
-
-    (batch,) = world.batches(run_id)
-    assert (batch.state, batch.message_ids) == ("unknown", ())
     come_to_rest(world)
