@@ -244,7 +244,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "an answer makes ready what was sent in the lost time",
         "nothing from before a restore proves that a batch was not sent since",
         {f"{FLOW}.sending.record.batch_may_repeat": lambda *_: False},
-        "the_lost_time.test_an_answer_that_comes_after_a_restore_makes_no_batch_ready",
+        "the_lost_time.test_an_answer_that_was_kept_since_before_the_backup_makes_no_batch_ready",
         {"status": 429},
     ),
     Mutant(

@@ -1,4 +1,4 @@
-"""A database that was restored lacks requests: whose the messages of that time are, and what is proved about its batches."""
+"""A restored database lacks requests: whose the messages of that time are, and what is proved of its batches."""
 
 from __future__ import annotations
 
@@ -90,6 +90,43 @@ def test_an_answer_that_comes_after_a_restore_makes_no_batch_ready(world: Place,
     come_to_rest(world)
 
 
+@pytest.mark.parametrize("status", [429, 422])
+def test_an_answer_that_was_kept_since_before_the_backup_makes_no_batch_ready(world: Place, status: int) -> None:
+    """The host's home was copied and put back, too. In the lost time the answer was written, and the batch sent."""
+    run_id = world.launched(users=BATCH)
+    _is_kept(world, _slow_down(world) if status == 429 else _refuse(world))
+    copy = world.backup()
+    world.look_round()
+    if status != 429:
+        Operators(world).rerun(run_id)
+    world.look_round(1)
+    assert set(world.reached().values()) == {1}
+
+    world.restore(copy, homes=("restored", "kept"))
+    world.hosts[SOUTH].tick()
+    world.look_round()
+
+    assert world.states(run_id) == ["unknown"]
+    with suppress(NotAllowed):
+        Operators(world).release("acct_one")
+    world.settle(20)
+    assert set(world.reached().values()) == {1}
+    come_to_rest(world)
+
+
+def _is_kept(world: Place, answer: httpx.Response) -> None:
+    """The database goes away while a request is under way, and its answer is kept on the host."""
+
+    def fate(*_: object) -> httpx.Response:
+        world.store.moods["away"] = True
+        return answer
+
+    world.vendor.fate = fate
+    world.serve()
+    world.vendor.fate = None
+    world.store.moods.clear()
+
+
 def _hangs_until_it_is_unknown(world: Place) -> Host:
     north = world.hosts[NORTH]
     north.serve_until_it_hangs("acct_one", takes=False)
@@ -107,7 +144,7 @@ def _give_up(world: Place) -> None:
 
 
 def _slow_down(world: Place) -> httpx.Response:
-    return world.vendor.answer(429, {"message": "rate limit"}, **{"retry-after": "2"})
+    return world.vendor.answer(429, {"message": "rate limit"}, **{"retry-after": "1"})
 
 
 def _refuse(world: Place) -> httpx.Response:
