@@ -41,6 +41,7 @@ class Request:
     scheduled_date: datetime | None = None  # it was handed over, to be sent then
     is_listed: bool = True  # False: the vendor keeps it for later, where its list does not show it
     mark: str | None = None
+    shows_mark: bool = False  # the account's probe saw that marks survive: an item without its mark is not its own
     denied: frozenset[str] = frozenset()  # items that an operator has said are not its own
     above: int | None = None  # its item has a higher ID than this one, which is ours and was made before
     below: int | None = None  # and a lower one than this one, which was made after
@@ -142,6 +143,8 @@ def _says_the_same(item: Item, request: Request) -> bool:
 
 
 def _fits(item: Item, request: Request) -> bool:
+    if request.shows_mark:
+        return False  # what bears its mark was given to it before
     sent, number = None if item.content is None else item.content.sent_count, item.number
     if request.size is not None and sent is not None and sent > request.size:
         return False

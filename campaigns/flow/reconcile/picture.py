@@ -21,6 +21,7 @@ from campaigns.domain.upstream.queue_items import ItemContent, QueueItem, SavedI
 from campaigns.flow.reconcile.cases import Case
 from campaigns.store.accounts.bindings import find_upstream
 from campaigns.store.backup.restored import lost_periods
+from campaigns.store.probe.results import marks_survive
 from campaigns.store.reconcile.open_requests import Anchor, OpenRequest, anchors_among, open_requests, told_dates
 from campaigns.store.reconcile.ownership import owners_among
 from campaigns.store.reconcile.searches import newest_owned
@@ -139,10 +140,11 @@ def picture_of(
     since = min([max(oldest - LONGEST_SEARCH, now - OLDEST), *due.values()])
     rows = {row.key: row for row in open_requests(connection, account_id, since=since, now=now)}
     anchors = anchors_among(connection, account_id, [item.id for item in items if item.id in owners])
+    survive = marks_survive(connection, account_id)
     lost = [LostTime(after, until) for after, until in lost_periods(connection, account_id)]
     said = {run_id: from_json(message_of_run(connection, run_id)) for run_id in {row.run_id for row in rows.values()}}
     requests = {
-        key: _request(row, said[row.run_id], anchors, lost)
+        key: _request(row, said[row.run_id], anchors, lost, marks_survive=survive)
         for key, row in rows.items()
         if said[row.run_id].save_for_later == (saved is not None)
     }
@@ -155,7 +157,9 @@ def picture_of(
     return Picture(rows, requests, items, unowned, skew, lost)
 
 
-def _request(row: OpenRequest, said: Message, anchors: Sequence[Anchor], lost: Sequence[LostTime]) -> Request:
+def _request(
+    row: OpenRequest, said: Message, anchors: Sequence[Anchor], lost: Sequence[LostTime], *, marks_survive: bool
+) -> Request:
     message = as_it_travels(as_sent(said, row.started_at), text_form_on_record(row.form))
     numbered = [anchor for anchor in anchors if anchor.message_id.isascii() and anchor.message_id.isdecimal()]
     before = [int(anchor.message_id) for anchor in numbered if anchor.finished_at < row.started_at]
@@ -170,6 +174,7 @@ def _request(row: OpenRequest, said: Message, anchors: Sequence[Anchor], lost: S
         scheduled_date=message.scheduled_date,
         is_listed=not message.save_for_later,
         mark=row.mark,
+        shows_mark=marks_survive and row.mark is not None,
         denied=row.denied,
         above=max(before, default=None),
         below=min(after, default=None),

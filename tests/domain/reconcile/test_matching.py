@@ -158,3 +158,15 @@ def test_nothing_from_before_a_restore_is_called_absent() -> None:
 
     assert judge(request, {}, Matched(), old).finding is Finding.ABSENT
     assert judge(replace(request, was_restored=True), {}, Matched(), old).finding is Finding.UNCLEAR
+
+
+def test_an_item_without_a_mark_is_not_of_a_request_whose_mark_is_shown() -> None:
+    marked = asked(1, 0, 9, mark="m", shows_mark=True)
+
+    alone = match([marked], [listed(5, 3)], SURE)
+    assert (alone.found, alone.strays) == ({}, {(1, 1): "5"})
+    assert judge(marked, {}, alone, Listed([QueueItem("1", at(-3600))], [], SURE)).finding is Finding.UNCLEAR
+
+    beside = match([marked, asked(2, 0, 9)], [listed(5, 3)], SURE)
+    assert beside.found == {(2, 1): "5"}, "the other request has no mark"
+    assert match([marked], [listed(5, 3, marks=("m",))], SURE).found == {(1, 1): "5"}
