@@ -23,7 +23,7 @@ from campaigns.domain.reconcile.matching import Item, Request
 from campaigns.domain.reconcile.windows import CLOCK_SKEW
 from campaigns.domain.states import BatchState
 from campaigns.domain.upstream.outcome import Outcome, OutcomeKind
-from campaigns.flow.reconcile import search
+from campaigns.flow.reconcile import search, settle_search
 from campaigns.flow.reconcile.picture import Looked
 from campaigns.flow.sending import send
 from campaigns.flow.sending.lane_context import Sender
@@ -32,6 +32,7 @@ from campaigns.store.audit import seals
 from campaigns.store.audit.events import EventKind
 from campaigns.store.database.engine import Store
 from campaigns.store.reconcile.open_requests import OpenRequest, open_requests
+from campaigns.store.reconcile.searches import LookedFor
 from campaigns.store.sending.attempts import settle_batch
 from campaigns.store.tables.batches import batch
 
@@ -90,6 +91,10 @@ def _look_at_list(sender: Any, cases: Any, payer: Any) -> Looked:
     return LOOK_AT_LIST(sender, cases, payer)
 
 
+def _as_if_never_restored(turn: Any, found: LookedFor, judgement: Any) -> BatchState:
+    return PROVED_NOT_SENT(turn, replace(found, was_restored=False), judgement)
+
+
 def _fits_whatever_its_size(item: Item, request: Request) -> bool:
     return FITS(item, replace(request, size=None))
 
@@ -125,6 +130,7 @@ COVERED = seals._columns_covered
 FITS = matching._fits
 LOOK_AT_LIST = search._look_at_list
 POST = send._post
+PROVED_NOT_SENT = settle_search._proved_not_sent
 FLOW, STORE, DOMAIN, REDIS = "campaigns.flow", "campaigns.store", "campaigns.domain", "campaigns.adapters.redis"
 NEVER_LEFT = Outcome(OutcomeKind.NOT_SENT, error="its worker went away")
 UNFENCED = (  # settles whatever stands there
@@ -220,6 +226,26 @@ MUTANTS: tuple[Mutant, ...] = (
         "what may have been made since the backup is held",
         {f"{FLOW}.runs.rerun.rerun_may_repeat": lambda *_: False},
         "restores.test_a_rerun_that_was_made_after_the_backup_is_not_made_again_unasked",
+    ),
+    Mutant(
+        "the search takes messages of the lost time",
+        "an item may be that of a request which a restored database lacks",
+        {f"{FLOW}.reconcile.picture.lost_periods": lambda *_: []},
+        "the_lost_time.test_no_batch_takes_a_message_of_the_lost_time",
+        {"looks": "by itself"},
+    ),
+    Mutant(
+        "a look makes ready what was sent in the lost time",
+        "nothing from before a restore proves that a batch was not sent since",
+        {f"{FLOW}.reconcile.settle_search._proved_not_sent": _as_if_never_restored},
+        "the_lost_time.test_an_answer_from_before_a_restore_makes_no_batch_ready",
+    ),
+    Mutant(
+        "an answer makes ready what was sent in the lost time",
+        "nothing from before a restore proves that a batch was not sent since",
+        {f"{FLOW}.sending.record.batch_may_repeat": lambda *_: False},
+        "the_lost_time.test_an_answer_that_was_kept_since_before_the_backup_makes_no_batch_ready",
+        {"status": 429},
     ),
     Mutant(
         "a rerun forgets who is unknown",

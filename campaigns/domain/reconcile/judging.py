@@ -15,6 +15,8 @@ from campaigns.domain.reconcile.search import Finding, Judgement
 from campaigns.domain.reconcile.windows import Skew
 from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
 
+LOST = "a request that is missing since the database was restored from a backup"
+
 
 @dataclass(frozen=True, slots=True)
 class Listed:
@@ -39,8 +41,12 @@ def judge(request: Request, requests: Mapping[Key, Request], matched: Matched, l
     if key in matched.possible:
         ids = matched.possible[key]
         named = f"item {ids[0]}" if len(ids) == 1 else f"{len(ids)} listed items ({', '.join(ids)})"
-        return Judgement(Finding.UNCLEAR, f"{named} could be it, and could also be another request with the same text")
-    return _not_found(request, matched, listed)
+        other = LOST if matched.lost & set(ids) else "another request with the same text"
+        return Judgement(Finding.UNCLEAR, f"{named} could be it, and could also be {other}")
+    judgement = _not_found(request, matched, listed)
+    if judgement.finding is Finding.ABSENT and request.was_restored:
+        return Judgement(Finding.UNCLEAR, f"{judgement.reason}, but it may have been sent in {LOST}")
+    return judgement
 
 
 def reaches_back(request: Request, listed: Listed) -> bool:

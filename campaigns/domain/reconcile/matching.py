@@ -4,6 +4,9 @@ One assumption stands behind it: a listed item that says exactly what an open re
 arrived, is ours. So a world in which such an item belongs to nobody is none; when no world is left, nothing is taken.
 An item is taken where every world gives it to the same request. Where the worlds only agree that some requests have
 some items, as many of the one as of the other, those are taken together. A request may be absent in every world.
+
+It does not hold for a time of which a restored database lacks the requests: an item of that time may be that of a lost
+one. There only a mark says whose an item is.
 """
 
 from __future__ import annotations
@@ -38,10 +41,13 @@ class Request:
     scheduled_date: datetime | None = None  # it was handed over, to be sent then
     is_listed: bool = True  # False: the vendor keeps it for later, where its list does not show it
     mark: str | None = None
+    shows_mark: bool = False  # the account's probe saw that marks survive: an item without its mark is not its own
     denied: frozenset[str] = frozenset()  # items that an operator has said are not its own
     above: int | None = None  # its item has a higher ID than this one, which is ours and was made before
     below: int | None = None  # and a lower one than this one, which was made after
     newest_owned: str | None = None  # the newest message ID of the account that was ours before
+    was_restored: bool = False  # the database was restored since it began: later requests may be missing
+    has_lost_twins: bool = False  # a request that is missing may have been handed over for the same time
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,7 @@ class Item:
     date: datetime | None
     content: ItemContent | None = None  # None: the vendor does not show what it says
     marks: tuple[str, ...] = ()
+    may_be_lost: bool = False  # it may be that of a request which a restored database lacks
 
     @property
     def number(self) -> int | None:
@@ -69,6 +76,7 @@ class Matched:
     possible: dict[Key, tuple[str, ...]] = field(default_factory=dict)  # of the others: what each may be
     strays: dict[Key, str] = field(default_factory=dict)  # an item that says the same and can be nobody's
     foreign: set[str] = field(default_factory=set)  # items that bear somebody else's mark
+    lost: set[str] = field(default_factory=set)  # of the possible ones, those that a lost request may have made
 
     @property
     def explained(self) -> set[str]:
@@ -135,6 +143,8 @@ def _says_the_same(item: Item, request: Request) -> bool:
 
 
 def _fits(item: Item, request: Request) -> bool:
+    if request.shows_mark:
+        return False  # what bears its mark was given to it before
     sent, number = None if item.content is None else item.content.sent_count, item.number
     if request.size is not None and sent is not None and sent > request.size:
         return False
@@ -170,7 +180,10 @@ def _match(
     for request in requests:
         possible = [item.id for item in ordered if request.key in pairs[item.id]]
         matched.possible[request.key] = tuple(possible)
-    if found is None:
+    has_lost_twins = any(request.has_lost_twins for request in requests)
+    lost = {item.id for item in items if item.may_be_lost or has_lost_twins}
+    matched.lost |= lost
+    if found is None or lost:
         return
     agreed = {item.id: frozenset(requests[number].key for number in found[at]) for at, item in enumerate(ordered)}
     for ids in _components(agreed):

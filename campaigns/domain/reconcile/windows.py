@@ -62,6 +62,21 @@ class Skew:
 
 
 @dataclass(frozen=True, slots=True)
+class LostTime:
+    """A time of which a restored database lacks the requests, in our time."""
+
+    after: datetime | None  # the newest request that is not lost began then; None: none is known
+    until: datetime  # when the restore was recognised
+
+    def may_hold(self, date: datetime | None, skew: Skew) -> bool:
+        """Whether an item of that date may be that of a lost request. A date that is not told excludes nothing."""
+        if date is None:
+            return True
+        is_after = self.after is None or date + WHOLE_SECOND > self.after + skew.earliest
+        return is_after and date <= self.until + ARRIVES_WITHIN + skew.latest
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """A `Date` of the vendor's, and between which moments of ours it was true."""
 

@@ -66,6 +66,11 @@ def is_handed_over(due: datetime | None, at: datetime) -> bool:
     return due is not None and at < due
 
 
+def may_be_handed_over(due: datetime | None, until: datetime) -> bool:
+    """Whether what the vendor is to send at `due` may have been handed over until then."""
+    return due is not None and due - LEAD <= until
+
+
 def as_sent(message: Message, at: datetime) -> Message:
     """What an attempt at that time says: the vendor is told a time only while that is still to come."""
     return message if is_handed_over(message.scheduled_date, at) else replace(message, scheduled_date=None)

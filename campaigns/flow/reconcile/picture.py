@@ -14,12 +14,14 @@ from campaigns.domain.messages.message import Message, from_json
 from campaigns.domain.reconcile.judging import Listed, judge
 from campaigns.domain.reconcile.matching import Item, Key, Matched, Request, match, may_hold
 from campaigns.domain.reconcile.search import MOST_CANDIDATES, Finding, Judgement
-from campaigns.domain.reconcile.windows import Skew, measured
-from campaigns.domain.schedules.handoff import as_sent
+from campaigns.domain.reconcile.windows import LostTime, Skew, measured
+from campaigns.domain.schedules.handoff import as_sent, may_be_handed_over
 from campaigns.domain.states import BatchState
 from campaigns.domain.upstream.queue_items import ItemContent, QueueItem, SavedItem
 from campaigns.flow.reconcile.cases import Case
 from campaigns.store.accounts.bindings import find_upstream
+from campaigns.store.backup.restored import lost_periods
+from campaigns.store.probe.results import marks_survive
 from campaigns.store.reconcile.open_requests import Anchor, OpenRequest, anchors_among, open_requests, told_dates
 from campaigns.store.reconcile.ownership import owners_among
 from campaigns.store.reconcile.searches import newest_owned
@@ -55,6 +57,7 @@ class Picture:
     items: Sequence[QueueItem]
     unowned: Sequence[QueueItem]
     skew: Skew
+    lost: Sequence[LostTime]
 
     def worth_asking(self, keys: Collection[Key]) -> list[QueueItem] | None:
         """The items that decide about these requests: theirs, and those of whoever shares them; None: too many."""
@@ -78,7 +81,7 @@ class Picture:
     def judged(self, cases: Sequence[Case], asked: Sequence[QueueItem], contents: Sequence[ItemContent]) -> Looked:
         """What the list and these items prove about the cases, and about every other open request."""
         shown = {content.id: content for content in contents}
-        items = [_item(item, shown.get(item.id)) for item in asked]
+        items = [self._item(item, shown.get(item.id)) for item in asked]
         matched = match(list(self.requests.values()), items, self.skew)
         together = self._together(matched)
         due = {case.found.key for case in cases}
@@ -91,6 +94,10 @@ class Picture:
         seen = {item.id: shown[item.id].sent_count if item.id in shown else None for item in asked}
         judged = [(case, findings[case.found.key]) for case in cases]
         return Looked(judged, others, together, seen, self.skew.apart)
+
+    def _item(self, item: QueueItem, content: ItemContent | None) -> Item:
+        may_be_lost = any(time.may_hold(item.date, self.skew) for time in self.lost)
+        return Item(item.id, item.date, content, () if content is None else content.marks, may_be_lost)
 
     def _together(self, matched: Matched) -> list[tuple[list[OpenRequest], tuple[str, ...]]]:
         """The sets that can be taken: each batch stands where its last request left it, or was decided accepted."""
@@ -133,9 +140,11 @@ def picture_of(
     since = min([max(oldest - LONGEST_SEARCH, now - OLDEST), *due.values()])
     rows = {row.key: row for row in open_requests(connection, account_id, since=since, now=now)}
     anchors = anchors_among(connection, account_id, [item.id for item in items if item.id in owners])
+    survive = marks_survive(connection, account_id)
+    lost = [LostTime(after, until) for after, until in lost_periods(connection, account_id)]
     said = {run_id: from_json(message_of_run(connection, run_id)) for run_id in {row.run_id for row in rows.values()}}
     requests = {
-        key: _request(row, said[row.run_id], anchors)
+        key: _request(row, said[row.run_id], anchors, lost, marks_survive=survive)
         for key, row in rows.items()
         if said[row.run_id].save_for_later == (saved is not None)
     }
@@ -145,14 +154,12 @@ def picture_of(
     for item in saved or ():
         requests = {key: _for_its_users(request, rows[key], item) for key, request in requests.items()}
     skew = measured(told_dates(connection, find_upstream(connection, account_id)[0]))
-    return Picture(rows, requests, items, unowned, skew)
+    return Picture(rows, requests, items, unowned, skew, lost)
 
 
-def _item(item: QueueItem, content: ItemContent | None) -> Item:
-    return Item(item.id, item.date, content, () if content is None else content.marks)
-
-
-def _request(row: OpenRequest, said: Message, anchors: Sequence[Anchor]) -> Request:
+def _request(
+    row: OpenRequest, said: Message, anchors: Sequence[Anchor], lost: Sequence[LostTime], *, marks_survive: bool
+) -> Request:
     message = as_it_travels(as_sent(said, row.started_at), text_form_on_record(row.form))
     numbered = [anchor for anchor in anchors if anchor.message_id.isascii() and anchor.message_id.isdecimal()]
     before = [int(anchor.message_id) for anchor in numbered if anchor.finished_at < row.started_at]
@@ -167,9 +174,12 @@ def _request(row: OpenRequest, said: Message, anchors: Sequence[Anchor]) -> Requ
         scheduled_date=message.scheduled_date,
         is_listed=not message.save_for_later,
         mark=row.mark,
+        shows_mark=marks_survive and row.mark is not None,
         denied=row.denied,
         above=max(before, default=None),
         below=min(after, default=None),
+        was_restored=any(row.started_at <= time.until for time in lost),
+        has_lost_twins=any(may_be_handed_over(message.scheduled_date, time.until) for time in lost),
     )
 
 

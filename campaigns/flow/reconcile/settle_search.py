@@ -21,6 +21,7 @@ from campaigns.flow.reconcile.cases import Case
 from campaigns.flow.reconcile.picture import Looked
 from campaigns.flow.sending.lane_context import Sender
 from campaigns.store.audit.events import EventKind, record_event, record_evidence
+from campaigns.store.backup.restored import MAY_HAVE_BEEN_SENT
 from campaigns.store.reconcile.known_messages import unnamed_for
 from campaigns.store.reconcile.message_sets import hold_in_set, next_set
 from campaigns.store.reconcile.open_requests import OpenRequest
@@ -32,6 +33,9 @@ from campaigns.store.runs.runs import end_run_if_done, find_run
 from campaigns.store.sending.attempts import OpenAttempt, own_message
 from campaigns.store.sending.lanes import LaneClaim
 from campaigns.store.sending.on_record import hold_own_lane
+
+NOTHING_CAME = frozenset({Finding.REFUSED, Finding.NOT_SENT})
+"""What a late answer proves that no message came of its request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ def _settle(turn: _Turn, case: Case, judgement: Judgement) -> bool:
         _settle_find(turn, found, judgement)
         return False
     to, look_at = _next(turn, case, judgement)
-    error = None if to in BATCH_TAKEN else f"after {found.looks + 1} looks: {judgement.reason}"
+    error = None if to in BATCH_TAKEN else _words(found, to, judgement)
     settled = settle_look(
         connection,
         found.batch_id,
@@ -92,6 +96,12 @@ def _settle(turn: _Turn, case: Case, judgement: Judgement) -> bool:
         _say_settled(turn, found, to, judgement)
         end_run_if_done(connection, found.run_id, now=turn.now, actor=turn.sender.owner)
     return look_at is None and judgement.finding in {Finding.ABSENT, Finding.UNCLEAR}
+
+
+def _words(found: LookedFor, to: BatchState, judgement: Judgement) -> str:
+    is_doubted = to is BatchState.UNKNOWN and judgement.finding in NOTHING_CAME
+    doubt = f"; {MAY_HAVE_BEEN_SENT}" if is_doubted else ""
+    return f"after {found.looks + 1} looks: {judgement.reason}{doubt}"
 
 
 def _settle_find(turn: _Turn, found: LookedFor, judgement: Judgement) -> None:
@@ -139,7 +149,7 @@ def _next(turn: _Turn, case: Case, judgement: Judgement) -> tuple[BatchState, da
     found, limits = case.found, turn.sender.limits
     if judgement.finding is Finding.FOUND:
         return taken_state(saves=case.message.save_for_later), None
-    if judgement.finding in {Finding.REFUSED, Finding.NOT_SENT}:
+    if judgement.finding in NOTHING_CAME:
         return _proved_not_sent(turn, found, judgement), None
     delays = look_delays(limits.settle_seconds, limits.settle_looks)
     looks = found.looks + 1
@@ -150,7 +160,12 @@ def _next(turn: _Turn, case: Case, judgement: Judgement) -> tuple[BatchState, da
 
 
 def _proved_not_sent(turn: _Turn, found: LookedFor, judgement: Judgement) -> BatchState:
-    """Nobody was messaged: it waits again in a run that still sends, and else is not sent any more."""
+    """Nobody was messaged by that request: its batch waits in a run that still sends, and else is not sent any more.
+
+    Not in a restored database, where a later request for the batch may be missing.
+    """
+    if found.was_restored:
+        return BatchState.UNKNOWN
     run = find_run(turn.connection, found.run_id)
     if run.state is RunState.CANCELLING:
         return BatchState.CANCELLED
@@ -180,7 +195,7 @@ def _may_resend(turn: _Turn, case: Case) -> bool:
 
 def _say_settled(turn: _Turn, found: LookedFor, to: BatchState, judgement: Judgement) -> None:
     kind = EventKind.UNKNOWN_FOUND if to in BATCH_TAKEN else EventKind.UNKNOWN_GIVEN_UP
-    if judgement.finding in {Finding.REFUSED, Finding.NOT_SENT}:
+    if judgement.finding in NOTHING_CAME and to is not BatchState.UNKNOWN:
         kind = EventKind.UNKNOWN_REFUTED
     elif to is BatchState.READY:
         kind = EventKind.UNKNOWN_RESENT

@@ -12,11 +12,12 @@ from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import RequestLost, StaleClaim, TryLater
 from campaigns.domain.sending.pacing import Limits, back_off_seconds
 from campaigns.domain.states import BATCH_TAKEN, BatchState, RunState, taken_state
-from campaigns.domain.upstream.outcome import HoldScope, Outcome, OutcomeKind
+from campaigns.domain.upstream.outcome import PROVES_NOT_SENT, HoldScope, Outcome, OutcomeKind
 from campaigns.flow.sending.error_threshold import hold_if_failing
 from campaigns.flow.sending.halve import halve, in_view_of_size, may_halve, stop_halving
 from campaigns.flow.sending.known_messages import LATE_ANSWER
 from campaigns.store.audit.events import EventKind, record_event, record_evidence
+from campaigns.store.backup.restored import MAY_HAVE_BEEN_SENT, batch_may_repeat
 from campaigns.store.database.engine import Store
 from campaigns.store.database.postgresql import wait_briefly
 from campaigns.store.holds.holds import Held, open_hold
@@ -48,6 +49,7 @@ class _Next:
     state: BatchState
     wait_seconds: float = 0.0
     counts_as_failure: bool = False
+    is_doubted: bool = False  # nothing came of this request, but a later one for the batch may be lost
 
 
 def record_outcome(
@@ -119,9 +121,12 @@ def _record(
 ) -> Recorded:
     outcome = in_view_of_size(connection, opened, _own(connection, opened, outcome, now))
     step = _next(connection, opened, outcome, limits, jitter=jitter, costs_attempt=costs_attempt)
-    refused = may_halve(connection, opened, outcome)
+    if outcome.kind in PROVES_NOT_SENT and batch_may_repeat(connection, opened.batch_id, opened.number):
+        step = replace(step, state=BatchState.UNKNOWN, is_doubted=True)
+    refused = None if step.is_doubted else may_halve(connection, opened, outcome)
     if refused is not None:
         step = _Next(BatchState.SPLIT)
+    is_looked_for = step.state is BatchState.UNKNOWN and not step.is_doubted
     retry_at = now + timedelta(seconds=step.wait_seconds)
     settled = settle_batch(
         connection,
@@ -131,14 +136,14 @@ def _record(
         available_at=retry_at,
         counts_as_failure=step.counts_as_failure,
         message_id=outcome.message_id if step.state in BATCH_TAKEN else None,
-        error=outcome.error,
-        look_at=_look_at(connection, opened, limits, now) if step.state is BatchState.UNKNOWN else None,
+        error=MAY_HAVE_BEEN_SENT if step.is_doubted else outcome.error,
+        look_at=_look_at(connection, opened, limits, now) if is_looked_for else None,
     )
     if not settled:
         raise StaleClaim(f"Batch {opened.batch_seq} of run {opened.run_id} was settled by somebody else.")
     throttled = outcome.kind is OutcomeKind.THROTTLED
     add_outcome(connection, opened, outcome, now=now, retry_at=retry_at if throttled else None)
-    if step.state is BatchState.UNKNOWN and outcome.message_id is not None:
+    if is_looked_for and outcome.message_id is not None:
         _keep_failed(connection, opened, outcome, actor=actor, now=now)
     if outcome.hold is not None:
         _hold(connection, opened, outcome, actor=actor, now=now)

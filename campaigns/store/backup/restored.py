@@ -122,6 +122,19 @@ def launch_may_repeat(connection: Connection, campaign_id: int) -> bool:
     return connection.scalar(older) is not None
 
 
+def batch_may_repeat(connection: Connection, batch_id: int, number: int) -> bool:
+    """Whether a request was begun before a restore, so that a later one for its batch may be lost.
+
+    That nothing came of it then proves nothing about its batch.
+    """
+    older = select(attempt.c.number).where(
+        attempt.c.batch_id == batch_id,
+        attempt.c.number == number,
+        attempt.c.started_at <= restored_at(attempt.c.account_id),
+    )
+    return connection.scalar(older) is not None
+
+
 def doubt_ready_batches(connection: Connection, account_id: str, *, now: datetime) -> dict[int, list[int]]:
     """Move every ready batch of an account to unknown; answers their numbers by run.
 

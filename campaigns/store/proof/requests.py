@@ -32,12 +32,15 @@ LEAVES: dict[str | None, set[str]] = {
     None: {BatchState.SENDING},
     OutcomeKind.ACCEPTED: {BatchState.ACCEPTED, BatchState.SAVED},
     OutcomeKind.UNKNOWN: {BatchState.UNKNOWN},
-    OutcomeKind.REJECTED: {BatchState.REJECTED, BatchState.SPLIT},
+    OutcomeKind.REJECTED: {BatchState.REJECTED, BatchState.SPLIT, BatchState.UNKNOWN},
     OutcomeKind.NOT_SENT: WAITED,
     OutcomeKind.THROTTLED: WAITED,
     OutcomeKind.HELD: WAITED,
 }
-"""Where a batch may stand when that is the outcome of its last request and nothing was decided about it."""
+"""Where a batch may stand when that is the outcome of its last request and nothing was decided about it.
+
+One that was refused is unknown when the database was restored while the request was under way.
+"""
 
 DECIDED: dict[str, set[str]] = {
     "accepted": {BatchState.ACCEPTED, BatchState.SAVED},

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from campaigns.domain.reconcile.matching import Item, Request, match
-from campaigns.domain.reconcile.windows import Skew, Told, measured
-from campaigns.domain.upstream.queue_items import ItemContent
+from campaigns.domain.reconcile.judging import Listed, judge
+from campaigns.domain.reconcile.matching import Item, Matched, Request, match
+from campaigns.domain.reconcile.search import Finding
+from campaigns.domain.reconcile.windows import ARRIVES_WITHIN, LostTime, Skew, Told, measured
+from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SURE = Skew(timedelta(0), timedelta(seconds=1), is_measured=True)
@@ -112,3 +114,59 @@ def test_the_skew_is_what_the_measurements_agree_on_or_what_holds_them_all() -> 
     narrower = measured([told[0], Told(at(100), at(0.5), at(30))])
     assert (narrower.low, narrower.high) == (timedelta(seconds=98), timedelta(seconds=100.5))
     assert not measured([]).is_measured
+
+
+def test_an_item_that_a_lost_request_may_have_made_is_taken_by_nobody_without_a_mark() -> None:
+    """Nor is one that shares requests with it, nor a set."""
+    one = replace(listed(5, 3), may_be_lost=True)
+    assert match([asked(1, 0, 9)], [one], SURE).possible == {(1, 1): ("5",)}
+    assert match([asked(1, 0, 9)], [one], SURE).lost == {"5"}
+
+    several = match([asked(1, 0, 90), asked(2, 50, 140)], [one, listed(6, 60)], SURE)
+    assert (several.found, several.together) == ({}, [])
+
+    marked = match([asked(1, 0, 9, mark="m")], [replace(one, marks=("m",))], SURE)
+    assert marked.found == {(1, 1): "5"}
+
+
+def test_what_was_handed_over_has_twins_that_were_handed_over_for_the_same_time() -> None:
+    due = at(3600)
+    request = asked(1, 0, 9, scheduled_date=due)
+    assert match([request], [listed(5, 3600)], SURE).found == {(1, 1): "5"}
+
+    assert match([replace(request, has_lost_twins=True)], [listed(5, 3600)], SURE).found == {}
+
+
+def test_the_lost_time_is_as_wide_as_the_clocks_and_late_arrivals_leave_open() -> None:
+    lost = LostTime(at(0), at(60))
+    far = 60 + ARRIVES_WITHIN.total_seconds() + 6
+
+    assert [lost.may_hold(at(second), SURE) for second in (-7, -5, 60, far, far + 1)] == [
+        False,
+        True,
+        True,
+        True,
+        False,
+    ]
+    assert lost.may_hold(None, SURE)
+    assert LostTime(None, at(60)).may_hold(at(-(10**6)), SURE)
+
+
+def test_nothing_from_before_a_restore_is_called_absent() -> None:
+    request = asked(1, 0, 9)
+    old = Listed([QueueItem("1", at(-3600))], [], SURE)
+
+    assert judge(request, {}, Matched(), old).finding is Finding.ABSENT
+    assert judge(replace(request, was_restored=True), {}, Matched(), old).finding is Finding.UNCLEAR
+
+
+def test_an_item_without_a_mark_is_not_of_a_request_whose_mark_is_shown() -> None:
+    marked = asked(1, 0, 9, mark="m", shows_mark=True)
+
+    alone = match([marked], [listed(5, 3)], SURE)
+    assert (alone.found, alone.strays) == ({}, {(1, 1): "5"})
+    assert judge(marked, {}, alone, Listed([QueueItem("1", at(-3600))], [], SURE)).finding is Finding.UNCLEAR
+
+    beside = match([marked, asked(2, 0, 9)], [listed(5, 3)], SURE)
+    assert beside.found == {(2, 1): "5"}, "the other request has no mark"
+    assert match([marked], [listed(5, 3, marks=("m",))], SURE).found == {(1, 1): "5"}
