@@ -134,6 +134,7 @@ def _doubt(connection: Connection, memory: Memory, lane: LaneFence, highest: int
         f"the database was restored from a backup: request {highest} was made on this account, but the database knows "
         f"none after {lane.fence} ({'none at all' if last is None else last.isoformat(timespec='seconds')})"
         + _lost_answers(memory, lane)
+        + "; suppressions made since are lost: make them again before the release"
     )
     _hold_account(connection, account_id, reason=reason, actor=actor, now=now)
     batches = doubt_ready_batches(connection, account_id, now=now)

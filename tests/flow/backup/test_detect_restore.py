@@ -47,6 +47,7 @@ def test_a_copy_taken_ten_batches_earlier_messages_nobody_twice(world: World, ba
     assert "restored from a backup" in restored.batches(run_id)[3]["error"]
     assert restored.run(run_id)["state"] == "finished_with_failures"
     assert held(restored) == ["restored"]
+    assert "suppressions made since are lost" in restored.run(run_id)["holds"][0]["reason"]
     assert restored.events().count("database_restored") == 1
     assert restored.events().count("ready_doubted") == 1
     restored.prove()
