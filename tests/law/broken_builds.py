@@ -222,6 +222,12 @@ MUTANTS: tuple[Mutant, ...] = (
         "restores.test_what_came_due_after_the_backup_is_not_sent_again_unasked",
     ),
     Mutant(
+        "an occurrence after a restore is not held",
+        "what may have been sent since the backup is held",
+        {f"{FLOW}.schedules.open_occurrence.opening_may_repeat": lambda *_, **__: False},
+        "restores.test_a_draft_that_was_launched_after_the_backup_is_not_sent_by_a_time_that_it_is_given_now",
+    ),
+    Mutant(
         "a rerun after a restore is not held",
         "what may have been made since the backup is held",
         {f"{FLOW}.runs.rerun.rerun_may_repeat": lambda *_: False},

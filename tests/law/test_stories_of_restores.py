@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -11,13 +12,16 @@ import pytest
 
 from campaigns.adapters.redis.fence_book import KeptFences
 from campaigns.domain.errors import NotAllowed
+from campaigns.domain.schedules.timing import Timing
+from campaigns.flow.campaigns.drafts import Changes, archive_campaign, edit_campaign
 from tests.law.hosts import BATCH, LEASE
 from tests.law.operators import Operators
 from tests.law.place import Place
-from tests.law.records import Memory
+from tests.law.records import Campaign, Copy, Memory
 from tests.law.telling import NORTH, SOUTH, come_to_rest, first_then, hold_the_law, the_answer_cannot_be_written
 from tests.law.vendor import Post
 from tests.one_database import on_both
+from tests.world import ANNA
 
 
 @on_both
@@ -270,3 +274,164 @@ def test_a_lane_that_was_compared_before_the_restore_is_compared_again_once_it_i
 
     assert set(world.reached().values()) == {1}
     come_to_rest(world)
+
+
+Lost = Callable[[Place, Campaign], object]
+
+
+def sent_sooner(world: Place, campaign: Campaign) -> object:
+    return edit_campaign(
+        world.store, campaign.id, Changes(starts_at=world.clock.now + timedelta(minutes=1)), actor=ANNA
+    )
+
+
+def launched_at_once(world: Place, campaign: Campaign) -> object:
+    world.launch(campaign, at_once=True)
+    world.settle(4)
+    return archive_campaign(world.store, campaign.id, actor=ANNA)
+
+
+def handed_over(world: Place, campaign: Campaign) -> object:
+    return edit_campaign(world.store, campaign.id, Changes(timing=Timing(handoff=True)), actor=ANNA)
+
+
+@pytest.mark.parametrize("lost", [sent_sooner, launched_at_once, handed_over])
+def test_a_campaign_that_was_sent_in_another_way_after_the_backup_is_not_sent_at_its_old_time(
+    world: Place, lost: Lost
+) -> None:
+    """B6: the row of the campaign waits for a time, and what an operator did instead is lost."""
+    world.launched(says="News of today")
+    world.serve()
+    campaign = world.campaign(starts_at=world.clock.now + timedelta(hours=5))
+    world.launch(campaign)
+    copy = world.backup()
+    lost(world, campaign)
+    world.settle(80, every=20)
+    assert world.reached()[campaign.users[0]] == 1
+
+    released(world, copy)
+    world.clock.advance(5 * 3600)
+    world.settle(10)
+
+    assert holds(world, world.runs()[-1]) == ["restored"]
+    assert set(world.reached().values()) == {1}
+
+
+def test_a_draft_that_was_launched_after_the_backup_is_not_sent_by_a_time_that_it_is_given_now(world: Place) -> None:
+    """B7: the launch only arms it, so that its run is opened later."""
+    draft = world.campaign()
+    world.launched(says="News of today")
+    copy = world.backup()
+    world.launch(draft)
+    world.serve()
+    assert world.reached()[draft.users[0]] == 1
+
+    released(world, copy)
+    edit_campaign(world.store, draft.id, Changes(starts_at=world.clock.now + timedelta(minutes=1)), actor=ANNA)
+    world.launch(draft)
+    world.settle(80, every=20)
+
+    assert holds(world, world.runs()[-1]) == ["restored"]
+    assert {world.reached()[user] for user in draft.users} == {1}
+
+
+def test_a_run_that_was_held_after_a_restore_and_cancelled_is_not_sent_by_a_rerun_unasked(world: Place) -> None:
+    """B10: it was cancelled since the vendor has its message."""
+    draft = world.campaign()
+    world.launched(says="News of today")
+    copy = world.backup()
+    world.launch(draft)
+    world.serve()
+    released(world, copy)
+    run_id = world.launch(draft)
+    assert run_id is not None
+    Operators(world).cancel(run_id)
+
+    child = Operators(world).rerun(run_id, cancelled=True)
+    world.settle(10)
+
+    assert holds(world, child) == ["restored"]
+    assert {world.reached()[user] for user in draft.users} == {1}
+
+
+def test_a_second_restore_doubts_what_was_made_since_the_first_one(world: Place) -> None:
+    """B9: the account is still held for the first one when the second copy is taken."""
+    world.account()
+    world.launched(says="A")
+    world.serve()
+    first = world.backup()
+    world.launched(says="B")
+    world.serve()
+    world.restore(first)
+    world.settle(4)
+    world.clock.advance(60)
+    draft = world.campaign(says="C")
+    second = world.backup()
+    world.clock.advance(60)
+    Operators(world).release("acct_one")
+    world.launch(draft)
+    world.serve()
+    assert world.reached()[draft.users[0]] == 1
+
+    released(world, second)
+    world.launch(draft)
+    world.settle(10)
+
+    assert world.reached()[draft.users[0]] == 1
+
+
+BEHIND = -30
+"""The clock of the server that stands in for the lost one, in seconds."""
+
+
+def test_a_rerun_is_not_made_again_unasked_where_the_clock_is_behind(world: Place) -> None:
+    """C12: the run looks newer than the restore."""
+    run_id = world.launched()
+    refuse = world.vendor.answer(422, {"message": "refused", "errors": {"text": ["no"]}})
+    world.vendor.fate = first_then(lambda _: refuse, Post.accept)
+    world.serve()
+    world.vendor.fate = None
+    copy = world.backup()
+    Operators(world).rerun(run_id)
+    world.serve()
+
+    released(world, copy, later=BEHIND)
+    child = Operators(world).rerun(run_id)
+    world.settle(10)
+
+    assert holds(world, child) == ["restored"]
+    assert set(world.reached().values()) == {1}
+
+
+def test_what_came_due_after_the_backup_is_not_sent_again_when_a_clock_that_is_behind_reaches_it(world: Place) -> None:
+    """C12: somebody has looked at the first one; the second was sent as well, and is to come by the new clock."""
+    world.launched(says="News of today")
+    world.serve()
+    start = world.clock.now
+    campaign = world.campaign(timing=Timing(cron="* * * * *", zone="UTC", overlap="queue"), says="{n}")
+    world.launch(campaign)
+    copy = world.backup()
+    world.settle(130, every=10)
+    assert world.reached()[campaign.users[0]] == 2
+
+    released(world, copy, later=(start - world.clock.now).total_seconds() + 50)
+    world.settle(20, every=10)
+    first = world.runs()[-1]
+    assert holds(world, first) == ["restored"]
+    Operators(world).cancel(first)
+    world.settle(60, every=10)
+
+    assert holds(world, world.runs()[-1]) == ["restored"]
+    assert world.reached()[campaign.users[0]] == 2
+
+
+def released(world: Place, copy: Copy, *, later: float = 0) -> None:
+    """The database is put back, its lane is closed, and an operator lets the account go on."""
+    world.restore(copy)
+    world.clock.advance(later)
+    world.settle(4)
+    Operators(world).release("acct_one")
+
+
+def holds(world: Place, run_id: int) -> list[str]:
+    return [hold["kind"] for hold in world.run(run_id)["holds"]]

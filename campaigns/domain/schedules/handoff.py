@@ -56,6 +56,11 @@ def handed_over_from(campaign_id: int, timing: Timing, occurrence: datetime) -> 
     return earliest + jitter_of(campaign_id, moved_with, timing.jitter_seconds)
 
 
+def sent_from(timing: Timing, occurrence: datetime) -> datetime:
+    """From when on an occurrence may have left: ahead of its time where it is handed over."""
+    return occurrence - LEAD if timing.handoff else occurrence
+
+
 def may_hand_over(due: datetime, now: datetime) -> bool:
     """Whether it is still time to give the vendor what is to be sent at `due`."""
     return now <= due - LEAST

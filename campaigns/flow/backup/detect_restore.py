@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -28,13 +29,16 @@ from campaigns.store.backup.restored import (
     every_lane_fence,
     lane_fence,
     newest_attempt,
+    newest_row,
     raise_fence,
     runs_not_planned,
 )
 from campaigns.store.database.engine import Store
-from campaigns.store.holds.holds import Held, open_hold
+from campaigns.store.holds.holds import Held, close_hold, open_hold, open_holds
 from campaigns.store.runs.runs import end_run_if_done
 from campaigns.store.sending.lanes import LaneClaim
+
+RESTORED_AGAIN = "the database was restored from a backup once more; a new hold takes the place of this one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +134,9 @@ def _doubt(connection: Connection, memory: Memory, lane: LaneFence, highest: int
         f"the database was restored from a backup: request {highest} was made on this account, but the database knows "
         f"none after {lane.fence} ({'none at all' if last is None else last.isoformat(timespec='seconds')})"
         + _lost_answers(memory, lane)
+        + "; suppressions made since are lost: make them again before the release"
     )
-    open_hold(connection, Held(account_id=account_id), RESTORED, reason=reason, actor=actor, now=now)
+    _hold_account(connection, account_id, reason=reason, actor=actor, now=now)
     batches = doubt_ready_batches(connection, account_id, now=now)
     record_event(
         connection,
@@ -157,6 +162,16 @@ def _doubt(connection: Connection, memory: Memory, lane: LaneFence, highest: int
     for run_id in runs_not_planned(connection, account_id):
         hold_restored(connection, run_id, actor=actor, now=now)
     return begin_incarnation(connection, reason=reason, actor=actor, now=now)
+
+
+def _hold_account(connection: Connection, account_id: str, *, reason: str, actor: str, now: datetime) -> None:
+    """Hold the account anew, also where it was held for an earlier restore: the newest tells what may be lost."""
+    held = Held(account_id=account_id)
+    for hold_id, kind, _ in open_holds(connection, held):
+        if kind == RESTORED:
+            close_hold(connection, hold_id, reason=RESTORED_AGAIN, actor=actor, now=now)
+    at = max(filter(None, (now, newest_row(connection, account_id))))
+    open_hold(connection, held, RESTORED, reason=reason, actor=actor, now=now, opened_at=at)
 
 
 def _lost_answers(memory: Memory, lane: LaneFence) -> str:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from campaigns.domain.clocks import on_clocks
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.messages.text_checks import doubts_of, launch_faults
+from campaigns.domain.schedules.handoff import sent_from
 from campaigns.domain.schedules.occurrences import words
 from campaigns.domain.schedules.timing import expires_at
 from campaigns.domain.states import CampaignState, RunState
@@ -18,7 +19,7 @@ from campaigns.flow.runs.hold_restored import hold_restored
 from campaigns.flow.schedules.arm import armed_for, first_occurrence, is_used_up
 from campaigns.store.accounts.bindings import find_upstream
 from campaigns.store.audit.events import EventKind, record_event
-from campaigns.store.backup.restored import MAY_HAVE_BEEN_SENT, launch_may_repeat
+from campaigns.store.backup.restored import MAY_HAVE_BEEN_SENT, opening_may_repeat
 from campaigns.store.campaigns.campaigns import (
     CampaignRow,
     RevisionRow,
@@ -47,9 +48,9 @@ def launch(
 
     `plan_hash` refuses when anything differs from the plan that was looked at; a hash works once. `at_once` opens a
     run beside the schedule. A launched campaign is launched again only with a reason: it starts a new lineage, and
-    fans may get the message a second time; not so a schedule, whose occurrences are never opened twice. The first
-    launch of a campaign from before a restore is held until somebody has looked. `as_written`: what is doubtful in its
-    texts is meant so. Raises NotAllowed; nothing is changed then.
+    fans may get the message a second time; not so a schedule, whose occurrences are never opened twice. The first run
+    of a campaign from before a restore is held until somebody has looked, also if it only comes due later.
+    `as_written`: what is doubtful in its texts is meant so. Raises NotAllowed; nothing is changed then.
     """
     while True:
         with store.read() as connection:
@@ -123,6 +124,7 @@ def _arm(
         occurrence = first_occurrence(connection, campaign, revision, now)
         if occurrence is None:
             raise NotAllowed(_nothing_left(campaign, revision, zone))
+        may_repeat = opening_may_repeat(connection, campaign.id, sent_from=sent_from(revision.times, occurrence))
         change_campaign(connection, campaign, now=now, **armed_for(campaign.id, revision, occurrence))
         record_event(
             connection,
@@ -142,7 +144,7 @@ def _arm(
         "starts_at": occurrence.isoformat(),
         "schedule": words(revision.times, revision.starts_at, zone=zone),
         "zone": zone,
-        "held": None,
+        "held": MAY_HAVE_BEEN_SENT if may_repeat else None,
     }
 
 
@@ -173,7 +175,7 @@ def _open(
         if lock_lanes(connection, [plan.account_id])[plan.account_id] != plan.suppressions:
             return None
         now = store.now(connection)
-        may_repeat = launch_may_repeat(connection, campaign.id)
+        may_repeat = opening_may_repeat(connection, campaign.id)
         stays_armed = campaign.state is CampaignState.SCHEDULED
         change_campaign(
             connection,

@@ -18,9 +18,8 @@ from campaigns.flow.planning.plan import make_plan, plan_faults, refuse_faults, 
 from campaigns.flow.runs.hold_restored import hold_restored
 from campaigns.flow.schedules.arm import DISARMED, is_used_up
 from campaigns.flow.schedules.due import is_due, say_ended, settle
-from campaigns.flow.schedules.open_occurrence import Opening, may_have_been_sent, open_backfilled
+from campaigns.flow.schedules.open_occurrence import Opening, occurrence_may_repeat, open_backfilled
 from campaigns.store.accounts.bindings import find_upstream
-from campaigns.store.backup.restored import lost_periods
 from campaigns.store.campaigns.campaigns import change_campaign, find_campaign, find_revision
 from campaigns.store.database.engine import Store
 from campaigns.store.schedules.occurrences import first_armed, open_runs, rows_between, timings_since
@@ -191,10 +190,11 @@ def _refuse_too_many(opening: Opening, count: int) -> None:
 def _open(opening: Opening, found: Found, reason: str | None) -> list[dict[str, Any]]:
     said = "backfill" if reason is None else f"backfill: {reason}"
     opened: list[dict[str, Any]] = []
-    after, lost = found.after, lost_periods(opening.connection, opening.campaign.account_id)
+    after = found.after
     for missed in found.missed:
+        may_repeat = occurrence_may_repeat(opening, missed.at)
         run_id = open_backfilled(opening, missed.at, skipped_run_id=missed.skipped_run_id, after=after, reason=said)
-        if may_have_been_sent(opening, missed.at, lost):
+        if may_repeat:
             hold_restored(opening.connection, run_id, actor=opening.actor, now=opening.now)
         opened.append({**_line(missed), "run_id": run_id, "after_run_id": after})
         after = run_id

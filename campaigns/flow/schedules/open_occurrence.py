@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
 from campaigns.domain.clocks import on_clocks
-from campaigns.domain.schedules.handoff import LEAD, WATCHED_AFTER
+from campaigns.domain.schedules.handoff import WATCHED_AFTER, sent_from
 from campaigns.domain.schedules.misfire import sends_at
 from campaigns.domain.schedules.overlap import find_place, last_in_line
 from campaigns.domain.schedules.timing import expires_at
@@ -22,7 +22,7 @@ from campaigns.flow.recall.recall import recall_earlier
 from campaigns.flow.runs.hold_restored import hold_restored
 from campaigns.flow.runs.pause_resume_cancel import cancel_open_run
 from campaigns.store.accounts.bindings import find_upstream
-from campaigns.store.backup.restored import lost_periods
+from campaigns.store.backup.restored import opening_may_repeat
 from campaigns.store.campaigns.campaigns import CampaignRow, RevisionRow
 from campaigns.store.runs.runs import add_run, find_run
 from campaigns.store.schedules.occurrences import Skipped, add_skipped, open_runs, take_up_skipped
@@ -48,6 +48,7 @@ def open_occurrence(opening: Opening, occurrence: datetime) -> int | None:
     if place.skipped is not None:
         skip_occurrence(opening, occurrence, place.skipped)
         return None
+    may_repeat = occurrence_may_repeat(opening, occurrence)  # before the run is cancelled that nobody has looked at
     in_its_place = (
         f"the occurrence at {on_clocks(occurrence, timing.zone)} takes the place of earlier runs: "
         f"overlap rule {timing.overlap}"
@@ -62,7 +63,7 @@ def open_occurrence(opening: Opening, occurrence: datetime) -> int | None:
         scheduled_for=occurrence,
         **_columns(opening, occurrence, after=after, counts_from=occurrence),
     )
-    if timing.handoff and may_have_been_sent(opening, occurrence, _lost(opening)):
+    if may_repeat:
         hold_restored(opening.connection, run_id, actor=opening.actor, now=opening.now)
     if timing.overlap == "unsend":
         recall_earlier(
@@ -77,14 +78,10 @@ def open_occurrence(opening: Opening, occurrence: datetime) -> int | None:
     return run_id
 
 
-def _lost(opening: Opening) -> list[tuple[datetime | None, datetime]]:
-    return lost_periods(opening.connection, opening.campaign.account_id)
-
-
-def may_have_been_sent(opening: Opening, occurrence: datetime, lost: list[tuple[datetime | None, datetime]]) -> bool:
+def occurrence_may_repeat(opening: Opening, occurrence: datetime) -> bool:
     """Whether an occurrence only seems to be new, since what was sent of it is missing from a restored database."""
-    ahead = LEAD if opening.revision.times.handoff else timedelta(0)
-    return any((start is None or start < occurrence) and occurrence - ahead <= end for start, end in lost)
+    earliest = sent_from(opening.revision.times, occurrence)
+    return opening_may_repeat(opening.connection, opening.campaign.id, sent_from=earliest)
 
 
 def skip_occurrence(opening: Opening, occurrence: datetime, reason: str) -> int:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, func, or_, select, update
 
 from campaigns.domain.states import BatchState, RunState
 from campaigns.store.backup.incarnation import incarnation_in_force
@@ -20,6 +20,9 @@ RESTORED = "restored"
 """The kind of the holds that a restored database is given."""
 
 MAY_HAVE_BEEN_SENT = "the database was restored from a backup: this may have been sent since"
+
+CLOCKS_DIFFER = timedelta(minutes=10)
+"""The clock of a database may be behind that of the one whose place it takes by so much: what is due is due later."""
 
 
 _LANES = select(account.c.id, account.c.created_at, lane.c.fence, incarnation_in_force().label("incarnation")).join(
@@ -62,12 +65,29 @@ def lane_name(account_id: str, made_at: datetime) -> str:
 
 
 def restored_at(account_id: str | ColumnElement[str]) -> ScalarSelect[datetime]:
-    """When it was last seen that the account's rows come from a backup: requests before that may be missing."""
+    """When it was last seen that the account's rows come from a backup: requests before that may be missing.
+
+    Every row of the account that the backup had is from then or before, whatever the clocks were.
+    """
     return (
         select(func.max(hold.c.opened_at))
         .where(hold.c.account_id == account_id, hold.c.kind == RESTORED)
         .scalar_subquery()
     )
+
+
+def newest_row(connection: Connection, account_id: str) -> datetime | None:
+    """The newest time on a campaign, run, request or restore of an account; None: it has none.
+
+    The clock of the database that is lost may have been ahead of the one that stands in its place.
+    """
+    newest = (
+        select(func.max(campaign.c.created_at)).where(campaign.c.account_id == account_id),
+        select(func.max(run.c.created_at)).where(run.c.account_id == account_id),
+        select(func.max(attempt.c.started_at)).where(attempt.c.account_id == account_id),
+        select(func.max(hold.c.opened_at)).where(hold.c.account_id == account_id, hold.c.kind == RESTORED),
+    )
+    return max(filter(None, (connection.scalar(one) for one in newest)), default=None)
 
 
 def raise_fence(connection: Connection, account_id: str, fence: int, *, below: int) -> bool:
@@ -102,24 +122,55 @@ def lost_periods(connection: Connection, account_id: str) -> list[tuple[datetime
 
 
 def rerun_may_repeat(connection: Connection, run_id: int) -> bool:
-    """Whether a run was there before a restore, so that a rerun of it may have been made which is lost."""
-    older = select(run.c.id).where(run.c.id == run_id, run.c.created_at < restored_at(run.c.account_id))
-    return connection.scalar(older) is not None
+    """Whether a rerun of a run may have been made in the time that a restore lost, or what it repeats was sent then.
 
-
-def launch_may_repeat(connection: Connection, campaign_id: int) -> bool:
-    """Whether a campaign was there before a restore, so that a launch of it may be lost.
-
-    Not once it was launched by hand since: then somebody has looked.
+    So it is with a run that was there before a restore, and with one of a lineage that was held for a restore and that
+    nobody resumed: who cancelled it may have seen its message at the vendor.
     """
-    restored = restored_at(campaign.c.account_id)
-    since = select(run.c.id).where(
-        run.c.campaign_id == campaign.c.id, run.c.kind == "launch", run.c.created_at > restored
+    older = select(run.c.id).where(run.c.id == run_id, run.c.created_at <= restored_at(run.c.account_id))
+    of_lineage = run.alias("of_lineage")
+    first = func.coalesce(run.c.root_run_id, run.c.id)
+    never_resumed = (
+        select(hold.c.id)
+        .join(of_lineage, of_lineage.c.id == hold.c.run_id)
+        .join(run, or_(of_lineage.c.id == first, of_lineage.c.root_run_id == first))
+        .where(run.c.id == run_id, hold.c.kind == RESTORED, hold.c.closed_at.is_(None))
     )
-    older = select(campaign.c.id).where(
-        campaign.c.id == campaign_id, campaign.c.created_at < restored, ~since.correlate(campaign).exists()
-    )
-    return connection.scalar(older) is not None
+    return connection.scalar(older) is not None or connection.scalar(never_resumed.limit(1)) is not None
+
+
+def opening_may_repeat(connection: Connection, campaign_id: int, *, sent_from: datetime | None = None) -> bool:
+    """Whether a run that is opened of a campaign may have been sent in the time that a restore lost.
+
+    So it is with the first one of each campaign from before the newest restore, until somebody has resumed or cancelled
+    it: what a lost launch, edit or cancellation made of the campaign, no row can tell. And so it is with an
+    occurrence that may have been sent before the restore; `sent_from` is the earliest time at which that can be.
+    """
+    newest = connection.execute(
+        select(func.max(hold.c.id), func.max(hold.c.opened_at))
+        .join(campaign, campaign.c.account_id == hold.c.account_id)
+        .where(campaign.c.id == campaign_id, hold.c.kind == RESTORED)
+        .having(func.max(hold.c.opened_at) >= func.max(campaign.c.created_at))
+    ).one_or_none()
+    if newest is None:
+        return False
+    restore_id, at = newest
+    if sent_from is not None and sent_from <= at + CLOCKS_DIFFER:
+        return True
+    return not _somebody_looked(connection, campaign_id, restore_id)
+
+
+def _somebody_looked(connection: Connection, campaign_id: int, restore_id: int) -> bool:
+    """Whether the last run of a campaign that was held for a restore was resumed or cancelled. Holds count up."""
+    last = connection.execute(
+        select(hold.c.closed_at, run.c.state)
+        .join(run, run.c.id == hold.c.run_id)
+        .where(run.c.campaign_id == campaign_id, hold.c.kind == RESTORED, hold.c.id > restore_id)
+        .order_by(hold.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    cancelled = {RunState.CANCELLING, RunState.CANCELLED}
+    return last is not None and (last.closed_at is not None or RunState(last.state) in cancelled)
 
 
 def batch_may_repeat(connection: Connection, batch_id: int, number: int) -> bool:

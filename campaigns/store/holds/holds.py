@@ -33,9 +33,19 @@ class Held:
         return HoldScope.ACCOUNT if self.account_id is not None else HoldScope.TEAM
 
 
-def open_hold(connection: Connection, held: Held, kind: str, *, reason: str, actor: str, now: datetime) -> bool:
+def open_hold(
+    connection: Connection,
+    held: Held,
+    kind: str,
+    *,
+    reason: str,
+    actor: str,
+    now: datetime,
+    opened_at: datetime | None = None,
+) -> bool:
     """Pause something. False when an open hold of that kind stands already: then nothing is added.
 
+    `opened_at`: what the row says instead of now.
     The caller holds the lane's lock of every account concerned, so that no attempt slips in between.
     """
     if connection.scalar(select(hold.c.id).where(_on(held), hold.c.kind == kind, hold.c.closed_at.is_(None))):
@@ -49,7 +59,7 @@ def open_hold(connection: Connection, held: Held, kind: str, *, reason: str, act
             kind=kind,
             reason=holdable(connection, reason),
             actor=actor,
-            opened_at=now,
+            opened_at=opened_at or now,
         )
     )
     record_event(

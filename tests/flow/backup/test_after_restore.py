@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -123,11 +124,9 @@ def test_without_a_restore_nothing_is_held(world: World) -> None:
     assert rerun_of(world, run_id)["held"] is None
 
 
-@pytest.mark.parametrize(("handoff", "kinds"), [(True, ["restored"]), (False, [])])
-def test_a_schedule_launched_again_holds_what_may_have_been_handed_over_before(
-    world: World, backup: Backup, kinds: list[str], *, handoff: bool
-) -> None:
-    """The vendor may hold it already, and would send it beside ours."""
+@pytest.mark.parametrize("handoff", [True, False])
+def test_the_first_run_of_a_schedule_launched_again_is_held(world: World, backup: Backup, *, handoff: bool) -> None:
+    """The vendor may hold it already, and would send it beside ours; or an edit that is lost had it sent sooner."""
     world.launched([9])
     timing = Timing(cron="0 18 * * *", zone="UTC", handoff=handoff)
     campaign_id = world.campaign([1, 2], timing=timing)
@@ -143,7 +142,34 @@ def test_a_schedule_launched_again_holds_what_may_have_been_handed_over_before(
     work(restored)
 
     (run_id,) = scheduled(restored)
-    assert holds(restored, run_id) == kinds
+    assert holds(restored, run_id) == ["restored"]
+
+
+@pytest.mark.parametrize("look", [resume_run, cancel_run])
+def test_a_daily_schedule_is_held_once_after_a_restore_until_somebody_has_looked(
+    world: World, backup: Backup, look: Callable[..., object]
+) -> None:
+    world.launched([9])
+    campaign_id = world.campaign([1, 2], timing=Timing(cron="0 18 * * *", zone="UTC", overlap="cancel"))
+    launch(world.store, campaign_id, upstream=UPSTREAM, actor=ANNA)
+    restored = backup()
+    world.serve()
+    released(restored)
+
+    for _ in range(2):
+        next_evening(restored)
+    assert [holds(restored, run_id) for run_id in scheduled(restored)] == [["restored"]] * 2, "nobody has looked"
+    look(restored.store, max(scheduled(restored)), reason="looked", actor=ANNA)
+    next_evening(restored)
+
+    assert holds(restored, max(scheduled(restored))) == []
+    assert restored.run(max(scheduled(restored)))["state"] == "finished"
+
+
+def next_evening(world: World) -> None:
+    world.clock.now = world.clock.now.replace(hour=18, minute=0, second=5) + timedelta(days=world.clock.now.hour // 18)
+    for _ in range(3):
+        work(world)
 
 
 def scheduled(world: World) -> list[int]:

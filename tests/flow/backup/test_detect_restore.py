@@ -18,11 +18,11 @@ from campaigns.flow.planning.plan import plan_run
 from campaigns.flow.reconcile.decide import decide
 from campaigns.flow.runs.pause_resume_cancel import resume_run
 from campaigns.flow.schedules.backfill import Period, backfill
-from campaigns.flow.schedules.pause_resume_skip import pause_schedule
+from campaigns.flow.schedules.pause_resume_skip import pause_schedule, resume_schedule
 from campaigns.store.reconcile.searches import look_again
 from tests.flow.backup.conftest import Backup
 from tests.flow.backup.hosts import held
-from tests.flow.schedules.timetable import armed, states, work
+from tests.flow.schedules.timetable import armed, runs, states, work
 from tests.one_database import on_both
 from tests.world import ACCOUNT, ANNA, UNKNOWN, UPSTREAM, World
 
@@ -47,6 +47,7 @@ def test_a_copy_taken_ten_batches_earlier_messages_nobody_twice(world: World, ba
     assert "restored from a backup" in restored.batches(run_id)[3]["error"]
     assert restored.run(run_id)["state"] == "finished_with_failures"
     assert held(restored) == ["restored"]
+    assert "suppressions made since are lost" in restored.run(run_id)["holds"][0]["reason"]
     assert restored.events().count("database_restored") == 1
     assert restored.events().count("ready_doubted") == 1
     restored.prove()
@@ -57,6 +58,7 @@ def test_nothing_goes_out_before_the_account_is_released(world: World, backup: B
     restored = backup()
     world.serve(turns=2)
     restored.serve()
+    restored.clock.advance(1)
     later = restored.launch(restored.campaign([99]))
 
     restored.serve()
@@ -303,6 +305,10 @@ def test_what_came_due_after_a_restore_is_backfilled_as_ever(world: World, backu
     work(world)
     work(restored)
     release_account(restored.store, ACCOUNT, reason="compared", actor=ANNA)
+    world.clock.advance(3600)
+    work(restored)
+    resume_run(restored.store, runs(restored, campaign_id)[-1]["id"], reason="it was not sent", actor=ANNA)
+    work(restored)
     pause_schedule(restored.store, campaign_id, reason="a mourning", actor=ANNA)
     world.clock.advance(3660)
     work(restored)
@@ -313,3 +319,30 @@ def test_what_came_due_after_a_restore_is_backfilled_as_ever(world: World, backu
 
     (line,) = told["runs"]
     assert [hold["kind"] for hold in restored.run(line["run_id"])["holds"]] == []
+
+
+def test_a_backfill_of_an_old_occurrence_is_held_since_it_may_have_been_backfilled_before(
+    world: World, backup: Backup
+) -> None:
+    """The occurrence is older than all that was sent; what is lost is the backfill."""
+    noon, campaign_id = world.clock.now, armed(world)
+    pause_schedule(world.store, campaign_id, reason="a mourning", actor=ANNA)
+    world.clock.advance(3660)
+    work(world)
+    resume_schedule(world.store, campaign_id, reason="it is over", actor=ANNA)
+    world.clock.advance(3600)
+    work(world)
+    restored = backup()
+    period = Period(noon + timedelta(minutes=30), noon + timedelta(minutes=90))
+    backfill(world.store, campaign_id, period, upstream=UPSTREAM, reason="missed", actor=ANNA)
+    work(world)
+    sent = world.requests_by_user()
+    world.clock.advance(60)
+    work(restored)
+    release_account(restored.store, ACCOUNT, reason="compared", actor=ANNA)
+
+    (line,) = backfill(restored.store, campaign_id, period, upstream=UPSTREAM, reason="missed", actor=ANNA)["runs"]
+    work(restored)
+
+    assert [hold["kind"] for hold in restored.run(line["run_id"])["holds"]] == ["restored"]
+    assert world.requests_by_user() == sent
