@@ -248,6 +248,30 @@ def test_what_the_vendor_took_and_failed_at_is_not_accepted(world: Place) -> Non
     hold_the_law(world)
 
 
+@pytest.mark.parametrize(("status", "at_the_top"), [(413, False), (429, True), (500, False)])
+def test_a_refusal_that_names_the_message_it_took_is_never_sent_again(
+    world: Place, status: int, *, at_the_top: bool
+) -> None:
+    """Refused and halved, throttled, or by the vendor's own word: `domain/upstream` has every status."""
+
+    def refuse(post: Post) -> httpx.Response:
+        message = post.take()
+        named = {"id": int(message.id)} if at_the_top else {"data": post.vendor.short(message)}
+        denial = {"request_outcome": "not_sent"} if status == 500 else {"message": "No."}
+        return post.vendor.answer(status, {**denial, **named}, **{"retry-after": "1"})
+
+    run_id = world.launched(users=BATCH)
+    served(world, refuse, Post.accept)
+    for _ in range(3):
+        world.settle(10)
+        with suppress(NotAllowed):
+            Operators(world).release("acct_one")
+
+    assert set(world.reached().values()) == {1}
+    assert world.states(run_id) == ["accepted"]
+    hold_the_law(world)
+
+
 @pytest.mark.slow  # tests/flow/reconcile/test_joint_search.py plays the same without hosts
 def test_a_run_of_which_many_answers_are_lost_finds_every_one_that_is_listed(world: Place) -> None:
     """Point 3: forty batches of one text; eleven answers are lost, and two requests before they arrive."""

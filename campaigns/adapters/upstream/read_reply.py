@@ -15,7 +15,7 @@ from typing import Any
 from campaigns.adapters.upstream.dates import http_date, vendor_clock
 from campaigns.adapters.upstream.redactor import Redactor
 from campaigns.domain.upstream.outcome import DEFAULT_RETRY_AFTER_SECONDS
-from campaigns.domain.upstream.reply import ERROR_FIELDS, Reply, VendorReport, in_words
+from campaigns.domain.upstream.reply import ERROR_FIELDS, Reply, VendorReport, flag, in_words
 
 LONGEST_RESPONSE = 4096
 LONGEST_HEADER = 100
@@ -40,7 +40,7 @@ def read_reply(
         retry_after_seconds=read_retry_after(headers, now),
         report=read_report(headers, body if is_object else {}, redactor),
         response=response,
-        words=_error_words(body, redactor) if is_object else re.sub(r"<[^<>]*>", " ", response or ""),
+        words=_error_words(status, body, redactor) if is_object else re.sub(r"<[^<>]*>", " ", response or ""),
     )
 
 
@@ -94,12 +94,12 @@ def read_report(headers: Mapping[str, str], body: Mapping[str, Any], redactor: R
     def words(found: object) -> str | None:
         return redactor.text(found) if isinstance(found, str) else None
 
-    cached = _flag(headers.get("x-ofapi-is-cached"))
+    cached = flag(headers.get("x-ofapi-is-cached"))
     return VendorReport(
         credits_used=number("x-ofapi-credits-used", used.get("used")),
         credits_balance=number("x-ofapi-credits-balance", used.get("balance")),
         credits_note=words(used.get("note")),
-        is_cached=_flag(cache.get("is_cached")) if cached is None else cached,
+        is_cached=flag(cache.get("is_cached")) if cached is None else cached,
         cache_note=words(cache.get("note")),
         cached_at=words(cache.get("cached_at")),
         limit_minute=number("x-rate-limit-limit-minute", limits.get("limit_minute")),
@@ -112,8 +112,11 @@ def read_report(headers: Mapping[str, str], body: Mapping[str, Any], redactor: R
     )
 
 
-def _error_words(body: Mapping[str, Any], redactor: Redactor) -> str:
+def _error_words(status: int, body: Mapping[str, Any], redactor: Redactor) -> str:
     found = [body.get(name) for name in ERROR_FIELDS] + [_mapping(body.get("onlyfans_response")).get("body")]
+    if 200 <= status < 300:  # noqa: PLR2004 - a refusal has its errors by field, which `blame` reads
+        data = _mapping(body.get("data"))
+        found += [body.get("errors"), data.get("error"), data.get("errors")]
     return redactor.text(": ".join(dict.fromkeys(in_words(each) for each in found if each)), LONGEST_RESPONSE)
 
 
@@ -133,10 +136,3 @@ def _number(found: object) -> int | None:
     written = str(found)[:LONGEST_HEADER].strip()
     number = int(written.partition(".")[0]) if re.fullmatch(r"-?[0-9]{1,10}(\.0{1,10})?", written) else None
     return number if number is not None and abs(number) <= LARGEST_NUMBER else None
-
-
-def _flag(found: object) -> bool | None:
-    if isinstance(found, bool):
-        return found
-    known = {"true": True, "1": True, "false": False, "0": False}
-    return known.get(str(found).strip().lower()) if isinstance(found, str | int) else None

@@ -12,7 +12,31 @@ ROUNDED = "(rounded)"
 FORMULA = "(formula)"
 """Stands for a cell with a formula of which the workbook keeps no result."""
 
+NO_CELL = "(no cell in the column of user IDs)"
+"""Stands behind the row of a sheet that has other cells only: a sum below a table, for one."""
+
+BESIDE = "(a cell right of the header)"
+"""Stands behind the row of a sheet whose cells may have moved to the right."""
+
+
+def not_the_width(cells: int, header: int) -> str:
+    """Stands behind a row of CSV that has not as many cells as the header."""
+    return f"({cells} {'cell' if cells == 1 else 'cells'}, {header} in the header)"
+
+
 _WAYS_OUT = (
+    (
+        re.compile(r".*\([0-9]+ cells?, [0-9]+ in the header\)"),
+        "a row needs one cell for each column of the header: put a cell that holds the separator in quotes",
+    ),
+    (
+        re.compile(rf".*{re.escape(NO_CELL)}"),
+        "give each row its user ID, and take out rows that are nobody, such as a total",
+    ),
+    (
+        re.compile(rf".*{re.escape(BESIDE)}"),
+        "a row with cells right of the header may have moved: name their column in the header, or take them out",
+    ),
     (
         re.compile(rf".*{re.escape(ROUNDED)}|[0-9]+([.,][0-9]+)?[eE]\+?[0-9]+"),
         "a spreadsheet has rounded the number: take the IDs from their source again, into a column formatted as text",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from campaigns.domain.audience.bad_lines import not_the_width
 from campaigns.domain.audience.file_blocks import chain, line_count, numbered_lines
 from campaigns.domain.audience.gathering import Gathering, parse_user, shown
 from campaigns.domain.errors import UsageError
@@ -25,8 +26,14 @@ class Columns:
     """How the rows of a file are parted, and where the user IDs stand in them."""
 
     separator: str
-    width: int
+    width: int  # cells of the header
+    named: int  # the same without empty ones at its end, which rows may leave out
     users: int
+
+
+def cells_up_to_the_last(cells: Sequence[str]) -> int:
+    """How many cells a row has without empty ones at its end, which spreadsheets add and leave out."""
+    return next((count for count in range(len(cells), 0, -1) if cells[count - 1].strip()), 0)
 
 
 def read_csv(number: int, blocks: Iterator[bytes], columns: Columns, gathering: Gathering, name: str) -> None:
@@ -45,12 +52,12 @@ def read_csv(number: int, blocks: Iterator[bytes], columns: Columns, gathering: 
 
 
 def _column_of(block: bytes, columns: Columns) -> bytes:
-    """The user IDs one a line, or something that is not all digits when a row has no value there."""
+    """The user IDs one a line, or something that is not all digits when a row needs care."""
     lines, separator, column = block.splitlines(), columns.separator.encode(), columns.users
-    try:
-        values = [line.split(separator, column + 1)[column] for line in lines]
-    except IndexError:
+    widths = {line.count(separator) + 1 for line in lines}  # half the cost of the length of each row that is split
+    if not widths <= set(range(columns.named, columns.width + 1)):
         return b"-"
+    values = [line.split(separator, column + 1)[column] for line in lines]
     parser_agrees = max(map(len, lines), default=0) <= csv.field_size_limit()
     return b"\n".join(values) if parser_agrees and b"" not in values else b"-"
 
@@ -61,9 +68,9 @@ class _Rows:
     def __init__(self, number: int, blocks: Iterator[bytes], columns: Columns, gathering: Gathering, name: str) -> None:
         self._number = number
         self._blocks = blocks
+        self._columns = columns
         self._separator = columns.separator
         self._column = columns.users
-        self._width = columns.width
         self._gathering = gathering
         self._name = name
         self._lines: list[str] = []  # of the row that is being read
@@ -79,7 +86,7 @@ class _Rows:
                 return
             except csv.Error as error:
                 self._refuse_open_quote(begins)
-                self._gathering.take(begins, str(error))
+                self._gathering.refuse(begins, str(error))
                 self._gathering.reading.inside_quotes += len(self._lines) - 1
             else:
                 self._take(begins, row)
@@ -97,10 +104,14 @@ class _Rows:
         if not "".join(row).strip():  # nothing, or separators alone, which spreadsheets write for empty rows
             self._gathering.reading.blank += 1
             return
-        value = row[self._column] if self._column < len(row) else self._separator.join(row)
+        value = row[self._column] if self._column < len(row) else ""
         if len(self._lines) > 1:
             self._refuse_swallowed_row(begins, value)
-        self._gathering.take(begins, value)
+        if len(row) < self._columns.named or cells_up_to_the_last(row) > self._columns.width:
+            # Its cells may have moved, by a decimal comma or a cut, so nobody can tell which of them is the user ID.
+            self._gathering.refuse(begins, self._separator.join(row), not_the_width(len(row), self._columns.width))
+        else:
+            self._gathering.take(begins, value)
 
     def _refuse_open_quote(self, begins: int) -> None:
         """Refuse the file when the parser gave up inside a quoted field, or right behind one."""
@@ -116,7 +127,7 @@ class _Rows:
         own = parse_user(value)
         for offset, line in enumerate(self._lines):
             cells = line.split(self._separator)
-            user = parse_user(cells[self._column].strip().strip('"')) if len(cells) >= self._width else None
+            user = parse_user(cells[self._column].strip().strip('"')) if len(cells) >= self._columns.named else None
             if user is not None and user != own:
                 opens = begins + first_spanning_quote("".join(self._lines), self._separator)
                 raise UsageError(

@@ -93,12 +93,16 @@ class Gathering:
         """One line's value, good or bad."""
         user = parse_user(value)
         if user is None:
-            self.reading.bad_count += 1
-            if len(self.reading.bad) < BAD_LINES_SHOWN:
-                self.reading.bad.append((number, shown(value)))
+            self.refuse(number, value)
             return
         self._ids.append(user)
         self._join_when_full()
+
+    def refuse(self, number: int, text: str, mark: str = "") -> None:
+        """One bad line, whatever its text reads like; `mark` is shown whole behind the text and says what is wrong."""
+        self.reading.bad_count += 1
+        if len(self.reading.bad) < BAD_LINES_SHOWN:
+            self.reading.bad.append((number, f"{shown(text)} {mark}".strip()))
 
     def take_block(self, block: bytes) -> bool:
         """A block of one ID a line, at once; False, and nothing taken, when it needs care."""

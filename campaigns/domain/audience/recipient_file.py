@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from campaigns.domain.audience.bad_lines import bad_lines
-from campaigns.domain.audience.csv_rows import SEPARATORS, Columns, read_csv
+from campaigns.domain.audience.csv_rows import SEPARATORS, Columns, cells_up_to_the_last, read_csv
 from campaigns.domain.audience.file_blocks import chain, line_count, numbered_lines, read_blocks
 from campaigns.domain.audience.gathering import FileForm, Gathering, Reading, check_books
 from campaigns.domain.audience.header import Header, no_users_column, read_header, separator_line
@@ -19,6 +19,17 @@ from campaigns.domain.errors import UsageError
 
 BLANKS = f" \t\r\n\v\f{''.join(SEPARATORS)}"
 """A line of these alone is blank: spreadsheets write separators for rows in which nothing stands."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON. Raises ValueError when it has two user IDs, of which nobody can tell which is meant."""
+    found = dict(pairs)
+    if len(found) < len(pairs) and [name for name, _ in pairs].count("user_id") > 1:
+        raise ValueError("user_id twice")
+    return found
+
+
+_JSON = json.JSONDecoder(object_pairs_hook=_object)
 
 CSV, JSON_LINES, PLAIN = "CSV", "JSON Lines", "one ID a line"
 
@@ -32,6 +43,7 @@ def read_users(
     `user_id`, or plain IDs. CSV may have commas, semicolons, tabs or vertical bars, and a line `sep=;` before its
     header. It is UTF-8, UTF-16 or Windows-1252. What was understood is the reading's `form`. Duplicates are counted
     and dropped. Without `skip_bad` one bad line refuses the whole file; with it, such lines are left out and counted.
+    A row that has not the cells of the header is a bad line: an ID is taken from its own column and nowhere else.
     A fault inside a quoted field, and books that do not balance, refuse the file in any case. `progress` is told the
     bytes read so far, about once a megabyte. Raises UsageError, which names the file by `name`.
     """
@@ -95,7 +107,7 @@ def _read_from_first_value(
     if header.separator is None:
         _read_single(number + 1, chain(rest, blocks), gathering, _bare_value, all_digits=True)
         return FileForm(CSV, column=column)
-    columns = Columns(header.separator, len(header.cells), header.column)
+    columns = Columns(header.separator, len(header.cells), cells_up_to_the_last(header.cells), header.column)
     read_csv(number + 1, chain(rest, blocks), columns, gathering, name)
     return FileForm(CSV, separator=SEPARATORS[header.separator], column=column)
 
@@ -118,18 +130,20 @@ def _read_single(
     number: int,
     blocks: Iterator[bytes],
     gathering: Gathering,
-    value_of: Callable[[str], str],
+    value_of: Callable[[str], str | None],
     *,
     all_digits: bool = False,
 ) -> None:
-    """One value a line; with `all_digits` a block may be read at once."""
+    """One value a line, None where it has none; with `all_digits` a block may be read at once."""
     for block in blocks:
         if not (all_digits and gathering.take_block(block)):
             for n, line in numbered_lines(number, block):
-                if line.strip(BLANKS):
-                    gathering.take(n, value_of(line))
-                else:
+                if not line.strip(BLANKS):
                     gathering.reading.blank += 1
+                elif (value := value_of(line)) is None:
+                    gathering.refuse(n, line)
+                else:
+                    gathering.take(n, value)
         number += line_count(block)
 
 
@@ -139,11 +153,11 @@ def _bare_value(line: str) -> str:
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
 
 
-def _json_value(line: str) -> str:
+def _json_value(line: str) -> str | None:
     try:
-        found = json.loads(line)
+        found = _JSON.decode(line)
     except (ValueError, RecursionError):
-        return line
+        return None
     user = found.get("user_id") if isinstance(found, dict) else None
     # A JSON float is refused rather than rounded: IDs exceed what a float can hold.
-    return str(user) if isinstance(user, int | str) and not isinstance(user, bool) else line
+    return str(user) if isinstance(user, int | str) and not isinstance(user, bool) else None

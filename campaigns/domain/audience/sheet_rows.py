@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from campaigns.domain.audience.bad_lines import FORMULA, ROUNDED
+from campaigns.domain.audience.bad_lines import BESIDE, FORMULA, NO_CELL, ROUNDED
 from campaigns.domain.audience.gathering import FileForm, Gathering, Reading
 from campaigns.domain.audience.header import column_of_users
 from campaigns.domain.audience.recipient_file import complete
@@ -24,23 +24,29 @@ class SheetRow:
     hidden: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    users: int  # where the user IDs stand
+    last: int  # of the header
+
+
 def read_sheet(rows: Iterable[SheetRow], *, name: str, sheet: str, skip_bad: bool = False) -> Reading:
     """Every user ID in the rows of a sheet, in the order of their numbers; rows left out between them are blank.
 
     The first row that is not blank is a header with a `user_id` column, or the sheet has one column of IDs. Rules and
-    errors are those of `read_users`; a row counts as a line. A number of more than 15 digits is a bad line, since the
-    spreadsheet has rounded it.
+    errors are those of `read_users`; a row counts as a line. A row without an ID in that column, or with a cell right
+    of the header, is a bad line. So is a number of more than 15 digits, since the spreadsheet has rounded it.
     """
     gathering = Gathering()
-    reading, column, header = gathering.reading, None, None
+    reading, columns, header = gathering.reading, None, None
     for row in _counted(rows, gathering.reading):
         cells = {at: text for at, value in row.cells.items() if (text := cell_text(value)).strip()}
         if not cells:
             reading.blank += 1
-        elif column is None:
-            column, header = _first_row(row.number, cells, gathering, name)
+        elif columns is None:
+            columns, header = _first_row(row.number, cells, gathering, name)
         else:
-            gathering.take(row.number, cells.get(column) or " ".join(cells.values()))
+            _take(row.number, cells, columns, gathering)
             reading.hidden += row.hidden
     reading.form = FileForm("workbook", column=header, sheet=sheet)
     return complete(gathering, name, skip_bad=skip_bad)
@@ -66,12 +72,21 @@ def _counted(rows: Iterable[SheetRow], reading: Reading) -> Iterator[SheetRow]:
         yield row
 
 
-def _first_row(number: int, cells: Mapping[int, str], gathering: Gathering, name: str) -> tuple[int, str | None]:
-    """The column of the user IDs, and what its header calls it; None when the row is itself a user's."""
+def _take(number: int, cells: Mapping[int, str], columns: _Columns, gathering: Gathering) -> None:
+    if max(cells) > columns.last:
+        gathering.refuse(number, " ".join(cells.values()), BESIDE)
+    elif columns.users in cells:
+        gathering.take(number, cells[columns.users])
+    else:
+        gathering.refuse(number, " ".join(cells.values()), NO_CELL)
+
+
+def _first_row(number: int, cells: Mapping[int, str], gathering: Gathering, name: str) -> tuple[_Columns, str | None]:
+    """The columns of the sheet, and what its header calls the user IDs; None when the row is itself a user's."""
     places, texts = list(cells), list(cells.values())
     if len(texts) == 1 and any(character.isdigit() for character in texts[0]):
         gathering.take(number, texts[0])
-        return places[0], None
+        return _Columns(places[0], places[0]), None
     found = places[column_of_users(texts, name)]
     gathering.reading.header = 1
-    return found, cells[found]
+    return _Columns(found, max(places)), cells[found]

@@ -6,12 +6,13 @@ The gateway reports facts (a reply, or how far the request got before it failed)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from campaigns.domain.upstream.blame import cure, is_limiter, may_be_one_user
+from campaigns.domain.upstream.doubts import fault_of_accepted
 from campaigns.domain.upstream.reply import ERROR_FIELDS, NoReply, Reply, VendorReport
 
 __all__ = [
@@ -92,7 +93,7 @@ class Outcome:
     error: str | None = None  # one line for people, no secrets, at most 500 characters
     http_status: int | None = None
     upstream_status: int | None = None  # the status OnlyFans gave the vendor, when the reply wraps one
-    message_id: str | None = None  # ACCEPTED, or UNKNOWN when the vendor has it and says something against it
+    message_id: str | None = None  # ACCEPTED, or UNKNOWN when the reply names it and says something against it
     retry_after_seconds: float | None = None  # THROTTLED only
     hold: HoldOrder | None = None  # HELD, or REJECTED where the run's other batches would be refused too
     one_user_may_be_the_cause: bool = False  # REJECTED only: halving may find the user
@@ -118,8 +119,8 @@ def classify(facts: NoReply | Reply) -> Outcome:
         outcome = row(facts)
         if outcome is not None:
             doubt = _doubt(facts, outcome)
-            return outcome if doubt is None else _outcome(facts, OutcomeKind.UNKNOWN, doubt, message_id=_named(facts))
-    return _outcome(facts, OutcomeKind.UNKNOWN)
+            return outcome if doubt is None else _unknown(facts, doubt)
+    return _unknown(facts, "")
 
 
 ABANDONED_WORDS = "its worker went away before the outcome was written"
@@ -143,8 +144,8 @@ def _doubt(reply: Reply, outcome: Outcome) -> str | None:
     """Why a reply that seems to prove that nothing was sent does not; None when it does, or claims nothing."""
     if outcome.kind in {OutcomeKind.ACCEPTED, OutcomeKind.UNKNOWN}:
         return None
-    if reply.is_success and reply.message_id is not None:
-        return f"it refuses, but carries the message ID {reply.message_id}"
+    if reply.named_message is not None:
+        return f"it refuses, but carries the message ID {reply.named_message}"
     if reply.request_outcome == "unknown":
         return "the vendor says itself that the outcome is unknown"
     upstream = reply.upstream_status
@@ -172,6 +173,11 @@ def _outcome(reply: Reply, kind: OutcomeKind, why: str = "", **more: Any) -> Out
         response=reply.response,
         **more,
     )
+
+
+def _unknown(reply: Reply, why: str) -> Outcome:
+    """Nothing is proved; a message that the reply names is ours all the same."""
+    return _outcome(reply, OutcomeKind.UNKNOWN, why, message_id=reply.named_message)
 
 
 def _held(reply: Reply, scope: HoldScope, kind: str, why: str) -> Outcome:
@@ -252,31 +258,10 @@ def _misdirected(reply: Reply) -> Outcome | None:
 def _accepted(reply: Reply) -> Outcome | None:
     if not reply.is_success or reply.message_id is None:
         return None
-    fault = _fault_of_accepted(reply)
+    fault = fault_of_accepted(reply)
     if fault is not None:
-        return _outcome(reply, OutcomeKind.UNKNOWN, f"message {reply.message_id} {fault}", message_id=reply.message_id)
+        return _unknown(reply, f"message {reply.message_id} {fault}")
     return _outcome(reply, OutcomeKind.ACCEPTED, message_id=reply.message_id)
-
-
-def _fault_of_accepted(reply: Reply) -> str | None:
-    """What an answer with a message ID says against it: the vendor has the message, and fans may have it or not."""
-    body = reply.body or {}
-    data = body.get("data")
-    told = data if isinstance(data, Mapping) else {}
-    if told.get("hasError") is True:
-        return "was taken, but the vendor says that it failed (hasError)"
-    if told.get("isCanceled") is True:
-        return "was taken, but the vendor says that it is cancelled (isCanceled)"
-    if body.get("success") is False or told.get("success") is False:
-        return "was taken, but the vendor says that it was no success"
-    if reply.request_outcome == "unknown" or told.get("request_outcome") == "unknown":
-        return "was taken, but the vendor says that the outcome is unknown"
-    return None
-
-
-def _named(reply: Reply) -> str | None:
-    """The message that an answer names in spite of what else it says: the vendor has it."""
-    return reply.message_id if reply.is_success else None
 
 
 TABLE: tuple[Callable[[Reply], Outcome | None], ...] = (

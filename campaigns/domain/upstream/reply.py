@@ -12,6 +12,13 @@ ERROR_FIELDS = ("error", "code", "message", "description")
 
 LONGEST_WORDS = 4096
 
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
+
+
+def flag(found: object) -> bool | None:
+    """A flag in any of its spellings; None when it is none."""
+    return _FLAGS.get(str(found).strip().lower()) if isinstance(found, str | int) else None
+
 
 def in_words(value: object) -> str:
     """The beginning of what an error field holds, as text; empty when it is nested too deep to be one."""
@@ -70,13 +77,23 @@ class Reply:
     @property
     def message_id(self) -> str | None:
         """`data.id` as text: a positive whole number, or a short text without blanks."""
-        data = (self.body or {}).get("data")
-        found = data.get("id") if isinstance(data, Mapping) else None
-        if isinstance(found, bool) or not isinstance(found, int | str):
-            return None
-        written = str(found)
-        is_usable = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}", written) and written.strip("0")
-        return written if is_usable else None
+        return _id_in((self.body or {}).get("data"))
+
+    @property
+    def named_message(self) -> str | None:
+        """A message ID anywhere in the reply: the vendor may have the message, whatever else the reply says.
+
+        `data.id`, or a whole number as `id` of an item in `data`, at the top, or in what OnlyFans answered. A text that
+        is no number there may as well name the error.
+        """
+        body = self.body or {}
+        wrapped = body.get("onlyfans_response")
+        inner = wrapped.get("body") if isinstance(wrapped, Mapping) else None
+        inner_data = inner.get("data") if isinstance(inner, Mapping) else None
+        data = body.get("data")
+        places = [*(data if isinstance(data, list) else []), body, inner, inner_data]
+        named = (found for each in places if (found := _id_in(each)) is not None and found.isdigit())
+        return self.message_id or next(named, None)
 
     @property
     def wraps_onlyfans(self) -> bool:
@@ -98,3 +115,13 @@ class Reply:
         """The vendor's own word on what became of the request (its idempotency page, documented for chats only)."""
         found = (self.body or {}).get("request_outcome")
         return found if isinstance(found, str) else None
+
+
+def _id_in(found: object) -> str | None:
+    """The `id` of an object: a positive whole number, or a short text without blanks."""
+    named = found.get("id") if isinstance(found, Mapping) else None
+    if isinstance(named, bool) or not isinstance(named, int | str):
+        return None
+    written = str(named)
+    is_usable = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}", written) and written.strip("0")
+    return written if is_usable else None

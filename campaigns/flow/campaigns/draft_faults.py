@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 from campaigns.domain.errors import NotAllowed, UsageError
 from campaigns.domain.messages.campaign_names import name_faults
 from campaigns.domain.messages.contents import texts_of
-from campaigns.domain.messages.message import Message, message_faults
+from campaigns.domain.messages.list_checks import list_doubts
+from campaigns.domain.messages.message import Message, message_faults, to_json
 from campaigns.domain.messages.text_checks import doubts_of, launch_faults
 from campaigns.domain.schedules.occurrences import schedule_faults
 from campaigns.domain.schedules.sending_hours import hours_faults
@@ -20,6 +21,11 @@ from campaigns.domain.states import CampaignState
 from campaigns.flow.planning.split import count_batches
 from campaigns.store.accounts.bindings import hours_of_account
 from campaigns.store.campaigns.campaigns import CampaignRow, RevisionRow
+
+
+def draft_warnings(message: Message, contents: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What an operator should know about a draft or an edit; nothing of it forbids keeping it."""
+    return [each.words for each in doubts_of(to_json(message), contents)] + list_doubts(message)
 
 
 def says_the_same(old: RevisionRow, message: Mapping[str, Any], contents: Sequence[Mapping[str, Any]]) -> bool:

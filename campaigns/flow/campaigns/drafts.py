@@ -12,12 +12,17 @@ from campaigns.domain.audience.user_sets import Reading, pack
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.messages.contents import contents_faults
 from campaigns.domain.messages.message import Message, from_json, to_json
-from campaigns.domain.messages.text_checks import doubts_of
 from campaigns.domain.schedules.handoff import handoff_faults
 from campaigns.domain.schedules.occurrences import schedule_faults
 from campaigns.domain.schedules.timing import Timing, timing_to_json
 from campaigns.domain.states import CampaignState
-from campaigns.flow.campaigns.draft_faults import refuse_doubtful, refuse_faults, says_the_same, time_faults
+from campaigns.flow.campaigns.draft_faults import (
+    draft_warnings,
+    refuse_doubtful,
+    refuse_faults,
+    says_the_same,
+    time_faults,
+)
 from campaigns.flow.handoff.refuse_edits import refuse_handed_over
 from campaigns.flow.schedules.arm import DISARMED, holds_from, rearmed
 from campaigns.flow.schedules.due import is_due, settle
@@ -121,7 +126,7 @@ def create_campaign(store: Store, draft: Draft, *, actor: str) -> dict[str, Any]
         "id": campaign_id,
         "name": draft.name,
         "state": CampaignState.DRAFT.value,
-        "warnings": [each.words for each in doubts_of(to_json(draft.message), draft.contents)],
+        "warnings": draft_warnings(draft.message, draft.contents),
     }
 
 
@@ -273,7 +278,7 @@ def _write_revision(
         actor=actor,
         now=now,
     )
-    return [each.words for each in doubts_of(to_json(message), contents)]
+    return draft_warnings(message, contents)
 
 
 def _keep_audience(

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from campaigns.domain.clocks import on_clocks
 from campaigns.domain.errors import NotAllowed
+from campaigns.domain.messages.list_checks import list_doubts
 from campaigns.domain.messages.text_checks import doubts_of, launch_faults
 from campaigns.domain.schedules.handoff import sent_from
 from campaigns.domain.schedules.occurrences import words
@@ -77,7 +78,7 @@ def launch(
         else:
             launched = _open(store, campaign, plan, reason=again_reason, as_written=as_written, actor=actor)
         if launched is not None:
-            return {**launched, "warnings": [each.words for each in doubts]}
+            return {**launched, "warnings": [each.words for each in doubts] + list_doubts(plan.message)}
 
 
 def _refuse_wrong_state(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from campaigns.domain.clocks import on_clocks
+from campaigns.domain.messages.list_checks import list_doubts
 from campaigns.domain.messages.text_checks import doubts_of
 from campaigns.domain.schedules.handoff import LEAD
 from campaigns.domain.schedules.words import schedule_notes
@@ -32,8 +33,7 @@ def plan_warnings(plan: Plan, zone: str | None) -> list[str]:
         warnings.append("nobody is left to send to")
     if plan.revision.on_unknown == "resend":
         warnings.append("an unknown batch may be sent again: some fans may get this twice (at-least-once)")
-    if plan.message.excluded_lists and not plan.whole_list:
-        warnings.append("no source says that the vendor applies excluded lists to explicit user IDs")
+    warnings += list_doubts(plan.message)
     if plan.whole_list:
         warnings.append("the vendor alone knows who is on its lists: who got it cannot be told here")
     if plan.revision.times.handoff:

@@ -298,7 +298,7 @@ def test_an_odd_header_leaves_an_accepted_message_accepted(name: str, written: s
 
 @pytest.mark.parametrize("odd", [None, True, 7, 1.5, "x" * 9000, [], {}, DEEP, {"a": DEEP}, 10**4000, "\x00\ud800"])
 @pytest.mark.parametrize("place", ["_meta", "_credits", "note", "error", "message", "errors", "date", "total"])
-def test_an_odd_field_leaves_an_accepted_message_accepted(place: str, odd: Any) -> None:
+def test_an_odd_field_leaves_an_accepted_message_ours_and_accepted_unless_it_is_an_error(place: str, odd: Any) -> None:
     body: dict[str, Any] = {"data": {"id": 7}, "_meta": {}}
     inside = {"_credits": body["_meta"], "date": body["data"], "total": body["data"]}.get(place, body)
     inside[place] = odd
@@ -306,7 +306,8 @@ def test_an_odd_field_leaves_an_accepted_message_accepted(place: str, odd: Any) 
         body["_meta"] = {part: {"note": odd, "used": odd, "notice": odd} for part in ("_credits", "_rate_limits")}
     reply = read_reply(200, {}, json.dumps(body).encode(), redactor=REDACTOR, now=NOW)
     outcome = classify(reply)
-    assert (outcome.kind.value, outcome.message_id) == ("accepted", "7")
+    kind = "unknown" if odd and place in {"error", "errors"} else "accepted"
+    assert (outcome.kind.value, outcome.message_id) == (kind, "7")
     assert len(json.dumps(outcome.report.data)) < 9000
 
 
@@ -334,3 +335,18 @@ def test_nothing_optional_changes_what_an_answer_proves(
 def test_a_clock_that_nothing_can_be_reckoned_with_is_none() -> None:
     for written in ("Fri, 31 Dec 9999 23:59:59 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"):
         assert read_report(httpx.Headers({"Date": written}), {}, REDACTOR).date is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"data": {"id": 7}, "error": {"code": 500, "message": "It broke."}},
+        {"data": {"id": 7}, "errors": ["It broke."]},
+        {"data": {"id": 7, "errors": {"text": ["It broke."]}}},
+        {"data": {"id": 7}, "hasError": True, "message": "It broke."},
+    ],
+)
+def test_an_error_beside_a_message_is_shown_in_the_vendors_words(body: dict[str, Any]) -> None:
+    outcome = classify(read_reply(200, {}, json.dumps(body).encode(), redactor=REDACTOR, now=NOW))
+    assert (outcome.kind.value, outcome.message_id) == ("unknown", "7")
+    assert "It broke." in str(outcome.error)

@@ -133,6 +133,38 @@ def test_a_bad_value_is_named_with_the_way_out(value: str, words: str) -> None:
         read(f"user_id\n1\n{value}\n")
 
 
+@pytest.mark.parametrize("quoted", [False, True], ids=["at once", "with care"])
+@pytest.mark.parametrize("block_bytes", [1, 2**20])
+@pytest.mark.parametrize(
+    ("header", "row", "mark"),
+    [
+        ("spent,user_id", "150", "(1 cell, 2 in the header)"),
+        ("spent,user_id,name", "12,50", "(2 cells, 3 in the header)"),
+        ("user_id,name", "50", "(1 cell, 2 in the header)"),
+        ("name,spent,user_id", "Bo,12,50,5002", "(4 cells, 3 in the header)"),
+        ("user_id,name", "5,001,Ann", "(3 cells, 2 in the header)"),
+        ("spent,user_id", "12,50,", None),
+        ("user_id,spent,", "50,12", None),
+        ("user_id,spent,", "50,12,,", None),
+    ],
+)
+def test_an_id_is_taken_from_its_own_column_and_from_no_row_whose_cells_may_have_moved(
+    header: str, row: str, mark: str | None, block_bytes: int, monkeypatch: pytest.MonkeyPatch, *, quoted: bool
+) -> None:
+    monkeypatch.setattr(file_blocks, "BLOCK_BYTES", block_bytes)
+    good = ",".join("7" if name == "user_id" else '"x"' if quoted else "x" for name in header.split(","))
+    content = f"{header}\n{good}\n{row}\n{good}\n"
+    if mark is None:
+        assert list(read(content).users) == [7, 50]
+        return
+    with pytest.raises(UsageError) as refusal:
+        read(content)
+    assert f"fans.csv: line 3 '{row} {mark}' holds no user ID" in str(refusal.value)
+    assert "a row needs one cell for each column of the header: put a cell that holds" in str(refusal.value)
+    found = read(content, skip_bad=True)
+    assert (list(found.users), found.bad_count) == ([7], 1)
+
+
 @st.composite
 def saved(draw: st.DrawFn) -> tuple[bytes, list[int]]:
     """A table as some tool saves it, and the users in it."""

@@ -103,7 +103,7 @@ def test_duplicates_are_counted_and_dropped() -> None:
         (b"1\n\xff\xfe2\n", 2, "\u00ff\u00fe2"),
         (b"1\n2\x003\n", 2, "2\ufffd3"),
         (b"1\n\x1b[31m\n", 2, "\ufffd[31m"),
-        (b"name,user_id\nAnna,1\nBo\n", 3, "Bo"),
+        (b"name,user_id\nAnna,1\nBo\n", 3, "Bo (1 cell, 2 in the header)"),
         (b"name,user_id\nAnna,1\nBo,\n", 3, ""),
         (b'name,user_id\n"An\nna",1\nBo,x\n', 4, "x"),
         (b'name,user_id\nBo,x\n"An\nna",1\n', 2, "x"),
@@ -113,6 +113,8 @@ def test_duplicates_are_counted_and_dropped() -> None:
         (b'{"user_id": 1}\n{"user_id": true}\n', 2, '{"user_id": true}'),
         (b'{"user_id": 1}\n{"user": 2}\n', 2, '{"user": 2}'),
         (b'{"user_id": 1}\n[2]\n', 2, "[2]"),
+        (b'{"user_id": 1}\n2\n', 2, "2"),
+        (b'{"user_id": 1}\n{"user_id": 2, "user_id": 3}\n', 2, '{"user_id": 2, "user_id": 3}'),
         (b'{"user_id": 1}\n{"user_id": \n', 2, '{"user_id":'),
         (b'{"user_id": 1}\n' + b"[" * 100_000 + b"\n", 2, "[" * 40),
         (b'{"user_id": 1}\n{"user_id": "\xff"}\n', 2, "\u00ff"),
@@ -247,8 +249,8 @@ def naive_plain(content: bytes) -> tuple[list[int], list[int]]:
     users, bad = [], []
     for number, line in enumerate(re.split(rb"\r\n|\r|\n", content), 1):
         value = line.strip()
-        if re.fullmatch(rb'"[0-9]*"', value):
-            value = value[1:-1]
+        if re.fullmatch(rb'"[0-9 ]*"', value):
+            value = value[1:-1].strip()
         if re.fullmatch(rb"[0-9]+", value) and 0 < int(value) < 2**63:
             users.append(int(value))
         elif line.strip():

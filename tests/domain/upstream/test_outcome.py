@@ -236,6 +236,14 @@ def test_2xx_with_an_id_is_accepted(status: int, found: Any, kept: str) -> None:
         ({"request_outcome": "unknown", "data": {"id": 7}}, "outcome is unknown"),
         ({"data": {"id": 7, "success": False}}, "no success"),
         ({"data": {"id": 7, "request_outcome": "unknown"}}, "outcome is unknown"),
+        ({"data": {"id": 7}, "hasError": True}, "failed (hasError)"),
+        ({"data": {"id": 7, "hasError": 1}}, "failed (hasError)"),
+        ({"data": {"id": 7}, "isCanceled": "true"}, "cancelled"),
+        ({"data": {"id": 7, "success": 0}}, "no success"),
+        ({"data": {"id": 7}, "error": {"code": 500, "message": "no"}}, "failed (error)"),
+        ({"data": {"id": 7}, "errors": ["no"]}, "failed (errors)"),
+        ({"data": {"id": 7, "error": "no"}}, "failed (error)"),
+        ({"data": {"id": 7, "errors": {"text": ["no"]}}}, "failed (errors)"),
         ({"request_outcome": "not_sent", "data": {"id": 7}}, "carries the message ID 7"),
     ],
 )
@@ -245,6 +253,12 @@ def test_a_message_that_the_vendor_says_something_against_is_ours_and_proves_not
     outcome = judge(200, body)
     assert (outcome.kind, outcome.message_id) == (OutcomeKind.UNKNOWN, "7")
     assert words in str(outcome.error)
+
+
+@pytest.mark.parametrize("nothing", [None, "", [], {}, False, 0])
+def test_empty_errors_say_nothing_against_a_message(nothing: Any) -> None:
+    told = {"error": nothing, "errors": nothing, "hasError": False}
+    assert kind(200, {"data": {"id": 7, **told}, **told, "message": "Queued."}) == "accepted"
 
 
 @pytest.mark.parametrize("found", [None, 0, -1, "", " ", "a b", "0", True, 1.0, [1], {"id": 1}, "x" * 65, 10**70])
@@ -286,6 +300,38 @@ def test_a_refusal_that_carries_a_message_id_proves_nothing(denial: dict[str, An
     outcome = judge(200, {**ACCEPTED, **denial})
     assert outcome.kind is OutcomeKind.UNKNOWN
     assert "40627236721" in str(outcome.error)
+
+
+NAMING = [
+    ({"data": {"id": 7}}, "7"),
+    ({"data": {"id": "a-7"}}, "a-7"),
+    ({"data": [{"id": 7}]}, "7"),
+    ({"id": "7"}, "7"),
+    ({"onlyfans_response": {"status": 400, "body": {"id": 7}}}, "7"),
+    ({"onlyfans_response": {"status": 400, "body": {"data": {"id": 7}}}}, "7"),
+]
+
+
+@pytest.mark.parametrize(
+    "status", [200, 303, 400, 401, 402, 403, 404, 405, 409, 410, 413, 414, 422, 429, 451, 500, 502]
+)
+@pytest.mark.parametrize(("naming", "message_id"), NAMING)
+@pytest.mark.parametrize(
+    "denial", [{"message": "No."}, {"request_outcome": "not_sent"}, {"code": "account_not_found"}], ids=str
+)
+def test_no_refusal_of_any_status_proves_anything_when_it_names_a_message(
+    status: int, naming: dict[str, Any], message_id: str, denial: dict[str, Any]
+) -> None:
+    outcome = judge(status, {**denial, **naming}, retry_after_seconds=1.0)
+    if outcome.kind is not OutcomeKind.ACCEPTED:
+        assert (outcome.kind, outcome.message_id, outcome.hold) == (OutcomeKind.UNKNOWN, message_id, None)
+    else:
+        assert (status, naming["data"]["id"], denial) == (200, naming["data"]["id"], {"message": "No."})
+
+
+def test_an_id_of_an_error_is_no_message() -> None:
+    assert kind(422, {"id": "err_12ab", "message": "No."}) == "rejected"
+    assert kind(401, {"id": "req-7", "onlyfans_response": {"status": 401, "body": {"id": "x"}}}) == "held"
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 413, 422])
@@ -352,7 +398,10 @@ def test_any_reply_gets_one_outcome_with_all_that_belongs_to_it(
 ) -> None:
     report = VendorReport(remaining_minute=remaining)
     outcome = classify(Reply(status, body, retry_after_seconds=retry_after, report=report))
-    assert (outcome.message_id is not None) == (outcome.kind is OutcomeKind.ACCEPTED)
+    named = Reply(status, body).named_message
+    assert outcome.message_id == named
+    assert outcome.kind in {OutcomeKind.ACCEPTED, OutcomeKind.UNKNOWN} or named is None
+    assert outcome.kind is not OutcomeKind.ACCEPTED or named is not None
     held_runs = {410, 414, 415, 431, 451}
     assert (outcome.hold is not None) == (outcome.kind is OutcomeKind.HELD) or status in held_runs
     assert (outcome.retry_after_seconds is not None) == (outcome.kind is OutcomeKind.THROTTLED)

@@ -11,12 +11,14 @@ from sqlalchemy import text
 
 from campaigns.domain.audience.user_sets import Reading
 from campaigns.domain.errors import NotAllowed, NotFound, UsageError
+from campaigns.domain.messages.list_checks import EXCLUSION_UNSURE
 from campaigns.domain.messages.message import make_message
-from campaigns.flow.campaigns.drafts import Changes, archive_campaign, edit_campaign
+from campaigns.flow.campaigns.drafts import Changes, Draft, archive_campaign, create_campaign, edit_campaign
+from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.runs.pause_resume_cancel import cancel_run
 from campaigns.store.views import campaigns as campaign_views
 from tests.one_database import on_both
-from tests.world import ANNA, World
+from tests.world import ACCOUNT, ANNA, UPSTREAM, World
 
 pytestmark = on_both
 
@@ -106,6 +108,29 @@ def test_an_edit_that_cannot_be_sent_changes_nothing(world: World, changes: Chan
 
     assert _campaign(world, campaign_id)["revision"] == 1
     assert _rows(world, "revision") == 1
+
+
+@pytest.mark.parametrize(
+    ("lists", "warnings"),
+    [
+        ({"excluded_lists": ["vips"]}, [EXCLUSION_UNSURE]),
+        ({"excluded_lists": ["vips"], "user_lists": ["fans"]}, []),
+        ({}, []),
+    ],
+)
+def test_a_list_that_may_not_be_left_out_is_warned_of_wherever_it_is_written(
+    world: World, lists: dict[str, Any], warnings: list[str]
+) -> None:
+    world.account()
+    message = make_message({"text": "Hello", **lists})
+    audience = None if "user_lists" in lists else Reading(users=BitMap64([1]))
+    draft = Draft(name="Friday", account_id=ACCOUNT, message=message, audience=audience, batch_size=5)
+
+    created = create_campaign(world.store, draft, actor=ANNA)
+    edited = edit_campaign(world.store, created["id"], Changes(name="Monday"), actor=ANNA)
+    launched = launch(world.store, created["id"], upstream=UPSTREAM, actor=ANNA)
+
+    assert [each["warnings"] for each in (created, edited, launched)] == [warnings] * 3
 
 
 def test_a_campaign_with_an_open_run_is_not_archived(world: World) -> None:
