@@ -6,6 +6,7 @@ another database, broker or vendor used in place of ours.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import stat
@@ -18,6 +19,9 @@ OTHERS = 0o077
 """What the group and all others may do."""
 
 OTHERS_WRITE = 0o022
+
+FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What the system says when there is no room left, or no more of it for our user."""
 
 OLD_SCHEDULE = "beat-schedule"
 """Where earlier releases kept a pickle of Celery's beat."""

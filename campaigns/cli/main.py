@@ -17,7 +17,7 @@ import click
 from campaigns import __version__
 from campaigns.cli.kit.streams import CannotPrint, printable_streams, write_nowhere
 from campaigns.domain import errors
-from campaigns.private_files import keep_private
+from campaigns.private_files import FULL_DISK, keep_private
 
 UNEXPECTED = 1
 USAGE = 2
@@ -142,11 +142,9 @@ class AnsweringGroup(click.Group):
             _say(" ".join(str(refusal).splitlines()))
             return EXIT_CODES[type(refusal)]
         except Exception as fault:  # noqa: BLE001 - the last line: whatever it is, a person gets one sentence
-            if _is_short_of_memory(fault):
-                _say(NO_MEMORY)
-                return TRY_LATER
-            _say(_unexpected(fault))
-            return UNEXPECTED
+            lack = _lack(fault)
+            _say(lack or _unexpected(fault))
+            return TRY_LATER if lack else UNEXPECTED
         return result if isinstance(result, int) else 0
 
 
@@ -207,6 +205,19 @@ def _is_short_of_memory(fault: Exception) -> bool:
         or (isinstance(fault, OSError) and fault.errno == errno.ENOMEM)
         or "can't start new thread" in str(fault)
         or (isinstance(fault, ImportError) and "failed to map segment" in str(fault))
+    )
+
+
+def _lack(fault: Exception) -> str | None:
+    """The sentence for a machine that has no memory or no room left; None: that is not the fault."""
+    if _is_short_of_memory(fault):
+        return NO_MEMORY
+    if not isinstance(fault, OSError) or fault.errno not in FULL_DISK:
+        return None
+    place = f" of '{fault.filename}'" if fault.filename else ""
+    return (
+        f"The disk{place} is full ({fault.strerror}); what was not committed was not done. Make room there "
+        "(`campaigns doctor` shows the room of each disk), and try again."
     )
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from campaigns.domain.errors import NotAllowed, SettingsError
-from campaigns.private_files import private_folder
+from campaigns.private_files import FULL_DISK, private_folder
 
 LEFTOVER_SECONDS = 20.0
 """How long the parts of an `up` that was killed may take to end."""
@@ -19,7 +19,10 @@ POLL_SECONDS = 0.1
 
 
 def prepare_home(home: Path) -> Path:
-    """The folder, made if need be, by its absolute path. Raises SettingsError when nothing can be written there."""
+    """The folder, made if need be, by its absolute path. Raises SettingsError when nothing can be written there.
+
+    A disk without room is no fault of the setting: its OSError passes.
+    """
     home = home.absolute()
     try:
         private_folder(home)
@@ -27,6 +30,8 @@ def prepare_home(home: Path) -> Path:
         probe.touch()
         probe.unlink()
     except OSError as error:
+        if error.errno in FULL_DISK:
+            raise
         reason = error.strerror or "it cannot be written"
         raise SettingsError(
             f"CAMPAIGNS_HOME '{home}' cannot be used ({reason}): name a folder of your own. Nothing was started."

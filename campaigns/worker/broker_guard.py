@@ -53,7 +53,7 @@ class QoS(kombu_redis.QoS):
         try:
             super().restore_by_tag(tag, client, leftmost)
         except NOT_A_MESSAGE as fault:
-            _say_dropped(fault)
+            _say_dropped(type(fault).__name__)
             with self.channel.conn_or_acquire(client) as server:
                 server.zrem(self.unacked_index_key, tag)
                 server.hdel(self.unacked_key, tag)
@@ -68,14 +68,14 @@ class Channel(kombu_redis.Channel):
         try:
             return super()._brpop_read(**options)  # type: ignore[misc]  # the stubs leave it out
         except NOT_A_MESSAGE as fault:  # the entry has left its list
-            _say_dropped(fault)
+            _say_dropped(type(fault).__name__)
             raise Empty from None
 
     def _receive_one(self, listener: Any) -> Any:
         try:
             return super()._receive_one(listener)  # type: ignore[misc]  # the stubs leave it out
         except NOT_A_MESSAGE as fault:
-            _say_dropped(fault)
+            _say_dropped(type(fault).__name__)
             raise Empty from None
 
 
@@ -98,10 +98,29 @@ class Consumer(consumer.Consumer):
             try:
                 handle(message)
             except NOT_A_MESSAGE as fault:
-                _say_dropped(fault)
-                message.reject_log_error(log, self.connection_errors)
+                self._drop(message, type(fault).__name__)
 
         return guarded
+
+    def on_unknown_message(self, body: Any, message: Any) -> None:  # noqa: ARG002 - Celery's signature
+        """Drop it. Celery's own four methods write the whole message into the log."""
+        self._drop(message, "it names no task")
+
+    def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:  # noqa: ARG002 - Celery's signature
+        """Drop it."""
+        self._drop(message, "an unknown task")
+
+    def on_invalid_task(self, body: Any, message: Any, exc: Exception) -> None:  # noqa: ARG002 - Celery's signature
+        """Drop it."""
+        self._drop(message, "not a call of its task")
+
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
+        """Drop it."""
+        self._drop(message, type(exc).__name__)
+
+    def _drop(self, message: Any, why: str) -> None:
+        _say_dropped(why)
+        message.reject_log_error(log, self.connection_errors)
 
 
 CONSUMER = f"{Consumer.__module__}:{Consumer.__name__}"
@@ -133,5 +152,6 @@ def delete_foreign_keys(url: str) -> None:
                 log.warning("The key '%s%s' of the broker was not ours and was deleted.", PREFIX, name)
 
 
-def _say_dropped(fault: Exception) -> None:
-    log.warning("An entry of the broker is no message of ours and was dropped (%s).", type(fault).__name__)
+def _say_dropped(why: str) -> None:
+    """One line, and nothing of the entry: anybody may have put anything into it."""
+    log.warning("An entry of the broker is no message of ours and was dropped (%s).", why)

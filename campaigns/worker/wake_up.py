@@ -7,7 +7,7 @@ name tasks to be run afterwards. Our wake-ups use none of that, so none of it is
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_type_hints
 
 from celery import Celery, Task
 from celery.exceptions import InvalidTaskError
@@ -19,6 +19,10 @@ HEADERS = ("id", "task", "lang", "expires", "argsrepr", "kwargsrepr", "root_id",
 
 BUILT_IN = "celery."
 """How the names of the tasks begin that Celery brings along: they run other tasks, and we have no use for them."""
+
+LARGEST_ID = 2**63 - 1
+LONGEST_ID = 100
+"""In characters, of an ID that is text."""
 
 PING = "ping"
 """For health checks."""
@@ -39,7 +43,22 @@ class WakeUpRequest(Request):
         except (TypeError, ValueError, LookupError, AttributeError) as fault:
             raise InvalidTaskError(f"the message is no call of a task: {fault}") from fault
         read = {name: headers[name] for name in HEADERS if name in headers}
+        if named or type(arguments) is not list or not _fit(options["task"], arguments):
+            raise InvalidTaskError("its arguments are not those of the task")
         super().__init__(message, headers=read, body=body, decoded=True, **options)
+
+
+def _fit(task: Any, arguments: list[Any]) -> bool:
+    """Whether the arguments are those that the task declares: IDs, which are whole numbers or short texts."""
+    kinds = [kind for name, kind in get_type_hints(task.run).items() if name != "return"]
+    if [type(argument) for argument in arguments] != kinds:
+        return False
+    return all(
+        0 < argument <= LARGEST_ID
+        if isinstance(argument, int)
+        else len(argument) <= LONGEST_ID and argument.isascii() and argument.isprintable()
+        for argument in arguments
+    )
 
 
 class WakeUp(Task):  # type: ignore[type-arg]

@@ -45,6 +45,14 @@ def test_a_lack_of_memory_is_told_as_such(fault: Exception) -> None:
     assert (result.exit_code, result.stdout, result.stderr) == (75, "", f"{NO_MEMORY}\n")
 
 
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_told_as_such(code: int) -> None:
+    result = answer_to(OSError(code, "No room", "/home/x/redis.conf"))
+    assert (result.exit_code, result.stdout) == (75, "")
+    assert result.stderr.startswith("The disk of '/home/x/redis.conf' is full (No room); ")
+    assert result.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("refusal", EXIT_CODES)
 def test_a_refusal_is_its_sentence_and_its_code(refusal: type[errors.CampaignsError]) -> None:
     result = answer_to(refusal("The plan has changed; look again."))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -30,6 +31,15 @@ def test_a_home_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
             SettingsError, match=rf"^CAMPAIGNS_HOME '{impossible}' cannot be used \(.*Nothing was started\.$"
         ):
             prepare_home(impossible)
+
+
+def test_a_full_disk_is_no_fault_of_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "touch", full)
+    with pytest.raises(OSError, match="No space left"):
+        prepare_home(tmp_path / "home")
 
 
 def test_a_second_up_is_refused_and_told_by_whom(tmp_path: Path) -> None:

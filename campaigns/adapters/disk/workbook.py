@@ -15,7 +15,8 @@ from itertools import islice
 from typing import IO, Any, BinaryIO
 
 from openpyxl.reader.excel import ExcelReader
-from openpyxl.worksheet._reader import FORMULA_TAG, WorkSheetParser
+from openpyxl.utils.cell import coordinate_to_tuple
+from openpyxl.worksheet._reader import FORMULA_TAG, VALUE_TAG, WorkSheetParser
 
 from campaigns.domain.audience.sheet_rows import SheetRow
 from campaigns.domain.errors import UsageError
@@ -32,6 +33,22 @@ SHEET_BYTES = 1024 * MIB
 """Bounds on what is unpacked of the small parts, the texts, and a sheet. A million users with a name take 110 MiB."""
 
 AS_CSV = "save the sheet as CSV (UTF-8) and give that file"
+SAVE_AGAIN = f"open it in a spreadsheet and save it as .xlsx (not Strict), or {AS_CSV}"
+
+UNREADABLE = "(unreadable)"
+"""Stands behind what a cell holds and no spreadsheet could mean, so that it is never taken for a user ID."""
+
+CELL_TYPES = frozenset({"n", "s", "b", "d", "e", "str", "inlineStr"})
+ENCRYPTED = 1
+STRICT = b"purl.oclc.org/ooxml"
+"""Stands in the parts of a workbook that was saved as `Strict Open XML`."""
+
+FOREIGN = {
+    "content.xml": "is an OpenDocument workbook (.ods)",
+    "xl/workbook.bin": "is a binary workbook (.xlsb)",
+    "Index/Document.iwa": "is a workbook of Numbers",
+}
+"""What else is a zip file, by a part that only it has."""
 
 
 class Workbook:
@@ -46,8 +63,11 @@ class Workbook:
         with _refusing(name):
             self._reader = _Reader(stream, read_only=True, data_only=True, keep_links=False)
             self._reader.archive = _Archive(stream)
+            _refuse_foreign(self._reader.archive)
             self._reader.read()
             self._sheets = {sheet.title: sheet for sheet in self._reader.wb.worksheets}
+            if not self._sheets:
+                raise _NotOurs(_why_empty(self._reader.archive))
 
     @property
     def sheets(self) -> list[str]:
@@ -97,10 +117,26 @@ class _Parser(WorkSheetParser):
     """Tells a cell with a formula that was never calculated from an empty one, which is left out as ""."""
 
     def parse_cell(self, element: Any) -> dict[str, Any]:
-        cell: dict[str, Any] = super().parse_cell(element)
+        place, before = element.get("r"), self.col_counter
+        kind, raw = element.get("t", "n"), element.findtext(VALUE_TAG)
+        try:
+            if raw and not _is_plain(kind, raw):
+                raise ValueError(raw)
+            cell: dict[str, Any] = super().parse_cell(element)
+        except (ValueError, LookupError, TypeError, OverflowError):
+            if kind == "s":  # a text that is not in the table of texts: which texts are the right ones, nobody knows
+                raise
+            # A place that is none raises here and refuses the file: nobody knows in which column the cell is.
+            self.col_counter = coordinate_to_tuple(place)[1] if place else before + 1
+            return {"column": self.col_counter, "value": f"{raw or ''} {UNREADABLE}"}
         if cell["value"] is None and element.find(FORMULA_TAG) is None:
             cell["value"] = ""
         return cell
+
+
+def _is_plain(kind: str, raw: str) -> bool:
+    """Whether openpyxl reads the value as a spreadsheet does: it takes -1 for the last text, and 1_0 for a number."""
+    return kind in CELL_TYPES and not (kind == "s" and not raw.isdecimal()) and not (kind == "n" and "_" in raw)
 
 
 class _Reader(ExcelReader):
@@ -112,6 +148,13 @@ class _Reader(ExcelReader):
         self.archive.allow(STRINGS_BYTES)
         super().read_strings()
         self.archive.allow(PART_BYTES)
+
+    def read_worksheets(self) -> None:
+        """As openpyxl's, which leaves a sheet out without a word when its part is missing."""
+        for sheet, relation in self.parser.find_sheets():
+            if relation.target not in self.valid_files and "chartsheet" not in relation.Type:
+                raise _NotOurs(f"is damaged: the part with its sheet '{sheet.name}' is missing")
+        super().read_worksheets()
 
     def read_chartsheet(self, sheet: Any, rel: Any) -> None:
         """Leave charts and their pictures unread: they name no recipients."""
@@ -152,6 +195,27 @@ class _TooLarge(Exception):
     """More was unpacked than is allowed."""
 
 
+class _NotOurs(Exception):
+    """The file is something else than a workbook that is read here; says what, after the name of the file."""
+
+
+def _refuse_foreign(archive: _Archive) -> None:
+    names = set(archive.namelist())
+    for part, what in FOREIGN.items():
+        if part in names:
+            raise _NotOurs(what)
+    if "[Content_Types].xml" not in names:
+        raise _NotOurs("is a zip file, but no .xlsx workbook")
+    if any(each.flag_bits & ENCRYPTED for each in archive.infolist()):
+        raise _NotOurs("is locked by a password")
+
+
+def _why_empty(archive: _Archive) -> str:
+    if "xl/workbook.xml" in archive.namelist() and STRICT in archive.read("xl/workbook.xml"):
+        return "is saved as Strict Open XML, which is not read here"
+    return "has no sheet with cells"
+
+
 @contextmanager
 def _refusing(name: str) -> Iterator[None]:
     """Turn whatever a damaged or hostile workbook makes its readers raise into one sentence."""
@@ -160,8 +224,11 @@ def _refusing(name: str) -> Iterator[None]:
             yield
         except _TooLarge:
             raise UsageError(f"{name} is larger unpacked than a workbook of recipients may be; {AS_CSV}.") from None
+        except _NotOurs as what:
+            raise UsageError(f"{name} {what}; {SAVE_AGAIN}.") from None
         except Exception as fault:  # zip, XML and openpyxl raise what they like
             if isinstance(fault, OSError) and fault.errno is not None:
                 raise
-            words = type(fault).__name__
-            raise UsageError(f"{name} cannot be read as an .xlsx workbook ({words}); {AS_CSV}.") from None
+            raise UsageError(
+                f"{name} cannot be read as an .xlsx workbook: it is damaged, or was not copied whole; {SAVE_AGAIN}."
+            ) from None

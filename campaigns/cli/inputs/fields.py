@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,9 @@ from campaigns.domain.messages.contents import OF_A_CONTENT
 
 LONGEST_NUMBER = 9
 """Digits; more is a slip of the finger, and no column holds it."""
+
+FREE = frozenset({"text", "name", "users", "sheet"})
+"""Fields whose values may well hold ` #`, where YAML begins a comment: `Win #1 now` would be sent as `Win`."""
 
 YES = {"true", "yes", "on", "1"}
 NO = {"false", "no", "off", "0"}
@@ -126,6 +129,19 @@ def _quotes_hint(text: str, mark: Any) -> str:
     return "; put a value that holds `: ` in quotes" if re.search(r":\s.*:\s", line) else ""
 
 
+def _cut(node: Any, text: str) -> Iterator[tuple[int, str]]:
+    """The line and the name of each free text, not in quotes, that a comment ends."""
+    for key, value in node.value if isinstance(node.value, list) and node.tag.endswith(":map") else ():
+        known = BY_NAME.get(str(key.value))
+        if known is not None and known.kind == "contents" and isinstance(value.value, list):
+            for content in value.value:
+                yield from _cut(content, text)
+        if known is None or known.key not in FREE or getattr(value, "style", "") is not None:
+            continue
+        if re.match(r"[ \t]*#", text[value.end_mark.index :]):
+            yield value.end_mark.line + 1, known.option
+
+
 def _parsed(text: str, name: str) -> dict[Any, Any]:
     import yaml
 
@@ -139,6 +155,7 @@ def _parsed(text: str, name: str) -> dict[Any, Any]:
     try:
         root = yaml.compose(text, Loader=TextLoader)
         names = [key.value for key, _value in root.value] if isinstance(root, yaml.MappingNode) else []
+        cut = None if root is None else next(_cut(root, text), None)
         found = yaml.load(text, Loader=TextLoader)  # noqa: S506 - a SafeLoader that knows even less
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
@@ -148,6 +165,10 @@ def _parsed(text: str, name: str) -> dict[Any, Any]:
     twice = sorted({str(key) for key in names if names.count(key) > 1})
     if twice:
         raise UsageError(f"{name} gives {', '.join(twice)} twice; keep one.")
+    if cut is not None:
+        raise UsageError(
+            f"{name}, line {cut[0]}: YAML reads ` #` as a comment, which cuts {cut[1]} off; put it in quotes."
+        )
     if not isinstance(found, dict):
         raise UsageError(f"{name} is no campaign: write `name: value`, one a line, with the names of the options.")
     return found
@@ -165,9 +186,15 @@ def _valued(each: Field, value: Any, faults: list[str]) -> Any:
     if isinstance(value, bool):
         return value
     if not isinstance(value, str):
-        faults.append(f"{each.option} must be one value, not a {'list' if isinstance(value, list) else 'mapping'}")
+        faults.append(f"{each.option} must be one value, not {_kind(value)}")
         return None
     return _from_text(each, value, faults)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return "a list"
+    return "a mapping" if isinstance(value, dict) else "one with a YAML tag (`!!`); leave the tag out"
 
 
 def _contents(value: Any, faults: list[str]) -> tuple[dict[str, Any], ...]:

@@ -21,9 +21,6 @@ SLOW_SECONDS = 0.5
 LITTLE, TOO_LITTLE = 1_000_000_000, 100_000_000
 """Free bytes below which it is noted, and below which it is a fault."""
 
-FULL = ("disk is full", "No space left", "could not extend", "could not write")
-"""How SQLite and PostgreSQL say that there is no room."""
-
 
 def write_check(store: Store) -> Check:
     """Whether the database takes a write now: the row that says when `doctor` last ran. Raises RoleTooWeak."""
@@ -37,15 +34,21 @@ def write_check(store: Store) -> Check:
     except RoleTooWeak:
         raise
     except DatabaseAway as fault:
-        is_full = any(words in str(fault) for words in FULL)
-        place = _file(store) or "the database server"
-        fix = f"make room on the disk of {place}" if is_full else "see what the database says, then try again"
+        fix = room_fix(fault, store) or "see what the database says, then try again"
         return Check("database writes", "fault", str(fault), fix, AWAY)
     took = time.monotonic() - began
     if took > SLOW_SECONDS:
         found = f"a commit takes {took:.1f} s, and each message needs two"
         return Check("database writes", "note", found, "look at the load of its disk, or give it a faster one")
     return Check("database writes", "ok", f"a commit takes {took * 1000:.0f} ms")
+
+
+def room_fix(fault: Exception, store: Store) -> str | None:
+    """The fix for a database whose disk is full; None: that is not the fault."""
+    from campaigns.store.database.faults import says_full
+
+    place = _file(store) or "the database server"
+    return f"make room on the disk of {place}" if says_full(str(fault)) else None
 
 
 def room_checks(settings: Settings, store: Store) -> Iterator[Check]:

@@ -25,7 +25,7 @@ from campaigns.cli.system.checks import (
     paused_checks,
     probe_checks,
 )
-from campaigns.cli.system.disk_checks import room_checks
+from campaigns.cli.system.disk_checks import room_checks, room_fix
 from campaigns.cli.system.server_checks import server_checks
 from campaigns.domain.errors import CampaignsError, PacerAway, RoleTooWeak, SettingsError
 
@@ -91,9 +91,9 @@ def _database(settings: Settings) -> Iterator[Check]:
     store = open_store(settings.database_url)
     try:
         kind = store.reader.dialect.name
+        yield from room_checks(settings, store)  # first, as a full disk may be why nothing else can be asked
         ahead = _database_ahead(store)
         yield Check("database", "ok", kind)
-        yield from room_checks(settings, store)
         yield _skew("database clock", ahead)
         require_head(store)
         yield Check("migrations", "ok", f"at {head()}, the newest")
@@ -103,7 +103,9 @@ def _database(settings: Settings) -> Iterator[Check]:
         yield from probe_checks(store)
     except CampaignsError as fault:
         code = EXIT_CODES[type(fault)]
-        part, fix = ("migrations", "run `campaigns db upgrade`") if code == NOT_MIGRATED else ("database", "start it")
+        part, fix = "database", room_fix(fault, store) or "start it"
+        if code == NOT_MIGRATED:
+            part, fix = "migrations", "run `campaigns db upgrade`"
         if isinstance(fault, RoleTooWeak):
             part, fix = "database role", "docs/operating.md, Two roles"
         yield Check(part, "fault", str(fault), fix, code)

@@ -6,10 +6,12 @@ its classes say nothing about who is to blame. SQLite has no such codes; there t
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Engine, event
@@ -49,6 +51,15 @@ AWAY_STATES = frozenset(
 
 TLS_WORDS = ("SSL was required", "certificate verify failed", "server certificate", "root certificate")
 """What libpq says when the other end cannot prove who it is."""
+
+FULL = ("disk is full", "No space left", "could not extend", "could not write")
+"""How SQLite and PostgreSQL say that there is no room."""
+
+MAYBE_FULL = ("disk I/O error", "unable to open database file")
+"""What SQLite says of many a fault, and of a journal or an index that it has no room for."""
+
+NO_ROOM_BYTES = 100_000
+"""SQLite's journal and its index need as much to be opened."""
 
 SPOILING_CLASSES = ("08", "53", "57", "58")
 SPOILING_STATES = frozenset({"25006", "25P03"})
@@ -99,7 +110,7 @@ def named_faults(url: URL) -> Iterator[None]:
     try:
         yield
     except PoolTimeoutError as error:
-        raise _away(error) from error
+        raise _away(error, url) from error
     except DBAPIError as error:
         if sqlstate(error.orig) == BUSY:
             raise DatabaseBusy(
@@ -110,7 +121,7 @@ def named_faults(url: URL) -> Iterator[None]:
             raise too_weak(url, str(error.orig)) from error
         if not _is_away(error):
             raise
-        raise _away(error.orig or error) from error
+        raise _away(error.orig or error, url) from error
 
 
 def _is_away(error: DBAPIError) -> bool:
@@ -142,7 +153,24 @@ def too_weak(url: URL, told: str) -> RoleTooWeak:
     )
 
 
-def _away(fault: BaseException) -> DatabaseAway:
+def says_full(words: str) -> bool:
+    """Whether the words of a fault say that a disk has no room."""
+    return any(each in words for each in FULL)
+
+
+def _is_without_room(said: str, url: URL) -> bool:
+    if says_full(said):
+        return True
+    if not url.database or not any(each in said for each in MAYBE_FULL):
+        return False
+    try:
+        figures = os.statvfs(Path(url.database).parent)
+    except OSError:
+        return False
+    return figures.f_bavail * figures.f_frsize < NO_ROOM_BYTES
+
+
+def _away(fault: BaseException, url: URL) -> DatabaseAway:
     said = str(fault).strip() or type(fault).__name__
     cause = said.splitlines()[0]
     if any(word in said for word in TLS_WORDS):
@@ -150,5 +178,11 @@ def _away(fault: BaseException) -> DatabaseAway:
             f"The database cannot be used now ({cause}): a server on another machine has to show a certificate of a CA "
             "that we know. Name its CA with sslrootcert=FILE in DATABASE_URL, or write sslmode=disable there for a "
             "network that you trust. Nothing was changed."
+        )
+    if _is_without_room(said, url):
+        place = f"'{url.database}'" if url.get_backend_name() == "sqlite" else "the database server"
+        return DatabaseAway(
+            f"The database cannot be used now ({cause}), as its disk is full; nothing was changed. Make room on the "
+            f"disk of {place}, then try again."
         )
     return DatabaseAway(f"The database cannot be used now ({cause}); nothing was changed, try again.")

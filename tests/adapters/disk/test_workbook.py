@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tracemalloc
+import zipfile
 from datetime import date
 
 import openpyxl
@@ -151,13 +152,102 @@ TEXT = 't="s"'
         with_rows(f"<row r='1'>{cell('A1', '7', TEXT)}</row>"),
         with_rows(f'<row r="1">{cell("A1", "&a;")}</row>', before='<!DOCTYPE x [<!ENTITY a "7">]>'),
         with_rows(f'<row r="x">{cell("A1", "7")}</row>'),
-        with_rows(f'<row r="1">{cell("A1", "9" * 5000)}</row>'),
+        with_rows(f'<row r="1">{cell("7A", "x")}</row>'),
+        with_strings(with_rows(f"<row r='1'>{cell('A1', '-1', TEXT)}</row>"), "<sst><si><t>7</t></si></sst>"),
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_a_damaged_workbook_is_refused_in_one_sentence(content: bytes) -> None:
-    with pytest.raises(UsageError, match=r"fans\.xlsx cannot be read as an \.xlsx workbook .*save the sheet as CSV"):
+    with pytest.raises(UsageError, match=r"fans\.xlsx cannot be read as an \.xlsx workbook: .*save the sheet as CSV"):
         read(content, skip_bad=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "more"),
+    [
+        ("NaN", ""),
+        ("abc", ""),
+        ("7_0", ""),
+        ("9" * 5000, ""),
+        ("-INF", ""),
+        ("7", 't="zzz"'),
+        ("7", 's="x"'),
+        ("#REF!", 't="b"'),
+        ("7", 't="d"'),
+    ],
+)
+def test_a_cell_that_no_spreadsheet_could_mean_is_a_bad_line(value: str, more: str) -> None:
+    cells = (cell("A1", "5"), cell("A2", value, more), cell("A3", "6"))
+    rows = "".join(f'<row r="{number}">{each}</row>' for number, each in enumerate(cells, start=1))
+    with pytest.raises(UsageError, match=r"fans\.xlsx: line 2 '.* holds no user ID"):
+        read(with_rows(rows))
+    assert list(read(with_rows(rows), skip_bad=True).users) == [5, 6]
+
+
+def test_a_bad_cell_without_a_place_stays_in_its_column() -> None:
+    header = "<row r='1'><c><v>x</v></c><c t='inlineStr'><is><t>user_id</t></is></c></row>"
+    rows = f"{header}<row r='2'><c><v>x</v></c><c><v>7</v></c></row>"
+    assert list(read(with_rows(rows)).users) == [7]
+
+
+def zipped(*parts: str) -> bytes:
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
+        for part in parts:
+            archive.writestr(part, "user_id")
+    return written.getvalue()
+
+
+def strict() -> bytes:
+    """As `Strict Open XML` names its parts."""
+    with zipfile.ZipFile(io.BytesIO(FANS)) as archive:
+        xml = archive.read("xl/workbook.xml")
+    return with_part(FANS, "xl/workbook.xml", xml.replace(b"schemas.openxmlformats.org", b"purl.oclc.org/ooxml"))
+
+
+def charts_alone() -> bytes:
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    book.create_chartsheet("Chart")
+    return saved(book)
+
+
+def without_a_part() -> bytes:
+    """One of two sheets is left, and must not be taken for the only one."""
+    content = workbook({"Fans": [["user_id"], [1]], "More": [["user_id"], [2]]})
+    written = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(written, "w") as new:
+        for name in old.namelist():
+            if name != SHEET:
+                new.writestr(name, old.read(name))
+    return written.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (zipped("mimetype", "content.xml"), r"is an OpenDocument workbook \(\.ods\)"),
+        (zipped("[Content_Types].xml", "xl/workbook.bin"), r"is a binary workbook \(\.xlsb\)"),
+        (zipped("fans.csv"), r"is a zip file, but no \.xlsx workbook"),
+        (strict(), "is saved as Strict Open XML, which is not read here"),
+        (charts_alone(), "has no sheet with cells"),
+        (without_a_part(), "is damaged: the part with its sheet 'Fans' is missing"),
+    ],
+    ids=range(6),
+)
+def test_what_is_no_workbook_of_ours_is_named_with_the_way_out(content: bytes, what: str) -> None:
+    with pytest.raises(UsageError, match=rf"^fans\.xlsx {what}; open it .* as \.xlsx \(not Strict\), or save .* CSV"):
+        Workbook(io.BytesIO(content), "fans.xlsx")
+
+
+def test_a_workbook_with_a_password_is_named() -> None:
+    """The flag stands in each entry of the zip's list."""
+    content = bytearray(FANS)
+    at = -1
+    while (at := content.find(b"PK\x01\x02", at + 1)) >= 0:
+        content[at + 8] |= 1
+    with pytest.raises(UsageError, match="is locked by a password; open it"):
+        Workbook(io.BytesIO(bytes(content)), "fans.xlsx")
 
 
 @pytest.mark.parametrize("part", [STRINGS, STYLES, "xl/workbook.xml", "docProps/core.xml"])

@@ -59,6 +59,12 @@ def test_options_win_over_the_file(shell: Shell) -> None:
         ("crontab: '* * * * *'\n", "'crontab' is no field of a campaign"),
         ("text: a\ntext: b\n", "gives text twice"),
         ("list: 1\nuser_lists: 2\n", "list is given twice"),
+        ("text: Win #1 now\n", "line 1: YAML reads ` #` as a comment, which cuts text off; put it in quotes."),
+        ("name: a\ntext: #1 of all\n", "line 2: YAML reads ` #` as a comment, which cuts text off"),
+        ("contents:\n- text: 'one'\n- text: two #2\n", "line 3: YAML reads ` #` as a comment, which cuts text off"),
+        ("users: fans #2.csv\n", "cuts users off"),
+        ("text: !!binary aGk=\n", "text must be one value, not one with a YAML tag (`!!`); leave the tag out"),
+        ("text: !!int 5\n", "text must be one value, not one with a YAML tag"),
         ("text: [a, b]\n", "text must be one value, not a list"),
         ("list: [{a: 1}]\n", "list must be a list of plain values"),
         ("batch-size: many\n", "batch-size is 'many', not a whole number"),
@@ -77,6 +83,24 @@ def test_a_campaign_file_that_cannot_be_used(shell: Shell, content: str | bytes,
     with pytest.raises(UsageError) as refused:
         gather({}, path)
     assert said in str(refused.value)
+
+
+def test_a_comment_that_cuts_nothing_is_a_comment(shell: Shell) -> None:
+    content = """
+# Friday
+text: 'Win #1 now' # the offer
+name: Win#1
+price: 5 # dollars
+users: [1, 2] # both
+contents:
+# the first
+- text: |
+    One #1
+  price: 5 # dollars
+"""
+    values = gather({}, shell.file("c.yaml", content)).values
+    assert (values["text"], values["name"], values["price"]) == ("Win #1 now", "Win#1", "5")
+    assert values["contents"][0]["text"] == "One #1\n"
 
 
 def test_every_fault_of_a_campaign_file_is_named_at_once(shell: Shell) -> None:

@@ -61,6 +61,23 @@ def test_a_full_disk_is_named(shell: Shell) -> None:
     assert found["fix"] == f"make room on the disk of {shell.folder / 'home' / 'campaigns.db'}"
 
 
+def test_a_database_that_cannot_be_opened_for_want_of_room_is_told_so(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite's own refusal for a file that it cannot open; the disk is told to have no byte left."""
+    file = shell.folder / "home" / "campaigns.db"
+    file.rename(file.with_name("away.db"))
+    file.mkdir()
+    no_room = SimpleNamespace(f_bavail=0, f_frsize=1, f_blocks=1_000_000, f_files=10, f_favail=9)
+    monkeypatch.setattr(os, "statvfs", lambda _: no_room)
+
+    found = checks(shell)
+
+    assert found["disk of the home"]["state"] == "fault"
+    assert found["database"]["fix"] == f"make room on the disk of {file}"
+    assert "its disk is full; nothing was changed. Make room" in shell.refusal("list", code=75)
+
+
 def test_a_slow_disk_is_noted(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([100.0, 101.5])
     monkeypatch.setattr(disk_checks, "time", SimpleNamespace(monotonic=lambda: next(times)))
