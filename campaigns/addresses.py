@@ -10,7 +10,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 CURE = (
     "write special characters of a password as %40 (@), %2F (/), %3F (?), %23 (#), %5B ([), %5D (]), %20 (a blank) "
@@ -194,3 +194,22 @@ def _options_fault(read: Address, known: Mapping[str, Rule]) -> str | None:
         return None
     can = f"; it can have {', '.join(sorted(known))}" if known else ""
     return f"has an option behind its ? that is not known, or cannot have that value{can}"
+
+
+def several_hosts(url: str) -> str:
+    """A URL with several hosts, as PostgreSQL writes it (`//one:5432,two:5432/name`), as SQLAlchemy wants it."""
+    parts = urlsplit(url)
+    user, at, hosts = parts.netloc.rpartition("@")
+    if "," not in hosts:
+        return url
+    named = "&".join(f"host={host}" for host in hosts.split(","))
+    return f"{parts.scheme}://{user}{at}{parts.path}?{named}{parts.query and f'&{parts.query}'}"
+
+
+def socket_url(url: str, scheme: str, option: str) -> str:
+    """The address of a socket as one of the two clients writes it: redis-py `unix:` and `db`, kombu otherwise."""
+    named, separator, rest = url.partition("://")
+    if named not in {"unix", "redis+socket"}:
+        return url
+    path, question, query = rest.partition("?")
+    return f"{scheme}{separator}{path}{question}{query.replace('virtual_host=', 'db=').replace('db=', f'{option}=')}"
