@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 CURE = (
     "write special characters of a password as %40 (@), %2F (/), %3F (?), %23 (#), %5B ([), %5D (]), %20 (a blank) "
-    "and %25 (%)"
+    "and %25 (%); a label of a host's name has 1 to 63 characters"
 )
 
 URL = re.compile(
@@ -26,6 +26,10 @@ URL = re.compile(
 )
 HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[\w.%-]*)(:(?P<port>[0-9]{1,5}))?")
 HIGHEST_PORT = 65_535
+
+LABEL = re.compile(r"[^.]{1,63}").fullmatch
+LONGEST_NAME = 253
+"""Of a host, in characters; a label between two dots has at most 63 (RFC 1035)."""
 
 Rule = Callable[[str], object]
 """Something true for a value that can be used."""
@@ -41,8 +45,34 @@ def _any(_: str) -> bool:
     return True
 
 
+def _is_host(name: str) -> bool:
+    """Whether a host can be looked up. The folder of a socket and an empty one, which is a default, count as such."""
+    if not name or name.startswith("/") or "%" in name:
+        return True
+    if name.startswith("["):
+        return _is_ip(name[1:-1])
+    try:
+        travels = name.removesuffix(".").encode("idna").decode()
+    except UnicodeError:
+        return False
+    return len(travels) <= LONGEST_NAME and all(LABEL(label) for label in travels.split("."))
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _are_hosts(names: str) -> bool:
+    return all(_is_host(name) or _is_ip(name) for name in names.split(","))
+
+
 POSTGRESQL_OPTIONS: Mapping[str, Rule] = {
-    **dict.fromkeys(("application_name", "channel_binding", "gssencmode", "host", "hostaddr", "krbsrvname"), _any),
+    **dict.fromkeys(("application_name", "channel_binding", "gssencmode", "krbsrvname"), _any),
+    **dict.fromkeys(("host", "hostaddr"), _are_hosts),
     **dict.fromkeys(("load_balance_hosts", "options", "passfile", "password", "require_auth", "requirepeer"), _any),
     **dict.fromkeys(("sslcert", "sslcertmode", "sslcrl", "sslcrldir", "sslkey", "sslkeylogfile"), _any),
     **dict.fromkeys(("sslnegotiation", "sslpassword", "sslrootcert", "ssl_min_protocol_version", "user"), _any),
@@ -90,6 +120,8 @@ def parse(url: str) -> Address | None:
         return None
     places = [HOST.fullmatch(place) for place in read["hosts"].split(",")]
     if not all(place and int(place["port"] or 1) in range(1, HIGHEST_PORT + 1) for place in places):
+        return None
+    if not all(_is_host(place["name"]) for place in places if place):
         return None
     return Address(
         read["scheme"],
