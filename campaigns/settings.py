@@ -13,9 +13,10 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from campaigns import addresses
 from campaigns.domain.errors import SettingsError
+from campaigns.domain.sending.pacing import LARGEST_BATCH
 from campaigns.env_file import read_env_file
 from campaigns.private_files import private_folder
-from campaigns.tls import verified
+from campaigns.tls import key_log_faults, verified
 from campaigns.vendor_key import key_fault, read_key_file
 
 VENDOR_URL = "https://app.onlyfansapi.com"
@@ -25,6 +26,10 @@ LEASE_MARGIN_SECONDS = 2.0
 
 ENV_FILE = Path(".env")
 
+LONGEST_SHOWN = 100
+
+BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+
 SECRETS = Path("/run/secrets")
 """Where containers find secrets as files: one for a setting, named like it."""
 
@@ -32,7 +37,9 @@ SECRETS = Path("/run/secrets")
 class Settings(BaseSettings):
     """The settings in force. Names and defaults are documented in docs/settings.md, held to this class by a test."""
 
-    model_config = SettingsConfigDict(secrets_dir=SECRETS if SECRETS.is_dir() else None, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        secrets_dir=SECRETS if SECRETS.is_dir() else None, extra="ignore", frozen=True, allow_inf_nan=False
+    )
 
     home: Path = Field(Path(".campaigns"), alias="CAMPAIGNS_HOME", validate_default=True)
     database_url_setting: str | None = Field(None, alias="DATABASE_URL")
@@ -43,21 +50,21 @@ class Settings(BaseSettings):
     upstream_url_setting: str | None = Field(None, alias="CAMPAIGNS_UPSTREAM_URL")
     upstream_ca_file: Path | None = Field(None, alias="CAMPAIGNS_UPSTREAM_CA_FILE")
     proxy_url_setting: SecretStr | None = Field(None, alias="CAMPAIGNS_PROXY_URL")
-    rate_per_minute: int = Field(1000, alias="CAMPAIGNS_RATE_PER_MINUTE", ge=1)
+    rate_per_minute: int = Field(1000, alias="CAMPAIGNS_RATE_PER_MINUTE", ge=1, le=1_000_000)
     rate_reserve: float = Field(0.05, alias="CAMPAIGNS_RATE_RESERVE", ge=0, lt=1)
-    account_gap_seconds: float = Field(1.0, alias="CAMPAIGNS_ACCOUNT_GAP_SECONDS", ge=0)
-    batch_size: int = Field(500, alias="CAMPAIGNS_BATCH_SIZE", ge=1)
-    request_timeout_seconds: float = Field(60.0, alias="CAMPAIGNS_REQUEST_TIMEOUT_SECONDS", gt=0)
-    lease_seconds: float = Field(90.0, alias="CAMPAIGNS_LEASE_SECONDS", gt=0)
-    settle_seconds: float = Field(30.0, alias="CAMPAIGNS_SETTLE_SECONDS", ge=0)
+    account_gap_seconds: float = Field(1.0, alias="CAMPAIGNS_ACCOUNT_GAP_SECONDS", ge=0, le=86_400)
+    batch_size: int = Field(500, alias="CAMPAIGNS_BATCH_SIZE", ge=1, le=LARGEST_BATCH)
+    request_timeout_seconds: float = Field(60.0, alias="CAMPAIGNS_REQUEST_TIMEOUT_SECONDS", gt=0, le=3600)
+    lease_seconds: float = Field(90.0, alias="CAMPAIGNS_LEASE_SECONDS", gt=0, le=86_400)
+    settle_seconds: float = Field(30.0, alias="CAMPAIGNS_SETTLE_SECONDS", ge=0, le=86_400)
     settle_looks: int = Field(4, alias="CAMPAIGNS_SETTLE_LOOKS", ge=1, le=16)
-    tick_seconds: float = Field(1.0, alias="CAMPAIGNS_TICK_SECONDS", gt=0)
-    max_attempts: int = Field(8, alias="CAMPAIGNS_MAX_ATTEMPTS", ge=1)
+    tick_seconds: float = Field(1.0, alias="CAMPAIGNS_TICK_SECONDS", gt=0, le=3600)
+    max_attempts: int = Field(8, alias="CAMPAIGNS_MAX_ATTEMPTS", ge=1, le=1000)
     error_share: float = Field(0.5, alias="CAMPAIGNS_ERROR_SHARE", gt=0, le=1)
-    error_batches: int = Field(10, alias="CAMPAIGNS_ERROR_BATCHES", ge=0)
-    questions_per_run: int = Field(500, alias="CAMPAIGNS_QUESTIONS_PER_RUN", ge=0)
+    error_batches: int = Field(10, alias="CAMPAIGNS_ERROR_BATCHES", ge=0, le=1_000_000)
+    questions_per_run: int = Field(500, alias="CAMPAIGNS_QUESTIONS_PER_RUN", ge=0, le=1_000_000)
     worker_threads: int = Field(16, alias="CAMPAIGNS_WORKER_THREADS", ge=4, le=1000)
-    prepare_threshold: int | None = Field(None, alias="CAMPAIGNS_PREPARE_THRESHOLD", ge=0)
+    prepare_threshold: int | None = Field(None, alias="CAMPAIGNS_PREPARE_THRESHOLD", ge=0, le=1_000_000)
     rf_as: Literal["array", "string"] = Field("array", alias="CAMPAIGNS_RF_AS")
     text_as: Literal["html", "unchanged"] = Field("html", alias="CAMPAIGNS_TEXT_AS")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="LOG_LEVEL")
@@ -114,7 +121,7 @@ class Settings(BaseSettings):
             faults.append("ONLYFANSAPI_API_KEY and ONLYFANSAPI_API_KEY_FILE are both set; keep one")
         faults += self._key_faults()
         faults += self._url_faults()
-        faults += _key_log_faults(os.environ.get("SSLKEYLOGFILE"))
+        faults += key_log_faults(os.environ.get("SSLKEYLOGFILE"))
         if faults:
             raise ValueError("; ".join(faults))
         return self
@@ -248,17 +255,6 @@ def _redis_fault(url: str) -> str | None:
     return fault
 
 
-def _key_log_faults(path: str | None) -> Iterator[str]:
-    """Every client that makes a TLS context opens this file, as Python's own library does it; none says so well."""
-    if path is None:
-        return
-    try:
-        with Path(path).open("ab"):
-            pass
-    except OSError as error:
-        yield f"SSLKEYLOGFILE cannot be written ({error.strerror}): name another file, or unset it"
-
-
 def load_settings(**flags: Any) -> Settings:
     """The settings in force: flag, then environment, then `.env`, then default.
 
@@ -283,6 +279,20 @@ def _words(fault: Any) -> str:
     message = str(fault["msg"]).removeprefix("Value error, ")
     if not place:
         return message
-    secret = "KEY" in place
-    found = "" if secret else f" (found '{os.environ.get(place, fault.get('input'))}')"
-    return f"{place}: {message}{found}"
+    bounds = _bounds(place)
+    given = "" if "KEY" in place else f" (found '{str(fault.get('input'))[:LONGEST_SHOWN]}')"
+    return f"{place} must be {bounds}{given}" if bounds else f"{place}: {message}{given}"
+
+
+def _bounds(place: str) -> str | None:
+    """What a setting that is a number can be, in words; None for another one."""
+    field = next((each for each in Settings.model_fields.values() if each.alias == place), None)
+    ends = [
+        f"{words} {getattr(rule, end):,}"
+        for rule in (field.metadata if field else ())
+        for end, words in BOUNDS.items()
+        if hasattr(rule, end)
+    ]
+    if field is None or not ends:
+        return None
+    return f"a {'' if field.annotation is float else 'whole '}number, {' and '.join(ends)}"

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from campaigns.cli.kit.in_force import SANDBOX_NOTE
-from campaigns.settings import load_settings
+from campaigns.domain.errors import SettingsError
+from campaigns.settings import Settings, load_settings
 from tests.cli.conftest import Shell
 from tests.cli.processes import await_words, started
 
@@ -95,6 +96,31 @@ def test_the_vendor_in_force_is_said_once_for_a_command(shell: Shell) -> None:
 @pytest.mark.parametrize("level", ["debug", "Info", "WARNING"])
 def test_a_level_of_the_log_is_understood_in_any_case(level: str) -> None:
     assert load_settings(LOG_LEVEL=level).log_level == level.upper()
+
+
+NUMBERS = [str(field.alias) for field in Settings.model_fields.values() if field.annotation in {int, float, int | None}]
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan", "1e300", "9" * 26, "-1", "many"])
+@pytest.mark.parametrize("name", NUMBERS)
+def test_every_number_has_bounds_and_a_refusal_names_them(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=rf"{name} must be a .*number, .*(at most|less than) [0-9,]+ \(found"):
+        load_settings()
+
+
+def test_a_batch_has_bounds_too(shell: Shell) -> None:
+    users = shell.file("users.csv", "1\n")
+    shell.ok("accounts", "add", "acct_one")
+    words = ("create", "--account", "acct_one", "--name", "x", "--text", "y", "--users", users, "--batch-size")
+    assert "--batch-size is above 1,000,000" in shell.refusal(*words, "1000001", code=2)
+
+
+def test_a_refusal_shows_the_flag_and_not_what_it_stands_above(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAMPAIGNS_HOME", "/elsewhere")
+    assert "(found '')" in shell.refusal("--home", "", "list", code=2)
 
 
 KEY_FILES = {
