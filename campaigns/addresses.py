@@ -10,11 +10,11 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 CURE = (
     "write special characters of a password as %40 (@), %2F (/), %3F (?), %23 (#), %5B ([), %5D (]), %20 (a blank) "
-    "and %25 (%)"
+    "and %25 (%); a label of a host's name has 1 to 63 characters"
 )
 
 URL = re.compile(
@@ -26,6 +26,10 @@ URL = re.compile(
 )
 HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[\w.%-]*)(:(?P<port>[0-9]{1,5}))?")
 HIGHEST_PORT = 65_535
+
+LABEL = re.compile(r"[^.]{1,63}").fullmatch
+LONGEST_NAME = 253
+"""Of a host, in characters; a label between two dots has at most 63 (RFC 1035)."""
 
 Rule = Callable[[str], object]
 """Something true for a value that can be used."""
@@ -41,8 +45,34 @@ def _any(_: str) -> bool:
     return True
 
 
+def _is_host(name: str) -> bool:
+    """Whether a host can be looked up. The folder of a socket and an empty one, which is a default, count as such."""
+    if not name or name.startswith("/") or "%" in name:
+        return True
+    if name.startswith("["):
+        return _is_ip(name[1:-1])
+    try:
+        travels = name.removesuffix(".").encode("idna").decode()
+    except UnicodeError:
+        return False
+    return len(travels) <= LONGEST_NAME and all(LABEL(label) for label in travels.split("."))
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _are_hosts(names: str) -> bool:
+    return all(_is_host(name) or _is_ip(name) for name in names.split(","))
+
+
 POSTGRESQL_OPTIONS: Mapping[str, Rule] = {
-    **dict.fromkeys(("application_name", "channel_binding", "gssencmode", "host", "hostaddr", "krbsrvname"), _any),
+    **dict.fromkeys(("application_name", "channel_binding", "gssencmode", "krbsrvname"), _any),
+    **dict.fromkeys(("host", "hostaddr"), _are_hosts),
     **dict.fromkeys(("load_balance_hosts", "options", "passfile", "password", "require_auth", "requirepeer"), _any),
     **dict.fromkeys(("sslcert", "sslcertmode", "sslcrl", "sslcrldir", "sslkey", "sslkeylogfile"), _any),
     **dict.fromkeys(("sslnegotiation", "sslpassword", "sslrootcert", "ssl_min_protocol_version", "user"), _any),
@@ -90,6 +120,8 @@ def parse(url: str) -> Address | None:
         return None
     places = [HOST.fullmatch(place) for place in read["hosts"].split(",")]
     if not all(place and int(place["port"] or 1) in range(1, HIGHEST_PORT + 1) for place in places):
+        return None
+    if not all(_is_host(place["name"]) for place in places if place):
         return None
     return Address(
         read["scheme"],
@@ -194,3 +226,22 @@ def _options_fault(read: Address, known: Mapping[str, Rule]) -> str | None:
         return None
     can = f"; it can have {', '.join(sorted(known))}" if known else ""
     return f"has an option behind its ? that is not known, or cannot have that value{can}"
+
+
+def several_hosts(url: str) -> str:
+    """A URL with several hosts, as PostgreSQL writes it (`//one:5432,two:5432/name`), as SQLAlchemy wants it."""
+    parts = urlsplit(url)
+    user, at, hosts = parts.netloc.rpartition("@")
+    if "," not in hosts:
+        return url
+    named = "&".join(f"host={host}" for host in hosts.split(","))
+    return f"{parts.scheme}://{user}{at}{parts.path}?{named}{parts.query and f'&{parts.query}'}"
+
+
+def socket_url(url: str, scheme: str, option: str) -> str:
+    """The address of a socket as one of the two clients writes it: redis-py `unix:` and `db`, kombu otherwise."""
+    named, separator, rest = url.partition("://")
+    if named not in {"unix", "redis+socket"}:
+        return url
+    path, question, query = rest.partition("?")
+    return f"{scheme}{separator}{path}{question}{query.replace('virtual_host=', 'db=').replace('db=', f'{option}=')}"

@@ -9,30 +9,36 @@ from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from campaigns import addresses
 from campaigns.domain.errors import SettingsError
+from campaigns.domain.sending.pacing import LARGEST_BATCH
+from campaigns.env_file import read_env_file
 from campaigns.private_files import private_folder
-from campaigns.tls import verified
+from campaigns.tls import key_log_faults, verified
+from campaigns.vendor_key import key_fault, read_key_file
 
 VENDOR_URL = "https://app.onlyfansapi.com"
 
 LEASE_MARGIN_SECONDS = 2.0
 """What a lease must have left over beyond the deadline of a POST, for two commits and a slow disk."""
 
+ENV_FILE = Path(".env")
+
+LONGEST_SHOWN = 100
+
+BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+
 SECRETS = Path("/run/secrets")
 """Where containers find secrets as files: one for a setting, named like it."""
-
-LARGEST_KEY_FILE = 4096
-"""In bytes; a key has some sixty."""
 
 
 class Settings(BaseSettings):
     """The settings in force. Names and defaults are documented in docs/settings.md, held to this class by a test."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", secrets_dir=SECRETS if SECRETS.is_dir() else None, extra="ignore", frozen=True
+        secrets_dir=SECRETS if SECRETS.is_dir() else None, extra="ignore", frozen=True, allow_inf_nan=False
     )
 
     home: Path = Field(Path(".campaigns"), alias="CAMPAIGNS_HOME", validate_default=True)
@@ -44,30 +50,42 @@ class Settings(BaseSettings):
     upstream_url_setting: str | None = Field(None, alias="CAMPAIGNS_UPSTREAM_URL")
     upstream_ca_file: Path | None = Field(None, alias="CAMPAIGNS_UPSTREAM_CA_FILE")
     proxy_url_setting: SecretStr | None = Field(None, alias="CAMPAIGNS_PROXY_URL")
-    rate_per_minute: int = Field(1000, alias="CAMPAIGNS_RATE_PER_MINUTE", ge=1)
+    rate_per_minute: int = Field(1000, alias="CAMPAIGNS_RATE_PER_MINUTE", ge=1, le=1_000_000)
     rate_reserve: float = Field(0.05, alias="CAMPAIGNS_RATE_RESERVE", ge=0, lt=1)
-    account_gap_seconds: float = Field(1.0, alias="CAMPAIGNS_ACCOUNT_GAP_SECONDS", ge=0)
-    batch_size: int = Field(500, alias="CAMPAIGNS_BATCH_SIZE", ge=1)
-    request_timeout_seconds: float = Field(60.0, alias="CAMPAIGNS_REQUEST_TIMEOUT_SECONDS", gt=0)
-    lease_seconds: float = Field(90.0, alias="CAMPAIGNS_LEASE_SECONDS", gt=0)
-    settle_seconds: float = Field(30.0, alias="CAMPAIGNS_SETTLE_SECONDS", ge=0)
+    account_gap_seconds: float = Field(1.0, alias="CAMPAIGNS_ACCOUNT_GAP_SECONDS", ge=0, le=86_400)
+    batch_size: int = Field(500, alias="CAMPAIGNS_BATCH_SIZE", ge=1, le=LARGEST_BATCH)
+    request_timeout_seconds: float = Field(60.0, alias="CAMPAIGNS_REQUEST_TIMEOUT_SECONDS", gt=0, le=3600)
+    lease_seconds: float = Field(90.0, alias="CAMPAIGNS_LEASE_SECONDS", gt=0, le=86_400)
+    settle_seconds: float = Field(30.0, alias="CAMPAIGNS_SETTLE_SECONDS", ge=0, le=86_400)
     settle_looks: int = Field(4, alias="CAMPAIGNS_SETTLE_LOOKS", ge=1, le=16)
-    tick_seconds: float = Field(1.0, alias="CAMPAIGNS_TICK_SECONDS", gt=0)
-    max_attempts: int = Field(8, alias="CAMPAIGNS_MAX_ATTEMPTS", ge=1)
+    tick_seconds: float = Field(1.0, alias="CAMPAIGNS_TICK_SECONDS", gt=0, le=3600)
+    max_attempts: int = Field(8, alias="CAMPAIGNS_MAX_ATTEMPTS", ge=1, le=1000)
     error_share: float = Field(0.5, alias="CAMPAIGNS_ERROR_SHARE", gt=0, le=1)
-    error_batches: int = Field(10, alias="CAMPAIGNS_ERROR_BATCHES", ge=0)
-    questions_per_run: int = Field(500, alias="CAMPAIGNS_QUESTIONS_PER_RUN", ge=0)
+    error_batches: int = Field(10, alias="CAMPAIGNS_ERROR_BATCHES", ge=0, le=1_000_000)
+    questions_per_run: int = Field(500, alias="CAMPAIGNS_QUESTIONS_PER_RUN", ge=0, le=1_000_000)
     worker_threads: int = Field(16, alias="CAMPAIGNS_WORKER_THREADS", ge=4, le=1000)
-    prepare_threshold: int | None = Field(None, alias="CAMPAIGNS_PREPARE_THRESHOLD", ge=0)
+    prepare_threshold: int | None = Field(None, alias="CAMPAIGNS_PREPARE_THRESHOLD", ge=0, le=1_000_000)
     rf_as: Literal["array", "string"] = Field("array", alias="CAMPAIGNS_RF_AS")
     text_as: Literal["html", "unchanged"] = Field("html", alias="CAMPAIGNS_TEXT_AS")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="LOG_LEVEL")
     log_format: Literal["json", "console"] | None = Field(None, alias="LOG_FORMAT")
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - it drops lines that it does not understand
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The places that settings come from, the strongest first."""
+        return init_settings, env_settings, _EnvFile(settings_cls), file_secret_settings
+
     @field_validator("api_key", "api_key_file", mode="before")
     @classmethod
     def _an_empty_key_is_none(cls, value: Any) -> Any:
-        return None if isinstance(value, str) and not value.strip() else value
+        return (value.strip() or None) if isinstance(value, str) else value
 
     @field_validator("home", mode="before")
     @classmethod
@@ -101,11 +119,21 @@ class Settings(BaseSettings):
             )
         if self.api_key is not None and self.api_key_file is not None:
             faults.append("ONLYFANSAPI_API_KEY and ONLYFANSAPI_API_KEY_FILE are both set; keep one")
+        faults += self._key_faults()
         faults += self._url_faults()
-        faults += _key_log_faults(os.environ.get("SSLKEYLOGFILE"))
+        faults += key_log_faults(os.environ.get("SSLKEYLOGFILE"))
         if faults:
             raise ValueError("; ".join(faults))
         return self
+
+    def _key_faults(self) -> Iterator[str]:
+        fault = None if self.api_key is None else key_fault(self.api_key.get_secret_value())
+        if fault is not None:
+            yield f"ONLYFANSAPI_API_KEY {fault}"
+        try:
+            self.read_key()
+        except SettingsError as error:
+            yield str(error).removesuffix(".")
 
     def _url_faults(self) -> Iterator[str]:
         """One sentence for each address that cannot be used. None repeats what was set: it may hold a password."""
@@ -130,24 +158,13 @@ class Settings(BaseSettings):
         return self.api_key is not None or self.api_key_file is not None
 
     def read_key(self) -> SecretStr | None:
-        """The vendor key, from the environment or its file; None means the sandbox."""
+        """The vendor key, from the environment or its file; None means the sandbox. Raises SettingsError."""
         if self.api_key_file is None:
             return self.api_key
-        name = f"ONLYFANSAPI_API_KEY_FILE '{self.api_key_file}'"
         try:
-            with self.api_key_file.open("rb") as file:
-                content = file.read(LARGEST_KEY_FILE + 1)
-        except (OSError, ValueError) as error:
-            raise SettingsError(f"{name}: {getattr(error, 'strerror', None) or 'cannot be read'}.") from None
-        if len(content) > LARGEST_KEY_FILE:
-            raise SettingsError(f"{name} is larger than {LARGEST_KEY_FILE} bytes; put the vendor key alone into it.")
-        try:
-            key = content.decode().strip()
-        except UnicodeDecodeError:
-            raise SettingsError(f"{name} is not text in UTF-8; put the vendor key alone into it.") from None
-        if not key:
-            raise SettingsError(f"{name} is empty; put the vendor key into it.")
-        return SecretStr(key)
+            return SecretStr(read_key_file(self.api_key_file))
+        except ValueError as fault:
+            raise SettingsError(f"ONLYFANSAPI_API_KEY_FILE '{self.api_key_file}' {fault}.") from None
 
     @property
     def database_url(self) -> str:
@@ -156,21 +173,21 @@ class Settings(BaseSettings):
             return f"sqlite:///{quote(str(self.private_home().resolve() / 'campaigns.db'))}"
         scheme, _, rest = self.database_url_setting.partition("://")
         if scheme in {"postgres", "postgresql"}:
-            return _several_hosts(f"postgresql+psycopg://{rest}")
-        return _several_hosts(self.database_url_setting)
+            return addresses.several_hosts(f"postgresql+psycopg://{rest}")
+        return addresses.several_hosts(self.database_url_setting)
 
     @property
     def redis_url(self) -> str | None:
         """Where Redis is, as redis-py spells it; None when it is the embedded server and that is not running."""
         if self.redis_url_setting is not None:
-            return _socket_url(_verified(self.redis_url_setting), "unix", "db")
+            return addresses.socket_url(_verified(self.redis_url_setting), "unix", "db")
         return self._recorded("redis.url")
 
     @property
     def broker_url(self) -> str | None:
         """Where Celery's broker is, as kombu spells it."""
         url = _verified(self.broker_url_setting) if self.broker_url_setting else self.redis_url
-        return _socket_url(url, "redis+socket", "virtual_host") if url else None
+        return addresses.socket_url(url, "redis+socket", "virtual_host") if url else None
 
     @property
     def upstream_url(self) -> str | None:
@@ -214,6 +231,16 @@ class Settings(BaseSettings):
             return None
 
 
+class _EnvFile(EnvSettingsSource):
+    """What `.env` in the working folder says."""
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        try:
+            return {name.lower(): value for name, value in read_env_file(ENV_FILE).items()}
+        except ValueError as fault:
+            raise SettingsError(f"Settings: the file .env in this folder {fault}. Nothing was started.") from None
+
+
 def _verified(url: str) -> str:
     return verified(urlsplit(url)).geturl() if url.startswith("rediss://") else url
 
@@ -228,36 +255,6 @@ def _redis_fault(url: str) -> str | None:
     return fault
 
 
-def _several_hosts(url: str) -> str:
-    """A URL with several hosts, as PostgreSQL writes it (`//one:5432,two:5432/name`), as SQLAlchemy wants it."""
-    parts = urlsplit(url)
-    user, at, hosts = parts.netloc.rpartition("@")
-    if "," not in hosts:
-        return url
-    named = "&".join(f"host={host}" for host in hosts.split(","))
-    return f"{parts.scheme}://{user}{at}{parts.path}?{named}{parts.query and f'&{parts.query}'}"
-
-
-def _socket_url(url: str, scheme: str, option: str) -> str:
-    """The address of a socket as one of the two clients writes it: redis-py `unix:` and `db`, kombu otherwise."""
-    named, separator, rest = url.partition("://")
-    if named not in {"unix", "redis+socket"}:
-        return url
-    path, question, query = rest.partition("?")
-    return f"{scheme}{separator}{path}{question}{query.replace('virtual_host=', 'db=').replace('db=', f'{option}=')}"
-
-
-def _key_log_faults(path: str | None) -> Iterator[str]:
-    """Every client that makes a TLS context opens this file, as Python's own library does it; none says so well."""
-    if path is None:
-        return
-    try:
-        with Path(path).open("ab"):
-            pass
-    except OSError as error:
-        yield f"SSLKEYLOGFILE cannot be written ({error.strerror}): name another file, or unset it"
-
-
 def load_settings(**flags: Any) -> Settings:
     """The settings in force: flag, then environment, then `.env`, then default.
 
@@ -270,16 +267,11 @@ def load_settings(**flags: Any) -> Settings:
     except ValidationError as error:
         faults = [_words(fault) for fault in error.errors()]
         raise SettingsError("Settings: " + "; ".join(faults) + ". Nothing was started.") from None
-    except (OSError, UnicodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not text in UTF-8"
-        raise SettingsError(
-            f"Settings: the file .env in this folder cannot be read ({why}). Nothing was started."
-        ) from None
 
 
 def sources() -> tuple[Mapping[str, str | None], Mapping[str, str | None]]:
     """What the environment and the file `.env` say, by names in lower case; both may hold secrets."""
-    return EnvSettingsSource(Settings).env_vars, DotEnvSettingsSource(Settings).env_vars
+    return EnvSettingsSource(Settings).env_vars, _EnvFile(Settings).env_vars
 
 
 def _words(fault: Any) -> str:
@@ -287,6 +279,20 @@ def _words(fault: Any) -> str:
     message = str(fault["msg"]).removeprefix("Value error, ")
     if not place:
         return message
-    secret = "KEY" in place
-    found = "" if secret else f" (found '{os.environ.get(place, fault.get('input'))}')"
-    return f"{place}: {message}{found}"
+    bounds = _bounds(place)
+    given = "" if "KEY" in place else f" (found '{str(fault.get('input'))[:LONGEST_SHOWN]}')"
+    return f"{place} must be {bounds}{given}" if bounds else f"{place}: {message}{given}"
+
+
+def _bounds(place: str) -> str | None:
+    """What a setting that is a number can be, in words; None for another one."""
+    field = next((each for each in Settings.model_fields.values() if each.alias == place), None)
+    ends = [
+        f"{words} {getattr(rule, end):,}"
+        for rule in (field.metadata if field else ())
+        for end, words in BOUNDS.items()
+        if hasattr(rule, end)
+    ]
+    if field is None or not ends:
+        return None
+    return f"a {'' if field.annotation is float else 'whole '}number, {' and '.join(ends)}"

@@ -7,6 +7,7 @@ each address is written out here once, and both get the same words.
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, urlencode
 
@@ -64,3 +65,14 @@ def trust_also(context: ssl.SSLContext, setting: str, authorities: Path) -> None
     else:
         return
     raise SettingsError(f"{setting} '{authorities}' {reason}; give the file with your CA's certificate.")
+
+
+def key_log_faults(path: str | None) -> Iterator[str]:
+    """Every client that makes a TLS context opens this file, as Python's own library does it; none says so well."""
+    if path is None:
+        return
+    try:
+        with Path(path).open("ab"):
+            pass
+    except OSError as error:
+        yield f"SSLKEYLOGFILE cannot be written ({error.strerror}): name another file, or unset it"

@@ -12,6 +12,7 @@ from redis.connection import parse_url
 from sqlalchemy import make_url
 
 from campaigns import addresses
+from campaigns.domain.errors import SettingsError
 from campaigns.settings import load_settings
 from campaigns.store.database.postgresql import CONNECT_ARGS
 
@@ -38,6 +39,39 @@ def test_a_bare_special_character_in_a_password_is_refused_and_its_code_is_not(
         assert "%40 (@)" in fault
         assert "S3" not in fault
         assert fault_of(url.format(quote(password, safe=""))) is None
+
+
+@pytest.mark.parametrize("host", ["a..b", ".a", "a" * 64, "\u00e9" * 60, ".".join(["a" * 60] * 5), "[::1::]", "..."])
+@pytest.mark.parametrize(
+    ("fault_of", "url"),
+    [
+        (addresses.redis_fault, "redis://{}:6379/0"),
+        (addresses.database_fault, "postgresql://u:p@{}/db"),
+        (addresses.database_fault, "postgresql://u:p@one,{}/db"),
+        (addresses.database_fault, "postgresql://u:p@/db?host={}"),
+        (addresses.vendor_fault, "https://{}/api"),
+        (addresses.proxy_fault, "http://{}:3128"),
+    ],
+)
+def test_a_host_that_nobody_can_look_up_is_refused(fault_of: Callable[[str], str | None], url: str, host: str) -> None:
+    assert fault_of(url.format(host)) is not None
+    for good in ("db.example.", "a" * 63, "b\u00fccher.example", "[::1]", "127.0.0.1", "my_redis"):
+        if "host=" not in url or good != "[::1]":
+            assert fault_of(url.format(good)) is None
+
+
+def test_the_folder_of_a_socket_is_no_name_of_a_host() -> None:
+    folder = "/" + "x" * 80
+    assert addresses.database_fault(f"postgresql://{quote(folder, safe='')}/db") is None
+    assert addresses.database_fault(f"postgresql:///db?host={folder}") is None
+    assert addresses.database_fault("postgresql:///db?host=::1,fe80::1") is None
+
+
+@pytest.mark.parametrize("name", ["REDIS_URL", "DATABASE_URL"])
+def test_such_a_host_is_refused_with_the_name_of_its_setting(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, {"REDIS_URL": "redis://a..b/0", "DATABASE_URL": "postgresql://u:p@a..b/db"}[name])
+    with pytest.raises(SettingsError, match=f"{name} cannot be read as an address: .*host"):
+        load_settings()
 
 
 @pytest.mark.parametrize(

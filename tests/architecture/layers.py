@@ -14,7 +14,7 @@ LARGER_PACKAGES = {
 
 PURE = {"domain", "ports", "addresses"}
 BELOW_WIRING = PURE | {"store", "flow", "adapters"}
-BELOW_EDGES = BELOW_WIRING | {"settings", "wiring", "private_files", "tls"}
+BELOW_EDGES = BELOW_WIRING | {"settings", "env_file", "vendor_key", "wiring", "private_files", "tls"}
 
 MAY_IMPORT = {
     "domain": {"domain"},
@@ -22,8 +22,10 @@ MAY_IMPORT = {
     "addresses": set(),
     "crashpoint": set(),
     "private_files": set(),
+    "env_file": set(),
+    "vendor_key": set(),
     "tls": {"domain"},
-    "settings": {"domain", "addresses", "private_files", "tls"},
+    "settings": {"domain", "addresses", "env_file", "vendor_key", "private_files", "tls"},
     "store": PURE | {"store", "private_files"},
     "flow": PURE | {"store", "flow", "crashpoint"},
     "adapters": PURE | {"adapters", "private_files", "tls"},
@@ -86,6 +88,8 @@ THIRD_PARTY = {
     "crashpoint": set(),
     "private_files": set(),
     "tls": set(),
+    "env_file": {"dotenv"},
+    "vendor_key": set(),
     "settings": {"pydantic", "pydantic_settings"},
     "store": {"sqlalchemy", "alembic", "pyroaring"},
     "flow": {"pyroaring", "sqlalchemy"},

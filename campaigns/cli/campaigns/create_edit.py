@@ -20,6 +20,7 @@ from campaigns.cli.kit.output import json_option, one_line, say_warnings, show
 from campaigns.cli.kit.recipient_files import file_facts, read_file, say_read
 from campaigns.cli.kit.session import CAMPAIGN, actor, opened
 from campaigns.domain.errors import UsageError
+from campaigns.domain.sending.pacing import LARGEST_BATCH
 
 if TYPE_CHECKING:
     from campaigns.domain.audience.user_sets import Reading
@@ -249,6 +250,8 @@ def _check(given: Given, *, edits: bool = False) -> None:
         faults.append(f"--rotate is '{values['rotate']}', neither turn nor random")
     if values.get("batch_size", 1) < 1:
         faults.append("--batch-size is 0, but a request needs at least one user ID")
+    if values.get("batch_size", 1) > LARGEST_BATCH:
+        faults.append(f"--batch-size is above {LARGEST_BATCH:,}, the most user IDs of one request")
     if "zone" in values and not values.keys() & NEEDS_ZONE and not edits:
         faults.append("--zone says whose clocks --at, --cron, --every and --hours follow, but none is given")
     if values.get("skip_bad") and "users" not in values:

@@ -210,6 +210,8 @@ def batch_numbers(given: tuple[str, ...]) -> list[int] | None:
         ends = [first, last if dash else first]
         if not all(end.isascii() and end.isdigit() and len(end) <= SEQ_DIGITS for end in ends):
             raise UsageError(f"--batch '{part}' is no batch number; write 3, or 3,5-7, as `runs batches` numbers them.")
+        if int(ends[0]) > int(ends[1]):
+            raise UsageError(f"--batch '{part}' names no batch: write the smaller number first, as 5-7.")
         numbers.update(range(int(ends[0]), int(ends[1]) + 1))
     return sorted(numbers) if given else None
 

@@ -48,9 +48,9 @@ def list_hosts(*, as_json: bool) -> None:
 def forget(host: str, *, reason: str, as_json: bool) -> None:
     """Let no lane wait for a host any more.
 
-    For a host whose home is lost. HOST is its ID, the beginning of that, or its name. What it alone remembered is lost
-    then: were Redis and the database put back at the same time, a restore can go unrecognised. One that comes back is
-    known again.
+    For a host whose home is lost. HOST is its ID, at least 8 characters of its beginning, or its name. What it alone
+    remembered is lost then: were Redis and the database put back at the same time, a restore can go unrecognised. One
+    that comes back is known again.
     """
     from campaigns.flow.backup.hosts import forget as forget_host
 

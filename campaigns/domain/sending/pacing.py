@@ -22,6 +22,10 @@ FIRST_BACK_OFF_SECONDS = 0.5
 LONGEST_BACK_OFF_SECONDS = 60.0
 
 
+LARGEST_BATCH = 1_000_000
+"""User IDs in one request at most: far beyond what a vendor takes, and within what every database counts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What bounds the sending, as the settings give it. Times are seconds."""

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection
 
-from campaigns.domain.errors import NotAllowed, NotFound
+from campaigns.domain.errors import NotAllowed, NotFound, UsageError
 from campaigns.domain.states import BatchState
 from campaigns.store.campaigns.campaigns import find_campaign, refuse_probe
 from campaigns.store.reconcile.answers import late_answer, was_answered
@@ -23,12 +23,17 @@ ON_EVIDENCE = (BatchState.CANCELLED, BatchState.READY)
 
 
 def decidable_batches(connection: Connection, found: RunRow, seqs: Sequence[int] | None, verdict: Verdict) -> list[Any]:
-    """The batches to decide about: the unknown ones of the run, or those named. Raises NotAllowed and NotFound."""
+    """The batches to decide about: the unknown ones of the run, or those named.
+
+    Raises NotAllowed, NotFound, and UsageError when none is named.
+    """
     if seqs is None:
         rows = batches_by_seq(connection, found.id, seqs=None, state=BatchState.UNKNOWN)
         if not rows:
             raise NotAllowed(f"Run {found.id} has no unknown batch, so there is nothing to decide.")
         return rows
+    if not seqs:
+        raise UsageError(f"No batch of run {found.id} is named, so there is nothing to decide.")
     rows = batches_by_seq(connection, found.id, seqs=seqs)
     missing = sorted(set(seqs) - {row.seq for row in rows})
     if missing:

@@ -41,6 +41,8 @@ def everything(shell: Shell) -> list[Any]:
             "Message ID 700 belongs to another batch of acct_one",
             4,
         ),
+        (("--batch", "3-1", "--as", "not-sent", "--reason", "x"), "'3-1' names no batch: write the smaller", 2),
+        (("--batch", "2,9-8", "--as", "not-sent", "--reason", "x"), "'9-8' names no batch: write the smaller", 2),
         (("--batch", "2", "--as", "accepted", "--message-id", "", "--reason", "x"), "'' is no message ID", 2),
         (("--batch", "2", "--as", "accepted", "--message-id", "../7", "--reason", "x"), "is no message ID", 2),
     ],

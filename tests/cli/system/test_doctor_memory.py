@@ -143,6 +143,28 @@ def test_a_host_is_not_forgotten_without_a_reason(shell: Shell) -> None:
     assert (refused.exit_code, "say why the host will not come back" in refused.stderr) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("name", "said", "code"),
+    [
+        ("", "HOST is empty", 2),
+        (" ", "HOST is empty", 2),
+        ("e", "'e' is too short to name a host; give 8 characters", 2),
+        ("ef" * 3, "is too short", 2),
+        ("x", "There is no host 'x'", 3),
+    ],
+)
+def test_a_host_is_not_forgotten_by_nothing_or_by_a_letter(
+    shell: Shell, world: World, name: str, said: str, code: int
+) -> None:
+    with world.store.write() as connection:
+        add_host(connection, "ef" * 16, "worker-7", now=world.clock.now)
+
+    assert said in shell.refusal("hosts", "forget", name, "--reason", "x", code=code)
+
+    assert [one["forgotten_at"] for one in shell.ok("hosts", "list")] == [None]
+    assert shell.ok("hosts", "forget", "ef" * 4, "--reason", "x")["name"] == "worker-7"
+
+
 def test_answers_to_lost_requests_are_named(shell: Shell, spool: FileSpool) -> None:
     def refuse(_: object) -> None:
         raise RequestUnknown

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from campaigns.cli.kit.in_force import SANDBOX_NOTE
-from campaigns.settings import load_settings
+from campaigns.domain.errors import SettingsError
+from campaigns.settings import Settings, load_settings
 from tests.cli.conftest import Shell
 from tests.cli.processes import await_words, started
 
@@ -97,6 +98,31 @@ def test_a_level_of_the_log_is_understood_in_any_case(level: str) -> None:
     assert load_settings(LOG_LEVEL=level).log_level == level.upper()
 
 
+NUMBERS = [str(field.alias) for field in Settings.model_fields.values() if field.annotation in {int, float, int | None}]
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan", "1e300", "9" * 26, "-1", "many"])
+@pytest.mark.parametrize("name", NUMBERS)
+def test_every_number_has_bounds_and_a_refusal_names_them(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=rf"{name} must be a .*number, .*(at most|less than) [0-9,]+ \(found"):
+        load_settings()
+
+
+def test_a_batch_has_bounds_too(shell: Shell) -> None:
+    users = shell.file("users.csv", "1\n")
+    shell.ok("accounts", "add", "acct_one")
+    words = ("create", "--account", "acct_one", "--name", "x", "--text", "y", "--users", users, "--batch-size")
+    assert "--batch-size is above 1,000,000" in shell.refusal(*words, "1000001", code=2)
+
+
+def test_a_refusal_shows_the_flag_and_not_what_it_stands_above(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAMPAIGNS_HOME", "/elsewhere")
+    assert "(found '')" in shell.refusal("--home", "", "list", code=2)
+
+
 KEY_FILES = {
     "not text": b"\xff\xfe\x00k",
     "too large": b"k" * 5000,
@@ -128,9 +154,38 @@ def test_a_key_file_that_others_can_read_is_noted(
 
 def test_a_key_file_without_an_end_and_one_that_is_not_there(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONLYFANSAPI_API_KEY_FILE", "/dev/zero")
-    assert "larger than" in shell.refusal("accounts", "add", "acct_one", code=2)
+    assert "not a regular file" in shell.refusal("accounts", "add", "acct_one", code=2)
     monkeypatch.setenv("ONLYFANSAPI_API_KEY_FILE", "/dev/null/key")
     assert "Not a directory" in shell.refusal("accounts", "add", "acct_one", code=2)
+
+
+@pytest.mark.parametrize("command", [("list",), ("up",), ("worker",)])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ONLYFANSAPI_API_KEY", "S3cr3tK\nx"),
+        ("ONLYFANSAPI_API_KEY", "S3cr3t\u00e9"),
+        ("ONLYFANSAPI_API_KEY_FILE", "/nope"),
+        ("ONLYFANSAPI_API_KEY_FILE", "two words"),
+    ],
+)
+def test_a_key_that_cannot_be_used_is_refused_before_anything_is_started(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], name: str, value: str
+) -> None:
+    shell.file("two words", "S3cr3t x\n")
+    monkeypatch.setattr("campaigns.embedded.up.run_up", lambda *_: pytest.fail("it was started"))
+    monkeypatch.setenv(name, value)
+    said = shell.refusal(*command, code=2)
+    assert said.startswith(f"Settings: {name} ")
+    assert said.endswith(". Nothing was started.")
+    assert "S3cr" not in said
+
+
+def test_a_key_may_end_with_a_line_break(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONLYFANSAPI_API_KEY", "ofapi_x\n")
+    key = load_settings().read_key()
+    assert key is not None
+    assert key.get_secret_value() == "ofapi_x"
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfeA=1\n", None])
@@ -142,6 +197,35 @@ def test_a_file_of_settings_that_cannot_be_read(shell: Shell, content: bytes | N
         return
     path.write_bytes(content)
     assert ".env in this folder cannot be read" in shell.refusal("list", code=2)
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ('ONLYFANSAPI_API_KEY="S3cr3tE\nCAMPAIGNS_BATCH_SIZE=100\n', 1),
+        ("# ours\n\n\nONLYFANSAPI_API_KEY: S3cr3tE\n", 4),
+        ("LOG_LEVEL=INFO\nONLYFANSAPI_API_KEY\nCAMPAIGNS_BATCH_SIZE=100\n", 2),
+    ],
+)
+def test_a_line_of_settings_that_is_not_understood_is_refused_by_its_number(
+    shell: Shell, content: str, line: int
+) -> None:
+    shell.file(".env", content)
+    said = shell.refusal("list", code=2)
+    assert f"the file .env in this folder has a line that is not a setting: line {line}; write NAME=value" in said
+    assert "S3cr" not in said
+
+
+def test_a_dollar_in_a_file_of_settings_is_a_dollar(shell: Shell) -> None:
+    shell.file(".env", "ONLYFANSAPI_API_KEY=a$HOME${HOME}b\nexport LOG_LEVEL=debug # loud\n")
+    key = load_settings().read_key()
+    assert key is not None
+    assert (key.get_secret_value(), load_settings().log_level) == ("a$HOME${HOME}b", "DEBUG")
+
+
+def test_a_file_of_settings_that_never_ends_is_not_waited_for(shell: Shell) -> None:
+    os.mkfifo(Path(shell.folder, ".env"))
+    assert ".env in this folder is not a regular file" in shell.refusal("list", code=2)
 
 
 def test_a_file_for_keys_of_tls_that_cannot_be_written(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

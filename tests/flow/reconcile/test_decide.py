@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from campaigns.domain.errors import NotAllowed, NotFound
+from campaigns.domain.errors import NotAllowed, NotFound, UsageError
 from campaigns.domain.states import BatchState
 from campaigns.flow.reconcile.decide import decide
 from campaigns.flow.runs.pause_resume_cancel import cancel_run
@@ -36,6 +36,15 @@ def test_a_message_id_that_another_batch_owns_is_refused_and_nothing_is_decided(
         _decide(world, run_id, "accepted", message_id="acct_one-2")
 
     assert world.states(run_id) == ["unknown", "accepted"]
+    assert _decisions(world, run_id) == []
+
+
+def test_a_decision_about_no_batch_is_refused(world: World) -> None:
+    run_id = _unknown(world)
+
+    with pytest.raises(UsageError, match=r"No batch .* is named"):
+        decide(world.store, run_id, seqs=[], verdict="not-sent", reason="x", actor=ANNA)
+
     assert _decisions(world, run_id) == []
 
 

@@ -1,0 +1,47 @@
+"""The file `.env` of the working folder: each of its lines is understood, or none is used.
+
+A line that is dropped would let its default stand in its place, and the default of the vendor's key is the sandbox.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from dotenv.parser import Binding, parse_stream
+
+LARGEST_FILE = 1_000_000
+"""In bytes; a file of settings has some thousand."""
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """The settings that stand in a file, as they stand there: a `$` is a `$`. Empty when there is no such file.
+
+    Raises ValueError with why it cannot be used: words that follow the file's name, without any of its content.
+    """
+    if not path.exists() or path.is_dir():
+        return {}
+    if not path.is_file():
+        raise ValueError("is not a regular file; put the settings into one")
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise ValueError(f"cannot be read ({error.strerror})") from None
+    if len(content) > LARGEST_FILE:
+        raise ValueError(f"is larger than {LARGEST_FILE} bytes; put settings alone into it")
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        raise ValueError("cannot be read (it is not text in UTF-8)") from None
+    return dict(_understood(line) for line in parse_stream(io.StringIO(text)) if line.key is not None or line.error)
+
+
+def _understood(line: Binding) -> tuple[str, str]:
+    if line.key is None or line.value is None:
+        blank = line.original.string[: -len(line.original.string.lstrip()) or None]
+        number = line.original.line + blank.count("\n")
+        raise ValueError(
+            f"has a line that is not a setting: line {number}; write NAME=value, and close each quotation mark"
+        )
+    return line.key, line.value
