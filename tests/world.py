@@ -6,7 +6,7 @@ import json
 import secrets
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -115,6 +115,8 @@ class FakeGateway:
         answer = self.deleting.pop(0) if self.deleting else UNSENT
         if not (isinstance(answer, UnsendOutcome) and answer.kind is UnsendKind.NOT_SENT):
             self.deleted.append(message_id)
+        if answer is UNSENT and message_id in self.contents:
+            self.contents[message_id] = replace(self.contents[message_id], is_canceled=True)
         return answer if isinstance(answer, UnsendOutcome) else answer()
 
     def queue(self, account: str) -> list[QueueItem]:

@@ -31,6 +31,9 @@ class UnsendKind(StrEnum):
 ENDS_IT = frozenset({UnsendKind.UNSENT, UnsendKind.IMPOSSIBLE})
 """After these a recall asks no more for the message."""
 
+YET_TO_BE_SEEN = "the vendor confirmed it; the message is yet to be seen gone"
+"""What stands beside a DELETE that the vendor confirmed, where its word is not enough."""
+
 LOOKS_FIRST = frozenset({UnsendKind.REFUSED, UnsendKind.UNCLEAR})
 """After these the item is looked at before anything else."""
 
@@ -98,9 +101,7 @@ def unless_seen(outcome: UnsendOutcome) -> UnsendOutcome:
     """What an answer proves about a message that must be seen gone: not that it is."""
     if outcome.kind is not UnsendKind.UNSENT:
         return outcome
-    return replace(
-        outcome, kind=UnsendKind.UNCLEAR, error="the vendor confirmed it; the message is yet to be seen gone"
-    )
+    return replace(outcome, kind=UnsendKind.UNCLEAR, error=YET_TO_BE_SEEN)
 
 
 def _answered(reply: Reply, outcome: Outcome, message_id: str) -> UnsendOutcome:

@@ -253,8 +253,8 @@ TAKEN_BACK = "taken back before its time"
 
 
 def cancel_taken_back(connection: Connection, run_id: int, *, actor: str, now: datetime) -> None:
-    """Cancel the batches of a run that were confirmed to be taken back before their time."""
-    at = unsent_at(connection, run_id)
+    """Cancel the batches of a run that were seen to be taken back before their time."""
+    at = unsent_at(connection, run_id, seen=True)
     cancelled = []
     for batch in handed_over(connection, run_id):
         if batch.batch_id not in at or at[batch.batch_id] >= batch.due:

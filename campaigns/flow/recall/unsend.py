@@ -21,7 +21,13 @@ from campaigns.domain.sending.pacing import back_off_seconds
 from campaigns.domain.upstream.outcome import HoldScope
 from campaigns.domain.upstream.questions import Purpose, Question, QuestionKind, item_as_kept
 from campaigns.domain.upstream.queue_items import ItemContent
-from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome, judge_item, unless_seen
+from campaigns.domain.upstream.unsend_outcome import (
+    YET_TO_BE_SEEN,
+    UnsendKind,
+    UnsendOutcome,
+    judge_item,
+    unless_seen,
+)
 from campaigns.flow.recall.permits import Permits, Wait, give_back, still_permitted, take_permits, tell_pacer
 from campaigns.flow.recall.recall import finish_if_done
 from campaigns.flow.sending.ask_vendor import ask
@@ -138,7 +144,8 @@ def _look(sender: Sender, tried: _Try) -> UnsendOutcome | None:
         judged = None if tried.due is None else UnsendOutcome(UnsendKind.NOT_SENT, f"could not look: {obstacle}")
     else:
         shown = _as_shown(tried, item)
-        judged = judge_item(shown, wanted.before, wanted.words, until_gone=tried.recall.until_gone)
+        until_gone = found.until_gone or (_must_be_seen(tried) and wanted.confirmed)
+        judged = judge_item(shown, wanted.before, wanted.words, until_gone=until_gone)
         judged = judged or _judge_time(sender, tried, item)
     if judged is None and wanted.doubts >= sender.limits.max_attempts:
         return UnsendOutcome(UnsendKind.IMPOSSIBLE, f"given up after {wanted.doubts} requests: {wanted.words}")
@@ -185,12 +192,17 @@ def _delete(sender: Sender, tried: _Try) -> tuple[UnsendOutcome, bool]:
         deadline_seconds=limits.request_timeout_seconds,
         may_start=may_start,
     )
-    return unless_seen(outcome) if tried.recall.until_gone else outcome, stopped
+    return unless_seen(outcome) if _must_be_seen(tried) else outcome, stopped
+
+
+def _must_be_seen(tried: _Try) -> bool:
+    """Whether the vendor's word is not enough, since something is sent to the same fans once it is taken back."""
+    return tried.recall.until_gone or tried.due is not None or tried.recall.for_run_id is not None
 
 
 def _record(sender: Sender, tried: _Try, outcome: UnsendOutcome, *, stopped: bool, by_look: bool) -> Step:
     found = tried.recall
-    failures, wait, waits_for = _pause(sender, found, outcome, stopped=stopped)
+    failures, wait, waits_for = _pause(sender, tried, outcome, stopped=stopped)
     with sender.store.write() as connection:
         _lock(connection, found, outcome)
         now = sender.store.now(connection)
@@ -211,8 +223,11 @@ def _record(sender: Sender, tried: _Try, outcome: UnsendOutcome, *, stopped: boo
     )
 
 
-def _pause(sender: Sender, found: RecallRow, outcome: UnsendOutcome, *, stopped: bool) -> tuple[int, float, str | None]:
-    """Failures in a row, how long the recall waits, and what for."""
+def _pause(sender: Sender, tried: _Try, outcome: UnsendOutcome, *, stopped: bool) -> tuple[int, float, str | None]:
+    """Failures in a row, how long the recall waits, and what for. What was just confirmed is looked at at once."""
+    found = tried.recall
+    if outcome.error == YET_TO_BE_SEEN and not found.until_gone and not tried.wanted.confirmed:
+        return 0, 0.0, None
     if outcome.kind is UnsendKind.THROTTLED:
         return found.failures, outcome.retry_after_seconds or 0.0, "cool-down"
     if outcome.kind in {UnsendKind.UNCLEAR, UnsendKind.NOT_SENT} and not stopped:

@@ -11,12 +11,12 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, select
+from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, literal, or_, select
 
 from campaigns.domain.errors import StaleClaim
 from campaigns.domain.states import BatchState
 from campaigns.domain.upstream.outcome import ABANDONED_WORDS
-from campaigns.domain.upstream.unsend_outcome import ENDS_IT, LOOKS_FIRST, UnsendKind, UnsendOutcome
+from campaigns.domain.upstream.unsend_outcome import ENDS_IT, LOOKS_FIRST, YET_TO_BE_SEEN, UnsendKind, UnsendOutcome
 from campaigns.store.database.encoding import holdable
 from campaigns.store.recall.recalls import RecallRow, Standing
 from campaigns.store.reconcile.message_sets import message_held
@@ -39,6 +39,7 @@ class WantedBack:
     doubts: int  # requests that were refused or proved nothing
     before: UnsendKind | None  # the last of those
     words: str | None  # and what was said then
+    confirmed: bool = False  # the vendor said once that it is taken back, and it was not seen so yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ def next_wanted(connection: Connection, found: RecallRow) -> WantedBack | None:
             func.max(unsend.c.number).label("tried"),
             func.count(unsend_outcome.c.number).label("known"),
             func.sum(case((unsend_outcome.c.kind.in_(sorted(LOOKS_FIRST)), 1), else_=0)).label("doubts"),
+            func.sum(case((unsend_outcome.c.error == YET_TO_BE_SEEN, 1), else_=0)).label("confirmed"),
         )
         .outerjoin(unsend_outcome, _same_request())
         .where(unsend.c.recall_id == found.id)
@@ -68,7 +70,10 @@ def next_wanted(connection: Connection, found: RecallRow) -> WantedBack | None:
     )
     row = connection.execute(
         select(
-            batch.c.id, batch.c.seq, message_held().label("message_id"), tries.c.tried, tries.c.known, tries.c.doubts
+            batch.c.id,
+            batch.c.seq,
+            message_held().label("message_id"),
+            *tries.c["tried", "known", "doubts", "confirmed"],
         )
         .outerjoin(tries, tries.c.batch_id == batch.c.id)
         .where(
@@ -88,7 +93,8 @@ def next_wanted(connection: Connection, found: RecallRow) -> WantedBack | None:
     if known < tried:
         before, words = UnsendKind.UNCLEAR, ABANDONED_WORDS
     doubts = int(row.doubts or 0) + (tried - known)
-    return WantedBack(row.id, row.seq, row.message_id, tried, known < tried, doubts, before, words)
+    of_it = (row.id, row.seq, row.message_id)
+    return WantedBack(*of_it, tried, known < tried, doubts, before, words, confirmed=bool(row.confirmed))
 
 
 def _last_doubt(connection: Connection, recall_id: int, batch_id: int) -> tuple[UnsendKind | None, str | None]:
@@ -196,13 +202,14 @@ def standing_of(connection: Connection, run_id: int) -> Standing:
     )
 
 
-def unsent_at(connection: Connection, run_id: int) -> dict[int, datetime]:
-    """When each batch of a run was taken back, by its ID; those that were not are not among them."""
+def unsent_at(connection: Connection, run_id: int, *, seen: bool = False) -> dict[int, datetime]:
+    """When each batch of a run was taken back, by its ID; `seen`: only of those that a look showed as taken back."""
     rows = connection.execute(
         select(batch.c.id, func.min(unsend_outcome.c.finished_at).label("at"))
         .join(unsend, and_(unsend.c.batch_id == batch.c.id, unsend.c.message_id == message_held()))
         .join(unsend_outcome, _same_request())
         .where(batch.c.run_id == run_id, unsend_outcome.c.kind == UnsendKind.UNSENT.value)
+        .where(or_(unsend_outcome.c.by_look, literal(not seen)))
         .group_by(batch.c.id)
     )
     return {row.id: row.at for row in rows}

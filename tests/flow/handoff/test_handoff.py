@@ -15,6 +15,7 @@ from campaigns.domain.schedules.handoff import WATCHED_AFTER
 from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.states import BatchState
 from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
+from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome
 from campaigns.flow.accounts.accounts import add_account
 from campaigns.flow.campaigns.drafts import Changes, edit_campaign
 from campaigns.flow.campaigns.launch import launch
@@ -27,6 +28,8 @@ from campaigns.flow.schedules.pause_resume_skip import pause_schedule
 from campaigns.store.views.recalls import requests_to_unsend
 from tests.flow.handoff.handed_over import DAILY, TODAY, TOMORROW, armed, dates, opened, shows, watched
 from tests.world import ANNA, LIMITS, REJECTED, TEAM, UNKNOWN, UPSTREAM, World
+
+CANCELLED = frozenset({BatchState.CANCELLED})
 
 
 def test_a_run_is_handed_over_ahead_of_its_time(world: World) -> None:
@@ -251,12 +254,43 @@ def test_what_was_handed_over_is_looked_at_and_then_taken_back(world: World) -> 
     world.serve()
 
     assert (told["recalling"], told["cancelled_batches"]) == (1, 0)
-    assert world.gateway.questions == ["item acct_one-1"]
+    assert world.gateway.questions == ["item acct_one-1"] * 2, "before the DELETE, and after it was confirmed"
     assert world.gateway.deleted == ["acct_one-1"]
     (batch,) = world.batches(run_id)
     assert (batch["state"], batch["error"]) == ("cancelled", "taken back before its time")
     assert (world.run(run_id)["accepted"], world.run(run_id)["cancelled"]) == (0, 2)
     assert "handover_taken_back" in world.events()
+
+
+def test_a_delete_that_is_confirmed_and_not_done_proves_nothing(world: World) -> None:
+    run_id = handed_over(world, users=[1, 2])
+    shows(world, "acct_one-1")
+    world.gateway.deleting = [UnsendOutcome(UnsendKind.UNSENT, http_status=200)] * 20  # the item stays as it is
+
+    cancel(world.store, run_id, reason="wrong price", actor=ANNA)
+    for _ in range(20):
+        world.serve()
+        world.clock.advance(60)
+
+    assert world.states(run_id) == ["accepted"]
+    assert world.run(run_id)["recall"]["failed"] == 1
+    with pytest.raises(NotAllowed, match="nobody to send to again"):
+        rerun(world.store, run_id, upstream=UPSTREAM, states=CANCELLED, reason="again", actor=ANNA)
+
+
+def test_what_the_vendor_shows_no_more_after_it_confirmed_is_taken_back(world: World) -> None:
+    run_id = handed_over(world, users=[1, 2])
+    shows(world, "acct_one-1")
+
+    def delete() -> UnsendOutcome:
+        del world.gateway.contents["acct_one-1"]
+        return UnsendOutcome(UnsendKind.UNSENT, http_status=200)
+
+    world.gateway.deleting = [delete]
+    cancel(world.store, run_id, reason="wrong price", actor=ANNA)
+    world.serve()
+
+    assert (world.states(run_id), len(world.gateway.deleted)) == (["cancelled"], 1)
 
 
 def test_who_was_taken_back_can_be_sent_to_again_with_the_newest_words_at_the_same_time(world: World) -> None:

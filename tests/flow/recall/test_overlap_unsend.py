@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.upstream.outcome import Outcome
+from campaigns.domain.upstream.queue_items import ItemContent
 from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome
 from campaigns.flow.accounts.accounts import release_account
 from campaigns.flow.campaigns.drafts import Changes, edit_campaign
@@ -58,6 +59,23 @@ def test_a_finished_run_is_taken_back_before_the_next_one_is_even_planned(world:
     assert (run["state"], run["accepted"], run["waits_for_recall_of"], run["holds"]) == ("finished", 5, [], [])
     assert world.run(first)["recall"]["for_run_id"] == second
     assert world.gateway.deleted == ["acct_one-3", "acct_one-2", "acct_one-1"]
+
+
+def test_a_delete_that_is_confirmed_and_not_done_holds_the_next_run(world: World) -> None:
+    first = first_run(world)
+    ticks(world)
+    for number in (1, 2, 3):
+        world.gateway.contents[f"acct_one-{number}"] = ItemContent(f"acct_one-{number}", "Hello", True, 2)
+    world.gateway.deleting = [UnsendOutcome(UnsendKind.UNSENT, http_status=200)] * 60
+
+    second = next_run(world)
+    for _ in range(30):
+        work(world)
+        world.clock.advance(60)
+
+    assert world.run(first)["recalled"] == 0
+    assert [hold["kind"] for hold in world.run(second)["holds"]] == ["recall"]
+    assert sends(world) == [2, 2, 1]
 
 
 def overtaken(world: World, answer: Outcome) -> tuple[int, int]:
