@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSou
 
 from campaigns import addresses
 from campaigns.domain.errors import SettingsError
-from campaigns.private_files import private_folder
+from campaigns.private_files import private_folder, read_plain_file
 from campaigns.tls import verified
 
 VENDOR_URL = "https://app.onlyfansapi.com"
@@ -27,12 +27,15 @@ SECRETS = Path("/run/secrets")
 LARGEST_KEY_FILE = 4096
 """In bytes; a key has some sixty."""
 
+ENV_FILE = Path(".env")
+LARGEST_ENV_FILE = 1_000_000
+
 
 class Settings(BaseSettings):
     """The settings in force. Names and defaults are documented in docs/settings.md, held to this class by a test."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", secrets_dir=SECRETS if SECRETS.is_dir() else None, extra="ignore", frozen=True
+        env_file=ENV_FILE, secrets_dir=SECRETS if SECRETS.is_dir() else None, extra="ignore", frozen=True
     )
 
     home: Path = Field(Path(".campaigns"), alias="CAMPAIGNS_HOME", validate_default=True)
@@ -135,12 +138,10 @@ class Settings(BaseSettings):
             return self.api_key
         name = f"ONLYFANSAPI_API_KEY_FILE '{self.api_key_file}'"
         try:
-            with self.api_key_file.open("rb") as file:
-                content = file.read(LARGEST_KEY_FILE + 1)
+            content = read_plain_file(self.api_key_file, LARGEST_KEY_FILE)
         except (OSError, ValueError) as error:
-            raise SettingsError(f"{name}: {getattr(error, 'strerror', None) or 'cannot be read'}.") from None
-        if len(content) > LARGEST_KEY_FILE:
-            raise SettingsError(f"{name} is larger than {LARGEST_KEY_FILE} bytes; put the vendor key alone into it.")
+            why = getattr(error, "strerror", None) or "cannot be read"
+            raise SettingsError(f"{name}: {why}; name a file that holds the vendor key alone.") from None
         try:
             key = content.decode().strip()
         except UnicodeDecodeError:
@@ -266,6 +267,8 @@ def load_settings(**flags: Any) -> Settings:
     """
     given = {name: value for name, value in flags.items() if value is not None}
     try:
+        if ENV_FILE.exists() and not ENV_FILE.is_dir():
+            read_plain_file(ENV_FILE, LARGEST_ENV_FILE)
         return Settings(**given)
     except ValidationError as error:
         faults = [_words(fault) for fault in error.errors()]

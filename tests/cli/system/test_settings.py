@@ -128,9 +128,29 @@ def test_a_key_file_that_others_can_read_is_noted(
 
 def test_a_key_file_without_an_end_and_one_that_is_not_there(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONLYFANSAPI_API_KEY_FILE", "/dev/zero")
-    assert "larger than" in shell.refusal("accounts", "add", "acct_one", code=2)
+    assert "a device, not a regular file; name a file" in shell.refusal("accounts", "add", "acct_one", code=2)
     monkeypatch.setenv("ONLYFANSAPI_API_KEY_FILE", "/dev/null/key")
     assert "Not a directory" in shell.refusal("accounts", "add", "acct_one", code=2)
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_is_not_waited_for_as_a_file_of_settings_or_of_a_key(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = Path(shell.folder, ".env")
+    os.mkfifo(pipe)
+    assert ".env in this folder cannot be read (it is a pipe" in shell.refusal("list", code=2)
+    pipe.rename(shell.folder / "key")
+    monkeypatch.setenv("ONLYFANSAPI_API_KEY_FILE", str(shell.folder / "key"))
+    assert "it is a pipe" in shell.refusal("accounts", "add", "acct_one", code=2)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("command", [("audit", "verify", "--heads"), ("sandbox", "--port", "0", "--faults")])
+def test_a_file_without_an_end_is_refused(shell: Shell, command: tuple[str, ...]) -> None:
+    os.mkfifo(shell.folder / "pipe")
+    for place in ("/dev/zero", str(shell.folder / "pipe")):
+        assert "it is a pipe or a device, not a regular file" in shell.refusal(*command, place, code=2)
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfeA=1\n", None])
