@@ -287,7 +287,10 @@ def sources() -> tuple[Mapping[str, str | None], Mapping[str, str | None]]:
 
 def _words(fault: Any) -> str:
     place = ".".join(str(part) for part in fault["loc"])
-    message = str(fault["msg"]).removeprefix("Value error, ")
+    message = (
+        str(fault["msg"]).removeprefix("Value error, ").replace("Input should be", "must be").partition(", unable")[0]
+    )
+    message = message.replace("a valid integer", "a whole number").replace("a valid number", "a number")
     if not place:
         return message
     secret = "KEY" in place

@@ -22,6 +22,8 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 
 def read_heads(path: str) -> dict[str, Head]:
     """The heads in the file, by chain. Raises UsageError when it cannot be read or holds no heads."""
+    if not path:
+        raise UsageError("--heads is empty; name a file of `campaigns audit verify --json`.")
     try:
         kept = json.loads(read_plain_file(Path(path), LARGEST_HEADS_BYTES))
     except OSError as error:

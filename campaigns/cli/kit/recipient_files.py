@@ -171,6 +171,8 @@ def file_facts(reading: Reading) -> dict[str, Any]:
 @contextmanager
 def opened_bytes(place: str, *, option: str) -> Iterator[tuple[BinaryIO, str, int | None]]:
     """A file to read, its name for messages, and its size in bytes where that is known. Raises UsageError."""
+    if not place:
+        raise UsageError(f"{option} is empty; name a file, or - for standard input.")
     if place == "-":
         if sys.stdin is None:
             raise UsageError(f"{option} - is standard input, but that is closed; give a file.")

@@ -124,3 +124,9 @@ def test_recipients_without_an_end_are_refused_at_a_stated_bound(shell: Shell, m
     place = shell.file("fans.txt", "1001\n" * 700_000)
     sentence = shell.refusal(*SUPPRESS, place, code=2)
     assert "is larger than a file of recipients may be (3,000,000 bytes)" in sentence
+
+
+def test_what_was_suppressed_before_is_told_only_when_there_is_some(shell: Shell) -> None:
+    add = ("suppress", "add", "--reason", "asked")
+    assert shell.run(*add, "1").stdout == "Suppressed 1 user.\n"
+    assert shell.run(*add, "1", "2").stdout == "Suppressed 1 user; 1 was suppressed before.\n"

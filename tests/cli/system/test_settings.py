@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from campaigns.cli.kit.in_force import SANDBOX_NOTE
+from campaigns.domain.errors import SettingsError
 from campaigns.settings import load_settings
 from tests.cli.conftest import Shell
 from tests.cli.processes import await_words, started
@@ -177,3 +178,9 @@ def test_a_role_says_which_vendor_is_in_force_before_anything_else(shell: Shell,
     finally:
         del os.environ["REDIS_URL"]
     assert said.splitlines()[0] == SANDBOX_NOTE
+
+
+def test_a_number_that_is_none_is_told_in_plain_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAMPAIGNS_BATCH_SIZE", "x")
+    with pytest.raises(SettingsError, match=r"CAMPAIGNS_BATCH_SIZE: must be a whole number \(found 'x'\)\."):
+        load_settings()
