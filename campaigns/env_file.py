@@ -10,6 +10,8 @@ from pathlib import Path
 
 from dotenv.parser import Binding, parse_stream
 
+from campaigns.private_files import read_plain_file
+
 LARGEST_FILE = 1_000_000
 """In bytes; a file of settings has some thousand."""
 
@@ -21,15 +23,10 @@ def read_env_file(path: Path) -> dict[str, str]:
     """
     if not path.exists() or path.is_dir():
         return {}
-    if not path.is_file():
-        raise ValueError("is not a regular file; put the settings into one")
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST_FILE + 1)
+        content = read_plain_file(path, LARGEST_FILE)
     except OSError as error:
-        raise ValueError(f"cannot be read ({error.strerror})") from None
-    if len(content) > LARGEST_FILE:
-        raise ValueError(f"is larger than {LARGEST_FILE} bytes; put settings alone into it")
+        raise ValueError(f"cannot be read ({error.strerror}); put the settings alone into a regular file") from None
     try:
         text = content.decode()
     except UnicodeDecodeError:

@@ -27,8 +27,8 @@ OLD_SCHEDULE = "beat-schedule"
 """Where earlier releases kept a pickle of Celery's beat."""
 
 
-class NotPrivate(OSError):
-    """A folder that somebody else owns or may write; `strerror` is the whole sentence."""
+class UnfitFile(OSError):
+    """A file or folder that must not be used; `strerror` is the whole sentence."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(None, sentence)
@@ -36,6 +36,10 @@ class NotPrivate(OSError):
 
     def __str__(self) -> str:
         return str(self.strerror)
+
+
+class NotPrivate(UnfitFile):
+    """A folder that somebody else owns or may write."""
 
 
 def keep_private() -> None:
@@ -83,6 +87,20 @@ def close_file(path: Path) -> None:
         return
     if found.st_size:
         log.warning("Other users could read the file '%s'; it is closed to them now.", path)
+
+
+def read_plain_file(path: Path, most: int) -> bytes:
+    """The content of a regular file of at most `most` bytes. Raises OSError, whose `strerror` says why not.
+
+    A pipe is not waited for, and a device is not read: it may have no end.
+    """
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise UnfitFile("it is a pipe or a device, not a regular file")
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise UnfitFile(f"it is larger than {most:,} bytes")
+    return content
 
 
 def remove_old_schedule(home: Path) -> None:

@@ -263,6 +263,8 @@ def load_settings(**flags: Any) -> Settings:
     """
     given = {name: value for name, value in flags.items() if value is not None}
     try:
+        if ENV_FILE.exists() and not ENV_FILE.is_dir():
+            read_plain_file(ENV_FILE, LARGEST_ENV_FILE)
         return Settings(**given)
     except ValidationError as error:
         faults = [_words(fault) for fault in error.errors()]
@@ -276,7 +278,10 @@ def sources() -> tuple[Mapping[str, str | None], Mapping[str, str | None]]:
 
 def _words(fault: Any) -> str:
     place = ".".join(str(part) for part in fault["loc"])
-    message = str(fault["msg"]).removeprefix("Value error, ")
+    message = (
+        str(fault["msg"]).removeprefix("Value error, ").replace("Input should be", "must be").partition(", unable")[0]
+    )
+    message = message.replace("a valid integer", "a whole number").replace("a valid number", "a number")
     if not place:
         return message
     bounds = _bounds(place)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from campaigns.private_files import read_plain_file
+
 LARGEST_FILE = 4096
 """In bytes; a key has some sixty."""
 
@@ -24,14 +26,9 @@ def key_fault(key: str) -> str | None:
 def read_key_file(path: Path) -> str:
     """The key in a file. Raises ValueError with why there is none: words that follow the file's name."""
     try:
-        if path.exists() and not path.is_file():
-            raise ValueError(f"is not a regular file; name one, and {CURE}")
-        with path.open("rb") as file:
-            content = file.read(LARGEST_FILE + 1)
+        content = read_plain_file(path, LARGEST_FILE)
     except OSError as error:
-        raise ValueError(f"cannot be read ({error.strerror}); name a file that this user can read") from None
-    if len(content) > LARGEST_FILE:
-        raise ValueError(f"is larger than {LARGEST_FILE} bytes; {CURE}")
+        raise ValueError(f"cannot be read ({error.strerror}); name a file that holds the vendor key alone") from None
     try:
         key = content.decode().strip()
     except UnicodeDecodeError:

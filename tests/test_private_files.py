@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from campaigns.cli.main import cli
 from campaigns.domain.errors import SettingsError
 from campaigns.embedded.home import prepare_home
-from campaigns.private_files import NotPrivate, close_file, private_folder, remove_old_schedule
+from campaigns.private_files import NotPrivate, close_file, private_folder, read_plain_file, remove_old_schedule
 from campaigns.settings import Settings, load_settings
 
 
@@ -139,3 +139,13 @@ def test_a_home_under_the_users_own_folder_may_be_written_with_a_tilde(
     monkeypatch.setenv("CAMPAIGNS_HOME", "~nobody-of-that-name/sub")
     with pytest.raises(SettingsError, match=r"CAMPAIGNS_HOME.*name of nobody"):
         load_settings()
+
+
+def test_a_plain_file_is_read_up_to_its_bound(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"12345")
+    assert read_plain_file(file, 5) == b"12345"
+    with pytest.raises(OSError, match="it is larger than 4 bytes"):
+        read_plain_file(file, 4)
+    with pytest.raises(IsADirectoryError):
+        read_plain_file(tmp_path, 5)

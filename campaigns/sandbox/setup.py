@@ -15,11 +15,15 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from campaigns.domain.errors import UsageError
+from campaigns.private_files import read_plain_file
 from campaigns.sandbox.echo import Echo, Escapes, LineBreaks, Marks
 from campaigns.sandbox.faults import FaultPlan, Rate, ScriptLine
 
 USERS_OF_AN_UNNAMED_LIST = 25  # more than a page of ten, so that paging is met
 LARGEST_USER_ID = 2**63 - 1
+
+LARGEST_FAULTS_FILE = 8_000_000
+"""In bytes."""
 
 BRACKETS = re.compile(r"[\[\]{}]")
 DEEPEST = 20
@@ -136,10 +140,12 @@ def read_setup(path: Path | None) -> Setup:
     if path is None:
         return Setup()
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_plain_file(path, LARGEST_FAULTS_FILE).decode()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UsageError(f"The faults file '{path}' cannot be read: {reason}.") from None
+        raise UsageError(
+            f"The faults file '{path}' cannot be read: {reason}; give a file as in docs/sandbox.md."
+        ) from None
     return parse_setup(text, source=f"The faults file '{path}'")
 
 

@@ -117,9 +117,7 @@ def _suppress(
     show(
         changed if file is None else changed | {"file": file},
         as_json=as_json,
-        people=lambda: click.echo(
-            f"Suppressed {counted(changed['added'], 'user')}; {changed['already']:,} were already."
-        ),
+        people=lambda: click.echo(f"Suppressed {counted(changed['added'], 'user')}{_already(changed['already'])}."),
     )
 
 
@@ -139,3 +137,9 @@ def _reason(text: str) -> str:
     if not text.strip():
         raise UsageError("--reason is empty; say why, the audit keeps it.")
     return text.strip()
+
+
+def _already(number: int) -> str:
+    if not number:
+        return ""
+    return f"; {number:,} {'was' if number == 1 else 'were'} suppressed before"

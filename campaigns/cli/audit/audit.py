@@ -27,6 +27,7 @@ from campaigns.cli.kit.output import (
 from campaigns.cli.kit.recipient_files import reason
 from campaigns.cli.kit.session import CAMPAIGN, LARGEST_ID, RUN, actor, closed_after, opened
 from campaigns.domain.errors import UsageError
+from campaigns.private_files import FULL_DISK
 
 if TYPE_CHECKING:
     from campaigns.wiring import Parts
@@ -98,12 +99,7 @@ def export(form: str, output: str | None, run_id: int | None, campaign_id: int |
         if output is None or output == "-":
             _write(found, sys.stdout, form)
             return
-        try:
-            with Path(output).open("x", encoding="utf-8", newline="") as stream:
-                count = _write(found, stream, form)
-        except OSError as error:
-            why = "it exists already" if isinstance(error, FileExistsError) else reason(error)
-            raise UsageError(f"--output '{output}' cannot be written: {why}.") from None
+        count = _write_file(found, output, form)
     note(f"Wrote {count:,} events to {output}.")
 
 
@@ -161,6 +157,30 @@ def _require(connection: Any, run_id: int | None, campaign_id: int | None) -> No
         find_run(connection, run_id)
     if campaign_id is not None:
         find_campaign(connection, campaign_id)
+
+
+def _write_file(events: Iterable[dict[str, Any]], output: str, form: str) -> int:
+    """Write the events to a new file; part of a trail is not left behind. Raises UsageError."""
+    if not output:
+        raise UsageError("--output is empty; name a file, or - for standard output.")
+    path, is_made = Path(output), False
+    try:
+        with path.open("x", encoding="utf-8", newline="") as stream:
+            is_made = True
+            return _write(events, stream, form)
+    except BaseException as fault:
+        if is_made:
+            path.unlink(missing_ok=True)
+        if not isinstance(fault, OSError):
+            raise
+        why = reason(fault)
+        if isinstance(fault, FileExistsError):
+            why = "it exists already; name a new file"
+        elif isinstance(fault, FileNotFoundError):
+            why = f"there is no folder '{path.parent}'; make it first"
+        elif fault.errno in FULL_DISK:
+            why = "its disk is full; make room, or name a file on another disk"
+        raise UsageError(f"--output '{output}' cannot be written: {why}.") from None
 
 
 def _write(events: Iterable[dict[str, Any]], stream: TextIO, form: str) -> int:

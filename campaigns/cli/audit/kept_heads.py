@@ -9,19 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 from campaigns.cli.kit.recipient_files import reason
 from campaigns.domain.errors import UsageError
+from campaigns.private_files import read_plain_file
 
 if TYPE_CHECKING:
     from campaigns.store.audit.seals import Head
+
+LARGEST_HEADS_BYTES = 256_000_000
+"""A head of each run and account takes some 200 bytes."""
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def read_heads(path: str) -> dict[str, Head]:
     """The heads in the file, by chain. Raises UsageError when it cannot be read or holds no heads."""
+    if not path:
+        raise UsageError("--heads is empty; name a file of `campaigns audit verify --json`.")
     try:
-        kept = json.loads(Path(path).read_text(encoding="utf-8"))
+        kept = json.loads(read_plain_file(Path(path), LARGEST_HEADS_BYTES))
     except OSError as error:
-        raise UsageError(f"--heads '{path}' cannot be read: {reason(error)}.") from None
+        raise UsageError(f"--heads '{path}' cannot be read: {reason(error)}; give a regular file.") from None
     except (ValueError, RecursionError):
         raise UsageError(f"--heads '{path}' is not JSON; give a file of `campaigns audit verify --json`.") from None
     heads = kept.get("heads") if isinstance(kept, dict) else None

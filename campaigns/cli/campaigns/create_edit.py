@@ -221,7 +221,7 @@ def _audience(given: Given) -> tuple[Reading | None, str]:
         listed = read_users(io.BytesIO("\n".join(users).encode()), name=name, skip_bad=skip_bad)
         listed.form = None
         return listed, name
-    place = users if users == "-" else str(given.folder / users)
+    place = users if users in {"-", ""} else str(given.folder / users)
     reading = read_file(place, option="--users", skip_bad=skip_bad, sheet=given.values.get("sheet"))
     return reading, "standard input" if place == "-" else Path(place).name
 

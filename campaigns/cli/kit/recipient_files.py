@@ -8,7 +8,7 @@ import stat
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -26,6 +26,9 @@ BIG_BYTES = 4_000_000
 """Files below this are read in less time than a person needs to see a bar."""
 
 REDRAW_SECONDS = 0.1
+
+LARGEST_LIST_BYTES = 2_000_000_000
+"""A hundred million user IDs."""
 
 LARGEST_PIPED_BYTES = 256_000_000
 LARGEST_TEXT_BYTES = 8_000_000
@@ -51,7 +54,21 @@ def read_file(place: str, *, option: str, skip_bad: bool = False, sheet: str | N
         if sheet is not None:
             raise UsageError(f"--sheet '{one_line(sheet)}' is a sheet of a workbook, but {name} is no workbook.")
         with closing(Progress(name, size)) as progress:
-            return read_users(whole, name=name, skip_bad=skip_bad, progress=progress)
+            return read_users(whole, name=name, skip_bad=skip_bad, progress=_bounded(progress, name))
+
+
+def _bounded(progress: Progress, name: str) -> Callable[[int], None]:
+    """The progress of a file that may have no end, such as a device or a pipe."""
+
+    def told(bytes_read: int) -> None:
+        if bytes_read > LARGEST_LIST_BYTES:
+            raise UsageError(
+                f"{name} is larger than a file of recipients may be ({LARGEST_LIST_BYTES:,} bytes); give the column of "
+                "user IDs alone, or several campaigns. Nothing was imported."
+            )
+        progress(bytes_read)
+
+    return told
 
 
 def _looked_at(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
@@ -154,6 +171,8 @@ def file_facts(reading: Reading) -> dict[str, Any]:
 @contextmanager
 def opened_bytes(place: str, *, option: str) -> Iterator[tuple[BinaryIO, str, int | None]]:
     """A file to read, its name for messages, and its size in bytes where that is known. Raises UsageError."""
+    if not place:
+        raise UsageError(f"{option} is empty; name a file, or - for standard input.")
     if place == "-":
         if sys.stdin is None:
             raise UsageError(f"{option} - is standard input, but that is closed; give a file.")

@@ -91,8 +91,9 @@ def _refuse_wrong_state(
         at = "" if campaign.occurrence_at is None else f", for {on_clocks(campaign.occurrence_at, zone)}"
         raise NotAllowed(f"Campaign {campaign.id} is armed already{at}; pass --now to run it at once beside that.")
     if campaign.launches and again_reason is None and (at_once or not recurs):
+        times = "once" if campaign.launches == 1 else f"{campaign.launches} times"
         raise NotAllowed(
-            f"Campaign {campaign.id} was launched before ({campaign.launches} times); its fans would get it again. "
+            f"Campaign {campaign.id} was launched before ({times}); its fans would get it again. "
             "If that is meant, pass --again --reason TEXT; to reach those it did not reach, use `campaigns runs rerun`."
         )
 

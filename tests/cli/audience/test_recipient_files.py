@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from campaigns.cli.kit import recipient_files
 from tests.cli.conftest import Shell
 from tests.workbooks import workbook
 
@@ -115,3 +116,17 @@ def test_files_come_through_a_pipe_too(ready: Shell, content: bytes) -> None:
                 done = subprocess.run(command, stdin=stdin, capture_output=True, check=False)
         assert (done.returncode, b"Read 2 user IDs" in done.stderr) == (0, True), done.stderr
     assert [row["user_id"] for row in ready.ok("suppress", "list")] == ["7", "8"]
+
+
+@pytest.mark.timeout(20)
+def test_recipients_without_an_end_are_refused_at_a_stated_bound(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipient_files, "LARGEST_LIST_BYTES", 3_000_000)
+    place = shell.file("fans.txt", "1001\n" * 700_000)
+    sentence = shell.refusal(*SUPPRESS, place, code=2)
+    assert "is larger than a file of recipients may be (3,000,000 bytes)" in sentence
+
+
+def test_what_was_suppressed_before_is_told_only_when_there_is_some(shell: Shell) -> None:
+    add = ("suppress", "add", "--reason", "asked")
+    assert shell.run(*add, "1").stdout == "Suppressed 1 user.\n"
+    assert shell.run(*add, "1", "2").stdout == "Suppressed 1 user; 1 was suppressed before.\n"

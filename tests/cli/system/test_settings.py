@@ -188,6 +188,14 @@ def test_a_key_may_end_with_a_line_break(monkeypatch: pytest.MonkeyPatch) -> Non
     assert key.get_secret_value() == "ofapi_x"
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("command", [("audit", "verify", "--heads"), ("sandbox", "--port", "0", "--faults")])
+def test_a_file_without_an_end_is_refused(shell: Shell, command: tuple[str, ...]) -> None:
+    os.mkfifo(shell.folder / "pipe")
+    for place in ("/dev/zero", str(shell.folder / "pipe")):
+        assert "it is a pipe or a device, not a regular file" in shell.refusal(*command, place, code=2)
+
+
 @pytest.mark.parametrize("content", [b"\xff\xfeA=1\n", None])
 def test_a_file_of_settings_that_cannot_be_read(shell: Shell, content: bytes | None) -> None:
     path = Path(shell.folder, ".env")
@@ -241,3 +249,9 @@ def test_a_role_says_which_vendor_is_in_force_before_anything_else(shell: Shell,
     finally:
         del os.environ["REDIS_URL"]
     assert said.splitlines()[0] == SANDBOX_NOTE
+
+
+def test_a_number_that_is_none_is_told_in_plain_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAMPAIGNS_BATCH_SIZE", "x")
+    with pytest.raises(SettingsError, match=r"CAMPAIGNS_BATCH_SIZE: must be a whole number \(found 'x'\)\."):
+        load_settings()

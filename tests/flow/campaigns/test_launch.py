@@ -33,7 +33,7 @@ def test_a_launch_opens_and_freezes_its_run_at_once(world: World) -> None:
 def test_a_second_launch_needs_a_reason_and_starts_a_lineage_of_its_own(world: World) -> None:
     campaign_id = _campaign(world)
     world.launch(campaign_id)
-    with pytest.raises(NotAllowed, match="launched before"):
+    with pytest.raises(NotAllowed, match=r"launched before \(once\);"):
         world.launch(campaign_id)
 
     again = world.launch(campaign_id, again_reason="the first one was a test")
