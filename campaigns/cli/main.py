@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from campaigns import __version__
+from campaigns.cli.kit.repeated import refuse_repeated
 from campaigns.cli.kit.streams import CannotPrint, printable_streams, write_nowhere
 from campaigns.domain import errors
 from campaigns.private_files import keep_private
@@ -130,7 +131,9 @@ class AnsweringGroup(click.Group):
     def _answer(self, *args: Any, **extra: Any) -> int:
         given = args[0] if args else extra.get("args")
         try:
-            _refuse_bytes(sys.argv[1:] if given is None else given)
+            words = sys.argv[1:] if given is None else given
+            _refuse_bytes(words)
+            refuse_repeated(self, words)
             result: Any = click.Group.main(self, *args, **{**extra, "standalone_mode": False})
         except click.ClickException as fault:
             _say(_usage_sentence(fault))

@@ -403,3 +403,19 @@ def test_an_export_that_would_overwrite(ready: Shell) -> None:
     path = ready.file("audit.jsonl", "precious")
     assert "exists already" in ready.refusal("audit", "export", "--output", path, code=2)
     assert Path(path).read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (("create", "--account", "acct_one", "--text", "A", "--text", "B", "--users", "a.csv"), "--text"),
+        (("create", "--text", "A", "--users", "a.csv", "--users=b.csv", "--json"), "--users"),
+        (("create", "--price", "5", "--price", "50"), "--price"),
+        (("runs", "decide", "1", "--batch", "1", "--batch", "2", "--reason", "x", "--reason", "y"), "--reason"),
+        (("schedule", "explain", "0 9 * * *", "--zone", "UTC", "--zone", "Europe/Rome"), "--zone"),
+        (("--home", "a", "--home", "b", "list"), "--home"),
+    ],
+)
+def test_an_option_with_one_value_is_not_given_twice(shell: Shell, words: tuple[str, ...], option: str) -> None:
+    assert shell.refusal(*words, code=2) == f"{option} is given 2 times, and takes one value; keep one of them."
+    assert shell.ok("list", "--json") == []
