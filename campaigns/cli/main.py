@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import importlib
 import os
-import re
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from campaigns import __version__
 from campaigns.cli.kit.repeated import refuse_repeated
 from campaigns.cli.kit.streams import CannotPrint, printable_streams, write_nowhere
 from campaigns.domain import errors
+from campaigns.domain.printable import IS_TEXT
 from campaigns.private_files import keep_private
 
 UNEXPECTED = 1
@@ -52,7 +52,6 @@ EXIT_CODES: dict[type[errors.CampaignsError], int] = {
 }
 """Every class of the error tree; a test walks the tree and fails on one that is missing."""
 
-IS_TEXT = re.compile("[^\0\ud800-\udfff]*").fullmatch
 LONGEST_SHOWN = 100
 
 COMMANDS: dict[str, str] = {

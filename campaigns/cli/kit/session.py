@@ -25,10 +25,11 @@ SAID = "campaigns.in_force"
 """Under this name a command notes that it has said which vendor is in force."""
 
 
-def settings_in_force(**flags: Any) -> Settings:
+def settings_in_force(*, asks_vendor: bool = True, **flags: Any) -> Settings:
     """The settings, with the options of `campaigns` itself above the environment. Raises SettingsError.
 
-    Says on standard error, once for each command, which vendor is in force and what is odd about the settings.
+    Says on standard error, once for each command, which vendor is in force and what is odd about the settings. A role
+    that never asks the vendor may have no key while others have one, so it says nothing of the vendor.
     """
     from campaigns.settings import load_settings
 
@@ -36,7 +37,7 @@ def settings_in_force(**flags: Any) -> Settings:
     meta = click.get_current_context().meta
     if not meta.get(SAID):
         meta[SAID] = True
-        say_what_is_in_force(settings)
+        say_what_is_in_force(settings, with_vendor=asks_vendor)
     return settings
 
 

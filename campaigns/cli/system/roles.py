@@ -90,7 +90,7 @@ def beat(*, log_level: str | None, check: bool) -> None:
 
     Becomes the plain celery command that it prints. Two beats do no harm.
     """
-    settings = settings_in_force(LOG_LEVEL=log_level)
+    settings = settings_in_force(asks_vendor=False, LOG_LEVEL=log_level)
     if check:
         _check_beat()
         return
