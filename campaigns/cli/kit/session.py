@@ -72,8 +72,13 @@ def opened() -> Iterator[Parts]:
 
 
 def refuse_missing_file(database_url: str) -> None:
-    """Raise NotAllowed for a SQLite file that is not there; asking SQLite would make an empty one in its place."""
-    from campaigns.store.database.server_facts import is_missing_file
+    """Raise NotAllowed for a SQLite file that is not there; asking SQLite would make an empty one in its place.
+
+    Raises SettingsError for a file that is something else.
+    """
+    from campaigns.store.database.server_facts import is_missing_file, refuse_no_database
+
+    refuse_no_database(database_url)
 
     if is_missing_file(database_url):
         raise NotAllowed("There is no database yet: run `campaigns db upgrade` (or `campaigns up`, which does it).")

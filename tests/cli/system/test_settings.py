@@ -133,6 +133,20 @@ def test_a_home_that_is_not_text_is_refused_and_not_made(
     assert sorted(shell.folder.iterdir()) == before
 
 
+@pytest.mark.parametrize("words", [("list",), ("db", "upgrade"), ("db", "check"), ("up",), ("beat",)])
+@pytest.mark.parametrize("kind", ["folder", "other file"])
+def test_a_path_that_is_no_database_is_a_wrong_setting(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, kind: str, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("campaigns.embedded.up.run_up", lambda *_: pytest.fail("it was started"))
+    path = shell.folder if kind == "folder" else Path(shell.file("users.csv", "one,two,three,four\n1,2,3,4\n"))
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{path}")
+    said = shell.refusal(*words, code=2)
+    assert said.startswith("DATABASE_URL (else CAMPAIGNS_HOME) leads to ")
+    assert str(path) in said
+
+
 KEY_FILES = {
     "not text": b"\xff\xfe\x00k",
     "too large": b"k" * 5000,
