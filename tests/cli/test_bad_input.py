@@ -420,3 +420,8 @@ def test_an_export_that_would_overwrite(ready: Shell) -> None:
 def test_an_option_with_one_value_is_not_given_twice(shell: Shell, words: tuple[str, ...], option: str) -> None:
     assert shell.refusal(*words, code=2) == f"{option} is given 2 times, and takes one value; keep one of them."
     assert shell.ok("list", "--json") == []
+
+
+@pytest.mark.parametrize("account", ["", " "])
+def test_an_empty_account_is_named_as_such(shell: Shell, account: str) -> None:
+    assert "ID of the account is empty" in shell.refusal("accounts", "set", account, "--zone", "UTC", code=2)

@@ -118,7 +118,7 @@ def _suppress(
         changed if file is None else changed | {"file": file},
         as_json=as_json,
         people=lambda: click.echo(
-            f"Suppressed {counted(changed['added'], 'user')}; {changed['already']:,} were already."
+            f"Suppressed {counted(changed['added'], 'user')}; suppressed before: {changed['already']:,}."
         ),
     )
 

@@ -90,7 +90,7 @@ def _refuse_wrong_state(
         raise NotAllowed(f"Campaign {campaign.id} is armed already{at}; pass --now to run it at once beside that.")
     if campaign.launches and again_reason is None and (at_once or not recurs):
         raise NotAllowed(
-            f"Campaign {campaign.id} was launched before ({campaign.launches} times); its fans would get it again. "
+            f"Campaign {campaign.id} was launched before (launches: {campaign.launches}); its fans would get it again. "
             "If that is meant, pass --again --reason TEXT; to reach those it did not reach, use `campaigns runs rerun`."
         )
 
