@@ -6,14 +6,29 @@ A line that is dropped would let its default stand in its place, and the default
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 
 from dotenv.parser import Binding, parse_stream
+from pydantic_settings import EnvSettingsSource
 
+from campaigns.domain.errors import SettingsError
 from campaigns.private_files import read_plain_file
+
+ENV_FILE = Path(".env")
 
 LARGEST_FILE = 1_000_000
 """In bytes; a file of settings has some thousand."""
+
+
+class EnvFile(EnvSettingsSource):
+    """What `.env` in the working folder says, by names in lower case. Raises SettingsError when it cannot be used."""
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        try:
+            return {name.lower(): value for name, value in read_env_file(ENV_FILE).items()}
+        except ValueError as fault:
+            raise SettingsError(f"Settings: the file .env in this folder {fault}. Nothing was started.") from None
 
 
 def read_env_file(path: Path) -> dict[str, str]:

@@ -13,8 +13,9 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from campaigns import addresses
 from campaigns.domain.errors import SettingsError
+from campaigns.domain.printable import IS_TEXT
 from campaigns.domain.sending.pacing import LARGEST_BATCH
-from campaigns.env_file import read_env_file
+from campaigns.env_file import EnvFile
 from campaigns.private_files import private_folder
 from campaigns.tls import key_log_faults, verified
 from campaigns.vendor_key import key_fault, read_key_file
@@ -23,8 +24,6 @@ VENDOR_URL = "https://app.onlyfansapi.com"
 
 LEASE_MARGIN_SECONDS = 2.0
 """What a lease must have left over beyond the deadline of a POST, for two commits and a slow disk."""
-
-ENV_FILE = Path(".env")
 
 LONGEST_SHOWN = 100
 
@@ -80,7 +79,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The places that settings come from, the strongest first."""
-        return init_settings, env_settings, _EnvFile(settings_cls), file_secret_settings
+        return init_settings, env_settings, EnvFile(settings_cls), file_secret_settings
 
     @field_validator("api_key", "api_key_file", mode="before")
     @classmethod
@@ -92,6 +91,8 @@ class Settings(BaseSettings):
     def _home_is_named(cls, value: Any) -> Any:
         if isinstance(value, str) and not value.strip():
             raise ValueError("is empty; name a folder, or leave it out")
+        if isinstance(value, str) and not IS_TEXT(value):
+            raise ValueError("is not text in UTF-8; name another folder")
         return value
 
     @field_validator("home")
@@ -231,16 +232,6 @@ class Settings(BaseSettings):
             return None
 
 
-class _EnvFile(EnvSettingsSource):
-    """What `.env` in the working folder says."""
-
-    def _load_env_vars(self) -> Mapping[str, str | None]:
-        try:
-            return {name.lower(): value for name, value in read_env_file(ENV_FILE).items()}
-        except ValueError as fault:
-            raise SettingsError(f"Settings: the file .env in this folder {fault}. Nothing was started.") from None
-
-
 def _verified(url: str) -> str:
     return verified(urlsplit(url)).geturl() if url.startswith("rediss://") else url
 
@@ -263,8 +254,6 @@ def load_settings(**flags: Any) -> Settings:
     """
     given = {name: value for name, value in flags.items() if value is not None}
     try:
-        if ENV_FILE.exists() and not ENV_FILE.is_dir():
-            read_plain_file(ENV_FILE, LARGEST_ENV_FILE)
         return Settings(**given)
     except ValidationError as error:
         faults = [_words(fault) for fault in error.errors()]
@@ -273,7 +262,7 @@ def load_settings(**flags: Any) -> Settings:
 
 def sources() -> tuple[Mapping[str, str | None], Mapping[str, str | None]]:
     """What the environment and the file `.env` say, by names in lower case; both may hold secrets."""
-    return EnvSettingsSource(Settings).env_vars, _EnvFile(Settings).env_vars
+    return EnvSettingsSource(Settings).env_vars, EnvFile(Settings).env_vars
 
 
 def _words(fault: Any) -> str:
@@ -285,8 +274,12 @@ def _words(fault: Any) -> str:
     if not place:
         return message
     bounds = _bounds(place)
-    given = "" if "KEY" in place else f" (found '{str(fault.get('input'))[:LONGEST_SHOWN]}')"
+    given = "" if "KEY" in place else f" (found '{_shown(fault['input'])}')"
     return f"{place} must be {bounds}{given}" if bounds else f"{place}: {message}{given}"
+
+
+def _shown(value: object) -> str:
+    return str(value).encode(errors="backslashreplace").decode()[:LONGEST_SHOWN]
 
 
 def _bounds(place: str) -> str | None:

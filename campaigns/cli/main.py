@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import importlib
 import os
-import re
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -15,8 +14,10 @@ from typing import Any, NoReturn
 import click
 
 from campaigns import __version__
+from campaigns.cli.kit.repeated import refuse_repeated
 from campaigns.cli.kit.streams import CannotPrint, printable_streams, write_nowhere
 from campaigns.domain import errors
+from campaigns.domain.printable import IS_TEXT
 from campaigns.private_files import FULL_DISK, keep_private
 
 UNEXPECTED = 1
@@ -51,7 +52,6 @@ EXIT_CODES: dict[type[errors.CampaignsError], int] = {
 }
 """Every class of the error tree; a test walks the tree and fails on one that is missing."""
 
-IS_TEXT = re.compile("[^\0\ud800-\udfff]*").fullmatch
 LONGEST_SHOWN = 100
 
 COMMANDS: dict[str, str] = {
@@ -130,7 +130,9 @@ class AnsweringGroup(click.Group):
     def _answer(self, *args: Any, **extra: Any) -> int:
         given = args[0] if args else extra.get("args")
         try:
-            _refuse_bytes(sys.argv[1:] if given is None else given)
+            words = sys.argv[1:] if given is None else given
+            _refuse_bytes(words)
+            refuse_repeated(self, words)
             result: Any = click.Group.main(self, *args, **{**extra, "standalone_mode": False})
         except click.ClickException as fault:
             _say(_usage_sentence(fault))

@@ -12,6 +12,9 @@ _ACTING = (
 )
 _LONE_RETURN = r"\r(?!\n)"
 
+IS_TEXT = re.compile("[^\0\ud800-\udfff]*").fullmatch
+"""Something true for a word that UTF-8 and every database can hold."""
+
 ACTING = re.compile(rf"[\x1b{_ACTING}]|{_LONE_RETURN}")
 ACTING_BUT_STYLES = re.compile(rf"[{_ACTING}]")
 

@@ -79,7 +79,8 @@ class Shell:
         """A draft, with its account if that is new."""
         if account not in {row["id"] for row in self.ok("accounts", "list")}:
             self.ok("accounts", "add", account)
-        made = self.ok("create", "--account", account, "--text", "Hi", "--users", "-", *options, stdin=users.encode())
+        default = () if "--text" in options else ("--text", "Hi")
+        made = self.ok("create", "--account", account, *default, "--users", "-", *options, stdin=users.encode())
         return int(made["id"])
 
 

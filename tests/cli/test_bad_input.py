@@ -136,7 +136,8 @@ def test_a_recipient_file_that_may_not_be_read(ready: Shell) -> None:
     ],
 )
 def test_options_that_cannot_stand(ready: Shell, options: tuple[str, ...], said: str) -> None:
-    sentence = ready.refusal(*CREATE, *options, code=2, stdin=b"1\n2\n3\n")
+    create = CREATE[: CREATE.index("--text")] if "--text" in options else CREATE
+    sentence = ready.refusal(*create, *options, code=2, stdin=b"1\n2\n3\n")
     assert re.search(said, sentence), sentence
     assert ready.ok("list") == []
 
@@ -196,7 +197,7 @@ def test_migrating_makes_it_ready(empty_shell: Shell) -> None:
 
 def test_a_database_that_is_no_database(shell: Shell) -> None:
     shell.file("home/campaigns.db", "this is a letter to Anna, not a database" * 100)
-    assert "The database cannot be used now" in shell.refusal("list", code=75)
+    assert "is no SQLite database" in shell.refusal("list", code=2)
 
 
 def test_no_redis_is_known(shell: Shell) -> None:
@@ -403,3 +404,24 @@ def test_an_export_that_would_overwrite(ready: Shell) -> None:
     path = ready.file("audit.jsonl", "precious")
     assert "exists already" in ready.refusal("audit", "export", "--output", path, code=2)
     assert Path(path).read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (("create", "--account", "acct_one", "--text", "A", "--text", "B", "--users", "a.csv"), "--text"),
+        (("create", "--text", "A", "--users", "a.csv", "--users=b.csv", "--json"), "--users"),
+        (("create", "--price", "5", "--price", "50"), "--price"),
+        (("runs", "decide", "1", "--batch", "1", "--batch", "2", "--reason", "x", "--reason", "y"), "--reason"),
+        (("schedule", "explain", "0 9 * * *", "--zone", "UTC", "--zone", "Europe/Rome"), "--zone"),
+        (("--home", "a", "--home", "b", "list"), "--home"),
+    ],
+)
+def test_an_option_with_one_value_is_not_given_twice(shell: Shell, words: tuple[str, ...], option: str) -> None:
+    assert shell.refusal(*words, code=2) == f"{option} is given 2 times, and takes one value; keep one of them."
+    assert shell.ok("list", "--json") == []
+
+
+@pytest.mark.parametrize("account", ["", " "])
+def test_an_empty_account_is_named_as_such(shell: Shell, account: str) -> None:
+    assert "ID of the account is empty" in shell.refusal("accounts", "set", account, "--zone", "UTC", code=2)

@@ -25,9 +25,10 @@ Source = Mapping[str, str | None]
 """What one place says, by the names of settings in lower case."""
 
 
-def say_what_is_in_force(settings: Settings) -> None:
-    """Say which vendor is in force, and every remark, on standard error."""
-    note(vendor_in_force(settings))
+def say_what_is_in_force(settings: Settings, *, with_vendor: bool) -> None:
+    """Say which vendor is in force, if that is wanted, and every remark, on standard error."""
+    if with_vendor:
+        note(vendor_in_force(settings))
     for remark in remarks(settings):
         note(remark)
 

@@ -25,10 +25,11 @@ SAID = "campaigns.in_force"
 """Under this name a command notes that it has said which vendor is in force."""
 
 
-def settings_in_force(**flags: Any) -> Settings:
+def settings_in_force(*, asks_vendor: bool = True, **flags: Any) -> Settings:
     """The settings, with the options of `campaigns` itself above the environment. Raises SettingsError.
 
-    Says on standard error, once for each command, which vendor is in force and what is odd about the settings.
+    Says on standard error, once for each command, which vendor is in force and what is odd about the settings. A role
+    that never asks the vendor may have no key while others have one, so it says nothing of the vendor.
     """
     from campaigns.settings import load_settings
 
@@ -36,7 +37,7 @@ def settings_in_force(**flags: Any) -> Settings:
     meta = click.get_current_context().meta
     if not meta.get(SAID):
         meta[SAID] = True
-        say_what_is_in_force(settings)
+        say_what_is_in_force(settings, with_vendor=asks_vendor)
     return settings
 
 
@@ -71,8 +72,13 @@ def opened() -> Iterator[Parts]:
 
 
 def refuse_missing_file(database_url: str) -> None:
-    """Raise NotAllowed for a SQLite file that is not there; asking SQLite would make an empty one in its place."""
-    from campaigns.store.database.server_facts import is_missing_file
+    """Raise NotAllowed for a SQLite file that is not there; asking SQLite would make an empty one in its place.
+
+    Raises SettingsError for a file that is something else.
+    """
+    from campaigns.store.database.server_facts import is_missing_file, refuse_no_database
+
+    refuse_no_database(database_url)
 
     if is_missing_file(database_url):
         raise NotAllowed("There is no database yet: run `campaigns db upgrade` (or `campaigns up`, which does it).")

@@ -21,8 +21,11 @@ def upgrade(*, as_json: bool) -> None:
     Doing it twice, or at the same time, does it once.
     """
     from campaigns.store.database import migrations
+    from campaigns.store.database.server_facts import refuse_no_database
 
-    migrations.upgrade(settings_in_force().database_url)
+    database_url = settings_in_force().database_url
+    refuse_no_database(database_url)
+    migrations.upgrade(database_url)
     _say_head(migrations.head(), as_json=as_json)
 
 

@@ -56,8 +56,10 @@ def up(*, port: int | None, no_web: bool) -> None:  # noqa: ARG001 - accepted al
     DATABASE_URL and REDIS_URL set, those servers are used instead.
     """
     from campaigns.embedded.up import run_up
+    from campaigns.store.database.server_facts import refuse_no_database
 
     settings = settings_in_force()
+    refuse_no_database(settings.database_url)
     click.get_current_context().exit(run_up(settings, environment_for_children()))
 
 
@@ -90,7 +92,7 @@ def beat(*, log_level: str | None, check: bool) -> None:
 
     Becomes the plain celery command that it prints. Two beats do no harm.
     """
-    settings = settings_in_force(LOG_LEVEL=log_level)
+    settings = settings_in_force(asks_vendor=False, LOG_LEVEL=log_level)
     if check:
         _check_beat()
         return

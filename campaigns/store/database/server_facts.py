@@ -7,16 +7,41 @@ from pathlib import Path
 
 from sqlalchemy import Connection, make_url, text
 
-from campaigns.domain.errors import NotAllowed
+from campaigns.domain.errors import NotAllowed, SettingsError
 from campaigns.store.database.encoding import UTF8, server_encoding
 from campaigns.store.database.engine import Store
 from campaigns.store.database.faults import too_weak
+
+SQLITE = b"SQLite format 3\0"
+"""The first bytes of each of its files but an empty one."""
 
 
 def is_missing_file(database_url: str) -> bool:
     """Whether the URL names a SQLite file that is not there; connecting would make an empty one in its place."""
     url = make_url(database_url)
     return url.get_backend_name() == "sqlite" and not Path(url.database or "").exists()
+
+
+def refuse_no_database(database_url: str) -> None:
+    """Raise SettingsError for a SQLite URL whose path is a folder, or a file that holds something else.
+
+    For the start of a command or a role: a file that is damaged later is a database that is away.
+    """
+    url = make_url(database_url)
+    if url.get_backend_name() != "sqlite":
+        return
+    path = Path(url.database or "")
+    try:
+        if path.is_dir():
+            raise SettingsError(f"DATABASE_URL (else CAMPAIGNS_HOME) leads to {path}, a folder; name a file in it.")
+        with path.open("rb") as file:
+            begin = file.read(len(SQLITE))
+    except OSError:
+        return  # it is not there yet, or SQLite says why it cannot be read
+    if begin and begin != SQLITE:
+        raise SettingsError(
+            f"DATABASE_URL (else CAMPAIGNS_HOME) leads to {path}, which is no SQLite database; name another one."
+        )
 
 
 def commits_are_durable(connection: Connection) -> bool:

@@ -6,13 +6,13 @@ import json
 import os
 from pathlib import Path
 
+import click
 import pytest
 
 from campaigns.cli.kit.in_force import SANDBOX_NOTE
 from campaigns.domain.errors import SettingsError
 from campaigns.settings import Settings, load_settings
 from tests.cli.conftest import Shell
-from tests.cli.processes import await_words, started
 
 LIVE = "LIVE: what is sent reaches fans through https://app.onlyfansapi.com."
 
@@ -121,6 +121,30 @@ def test_a_batch_has_bounds_too(shell: Shell) -> None:
 def test_a_refusal_shows_the_flag_and_not_what_it_stands_above(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAMPAIGNS_HOME", "/elsewhere")
     assert "(found '')" in shell.refusal("--home", "", "list", code=2)
+
+
+@pytest.mark.parametrize("words", [("db", "upgrade"), ("up",), ("list",)])
+def test_a_home_that_is_not_text_is_refused_and_not_made(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    before = sorted(shell.folder.iterdir())
+    monkeypatch.setenv("CAMPAIGNS_HOME", "bad\udcff")
+    assert "CAMPAIGNS_HOME: is not text in UTF-8" in shell.refusal(*words, code=2)
+    assert sorted(shell.folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("words", [("list",), ("db", "upgrade"), ("db", "check"), ("up",), ("beat",)])
+@pytest.mark.parametrize("kind", ["folder", "other file"])
+def test_a_path_that_is_no_database_is_a_wrong_setting(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, kind: str, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("campaigns.embedded.up.run_up", lambda *_: pytest.fail("it was started"))
+    path = shell.folder if kind == "folder" else Path(shell.file("users.csv", "one,two,three,four\n1,2,3,4\n"))
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{path}")
+    said = shell.refusal(*words, code=2)
+    assert said.startswith("DATABASE_URL (else CAMPAIGNS_HOME) leads to ")
+    assert str(path) in said
 
 
 KEY_FILES = {
@@ -233,7 +257,7 @@ def test_a_dollar_in_a_file_of_settings_is_a_dollar(shell: Shell) -> None:
 
 def test_a_file_of_settings_that_never_ends_is_not_waited_for(shell: Shell) -> None:
     os.mkfifo(Path(shell.folder, ".env"))
-    assert ".env in this folder is not a regular file" in shell.refusal("list", code=2)
+    assert "not a regular file" in shell.refusal("list", code=2)
 
 
 def test_a_file_for_keys_of_tls_that_cannot_be_written(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,17 +265,22 @@ def test_a_file_for_keys_of_tls_that_cannot_be_written(shell: Shell, monkeypatch
     assert "SSLKEYLOGFILE cannot be written (Not a directory)" in shell.refusal("list", code=2)
 
 
-def test_a_role_says_which_vendor_is_in_force_before_anything_else(shell: Shell, redis_url: str) -> None:
-    os.environ["REDIS_URL"] = redis_url
-    try:
-        with started("beat") as process:
-            said = await_words(process, "celery -q -A")
-    finally:
-        del os.environ["REDIS_URL"]
-    assert said.splitlines()[0] == SANDBOX_NOTE
+def test_a_role_says_which_vendor_is_in_force_and_beat_that_asks_none_does_not(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, redis_url: str
+) -> None:
+    def started(*_: object) -> None:
+        raise click.exceptions.Exit(0)
+
+    monkeypatch.setattr(os, "execve", started)
+    monkeypatch.setenv("REDIS_URL", redis_url)
+    worker, beat = shell.run("worker").stderr.splitlines(), shell.run("beat").stderr.splitlines()
+    assert (worker[0], "celery -q -A" in worker[1]) == (SANDBOX_NOTE, True)
+    assert (len(beat), "celery -q -A" in beat[0]) == (1, True)
 
 
 def test_a_number_that_is_none_is_told_in_plain_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAMPAIGNS_BATCH_SIZE", "x")
-    with pytest.raises(SettingsError, match=r"CAMPAIGNS_BATCH_SIZE: must be a whole number \(found 'x'\)\."):
+    with pytest.raises(
+        SettingsError, match=r"CAMPAIGNS_BATCH_SIZE must be a whole number, at least 1 and at most .* \(found 'x'\)"
+    ):
         load_settings()
