@@ -13,5 +13,5 @@ def test_plain_celery_says_in_one_sentence_which_setting_is_wrong() -> None:
         command, env={**os.environ, "CAMPAIGNS_TICK_SECONDS": "0"}, check=False, capture_output=True, text=True
     )
     assert done.returncode == 2
-    assert done.stderr.startswith("Settings: CAMPAIGNS_TICK_SECONDS: ")
+    assert done.stderr.startswith("Settings: CAMPAIGNS_TICK_SECONDS must be a number, ")
     assert done.stderr.count("\n") == 1

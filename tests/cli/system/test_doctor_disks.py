@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, event
 
 from campaigns.cli.system import disk_checks
 from campaigns.cli.system.disk_checks import room_checks, write_check
+from campaigns.domain.errors import DatabaseAway
 from campaigns.embedded.parent_death import bound
 from campaigns.embedded.server import find_server
 from campaigns.settings import load_settings
@@ -75,7 +76,8 @@ def test_a_database_that_cannot_be_opened_for_want_of_room_is_told_so(
 
     assert found["disk of the home"]["state"] == "fault"
     assert found["database"]["fix"] == f"make room on the disk of {file}"
-    assert "its disk is full; nothing was changed. Make room" in shell.refusal("list", code=75)
+    with closing(open_store(shell.database_url)) as store, pytest.raises(DatabaseAway, match="its disk is full"):
+        store.read().__enter__()
 
 
 def test_a_slow_disk_is_noted(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,7 +61,7 @@ def store(database_url: str) -> Iterator[Store]:
         ),
         (
             """INSERT INTO unsend SELECT recall_id, batch_id, 9, account_id, 'm-9', 99, worker, started_at, deadline_at
-            FROM unsend WHERE batch_id = 1""",
+            FROM unsend WHERE batch_id = 1 AND number = 1""",
             "run 1 batch 1: message m-9 was to be taken back, which is not its own",
         ),
     ],
