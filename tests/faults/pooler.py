@@ -64,6 +64,7 @@ class Pooler:
         self._folder.chmod(0o755)  # another user than ours may have to read it
         file = self._folder / "pgbouncer.ini"
         file.write_text(settings)
+        file.chmod(0o644)  # whatever umask a test before this one has set
         command = [program, str(file)]
         command = [*AS_NOBODY, *command] if os.geteuid() == 0 else bound(command, signal.SIGKILL)
         self._log = folder / "pooler.log"
