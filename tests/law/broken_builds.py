@@ -156,7 +156,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a failed message counts as accepted",
         "an answer with a message ID and a fault is unknown",
-        {f"{DOMAIN}.upstream.outcome._fault_of_accepted": lambda _: None},
+        {f"{DOMAIN}.upstream.outcome.fault_of_accepted": lambda _: None},
         "unknowns.test_what_the_vendor_took_and_failed_at_is_not_accepted",
     ),
     Mutant(
