@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 
 from campaigns.cli.main import EXIT_CODES, INTERRUPTED, READER_GONE, cli
 from campaigns.cli.runs.progress import OK, REJECTED, UNKNOWN
+from tests.cli.command_lines import EVERY_COMMAND
 from tests.cli.conftest import Shell
 from tests.world import LOGGED_OUT, World
 from tests.world import REJECTED as REFUSED
@@ -27,18 +27,7 @@ EXAMPLES = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 JSON = re.compile(r"```json\n(.*?)```", re.DOTALL)
 
 
-def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
-    context = click.Context(group)
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        assert command is not None
-        if isinstance(command, click.Group):
-            yield from commands(command, (*path, name))
-        else:
-            yield " ".join((*path, name)), command
-
-
-COMMANDS = dict(commands(cli))
+COMMANDS = {" ".join(path): command for path, command in EVERY_COMMAND.items()}
 
 
 def options(command: click.Command) -> set[str]:

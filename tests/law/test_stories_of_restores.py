@@ -180,13 +180,19 @@ def test_losing_redis_alone_needs_nobody(world: Place) -> None:
     hold_the_law(world)
 
 
-def test_a_draft_that_was_launched_after_the_backup_is_not_launched_again_unasked(world: Place) -> None:
-    """B8: the database knows the lost time, and that nobody said that it was not launched then."""
+def launched_in_the_lost_time(world: Place) -> tuple[Campaign, Copy]:
+    """A draft, and a backup from before it was launched and sent."""
     draft = world.campaign()
     world.launched(says="News of today")
     copy = world.backup()
     world.launch(draft)
     world.serve()
+    return draft, copy
+
+
+def test_a_draft_that_was_launched_after_the_backup_is_not_launched_again_unasked(world: Place) -> None:
+    """B8: the database knows the lost time, and that nobody said that it was not launched then."""
+    draft, copy = launched_in_the_lost_time(world)
     assert world.reached()[draft.users[0]] == 1
 
     world.restore(copy)
@@ -319,11 +325,7 @@ def test_a_campaign_that_was_sent_in_another_way_after_the_backup_is_not_sent_at
 
 def test_a_draft_that_was_launched_after_the_backup_is_not_sent_by_a_time_that_it_is_given_now(world: Place) -> None:
     """B7: the launch only arms it, so that its run is opened later."""
-    draft = world.campaign()
-    world.launched(says="News of today")
-    copy = world.backup()
-    world.launch(draft)
-    world.serve()
+    draft, copy = launched_in_the_lost_time(world)
     assert world.reached()[draft.users[0]] == 1
 
     released(world, copy)
@@ -337,11 +339,7 @@ def test_a_draft_that_was_launched_after_the_backup_is_not_sent_by_a_time_that_i
 
 def test_a_run_that_was_held_after_a_restore_and_cancelled_is_not_sent_by_a_rerun_unasked(world: Place) -> None:
     """B10: it was cancelled since the vendor has its message."""
-    draft = world.campaign()
-    world.launched(says="News of today")
-    copy = world.backup()
-    world.launch(draft)
-    world.serve()
+    draft, copy = launched_in_the_lost_time(world)
     released(world, copy)
     run_id = world.launch(draft)
     assert run_id is not None

@@ -7,11 +7,11 @@ explained: all else is unclear. Absence is never proof by itself (vendor's list:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from campaigns.domain.reconcile.matching import Key, Matched, Request
-from campaigns.domain.reconcile.search import Finding, Judgement
+from campaigns.domain.reconcile.search import Finding, Judgement, says_the_same
 from campaigns.domain.reconcile.windows import Skew
 from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
 
@@ -57,14 +57,22 @@ def reaches_back(request: Request, listed: Listed) -> bool:
     return any(item.date is not None and item.date < first for item in listed.items)
 
 
-def judge_own(message_id: str, content: ItemContent | None, words: str | None) -> Judgement:
-    """What the message shows that a failed answer named: the vendor took it, so it is that one or none."""
+def judge_own(
+    message_id: str, content: ItemContent | None, words: str | None, *, texts: Collection[str], is_free: bool
+) -> Judgement:
+    """What the message shows that a failed answer named: the vendor took it, so it is that one or none.
+
+    `texts`: the ways in which the request's text may have travelled. A refusal can name a message of somebody else's,
+    such as one that it is in conflict with, so one that says something else is nobody's yet.
+    """
     said = f" ({words})" if words else ""
     if content is None:
         return Judgement(Finding.UNCLEAR, f"the answer named message {message_id}, which is not shown{said}")
     if content.has_error or content.is_canceled:
         state = "failed" if content.has_error else "cancelled"
         return Judgement(Finding.UNCLEAR, f"the vendor shows message {message_id} as {state}{said}")
+    if content.text is not None and not any(says_the_same(content, text=text, is_free=is_free) for text in texts):
+        return Judgement(Finding.UNCLEAR, f"the answer named message {message_id}, which says something else{said}")
     return Judgement(Finding.FOUND, f"the vendor shows message {message_id} without a fault", message_id)
 
 

@@ -125,11 +125,16 @@ def _is_confirmed(sender: Sender, claim: LaneClaim, compared: Recognised) -> boo
     try:
         doubt = confirm(_memory(sender), claim, compared.hosts)
     except FencesAway:
-        _give_back(sender, Step(claim, leave=True, wait_seconds=AWAY_SECONDS, waits_for="the fence book"))
-        return False
-    if doubt is not None:
-        _give_back(sender, Step(claim, leave=True, wait_seconds=AWAY_SECONDS, waits_for=_hosts_to_compare(doubt)))
-    return doubt is None
+        waits_for = "the fence book"
+    except Exception:
+        sender.stranded[claim.account_id] = Step(claim, leave=True)
+        raise
+    else:
+        if doubt is None:
+            return True
+        waits_for = _hosts_to_compare(doubt)  # a lane that was closed is no longer ours, and nothing is written
+    _give_back(sender, Step(claim, leave=True, wait_seconds=AWAY_SECONDS, waits_for=waits_for))
+    return False
 
 
 def _memory(sender: Sender) -> Memory:

@@ -8,9 +8,10 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from campaigns.domain.messages.message import Message, from_json
+from campaigns.domain.messages.text_modes import TEXT_FORMS, formed
 from campaigns.domain.reconcile.judging import judge_own
 from campaigns.domain.reconcile.search import Finding, Judgement
-from campaigns.domain.schedules.handoff import is_handed_over
+from campaigns.domain.schedules.handoff import as_sent, is_handed_over
 from campaigns.domain.upstream.outcome import OutcomeKind
 from campaigns.domain.upstream.queue_items import ItemContent
 from campaigns.store.campaigns.campaigns import find_revision
@@ -67,4 +68,7 @@ def by_record(case: Case) -> Judgement | None:
 def by_its_message(case: Case, contents: list[ItemContent]) -> Judgement:
     """What the message shows that a failed answer named."""
     message_id, words = case.failed or ("", None)
-    return judge_own(message_id, contents[0] if contents else None, words)
+    message = as_sent(case.message, case.found.started_at)
+    texts = {formed(message.text, form) for form in TEXT_FORMS}
+    content = contents[0] if contents else None
+    return judge_own(message_id, content, words, texts=texts, is_free=not message.price)

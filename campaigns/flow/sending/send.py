@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -17,6 +16,7 @@ from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import DatabaseAway, FencesAway, PacerAway, RequestLost, StaleClaim
 from campaigns.domain.messages.body_form import BodyForm, build_body, form_to_json
 from campaigns.domain.messages.marks import LEAST_CHANCE, new_mark
+from campaigns.domain.messages.message import Message
 from campaigns.domain.schedules.handoff import as_sent
 from campaigns.domain.sending.pacing import PERMIT_SECONDS, back_off_seconds
 from campaigns.domain.states import BatchState, RunState
@@ -116,18 +116,10 @@ def _commit_attempt(sender: Sender, claim: LaneClaim) -> _Committed | LaneClaim 
         if renewed is None:
             return None
         ours, suppressions = renewed
-        while True:
-            found = next_in_time(connection, sender, claim.account_id, now=now)
-            if found is None:
-                return ours
-            ready, now = found
-            if is_stopped_by_evidence(connection, ready, actor=sender.owner, now=now):
-                continue
-            message = as_sent(said_by_batch(connection, sender, ready), now)
-            how: dict[str, Any] = {"names_lists": bool(message.user_lists), "actor": sender.owner, "now": now}
-            users = users_left(connection, ours.account_id, ready, suppressions, **how)
-            if users is not None:
-                break
+        chosen = _next_that_may_go(connection, sender, ours.account_id, suppressions, now)
+        if chosen is None:
+            return ours
+        ready, message, users, now = chosen
         mark = _mark(sender, ours, now) if ready.is_marked else None
         form = BodyForm(sender.rf_as, text_form(connection, sender, ours.account_id, message), mark)
         body = build_body(message, users or None, form)
@@ -148,6 +140,26 @@ def _commit_attempt(sender: Sender, claim: LaneClaim) -> _Committed | LaneClaim 
             _say_started(connection, sender, ready, ours)
         crash_point("send.written")
     return _Committed(replace(opened, saves=message.save_for_later), ours, body)
+
+
+def _next_that_may_go(
+    connection: Connection, sender: Sender, account_id: str, suppressions: int, now: datetime
+) -> tuple[ReadyBatch, Message, list[int], datetime] | None:
+    """The batch to send, what it says, to whom, and when it was looked at; None when nothing is left to send."""
+    while True:
+        found = next_in_time(connection, sender, account_id, now=now)
+        if found is None:
+            return None
+        ready, now = found
+        if is_stopped_by_evidence(connection, ready, actor=sender.owner, now=now):
+            continue
+        message = as_sent(said_by_batch(connection, sender, ready), now)
+        names_lists = bool(message.user_lists)
+        users = users_left(
+            connection, account_id, ready, suppressions, names_lists=names_lists, actor=sender.owner, now=now
+        )
+        if users is not None:
+            return ready, message, users, now
 
 
 def _mark(sender: Sender, claim: LaneClaim, now: datetime) -> str:

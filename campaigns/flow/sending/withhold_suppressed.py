@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -44,10 +43,10 @@ def users_left(
     become a cancelled batch of their own, so the books keep them; an emptied batch is cancelled itself.
     """
     if ready.users is None:
-        may_go = _whole_list_may_go(connection, account_id, ready, suppressions, actor=actor, now=now)
-        since = suppressions != ready.planned_suppressions
-        how: dict[str, Any] = {"names_lists": names_lists, "looks": since, "actor": actor, "now": now}
-        return _named_beside(connection, account_id, ready, **how) if may_go else None
+        if not _whole_list_may_go(connection, account_id, ready, suppressions, actor=actor, now=now):
+            return None
+        looks = suppressions != ready.planned_suppressions
+        return _named_beside(connection, account_id, ready, names_lists=names_lists, looks=looks, actor=actor, now=now)
     if suppressions == ready.planned_suppressions:
         return to_ids(ready.users)
     assert ready.first_user is not None

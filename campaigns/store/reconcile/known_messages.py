@@ -72,7 +72,8 @@ def _on_record(lineage: int, first_user: int | None, last_user: int | None, *, o
         .join(run, run.c.id == batch.c.run_id)
         .outerjoin(attempt, and_(attempt.c.batch_id == evidence.c.batch_id, attempt.c.number == evidence.c.number))
         .where(
-            evidence.c.batch_id >= first_batch,  # only to read less: numbers of batches grow, so all others come later
+            # Only to read less: numbers of batches grow, so all others come later.
+            evidence.c.batch_id >= func.coalesce(first_batch, 0),
             stands,
             func.coalesce(run.c.root_run_id, run.c.id) == lineage,
         )

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.domain.errors import NotAllowed, NotFound
+from campaigns.domain.errors import DatabaseAway, NotAllowed, NotFound
 from campaigns.flow.backup.hosts import forget, join
 from campaigns.flow.lanes.serve import serve_lane
+from campaigns.ports import Remembered
 from campaigns.store.backup.hosts import known_hosts
 from campaigns.store.database.engine import Store
 from tests.flow.backup.conftest import Backup
@@ -353,29 +354,57 @@ def test_a_lane_that_was_used_between_its_comparison_and_its_claim_on_a_copy_is_
     assert restored.states(run_id) == ["unknown"] * 4
 
 
+def test_a_claim_that_could_not_be_compared_does_not_wait_for_its_lease_to_end(
+    world: World, one: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = world.launched(range(1, 3))
+    sender = one.sender(world)
+
+    def away(*_: object) -> Remembered:
+        raise DatabaseAway("it went away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(one.book, "claim", away)
+        with pytest.raises(DatabaseAway):
+            serve_lane(sender, ACCOUNT, lambda: True)
+
+    assert serve_lane(sender, ACCOUNT, lambda: True) == 1
+    assert world.run(run_id)["state"] == "finished"
+
+
+def sent_while_a_copy_is_claimed(world: World, backup: Backup, one: Host, two: Host, *, noted_first: bool) -> World:
+    """The database is copied under a host's claim, which then commits a request; another host claims on the copy.
+
+    `noted_first`: the request's fence is noted before that claim, else after it.
+    """
+    two.tick(world)
+    copies: list[World] = []
+    note = one.book.note
+
+    def claimed_by_the_other(lane: str, fence: int) -> bool:
+        world.clock.advance(600)  # over the lease that the copy knows
+        may_leave = noted_first and note(lane, fence)
+        two.serve(copies[0])
+        return may_leave if noted_first else note(lane, fence)
+
+    def copied_between_two_requests() -> bool:
+        copies.append(backup())
+        one.book.note = claimed_by_the_other  # type: ignore[method-assign]
+        return len(copies) == 1
+
+    serve_lane(one.sender(world), ACCOUNT, copied_between_two_requests)
+    return copies[0]
+
+
 def test_a_request_that_a_copy_does_not_know_does_not_leave_once_its_fence_is_given_again(
     world: World, backup: Backup, one: Host, two: Host
 ) -> None:
-    """The database is put back after the request was committed and before its fence was noted."""
     run_id = world.launched(range(1, 3))
-    two.tick(world)
-    restored: list[World] = []
-    note = one.book.note
 
-    def then_the_other_claims(lane: str, fence: int) -> bool:
-        world.clock.advance(600)  # over the lease that the copy knows
-        two.serve(restored[0])
-        return note(lane, fence)
-
-    def copied_between_two_requests() -> bool:
-        restored.append(backup())
-        one.book.note = then_the_other_claims  # type: ignore[method-assign]
-        return len(restored) == 1
-
-    serve_lane(one.sender(world), ACCOUNT, copied_between_two_requests)
+    restored = sent_while_a_copy_is_claimed(world, backup, one, two, noted_first=False)
 
     assert world.requests_by_user() == {1: 1, 2: 1}
-    assert restored[0].states(run_id) == ["accepted"]
+    assert restored.states(run_id) == ["accepted"]
     (kept,) = world.attempts(run_id)
     assert kept["outcome"] == "not_sent"
     assert "was used before" in kept["error"]
@@ -384,28 +413,13 @@ def test_a_request_that_a_copy_does_not_know_does_not_leave_once_its_fence_is_gi
 def test_a_fence_of_a_request_that_has_left_is_not_claimed_on_a_copy(
     world: World, backup: Backup, one: Host, two: Host
 ) -> None:
-    """The same, but the fence was noted first."""
     run_id = world.launched(range(1, 3))
-    two.tick(world)
-    restored: list[World] = []
-    note = one.book.note
 
-    def then_the_other_claims(lane: str, fence: int) -> bool:
-        world.clock.advance(600)
-        first = note(lane, fence)
-        two.serve(restored[0])
-        return first
-
-    def copied_between_two_requests() -> bool:
-        restored.append(backup())
-        one.book.note = then_the_other_claims  # type: ignore[method-assign]
-        return len(restored) == 1
-
-    serve_lane(one.sender(world), ACCOUNT, copied_between_two_requests)
+    restored = sent_while_a_copy_is_claimed(world, backup, one, two, noted_first=True)
 
     assert world.requests_by_user() == {1: 1, 2: 1}
-    assert restored[0].states(run_id) == ["unknown"]
-    assert held(restored[0]) == ["restored"]
+    assert restored.states(run_id) == ["unknown"]
+    assert held(restored) == ["restored"]
 
 
 def test_a_word_that_fits_no_host_or_several_is_refused(world: World, hosts: Hosts, one: Host) -> None:

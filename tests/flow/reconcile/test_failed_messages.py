@@ -59,6 +59,18 @@ def test_one_that_the_vendor_shows_without_a_fault_later_is_accepted(world: Worl
     assert (world.states(run_id), world.batches(run_id)[0]["message_id"]) == (["accepted"], "777")
 
 
+@pytest.mark.parametrize(("text", "is_free"), [("Another tool's", True), ("Hello", False)])
+def test_one_that_says_something_else_is_not_taken_for_ours(world: World, text: str, *, is_free: bool) -> None:
+    """A refusal can name somebody else's message, such as one that it is in conflict with."""
+    run_id = sent(world)
+    world.gateway.contents["777"] = ItemContent("777", text, is_free=is_free, sent_count=0)
+
+    world.serve_out()
+
+    assert world.states(run_id) == ["unknown"]
+    assert "says something else" in world.batches(run_id)[0]["error"]
+
+
 def test_sending_it_again_names_the_message(world: World) -> None:
     run_id = sent(world)
     shown(world, has_error=True)
