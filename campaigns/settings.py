@@ -36,9 +36,7 @@ SECRETS = Path("/run/secrets")
 class Settings(BaseSettings):
     """The settings in force. Names and defaults are documented in docs/settings.md, held to this class by a test."""
 
-    model_config = SettingsConfigDict(
-        secrets_dir=SECRETS if SECRETS.is_dir() else None, extra="ignore", frozen=True, allow_inf_nan=False
-    )
+    model_config = SettingsConfigDict(secrets_dir=SECRETS if SECRETS.is_dir() else None, extra="ignore", frozen=True)
 
     home: Path = Field(Path(".campaigns"), alias="CAMPAIGNS_HOME", validate_default=True)
     database_url_setting: str | None = Field(None, alias="DATABASE_URL")

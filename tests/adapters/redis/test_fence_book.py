@@ -51,6 +51,14 @@ def test_a_redis_that_was_emptied_is_made_up_for_by_the_file(book: KeptFences, o
     assert highest(book, LANE) == 12
 
 
+def test_without_redis_the_file_tells_of_a_fence_that_was_used_before(book: KeptFences, own_redis: OwnRedis) -> None:
+    assert book.note(LANE, 5)
+    own_redis.flush()
+    assert not book.note(LANE, 4)
+    assert book.claim(LANE, 4, []).highest == 5
+    assert book.claim(LANE, 6, []).highest < 6
+
+
 def test_a_lost_file_is_made_up_for_by_redis(book: KeptFences, tmp_path: Path) -> None:
     book.note(LANE, 12)
 

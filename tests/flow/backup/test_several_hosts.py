@@ -354,6 +354,30 @@ def test_a_lane_that_was_used_between_its_comparison_and_its_claim_on_a_copy_is_
     assert restored.states(run_id) == ["unknown"] * 4
 
 
+def test_a_lane_waits_for_hosts_when_redis_loses_its_state_between_its_comparison_and_its_claim(
+    world: World, hosts: Hosts, one: Host, two: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = world.launched(range(1, 9))
+    one.tick(world)
+    two.tick(world)
+    compare = one.book.compare
+
+    def then_lost(*asked: object) -> object:
+        remembered = compare(*asked)  # type: ignore[arg-type]
+        hosts.redis_loses_its_state()
+        return remembered
+
+    with monkeypatch.context() as patched:
+        patched.setattr(one.book, "compare", then_lost)
+        assert one.serve(world) == 0
+
+    assert waits_for(world, run_id) == "host one, two to compare its fences"
+    two.tick(world)
+    later(world)
+    one.serve(world)
+    assert world.run(run_id)["state"] == "finished"
+
+
 def test_a_claim_that_could_not_be_compared_does_not_wait_for_its_lease_to_end(
     world: World, one: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -278,6 +278,20 @@ def test_a_delete_that_is_confirmed_and_not_done_proves_nothing(world: World) ->
         rerun(world.store, run_id, upstream=UPSTREAM, states=CANCELLED, reason="again", actor=ANNA)
 
 
+def test_what_was_taken_at_the_vendors_word_is_not_said_to_be_unsent_for_sure(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the release before did it: its rows stand, and a rerun still leaves those fans out."""
+    run_id = handed_over(world, users=[1, 2])
+    shows(world, "acct_one-1")
+    monkeypatch.setattr("campaigns.flow.recall.unsend._must_be_seen", lambda _: False)
+
+    cancel(world.store, run_id, reason="wrong price", actor=ANNA)
+    world.serve()
+
+    assert (world.run(run_id)["recall"]["unsent"], world.states(run_id)) == (1, ["accepted"])
+
+
 def test_what_the_vendor_shows_no_more_after_it_confirmed_is_taken_back(world: World) -> None:
     run_id = handed_over(world, users=[1, 2])
     shows(world, "acct_one-1")
