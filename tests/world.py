@@ -17,6 +17,7 @@ from campaigns.domain.audience.user_sets import Reading, unpack
 from campaigns.domain.errors import FencesAway, PacerAway, VendorAway
 from campaigns.domain.messages.message import make_message
 from campaigns.domain.sending.pacing import Limits
+from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.outcome import HoldOrder, HoldScope, Outcome, OutcomeKind
 from campaigns.domain.upstream.queue_items import ItemContent, Overview, QueueItem, SavedItem
 from campaigns.domain.upstream.reply import VendorReport
@@ -59,10 +60,13 @@ UNKNOWN = Outcome(OutcomeKind.UNKNOWN, error="the answer did not come")
 REJECTED = Outcome(OutcomeKind.REJECTED, error="refused", http_status=422)
 THROTTLED = Outcome(OutcomeKind.THROTTLED, error="slow down", http_status=429, retry_after_seconds=20)
 NO_CREDITS = Outcome(
-    OutcomeKind.HELD, error="no credits are left", http_status=402, hold=HoldOrder(HoldScope.TEAM, "credits")
+    OutcomeKind.HELD, error="no credits are left", http_status=402, hold=HoldOrder(HoldScope.TEAM, HoldKind.CREDITS)
 )
 LOGGED_OUT = Outcome(
-    OutcomeKind.HELD, error="the account is logged out", http_status=500, hold=HoldOrder(HoldScope.ACCOUNT, "account")
+    OutcomeKind.HELD,
+    error="the account is logged out",
+    http_status=500,
+    hold=HoldOrder(HoldScope.ACCOUNT, HoldKind.ACCOUNT),
 )
 UNSENT = UnsendOutcome(UnsendKind.UNSENT, http_status=200)
 

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import click
 
 from campaigns import __version__
+from campaigns.cli.kit.remedies import worded
 from campaigns.cli.kit.repeated import refuse_repeated
 from campaigns.cli.kit.streams import CannotPrint, printable_streams, write_nowhere
 from campaigns.domain import errors
@@ -141,7 +142,7 @@ class AnsweringGroup(click.Group):
             _say("Interrupted.")
             return INTERRUPTED
         except errors.CampaignsError as refusal:
-            _say(" ".join(str(refusal).splitlines()))
+            _say(worded(refusal))
             return EXIT_CODES[type(refusal)]
         except Exception as fault:  # noqa: BLE001 - the last line: whatever it is, a person gets one sentence
             lack = _lack(fault)

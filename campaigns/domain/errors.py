@@ -17,78 +17,127 @@ CampaignsError
     ├── FencesAway        the committed fences cannot be kept outside the database: nothing is sent
     └── VendorAway
 
-A message is one sentence that says what was asked, what was found, and what to do next. The edges map classes to
-exit codes and HTTP statuses; a test walks this tree and fails on a class that is missing from the map.
+The edges map classes to exit codes and HTTP statuses; a test walks this tree and fails on a class that is missing.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from campaigns.domain.remedies import Remedy
+    from campaigns.domain.states import HoldKind
 
 
 class CampaignsError(Exception):
-    """Something was asked that cannot be done; the message says why and what to do next."""
+    """Something was asked that cannot be done.
+
+    The message states what was asked and why it cannot be done; it names no command and no option. `remedies` is what a
+    person can do next, which each edge puts into its own words. `code` is for programs, and never changes.
+    """
+
+    code: str = "failed"
+
+    def __init__(self, message: str, *remedies: Remedy, code: str | None = None) -> None:
+        super().__init__(message)
+        self.remedies = remedies
+        if code is not None:
+            self.code = code
 
 
 class UsageError(CampaignsError):
     """What was typed, or what stands in a file, cannot be used."""
 
+    code = "invalid"
+
 
 class SettingsError(UsageError):
     """The settings are wrong or contradict each other; nothing was started."""
+
+    code = "invalid_settings"
 
 
 class NotFound(CampaignsError):
     """There is no such thing."""
 
+    code = "not_found"
+
 
 class NotAllowed(CampaignsError):
     """The thing exists, but its present state forbids what was asked; nothing was changed."""
+
+    code = "not_allowed"
 
 
 class StaleClaim(NotAllowed):
     """Somebody else holds the claim now; the late writer changed nothing."""
 
+    code = "stale_claim"
+
 
 class RequestLost(StaleClaim):
     """The database does not know the request, so its answer is written onto nothing; it is evidence of a restore."""
+
+    code = "request_lost"
 
 
 class Damaged(CampaignsError):
     """What is stored cannot be read: it was changed behind our back, or the disk is failing."""
 
+    code = "damaged"
+
 
 class VendorRefused(CampaignsError):
     """The vendor refuses the key, the account or the credits."""
 
-    def __init__(self, message: str, *, hold: str | None = None) -> None:
-        super().__init__(message)
+    code = "vendor_refused"
+
+    def __init__(self, message: str, *remedies: Remedy, hold: HoldKind | None = None) -> None:
+        super().__init__(message, *remedies)
         self.hold = hold  # the kind of hold that says whom it concerns; None: only what was asked for
 
 
 class TryLater(CampaignsError):
     """A part that is needed is away; nothing was changed, and the same request may work later."""
 
-    def __init__(self, message: str, *, after_seconds: float | None = None) -> None:
-        super().__init__(message)
+    code = "try_later"
+
+    def __init__(self, message: str, *remedies: Remedy, after_seconds: float | None = None) -> None:
+        super().__init__(message, *remedies)
         self.after_seconds = after_seconds  # how long until asking again makes sense, where that is known
 
 
 class DatabaseAway(TryLater):
     """The database cannot be reached or is locked."""
 
+    code = "database_away"
+
 
 class DatabaseBusy(DatabaseAway):
     """Somebody else keeps the lock that is needed, for longer than we wait."""
+
+    code = "database_busy"
 
 
 class RoleTooWeak(DatabaseAway):
     """The database does not let our role do what is needed; the message names the GRANT that does."""
 
+    code = "role_too_weak"
+
 
 class PacerAway(TryLater):
     """The shared rate budget cannot be reached, so nothing is sent."""
+
+    code = "pacer_away"
 
 
 class FencesAway(TryLater):
     """What would recognise a restored database cannot be kept or read, so nothing is sent."""
 
+    code = "fences_away"
+
 
 class VendorAway(TryLater):
     """The vendor's API cannot be reached."""
+
+    code = "vendor_away"

@@ -44,6 +44,52 @@ class BatchState(StrEnum):
     SPLIT = "split"
 
 
+class RunKind(StrEnum):
+    """What opened a run."""
+
+    LAUNCH = "launch"
+    SCHEDULE = "schedule"
+    RERUN = "rerun"
+
+
+class HoldKind(StrEnum):
+    """Why something is paused."""
+
+    OPERATOR = "operator"  # a person paused it
+    STOP = "stop"  # a person stopped the account, or everything
+    KEY = "key"  # the vendor refuses the key
+    CREDITS = "credits"  # the credits are used up
+    ACCOUNT = "account"  # the vendor refuses the account
+    CONFIGURATION = "configuration"  # something in front of the vendor refuses everything
+    REFUSED = "refused"  # the vendor refuses the run's requests, and one user is not the cause
+    SUPPRESSIONS = "suppressions"  # whole lists would reach users who were suppressed since the plan
+    RECIPIENTS = "recipients"  # a request would name nobody and reach more than were planned
+    RECALL = "recall"  # the run before it could not be recalled
+    HANDOVER = "handover"  # the vendor did not send what it was handed
+    ERRORS = "errors"  # too many requests were rejected
+    LATE_ANSWER = "late_answer"  # a late answer proves that a message may be there twice
+    RESTORED = "restored"  # the database was restored from a backup
+    UNREADABLE = "unreadable"  # its message cannot be read
+    HOURS = "hours"  # its sending hours cannot be read
+    BOOKS = "books"  # the sums of the run do not add up
+
+    @property
+    def is_vendors(self) -> bool:
+        """Whether the vendor refused: until a person has removed the cause, it refuses everything."""
+        return self in REFUSED_BY_VENDOR
+
+
+REFUSED_BY_VENDOR = frozenset({HoldKind.KEY, HoldKind.CREDITS, HoldKind.ACCOUNT, HoldKind.CONFIGURATION})
+
+
+class EvidenceKind(StrEnum):
+    """Where evidence about a batch comes from."""
+
+    LATE_ANSWER = "late_answer"
+    LOOK = "look"
+    DECISION = "decision"
+
+
 CAMPAIGN_SENTENCES: dict[CampaignState, str] = {
     CampaignState.DRAFT: "Written, never launched; edits change what a launch will say.",
     CampaignState.SCHEDULED: "Armed: a run is opened each time its time comes, by whichever beat looks first.",

@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "domain": {"domain"},
     "ports": PURE,
     "addresses": set(),
+    "as_json": set(),
     "crashpoint": set(),
     "private_files": set(),
     "env_file": {"domain", "private_files"},
@@ -33,16 +34,18 @@ MAY_IMPORT = {
     "wiring": BELOW_EDGES,
     "worker": BELOW_EDGES | {"worker", "crashpoint"},
     "embedded": BELOW_EDGES | {"embedded"},
-    "cli": BELOW_EDGES | {"cli", "embedded", "sandbox"},
+    "cli": BELOW_EDGES | {"as_json", "cli", "embedded", "sandbox"},
     "__main__": {"cli"},
 }
 """Edges -> wiring -> flow | adapters -> store | ports -> domain; of the edges only `up` is started by another one."""
 
 SUBJECTS = {
     "domain": (
-        "errors",
         "printable",
+        "remedies",
         "states",
+        "errors",
+        "people",
         "zone_hints",
         "clocks",
         "messages",
@@ -85,6 +88,7 @@ THIRD_PARTY = {
     "domain": {"cronsim", "pyroaring"},
     "ports": set(),
     "addresses": set(),
+    "as_json": set(),
     "crashpoint": set(),
     "private_files": set(),
     "tls": set(),

@@ -14,13 +14,16 @@ import time
 
 import pytest
 
+from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.outcome import HoldOrder, HoldScope, Outcome, OutcomeKind
 from tests.cli.conftest import Shell
 from tests.cli.processes import GIVE_UP_SECONDS, await_words, started
 from tests.servers import redis_server
 from tests.world import LOGGED_OUT, REJECTED, UNKNOWN, World
 
-BAD_KEY = Outcome(OutcomeKind.HELD, error="the key is wrong", http_status=401, hold=HoldOrder(HoldScope.TEAM, "key"))
+BAD_KEY = Outcome(
+    OutcomeKind.HELD, error="the key is wrong", http_status=401, hold=HoldOrder(HoldScope.TEAM, HoldKind.KEY)
+)
 
 
 @pytest.fixture

@@ -16,13 +16,12 @@ from sqlalchemy import text
 
 from campaigns.domain.audience.user_sets import unpack
 from campaigns.domain.errors import NotAllowed, NotFound, TryLater
-from campaigns.domain.states import BatchState
+from campaigns.domain.states import BatchState, HoldKind
 from campaigns.flow.accounts.accounts import release_account
 from campaigns.flow.reconcile.decide import Verdict, decide
 from campaigns.flow.reconcile.search import ask_to_look
 from campaigns.flow.runs.pause_resume_cancel import cancel_run, pause_run, resume_run
 from campaigns.flow.runs.rerun import rerun
-from campaigns.store.backup.restored import RESTORED
 from campaigns.store.database.engine import Store
 from tests.faults.moments import seconds_of
 from tests.faults.oracle import Item, read_ledger
@@ -101,13 +100,13 @@ class Operators:
             for row in self._asked(HELD_ACCOUNTS):
                 held[row.account_id].add(row.kind)
             if self.is_sure:
-                restored = {account for account, kinds in held.items() if RESTORED in kinds}
+                restored = {account for account, kinds in held.items() if HoldKind.RESTORED in kinds}
                 self._decide_unknowns(restored, share=1.0 if at_the_end else 0.3)
                 self._order_again()
             for run_id in self._asked(HELD_RUNS):
                 self._let_run_go_on(run_id.run_id)
             for account, kinds in held.items():
-                self._release(account, restored=RESTORED in kinds)
+                self._release(account, restored=HoldKind.RESTORED in kinds)
             if self._asked(HELD_TEAM):
                 self._try("team released", partial(release_account, self._store, self._work.accounts[0]))
 

@@ -66,10 +66,10 @@ class Announcing:
         return self.real.now(connection)
 
 
-Act = Callable[[Store], Any]
+Doing = Callable[[Store], Any]
 
 
-def overlapping(store: Store, first: Act, second: Act, *, then: Act | None = None) -> tuple[Any, Any]:
+def overlapping(store: Store, first: Doing, second: Doing, *, then: Doing | None = None) -> tuple[Any, Any]:
     """What both came to, refusals included. `then` goes on with the first one's work while the second one waits."""
     announcing = Announcing(store)
     with patient(), ThreadPoolExecutor(1) as pool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from campaigns.as_json import to_json
 from campaigns.cli.kit.output import (
     cell,
     counted,
@@ -22,7 +23,6 @@ from campaigns.cli.kit.output import (
     print_json_list,
     print_table,
     show,
-    to_json,
 )
 from campaigns.cli.kit.recipient_files import reason
 from campaigns.cli.kit.session import CAMPAIGN, LARGEST_ID, RUN, actor, closed_after, opened

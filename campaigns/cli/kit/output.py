@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 import click
 
+from campaigns.as_json import to_json
 from campaigns.cli.kit.streams import drawing
 
 NOTHING = "-"
@@ -37,23 +35,6 @@ def print_json_list(values: Iterable[Any]) -> None:
     for number, value in enumerate(values):
         click.echo((",\n" if number else "") + to_json(value), nl=False)
     click.echo("]")
-
-
-def to_json(value: Any, *, indent: int | None = None) -> str:
-    """The value as JSON text; times as RFC 3339 with an offset, sums of money as numbers."""
-    return json.dumps(value, ensure_ascii=False, indent=indent, default=_plain)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.asdict(value)
-    if isinstance(value, set | frozenset | tuple):
-        return list(value)
-    raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:

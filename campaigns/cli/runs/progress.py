@@ -11,7 +11,7 @@ from campaigns.cli.kit.output import counted, duration, moment, one_line
 from campaigns.domain.schedules.sending_hours import read_windows
 from campaigns.domain.sending.forecast import EXPIRY, HOURS, SPREAD, Forecast, forecast
 from campaigns.domain.sending.pacing import Limits, estimate
-from campaigns.domain.upstream.outcome import REFUSED_BY_VENDOR
+from campaigns.domain.states import REFUSED_BY_VENDOR
 
 RATE_SECONDS = 60.0
 LEAST_RATE_SECONDS = 3.0

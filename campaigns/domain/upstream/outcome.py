@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.blame import cure, is_limiter, may_be_one_user
 from campaigns.domain.upstream.doubts import fault_of_accepted
 from campaigns.domain.upstream.reply import ERROR_FIELDS, NoReply, Reply, VendorReport
@@ -33,17 +34,10 @@ DEFAULT_RETRY_AFTER_SECONDS = 60.0
 LONGEST_ERROR = 500
 
 TEAM_REFUSALS = {
-    401: ("key", "the vendor refuses the key"),
-    402: ("credits", "the credits are used up"),
-    403: ("configuration", "something in front of the vendor refuses everything"),
+    401: (HoldKind.KEY, "the vendor refuses the key"),
+    402: (HoldKind.CREDITS, "the credits are used up"),
+    403: (HoldKind.CONFIGURATION, "something in front of the vendor refuses everything"),
 }
-
-REFUSED_BY_VENDOR = frozenset({"key", "credits", "account", "configuration"})
-"""The kinds of hold that a refusal of the vendor opens on an account or a team: until a person has mended the cause, it
-refuses questions as it refuses messages."""
-
-REFUSED = "refused"
-"""The kind of the hold on a run whose requests the vendor refuses for a reason that is not one user."""
 
 TOO_LARGE = 413
 REFUSES_THE_REQUEST = frozenset({410, 414, 415, 431, 451})
@@ -82,7 +76,7 @@ class HoldOrder:
     """A refusal that must stop more than one batch: what to hold, and the word that stands for why."""
 
     scope: HoldScope
-    kind: str  # "key", "credits", "account", "configuration", "refused"
+    kind: HoldKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +174,7 @@ def _unknown(reply: Reply, why: str) -> Outcome:
     return _outcome(reply, OutcomeKind.UNKNOWN, why, message_id=reply.named_message)
 
 
-def _held(reply: Reply, scope: HoldScope, kind: str, why: str) -> Outcome:
+def _held(reply: Reply, scope: HoldScope, kind: HoldKind, why: str) -> Outcome:
     return _outcome(reply, OutcomeKind.HELD, why, hold=HoldOrder(scope, kind))
 
 
@@ -214,7 +208,7 @@ def _account_refused(reply: Reply) -> Outcome | None:
         why = "the vendor refuses the account to this key"
     else:
         return None
-    return _held(reply, HoldScope.ACCOUNT, "account", why)
+    return _held(reply, HoldScope.ACCOUNT, HoldKind.ACCOUNT, why)
 
 
 def _team_refused(reply: Reply) -> Outcome | None:
@@ -246,12 +240,12 @@ def _request_refused(reply: Reply) -> Outcome | None:
     """The request refused for what it is, as the run's others would be."""
     if reply.status not in REFUSES_THE_REQUEST or reply.body is None:
         return None
-    return _outcome(reply, OutcomeKind.REJECTED, hold=HoldOrder(HoldScope.RUN, REFUSED))
+    return _outcome(reply, OutcomeKind.REJECTED, hold=HoldOrder(HoldScope.RUN, HoldKind.REFUSED))
 
 
 def _misdirected(reply: Reply) -> Outcome | None:
     if reply.status in {404, 405} or 300 <= reply.status < 400:  # noqa: PLR2004
-        return _held(reply, HoldScope.TEAM, "configuration", "this is not the vendor's send call as we know it")
+        return _held(reply, HoldScope.TEAM, HoldKind.CONFIGURATION, "this is not the vendor's send call as we know it")
     return None
 
 

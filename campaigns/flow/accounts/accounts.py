@@ -11,7 +11,7 @@ from campaigns.domain.schedules.sending_hours import Hours
 from campaigns.store.accounts.accounts import add_account as store_account
 from campaigns.store.accounts.accounts import change_hours
 from campaigns.store.accounts.bindings import find_upstream, hours_of_account
-from campaigns.store.audit.events import EventKind, record_event
+from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.database.engine import Store
 from campaigns.store.holds.holds import Held, close_hold, open_holds
 from campaigns.store.sending.lanes import lock_lanes
@@ -97,6 +97,6 @@ def release_account(store: Store, account_id: str, *, reason: str, actor: str) -
         if not held:
             raise NotAllowed(f"Account {account_id} is not held, so there is nothing to release.")
         for hold_id, _, _ in held:
-            close_hold(connection, hold_id, reason=reason, actor=actor, now=now)
-        record_event(connection, EventKind.ACCOUNT_RELEASED, at=now, actor=actor, account_id=account_id, reason=reason)
+            close_hold(Act(connection, now, actor), hold_id, reason=reason)
+        Act(connection, now, actor).record(EventKind.ACCOUNT_RELEASED, account_id=account_id, reason=reason)
     return {"id": account_id, "released": [kind for _, kind, _ in held]}

@@ -8,7 +8,7 @@ from pyroaring import BitMap64
 
 from campaigns.store.accounts.bindings import find_upstream
 from campaigns.store.audience.suppressions import add_suppressions, remove_suppressions
-from campaigns.store.audit.events import EventKind, record_event
+from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.database.engine import Store
 from campaigns.store.database.postgresql import wait_for_ever
 from campaigns.store.sending.lanes import count_suppressions, lock_lanes
@@ -25,11 +25,8 @@ def suppress(store: Store, users: BitMap64, *, account_id: str | None, reason: s
         added = add_suppressions(connection, users, account_id=account_id, reason=reason, actor=actor, now=now)
         if added:
             count_suppressions(connection, account_id)
-        record_event(
-            connection,
+        Act(connection, now, actor).record(
             EventKind.SUPPRESSIONS_ADDED,
-            at=now,
-            actor=actor,
             account_id=account_id,
             reason=reason,
             detail={"added": added, "already": len(users) - added},
@@ -44,11 +41,8 @@ def unsuppress(store: Store, users: BitMap64, *, account_id: str | None, reason:
         if account_id is not None:
             find_upstream(connection, account_id)
         removed = remove_suppressions(connection, users, account_id=account_id)
-        record_event(
-            connection,
+        Act(connection, store.now(connection), actor).record(
             EventKind.SUPPRESSIONS_REMOVED,
-            at=store.now(connection),
-            actor=actor,
             account_id=account_id,
             reason=reason,
             detail={"removed": removed, "absent": len(users) - removed},

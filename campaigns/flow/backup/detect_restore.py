@@ -14,16 +14,16 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from campaigns.domain.states import HoldKind
 from campaigns.flow.backup.hosts import join
 from campaigns.flow.runs.hold_restored import hold_restored
 from campaigns.flow.schedules.due import open_all_due
 from campaigns.ports import FenceBook, Spool
-from campaigns.store.audit.events import EventKind, record_event
+from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.backup.hosts import HostRow, known_hosts, see_host, was_seen_lately
 from campaigns.store.backup.incarnation import begin_incarnation
 from campaigns.store.backup.restored import (
     MAY_HAVE_BEEN_SENT,
-    RESTORED,
     LaneFence,
     doubt_ready_batches,
     every_lane_fence,
@@ -138,21 +138,15 @@ def _doubt(connection: Connection, memory: Memory, lane: LaneFence, highest: int
     )
     _hold_account(connection, account_id, reason=reason, actor=actor, now=now)
     batches = doubt_ready_batches(connection, account_id, now=now)
-    record_event(
-        connection,
+    Act(connection, now, actor).record(
         EventKind.DATABASE_RESTORED,
-        at=now,
-        actor=actor,
         account_id=account_id,
         reason=reason,
         detail={"fence": lane.fence, "highest": highest, "runs": sorted(batches)},
     )
     for run_id, seqs in sorted(batches.items()):
-        record_event(
-            connection,
+        Act(connection, now, actor).record(
             EventKind.READY_DOUBTED,
-            at=now,
-            actor=actor,
             account_id=account_id,
             run_id=run_id,
             reason=MAY_HAVE_BEEN_SENT,
@@ -168,10 +162,10 @@ def _hold_account(connection: Connection, account_id: str, *, reason: str, actor
     """Hold the account anew, also where it was held for an earlier restore: the newest tells what may be lost."""
     held = Held(account_id=account_id)
     for hold_id, kind, _ in open_holds(connection, held):
-        if kind == RESTORED:
-            close_hold(connection, hold_id, reason=RESTORED_AGAIN, actor=actor, now=now)
+        if kind is HoldKind.RESTORED:
+            close_hold(Act(connection, now, actor), hold_id, reason=RESTORED_AGAIN)
     at = max(filter(None, (now, newest_row(connection, account_id))))
-    open_hold(connection, held, RESTORED, reason=reason, actor=actor, now=now, opened_at=at)
+    open_hold(Act(connection, now, actor), held, HoldKind.RESTORED, reason=reason, opened_at=at)
 
 
 def _lost_answers(memory: Memory, lane: LaneFence) -> str:

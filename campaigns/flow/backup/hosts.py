@@ -6,7 +6,7 @@ from typing import Any
 
 from campaigns.domain.errors import NotAllowed, NotFound, UsageError
 from campaigns.ports import FenceBook
-from campaigns.store.audit.events import EventKind, record_event
+from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.backup.hosts import HostRow, add_host, every_host, forget_host
 from campaigns.store.database.engine import Store
 
@@ -25,7 +25,7 @@ def join(store: Store, fences: FenceBook, name: str, *, actor: str) -> None:
         now = store.now(connection)
         if add_host(connection, fences.host, name, now=now):
             detail = {"host": fences.host, "name": name}
-            record_event(connection, EventKind.HOST_JOINED, at=now, actor=actor, detail=detail)
+            Act(connection, now, actor).record(EventKind.HOST_JOINED, detail=detail)
 
 
 def forget(store: Store, name: str, *, reason: str, actor: str) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def forget(store: Store, name: str, *, reason: str, actor: str) -> dict[str, Any
         if not forget_host(connection, host.id, reason=reason, actor=actor, now=now):
             raise NotAllowed(f"Host {host.name} ({host.id}) is forgotten already; see `campaigns hosts list`.")
         detail = {"host": host.id, "name": host.name, "last_seen_at": host.last_seen_at.isoformat()}
-        record_event(connection, EventKind.HOST_FORGOTTEN, at=now, actor=actor, reason=reason, detail=detail)
+        Act(connection, now, actor).record(EventKind.HOST_FORGOTTEN, reason=reason, detail=detail)
     return {"id": host.id, "name": host.name, "forgotten_at": now.isoformat()}
 
 

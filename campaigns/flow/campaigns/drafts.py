@@ -28,7 +28,7 @@ from campaigns.flow.schedules.arm import DISARMED, holds_from, rearmed
 from campaigns.flow.schedules.due import is_due, settle
 from campaigns.store.accounts.bindings import find_upstream, hours_of_account
 from campaigns.store.audience.versions import add_audience, audience_reference
-from campaigns.store.audit.events import EventKind, record_event
+from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.campaigns.campaigns import (
     CampaignRow,
     RevisionRow,
@@ -113,11 +113,8 @@ def create_campaign(store: Store, draft: Draft, *, actor: str) -> dict[str, Any]
             actor=actor,
             now=now,
         )
-        record_event(
-            connection,
+        Act(connection, now, actor).record(
             EventKind.CAMPAIGN_CREATED,
-            at=now,
-            actor=actor,
             campaign_id=campaign_id,
             account_id=draft.account_id,
             detail={"name": draft.name, "recipients": size},
@@ -172,11 +169,8 @@ def _edit(
     change_campaign(connection, campaign, now=now, **columns)
     warnings = _write_revision(connection, old, campaign, changes, new.starts_at, actor=actor, now=now)
     note = holds_from(connection, campaign_id, was=campaign, revision=new)
-    record_event(
-        connection,
+    Act(connection, now, actor).record(
         EventKind.CAMPAIGN_EDITED,
-        at=now,
-        actor=actor,
         campaign_id=campaign_id,
         account_id=campaign.account_id,
         detail={"revision": new.number, "note": note},
@@ -218,13 +212,8 @@ def archive_campaign(store: Store, campaign_id: int, *, actor: str) -> dict[str,
             raise NotAllowed(f"Campaign {campaign_id} is archived already.")
         refuse_handed_over(connection, campaign_id, now=now)
         change_campaign(connection, campaign, now=now, **{**DISARMED, "state": CampaignState.ARCHIVED.value})
-        record_event(
-            connection,
-            EventKind.CAMPAIGN_ARCHIVED,
-            at=now,
-            actor=actor,
-            campaign_id=campaign_id,
-            account_id=campaign.account_id,
+        Act(connection, now, actor).record(
+            EventKind.CAMPAIGN_ARCHIVED, campaign_id=campaign_id, account_id=campaign.account_id
         )
     return {"id": campaign_id, "name": campaign.name, "state": CampaignState.ARCHIVED.value}
 

@@ -13,13 +13,13 @@ from campaigns.domain.messages.text_checks import doubts_of, launch_faults
 from campaigns.domain.schedules.handoff import sent_from
 from campaigns.domain.schedules.occurrences import words
 from campaigns.domain.schedules.timing import expires_at
-from campaigns.domain.states import CampaignState, RunState
+from campaigns.domain.states import CampaignState, RunKind, RunState
 from campaigns.flow.planning.content import what_is_said, zone_of_campaign
 from campaigns.flow.planning.plan import Plan, make_plan, plan_faults, refuse_faults, write_plan
 from campaigns.flow.runs.hold_restored import hold_restored
 from campaigns.flow.schedules.arm import armed_for, first_occurrence, is_used_up
 from campaigns.store.accounts.bindings import find_upstream
-from campaigns.store.audit.events import EventKind, record_event
+from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.backup.restored import MAY_HAVE_BEEN_SENT, opening_may_repeat
 from campaigns.store.campaigns.campaigns import (
     CampaignRow,
@@ -128,11 +128,8 @@ def _arm(
             raise NotAllowed(_nothing_left(campaign, revision, zone))
         may_repeat = opening_may_repeat(connection, campaign.id, sent_from=sent_from(revision.times, occurrence))
         change_campaign(connection, campaign, now=now, **armed_for(campaign.id, revision, occurrence))
-        record_event(
-            connection,
+        Act(connection, now, actor).record(
             EventKind.CAMPAIGN_ARMED,
-            at=now,
-            actor=actor,
             campaign_id=campaign.id,
             account_id=campaign.account_id,
             reason=reason,
@@ -197,7 +194,7 @@ def _open(
             audience_version_id=plan.revision.audience_version_id,
             account_id=plan.account_id,
             upstream=plan.upstream,
-            kind="launch",
+            kind=RunKind.LAUNCH,
             launch=campaign.launches + 1,
             expires_at=expires_at(plan.revision.times, now),
             **what_is_said(connection, campaign, plan.revision, now).columns,

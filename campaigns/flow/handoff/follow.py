@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from campaigns.domain.errors import PacerAway, VendorAway, VendorRefused
 from campaigns.domain.schedules.handoff import SETTLED, WATCHED_AGAIN, WATCHED_FOR, Fate, fate_of
-from campaigns.domain.states import RUN_OPEN
+from campaigns.domain.states import RUN_OPEN, EvidenceKind, HoldKind
 from campaigns.domain.upstream.outcome import MOST_NAMED
 from campaigns.domain.upstream.questions import (
     Purpose,
@@ -30,7 +30,7 @@ from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
 from campaigns.flow.sending.account_questions import QuestionsUsedUp, put_off, require_questions_left
 from campaigns.flow.sending.ask_vendor import ask
 from campaigns.flow.sending.lane_context import Sender
-from campaigns.store.audit.events import EventKind, record_event, record_evidence
+from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.handoff.handed_over import HandedOver, Watched, due_watch, handed_over, settle_watch
 from campaigns.store.holds.holds import Held, open_hold
 from campaigns.store.recall.unsend_requests import unsent_at
@@ -184,23 +184,17 @@ def _keep(
     now: datetime,
 ) -> None:
     for each in batches:
-        record_evidence(
-            connection,
+        Act(connection, now, actor).record_evidence(
             each.batch_id,
-            kind="look",
-            at=now,
-            actor=actor,
+            kind=EvidenceKind.LOOK,
             number=each.number,
             reason=f"handed over for {each.due.isoformat()}: {fates[each.batch_id]}",
             detail={"handed_over": fates[each.batch_id].name.lower(), "message_id": each.message_id},
         )
     failed = [each for each in batches if fates[each.batch_id] is not Fate.SENT]
     why = _why(failed, fates)
-    record_event(
-        connection,
+    Act(connection, now, actor).record(
         EventKind.HANDOVER_SEEN,
-        at=now,
-        actor=actor,
         run_id=found.run_id,
         campaign_id=found.campaign_id,
         account_id=found.account_id,
@@ -208,7 +202,7 @@ def _keep(
         detail={"sent": len(batches) - len(failed), "not_sent": len(failed)},
     )
     if why is not None:
-        open_hold(connection, Held(run_id=found.run_id), "handover", reason=why, actor=actor, now=now)
+        open_hold(Act(connection, now, actor), Held(run_id=found.run_id), HoldKind.HANDOVER, reason=why)
 
 
 def _why(failed: list[HandedOver], fates: dict[int, Fate]) -> str | None:

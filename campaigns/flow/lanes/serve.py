@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import DatabaseBusy, FencesAway, PacerAway, VendorAway, VendorRefused
+from campaigns.domain.states import HoldKind
 from campaigns.flow.backup.detect_restore import Memory, Recognised, confirm, recognise
 from campaigns.flow.handoff.follow import follow_handed_over
 from campaigns.flow.probe.carry_out import carry_out_probe
@@ -20,6 +21,7 @@ from campaigns.flow.sending.lane_context import LONGEST_WAIT_IN_MEMORY, Sender, 
 from campaigns.flow.sending.send import send_one
 from campaigns.store.accounts.accounts import bind_team
 from campaigns.store.accounts.bindings import find_upstream
+from campaigns.store.audit.events import Act
 from campaigns.store.backup.restored import LaneFence
 from campaigns.store.database.postgresql import wait_briefly
 from campaigns.store.holds.holds import Held, open_hold
@@ -172,7 +174,7 @@ def _hold_team(sender: Sender, reason: str) -> None:
     with sender.store.write() as connection:
         lock_lanes(connection)
         now = sender.store.now(connection)
-        open_hold(connection, Held(upstream=sender.upstream), "key", reason=reason, actor=sender.owner, now=now)
+        open_hold(Act(connection, now, sender.owner), Held(upstream=sender.upstream), HoldKind.KEY, reason=reason)
 
 
 def _postpone(sender: Sender, account_id: str, waits_for: str, seconds: float | None = None) -> None:

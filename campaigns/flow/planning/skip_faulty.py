@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from campaigns.domain.messages.message import FILTER_ALONE, Message, message_faults
 from campaigns.domain.states import RunState
-from campaigns.store.audit.events import EventKind, record_event
+from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.runs.runs import find_run, move_run
 
 
@@ -36,11 +36,8 @@ def skip_faulty(
     if not move_run(connection, run_id, start=RunState.DUE, end=RunState.SKIPPED, now=now, reason=why):
         return False
     found = find_run(connection, run_id)
-    record_event(
-        connection,
+    Act(connection, now, actor).record(
         EventKind.RUN_SKIPPED,
-        at=now,
-        actor=actor,
         run_id=run_id,
         campaign_id=found.campaign_id,
         account_id=found.account_id,

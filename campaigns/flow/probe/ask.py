@@ -21,10 +21,11 @@ from campaigns.domain.messages.message import make_message, to_json
 from campaigns.domain.probe.reading import AHEAD, PRICE, TEXT
 from campaigns.domain.schedules.sending_hours import opens_at, windows_of
 from campaigns.domain.schedules.timing import Timing
+from campaigns.domain.states import RunKind
 from campaigns.store.accounts.bindings import find_upstream, hours_of_account
 from campaigns.store.audience.suppressions import suppressed_users
 from campaigns.store.audience.versions import add_audience
-from campaigns.store.audit.events import EventKind, record_event
+from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.campaigns.campaigns import add_campaign, add_revision
 from campaigns.store.database.engine import Store
 from campaigns.store.holds.holds import Held, open_holds
@@ -65,11 +66,8 @@ def ask_probe(
         _plan(connection, run_id, user, message, suppressions, actor=actor, now=now)
         columns: dict[str, Any] = {"campaign_id": campaign_id, "run_id": run_id, "user_id": user, "scheduled_for": due}
         probe_id = add_probe(connection, account_id, media=media, actor=actor, now=now, **columns)
-        record_event(
-            connection,
+        Act(connection, now, actor).record(
             EventKind.PROBE_ASKED,
-            at=now,
-            actor=actor,
             account_id=account_id,
             campaign_id=campaign_id,
             run_id=run_id,
@@ -158,7 +156,7 @@ def _open(
         audience_version_id=audience[0],
         account_id=account_id,
         upstream=upstream,
-        kind="launch",
+        kind=RunKind.LAUNCH,
         launch=1,
         message=message,  # its own, which is what a run says that the vendor is to send later
         expires_at=now + PATIENCE,

@@ -27,7 +27,7 @@ from campaigns.domain.upstream.queue_items import QueueItem
 from campaigns.flow.recall.recall import ask_back
 from campaigns.flow.sending.ask_vendor import ask
 from campaigns.flow.sending.lane_context import Sender
-from campaigns.store.audit.events import EventKind, record_event
+from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.probe.probes import ProbeRow, change_probe, due_probe, finish_probe
 from campaigns.store.probe.results import add_result
 from campaigns.store.sending.lanes import hold_lane
@@ -221,11 +221,8 @@ def _record(
     reason: str | None = None,
     detail: dict[str, str | None],
 ) -> None:
-    record_event(
-        connection,
+    Act(connection, now, sender.owner).record(
         kind,
-        at=now,
-        actor=sender.owner,
         account_id=found.account_id,
         campaign_id=found.campaign_id,
         run_id=found.run_id,

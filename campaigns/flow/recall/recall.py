@@ -14,10 +14,10 @@ from sqlalchemy import Connection
 
 from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import NotAllowed
-from campaigns.domain.states import RUN_OPEN, BatchState, RunState
+from campaigns.domain.states import RUN_OPEN, BatchState, EvidenceKind, HoldKind, RunState
 from campaigns.domain.upstream.outcome import MOST_NAMED
 from campaigns.flow.runs.pause_resume_cancel import cancel_open_run
-from campaigns.store.audit.events import EventKind, record_event, record_evidence
+from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.database.engine import Store
 from campaigns.store.handoff.handed_over import handed_over
 from campaigns.store.holds.holds import Held, open_hold
@@ -158,11 +158,8 @@ def _ask(
     connection: Connection, found: RunRow, *, for_run_id: int | None, reason: str, actor: str, now: datetime
 ) -> None:
     add_recall(connection, found.id, found.account_id, for_run_id=for_run_id, actor=actor, reason=reason, now=now)
-    record_event(
-        connection,
+    Act(connection, now, actor).record(
         EventKind.RECALL_ASKED,
-        at=now,
-        actor=actor,
         run_id=found.id,
         campaign_id=found.campaign_id,
         account_id=found.account_id,
@@ -192,7 +189,7 @@ def finish_if_done(store: Store, found: RecallRow, *, upstream: str, actor: str)
         why = _still_out(connection, found, standing)
         _say_finished(connection, find_run(connection, found.run_id), found, standing, why, actor=actor, now=now)
         if waiting is not None and why is not None and find_run(connection, waiting.id).state is RunState.DUE:
-            open_hold(connection, Held(run_id=waiting.id), HOLD, reason=why, actor=actor, now=now)
+            open_hold(Act(connection, now, actor), Held(run_id=waiting.id), HoldKind.RECALL, reason=why)
     crash_point("recall.finished")
 
 
@@ -230,11 +227,8 @@ def _say_finished(
     actor: str,
     now: datetime,
 ) -> None:
-    record_event(
-        connection,
+    Act(connection, now, actor).record(
         EventKind.RECALL_FINISHED,
-        at=now,
-        actor=actor,
         run_id=found.id,
         campaign_id=found.campaign_id,
         account_id=found.account_id,
@@ -261,12 +255,9 @@ def cancel_taken_back(connection: Connection, run_id: int, *, actor: str, now: d
             continue
         seen, to = BatchState.ACCEPTED, BatchState.CANCELLED
         decide_batch(connection, batch.batch_id, to, seen=seen, message_id=None, error=TAKEN_BACK, now=now)
-        record_evidence(
-            connection,
+        Act(connection, now, actor).record_evidence(
             batch.batch_id,
-            kind="look",
-            at=now,
-            actor=actor,
+            kind=EvidenceKind.LOOK,
             number=batch.number,
             reason=TAKEN_BACK,
             detail={"to": to.value, "due": batch.due.isoformat(), "unsent_at": at[batch.batch_id].isoformat()},
@@ -277,11 +268,8 @@ def cancel_taken_back(connection: Connection, run_id: int, *, actor: str, now: d
 
 
 def _say(connection: Connection, found: RunRow, cancelled: list[int], *, actor: str, now: datetime) -> None:
-    record_event(
-        connection,
+    Act(connection, now, actor).record(
         EventKind.HANDOVER_TAKEN_BACK,
-        at=now,
-        actor=actor,
         run_id=found.id,
         campaign_id=found.campaign_id,
         account_id=found.account_id,

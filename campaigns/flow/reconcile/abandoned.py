@@ -8,7 +8,7 @@ from campaigns.crashpoint import crash_point
 from campaigns.domain.states import BatchState
 from campaigns.domain.upstream.outcome import ABANDONED_WORDS, Outcome, OutcomeKind
 from campaigns.flow.accounts.free_accounts import for_each_free
-from campaigns.store.audit.events import EventKind, record_event
+from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.database.engine import Store
 from campaigns.store.reconcile.searches import attempt_deadline
 from campaigns.store.runs.runs import end_run_if_done
@@ -45,11 +45,8 @@ def _abandon(store: Store, opened: OpenAttempt, *, settle_seconds: float, actor:
         if not settle_batch(connection, opened, BatchState.UNKNOWN, now=now, error=ABANDONED.error, look_at=look_at):
             return False
         add_outcome(connection, opened, ABANDONED, now=now, retry_at=None)
-        record_event(
-            connection,
+        Act(connection, now, actor).record(
             EventKind.ATTEMPT_ABANDONED,
-            at=now,
-            actor=actor,
             account_id=opened.account_id,
             run_id=opened.run_id,
             batch_seq=opened.batch_seq,

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from campaigns.domain.errors import NotAllowed, UsageError
 from campaigns.domain.messages.message import from_json
-from campaigns.domain.states import BatchState, CampaignState, RunState, taken_state
+from campaigns.domain.states import BatchState, CampaignState, EvidenceKind, RunState, taken_state
 from campaigns.domain.upstream.queue_items import MESSAGE_ID
 from campaigns.flow.reconcile.decidable import (
     Verdict,
@@ -23,7 +23,7 @@ from campaigns.flow.reconcile.decidable import (
     taken_by_search,
 )
 from campaigns.flow.reconcile.message_sets import leave_set
-from campaigns.store.audit.events import EventKind, record_event, record_evidence
+from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.campaigns.campaigns import find_campaign
 from campaigns.store.database.engine import Store
 from campaigns.store.reconcile.known_messages import KnownMessage
@@ -135,14 +135,8 @@ def _reopen(connection: Connection, found: RunRow, *, reason: str, actor: str, n
     if found.state in {RunState.FINISHED, RunState.FINISHED_WITH_FAILURES} and move_run(
         connection, found.id, start=found.state, end=RunState.SENDING, now=now
     ):
-        record_event(
-            connection,
-            EventKind.RUN_REOPENED,
-            at=now,
-            actor=actor,
-            run_id=found.id,
-            account_id=found.account_id,
-            reason=reason,
+        Act(connection, now, actor).record(
+            EventKind.RUN_REOPENED, run_id=found.id, account_id=found.account_id, reason=reason
         )
 
 
@@ -201,23 +195,16 @@ def _keep(
     named: Sequence[KnownMessage],
 ) -> None:
     """Write the decision, and beside it which messages on record it names."""
-    common: dict[str, Any] = {
-        "kind": "decision",
-        "at": decision.now,
-        "actor": decision.actor,
-        "reason": decision.reason,
-    }
+    act = Act(connection, decision.now, decision.actor)
+    common: dict[str, Any] = {"kind": EvidenceKind.DECISION, "reason": decision.reason}
     for one in named:
         detail = {"named_by": decision.verdict}
-        record_evidence(connection, one.batch_id, number=one.number, message_id=one.message_id, detail=detail, **common)
+        act.record_evidence(one.batch_id, number=one.number, message_id=one.message_id, detail=detail, **common)
     detail = {"as": decision.verdict}
-    record_evidence(connection, row.id, number=row.attempts, message_id=message_id, detail=detail, **common)
+    act.record_evidence(row.id, number=row.attempts, message_id=message_id, detail=detail, **common)
     names = {"despite": sorted({one.message_id for one in named})} if named else {}
-    record_event(
-        connection,
+    act.record(
         EventKind.UNKNOWN_DECIDED,
-        at=decision.now,
-        actor=decision.actor,
         account_id=found.account_id,
         run_id=found.id,
         batch_seq=row.seq,

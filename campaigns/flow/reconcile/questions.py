@@ -12,6 +12,7 @@ from typing import Any
 
 from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import PacerAway, VendorAway, VendorRefused
+from campaigns.domain.states import EvidenceKind
 from campaigns.domain.upstream.questions import (
     Purpose,
     Question,
@@ -27,7 +28,7 @@ from campaigns.domain.upstream.queue_items import ItemContent, QueueItem, SavedI
 from campaigns.flow.sending.account_questions import put_off, require_questions_left
 from campaigns.flow.sending.ask_vendor import ask
 from campaigns.flow.sending.lane_context import Sender
-from campaigns.store.audit.events import record_evidence
+from campaigns.store.audit.events import Act
 from campaigns.store.reconcile.questions import asked_for_look, known_items, known_list, last_obstacle
 from campaigns.store.reconcile.searches import LookedFor
 
@@ -127,14 +128,8 @@ def keep_last_obstacle(sender: Sender, found: LookedFor) -> None:
 
 def _keep(sender: Sender, found: LookedFor, reason: str) -> None:
     with sender.store.write() as connection:
-        record_evidence(
-            connection,
-            found.batch_id,
-            kind="look",
-            at=sender.store.now(connection),
-            actor=sender.owner,
-            number=found.number,
-            reason=reason[:500],
+        Act(connection, sender.store.now(connection), sender.owner).record_evidence(
+            found.batch_id, kind=EvidenceKind.LOOK, number=found.number, reason=reason[:500]
         )
 
 

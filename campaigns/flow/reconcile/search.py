@@ -29,7 +29,7 @@ from campaigns.flow.reconcile.questions import (
 from campaigns.flow.reconcile.settle_search import settle
 from campaigns.flow.sending.account_questions import QuestionsUsedUp
 from campaigns.flow.sending.lane_context import Sender
-from campaigns.store.audit.events import EventKind, record_event
+from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.database.engine import Store
 from campaigns.store.reconcile.questions import account_may_be_asked
 from campaigns.store.reconcile.searches import due_looks, look_again
@@ -79,7 +79,7 @@ def ask_to_look(store: Store, run_id: int | None, *, actor: str) -> dict[str, An
             where = "No run" if run_id is None else f"Run {run_id}"
             raise NotAllowed(f"{where} has an unknown batch, so there is nothing to look for.")
         for found in sorted(set(of_runs)):
-            record_event(connection, EventKind.SEARCH_ASKED, at=now, actor=actor, run_id=found)
+            Act(connection, now, actor).record(EventKind.SEARCH_ASKED, run_id=found)
     return {"runs": sorted(set(of_runs)), "batches": len(of_runs)}
 
 

@@ -12,12 +12,13 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from campaigns.domain.errors import NotAllowed, PacerAway
+from campaigns.domain.states import EvidenceKind
 from campaigns.domain.upstream.questions import Purpose, Question, QuestionKind, item_as_kept, kept_item
 from campaigns.domain.upstream.queue_items import ItemContent
 from campaigns.flow.sending.ask_vendor import ask
 from campaigns.flow.sending.lane_context import Sender
 from campaigns.store.accounts.bindings import find_upstream
-from campaigns.store.audit.events import EventKind, record_event, record_evidence
+from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.reconcile.questions import counts_not_kept
 from campaigns.store.reconcile.sent_counts import FAULTY, TOLD, Count, counts
 from campaigns.store.runs.runs import RunRow, find_run
@@ -92,21 +93,15 @@ def _keep(sender: Sender, found: RunRow, told: list[tuple[Count, ItemContent | N
         counted = [(one, content, None if content is None else content.sent_count) for one, content in told]
         for one, content, count in counted:
             failed = {FAULTY: [one.message_id]} if content is not None and content.has_error else {}
-            record_evidence(
-                connection,
+            Act(connection, now, actor).record_evidence(
                 one.batch_id,
-                kind="look",
-                at=now,
-                actor=actor,
+                kind=EvidenceKind.LOOK,
                 number=one.attempts,
                 reason="an operator asked for the sent count",
                 detail={TOLD: {} if count is None else {one.message_id: count}, **failed},
             )
-        record_event(
-            connection,
+        Act(connection, now, actor).record(
             EventKind.COUNTS_ASKED,
-            at=now,
-            actor=actor,
             account_id=found.account_id,
             campaign_id=found.campaign_id,
             run_id=found.id,

@@ -16,11 +16,11 @@ from sqlalchemy import Connection
 from campaigns.crashpoint import crash_point
 from campaigns.domain.messages.message import from_json
 from campaigns.domain.reconcile.search import Finding, Judgement, look_delays
-from campaigns.domain.states import BATCH_TAKEN, RUN_SENDS, BatchState, RunState, taken_state
+from campaigns.domain.states import BATCH_TAKEN, RUN_SENDS, BatchState, EvidenceKind, RunState, taken_state
 from campaigns.flow.reconcile.cases import Case
 from campaigns.flow.reconcile.picture import Looked
 from campaigns.flow.sending.lane_context import Sender
-from campaigns.store.audit.events import EventKind, record_event, record_evidence
+from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.backup.restored import MAY_HAVE_BEEN_SENT
 from campaigns.store.reconcile.known_messages import unnamed_for
 from campaigns.store.reconcile.message_sets import hold_in_set, next_set
@@ -117,12 +117,9 @@ def _keep(turn: _Turn, found: LookedFor, judgement: Judgement, more: dict[str, A
     seen = turn.looked.seen
     told = {name: count for name, count in seen.items() if count is not None}
     detail = {"look": found.looks + 1, "finding": judgement.finding.value, "candidates": list(seen), TOLD: told}
-    record_evidence(
-        turn.connection,
+    Act(turn.connection, turn.now, turn.sender.owner).record_evidence(
         found.batch_id,
-        kind="look",
-        at=turn.now,
-        actor=turn.sender.owner,
+        kind=EvidenceKind.LOOK,
         number=found.number,
         reason=judgement.reason,
         message_id=judgement.message_id,
@@ -199,11 +196,8 @@ def _say_settled(turn: _Turn, found: LookedFor, to: BatchState, judgement: Judge
         kind = EventKind.UNKNOWN_REFUTED
     elif to is BatchState.READY:
         kind = EventKind.UNKNOWN_RESENT
-    record_event(
-        turn.connection,
+    Act(turn.connection, turn.now, turn.sender.owner).record(
         kind,
-        at=turn.now,
-        actor=turn.sender.owner,
         account_id=found.account_id,
         campaign_id=found.campaign_id,
         run_id=found.run_id,
@@ -221,11 +215,8 @@ def _say_found(
     *,
     kind: EventKind = EventKind.MESSAGE_FOUND,
 ) -> None:
-    record_event(
-        turn.connection,
+    Act(turn.connection, turn.now, turn.sender.owner).record(
         kind,
-        at=turn.now,
-        actor=turn.sender.owner,
         account_id=turn.account_id,
         run_id=found.run_id,
         batch_seq=found.seq,
@@ -283,12 +274,9 @@ def _give(
         hold_in_set(connection, row.batch_id, *in_set)
     elif row.is_last:
         settle_find(connection, row.batch_id, row.number, message_id=message_id, now=turn.now)
-    record_evidence(
-        connection,
+    Act(connection, turn.now, turn.sender.owner).record_evidence(
         row.batch_id,
-        kind="look",
-        at=turn.now,
-        actor=turn.sender.owner,
+        kind=EvidenceKind.LOOK,
         number=row.number,
         reason=reason,
         message_id=message_id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from campaigns.domain.states import RunState
 from campaigns.flow.accounts.free_accounts import for_each_free
-from campaigns.store.audit.events import EventKind, record_event
+from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.database.engine import Store
 from campaigns.store.holds.hours_and_expiry import EXPIRED, expired_runs
 from campaigns.store.runs.runs import end_run_if_done, find_run, move_run
@@ -42,11 +42,8 @@ def _expire(store: Store, run_id: int, *, actor: str) -> bool:
             move_run(connection, run_id, start=RunState.DUE, end=RunState.SKIPPED, now=now, reason=why)
         elif not batches:
             return False
-        record_event(
-            connection,
+        Act(connection, now, actor).record(
             EventKind.RUN_EXPIRED,
-            at=now,
-            actor=actor,
             run_id=run_id,
             campaign_id=found.campaign_id,
             account_id=found.account_id,

@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import Connection
 
 from campaigns.domain.errors import NotAllowed
-from campaigns.domain.states import RUN_OPEN, RunState
-from campaigns.store.audit.events import EventKind, record_event
+from campaigns.domain.states import RUN_OPEN, HoldKind, RunState
+from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.database.engine import Store
-from campaigns.store.holds.holds import OPERATOR, Held, close_hold, open_hold, open_holds
+from campaigns.store.holds.holds import Held, close_hold, open_hold, open_holds
 from campaigns.store.runs.runs import RunRow, end_run_if_done, find_run, move_run
 from campaigns.store.sending.batches import anything_is_looked_for, anything_waits, cancel_ready
 from campaigns.store.sending.lanes import hold_lane, lane_suppressions
@@ -23,7 +23,7 @@ def pause_run(store: Store, run_id: int, *, reason: str, actor: str) -> dict[str
         found = _locked(connection, run_id)
         _refuse_ended(found, "paused")
         now = store.now(connection)
-        if not open_hold(connection, Held(run_id=run_id), OPERATOR, reason=reason, actor=actor, now=now):
+        if not open_hold(Act(connection, now, actor), Held(run_id=run_id), HoldKind.OPERATOR, reason=reason):
             raise NotAllowed(f"Run {run_id} is paused already; `campaigns runs resume {run_id}` lets it go on.")
         return {"run_id": run_id, "state": found.state.value, "paused": True}
 
@@ -46,7 +46,7 @@ def resume_run(store: Store, run_id: int, *, reason: str, actor: str) -> dict[st
                 )
             raise NotAllowed(f"Run {run_id} is not paused, so there is nothing to resume.")
         seen = lane_suppressions(connection, found.account_id)
-        close_hold(connection, holds[0][0], reason=reason, actor=actor, now=now, suppressions=seen)
+        close_hold(Act(connection, now, actor), holds[0][0], reason=reason, suppressions=seen)
         return {
             "run_id": run_id,
             "state": found.state.value,
@@ -75,11 +75,8 @@ def cancel_open_run(connection: Connection, found: RunRow, *, reason: str, actor
     in_flight = anything_waits(connection, found.id) or anything_is_looked_for(connection, found.id)
     end = RunState.CANCELLING if in_flight else RunState.CANCELLED
     move_run(connection, found.id, start=found.state, end=end, now=now, reason=reason)
-    record_event(
-        connection,
+    Act(connection, now, actor).record(
         EventKind.RUN_CANCELLED,
-        at=now,
-        actor=actor,
         run_id=found.id,
         campaign_id=found.campaign_id,
         account_id=found.account_id,

@@ -15,7 +15,7 @@ from campaigns.domain.errors import NotAllowed, NotFound
 from campaigns.domain.messages.message import Message, from_json, message_faults
 from campaigns.domain.schedules.handoff import WATCHED_AFTER, as_sent
 from campaigns.domain.schedules.timing import expires_at
-from campaigns.domain.states import BatchState, CampaignState
+from campaigns.domain.states import BatchState, CampaignState, RunKind
 from campaigns.flow.planning.content import said_by, zone_of_campaign
 from campaigns.flow.planning.plan import text_faults
 from campaigns.flow.planning.split import split
@@ -89,7 +89,7 @@ def rerun(
             audience_version_id=found.parent.audience_version_id,
             account_id=account_id,
             upstream=found.parent.upstream,
-            kind="rerun",
+            kind=RunKind.RERUN,
             parent_run_id=found.parent.id,
             root_run_id=found.parent.lineage,
             content=found.content,

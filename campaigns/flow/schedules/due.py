@@ -22,7 +22,7 @@ from campaigns.domain.upstream.outcome import one_line
 from campaigns.flow.accounts.free_accounts import for_each_free
 from campaigns.flow.schedules.arm import columns_for, following, is_used_up
 from campaigns.flow.schedules.open_occurrence import Opening, open_occurrence, skip_occurrences
-from campaigns.store.audit.events import EventKind, record_event
+from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.campaigns.campaigns import (
     CampaignRow,
     change_campaign,
@@ -119,14 +119,8 @@ def _set_aside(store: Store, campaign_id: int, reason: str, *, actor: str) -> No
         campaign, now = find_campaign(connection, campaign_id), store.now(connection)
         paused = {"paused_at": now, "paused_by": actor, "pause_reason": reason}
         change_campaign(connection, campaign, now=now, due_at=now + LOOKED_AT_AGAIN, **paused)
-        record_event(
-            connection,
-            EventKind.SCHEDULE_PAUSED,
-            at=now,
-            actor=actor,
-            campaign_id=campaign_id,
-            account_id=campaign.account_id,
-            reason=reason,
+        Act(connection, now, actor).record(
+            EventKind.SCHEDULE_PAUSED, campaign_id=campaign_id, account_id=campaign.account_id, reason=reason
         )
 
 
@@ -204,11 +198,8 @@ def _go_on(opening: Opening, after: datetime | None, *, opened: int) -> None:
 
 def say_ended(connection: Connection, campaign: CampaignRow, *, now: datetime, actor: str) -> None:
     """Leave an event that a schedule has no occurrence left."""
-    record_event(
-        connection,
+    Act(connection, now, actor).record(
         EventKind.SCHEDULE_ENDED,
-        at=now,
-        actor=actor,
         campaign_id=campaign.id,
         account_id=campaign.account_id,
         detail={"revision": campaign.revision},

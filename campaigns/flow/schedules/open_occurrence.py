@@ -17,6 +17,7 @@ from campaigns.domain.schedules.handoff import WATCHED_AFTER, sent_from
 from campaigns.domain.schedules.misfire import sends_at
 from campaigns.domain.schedules.overlap import find_place, last_in_line
 from campaigns.domain.schedules.timing import expires_at
+from campaigns.domain.states import RunKind
 from campaigns.flow.planning.content import what_is_said
 from campaigns.flow.recall.recall import recall_earlier
 from campaigns.flow.runs.hold_restored import hold_restored
@@ -59,7 +60,7 @@ def open_occurrence(opening: Opening, occurrence: datetime) -> int | None:
         now=opening.now,
         actor=opening.actor,
         reason=None,
-        kind="schedule",
+        kind=RunKind.SCHEDULE,
         scheduled_for=occurrence,
         **_columns(opening, occurrence, after=after, counts_from=occurrence),
     )
@@ -102,7 +103,7 @@ def open_backfilled(
     how: dict[str, Any] = {"now": opening.now, "actor": opening.actor, "reason": reason}
     if skipped_run_id is not None and take_up_skipped(opening.connection, skipped_run_id, **how, **columns):
         return skipped_run_id
-    return add_run(opening.connection, **how, kind="schedule", scheduled_for=occurrence, **columns)
+    return add_run(opening.connection, **how, kind=RunKind.SCHEDULE, scheduled_for=occurrence, **columns)
 
 
 def _cancel(opening: Opening, run_ids: tuple[int, ...], reason: str) -> int | None:

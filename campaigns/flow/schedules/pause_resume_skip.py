@@ -17,7 +17,7 @@ from campaigns.flow.handoff.cancel import take_back_ahead
 from campaigns.flow.schedules.arm import columns_for, following
 from campaigns.flow.schedules.due import is_due, say_ended, settle
 from campaigns.flow.schedules.open_occurrence import Opening, skip_occurrence
-from campaigns.store.audit.events import EventKind, record_event
+from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.campaigns.campaigns import CampaignRow, change_campaign, find_campaign, find_revision
 from campaigns.store.database.engine import Store
 from campaigns.store.handoff.handed_over import runs_handed_over
@@ -101,14 +101,8 @@ def _resume(opening: Opening, reason: str) -> dict[str, Any]:
 
 def _said(opening: Opening, kind: EventKind, reason: str, *, paused: bool) -> dict[str, Any]:
     campaign = opening.campaign
-    record_event(
-        opening.connection,
-        kind,
-        at=opening.now,
-        actor=opening.actor,
-        campaign_id=campaign.id,
-        account_id=campaign.account_id,
-        reason=reason,
+    Act(opening.connection, opening.now, opening.actor).record(
+        kind, campaign_id=campaign.id, account_id=campaign.account_id, reason=reason
     )
     return {
         "id": campaign.id,

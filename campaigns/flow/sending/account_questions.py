@@ -7,7 +7,9 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from campaigns.domain.errors import PacerAway, VendorAway, VendorRefused
+from campaigns.domain.states import HoldKind
 from campaigns.flow.sending.lane_context import Sender
+from campaigns.store.audit.events import Act
 from campaigns.store.holds.holds import Held, open_hold
 from campaigns.store.reconcile.questions import ask_failures, ask_later, asked_by_themselves
 from campaigns.store.sending.lanes import hold_lane, lock_lanes
@@ -40,7 +42,7 @@ def put_off(sender: Sender, account_id: str, obstacle: VendorAway | VendorRefuse
     """
     with sender.store.write() as connection:
         kind = obstacle.hold if isinstance(obstacle, VendorRefused) else None
-        if kind is None or kind == "account":
+        if kind is None or kind is HoldKind.ACCOUNT:
             hold_lane(connection, account_id)
         else:
             lock_lanes(connection)
@@ -55,8 +57,8 @@ def put_off(sender: Sender, account_id: str, obstacle: VendorAway | VendorRefuse
         until = now + timedelta(seconds=max(told, back_off(failures)))
         ask_later(connection, account_id, until=until, failures=failures)
         if kind is not None:
-            held = Held(account_id=account_id) if kind == "account" else Held(upstream=sender.upstream)
-            open_hold(connection, held, kind, reason=str(obstacle), actor=sender.owner, now=now)
+            held = Held(account_id=account_id) if kind is HoldKind.ACCOUNT else Held(upstream=sender.upstream)
+            open_hold(Act(connection, now, sender.owner), held, kind, reason=str(obstacle))
     return failures
 
 

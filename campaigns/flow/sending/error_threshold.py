@@ -7,13 +7,12 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from campaigns.domain.sending.pacing import Limits
+from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.outcome import Outcome
+from campaigns.store.audit.events import Act
 from campaigns.store.holds.holds import Held, last_closed, open_hold
 from campaigns.store.sending.attempts import OpenAttempt
 from campaigns.store.sending.batches import anything_waits, ended_batches
-
-ERRORS = "errors"
-"""The kind of the hold on a run of which too many batches are rejected."""
 
 
 def hold_if_failing(
@@ -26,11 +25,11 @@ def hold_if_failing(
     if not limits.error_batches or not anything_waits(connection, opened.run_id):
         return
     held = Held(run_id=opened.run_id)
-    rejected, accepted = ended_batches(connection, opened.run_id, since=last_closed(connection, held, ERRORS))
+    rejected, accepted = ended_batches(connection, opened.run_id, since=last_closed(connection, held, HoldKind.ERRORS))
     if rejected < limits.error_batches or rejected < limits.error_share * (rejected + accepted):
         return
     reason = (
         f"{rejected} of the last {rejected + accepted} batches were rejected, the last because: "
         f"{outcome.error or 'the vendor refused it'}"
     )
-    open_hold(connection, held, ERRORS, reason=reason, actor=actor, now=now)
+    open_hold(Act(connection, now, actor), held, HoldKind.ERRORS, reason=reason)

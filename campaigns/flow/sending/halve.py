@@ -15,9 +15,9 @@ from sqlalchemy import Connection
 
 from campaigns.domain.audience.user_sets import pack
 from campaigns.domain.messages.message import from_json
-from campaigns.domain.states import RUN_SENDS
-from campaigns.domain.upstream.outcome import REFUSED, HoldOrder, HoldScope, Outcome, OutcomeKind, one_line
-from campaigns.store.audit.events import EventKind, record_event
+from campaigns.domain.states import RUN_SENDS, HoldKind
+from campaigns.domain.upstream.outcome import HoldOrder, HoldScope, Outcome, OutcomeKind, one_line
+from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.holds.holds import Held, open_hold
 from campaigns.store.runs.content import message_of_run
 from campaigns.store.runs.runs import find_run
@@ -46,7 +46,7 @@ def _held(outcome: Outcome, cure: str) -> Outcome:
     return replace(
         outcome,
         kind=OutcomeKind.HELD,
-        hold=HoldOrder(HoldScope.RUN, REFUSED),
+        hold=HoldOrder(HoldScope.RUN, HoldKind.REFUSED),
         error=one_line(f"{cure}: {outcome.error}"),
         is_too_large=False,
     )
@@ -79,11 +79,8 @@ def halve(
     middle = len(users) // 2
     halves = [pack(BitMap64(users[:middle])), pack(BitMap64(users[middle:]))]
     seqs = add_halves(connection, refused, halves, smallest_first=outcome.is_too_large, now=now)
-    record_event(
-        connection,
+    Act(connection, now, actor).record(
         EventKind.BATCH_HALVED,
-        at=now,
-        actor=actor,
         account_id=opened.account_id,
         run_id=opened.run_id,
         batch_seq=opened.batch_seq,
@@ -106,12 +103,9 @@ def stop_halving(connection: Connection, opened: OpenAttempt, outcome: Outcome, 
     if not rest:
         return
     if anything_waits(connection, opened.run_id):
-        open_hold(connection, Held(run_id=opened.run_id), REFUSED, reason=words, actor=actor, now=now)
-    record_event(
-        connection,
+        open_hold(Act(connection, now, actor), Held(run_id=opened.run_id), HoldKind.REFUSED, reason=words)
+    Act(connection, now, actor).record(
         EventKind.HALVING_STOPPED,
-        at=now,
-        actor=actor,
         account_id=opened.account_id,
         run_id=opened.run_id,
         batch_seq=opened.batch_seq,

@@ -6,12 +6,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from campaigns.domain.states import HoldKind
+from campaigns.store.audit.events import Act
 from campaigns.store.holds.holds import Held, open_hold
 from campaigns.store.reconcile.known_messages import unnamed_for
 from campaigns.store.sending.attempts import ReadyBatch
-
-LATE_ANSWER = "late_answer"
-"""The kind of the hold on a run whose users may have a message of the lineage already."""
 
 
 def is_stopped_by_evidence(connection: Connection, ready: ReadyBatch, *, actor: str, now: datetime) -> bool:
@@ -31,5 +30,5 @@ def is_stopped_by_evidence(connection: Connection, ready: ReadyBatch, *, actor: 
         f"batch {ready.seq} is to be sent again, but {known[0]}; decide about that batch first: "
         f"accepted with --message-id {known[0].message_id}, or name it with --despite"
     )
-    open_hold(connection, Held(run_id=ready.run_id), LATE_ANSWER, reason=reason, actor=actor, now=now)
+    open_hold(Act(connection, now, actor), Held(run_id=ready.run_id), HoldKind.LATE_ANSWER, reason=reason)
     return True

@@ -12,9 +12,10 @@ from campaigns.domain.messages.message import Message, from_json
 from campaigns.domain.messages.text_modes import TextForm, TextMode, form_of_text
 from campaigns.domain.schedules.handoff import may_hand_over
 from campaigns.domain.schedules.sending_hours import Window, opens_at, windows_of
+from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.outcome import one_line
 from campaigns.flow.sending.lane_context import Sender
-from campaigns.store.audit.events import EventKind, record_event
+from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.campaigns.campaigns import find_revision
 from campaigns.store.holds.holds import Held, open_hold
 from campaigns.store.holds.hours_and_expiry import has_expired, wait_until
@@ -58,17 +59,17 @@ def _read(
     What cannot be read was written by a newer release, or was changed behind our back; the zone of its hours may also
     be missing from older zone data.
     """
-    kind, what = "unreadable", "its message"
+    kind, what = HoldKind.UNREADABLE, "its message"
     try:
         due = said_by_batch(connection, sender, ready).scheduled_date
         what = f"batch {ready.seq}"
         if ready.users is not None:
             to_ids(ready.users)
-        kind, what = "hours", "its sending hours"
+        kind, what = HoldKind.HOURS, "its sending hours"
         return due, _windows(connection, sender, ready)
     except (ValueError, TypeError, LookupError, ArithmeticError) as fault:
         why = one_line(f"{what} cannot be read on {sender.owner}: {fault}")
-        open_hold(connection, Held(run_id=ready.run_id), kind, reason=why, actor=sender.owner, now=now)
+        open_hold(Act(connection, now, sender.owner), Held(run_id=ready.run_id), kind, reason=why)
         return None
 
 
@@ -116,11 +117,8 @@ def _wait(
     now: datetime,
 ) -> None:
     if wait_until(connection, ready.run_id, until=until, now=now):
-        record_event(
-            connection,
+        Act(connection, now, sender.owner).record(
             EventKind.RUN_WAITS_FOR_HOURS,
-            at=now,
-            actor=sender.owner,
             account_id=account_id,
             campaign_id=ready.campaign_id,
             run_id=ready.run_id,

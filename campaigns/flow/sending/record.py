@@ -11,12 +11,11 @@ from sqlalchemy import Connection
 from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import RequestLost, StaleClaim, TryLater
 from campaigns.domain.sending.pacing import Limits, back_off_seconds
-from campaigns.domain.states import BATCH_TAKEN, BatchState, RunState, taken_state
+from campaigns.domain.states import BATCH_TAKEN, BatchState, EvidenceKind, HoldKind, RunState, taken_state
 from campaigns.domain.upstream.outcome import PROVES_NOT_SENT, HoldScope, Outcome, OutcomeKind
 from campaigns.flow.sending.error_threshold import hold_if_failing
 from campaigns.flow.sending.halve import halve, in_view_of_size, may_halve, stop_halving
-from campaigns.flow.sending.known_messages import LATE_ANSWER
-from campaigns.store.audit.events import EventKind, record_event, record_evidence
+from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.backup.restored import MAY_HAVE_BEEN_SENT, batch_may_repeat
 from campaigns.store.database.engine import Store
 from campaigns.store.database.postgresql import wait_briefly
@@ -220,17 +219,14 @@ def _hold(connection: Connection, opened: OpenAttempt, outcome: Outcome, *, acto
         HoldScope.TEAM: Held(upstream=find_run(connection, opened.run_id).upstream),
     }[outcome.hold.scope]
     reason = outcome.error or f"the vendor answered {outcome.http_status}"
-    open_hold(connection, held, outcome.hold.kind, reason=reason, actor=actor, now=now)
+    open_hold(Act(connection, now, actor), held, outcome.hold.kind, reason=reason)
 
 
 def _keep_failed(connection: Connection, opened: OpenAttempt, outcome: Outcome, *, actor: str, now: datetime) -> None:
     """The vendor has a message of this attempt and says that it failed: the search looks at that one."""
-    record_evidence(
-        connection,
+    Act(connection, now, actor).record_evidence(
         opened.batch_id,
-        kind="look",
-        at=now,
-        actor=actor,
+        kind=EvidenceKind.LOOK,
         number=opened.number,
         reason=outcome.error,
         message_id=outcome.message_id,
@@ -249,21 +245,15 @@ def _keep_late_answer(
     }
     if outcome.message_id is not None and not own_message(connection, opened, outcome.message_id, now=now):
         detail["owned_by_another"] = True
-    record_evidence(
-        connection,
+    Act(connection, now, actor).record_evidence(
         opened.batch_id,
-        kind="late_answer",
-        at=now,
-        actor=actor,
+        kind=EvidenceKind.LATE_ANSWER,
         number=opened.number,
         message_id=outcome.message_id,
         detail=detail,
     )
-    record_event(
-        connection,
+    Act(connection, now, actor).record(
         EventKind.ANSWER_CAME_LATE,
-        at=now,
-        actor=actor,
         account_id=opened.account_id,
         run_id=opened.run_id,
         batch_seq=opened.batch_seq,
@@ -277,10 +267,8 @@ def _keep_late_answer(
 def _stop_resend(connection: Connection, opened: OpenAttempt, message_id: str, *, actor: str, now: datetime) -> None:
     """It was decided to send the batch again, before anybody knew that the first request had been accepted."""
     open_hold(
-        connection,
+        Act(connection, now, actor),
         Held(run_id=opened.run_id),
-        LATE_ANSWER,
+        HoldKind.LATE_ANSWER,
         reason=f"batch {opened.batch_seq} is to be sent again, but its first request was accepted as {message_id}",
-        actor=actor,
-        now=now,
     )

@@ -28,7 +28,7 @@ from campaigns.flow.sending.pick_batch import next_in_time, said_by_batch, text_
 from campaigns.flow.sending.record import Recorded, record_outcome
 from campaigns.flow.sending.spool_outcome import keep_outcome
 from campaigns.flow.sending.withhold_suppressed import users_left
-from campaigns.store.audit.events import EventKind, record_event
+from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.sending.attempts import OpenAttempt, ReadyBatch, open_attempt, renew_lane
 from campaigns.store.sending.identity import permit_key
 from campaigns.store.sending.lanes import LaneClaim
@@ -169,14 +169,8 @@ def _mark(sender: Sender, claim: LaneClaim, now: datetime) -> str:
 
 
 def _say_started(connection: Connection, sender: Sender, ready: ReadyBatch, claim: LaneClaim) -> None:
-    record_event(
-        connection,
-        EventKind.RUN_STARTED,
-        at=sender.store.now(connection),
-        actor=sender.owner,
-        account_id=claim.account_id,
-        campaign_id=ready.campaign_id,
-        run_id=ready.run_id,
+    Act(connection, sender.store.now(connection), sender.owner).record(
+        EventKind.RUN_STARTED, account_id=claim.account_id, campaign_id=ready.campaign_id, run_id=ready.run_id
     )
 
 

@@ -8,8 +8,9 @@ from sqlalchemy import Connection
 
 from campaigns.domain.audience.user_sets import pack, to_ids, unpack
 from campaigns.domain.messages.message import FILTER_ALONE
+from campaigns.domain.states import HoldKind
 from campaigns.store.audience.suppressions import anybody_suppressed, suppressed_between
-from campaigns.store.audit.events import EventKind, record_event
+from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.campaigns.campaigns import find_revision
 from campaigns.store.holds.holds import Held, accepted_suppressions, open_hold
 from campaigns.store.runs.named_users import leave_out, named_users
@@ -18,13 +19,6 @@ from campaigns.store.sending.attempts import ReadyBatch
 from campaigns.store.sending.batches import next_seq, shrink_batch
 
 SUPPRESSED_WORDS = "suppressed since the plan"
-
-SUPPRESSIONS = "suppressions"
-"""The kind of the hold on a whole-list run of an account where somebody is suppressed."""
-
-
-NO_RECIPIENTS = "recipients"
-"""The kind of the hold on a run that names nobody."""
 
 
 def users_left(
@@ -74,11 +68,8 @@ def users_left(
 def _say_suppressed(
     connection: Connection, account_id: str, ready: ReadyBatch, users: int, *, actor: str, now: datetime
 ) -> None:
-    record_event(
-        connection,
+    Act(connection, now, actor).record(
         EventKind.BATCH_SUPPRESSED,
-        at=now,
-        actor=actor,
         account_id=account_id,
         run_id=ready.run_id,
         batch_seq=ready.seq,
@@ -103,7 +94,7 @@ def _named_beside(
     users = named_users(connection, ready.run_id)
     if not users and not names_lists:
         held = Held(run_id=ready.run_id)
-        open_hold(connection, held, NO_RECIPIENTS, reason=FILTER_ALONE, actor=actor, now=now)
+        open_hold(Act(connection, now, actor), held, HoldKind.RECIPIENTS, reason=FILTER_ALONE)
         return None
     out = users & suppressed_between(connection, account_id, users.min(), users.max()) if users and looks else None
     if not out:
@@ -128,14 +119,12 @@ def _whole_list_may_go(
         return True
     if find_revision(connection, ready.campaign_id, ready.revision).accept_local_suppressions:
         return True
-    if accepted_suppressions(connection, ready.run_id, SUPPRESSIONS) == suppressions:
+    if accepted_suppressions(connection, ready.run_id, HoldKind.SUPPRESSIONS) == suppressions:
         return True
     open_hold(
-        connection,
+        Act(connection, now, actor),
         Held(run_id=ready.run_id),
-        SUPPRESSIONS,
+        HoldKind.SUPPRESSIONS,
         reason="users are suppressed here, and the vendor would message them with its whole list",
-        actor=actor,
-        now=now,
     )
     return False

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from campaigns.domain.errors import NotAllowed
 from campaigns.store.accounts.bindings import hours_of_account
-from campaigns.store.audit.events import EventKind, record_event
+from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.holds.hours_and_expiry import ask_hours_again
 from campaigns.store.sending.lanes import hold_account_list
 from campaigns.store.tables.accounts import account, lane
@@ -32,11 +32,8 @@ def add_account(
     columns = {"upstream": upstream, "team": team, "name": name, "zone": zone, "hours": hours}
     connection.execute(insert(account).values(id=account_id, created_at=now, **columns))
     make_lane(connection, account_id)
-    record_event(
-        connection,
+    Act(connection, now, actor).record(
         EventKind.ACCOUNT_ADDED,
-        at=now,
-        actor=actor,
         account_id=account_id,
         detail={"upstream": upstream, "team": team} | ({"hours": hours, "zone": zone} if hours else {}),
     )
@@ -50,13 +47,8 @@ def change_hours(
     after = {"hours": hours, "zone": zone}
     connection.execute(update(account).where(account.c.id == account_id).values(**after))
     ask_hours_again(connection, account_id)
-    record_event(
-        connection,
-        EventKind.ACCOUNT_CHANGED,
-        at=now,
-        actor=actor,
-        account_id=account_id,
-        detail={"before": before, "after": after},
+    Act(connection, now, actor).record(
+        EventKind.ACCOUNT_CHANGED, account_id=account_id, detail={"before": before, "after": after}
     )
 
 
@@ -69,9 +61,7 @@ def bind_team(connection: Connection, account_id: str, team: str, *, actor: str,
         .returning(account.c.id)
     )
     if bound is not None:
-        record_event(
-            connection, EventKind.ACCOUNT_BOUND, at=now, actor=actor, account_id=account_id, detail={"team": team}
-        )
+        Act(connection, now, actor).record(EventKind.ACCOUNT_BOUND, account_id=account_id, detail={"team": team})
 
 
 def make_lane(connection: Connection, account_id: str) -> None:

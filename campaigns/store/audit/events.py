@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, insert
 
+from campaigns.domain.people import Actor
+from campaigns.domain.states import EvidenceKind
 from campaigns.store.database.encoding import holdable
 from campaigns.store.tables.attempts import evidence
 from campaigns.store.tables.audit import event, unsealed
@@ -68,36 +71,66 @@ class EventKind(StrEnum):
     PROBE_ENDED = "probe_ended"  # nothing of it is left at the vendor
 
 
-def record_event(
-    connection: Connection,
-    kind: EventKind,
-    *,
-    at: datetime,
-    actor: str,
-    account_id: str | None = None,
-    campaign_id: int | None = None,
-    run_id: int | None = None,
-    batch_seq: int | None = None,
-    reason: str | None = None,
-    detail: dict[str, Any] | None = None,
-) -> None:
-    """Write one event in the caller's transaction: it stands if and only if the change does. It is sealed later."""
-    made = connection.scalar(
-        insert(event)
-        .values(
-            at=at,
-            actor=actor,
-            kind=kind.value,
-            account_id=account_id,
-            campaign_id=campaign_id,
-            run_id=run_id,
-            batch_seq=batch_seq,
-            reason=holdable(connection, reason),
-            detail=detail,
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What one actor does at one moment, within one transaction."""
+
+    connection: Connection
+    now: datetime
+    actor: str
+
+    def record(
+        self,
+        kind: EventKind,
+        *,
+        account_id: str | None = None,
+        campaign_id: int | None = None,
+        run_id: int | None = None,
+        batch_seq: int | None = None,
+        reason: str | None = None,
+        detail: dict[str, Any] | None = None,
+    ) -> None:
+        """Write one event in the transaction: it is kept if and only if the change is. It is sealed later."""
+        made = self.connection.scalar(
+            insert(event)
+            .values(
+                at=self.now,
+                actor=Actor(self.actor),
+                kind=kind.value,
+                account_id=account_id,
+                campaign_id=campaign_id,
+                run_id=run_id,
+                batch_seq=batch_seq,
+                reason=holdable(self.connection, reason),
+                detail=detail,
+            )
+            .returning(event.c.id)
         )
-        .returning(event.c.id)
-    )
-    connection.execute(insert(unsealed).values(event_id=made))
+        self.connection.execute(insert(unsealed).values(event_id=made))
+
+    def record_evidence(
+        self,
+        batch_id: int,
+        *,
+        kind: EvidenceKind,
+        number: int | None = None,
+        reason: str | None = None,
+        message_id: str | None = None,
+        detail: dict[str, Any] | None = None,
+    ) -> None:
+        """Keep what was learned about a batch after its outcome was recorded; evidence never moves a batch."""
+        self.connection.execute(
+            insert(evidence).values(
+                batch_id=batch_id,
+                number=number,
+                kind=kind.value,
+                at=self.now,
+                actor=Actor(self.actor),
+                reason=holdable(self.connection, reason),
+                message_id=message_id,
+                detail=detail,
+            )
+        )
 
 
 def record_events(connection: Connection, kind: EventKind, rows: Sequence[Mapping[str, Any]], **common: Any) -> None:
@@ -106,30 +139,3 @@ def record_events(connection: Connection, kind: EventKind, rows: Sequence[Mappin
     if given:
         made = connection.scalars(insert(event).returning(event.c.id), given)
         connection.execute(insert(unsealed), [{"event_id": event_id} for event_id in made])
-
-
-def record_evidence(
-    connection: Connection,
-    batch_id: int,
-    *,
-    kind: str,
-    at: datetime,
-    actor: str,
-    number: int | None = None,
-    reason: str | None = None,
-    message_id: str | None = None,
-    detail: dict[str, Any] | None = None,
-) -> None:
-    """Keep what was learned about a batch after its outcome stood; evidence never moves a batch."""
-    connection.execute(
-        insert(evidence).values(
-            batch_id=batch_id,
-            number=number,
-            kind=kind,
-            at=at,
-            actor=actor,
-            reason=holdable(connection, reason),
-            message_id=message_id,
-            detail=detail,
-        )
-    )

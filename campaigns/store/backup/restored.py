@@ -8,16 +8,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, func, or_, select, update
 
-from campaigns.domain.states import BatchState, RunState
+from campaigns.domain.states import BatchState, HoldKind, RunState
 from campaigns.store.backup.incarnation import incarnation_in_force
 from campaigns.store.tables.accounts import account, lane
 from campaigns.store.tables.attempts import attempt
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.campaigns import campaign
 from campaigns.store.tables.runs import hold, run
-
-RESTORED = "restored"
-"""The kind of the holds that a restored database is given."""
 
 MAY_HAVE_BEEN_SENT = "the database was restored from a backup: this may have been sent since"
 
@@ -71,7 +68,7 @@ def restored_at(account_id: str | ColumnElement[str]) -> ScalarSelect[datetime]:
     """
     return (
         select(func.max(hold.c.opened_at))
-        .where(hold.c.account_id == account_id, hold.c.kind == RESTORED)
+        .where(hold.c.account_id == account_id, hold.c.kind == HoldKind.RESTORED.value)
         .scalar_subquery()
     )
 
@@ -85,7 +82,9 @@ def newest_row(connection: Connection, account_id: str) -> datetime | None:
         select(func.max(campaign.c.created_at)).where(campaign.c.account_id == account_id),
         select(func.max(run.c.created_at)).where(run.c.account_id == account_id),
         select(func.max(attempt.c.started_at)).where(attempt.c.account_id == account_id),
-        select(func.max(hold.c.opened_at)).where(hold.c.account_id == account_id, hold.c.kind == RESTORED),
+        select(func.max(hold.c.opened_at)).where(
+            hold.c.account_id == account_id, hold.c.kind == HoldKind.RESTORED.value
+        ),
     )
     return max(filter(None, (connection.scalar(one) for one in newest)), default=None)
 
@@ -115,7 +114,9 @@ def lost_periods(connection: Connection, account_id: str) -> list[tuple[datetime
     None: it knew none.
     """
     restored = connection.scalars(
-        select(hold.c.opened_at).where(hold.c.account_id == account_id, hold.c.kind == RESTORED).order_by(hold.c.id)
+        select(hold.c.opened_at)
+        .where(hold.c.account_id == account_id, hold.c.kind == HoldKind.RESTORED.value)
+        .order_by(hold.c.id)
     ).all()
     newest = select(attempt.c.started_at).where(attempt.c.account_id == account_id).order_by(attempt.c.fence.desc())
     return [(connection.scalar(newest.where(attempt.c.started_at < at).limit(1)), at) for at in restored]
@@ -134,7 +135,7 @@ def rerun_may_repeat(connection: Connection, run_id: int) -> bool:
         select(hold.c.id)
         .join(of_lineage, of_lineage.c.id == hold.c.run_id)
         .join(run, or_(of_lineage.c.id == first, of_lineage.c.root_run_id == first))
-        .where(run.c.id == run_id, hold.c.kind == RESTORED, hold.c.closed_at.is_(None))
+        .where(run.c.id == run_id, hold.c.kind == HoldKind.RESTORED.value, hold.c.closed_at.is_(None))
     )
     return connection.scalar(older) is not None or connection.scalar(never_resumed.limit(1)) is not None
 
@@ -149,7 +150,7 @@ def opening_may_repeat(connection: Connection, campaign_id: int, *, sent_from: d
     newest = connection.execute(
         select(func.max(hold.c.id), func.max(hold.c.opened_at))
         .join(campaign, campaign.c.account_id == hold.c.account_id)
-        .where(campaign.c.id == campaign_id, hold.c.kind == RESTORED)
+        .where(campaign.c.id == campaign_id, hold.c.kind == HoldKind.RESTORED.value)
         .having(func.max(hold.c.opened_at) >= func.max(campaign.c.created_at))
     ).one_or_none()
     if newest is None:
@@ -165,7 +166,7 @@ def _somebody_looked(connection: Connection, campaign_id: int, restore_id: int) 
     last = connection.execute(
         select(hold.c.closed_at, run.c.state)
         .join(run, run.c.id == hold.c.run_id)
-        .where(run.c.campaign_id == campaign_id, hold.c.kind == RESTORED, hold.c.id > restore_id)
+        .where(run.c.campaign_id == campaign_id, hold.c.kind == HoldKind.RESTORED.value, hold.c.id > restore_id)
         .order_by(hold.c.id.desc())
         .limit(1)
     ).one_or_none()

@@ -7,14 +7,12 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
-from campaigns.domain.upstream.outcome import REFUSED_BY_VENDOR, HoldScope
-from campaigns.store.audit.events import EventKind, record_event
+from campaigns.domain.states import REFUSED_BY_VENDOR, HoldKind
+from campaigns.domain.upstream.outcome import HoldScope
+from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.database.encoding import holdable
 from campaigns.store.tables.audit import event
 from campaigns.store.tables.runs import hold, run
-
-OPERATOR = "operator"
-"""The kind of a hold that a person opened; all other kinds name what went wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +31,14 @@ class Held:
         return HoldScope.ACCOUNT if self.account_id is not None else HoldScope.TEAM
 
 
-def open_hold(
-    connection: Connection,
-    held: Held,
-    kind: str,
-    *,
-    reason: str,
-    actor: str,
-    now: datetime,
-    opened_at: datetime | None = None,
-) -> bool:
-    """Pause something. False when an open hold of that kind stands already: then nothing is added.
+def open_hold(act: Act, held: Held, kind: HoldKind, *, reason: str, opened_at: datetime | None = None) -> bool:
+    """Pause something. False when an open hold of that kind is on it already: then nothing is added.
 
-    `opened_at`: what the row says instead of now.
+    `opened_at`: what the row states instead of now.
     The caller holds the lane's lock of every account concerned, so that no attempt slips in between.
     """
-    if connection.scalar(select(hold.c.id).where(_on(held), hold.c.kind == kind, hold.c.closed_at.is_(None))):
+    connection = act.connection
+    if connection.scalar(select(hold.c.id).where(_on(held), hold.c.kind == kind.value, hold.c.closed_at.is_(None))):
         return False
     connection.execute(
         insert(hold).values(
@@ -56,50 +46,47 @@ def open_hold(
             run_id=held.run_id,
             account_id=held.account_id,
             upstream=held.upstream,
-            kind=kind,
+            kind=kind.value,
             reason=holdable(connection, reason),
-            actor=actor,
-            opened_at=opened_at or now,
+            actor=act.actor,
+            opened_at=opened_at or act.now,
         )
     )
-    record_event(
-        connection,
+    act.record(
         EventKind.HOLD_OPENED,
-        at=now,
-        actor=actor,
         run_id=held.run_id,
         account_id=held.account_id,
         reason=reason,
-        detail={"scope": held.scope.value, "kind": kind},
+        detail={"scope": held.scope.value, "kind": kind.value},
     )
     return True
 
 
-def open_holds(connection: Connection, held: Held) -> list[tuple[int, str, str]]:
+def open_holds(connection: Connection, held: Held) -> list[tuple[int, HoldKind, str]]:
     """The open holds on one thing: ID, kind and reason, the operator's first, then the oldest."""
     rows = connection.execute(
         select(hold.c.id, hold.c.kind, hold.c.reason)
         .where(_on(held), hold.c.closed_at.is_(None))
-        .order_by(hold.c.kind != OPERATOR, hold.c.id)
+        .order_by(hold.c.kind != HoldKind.OPERATOR.value, hold.c.id)
     )
-    return [(row.id, row.kind, row.reason) for row in rows]
+    return [(row.id, HoldKind(row.kind), row.reason) for row in rows]
 
 
-def every_open_hold(connection: Connection) -> list[tuple[Held, str, str]]:
+def every_open_hold(connection: Connection) -> list[tuple[Held, HoldKind, str]]:
     """What is paused, with kind and reason, the oldest first."""
     rows = connection.execute(select(hold).where(hold.c.closed_at.is_(None)).order_by(hold.c.id))
-    return [(Held(row.run_id, row.account_id, row.upstream), row.kind, row.reason) for row in rows]
+    return [(Held(row.run_id, row.account_id, row.upstream), HoldKind(row.kind), row.reason) for row in rows]
 
 
-def last_closed(connection: Connection, held: Held, kind: str) -> datetime | None:
+def last_closed(connection: Connection, held: Held, kind: HoldKind) -> datetime | None:
     """When a hold of that kind on the thing was last closed; None when none was."""
     closed: datetime | None = connection.scalar(
-        select(func.max(hold.c.closed_at)).where(_on(held), hold.c.kind == kind, hold.c.closed_at.is_not(None))
+        select(func.max(hold.c.closed_at)).where(_on(held), hold.c.kind == kind.value, hold.c.closed_at.is_not(None))
     )
     return closed
 
 
-def accepted_suppressions(connection: Connection, run_id: int, kind: str) -> int | None:
+def accepted_suppressions(connection: Connection, run_id: int, kind: HoldKind) -> int | None:
     """The lane's suppression number when a hold of that kind on the run was last closed; None when none was.
 
     A number, since times do not tell the order: they are read on clocks that step back.
@@ -109,36 +96,25 @@ def accepted_suppressions(connection: Connection, run_id: int, kind: str) -> int
         .where(event.c.run_id == run_id, event.c.kind == EventKind.HOLD_CLOSED.value)
         .order_by(event.c.id.desc())
     )
-    closed = (detail for detail in details if detail["kind"] == kind)
+    closed = (detail for detail in details if detail["kind"] == kind.value)
     return next((detail.get("suppressions") for detail in closed), None)
 
 
-def close_hold(
-    connection: Connection,
-    hold_id: int,
-    *,
-    reason: str,
-    actor: str,
-    now: datetime,
-    suppressions: int | None = None,
-) -> None:
+def close_hold(act: Act, hold_id: int, *, reason: str, suppressions: int | None = None) -> None:
     """Close one hold; others on the same thing stay open.
 
-    `suppressions`: of a run, its lane's number, read under the lock: who resumes accepts those that stood then.
+    `suppressions`: of a run, its lane's number, read under the lock: who resumes accepts those that were there then.
     """
-    closed = connection.execute(
+    closed = act.connection.execute(
         update(hold)
         .where(hold.c.id == hold_id, hold.c.closed_at.is_(None))
-        .values(closed_at=now, closed_by=actor, close_reason=reason)
+        .values(closed_at=act.now, closed_by=act.actor, close_reason=reason)
         .returning(hold.c.kind, hold.c.scope, hold.c.run_id, hold.c.account_id)
     ).one_or_none()
     if closed is None:
         return
-    record_event(
-        connection,
+    act.record(
         EventKind.HOLD_CLOSED,
-        at=now,
-        actor=actor,
         run_id=closed.run_id,
         account_id=closed.account_id,
         reason=reason,
@@ -165,7 +141,7 @@ def wider_hold(account_id: ColumnElement[str], upstream: ColumnElement[str]) -> 
 
 def vendor_refuses(account_id: ColumnElement[str], upstream: ColumnElement[str]) -> ColumnElement[bool]:
     """The condition that the vendor refused an account, or the key, and nobody has released it: it is asked in vain."""
-    refused = hold.c.kind.in_(sorted(REFUSED_BY_VENDOR))
+    refused = hold.c.kind.in_(sorted(kind.value for kind in REFUSED_BY_VENDOR))
     return _held_wider(account_id, upstream, and_(hold.c.closed_at.is_(None), refused))
 
 

@@ -12,8 +12,17 @@ from sqlalchemy import Connection, func, insert, or_, select, update
 
 from campaigns.domain.audience.user_sets import UserSet
 from campaigns.domain.errors import NotFound
-from campaigns.domain.states import BATCH_WAITS, RUN_MOVES, RUN_OPEN, BatchState, RunState, ended_state
-from campaigns.store.audit.events import EventKind, record_event
+from campaigns.domain.states import (
+    BATCH_WAITS,
+    RUN_MOVES,
+    RUN_OPEN,
+    BatchState,
+    HoldKind,
+    RunKind,
+    RunState,
+    ended_state,
+)
+from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.holds.holds import Held, open_hold
 from campaigns.store.sending.batches import add_batches, anything_is_looked_for, anything_waits
 from campaigns.store.tables.audience import exclusion
@@ -32,7 +41,7 @@ class RunRow:
     audience_version_id: int | None
     account_id: str
     upstream: str
-    kind: str
+    kind: RunKind
     scheduled_for: datetime | None
     parent_run_id: int | None
     root_run_id: int | None
@@ -112,11 +121,8 @@ def add_run(
         .returning(run.c.id)
     )
     assert isinstance(made, int)
-    record_event(
-        connection,
+    Act(connection, now, actor).record(
         EventKind.RUN_OPENED,
-        at=now,
-        actor=actor,
         run_id=made,
         campaign_id=columns["campaign_id"],
         account_id=columns["account_id"],
@@ -181,11 +187,8 @@ def freeze_plan(
 def _say_planned(
     connection: Connection, run_id: int, planned: Any, detail: dict[str, Any], *, at: datetime, actor: str
 ) -> None:
-    record_event(
-        connection,
+    Act(connection, at, actor).record(
         EventKind.RUN_PLANNED,
-        at=at,
-        actor=actor,
         run_id=run_id,
         campaign_id=planned.campaign_id,
         account_id=planned.account_id,
@@ -241,16 +244,13 @@ def end_run_if_done(connection: Connection, run_id: int, *, now: datetime, actor
         return
     found, counted = find_run(connection, run_id), books(connection, run_id)
     if not counted.balanced:
-        open_hold(connection, Held(run_id=run_id), "books", reason=f"{counted}", actor=actor, now=now)
+        open_hold(Act(connection, now, actor), Held(run_id=run_id), HoldKind.BOOKS, reason=f"{counted}")
         return
     end = _end_of(found.state, counted)
     if end is None or not move_run(connection, run_id, start=found.state, end=end, now=now):
         return
-    record_event(
-        connection,
+    Act(connection, now, actor).record(
         EventKind.RUN_ENDED,
-        at=now,
-        actor=actor,
         run_id=run_id,
         campaign_id=found.campaign_id,
         account_id=found.account_id,

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, selec
 from campaigns.domain.schedules.overlap import OpenRun
 from campaigns.domain.schedules.timing import Timing, timing_from_json
 from campaigns.domain.states import RUN_MOVES, RUN_OPEN, RunState
-from campaigns.store.audit.events import EventKind, record_event, record_events
+from campaigns.store.audit.events import Act, EventKind, record_events
 from campaigns.store.recall.recalls import waits_for_recall
 from campaigns.store.tables.audit import event
 from campaigns.store.tables.campaigns import revision
@@ -129,11 +129,8 @@ def take_up_skipped(
     ).one_or_none()
     if moved is None:
         return False
-    record_event(
-        connection,
+    Act(connection, now, actor).record(
         EventKind.RUN_BACKFILLED,
-        at=now,
-        actor=actor,
         run_id=run_id,
         campaign_id=moved.campaign_id,
         account_id=moved.account_id,

@@ -18,6 +18,7 @@ from campaigns import __version__
 from campaigns.adapters.upstream import http_client
 from campaigns.adapters.upstream.gateway import HttpGateway
 from campaigns.domain.errors import UsageError, VendorAway, VendorRefused
+from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.outcome import HoldOrder, HoldScope, Outcome, OutcomeKind
 from campaigns.ports import VendorAccount
 from tests.adapters.upstream.raw_vendor import Conversation, Play, RawVendor, answering, http, wrapped
@@ -184,7 +185,7 @@ def test_a_redirect_is_not_followed(start: Start, status: int) -> None:
     other = start(answering(http(200, OK)))
     line = start(answering(http(status, {}, Location=f"{other.vendor.url}/api/acct_1/mass-messaging")))
     outcome = line.send()
-    assert (outcome.kind, outcome.hold) == (OutcomeKind.HELD, HoldOrder(HoldScope.TEAM, "configuration"))
+    assert (outcome.kind, outcome.hold) == (OutcomeKind.HELD, HoldOrder(HoldScope.TEAM, HoldKind.CONFIGURATION))
     assert (len(line.hang_up().requests), other.hang_up().connections) == (1, 0)
 
 

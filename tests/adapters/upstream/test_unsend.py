@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from campaigns.adapters.upstream.gateway import HttpGateway
+from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.outcome import HoldOrder, HoldScope
 from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome, judge_item
 from campaigns.sandbox.server import Sandbox
@@ -171,9 +172,9 @@ def test_what_is_too_old_is_refused_and_stays_so(running: ExitStack, late_delete
     ("fault", "kind", "hold"),
     [
         ("throttled_by_onlyfans", UnsendKind.THROTTLED, None),
-        ("no_credits", UnsendKind.HELD, HoldOrder(HoldScope.TEAM, "credits")),
-        ("account_logged_out", UnsendKind.HELD, HoldOrder(HoldScope.ACCOUNT, "account")),
-        ("key_refused", UnsendKind.HELD, HoldOrder(HoldScope.TEAM, "key")),
+        ("no_credits", UnsendKind.HELD, HoldOrder(HoldScope.TEAM, HoldKind.CREDITS)),
+        ("account_logged_out", UnsendKind.HELD, HoldOrder(HoldScope.ACCOUNT, HoldKind.ACCOUNT)),
+        ("key_refused", UnsendKind.HELD, HoldOrder(HoldScope.TEAM, HoldKind.KEY)),
     ],
 )
 def test_refusals_that_concern_more_than_the_message(

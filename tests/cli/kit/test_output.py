@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from campaigns.cli.kit.output import cell, counted, duration, named_cell, print_json_list, print_table, to_json
+from campaigns.as_json import to_json
+from campaigns.cli.kit.output import cell, counted, duration, named_cell, print_json_list, print_table
 from campaigns.cli.kit.recipient_files import progress_words, reason
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.outcome import (
     DEFAULT_RETRY_AFTER_SECONDS,
     HoldOrder,
@@ -112,17 +113,17 @@ def test_a_limiters_marks_without_a_429_prove_nothing(status: int) -> None:
 
 # Row 3: key, credits, account
 
-ACCOUNT = HoldOrder(HoldScope.ACCOUNT, "account")
+ACCOUNT = HoldOrder(HoldScope.ACCOUNT, HoldKind.ACCOUNT)
 
 
 @pytest.mark.parametrize(
     ("status", "body", "order"),
     [
-        (401, {"error": "The key is wrong."}, HoldOrder(HoldScope.TEAM, "key")),
-        (401, None, HoldOrder(HoldScope.TEAM, "key")),
-        (402, {"message": "No credits."}, HoldOrder(HoldScope.TEAM, "credits")),
+        (401, {"error": "The key is wrong."}, HoldOrder(HoldScope.TEAM, HoldKind.KEY)),
+        (401, None, HoldOrder(HoldScope.TEAM, HoldKind.KEY)),
+        (402, {"message": "No credits."}, HoldOrder(HoldScope.TEAM, HoldKind.CREDITS)),
         (403, {"message": "Forbidden."}, ACCOUNT),
-        (403, None, HoldOrder(HoldScope.TEAM, "configuration")),
+        (403, None, HoldOrder(HoldScope.TEAM, HoldKind.CONFIGURATION)),
         (404, {"code": "account_not_found"}, ACCOUNT),
         (500, wrapped(401), ACCOUNT),
         (500, wrapped(403), ACCOUNT),
@@ -130,7 +131,7 @@ ACCOUNT = HoldOrder(HoldScope.ACCOUNT, "account")
         (401, wrapped(401), ACCOUNT),
         (401, wrapped(None), ACCOUNT),
         (200, wrapped(401), ACCOUNT),
-        (402, wrapped(400), HoldOrder(HoldScope.TEAM, "credits")),
+        (402, wrapped(400), HoldOrder(HoldScope.TEAM, HoldKind.CREDITS)),
     ],
 )
 def test_a_refusal_holds_what_it_concerns(status: int, body: Any, order: HoldOrder) -> None:
@@ -199,7 +200,7 @@ def test_a_wrapped_refusal_counts_more_than_a_413_around_it() -> None:
 @pytest.mark.parametrize("status", [410, 414, 415, 431, 451])
 def test_a_request_refused_for_what_it_is_holds_its_run_and_is_not_halved(status: int) -> None:
     outcome = judge(status, {"message": "Gone for good"}, words="Gone for good")
-    assert (outcome.kind, outcome.hold) == (OutcomeKind.REJECTED, HoldOrder(HoldScope.RUN, "refused"))
+    assert (outcome.kind, outcome.hold) == (OutcomeKind.REJECTED, HoldOrder(HoldScope.RUN, HoldKind.REFUSED))
     assert not outcome.may_halve
     assert outcome.error == f"HTTP {status}: Gone for good"
     assert kind(status, None) == "unknown"
@@ -214,7 +215,7 @@ def test_a_request_refused_for_what_it_is_holds_its_run_and_is_not_halved(status
 @pytest.mark.parametrize("body", [None, {}, {"message": "no route"}])
 def test_a_wrong_address_holds_the_team(status: int, body: Any) -> None:
     outcome = judge(status, body)
-    assert (outcome.kind, outcome.hold) == (OutcomeKind.HELD, HoldOrder(HoldScope.TEAM, "configuration"))
+    assert (outcome.kind, outcome.hold) == (OutcomeKind.HELD, HoldOrder(HoldScope.TEAM, HoldKind.CONFIGURATION))
 
 
 # Row 6: accepted

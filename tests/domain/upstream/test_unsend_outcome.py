@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.outcome import HoldOrder, HoldScope
 from campaigns.domain.upstream.queue_items import ItemContent
 from campaigns.domain.upstream.reply import NoReply, Reply
@@ -64,9 +65,9 @@ def test_what_an_answer_proves(name: str) -> None:
 
 
 def test_holds_and_waits_are_those_of_a_send() -> None:
-    account = HoldOrder(HoldScope.ACCOUNT, "account")
+    account = HoldOrder(HoldScope.ACCOUNT, HoldKind.ACCOUNT)
     assert classify_unsend(Reply(404, {"code": "account_not_found"}), MESSAGE).hold == account
-    assert classify_unsend(Reply(402, {}), MESSAGE).hold == HoldOrder(HoldScope.TEAM, "credits")
+    assert classify_unsend(Reply(402, {}), MESSAGE).hold == HoldOrder(HoldScope.TEAM, HoldKind.CREDITS)
     assert classify_unsend(Reply(429, {}, retry_after_seconds=7.0), MESSAGE).retry_after_seconds == 7.0
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from campaigns.domain.errors import NotAllowed, NotFound, UsageError, VendorAway, VendorRefused
 from campaigns.domain.messages.marks import read_marks, without_marks
 from campaigns.domain.probe.reading import AHEAD, TEXT, Escapes, LineBreaks, ProbeReading
+from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.queue_items import QueueItem
 from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome
 from campaigns.flow.accounts.accounts import add_account, set_account
@@ -27,6 +28,7 @@ from campaigns.flow.reconcile.decide import decide
 from campaigns.flow.runs.expire import expire_runs
 from campaigns.flow.runs.rerun import rerun
 from campaigns.ports import Permit
+from campaigns.store.audit.events import Act
 from campaigns.store.database.engine import Store
 from campaigns.store.holds.holds import Held, open_hold
 from campaigns.store.probe.results import latest_probe, marks_survive
@@ -244,7 +246,7 @@ def test_a_second_probe_a_foreign_account_and_a_held_one_are_refused(world: Worl
     with pytest.raises(NotAllowed, match="belongs to sandbox"):
         ask_probe(world.store, ACCOUNT, USER, upstream="https://elsewhere", actor=ANNA)
     with world.store.write() as connection:
-        open_hold(connection, Held(account_id=ACCOUNT), "account", reason="log in", actor=ANNA, now=world.clock.now)
+        open_hold(Act(connection, world.clock.now, ANNA), Held(account_id=ACCOUNT), HoldKind.ACCOUNT, reason="log in")
     with pytest.raises(NotAllowed, match="held: log in"):
         asked(world)
     with world.store.write() as connection:

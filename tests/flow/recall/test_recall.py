@@ -10,6 +10,7 @@ import pytest
 from pyroaring import BitMap64
 
 from campaigns.domain.errors import NotAllowed, VendorAway
+from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.outcome import HoldOrder, HoldScope
 from campaigns.domain.upstream.queue_items import ItemContent
 from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome
@@ -31,7 +32,9 @@ UNCLEAR = UnsendOutcome(UnsendKind.UNCLEAR, "the answer was lost")
 REFUSED = UnsendOutcome(UnsendKind.REFUSED, "HTTP 400: too late", http_status=400)
 UNREACHED = UnsendOutcome(UnsendKind.NOT_SENT, "connection refused")
 SLOW_DOWN = UnsendOutcome(UnsendKind.THROTTLED, "slow down", http_status=429, retry_after_seconds=20)
-SIGNED_OUT = UnsendOutcome(UnsendKind.HELD, "logged out", http_status=500, hold=HoldOrder(HoldScope.ACCOUNT, "account"))
+SIGNED_OUT = UnsendOutcome(
+    UnsendKind.HELD, "logged out", http_status=500, hold=HoldOrder(HoldScope.ACCOUNT, HoldKind.ACCOUNT)
+)
 
 
 def asked(world: World, run_id: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from campaigns.domain.errors import VendorAway, VendorRefused
+from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.queue_items import QueueItem
 from campaigns.domain.upstream.reply import VendorReport
 from campaigns.flow.accounts.accounts import release_account
@@ -237,7 +238,7 @@ def test_a_question_that_the_vendor_refuses_holds_whom_it_concerns_and_is_not_re
     world: World, kind: str, scope: str
 ) -> None:
     run_id = lost_answer(world)
-    world.gateway.obstacle = VendorRefused("the vendor says no", hold=kind)
+    world.gateway.obstacle = VendorRefused("the vendor says no", hold=HoldKind(kind))
     due(world)
     seconds(world, 40, each=30)
 

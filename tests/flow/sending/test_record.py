@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from campaigns.domain.errors import DatabaseAway
+from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.outcome import HoldOrder, HoldScope, Outcome, OutcomeKind
 from campaigns.domain.upstream.reply import VendorReport
 from campaigns.flow.reconcile.abandoned import expire_attempts
@@ -44,7 +45,7 @@ def test_everything_that_the_reply_said_about_itself_is_kept(world: World) -> No
 def test_an_account_that_refuses_is_held_once_however_many_batches_found_out(world: World) -> None:
     run_id = world.launched()
     logged_out = Outcome(
-        OutcomeKind.HELD, error="logged out", http_status=403, hold=HoldOrder(HoldScope.ACCOUNT, "account")
+        OutcomeKind.HELD, error="logged out", http_status=403, hold=HoldOrder(HoldScope.ACCOUNT, HoldKind.ACCOUNT)
     )
     world.gateway.script = [logged_out]
 

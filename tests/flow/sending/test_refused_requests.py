@@ -6,12 +6,15 @@ import json
 
 import pytest
 
+from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.outcome import HoldOrder, HoldScope, Outcome, OutcomeKind
 from campaigns.flow.runs.pause_resume_cancel import resume_run
 from tests.world import ANNA, FakeGateway, World, accepted
 
 TOO_LARGE = Outcome(OutcomeKind.REJECTED, error="HTTP 413: too large", http_status=413, is_too_large=True)
-GONE = Outcome(OutcomeKind.REJECTED, error="HTTP 410: Gone", http_status=410, hold=HoldOrder(HoldScope.RUN, "refused"))
+GONE = Outcome(
+    OutcomeKind.REJECTED, error="HTTP 410: Gone", http_status=410, hold=HoldOrder(HoldScope.RUN, HoldKind.REFUSED)
+)
 
 
 class Narrow(FakeGateway):

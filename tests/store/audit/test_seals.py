@@ -12,11 +12,12 @@ import pytest
 from sqlalchemy import insert, select, text
 
 from campaigns.domain.errors import DatabaseAway, StaleClaim
+from campaigns.domain.states import EvidenceKind
 from campaigns.flow.audit.seal import seal_events
 from campaigns.flow.lanes import tick as ticking
 from campaigns.flow.lanes.tick import tick
 from campaigns.flow.reconcile.decide import decide
-from campaigns.store.audit.events import EventKind, record_event, record_evidence
+from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.audit.seals import START, Head, add_seals, make_seals, unsealed_events
 from campaigns.store.database.engine import Store, open_store
 from campaigns.store.proof import verify
@@ -67,11 +68,8 @@ def add_events(store: Store, count: int, **columns: Any) -> None:
     """Write events of no run and, unless told otherwise, of no account."""
     with store.write() as connection:
         for number in range(count):
-            record_event(
-                connection,
+            Act(connection, store.now(connection), ANNA).record(
                 EventKind.SUPPRESSIONS_ADDED,
-                at=store.now(connection),
-                actor=ANNA,
                 reason=f"number {number}",
                 detail={"users": number},
                 **columns,
@@ -136,11 +134,8 @@ def test_the_form_that_is_hashed_stays_what_it_was(world: World) -> None:
     A column that is added to `event` before the release of version 2 changes these digests, and nothing else may.
     """
     with world.store.write() as connection:
-        record_event(
-            connection,
+        Act(connection, world.clock.now + timedelta(microseconds=5), "operator:änna").record(
             EventKind.SUPPRESSIONS_ADDED,
-            at=world.clock.now + timedelta(microseconds=5),
-            actor="operator:änna",
             reason="asked",
             detail={"b": [1, 2.5, None, True], "a": "\u2028"},
         )
@@ -431,8 +426,8 @@ def test_what_was_learned_after_the_end_is_no_fault_and_has_its_own_event(world:
     sealed(world)
 
     with world.store.write() as connection:
-        record_evidence(
-            connection, 1, kind="late_answer", at=world.clock.now - timedelta(hours=1), actor=ANNA, number=1
+        Act(connection, world.clock.now - timedelta(hours=1), ANNA).record_evidence(
+            1, kind=EvidenceKind.LATE_ANSWER, number=1
         )
 
     assert faults(world) == []

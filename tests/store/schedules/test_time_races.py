@@ -16,14 +16,14 @@ from campaigns.store.database.engine import Store
 from campaigns.store.sending.identity import permit_key
 from campaigns.store.sending.lanes import claim_lane
 from tests.invariants import hold_the_law, nobody_lost
-from tests.store.interleave import Act, overlapping, together
+from tests.store.interleave import Doing, overlapping, together
 from tests.world import ACCOUNT, ANNA, UPSTREAM, World
 
 BEAT = "worker:beat"
 AN_HOUR = Timing(expires_seconds=3600)
 
 
-def _next_send(world: World) -> Act:
+def _next_send(world: World) -> Doing:
     sender = world.sender()
     with world.store.write() as connection:
         lease = timedelta(seconds=6)

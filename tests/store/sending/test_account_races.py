@@ -14,6 +14,7 @@ from sqlalchemy import text
 
 from campaigns.domain.errors import DatabaseAway, DatabaseBusy, NotAllowed
 from campaigns.domain.schedules.timing import Timing
+from campaigns.domain.states import HoldKind
 from campaigns.flow.accounts.accounts import add_account
 from campaigns.flow.audience.suppress import suppress
 from campaigns.flow.campaigns.drafts import archive_campaign
@@ -23,12 +24,13 @@ from campaigns.flow.reconcile.decide import decide
 from campaigns.flow.runs.pause_resume_cancel import pause_run, resume_run
 from campaigns.flow.runs.rerun import rerun
 from campaigns.flow.schedules.due import open_due_runs
+from campaigns.store.audit.events import Act
 from campaigns.store.database import postgresql
 from campaigns.store.database.engine import Store
 from campaigns.store.holds.holds import Held, open_hold
 from campaigns.store.sending.lanes import lock_lanes
 from tests.invariants import vendor_of
-from tests.store.interleave import Act, overlapping
+from tests.store.interleave import Doing, overlapping
 from tests.world import ACCOUNT, ANNA, REJECTED, TEAM, UNKNOWN, UPSTREAM, World
 
 BEAT = "worker:beat"
@@ -60,7 +62,7 @@ def test_a_team_that_is_held_is_held_on_an_account_that_is_added_meanwhile(world
     def hold_team(store: Store) -> None:
         with store.write() as connection:
             lock_lanes(connection)
-            open_hold(connection, Held(upstream=UPSTREAM), "key", reason="401", actor=ANNA, now=world.clock.now)
+            open_hold(Act(connection, world.clock.now, ANNA), Held(upstream=UPSTREAM), HoldKind.KEY, reason="401")
 
     overlapping(world.store, hold_team, _add_and_launch(world))
     world.serve(NEW)
@@ -92,7 +94,7 @@ def test_an_archive_and_a_decision_to_send_again_at_once_send_nothing_of_an_arch
     run_id = world.launched([1])
     world.gateway.script = [UNKNOWN]
     world.serve_out()
-    acts: list[Act] = [
+    acts: list[Doing] = [
         lambda store: archive_campaign(store, 1, actor=ANNA),
         lambda store: decide(store, run_id, seqs=None, verdict="resend", reason="nobody got it", actor=ANNA),
     ]
@@ -239,11 +241,11 @@ def _tick(world: World) -> WakeUps:
     return tick(world.store, upstream=UPSTREAM, settle_seconds=1, actor=BEAT)
 
 
-def _suppress(user: int) -> Act:
+def _suppress(user: int) -> Doing:
     return lambda store: suppress(store, BitMap64([user]), account_id=None, reason="asked to stop", actor=ANNA)
 
 
-def _add_and_launch(world: World) -> Act:
+def _add_and_launch(world: World) -> Doing:
     def add(store: Store) -> Any:
         add_account(store, NEW, upstream=UPSTREAM, team=TEAM, actor=ANNA)
         campaign_id = replace(world, store=store).campaign([1, 2], account_id=NEW)

@@ -32,7 +32,7 @@ from campaigns.store.sending.attempts import OpenAttempt, expired_attempts
 from campaigns.store.sending.identity import permit_key
 from campaigns.store.sending.lanes import claim_lane, lock_lanes
 from tests.invariants import hold_the_law, nobody_lost, vendor_of
-from tests.store.interleave import Act, overlapping, together
+from tests.store.interleave import Doing, overlapping, together
 from tests.world import ACCOUNT, ANNA, LIMITS, REJECTED, THROTTLED, UNKNOWN, UPSTREAM, World, accepted
 
 BEN = "operator:ben"
@@ -375,7 +375,7 @@ def test_two_suppressions_of_the_same_users_count_them_once(world: World) -> Non
     assert _count(world, "suppression") == 3
 
 
-def _next_send(world: World) -> Act:
+def _next_send(world: World) -> Doing:
     """The next send of a worker that has the lane and the permit already."""
     sender = world.sender("worker:two")
     with world.store.write() as connection:
@@ -405,7 +405,7 @@ def _die() -> Any:
     raise _Killed
 
 
-def _settle(opened: OpenAttempt, answer: Outcome) -> Act:
+def _settle(opened: OpenAttempt, answer: Outcome) -> Doing:
     def settle(store: Store) -> Any:
         return record_outcome(store, opened, answer, LIMITS, actor="worker:one")
 
@@ -431,19 +431,19 @@ def _take_lock(store: Store) -> None:
         lock_lanes(connection, [ACCOUNT])
 
 
-def _pause(run_id: int) -> Act:
+def _pause(run_id: int) -> Doing:
     return lambda store: pause_run(store, run_id, reason="stop", actor=ANNA)
 
 
-def _cancel(run_id: int) -> Act:
+def _cancel(run_id: int) -> Doing:
     return lambda store: cancel_run(store, run_id, reason="stop", actor=ANNA)
 
 
-def _resend(run_id: int) -> Act:
+def _resend(run_id: int) -> Doing:
     return lambda store: decide(store, run_id, seqs=None, verdict="resend", reason="nobody got it", actor=BEN)
 
 
-def _suppress(users: list[int]) -> Act:
+def _suppress(users: list[int]) -> Doing:
     return lambda store: suppress(store, BitMap64(users), account_id=None, reason="asked to stop", actor=ANNA)
 
 
