@@ -131,9 +131,9 @@ def _quotes_hint(text: str, mark: Any) -> str:
 
 def _cut(node: Any, text: str) -> Iterator[tuple[int, str]]:
     """The line and the name of each free text, not in quotes, that a comment ends."""
-    for key, value in node.value if isinstance(node.value, list) and node.tag.endswith(":map") else ():
+    for key, value in node.value if node.id == "mapping" else ():
         known = BY_NAME.get(str(key.value))
-        if known is not None and known.kind == "contents" and isinstance(value.value, list):
+        if known is not None and known.kind == "contents" and value.id == "sequence":
             for content in value.value:
                 yield from _cut(content, text)
         if known is None or known.key not in FREE or getattr(value, "style", "") is not None:

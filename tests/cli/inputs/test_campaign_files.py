@@ -86,6 +86,19 @@ def test_a_deep_campaign_file_is_a_sentence(shell: Shell, deep: str) -> None:
     assert "is no YAML" in shell.refusal("create", shell.file("campaign.yaml", f"account: acct_one\n{deep}"), code=2)
 
 
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("contents:\n  price: 3\n", "must be a list"),  # found by the fuzzer above
+        ("contents: 3\n", "must be a list"),
+        ("!!map [text]\n", "is no"),
+        ("contents: !!seq {price: 3}\n", "is no"),
+    ],
+)
+def test_a_value_of_another_shape_is_a_sentence(shell: Shell, content: str, sentence: str) -> None:
+    assert sentence in shell.refusal("create", shell.file("campaign.yaml", content), code=2)
+
+
 def test_names_of_names_of_names_cost_nothing(shell: Shell) -> None:
     lines = ["a0: &a0 [x]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
     content = "\n".join([*lines, "account: acct_one", "text: *a11", "users: *a11", "contents: *a11"])
