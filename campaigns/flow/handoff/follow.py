@@ -32,7 +32,7 @@ from campaigns.flow.sending.ask_vendor import ask
 from campaigns.flow.sending.lane_context import Sender
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.handoff.handed_over import HandedOver, Watched, due_watch, handed_over, settle_watch
-from campaigns.store.holds.holds import Held, open_hold
+from campaigns.store.holds.holds import Held, place_hold
 from campaigns.store.recall.unsend_requests import unsent_at
 from campaigns.store.reconcile.questions import account_may_be_asked, asked_since, first_asked, known_items, known_list
 from campaigns.store.runs.runs import find_run
@@ -202,7 +202,7 @@ def _keep(
         detail={"sent": len(batches) - len(failed), "not_sent": len(failed)},
     )
     if why is not None:
-        open_hold(Act(connection, now, actor), Held(run_id=found.run_id), HoldKind.HANDOVER, reason=why)
+        place_hold(Act(connection, now, actor), Held(run_id=found.run_id), HoldKind.HANDOVER, reason=why)
 
 
 def _why(failed: list[HandedOver], fates: dict[int, Fate]) -> str | None:

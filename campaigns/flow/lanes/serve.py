@@ -24,7 +24,7 @@ from campaigns.store.accounts.bindings import find_upstream
 from campaigns.store.audit.events import Act
 from campaigns.store.backup.restored import LaneFence
 from campaigns.store.database.postgresql import wait_briefly
-from campaigns.store.holds.holds import Held, open_hold
+from campaigns.store.holds.holds import Held, place_hold
 from campaigns.store.sending.identity import permit_key
 from campaigns.store.sending.lanes import LaneClaim, claim_lane, lane_has_work, lock_lanes, postpone_lane, release_lane
 
@@ -174,7 +174,7 @@ def _hold_team(sender: Sender, reason: str) -> None:
     with sender.store.write() as connection:
         lock_lanes(connection)
         now = sender.store.now(connection)
-        open_hold(Act(connection, now, sender.owner), Held(upstream=sender.upstream), HoldKind.KEY, reason=reason)
+        place_hold(Act(connection, now, sender.owner), Held(upstream=sender.upstream), HoldKind.KEY, reason=reason)
 
 
 def _postpone(sender: Sender, account_id: str, waits_for: str, seconds: float | None = None) -> None:

@@ -34,7 +34,7 @@ from campaigns.flow.sending.ask_vendor import ask
 from campaigns.flow.sending.lane_context import Sender, Step
 from campaigns.store.audit.events import Act
 from campaigns.store.handoff.handed_over import handed_over_batch
-from campaigns.store.holds.holds import Held, open_hold
+from campaigns.store.holds.holds import Held, place_hold
 from campaigns.store.recall.recalls import RecallRow, due_recall, postpone_recall
 from campaigns.store.recall.unsend_requests import OpenUnsend, WantedBack, add_unsend_outcome, next_wanted, open_unsend
 from campaigns.store.runs.runs import find_run
@@ -243,7 +243,7 @@ def _hold(connection: Connection, found: RecallRow, outcome: UnsendOutcome, *, a
     else:
         held = Held(account_id=found.account_id)
     reason = outcome.error or f"the vendor answered {outcome.http_status}"
-    open_hold(Act(connection, now, actor), held, outcome.hold.kind, reason=reason)
+    place_hold(Act(connection, now, actor), held, outcome.hold.kind, reason=reason)
 
 
 def _lock(connection: Connection, found: RecallRow, outcome: UnsendOutcome) -> None:

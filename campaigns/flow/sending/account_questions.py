@@ -10,7 +10,7 @@ from campaigns.domain.errors import PacerAway, VendorAway, VendorRefused
 from campaigns.domain.states import HoldKind
 from campaigns.flow.sending.lane_context import Sender
 from campaigns.store.audit.events import Act
-from campaigns.store.holds.holds import Held, open_hold
+from campaigns.store.holds.holds import Held, place_hold
 from campaigns.store.reconcile.questions import ask_failures, ask_later, asked_by_themselves
 from campaigns.store.sending.lanes import hold_lane, lock_lanes
 
@@ -58,7 +58,7 @@ def put_off(sender: Sender, account_id: str, obstacle: VendorAway | VendorRefuse
         ask_later(connection, account_id, until=until, failures=failures)
         if kind is not None:
             held = Held(account_id=account_id) if kind is HoldKind.ACCOUNT else Held(upstream=sender.upstream)
-            open_hold(Act(connection, now, sender.owner), held, kind, reason=str(obstacle))
+            place_hold(Act(connection, now, sender.owner), held, kind, reason=str(obstacle))
     return failures
 
 

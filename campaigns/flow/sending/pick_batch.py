@@ -17,7 +17,7 @@ from campaigns.domain.upstream.outcome import one_line
 from campaigns.flow.sending.lane_context import Sender
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.campaigns.campaigns import find_revision
-from campaigns.store.holds.holds import Held, open_hold
+from campaigns.store.holds.holds import Held, place_hold
 from campaigns.store.holds.hours_and_expiry import has_expired, wait_until
 from campaigns.store.probe.results import takes_mark_up
 from campaigns.store.runs.content import message_of_run
@@ -69,7 +69,7 @@ def _read(
         return due, _windows(connection, sender, ready)
     except (ValueError, TypeError, LookupError, ArithmeticError) as fault:
         why = one_line(f"{what} cannot be read on {sender.owner}: {fault}")
-        open_hold(Act(connection, now, sender.owner), Held(run_id=ready.run_id), kind, reason=why)
+        place_hold(Act(connection, now, sender.owner), Held(run_id=ready.run_id), kind, reason=why)
         return None
 
 
