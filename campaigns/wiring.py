@@ -25,7 +25,7 @@ from campaigns.domain.sending.pacing import Limits
 from campaigns.flow.backup.detect_restore import Memory
 from campaigns.flow.lanes.tick import recovery
 from campaigns.flow.sending.known_team import KnownTeam
-from campaigns.flow.sending.lane_context import Sender
+from campaigns.flow.sending.lane_context import LaneContext
 from campaigns.ports import FenceBook, Gateway, Pacer, Spool
 from campaigns.settings import Settings
 from campaigns.store.database.engine import Store, open_store
@@ -139,10 +139,10 @@ class Parts:
         """What asking the vendor needs; `owner` is who asks."""
         return Asking(self.store, gateway, pacer, self.upstream_name, owner, clock_of_the_machine)
 
-    def sender(self, *, stopping: threading.Event) -> Sender:
+    def sender(self, *, stopping: threading.Event) -> LaneContext:
         """What the lanes of this process share: one HTTP client, one Redis connection pool, one name."""
         asker = self.asker(self.gateway(), self.pacer(), owner=worker_name())
-        return Sender(
+        return LaneContext(
             store=asker.store,
             gateway=asker.gateway,
             pacer=asker.pacer,

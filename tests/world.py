@@ -26,7 +26,7 @@ from campaigns.flow.accounts.accounts import add_account
 from campaigns.flow.campaigns.drafts import Draft, create_campaign
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.lanes.serve import serve_lane
-from campaigns.flow.sending.lane_context import Sender, Step
+from campaigns.flow.sending.lane_context import LaneContext, Step
 from campaigns.ports import LostAnswer, PacerState, Permit, Remembered, Replayed, RequestUnknown, VendorAccount
 from campaigns.store.database.engine import Store
 from campaigns.store.proof import verify
@@ -302,11 +302,11 @@ class World:
     slept: list[float] = field(default_factory=list)
     local_clock: float = 1000.0
 
-    def sender(self, owner: str = "worker:one", limits: Limits = LIMITS) -> Sender:
+    def sender(self, owner: str = "worker:one", limits: Limits = LIMITS) -> LaneContext:
         def sleep(seconds: float) -> None:
             self.slept.append(seconds)
 
-        return Sender(
+        return LaneContext(
             store=self.store,
             gateway=self.gateway,
             pacer=self.pacer,

@@ -19,7 +19,7 @@ from campaigns.flow.backup.detect_restore import watch_lanes
 from campaigns.flow.lanes.serve import give_back_stranded, serve_lane
 from campaigns.flow.lanes.tick import tick as look
 from campaigns.flow.planning.plan import plan_run
-from campaigns.flow.sending.lane_context import Sender
+from campaigns.flow.sending.lane_context import LaneContext
 from campaigns.flow.sending.spool_outcome import write_kept
 from campaigns.store.runs.runs import find_run
 from campaigns.wiring import Parts, clock_of_the_machine, open_parts, worker_name
@@ -78,7 +78,7 @@ def parts() -> Parts:
 
 
 @once
-def sender() -> Sender:
+def sender() -> LaneContext:
     """What the lanes of this process share."""
     return parts().sender(stopping=stopping)
 

@@ -26,7 +26,7 @@ from campaigns.domain.upstream.outcome import Outcome, OutcomeKind
 from campaigns.flow.reconcile import search, settle_search
 from campaigns.flow.reconcile.picture import Looked
 from campaigns.flow.sending import send
-from campaigns.flow.sending.lane_context import Sender
+from campaigns.flow.sending.lane_context import LaneContext
 from campaigns.ports import Permit
 from campaigns.store.audit import seals
 from campaigns.store.audit.events import EventKind
@@ -99,7 +99,7 @@ def _fits_whatever_its_size(item: Item, request: Request) -> bool:
     return FITS(item, replace(request, size=None))
 
 
-def _post_without_hurry(sender: Sender, committed: Any, started: float) -> Any:
+def _post_without_hurry(sender: LaneContext, committed: Any, started: float) -> Any:
     return POST(sender, committed, max(started, sender.monotonic()))
 
 

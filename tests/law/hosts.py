@@ -26,7 +26,7 @@ from campaigns import wiring
 from campaigns.adapters.upstream import gateway as gateway_module
 from campaigns.adapters.upstream.gateway import HttpGateway
 from campaigns.domain.errors import DatabaseAway
-from campaigns.flow.sending.lane_context import Sender
+from campaigns.flow.sending.lane_context import LaneContext
 from campaigns.ports import Gateway
 from campaigns.settings import Settings, load_settings
 from campaigns.store.database.engine import Store
@@ -192,7 +192,7 @@ class Host:
         finally:
             _host.reset(token)
 
-    def _sender(self) -> Sender:
+    def _sender(self) -> LaneContext:
         stopping: Any = NeverStops(self.clock)
         made = self.parts.sender(stopping=stopping)
         pacer: Any = made.pacer
@@ -244,7 +244,7 @@ def driven(clock: DrivenClock) -> Iterator[None]:
     def name() -> str:
         return f"worker:{_host.get().name}"
 
-    def sender() -> Sender:
+    def sender() -> LaneContext:
         return _host.get().sender()
 
     def cache_info() -> Any:

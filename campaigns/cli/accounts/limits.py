@@ -16,12 +16,12 @@ from campaigns.cli.kit.session import closed_after, opened
 def limits(*, as_json: bool) -> None:
     """Show the team's budget and who must wait."""
     from campaigns.store.views.accounts import credits_balance
-    from campaigns.store.views.limits import open_circuits, vendor_clock
+    from campaigns.store.views.limits import tripped_circuits, vendor_clock
 
     with opened() as parts:
         with parts.store.read() as connection:
             seen = credits_balance(connection)
-            circuits = open_circuits(connection, now=parts.store.now(connection))
+            circuits = tripped_circuits(connection, now=parts.store.now(connection))
             clock = vendor_clock(connection, parts.upstream_name)
         with closed_after(parts.pacer()) as pacer:
             state = dataclasses.asdict(pacer.state())

@@ -128,10 +128,10 @@ def _fence_trouble(
 def paused_checks(store: Store) -> Iterator[Check]:
     """Each open hold and each open circuit."""
     from campaigns.store.holds.holds import every_open_hold
-    from campaigns.store.views.limits import open_circuits
+    from campaigns.store.views.limits import tripped_circuits
 
     with store.read() as connection:
-        holds, circuits = every_open_hold(connection), open_circuits(connection, now=store.now(connection))
+        holds, circuits = every_open_hold(connection), tripped_circuits(connection, now=store.now(connection))
     for held, kind, reason in holds[:LISTED]:
         yield Check("hold", "note", f"{_name(held)}: {kind}: {reason}", _way_out(held))
     if len(holds) > LISTED:

@@ -13,7 +13,7 @@ from campaigns.store.accounts.accounts import change_hours
 from campaigns.store.accounts.bindings import find_upstream, hours_of_account
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.database.engine import Store
-from campaigns.store.holds.holds import Held, close_hold, open_holds
+from campaigns.store.holds.holds import Held, holds_on, lift_hold
 from campaigns.store.sending.lanes import lock_lanes
 
 ACCOUNT_ID = re.compile(r"acct_[A-Za-z0-9_-]{1,75}")
@@ -91,12 +91,12 @@ def release_account(store: Store, account_id: str, *, reason: str, actor: str) -
         lock_lanes(connection)
         now = store.now(connection)
         held = [
-            *open_holds(connection, Held(account_id=account_id)),
-            *open_holds(connection, Held(upstream=upstream)),
+            *holds_on(connection, Held(account_id=account_id)),
+            *holds_on(connection, Held(upstream=upstream)),
         ]
         if not held:
             raise NotAllowed(f"Account {account_id} is not held, so there is nothing to release.")
         for hold_id, _, _ in held:
-            close_hold(Act(connection, now, actor), hold_id, reason=reason)
+            lift_hold(Act(connection, now, actor), hold_id, reason=reason)
         Act(connection, now, actor).record(EventKind.ACCOUNT_RELEASED, account_id=account_id, reason=reason)
     return {"id": account_id, "released": [kind for _, kind, _ in held]}

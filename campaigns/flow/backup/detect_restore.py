@@ -34,7 +34,7 @@ from campaigns.store.backup.restored import (
     runs_not_planned,
 )
 from campaigns.store.database.engine import Store
-from campaigns.store.holds.holds import Held, close_hold, open_hold, open_holds
+from campaigns.store.holds.holds import Held, holds_on, lift_hold, place_hold
 from campaigns.store.runs.runs import end_run_if_done
 from campaigns.store.sending.lanes import LaneClaim
 
@@ -161,11 +161,11 @@ def _doubt(connection: Connection, memory: Memory, lane: LaneFence, highest: int
 def _hold_account(connection: Connection, account_id: str, *, reason: str, actor: str, now: datetime) -> None:
     """Hold the account anew, also where it was held for an earlier restore: the newest tells what may be lost."""
     held = Held(account_id=account_id)
-    for hold_id, kind, _ in open_holds(connection, held):
+    for hold_id, kind, _ in holds_on(connection, held):
         if kind is HoldKind.RESTORED:
-            close_hold(Act(connection, now, actor), hold_id, reason=RESTORED_AGAIN)
+            lift_hold(Act(connection, now, actor), hold_id, reason=RESTORED_AGAIN)
     at = max(filter(None, (now, newest_row(connection, account_id))))
-    open_hold(Act(connection, now, actor), held, HoldKind.RESTORED, reason=reason, opened_at=at)
+    place_hold(Act(connection, now, actor), held, HoldKind.RESTORED, reason=reason, opened_at=at)
 
 
 def _lost_answers(memory: Memory, lane: LaneFence) -> str:

@@ -29,10 +29,10 @@ from campaigns.domain.upstream.questions import (
 from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
 from campaigns.flow.sending.account_questions import QuestionsUsedUp, put_off, require_questions_left
 from campaigns.flow.sending.ask_vendor import ask
-from campaigns.flow.sending.lane_context import Sender
+from campaigns.flow.sending.lane_context import LaneContext
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.handoff.handed_over import HandedOver, Watched, due_watch, handed_over, settle_watch
-from campaigns.store.holds.holds import Held, open_hold
+from campaigns.store.holds.holds import Held, place_hold
 from campaigns.store.recall.unsend_requests import unsent_at
 from campaigns.store.reconcile.questions import account_may_be_asked, asked_since, first_asked, known_items, known_list
 from campaigns.store.runs.runs import find_run
@@ -54,7 +54,7 @@ class _Watch:
     is_over: bool  # it was asked about for long enough
 
 
-def follow_handed_over(sender: Sender, account_id: str) -> int:
+def follow_handed_over(sender: LaneContext, account_id: str) -> int:
     """Ask about everything of an account whose lane is ours and whose time has come; returns how many runs."""
     asked = 0
     while not sender.stopping():
@@ -66,7 +66,7 @@ def follow_handed_over(sender: Sender, account_id: str) -> int:
     return asked
 
 
-def _due(connection: Connection, sender: Sender, account_id: str) -> _Watch | None:
+def _due(connection: Connection, sender: LaneContext, account_id: str) -> _Watch | None:
     now = sender.store.now(connection)
     found = due_watch(connection, account_id, upstream=sender.upstream, now=now)
     if found is None or not account_may_be_asked(connection, account_id, upstream=sender.upstream, now=now):
@@ -97,7 +97,7 @@ def _still_out(connection: Connection, found: Watched, now: datetime) -> list[Ha
     return [each for each in handed_over(connection, found.run_id) if each.due <= now and each.batch_id not in back]
 
 
-def _follow(sender: Sender, watch: _Watch) -> bool:
+def _follow(sender: LaneContext, watch: _Watch) -> bool:
     """Ask about one run; False when that could not be done."""
     found, batches = watch.found, watch.batches
     try:
@@ -116,7 +116,7 @@ def _follow(sender: Sender, watch: _Watch) -> bool:
     return True
 
 
-def _ask_unless_over(sender: Sender, watch: _Watch) -> tuple[dict[int, Fate], bool]:
+def _ask_unless_over(sender: LaneContext, watch: _Watch) -> tuple[dict[int, Fate], bool]:
     """What became of each batch, by its ID; and whether nothing more may be asked, so that this is the last word."""
     if watch.batches and not watch.is_over:
         try:
@@ -134,7 +134,7 @@ def _as_known(watch: _Watch, each: HandedOver) -> Fate:
     return watch.fates.get(each.message_id) or listed.get(each.message_id) or last
 
 
-def _fates(sender: Sender, watch: _Watch) -> dict[int, Fate]:
+def _fates(sender: LaneContext, watch: _Watch) -> dict[int, Fate]:
     """What became of each batch, by its ID."""
     missing = [each for each in watch.batches if each.message_id is not None and each.message_id not in watch.fates]
     if missing and watch.listed is None:
@@ -151,13 +151,13 @@ def _fates(sender: Sender, watch: _Watch) -> dict[int, Fate]:
     }
 
 
-def _ask_list(sender: Sender, found: Watched) -> list[QueueItem]:
+def _ask_list(sender: LaneContext, found: Watched) -> list[QueueItem]:
     _require_left(sender, found)
     question = Question(QuestionKind.LIST, Purpose.FOLLOW, found.account_id, found.run_id)
     return ask(sender, question, lambda: sender.gateway.queue(found.account_id), list_as_kept)
 
 
-def _ask_item(sender: Sender, found: Watched, each: HandedOver) -> Fate:
+def _ask_item(sender: LaneContext, found: Watched, each: HandedOver) -> Fate:
     message_id = each.message_id
     assert message_id is not None
     _require_left(sender, found)
@@ -165,7 +165,7 @@ def _ask_item(sender: Sender, found: Watched, each: HandedOver) -> Fate:
     return _fate(ask(sender, question, lambda: sender.gateway.item(found.account_id, message_id), item_as_kept))
 
 
-def _require_left(sender: Sender, found: Watched) -> None:
+def _require_left(sender: LaneContext, found: Watched) -> None:
     with sender.store.read() as connection:
         require_questions_left(sender, connection, found.run_id)
 
@@ -202,7 +202,7 @@ def _keep(
         detail={"sent": len(batches) - len(failed), "not_sent": len(failed)},
     )
     if why is not None:
-        open_hold(Act(connection, now, actor), Held(run_id=found.run_id), HoldKind.HANDOVER, reason=why)
+        place_hold(Act(connection, now, actor), Held(run_id=found.run_id), HoldKind.HANDOVER, reason=why)
 
 
 def _why(failed: list[HandedOver], fates: dict[int, Fate]) -> str | None:

@@ -17,14 +17,14 @@ from campaigns.flow.recall.unsend import carry_out_recalls
 from campaigns.flow.reconcile.abandoned import expire_attempts
 from campaigns.flow.reconcile.search import look_for_unknowns
 from campaigns.flow.sending.circuit_breaker import team_waits
-from campaigns.flow.sending.lane_context import LONGEST_WAIT_IN_MEMORY, Sender, Step
+from campaigns.flow.sending.lane_context import LONGEST_WAIT_IN_MEMORY, LaneContext, Step
 from campaigns.flow.sending.send import send_one
 from campaigns.store.accounts.accounts import bind_team
 from campaigns.store.accounts.bindings import find_upstream
 from campaigns.store.audit.events import Act
 from campaigns.store.backup.restored import LaneFence
 from campaigns.store.database.postgresql import wait_briefly
-from campaigns.store.holds.holds import Held, open_hold
+from campaigns.store.holds.holds import Held, place_hold
 from campaigns.store.sending.identity import permit_key
 from campaigns.store.sending.lanes import LaneClaim, claim_lane, lane_has_work, lock_lanes, postpone_lane, release_lane
 
@@ -32,7 +32,7 @@ AWAY_SECONDS = 2.0
 """How long a lane stays away when the shared rate budget cannot be reached."""
 
 
-def serve_lane(sender: Sender, account_id: str, goes_on: Callable[[], bool]) -> int:
+def serve_lane(sender: LaneContext, account_id: str, goes_on: Callable[[], bool]) -> int:
     """Send for one account until its lane is empty, must wait, or `goes_on` says no; answers the requests made.
 
     What is to be taken back goes before what is to be sent.
@@ -66,7 +66,7 @@ def serve_lane(sender: Sender, account_id: str, goes_on: Callable[[], bool]) -> 
     return requests
 
 
-def give_back_stranded(sender: Sender) -> None:
+def give_back_stranded(sender: LaneContext) -> None:
     """Give back the lanes that this process held when the database went away, instead of letting their leases end.
 
     Each by the owner and the fence it was claimed with: one that moved on is left alone. A request in flight keeps its
@@ -80,13 +80,13 @@ def give_back_stranded(sender: Sender) -> None:
             sender.stranded.pop(account_id, None)
 
 
-def _turn(sender: Sender, claim: LaneClaim, failures: int) -> Step:
+def _turn(sender: LaneContext, claim: LaneClaim, failures: int) -> Step:
     asked_at = sender.monotonic()
     waiting = _take_permit(sender, claim, failures)
     return send_one(sender, claim, failures, asked_at) if waiting is None else waiting
 
 
-def _claim(sender: Sender, account_id: str) -> LaneClaim | None:
+def _claim(sender: LaneContext, account_id: str) -> LaneClaim | None:
     known = _team_and_lane(sender, account_id)
     if known is None:
         return None
@@ -95,7 +95,7 @@ def _claim(sender: Sender, account_id: str) -> LaneClaim | None:
     return claim if claim is None or _is_confirmed(sender, claim, compared) else None
 
 
-def _claim_compared(sender: Sender, team: str, lane: LaneFence) -> LaneClaim | None:
+def _claim_compared(sender: LaneContext, team: str, lane: LaneFence) -> LaneClaim | None:
     account_id = lane.account_id
     expire_attempts(
         sender.store, settle_seconds=sender.limits.settle_seconds, actor=sender.owner, account_id=account_id
@@ -122,7 +122,7 @@ def _claim_compared(sender: Sender, team: str, lane: LaneFence) -> LaneClaim | N
         )
 
 
-def _is_confirmed(sender: Sender, claim: LaneClaim, compared: Recognised) -> bool:
+def _is_confirmed(sender: LaneContext, claim: LaneClaim, compared: Recognised) -> bool:
     """Whether the lane still fits the fence book; else it is given back."""
     try:
         doubt = confirm(_memory(sender), claim, compared.hosts)
@@ -139,7 +139,7 @@ def _is_confirmed(sender: Sender, claim: LaneClaim, compared: Recognised) -> boo
     return False
 
 
-def _memory(sender: Sender) -> Memory:
+def _memory(sender: LaneContext) -> Memory:
     return Memory(sender.store, sender.fences, sender.spool, sender.host_name, sender.owner)
 
 
@@ -147,7 +147,7 @@ def _hosts_to_compare(compared: Recognised) -> str:
     return f"host {', '.join(sorted(one.name for one in compared.waits_for))} to compare its fences"
 
 
-def _team_and_lane(sender: Sender, account_id: str) -> tuple[str, Recognised] | None:
+def _team_and_lane(sender: LaneContext, account_id: str) -> tuple[str, Recognised] | None:
     """Whom the key belongs to, and the lane as it was compared with the fence book; None: it cannot be served now."""
     try:
         team = sender.team()
@@ -170,21 +170,21 @@ def _team_and_lane(sender: Sender, account_id: str) -> tuple[str, Recognised] | 
     return None if compared is None else (team, compared)
 
 
-def _hold_team(sender: Sender, reason: str) -> None:
+def _hold_team(sender: LaneContext, reason: str) -> None:
     with sender.store.write() as connection:
         lock_lanes(connection)
         now = sender.store.now(connection)
-        open_hold(Act(connection, now, sender.owner), Held(upstream=sender.upstream), HoldKind.KEY, reason=reason)
+        place_hold(Act(connection, now, sender.owner), Held(upstream=sender.upstream), HoldKind.KEY, reason=reason)
 
 
-def _postpone(sender: Sender, account_id: str, waits_for: str, seconds: float | None = None) -> None:
+def _postpone(sender: LaneContext, account_id: str, waits_for: str, seconds: float | None = None) -> None:
     with sender.store.write() as connection:
         now = sender.store.now(connection)
         until = now + timedelta(seconds=max(AWAY_SECONDS, seconds or 0.0))
         postpone_lane(connection, account_id, until=until, waits_for=waits_for, now=now)
 
 
-def _take_permit(sender: Sender, claim: LaneClaim, failures: int) -> Step | None:
+def _take_permit(sender: LaneContext, claim: LaneClaim, failures: int) -> Step | None:
     """Ask the pacer; None when the request may be made now."""
     key = permit_key(claim.name, claim.fence + 1, claim.incarnation)
     try:
@@ -205,7 +205,7 @@ def _take_permit(sender: Sender, claim: LaneClaim, failures: int) -> Step | None
     return Step(claim, failures=failures)
 
 
-def _give_back(sender: Sender, step: Step, *, briefly: bool = False) -> None:
+def _give_back(sender: LaneContext, step: Step, *, briefly: bool = False) -> None:
     assert step.claim is not None
     with sender.store.write() as connection:
         if briefly:

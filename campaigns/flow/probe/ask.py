@@ -28,7 +28,7 @@ from campaigns.store.audience.versions import add_audience
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.campaigns.campaigns import add_campaign, add_revision
 from campaigns.store.database.engine import Store
-from campaigns.store.holds.holds import Held, open_holds
+from campaigns.store.holds.holds import Held, holds_on
 from campaigns.store.probe.probes import add_probe, open_probe
 from campaigns.store.runs.runs import add_run, freeze_plan
 from campaigns.store.sending.lanes import lock_lanes
@@ -88,7 +88,7 @@ def _refuse(connection: Connection, account_id: str, user: int, *, bound_to: str
         raise NotAllowed(
             f"A probe of account {account_id} has not ended yet; `campaigns doctor` shows where it stands."
         )
-    holds = [*open_holds(connection, Held(account_id=account_id)), *open_holds(connection, Held(upstream=upstream))]
+    holds = [*holds_on(connection, Held(account_id=account_id)), *holds_on(connection, Held(upstream=upstream))]
     if holds:
         raise NotAllowed(f"Account {account_id} is held: {holds[0][2]}. Release it first, then probe it.")
 

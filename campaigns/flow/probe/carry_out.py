@@ -26,7 +26,7 @@ from campaigns.domain.upstream.questions import (
 from campaigns.domain.upstream.queue_items import QueueItem
 from campaigns.flow.recall.recall import ask_back
 from campaigns.flow.sending.ask_vendor import ask
-from campaigns.flow.sending.lane_context import Sender
+from campaigns.flow.sending.lane_context import LaneContext
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.probe.probes import ProbeRow, change_probe, due_probe, finish_probe
 from campaigns.store.probe.results import add_result
@@ -54,7 +54,7 @@ MOST_FAILURES = 5
 DAY = timedelta(days=1)
 
 
-def carry_out_probe(sender: Sender, account_id: str) -> None:
+def carry_out_probe(sender: LaneContext, account_id: str) -> None:
     """Do what is due of the account's probe, one step; its lane is ours. Raises DatabaseAway."""
     with sender.store.read() as connection:
         found = due_probe(connection, account_id, upstream=sender.upstream, now=sender.store.now(connection))
@@ -66,7 +66,7 @@ def carry_out_probe(sender: Sender, account_id: str) -> None:
         _postpone(sender, found, _later(OBSTACLE_SECONDS, found.failures), str(obstacle), failed=True)
 
 
-def _go_on(sender: Sender, found: ProbeRow) -> None:
+def _go_on(sender: LaneContext, found: ProbeRow) -> None:
     if found.state is BatchState.REJECTED:
         _end(sender, found, ProbeEnd.REFUSED, found.error)
     elif found.is_deleted:
@@ -81,7 +81,7 @@ def _go_on(sender: Sender, found: ProbeRow) -> None:
         _read(sender, found, found.message_id)
 
 
-def _read(sender: Sender, found: ProbeRow, message_id: str) -> None:
+def _read(sender: LaneContext, found: ProbeRow, message_id: str) -> None:
     """Look at the list until it shows the message, or for the last time; then at all the rest, and have it deleted."""
     items = _ask_list(sender, found)
     heard = _now(sender)
@@ -97,7 +97,7 @@ def _read(sender: Sender, found: ProbeRow, message_id: str) -> None:
 
 
 def _ask_the_rest(
-    sender: Sender, found: ProbeRow, message_id: str, items: list[QueueItem], lag_seconds: float | None
+    sender: LaneContext, found: ProbeRow, message_id: str, items: list[QueueItem], lag_seconds: float | None
 ) -> Shown:
     account_id = found.account_id
     content = _ask(sender, found, QuestionKind.ITEM, lambda: sender.gateway.item(account_id, message_id), item_as_kept)
@@ -115,7 +115,7 @@ def _ask_the_rest(
     return Shown(items, content, overview.items, lag_seconds, skew)
 
 
-def _keep(sender: Sender, found: ProbeRow, message_id: str, shown: Shown) -> None:
+def _keep(sender: LaneContext, found: ProbeRow, message_id: str, shown: Shown) -> None:
     """Write what was learned and ask for the deletion, both or neither."""
     priced = found.media is not None
     reading = read_shown(
@@ -131,7 +131,7 @@ def _keep(sender: Sender, found: ProbeRow, message_id: str, shown: Shown) -> Non
             _ask_back(connection, sender, found, now)
 
 
-def _delete(sender: Sender, found: ProbeRow) -> None:
+def _delete(sender: LaneContext, found: ProbeRow) -> None:
     """Have the deletion asked for: at first because it could not be read; again some time after a recall failed."""
     with sender.store.write() as connection:
         hold_lane(connection, found.account_id)
@@ -147,11 +147,11 @@ NOT_READ = "the vendor did not let it be read back, so nothing was learned"
 NOT_CONFIRMED = "its deletion was not confirmed, and is tried again"
 
 
-def _ask_back(connection: Connection, sender: Sender, found: ProbeRow, now: datetime) -> None:
+def _ask_back(connection: Connection, sender: LaneContext, found: ProbeRow, now: datetime) -> None:
     ask_back(connection, found.run_id, reason="a probe is deleted", actor=sender.owner, now=now)
 
 
-def _see_gone(sender: Sender, found: ProbeRow) -> None:
+def _see_gone(sender: LaneContext, found: ProbeRow) -> None:
     """The item was seen gone; the list must not show it either."""
     items = _ask_list(sender, found)
     if any(item.id == found.message_id and not item.is_canceled for item in items):
@@ -161,7 +161,7 @@ def _see_gone(sender: Sender, found: ProbeRow) -> None:
         _end(sender, found, ProbeEnd.GONE, None if found.is_read else NOT_READ)
 
 
-def _end(sender: Sender, found: ProbeRow, ended: ProbeEnd, words: str | None) -> None:
+def _end(sender: LaneContext, found: ProbeRow, ended: ProbeEnd, words: str | None) -> None:
     with sender.store.write() as connection:
         hold_lane(connection, found.account_id)
         now = sender.store.now(connection)
@@ -171,7 +171,7 @@ def _end(sender: Sender, found: ProbeRow, ended: ProbeEnd, words: str | None) ->
 
 
 def _postpone(
-    sender: Sender, found: ProbeRow, seconds: float, why: str, *, failed: bool = False, looks: int | None = None
+    sender: LaneContext, found: ProbeRow, seconds: float, why: str, *, failed: bool = False, looks: int | None = None
 ) -> None:
     with sender.store.write() as connection:
         until = sender.store.now(connection) + timedelta(seconds=seconds)
@@ -185,12 +185,12 @@ def _postpone(
         )
 
 
-def _ask_list(sender: Sender, found: ProbeRow) -> list[QueueItem]:
+def _ask_list(sender: LaneContext, found: ProbeRow) -> list[QueueItem]:
     return _ask(sender, found, QuestionKind.LIST, lambda: sender.gateway.queue(found.account_id), list_as_kept)
 
 
 def _ask(
-    sender: Sender,
+    sender: LaneContext,
     found: ProbeRow,
     kind: QuestionKind,
     put: Callable[[], Answer],
@@ -202,7 +202,7 @@ def _ask(
     return ask(sender, question, put, as_kept)
 
 
-def _now(sender: Sender) -> datetime:
+def _now(sender: LaneContext) -> datetime:
     with sender.store.read() as connection:
         return sender.store.now(connection)
 
@@ -213,7 +213,7 @@ def _later(seconds: float, times: int) -> float:
 
 def _record(
     connection: Connection,
-    sender: Sender,
+    sender: LaneContext,
     found: ProbeRow,
     kind: EventKind,
     now: datetime,

@@ -11,7 +11,7 @@ from campaigns.domain.errors import PacerAway
 from campaigns.domain.sending.pacing import PERMIT_SECONDS
 from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome
 from campaigns.flow.sending.ask_vendor import Permitted, forget_permit, permit_to_ask
-from campaigns.flow.sending.lane_context import LONGEST_WAIT_IN_MEMORY, Sender
+from campaigns.flow.sending.lane_context import LONGEST_WAIT_IN_MEMORY, LaneContext
 from campaigns.store.sending.identity import permit_key
 from campaigns.store.sending.lanes import LaneClaim
 
@@ -35,7 +35,7 @@ class Wait:
     why: str
 
 
-def take_permits(sender: Sender, claim: LaneClaim, *, looks_first: bool) -> Permits | Wait:
+def take_permits(sender: LaneContext, claim: LaneClaim, *, looks_first: bool) -> Permits | Wait:
     """Slots for a DELETE, under the fence that its request is going to have, and for a look at the message."""
     to_delete = _acquire(sender, permit_key(claim.name, claim.fence + 1, claim.incarnation), claim.account_id)
     if isinstance(to_delete, Wait) or not looks_first:
@@ -47,14 +47,14 @@ def take_permits(sender: Sender, claim: LaneClaim, *, looks_first: bool) -> Perm
         return _away(away)
 
 
-def give_back(sender: Sender, permits: Permits) -> None:
+def give_back(sender: LaneContext, permits: Permits) -> None:
     """Nothing was asked for with them."""
     forget_permit(sender, permits.to_delete)
     if permits.to_look is not None:
         forget_permit(sender, permits.to_look)
 
 
-def still_permitted(sender: Sender, permits: Permits) -> bool:
+def still_permitted(sender: LaneContext, permits: Permits) -> bool:
     """Whether the DELETE, now committed, still has its slot: one that grew old meanwhile is asked for again."""
     permit = permits.to_delete
     if sender.monotonic() - permit.at <= PERMIT_SECONDS:
@@ -62,7 +62,7 @@ def still_permitted(sender: Sender, permits: Permits) -> bool:
     return isinstance(_acquire(sender, permit.key, permit.account_id), Permitted)
 
 
-def tell_pacer(sender: Sender, permits: Permits, outcome: UnsendOutcome) -> None:
+def tell_pacer(sender: LaneContext, permits: Permits, outcome: UnsendOutcome) -> None:
     """What came of the DELETE. Without an answer the vendor may still be counting it, so its slot is held on."""
     permit, report = permits.to_delete, outcome.report
     try:
@@ -78,7 +78,7 @@ def tell_pacer(sender: Sender, permits: Permits, outcome: UnsendOutcome) -> None
         return  # the slot frees itself, later than it could; lane and recall wait by their own times
 
 
-def _acquire(sender: Sender, key: str, account_id: str) -> Permitted | Wait:
+def _acquire(sender: LaneContext, key: str, account_id: str) -> Permitted | Wait:
     """A short wait, such as the account's gap, is waited for here: else the lane would send in between."""
     waited = 0.0
     while True:

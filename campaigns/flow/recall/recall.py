@@ -20,7 +20,7 @@ from campaigns.flow.runs.pause_resume_cancel import cancel_open_run
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.database.engine import Store
 from campaigns.store.handoff.handed_over import handed_over
-from campaigns.store.holds.holds import Held, open_hold
+from campaigns.store.holds.holds import Held, place_hold
 from campaigns.store.recall.recalls import (
     RecallRow,
     Standing,
@@ -189,7 +189,7 @@ def finish_if_done(store: Store, found: RecallRow, *, upstream: str, actor: str)
         why = _still_out(connection, found, standing)
         _say_finished(connection, find_run(connection, found.run_id), found, standing, why, actor=actor, now=now)
         if waiting is not None and why is not None and find_run(connection, waiting.id).state is RunState.DUE:
-            open_hold(Act(connection, now, actor), Held(run_id=waiting.id), HoldKind.RECALL, reason=why)
+            place_hold(Act(connection, now, actor), Held(run_id=waiting.id), HoldKind.RECALL, reason=why)
     crash_point("recall.finished")
 
 

@@ -31,10 +31,10 @@ from campaigns.domain.upstream.unsend_outcome import (
 from campaigns.flow.recall.permits import Permits, Wait, give_back, still_permitted, take_permits, tell_pacer
 from campaigns.flow.recall.recall import finish_if_done
 from campaigns.flow.sending.ask_vendor import ask
-from campaigns.flow.sending.lane_context import Sender, Step
+from campaigns.flow.sending.lane_context import LaneContext, Step
 from campaigns.store.audit.events import Act
 from campaigns.store.handoff.handed_over import handed_over_batch
-from campaigns.store.holds.holds import Held, open_hold
+from campaigns.store.holds.holds import Held, place_hold
 from campaigns.store.recall.recalls import RecallRow, due_recall, postpone_recall
 from campaigns.store.recall.unsend_requests import OpenUnsend, WantedBack, add_unsend_outcome, next_wanted, open_unsend
 from campaigns.store.runs.runs import find_run
@@ -57,7 +57,7 @@ class _Try:
     due: datetime | None  # when the vendor is to send it, if that is still to come
 
 
-def carry_out_recalls(sender: Sender, claim: LaneClaim, goes_on: Callable[[], bool]) -> tuple[Step, int]:
+def carry_out_recalls(sender: LaneContext, claim: LaneClaim, goes_on: Callable[[], bool]) -> tuple[Step, int]:
     """Do what is due of the account's recalls; answers how the lane stands, and the DELETEs made.
 
     Raises DatabaseAway; whatever it raises, the lane is then among the stranded.
@@ -84,7 +84,7 @@ def carry_out_recalls(sender: Sender, claim: LaneClaim, goes_on: Callable[[], bo
     return replace(step, sent=False), made
 
 
-def _take_back(sender: Sender, step: Step, found: RecallRow, wanted: WantedBack) -> Step:
+def _take_back(sender: LaneContext, step: Step, found: RecallRow, wanted: WantedBack) -> Step:
     assert step.claim is not None
     due = _due_ahead(sender, wanted)
     permits = take_permits(sender, step.claim, looks_first=wanted.before is not None or due is not None)
@@ -109,7 +109,7 @@ def _take_back(sender: Sender, step: Step, found: RecallRow, wanted: WantedBack)
 
 
 def _commit(
-    sender: Sender, claim: LaneClaim, found: RecallRow, wanted: WantedBack
+    sender: LaneContext, claim: LaneClaim, found: RecallRow, wanted: WantedBack
 ) -> tuple[OpenUnsend | None, LaneClaim | None]:
     """Commit the next request under a renewed lease; nothing when the lane was lost. Raises StaleClaim."""
     limits = sender.limits
@@ -129,7 +129,7 @@ def _commit(
         return opened, ours
 
 
-def _look(sender: Sender, tried: _Try) -> UnsendOutcome | None:
+def _look(sender: LaneContext, tried: _Try) -> UnsendOutcome | None:
     """What the item shows; None when it shows that it still stands, or cannot be looked at: then it is asked again."""
     wanted, found, permit = tried.wanted, tried.recall, tried.permits.to_look
     if permit is None:
@@ -158,7 +158,7 @@ def _as_shown(tried: _Try, item: ItemContent | None) -> ItemContent | None:
     return item if item is None or tried.due is None else replace(item, can_unsend=None)
 
 
-def _judge_time(sender: Sender, tried: _Try, item: ItemContent | None) -> UnsendOutcome | None:
+def _judge_time(sender: LaneContext, tried: _Try, item: ItemContent | None) -> UnsendOutcome | None:
     if tried.due is None or item is None:
         return None
     with sender.store.read() as connection:
@@ -166,14 +166,14 @@ def _judge_time(sender: Sender, tried: _Try, item: ItemContent | None) -> Unsend
     return None if late is None else UnsendOutcome(UnsendKind.IMPOSSIBLE, late)
 
 
-def _due_ahead(sender: Sender, wanted: WantedBack) -> datetime | None:
+def _due_ahead(sender: LaneContext, wanted: WantedBack) -> datetime | None:
     """When the vendor is to send a batch that was handed over, if that is still to come."""
     with sender.store.read() as connection:
         found, now = handed_over_batch(connection, wanted.batch_id), sender.store.now(connection)
     return found.due if found is not None and found.due > now else None
 
 
-def _delete(sender: Sender, tried: _Try) -> tuple[UnsendOutcome, bool]:
+def _delete(sender: LaneContext, tried: _Try) -> tuple[UnsendOutcome, bool]:
     """Ask for it to be taken back. The second answer: we stopped it ourselves, before a byte left."""
     limits, stopped, permitted_at = sender.limits, False, tried.permits.to_delete.at
 
@@ -201,7 +201,7 @@ def _must_be_seen(tried: _Try) -> bool:
     return tried.recall.until_gone or tried.due is not None or tried.recall.for_run_id is not None
 
 
-def _record(sender: Sender, tried: _Try, outcome: UnsendOutcome, *, stopped: bool, by_look: bool) -> Step:
+def _record(sender: LaneContext, tried: _Try, outcome: UnsendOutcome, *, stopped: bool, by_look: bool) -> Step:
     found = tried.recall
     failures, wait, waits_for = _pause(sender, tried, outcome, stopped=stopped)
     with sender.store.write() as connection:
@@ -224,7 +224,7 @@ def _record(sender: Sender, tried: _Try, outcome: UnsendOutcome, *, stopped: boo
     )
 
 
-def _pause(sender: Sender, tried: _Try, outcome: UnsendOutcome, *, stopped: bool) -> tuple[int, float, str | None]:
+def _pause(sender: LaneContext, tried: _Try, outcome: UnsendOutcome, *, stopped: bool) -> tuple[int, float, str | None]:
     """Failures in a row, how long the recall waits, and what for. What was just confirmed is looked at at once."""
     found = tried.recall
     if outcome.error == YET_TO_BE_SEEN and not found.until_gone and not tried.wanted.confirmed:
@@ -243,7 +243,7 @@ def _hold(connection: Connection, found: RecallRow, outcome: UnsendOutcome, *, a
     else:
         held = Held(account_id=found.account_id)
     reason = outcome.error or f"the vendor answered {outcome.http_status}"
-    open_hold(Act(connection, now, actor), held, outcome.hold.kind, reason=reason)
+    place_hold(Act(connection, now, actor), held, outcome.hold.kind, reason=reason)
 
 
 def _lock(connection: Connection, found: RecallRow, outcome: UnsendOutcome) -> None:
@@ -253,7 +253,7 @@ def _lock(connection: Connection, found: RecallRow, outcome: UnsendOutcome) -> N
         hold_lane(connection, found.account_id)
 
 
-def _postpone(sender: Sender, found: RecallRow, wait: Wait) -> None:
+def _postpone(sender: LaneContext, found: RecallRow, wait: Wait) -> None:
     with sender.store.write() as connection:
         until = sender.store.now(connection) + timedelta(seconds=max(wait.seconds, 0.1))
         postpone_recall(connection, found.id, until=until, waits_for=wait.why, failures=found.failures)

@@ -27,13 +27,13 @@ from campaigns.domain.upstream.questions import (
 from campaigns.domain.upstream.queue_items import ItemContent, QueueItem, SavedItem
 from campaigns.flow.sending.account_questions import put_off, require_questions_left
 from campaigns.flow.sending.ask_vendor import ask
-from campaigns.flow.sending.lane_context import Sender
+from campaigns.flow.sending.lane_context import LaneContext
 from campaigns.store.audit.events import Act
 from campaigns.store.reconcile.questions import asked_for_look, known_items, known_list, last_obstacle
 from campaigns.store.reconcile.searches import LookedFor
 
 
-def ask_list(sender: Sender, found: LookedFor) -> list[QueueItem]:
+def ask_list(sender: LaneContext, found: LookedFor) -> list[QueueItem]:
     """The vendor's list of the account's messages, as it was when the look was due or later.
 
     Raises QuestionsUsedUp, VendorAway, VendorRefused or PacerAway; see `ask`.
@@ -53,7 +53,7 @@ def ask_list(sender: Sender, found: LookedFor) -> list[QueueItem]:
     return ask(sender, _question(found, QuestionKind.LIST), put, list_as_kept)
 
 
-def ask_saved(sender: Sender, found: LookedFor) -> list[SavedItem]:
+def ask_saved(sender: LaneContext, found: LookedFor) -> list[SavedItem]:
     """The vendor's list of what it keeps for later. Raises as `ask_list` does."""
     with sender.store.read() as connection:
         require_questions_left(sender, connection, found.run_id)
@@ -66,7 +66,7 @@ def ask_saved(sender: Sender, found: LookedFor) -> list[SavedItem]:
     return ask(sender, _question(found, QuestionKind.SAVED), put, saved_as_kept)
 
 
-def ask_scheduled(sender: Sender, found: LookedFor, dates: Collection[datetime]) -> list[ItemContent] | None:
+def ask_scheduled(sender: LaneContext, found: LookedFor, dates: Collection[datetime]) -> list[ItemContent] | None:
     """What the vendor is still to send on the days of these dates; None when it does not show its calendar.
 
     Raises QuestionsUsedUp or PacerAway. To be asked last: its answer is not gone on from.
@@ -86,7 +86,7 @@ def ask_scheduled(sender: Sender, found: LookedFor, dates: Collection[datetime])
         return None  # the question has it on record; the list alone can still show the message
 
 
-def ask_items(sender: Sender, found: LookedFor, possible: Sequence[QueueItem]) -> list[ItemContent]:
+def ask_items(sender: LaneContext, found: LookedFor, possible: Sequence[QueueItem]) -> list[ItemContent]:
     """What the vendor shows of these items; those that it does not show are left out. Raises as `ask_list` does."""
     contents = []
     with sender.store.read() as connection:
@@ -98,7 +98,7 @@ def ask_items(sender: Sender, found: LookedFor, possible: Sequence[QueueItem]) -
     return contents
 
 
-def _ask_item(sender: Sender, found: LookedFor, message_id: str) -> ItemContent | None:
+def _ask_item(sender: LaneContext, found: LookedFor, message_id: str) -> ItemContent | None:
     with sender.store.read() as connection:
         require_questions_left(sender, connection, found.run_id)
     return ask(
@@ -109,13 +109,13 @@ def _ask_item(sender: Sender, found: LookedFor, message_id: str) -> ItemContent 
     )
 
 
-def postpone(sender: Sender, found: LookedFor, obstacle: VendorAway | VendorRefused | PacerAway) -> None:
+def postpone(sender: LaneContext, found: LookedFor, obstacle: VendorAway | VendorRefused | PacerAway) -> None:
     """Look later. Only the first failure in a row is evidence now; `keep_last_obstacle` adds the last."""
     if put_off(sender, found.account_id, obstacle) == 1:
         _keep(sender, found, f"could not look: {obstacle}")
 
 
-def keep_last_obstacle(sender: Sender, found: LookedFor) -> None:
+def keep_last_obstacle(sender: LaneContext, found: LookedFor) -> None:
     """Before a look is written that could not be made for a while: keep how often, and what stood in its way last."""
     if found.ask_failures < 2:  # noqa: PLR2004 - the first is kept already
         return
@@ -126,7 +126,7 @@ def keep_last_obstacle(sender: Sender, found: LookedFor) -> None:
         _keep(sender, found, f"could not look {found.ask_failures} times, the last time at {at.isoformat()}: {why}")
 
 
-def _keep(sender: Sender, found: LookedFor, reason: str) -> None:
+def _keep(sender: LaneContext, found: LookedFor, reason: str) -> None:
     with sender.store.write() as connection:
         Act(connection, sender.store.now(connection), sender.owner).record_evidence(
             found.batch_id, kind=EvidenceKind.LOOK, number=found.number, reason=reason[:500]

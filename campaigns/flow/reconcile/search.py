@@ -28,7 +28,7 @@ from campaigns.flow.reconcile.questions import (
 )
 from campaigns.flow.reconcile.settle_search import settle
 from campaigns.flow.sending.account_questions import QuestionsUsedUp
-from campaigns.flow.sending.lane_context import Sender
+from campaigns.flow.sending.lane_context import LaneContext
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.database.engine import Store
 from campaigns.store.reconcile.questions import account_may_be_asked
@@ -45,7 +45,7 @@ class Searched:
     apart_seconds: float = 0.0  # how long the lane should wait, so that later messages can be told from absent ones
 
 
-def look_for_unknowns(sender: Sender, claim: LaneClaim) -> Searched:
+def look_for_unknowns(sender: LaneContext, claim: LaneClaim) -> Searched:
     """Make every look that is due on an account whose lane is ours; ends without a word once it no longer is."""
     account_id = claim.account_id
     made, apart = 0, timedelta(0)
@@ -89,7 +89,7 @@ def _by_record(cases: list[Case]) -> Looked | None:
     return Looked(known) if known else None
 
 
-def _ask(sender: Sender, cases: list[Case]) -> Looked | None:
+def _ask(sender: LaneContext, cases: list[Case]) -> Looked | None:
     """One look for all of them, or for those that need a question less; None when it could not be made."""
     # What was asked since the last of them came due is new enough for each.
     payer = max(cases, key=lambda case: case.found.due_at)
@@ -105,7 +105,7 @@ def _ask(sender: Sender, cases: list[Case]) -> Looked | None:
     return looked
 
 
-def _look(sender: Sender, cases: list[Case], payer: Case) -> Looked:
+def _look(sender: LaneContext, cases: list[Case], payer: Case) -> Looked:
     named = [case for case in cases if case.own_message is not None]
     if named:
         return _look_at_own(sender, payer if payer in named else named[0])
@@ -115,13 +115,13 @@ def _look(sender: Sender, cases: list[Case], payer: Case) -> Looked:
     return _look_at_list(sender, cases, payer)
 
 
-def _look_at_own(sender: Sender, case: Case) -> Looked:
+def _look_at_own(sender: LaneContext, case: Case) -> Looked:
     """The message that the vendor's own answer named, together with a fault."""
     contents = ask_items(sender, case.found, [QueueItem(case.own_message or "", None)])
     return Looked([(case, by_its_message(case, contents))], seen=_counts(contents))
 
 
-def _look_at_list(sender: Sender, cases: list[Case], payer: Case) -> Looked:
+def _look_at_list(sender: LaneContext, cases: list[Case], payer: Case) -> Looked:
     items = ask_list(sender, payer.found)
     looked = _matched(sender, cases, payer, items, [])
     hidden = _not_listed_yet(sender, looked)
@@ -134,7 +134,7 @@ def _look_at_list(sender: Sender, cases: list[Case], payer: Case) -> Looked:
 
 
 def _matched(
-    sender: Sender, cases: list[Case], payer: Case, items: list[QueueItem], scheduled: list[ItemContent]
+    sender: LaneContext, cases: list[Case], payer: Case, items: list[QueueItem], scheduled: list[ItemContent]
 ) -> Looked:
     """What the list proves, and with it what the calendar shows as `scheduled`."""
     listed, known = {item.id for item in items}, {content.id for content in scheduled}
@@ -149,7 +149,7 @@ def _matched(
     return picture.judged(cases, possible, [*asked, *scheduled])
 
 
-def _not_listed_yet(sender: Sender, looked: Looked) -> dict[Key, datetime]:
+def _not_listed_yet(sender: LaneContext, looked: Looked) -> dict[Key, datetime]:
     """When the vendor is to send those that it has for a later time and whose messages its list does not show."""
     with sender.store.read() as connection:
         now = sender.store.now(connection)
@@ -172,7 +172,7 @@ def _unclear(judgement: Judgement) -> Judgement:
     return Judgement(Finding.UNCLEAR, reason)
 
 
-def _look_at_saved(sender: Sender, cases: list[Case], payer: Case) -> Looked:
+def _look_at_saved(sender: LaneContext, cases: list[Case], payer: Case) -> Looked:
     """What the vendor keeps for later stands in a list of its own, which may say for whom it is kept."""
     items = ask_saved(sender, payer.found)
     listed = [QueueItem(item.id, item.date) for item in items]

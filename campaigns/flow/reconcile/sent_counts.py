@@ -16,7 +16,7 @@ from campaigns.domain.states import EvidenceKind
 from campaigns.domain.upstream.questions import Purpose, Question, QuestionKind, item_as_kept, kept_item
 from campaigns.domain.upstream.queue_items import ItemContent
 from campaigns.flow.sending.ask_vendor import ask
-from campaigns.flow.sending.lane_context import Sender
+from campaigns.flow.sending.lane_context import LaneContext
 from campaigns.store.accounts.bindings import find_upstream
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.reconcile.questions import counts_not_kept
@@ -29,7 +29,9 @@ HOLDS_FOR = timedelta(hours=1)
 """How long an answer that did not become evidence is gone on from."""
 
 
-def ask_sent_counts(sender: Sender, run_id: int, *, most: int, actor: str, beforehand: Callable[[int], object]) -> int:
+def ask_sent_counts(
+    sender: LaneContext, run_id: int, *, most: int, actor: str, beforehand: Callable[[int], object]
+) -> int:
     """Ask about each accepted batch of a run that is not known to have gone to all its fans; returns how many.
 
     Each costs a credit and a slot of the reserve. `beforehand` is told how many it will be. Raises NotAllowed, with
@@ -64,7 +66,7 @@ def ask_sent_counts(sender: Sender, run_id: int, *, most: int, actor: str, befor
     return len(asked)
 
 
-def _ask(sender: Sender, found: RunRow, one: Count) -> ItemContent | None:
+def _ask(sender: LaneContext, found: RunRow, one: Count) -> ItemContent | None:
     """One question. The budget may keep it waiting: nobody else waits for it meanwhile."""
     about = (found.account_id, found.id, one.batch_id, one.message_id)
     question = Question(QuestionKind.ITEM, Purpose.COUNT, *about)
@@ -77,14 +79,14 @@ def _ask(sender: Sender, found: RunRow, one: Count) -> ItemContent | None:
             sender.sleep(away.after_seconds)
 
 
-def _told_before(connection: Connection, sender: Sender, run_id: int) -> dict[str, ItemContent | None]:
+def _told_before(connection: Connection, sender: LaneContext, run_id: int) -> dict[str, ItemContent | None]:
     """What was told when an earlier asking broke off, lately enough to hold still, by message ID."""
     since = sender.store.now(connection) - HOLDS_FOR
     known = counts_not_kept(connection, run_id, since=since)
     return {message_id: kept_item(kept) for message_id, kept in known.items()}
 
 
-def _keep(sender: Sender, found: RunRow, told: list[tuple[Count, ItemContent | None]], *, actor: str) -> None:
+def _keep(sender: LaneContext, found: RunRow, told: list[tuple[Count, ItemContent | None]], *, actor: str) -> None:
     """Keep what was told, and forget it here."""
     if not told:
         return

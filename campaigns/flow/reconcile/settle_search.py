@@ -19,7 +19,7 @@ from campaigns.domain.reconcile.search import Finding, Judgement, look_delays
 from campaigns.domain.states import BATCH_TAKEN, RUN_SENDS, BatchState, EvidenceKind, RunState, taken_state
 from campaigns.flow.reconcile.cases import Case
 from campaigns.flow.reconcile.picture import Looked
-from campaigns.flow.sending.lane_context import Sender
+from campaigns.flow.sending.lane_context import LaneContext
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.backup.restored import MAY_HAVE_BEEN_SENT
 from campaigns.store.reconcile.known_messages import unnamed_for
@@ -43,13 +43,13 @@ class _Turn:
     """One transaction of a look."""
 
     connection: Connection
-    sender: Sender
+    sender: LaneContext
     account_id: str
     looked: Looked
     now: datetime
 
 
-def settle(sender: Sender, claim: LaneClaim, looked: Looked) -> bool | None:
+def settle(sender: LaneContext, claim: LaneClaim, looked: Looked) -> bool | None:
     """Write what one look came to; returns whether a batch was given up, so that nobody looks for it any more.
 
     None: the lane is no longer ours, so the rows that were looked at may be others by now, and nothing was written.

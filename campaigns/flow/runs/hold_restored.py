@@ -9,9 +9,9 @@ from sqlalchemy import Connection
 from campaigns.domain.states import HoldKind
 from campaigns.store.audit.events import Act
 from campaigns.store.backup.restored import MAY_HAVE_BEEN_SENT
-from campaigns.store.holds.holds import Held, open_hold
+from campaigns.store.holds.holds import Held, place_hold
 
 
 def hold_restored(connection: Connection, run_id: int, *, actor: str, now: datetime) -> None:
     """Hold a run until an operator has looked and resumes it. The caller holds the lane's lock."""
-    open_hold(Act(connection, now, actor), Held(run_id=run_id), HoldKind.RESTORED, reason=MAY_HAVE_BEEN_SENT)
+    place_hold(Act(connection, now, actor), Held(run_id=run_id), HoldKind.RESTORED, reason=MAY_HAVE_BEEN_SENT)

@@ -11,7 +11,7 @@ from campaigns.domain.errors import NotAllowed
 from campaigns.domain.states import RUN_OPEN, HoldKind, RunState
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.database.engine import Store
-from campaigns.store.holds.holds import Held, close_hold, open_hold, open_holds
+from campaigns.store.holds.holds import Held, holds_on, lift_hold, place_hold
 from campaigns.store.runs.runs import RunRow, end_run_if_done, find_run, move_run
 from campaigns.store.sending.batches import anything_is_looked_for, anything_waits, cancel_ready
 from campaigns.store.sending.lanes import hold_lane, lane_suppressions
@@ -23,7 +23,7 @@ def pause_run(store: Store, run_id: int, *, reason: str, actor: str) -> dict[str
         found = _locked(connection, run_id)
         _refuse_ended(found, "paused")
         now = store.now(connection)
-        if not open_hold(Act(connection, now, actor), Held(run_id=run_id), HoldKind.OPERATOR, reason=reason):
+        if not place_hold(Act(connection, now, actor), Held(run_id=run_id), HoldKind.OPERATOR, reason=reason):
             raise NotAllowed(f"Run {run_id} is paused already; `campaigns runs resume {run_id}` lets it go on.")
         return {"run_id": run_id, "state": found.state.value, "paused": True}
 
@@ -33,11 +33,11 @@ def resume_run(store: Store, run_id: int, *, reason: str, actor: str) -> dict[st
     with store.write() as connection:
         found = _locked(connection, run_id)
         now = store.now(connection)
-        holds = open_holds(connection, Held(run_id=run_id))
+        holds = holds_on(connection, Held(run_id=run_id))
         if not holds:
             wider = [
-                *open_holds(connection, Held(account_id=found.account_id)),
-                *open_holds(connection, Held(upstream=found.upstream)),
+                *holds_on(connection, Held(account_id=found.account_id)),
+                *holds_on(connection, Held(upstream=found.upstream)),
             ]
             if wider:
                 raise NotAllowed(
@@ -46,7 +46,7 @@ def resume_run(store: Store, run_id: int, *, reason: str, actor: str) -> dict[st
                 )
             raise NotAllowed(f"Run {run_id} is not paused, so there is nothing to resume.")
         seen = lane_suppressions(connection, found.account_id)
-        close_hold(Act(connection, now, actor), holds[0][0], reason=reason, suppressions=seen)
+        lift_hold(Act(connection, now, actor), holds[0][0], reason=reason, suppressions=seen)
         return {
             "run_id": run_id,
             "state": found.state.value,

@@ -8,9 +8,9 @@ from sqlalchemy import Connection
 
 from campaigns.domain.errors import PacerAway, VendorAway, VendorRefused
 from campaigns.domain.states import HoldKind
-from campaigns.flow.sending.lane_context import Sender
+from campaigns.flow.sending.lane_context import LaneContext
 from campaigns.store.audit.events import Act
-from campaigns.store.holds.holds import Held, open_hold
+from campaigns.store.holds.holds import Held, place_hold
 from campaigns.store.reconcile.questions import ask_failures, ask_later, asked_by_themselves
 from campaigns.store.sending.lanes import hold_lane, lock_lanes
 
@@ -25,7 +25,7 @@ class QuestionsUsedUp(Exception):
     """Workers may ask no more about a run by themselves; the message says so to people."""
 
 
-def require_questions_left(sender: Sender, connection: Connection, run_id: int) -> None:
+def require_questions_left(sender: LaneContext, connection: Connection, run_id: int) -> None:
     """Raise QuestionsUsedUp when a run has used its questions; whoever asks for a search allows as many again."""
     most = sender.limits.questions_per_run
     if asked_by_themselves(connection, run_id) >= most:
@@ -35,7 +35,7 @@ def require_questions_left(sender: Sender, connection: Connection, run_id: int) 
         )
 
 
-def put_off(sender: Sender, account_id: str, obstacle: VendorAway | VendorRefused | PacerAway) -> int:
+def put_off(sender: LaneContext, account_id: str, obstacle: VendorAway | VendorRefused | PacerAway) -> int:
     """Ask later about the account; returns how many questions in a row have failed, 0 when none was asked now.
 
     A refusal that concerns the account or the key holds it, since a person must mend that; then nothing is asked.
@@ -58,7 +58,7 @@ def put_off(sender: Sender, account_id: str, obstacle: VendorAway | VendorRefuse
         ask_later(connection, account_id, until=until, failures=failures)
         if kind is not None:
             held = Held(account_id=account_id) if kind is HoldKind.ACCOUNT else Held(upstream=sender.upstream)
-            open_hold(Act(connection, now, sender.owner), held, kind, reason=str(obstacle))
+            place_hold(Act(connection, now, sender.owner), held, kind, reason=str(obstacle))
     return failures
 
 

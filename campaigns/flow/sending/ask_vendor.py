@@ -27,7 +27,7 @@ _Answer = TypeVar("_Answer")
 
 
 class Asker(Protocol):
-    """What asking needs of whoever asks: a `Sender` has it all."""
+    """What asking needs of whoever asks: a `LaneContext` has it all."""
 
     @property
     def store(self) -> Store: ...

@@ -16,7 +16,7 @@ from campaigns.domain.sending.pacing import (
     circuit_is_open,
     failures_after_unknown,
 )
-from campaigns.flow.sending.lane_context import Sender, Step
+from campaigns.flow.sending.lane_context import LaneContext, Step
 from campaigns.store.sending.circuits import circuits_of_team, unknowns_in_a_row
 from campaigns.store.sending.lanes import LaneClaim, postpone_lane
 
@@ -24,14 +24,14 @@ TRY_SECONDS = 1.0
 """How long one of the accounts that try is given before the others of its team ask again."""
 
 
-def after_not_sent(sender: Sender, claim: LaneClaim, failures: int) -> Step:
+def after_not_sent(sender: LaneContext, claim: LaneClaim, failures: int) -> Step:
     """Back off after a request that provably did not get through."""
     failures += 1
     why = f"circuit open: the last {failures} requests did not get through" if circuit_is_open(failures) else None
     return _leave(sender, claim, failures, why or "the vendor")
 
 
-def after_unknown(sender: Sender, claim: LaneClaim, failures: int) -> Step:
+def after_unknown(sender: LaneContext, claim: LaneClaim, failures: int) -> Step:
     """Count an answer that proved nothing, and back off once there are several in a row. Raises DatabaseAway."""
     with sender.store.read() as connection:
         unknowns = unknowns_in_a_row(connection, claim.account_id)
@@ -52,6 +52,6 @@ def team_waits(connection: Connection, account_id: str, *, upstream: str, team: 
     return True
 
 
-def _leave(sender: Sender, claim: LaneClaim, failures: int, waits_for: str) -> Step:
+def _leave(sender: LaneContext, claim: LaneClaim, failures: int, waits_for: str) -> Step:
     wait = back_off_seconds(failures, sender.chance())
     return Step(claim, leave=True, sent=True, wait_seconds=wait, waits_for=waits_for, failures=failures)

@@ -10,7 +10,7 @@ from campaigns.domain.sending.pacing import Limits
 from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.outcome import Outcome
 from campaigns.store.audit.events import Act
-from campaigns.store.holds.holds import Held, last_closed, open_hold
+from campaigns.store.holds.holds import Held, last_closed, place_hold
 from campaigns.store.sending.attempts import OpenAttempt
 from campaigns.store.sending.batches import anything_waits, ended_batches
 
@@ -32,4 +32,4 @@ def hold_if_failing(
         f"{rejected} of the last {rejected + accepted} batches were rejected, the last because: "
         f"{outcome.error or 'the vendor refused it'}"
     )
-    open_hold(Act(connection, now, actor), held, HoldKind.ERRORS, reason=reason)
+    place_hold(Act(connection, now, actor), held, HoldKind.ERRORS, reason=reason)

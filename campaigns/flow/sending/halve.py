@@ -18,7 +18,7 @@ from campaigns.domain.messages.message import from_json
 from campaigns.domain.states import RUN_SENDS, HoldKind
 from campaigns.domain.upstream.outcome import HoldOrder, HoldScope, Outcome, OutcomeKind, one_line
 from campaigns.store.audit.events import Act, EventKind
-from campaigns.store.holds.holds import Held, open_hold
+from campaigns.store.holds.holds import Held, place_hold
 from campaigns.store.runs.content import message_of_run
 from campaigns.store.runs.runs import find_run
 from campaigns.store.sending.attempts import OpenAttempt
@@ -103,7 +103,7 @@ def stop_halving(connection: Connection, opened: OpenAttempt, outcome: Outcome, 
     if not rest:
         return
     if anything_waits(connection, opened.run_id):
-        open_hold(Act(connection, now, actor), Held(run_id=opened.run_id), HoldKind.REFUSED, reason=words)
+        place_hold(Act(connection, now, actor), Held(run_id=opened.run_id), HoldKind.REFUSED, reason=words)
     Act(connection, now, actor).record(
         EventKind.HALVING_STOPPED,
         account_id=opened.account_id,

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from campaigns.domain.states import HoldKind
 from campaigns.store.audit.events import Act
-from campaigns.store.holds.holds import Held, open_hold
+from campaigns.store.holds.holds import Held, place_hold
 from campaigns.store.reconcile.known_messages import unnamed_for
 from campaigns.store.sending.attempts import ReadyBatch
 
@@ -30,5 +30,5 @@ def is_stopped_by_evidence(connection: Connection, ready: ReadyBatch, *, actor: 
         f"batch {ready.seq} is to be sent again, but {known[0]}; decide about that batch first: "
         f"accepted with --message-id {known[0].message_id}, or name it with --despite"
     )
-    open_hold(Act(connection, now, actor), Held(run_id=ready.run_id), HoldKind.LATE_ANSWER, reason=reason)
+    place_hold(Act(connection, now, actor), Held(run_id=ready.run_id), HoldKind.LATE_ANSWER, reason=reason)
     return True

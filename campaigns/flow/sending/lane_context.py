@@ -19,7 +19,7 @@ LONGEST_WAIT_IN_MEMORY = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Sender:
+class LaneContext:
     """Everything a lane needs, and the clocks and the chance that tests drive."""
 
     store: Store

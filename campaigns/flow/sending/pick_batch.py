@@ -14,10 +14,10 @@ from campaigns.domain.schedules.handoff import may_hand_over
 from campaigns.domain.schedules.sending_hours import Window, opens_at, windows_of
 from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.outcome import one_line
-from campaigns.flow.sending.lane_context import Sender
+from campaigns.flow.sending.lane_context import LaneContext
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.campaigns.campaigns import find_revision
-from campaigns.store.holds.holds import Held, open_hold
+from campaigns.store.holds.holds import Held, place_hold
 from campaigns.store.holds.hours_and_expiry import has_expired, wait_until
 from campaigns.store.probe.results import takes_mark_up
 from campaigns.store.runs.content import message_of_run
@@ -25,7 +25,7 @@ from campaigns.store.sending.attempts import ReadyBatch, next_batch
 
 
 def next_in_time(
-    connection: Connection, sender: Sender, account_id: str, *, now: datetime
+    connection: Connection, sender: LaneContext, account_id: str, *, now: datetime
 ) -> tuple[ReadyBatch, datetime] | None:
     """The account's next batch that may be sent at this moment, and the moment; None: there is none.
 
@@ -52,7 +52,7 @@ def next_in_time(
 
 
 def _read(
-    connection: Connection, sender: Sender, ready: ReadyBatch, now: datetime
+    connection: Connection, sender: LaneContext, ready: ReadyBatch, now: datetime
 ) -> tuple[datetime | None, Sequence[Window]] | None:
     """When the vendor is to send the batch, if it is, and its sending hours; None: its run is held, with the reason.
 
@@ -69,18 +69,18 @@ def _read(
         return due, _windows(connection, sender, ready)
     except (ValueError, TypeError, LookupError, ArithmeticError) as fault:
         why = one_line(f"{what} cannot be read on {sender.owner}: {fault}")
-        open_hold(Act(connection, now, sender.owner), Held(run_id=ready.run_id), kind, reason=why)
+        place_hold(Act(connection, now, sender.owner), Held(run_id=ready.run_id), kind, reason=why)
         return None
 
 
-def said_by_batch(connection: Connection, sender: Sender, ready: ReadyBatch) -> Message:
+def said_by_batch(connection: Connection, sender: LaneContext, ready: ReadyBatch) -> Message:
     """What the batch's run says; kept in memory for as long as the lane is claimed, since it never changes."""
     if ready.run_id not in sender.messages:
         sender.messages[ready.run_id] = from_json(message_of_run(connection, ready.run_id))
     return sender.messages[ready.run_id]
 
 
-def text_form(connection: Connection, sender: Sender, account_id: str, message: Message) -> TextForm:
+def text_form(connection: Connection, sender: LaneContext, account_id: str, message: Message) -> TextForm:
     """What is done to the text of a request; what was measured is kept in memory for as long as the lane is claimed."""
     if message.text_mode is TextMode.PLAIN and account_id not in sender.mark_up:
         sender.mark_up[account_id] = takes_mark_up(connection, account_id)
@@ -99,7 +99,7 @@ def _waits_for(windows: Sequence[Window], now: datetime, *, due: datetime | None
     return opens_at(windows, now)
 
 
-def _windows(connection: Connection, sender: Sender, ready: ReadyBatch) -> Sequence[Window]:
+def _windows(connection: Connection, sender: LaneContext, ready: ReadyBatch) -> Sequence[Window]:
     key = (ready.campaign_id, ready.revision)
     if key not in sender.timings:
         sender.timings[key] = find_revision(connection, *key).times
@@ -108,7 +108,7 @@ def _windows(connection: Connection, sender: Sender, ready: ReadyBatch) -> Seque
 
 def _wait(
     connection: Connection,
-    sender: Sender,
+    sender: LaneContext,
     account_id: str,
     ready: ReadyBatch,
     windows: Sequence[Window],

@@ -19,7 +19,7 @@ from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.backup.restored import MAY_HAVE_BEEN_SENT, batch_may_repeat
 from campaigns.store.database.engine import Store
 from campaigns.store.database.postgresql import wait_briefly
-from campaigns.store.holds.holds import Held, open_hold
+from campaigns.store.holds.holds import Held, place_hold
 from campaigns.store.reconcile.answers import FAILED
 from campaigns.store.reconcile.searches import attempt_deadline, look_now
 from campaigns.store.runs.runs import end_run_if_done, find_run
@@ -219,7 +219,7 @@ def _hold(connection: Connection, opened: OpenAttempt, outcome: Outcome, *, acto
         HoldScope.TEAM: Held(upstream=find_run(connection, opened.run_id).upstream),
     }[outcome.hold.scope]
     reason = outcome.error or f"the vendor answered {outcome.http_status}"
-    open_hold(Act(connection, now, actor), held, outcome.hold.kind, reason=reason)
+    place_hold(Act(connection, now, actor), held, outcome.hold.kind, reason=reason)
 
 
 def _keep_failed(connection: Connection, opened: OpenAttempt, outcome: Outcome, *, actor: str, now: datetime) -> None:
@@ -266,7 +266,7 @@ def _keep_late_answer(
 
 def _stop_resend(connection: Connection, opened: OpenAttempt, message_id: str, *, actor: str, now: datetime) -> None:
     """It was decided to send the batch again, before anybody knew that the first request had been accepted."""
-    open_hold(
+    place_hold(
         Act(connection, now, actor),
         Held(run_id=opened.run_id),
         HoldKind.LATE_ANSWER,

@@ -23,7 +23,7 @@ from campaigns.domain.states import BatchState, RunState
 from campaigns.domain.upstream.outcome import Outcome, OutcomeKind
 from campaigns.flow.sending.circuit_breaker import after_not_sent, after_unknown
 from campaigns.flow.sending.known_messages import is_stopped_by_evidence
-from campaigns.flow.sending.lane_context import Sender, Step
+from campaigns.flow.sending.lane_context import LaneContext, Step
 from campaigns.flow.sending.pick_batch import next_in_time, said_by_batch, text_form
 from campaigns.flow.sending.record import Recorded, record_outcome
 from campaigns.flow.sending.spool_outcome import keep_outcome
@@ -44,7 +44,7 @@ class _Committed:
     body: bytes
 
 
-def send_one(sender: Sender, claim: LaneClaim, failures: int, permitted_at: float | None = None) -> Step:
+def send_one(sender: LaneContext, claim: LaneClaim, failures: int, permitted_at: float | None = None) -> Step:
     """Send the lane's next batch; the caller has the pacer's permit for it, which goes back when there is none.
 
     `permitted_at` is when that was asked for, on the worker's clock: just now unless said.
@@ -78,7 +78,7 @@ def send_one(sender: Sender, claim: LaneClaim, failures: int, permitted_at: floa
     return replace(step, leave=True, wait_seconds=wait, waits_for=waits_for, failures=failures + 1)
 
 
-def _lost_permit(sender: Sender, opened: OpenAttempt, permitted_at: float) -> str | None:
+def _lost_permit(sender: LaneContext, opened: OpenAttempt, permitted_at: float) -> str | None:
     """Ask again for a permit that grew old before its attempt was committed; a reason not to send when there is none.
 
     Meanwhile Redis may have lost its state, which was then rebuilt without this request.
@@ -92,7 +92,7 @@ def _lost_permit(sender: Sender, opened: OpenAttempt, permitted_at: float) -> st
     return None if permit.granted else f"its place in the shared rate budget was lost ({permit.why})"
 
 
-def _note_fence(sender: Sender, claim: LaneClaim) -> str | None:
+def _note_fence(sender: LaneContext, claim: LaneClaim) -> str | None:
     """Keep the committed fence outside the database; a reason not to send when that cannot be done.
 
     Before a byte leaves: a database restored from an earlier backup is recognised by it, whatever came of the request.
@@ -104,7 +104,7 @@ def _note_fence(sender: Sender, claim: LaneClaim) -> str | None:
     return None if is_first else f"fence {claim.fence} of its lane was used before: was the database put back?"
 
 
-def _commit_attempt(sender: Sender, claim: LaneClaim) -> _Committed | LaneClaim | None:
+def _commit_attempt(sender: LaneContext, claim: LaneClaim) -> _Committed | LaneClaim | None:
     """Commit the next attempt with all its re-checks. A bare claim: nothing to send. None: the lane was lost.
 
     The transaction holds the account's lock: a pause, a cancel or a suppression committed before it is seen here.
@@ -143,7 +143,7 @@ def _commit_attempt(sender: Sender, claim: LaneClaim) -> _Committed | LaneClaim 
 
 
 def _next_that_may_go(
-    connection: Connection, sender: Sender, account_id: str, suppressions: int, now: datetime
+    connection: Connection, sender: LaneContext, account_id: str, suppressions: int, now: datetime
 ) -> tuple[ReadyBatch, Message, list[int], datetime] | None:
     """The batch to send, what it says, to whom, and when it was looked at; None when nothing is left to send."""
     while True:
@@ -162,19 +162,19 @@ def _next_that_may_go(
             return ready, message, users, now
 
 
-def _mark(sender: Sender, claim: LaneClaim, now: datetime) -> str:
+def _mark(sender: LaneContext, claim: LaneClaim, now: datetime) -> str:
     """A mark that no other attempt has, also none that a restored database makes again."""
     chance = sender.random_bytes(LEAST_CHANCE)
     return new_mark(account_id=claim.account_id, fence=claim.fence, at=now, chance=chance)
 
 
-def _say_started(connection: Connection, sender: Sender, ready: ReadyBatch, claim: LaneClaim) -> None:
+def _say_started(connection: Connection, sender: LaneContext, ready: ReadyBatch, claim: LaneClaim) -> None:
     Act(connection, sender.store.now(connection), sender.owner).record(
         EventKind.RUN_STARTED, account_id=claim.account_id, campaign_id=ready.campaign_id, run_id=ready.run_id
     )
 
 
-def _post(sender: Sender, committed: _Committed, started: float) -> tuple[Outcome, bool]:
+def _post(sender: LaneContext, committed: _Committed, started: float) -> tuple[Outcome, bool]:
     """Make the request. The second answer: we stopped it ourselves, before a byte left."""
     limits = sender.limits
     stopped = False
@@ -203,7 +203,7 @@ def _post(sender: Sender, committed: _Committed, started: float) -> tuple[Outcom
     return outcome, stopped
 
 
-def _finish(sender: Sender, committed: _Committed, outcome: Outcome, *, stopped: bool, failures: int) -> Step:
+def _finish(sender: LaneContext, committed: _Committed, outcome: Outcome, *, stopped: bool, failures: int) -> Step:
     """Record first, then tell the pacer: a slot that is freed late is safe, one freed early is not."""
     opened, claim = committed.opened, committed.claim
     try:
@@ -226,7 +226,7 @@ def _finish(sender: Sender, committed: _Committed, outcome: Outcome, *, stopped:
     return Step(claim, sent=True)
 
 
-def _record(sender: Sender, opened: OpenAttempt, outcome: Outcome, *, stopped: bool) -> Recorded:
+def _record(sender: LaneContext, opened: OpenAttempt, outcome: Outcome, *, stopped: bool) -> Recorded:
     """Write the answer, or keep it on this host whatever stops that; only an absent database is tried again here."""
     kept = False
     for wait in (*RECORD_TRIES, None):
@@ -251,14 +251,14 @@ def _record(sender: Sender, opened: OpenAttempt, outcome: Outcome, *, stopped: b
     raise AssertionError("the last try returns or raises")
 
 
-def _refund(sender: Sender, key: str, account_id: str) -> None:
+def _refund(sender: LaneContext, key: str, account_id: str) -> None:
     try:
         sender.pacer.refund(key, account_id)
     except PacerAway:
         return  # the slot frees itself, later than it could
 
 
-def _tell_pacer(sender: Sender, opened: OpenAttempt, outcome: Outcome) -> None:
+def _tell_pacer(sender: LaneContext, opened: OpenAttempt, outcome: Outcome) -> None:
     report = outcome.report
     try:
         if outcome.http_status is not None:

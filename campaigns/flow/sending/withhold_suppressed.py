@@ -12,7 +12,7 @@ from campaigns.domain.states import HoldKind
 from campaigns.store.audience.suppressions import anybody_suppressed, suppressed_between
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.campaigns.campaigns import find_revision
-from campaigns.store.holds.holds import Held, accepted_suppressions, open_hold
+from campaigns.store.holds.holds import Held, accepted_suppressions, place_hold
 from campaigns.store.runs.named_users import leave_out, named_users
 from campaigns.store.runs.runs import end_run_if_done
 from campaigns.store.sending.attempts import ReadyBatch
@@ -94,7 +94,7 @@ def _named_beside(
     users = named_users(connection, ready.run_id)
     if not users and not names_lists:
         held = Held(run_id=ready.run_id)
-        open_hold(Act(connection, now, actor), held, HoldKind.RECIPIENTS, reason=FILTER_ALONE)
+        place_hold(Act(connection, now, actor), held, HoldKind.RECIPIENTS, reason=FILTER_ALONE)
         return None
     out = users & suppressed_between(connection, account_id, users.min(), users.max()) if users and looks else None
     if not out:
@@ -121,7 +121,7 @@ def _whole_list_may_go(
         return True
     if accepted_suppressions(connection, ready.run_id, HoldKind.SUPPRESSIONS) == suppressions:
         return True
-    open_hold(
+    place_hold(
         Act(connection, now, actor),
         Held(run_id=ready.run_id),
         HoldKind.SUPPRESSIONS,

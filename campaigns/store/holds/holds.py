@@ -31,7 +31,7 @@ class Held:
         return HoldScope.ACCOUNT if self.account_id is not None else HoldScope.TEAM
 
 
-def open_hold(act: Act, held: Held, kind: HoldKind, *, reason: str, opened_at: datetime | None = None) -> bool:
+def place_hold(act: Act, held: Held, kind: HoldKind, *, reason: str, opened_at: datetime | None = None) -> bool:
     """Pause something. False when an open hold of that kind is on it already: then nothing is added.
 
     `opened_at`: what the row states instead of now.
@@ -62,7 +62,7 @@ def open_hold(act: Act, held: Held, kind: HoldKind, *, reason: str, opened_at: d
     return True
 
 
-def open_holds(connection: Connection, held: Held) -> list[tuple[int, HoldKind, str]]:
+def holds_on(connection: Connection, held: Held) -> list[tuple[int, HoldKind, str]]:
     """The open holds on one thing: ID, kind and reason, the operator's first, then the oldest."""
     rows = connection.execute(
         select(hold.c.id, hold.c.kind, hold.c.reason)
@@ -100,7 +100,7 @@ def accepted_suppressions(connection: Connection, run_id: int, kind: HoldKind) -
     return next((detail.get("suppressions") for detail in closed), None)
 
 
-def close_hold(act: Act, hold_id: int, *, reason: str, suppressions: int | None = None) -> None:
+def lift_hold(act: Act, hold_id: int, *, reason: str, suppressions: int | None = None) -> None:
     """Close one hold; others on the same thing stay open.
 
     `suppressions`: of a run, its lane's number, read under the lock: who resumes accepts those that were there then.

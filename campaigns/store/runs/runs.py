@@ -23,7 +23,7 @@ from campaigns.domain.states import (
     ended_state,
 )
 from campaigns.store.audit.events import Act, EventKind
-from campaigns.store.holds.holds import Held, open_hold
+from campaigns.store.holds.holds import Held, place_hold
 from campaigns.store.sending.batches import add_batches, anything_is_looked_for, anything_waits
 from campaigns.store.tables.audience import exclusion
 from campaigns.store.tables.batches import batch
@@ -244,7 +244,7 @@ def end_run_if_done(connection: Connection, run_id: int, *, now: datetime, actor
         return
     found, counted = find_run(connection, run_id), books(connection, run_id)
     if not counted.balanced:
-        open_hold(Act(connection, now, actor), Held(run_id=run_id), HoldKind.BOOKS, reason=f"{counted}")
+        place_hold(Act(connection, now, actor), Held(run_id=run_id), HoldKind.BOOKS, reason=f"{counted}")
         return
     end = _end_of(found.state, counted)
     if end is None or not move_run(connection, run_id, start=found.state, end=end, now=now):

@@ -14,7 +14,7 @@ from campaigns.store.tables.accounts import lane
 from campaigns.store.views.text import as_text
 
 
-def open_circuits(connection: Connection, *, now: datetime) -> list[dict[str, Any]]:
+def tripped_circuits(connection: Connection, *, now: datetime) -> list[dict[str, Any]]:
     """Every account whose circuit is open, until when, and why."""
     rows = connection.execute(
         select(lane.c.account_id, lane.c.available_at, lane.c.waits_for, lane.c.failures)

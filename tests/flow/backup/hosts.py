@@ -11,7 +11,7 @@ from campaigns.adapters.disk.spool import FileSpool
 from campaigns.adapters.redis.fence_book import KEY, KeptFences
 from campaigns.flow.backup.detect_restore import Memory, watch_lanes
 from campaigns.flow.lanes.serve import serve_lane
-from campaigns.flow.sending.lane_context import Sender
+from campaigns.flow.sending.lane_context import LaneContext
 from campaigns.store.views import accounts as account_views
 from tests.world import ACCOUNT, World
 
@@ -30,7 +30,7 @@ class Host:
     book: KeptFences
     spool: FileSpool
 
-    def sender(self, world: World) -> Sender:
+    def sender(self, world: World) -> LaneContext:
         return replace(
             world.sender(f"worker:{self.name}"), fences=self.book, spool=self.spool, host_name=self.name, stranded={}
         )

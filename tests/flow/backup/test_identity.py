@@ -17,7 +17,7 @@ from campaigns.domain.upstream.outcome import Outcome
 from campaigns.flow.accounts.accounts import release_account
 from campaigns.flow.lanes.serve import serve_lane
 from campaigns.flow.recall.recall import recall_run
-from campaigns.flow.sending.lane_context import Sender
+from campaigns.flow.sending.lane_context import LaneContext
 from campaigns.flow.sending.spool_outcome import keep_outcome, write_kept
 from campaigns.ports import Replayed
 from campaigns.store.backup.incarnation import find_incarnation
@@ -47,7 +47,7 @@ def write(world: World, spool: FileSpool) -> Replayed:
     return write_kept(world.store, spool, LIMITS, actor="worker:one")
 
 
-def in_database(sender: Sender, world: World) -> Sender:
+def in_database(sender: LaneContext, world: World) -> LaneContext:
     """The same process, after its database was put back."""
     return replace(sender, store=world.store)
 

@@ -30,7 +30,7 @@ from campaigns.flow.runs.rerun import rerun
 from campaigns.ports import Permit
 from campaigns.store.audit.events import Act
 from campaigns.store.database.engine import Store
-from campaigns.store.holds.holds import Held, open_hold
+from campaigns.store.holds.holds import Held, place_hold
 from campaigns.store.probe.results import latest_probe, marks_survive
 from campaigns.store.sending.lanes import lanes_to_wake
 from campaigns.store.views.campaigns import campaigns
@@ -246,7 +246,7 @@ def test_a_second_probe_a_foreign_account_and_a_held_one_are_refused(world: Worl
     with pytest.raises(NotAllowed, match="belongs to sandbox"):
         ask_probe(world.store, ACCOUNT, USER, upstream="https://elsewhere", actor=ANNA)
     with world.store.write() as connection:
-        open_hold(Act(connection, world.clock.now, ANNA), Held(account_id=ACCOUNT), HoldKind.ACCOUNT, reason="log in")
+        place_hold(Act(connection, world.clock.now, ANNA), Held(account_id=ACCOUNT), HoldKind.ACCOUNT, reason="log in")
     with pytest.raises(NotAllowed, match="held: log in"):
         asked(world)
     with world.store.write() as connection:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from campaigns.domain.errors import DatabaseAway
 from campaigns.domain.upstream.outcome import Outcome
 from campaigns.flow.lanes.serve import serve_lane
-from campaigns.flow.sending.lane_context import Sender
+from campaigns.flow.sending.lane_context import LaneContext
 from campaigns.flow.sending.spool_outcome import write_kept
 from campaigns.ports import Replayed
 from campaigns.store.database.engine import Store
@@ -80,7 +80,7 @@ class Outage:
 
     world: World
     store: ShakyStore
-    sender: Sender
+    sender: LaneContext
 
     def with_answer(self, outcome: Outcome) -> None:
         """Serve until the answer, which the database then refuses to take."""

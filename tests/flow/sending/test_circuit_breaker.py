@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from campaigns.domain.sending.pacing import failures_after_unknown
-from campaigns.store.views.limits import open_circuits
+from campaigns.store.views.limits import tripped_circuits
 from tests.world import ACCOUNT, LIMITS, NOT_SENT, REJECTED, UNKNOWN, World
 
 
@@ -26,7 +26,7 @@ def serve_when_it_may(world: World, run_id: int, times: int, account_id: str = A
 
 def circuits(world: World) -> list[str]:
     with world.store.read() as connection:
-        return [row["account"] for row in open_circuits(connection, now=world.clock.now)]
+        return [row["account"] for row in tripped_circuits(connection, now=world.clock.now)]
 
 
 def test_five_requests_in_a_row_that_did_not_get_through_open_it(world: World) -> None:

@@ -27,7 +27,7 @@ from campaigns.flow.schedules.due import open_due_runs
 from campaigns.store.audit.events import Act
 from campaigns.store.database import postgresql
 from campaigns.store.database.engine import Store
-from campaigns.store.holds.holds import Held, open_hold
+from campaigns.store.holds.holds import Held, place_hold
 from campaigns.store.sending.lanes import lock_lanes
 from tests.invariants import vendor_of
 from tests.store.interleave import Doing, overlapping
@@ -62,7 +62,7 @@ def test_a_team_that_is_held_is_held_on_an_account_that_is_added_meanwhile(world
     def hold_team(store: Store) -> None:
         with store.write() as connection:
             lock_lanes(connection)
-            open_hold(Act(connection, world.clock.now, ANNA), Held(upstream=UPSTREAM), HoldKind.KEY, reason="401")
+            place_hold(Act(connection, world.clock.now, ANNA), Held(upstream=UPSTREAM), HoldKind.KEY, reason="401")
 
     overlapping(world.store, hold_team, _add_and_launch(world))
     world.serve(NEW)
