@@ -11,8 +11,7 @@ from campaigns.domain.sending.pacing import Limits
 from campaigns.flow.runs.outlook import ShownRun, shown
 from campaigns.store.views.run_times import OpenHours
 from campaigns.store.views.runs import LaneView
-from tests.flow.runs.shown_runs import NOW, a_run, held
-from tests.flow.runs.test_outlook import LIMITS
+from tests.flow.runs.shown_runs import LIMITS, NOW, a_run, held
 
 SEEN: dict[str, float | None] = {"beat": 1.0, "worker": 1.0}
 

@@ -6,12 +6,23 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
+from campaigns.domain.sending.pacing import Limits
 from campaigns.domain.states import BatchState, HoldKind, RunKind, RunState
 from campaigns.domain.upstream.outcome import HoldScope
 from campaigns.flow.runs.outlook import ShownRun
 from campaigns.store.views.runs import HoldView
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+LIMITS = Limits(
+    rate_per_minute=1000,
+    reserve=0.05,
+    account_gap_seconds=1.0,
+    request_timeout_seconds=60,
+    lease_seconds=90,
+    max_attempts=8,
+    batch_size=500,
+)
 
 ZERO = {
     *("accepted", "saved", "rejected", "unknown", "cancelled", "recalled", "credits_used", "questions"),

@@ -8,19 +8,8 @@ from typing import Any
 import pytest
 
 from campaigns.domain.sending.forecast import Forecast
-from campaigns.domain.sending.pacing import Limits
 from campaigns.flow.runs.outlook import End, end_of, outlook
-from tests.flow.runs.shown_runs import NOW, a_run, held
-
-LIMITS = Limits(
-    rate_per_minute=1000,
-    reserve=0.05,
-    account_gap_seconds=1.0,
-    request_timeout_seconds=60,
-    lease_seconds=90,
-    max_attempts=8,
-    batch_size=500,
-)
+from tests.flow.runs.shown_runs import LIMITS, NOW, a_run, held
 
 
 @pytest.mark.parametrize(
