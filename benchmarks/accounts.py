@@ -60,10 +60,10 @@ class Watch:
         if beat is not None:
             self.longest_without_tick = max(self.longest_without_tick, (now - beat).total_seconds())
         for run in runs:
-            if run["state"] != "planned":
-                self.first.setdefault(run["id"], time.monotonic() - self.began)
+            if run.state != "planned":
+                self.first.setdefault(run.id, time.monotonic() - self.began)
         self.largest_bytes = max(self.largest_bytes, _memory(self.worker))
-        return all(run["state"] == "finished" for run in runs)
+        return all(run.state == "finished" for run in runs)
 
 
 def run(*, quick: bool) -> None:

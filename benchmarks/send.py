@@ -196,7 +196,7 @@ def _ours(stage: Stage, setting: Setting) -> Figures:
 
     figures = stage.measure(begin, lambda: _is_idle(store), setting)
     with store.read() as connection:
-        states = {each["state"] for each in run_views.runs(connection)}
+        states = {each.state for each in run_views.runs(connection)}
     if states != {"finished"}:
         raise AssertionError(f"runs ended as {states}")
     return figures
@@ -213,7 +213,7 @@ def _launch(store: Store, upstream: str, users: list[list[list[int]]]) -> None:
 
 def _is_idle(store: Store) -> bool:
     with store.read() as connection:
-        return all(each["state"] == "finished" for each in run_views.runs(connection))
+        return all(each.state == "finished" for each in run_views.runs(connection))
 
 
 def _peer(stage: Stage, setting: Setting) -> Figures:

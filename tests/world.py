@@ -13,6 +13,7 @@ from typing import Any
 from pyroaring import BitMap64
 from sqlalchemy import Connection, select, text
 
+from campaigns.as_json import plain
 from campaigns.domain.audience.user_sets import Reading, unpack
 from campaigns.domain.errors import FencesAway, PacerAway, VendorAway
 from campaigns.domain.messages.message import make_message
@@ -36,6 +37,7 @@ from campaigns.store.views import accounts as account_views
 from campaigns.store.views import batches as batch_views
 from campaigns.store.views import events as event_views
 from campaigns.store.views import runs as run_views
+from campaigns.store.views.runs import RunView
 from tests.clock import DrivenClock
 
 ACCOUNT = "acct_one"
@@ -374,20 +376,24 @@ class World:
             self.clock.advance(max(0.0, (due - self.clock.now).total_seconds()))
         raise AssertionError("the lane never came to rest")
 
-    def run(self, run_id: int) -> dict[str, Any]:
+    def view(self, run_id: int) -> RunView:
         with self.store.read() as connection:
             return run_views.run_of(connection, run_id)
 
+    def run(self, run_id: int) -> dict[str, Any]:
+        shown: dict[str, Any] = plain(self.view(run_id))
+        return shown
+
     def batches(self, run_id: int) -> list[dict[str, Any]]:
         with self.store.read() as connection:
-            return batch_views.batches(connection, run_id)
+            return [plain(view) for view in batch_views.batches(connection, run_id)]
 
     def states(self, run_id: int) -> list[str]:
         return [batch["state"] for batch in self.batches(run_id)]
 
     def attempts(self, run_id: int) -> list[dict[str, Any]]:
         with self.store.read() as connection:
-            return batch_views.attempts(connection, run_id)
+            return [plain(view) for view in batch_views.attempts(connection, run_id)]
 
     def events(self) -> list[str]:
         with self.store.read() as connection:

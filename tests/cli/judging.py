@@ -8,9 +8,9 @@ from click.testing import Result
 from hypothesis import HealthCheck, settings
 
 from campaigns.cli.main import EXIT_CODES, INTERRUPTED, READER_GONE
-from campaigns.cli.runs.progress import OK, REJECTED, UNKNOWN
+from campaigns.cli.runs.progress import EXIT_CODES as ENDS
 
-CODES = {*EXIT_CODES.values(), OK, REJECTED, UNKNOWN, INTERRUPTED, READER_GONE}
+CODES = {*EXIT_CODES.values(), *ENDS.values(), INTERRUPTED, READER_GONE}
 
 STDIN = b"1\n2\n3\n"
 """What each command can read."""

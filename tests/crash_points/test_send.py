@@ -265,7 +265,7 @@ def _due(place: Place) -> int:
     campaign_id = _armed(place)
     open_due_runs(place.world.store, actor=BEAT)
     with place.world.store.read() as connection:
-        return int(run_views.runs(connection, campaign_id)[0]["id"])
+        return run_views.runs(connection, campaign_id)[0].id
 
 
 def _ended_with(answer: Outcome) -> Callable[[Place], int]:

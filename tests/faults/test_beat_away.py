@@ -12,6 +12,7 @@ import pytest
 from pyroaring import BitMap64
 from sqlalchemy import update
 
+from campaigns.as_json import plain
 from campaigns.domain.audience.user_sets import Reading
 from campaigns.domain.messages.message import make_message
 from campaigns.domain.schedules.timing import Misfire, Timing
@@ -93,7 +94,8 @@ def _last_tick(installation: Installation) -> datetime | None:
 
 def _runs(installation: Installation, campaign_id: int) -> list[dict[str, Any]]:
     with installation.store.read() as connection:
-        return sorted(run_views.runs(connection, campaign_id), key=lambda run: str(run["scheduled_for"]))
+        found = [plain(line) for line in run_views.runs(connection, campaign_id)]
+    return sorted(found, key=lambda run: str(run["scheduled_for"]))
 
 
 def _came_to_rest(installation: Installation, campaign_id: int) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from pyroaring import BitMap64
 from sqlalchemy import Connection, text
 
+from campaigns.as_json import plain
 from campaigns.domain.audience.user_sets import Reading, unpack
 from campaigns.domain.messages.message import make_message
 from campaigns.flow.accounts.accounts import add_account
@@ -171,7 +172,8 @@ class Place:
     def run(self, run_id: int) -> dict[str, Any]:
         """A run as `runs show` has it."""
         with self.store.read() as connection:
-            return run_views.run_of(connection, run_id)
+            shown: dict[str, Any] = plain(run_views.run_of(connection, run_id))
+            return shown
 
     def runs(self) -> list[int]:
         """All runs that the database knows."""
@@ -210,8 +212,8 @@ class Place:
             return (str(row.message_id),)
         if row.state not in {"accepted", "saved"}:
             return ()
-        shown = [each for each in batch_views.batches(connection, row.run_id) if each["seq"] == row.seq]
-        return tuple(str(name) for name in shown[0].get("message_ids") or ())
+        shown = [each for each in batch_views.batches(connection, row.run_id) if each.seq == row.seq]
+        return tuple(shown[0].message_ids or ())
 
     def states(self, run_id: int) -> list[str]:
         """Where its batches stand."""

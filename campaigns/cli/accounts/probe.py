@@ -131,7 +131,7 @@ def _held(parts: Parts, seen: ProbeView) -> tuple[int, str] | None:
     if not holds:
         return None
     mend = f"Correct that, then `campaigns accounts release {seen.account_id} --reason TEXT` lets the probe go on."
-    return VENDOR, f"The probe is held: {str(holds[0]['reason']).rstrip('.')}. {mend}"
+    return VENDOR, f"The probe is held: {holds[0].reason.rstrip('.')}. {mend}"
 
 
 def _says_nobody_works(parts: Parts) -> bool:

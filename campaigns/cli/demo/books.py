@@ -15,6 +15,7 @@ from campaigns.store.proof import verify
 from campaigns.store.sending.batches import batch_sets
 from campaigns.store.views import batches as batch_views
 from campaigns.store.views import runs as run_views
+from campaigns.store.views.runs import RunView
 
 COUNTS = ("accepted", "rejected", "unknown", "cancelled")
 
@@ -23,7 +24,7 @@ COUNTS = ("accepted", "rejected", "unknown", "cancelled")
 class Audit:
     """Books and record side by side; `differences` is empty when they agree."""
 
-    runs: list[dict[str, Any]]
+    runs: list[RunView]
     sandbox: dict[str, int]
     fans: int  # distinct users accepted by our books
     verified: dict[str, Any]
@@ -32,16 +33,16 @@ class Audit:
     @property
     def together(self) -> dict[str, int]:
         """The sums over all runs; a user who was rerun counts in each run that planned them."""
-        return {name: sum(run[name] for run in self.runs) for name in ("planned", *COUNTS)}
+        return {name: sum(getattr(run, name) for run in self.runs) for name in ("planned", *COUNTS)}
 
 
 def make_audit(store: Store, record: list[AcceptedSend]) -> Audit:
     """Compare everything that we know with everything that the sandbox accepted."""
     with store.read() as connection:
-        runs = [run_views.run_of(connection, row["id"]) for row in reversed(run_views.runs(connection))]
-        run_ids = [run["id"] for run in runs]
+        runs = [run_views.run_of(connection, line.id) for line in reversed(run_views.runs(connection))]
+        run_ids = [run.id for run in runs]
         ours = union(map(unpack, batch_sets(connection, run_ids=run_ids, states=[BatchState.ACCEPTED])))
-        committed = {row["request_sha256"] for run_id in run_ids for row in batch_views.attempts(connection, run_id)}
+        committed = {row.request_sha256 for run_id in run_ids for row in batch_views.attempts(connection, run_id)}
         verified = verify.verify(connection)
     theirs, twice = _users_of(record)
     sandbox = {"sends": len(record), "users": len(theirs), "users_accepted_twice": len(twice)}
@@ -61,14 +62,14 @@ def _users_of(record: list[AcceptedSend]) -> tuple[BitMap64, BitMap64]:
     return users, twice
 
 
-def _unbalanced(runs: list[dict[str, Any]]) -> list[str]:
+def _unbalanced(runs: list[RunView]) -> list[str]:
     differences = []
     for run in runs:
-        settled = sum(run[name] for name in COUNTS)
-        if settled != run["planned"]:
-            differences.append(f"run {run['id']} planned {run['planned']:,}, but {settled:,} are settled")
-        if run["unknown"]:
-            differences.append(f"run {run['id']} has {run['unknown']:,} unknown after every decision")
+        settled = sum(getattr(run, name) for name in COUNTS)
+        if settled != run.planned:
+            differences.append(f"run {run.id} planned {run.planned:,}, but {settled:,} are settled")
+        if run.unknown:
+            differences.append(f"run {run.id} has {run.unknown:,} unknown after every decision")
     return differences
 
 

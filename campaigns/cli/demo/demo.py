@@ -77,7 +77,7 @@ def _conclude(audit: Audit, telling: Telling, seconds: float) -> None:
     telling.step("audit", "planned = accepted + rejected + unknown + cancelled")
     names = {"rerun": "run {id}, a rerun"}
     rows: list[tuple[Any, ...]] = [
-        (names.get(run["kind"], "run {id}").format(**run), run["planned"], *(run[name] for name in COUNTS))
+        (names.get(run.kind, "run {id}").format(id=run.id), run.planned, *(getattr(run, name) for name in COUNTS))
         for run in audit.runs
     ]
     together = audit.together
@@ -90,7 +90,7 @@ def _conclude(audit: Audit, telling: Telling, seconds: float) -> None:
             telling.aside(difference, "red")
         return
     twice = audit.sandbox["users_accepted_twice"]
-    left_out = counted(sum(audit.runs[0]["excluded"].values()), "suppressed fan")
+    left_out = counted(sum(audit.runs[0].excluded.values()), "suppressed fan")
     telling.say(
         f"    The books balance, and the sandbox says the same: {audit.fans:,} fans accepted, {twice} of them twice; "
         f"{left_out} never written to."
@@ -106,7 +106,7 @@ def _as_json(audit: Audit, seconds: float, home: Path | None) -> dict[str, Any]:
         "seconds": seconds,
         "home": None if home is None else str(home),
         "settings": dict(SHORT),
-        "runs": [{name: run[name] for name in kept} for run in audit.runs],
+        "runs": [{name: getattr(run, name) for name in kept} for run in audit.runs],
         "together": audit.together,
         "accepted_users": audit.fans,
         "sandbox": audit.sandbox,

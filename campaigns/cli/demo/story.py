@@ -14,7 +14,7 @@ from campaigns.cli.demo.telling import Telling
 from campaigns.cli.kit.output import counted, one_line
 from campaigns.cli.kit.recipient_files import read_file
 from campaigns.cli.kit.vendor import ask_about_key
-from campaigns.cli.runs.progress import Rates, exit_code
+from campaigns.cli.runs.progress import Rates
 from campaigns.cli.runs.watch import looks
 from campaigns.domain.messages.message import make_message
 from campaigns.domain.states import BatchState
@@ -24,12 +24,15 @@ from campaigns.flow.campaigns.drafts import Draft, create_campaign
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.planning.plan import preview
 from campaigns.flow.reconcile.decide import decide
+from campaigns.flow.runs.outlook import end_of
 from campaigns.flow.runs.rerun import rerun
 from campaigns.store.views import batches as batch_views
 from campaigns.store.views import events as event_views
 from campaigns.store.views import runs as run_views
 
 if TYPE_CHECKING:
+    from campaigns.store.views.batches import AttemptView
+    from campaigns.store.views.runs import RunView
     from campaigns.wiring import Parts
 
 FOLDER = Path(__file__).resolve().parents[2] / "demo"
@@ -107,17 +110,17 @@ class Story:
                 shown(look, rates)
                 if not self.killed and self.record.struck("hang"):
                     self._kill_worker(run_id, look.run)
-                if exit_code(look.run) is not None:
+                if end_of(look.run) is not None:
                     return
 
-    def _kill_worker(self, run_id: int, run: dict[str, Any]) -> None:
+    def _kill_worker(self, run_id: int, run: RunView) -> None:
         """As hard as it gets, while the vendor has a request and the worker has no answer."""
-        owner = (run["lane"] or {}).get("owner")
+        owner = None if run.lane is None else run.lane.owner
         if owner is None:
             return
         process = int(owner.split(":")[-2])  # see wiring.worker_name
         with self.parts.store.read() as connection:
-            open_batches = [row["batch"] for row in batch_views.attempts(connection, run_id) if row["outcome"] is None]
+            open_batches = [row.batch for row in batch_views.attempts(connection, run_id) if row.outcome is None]
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
         self.killed.append(process)
@@ -126,7 +129,8 @@ class Story:
 
     def _decide(self, run_id: int) -> None:
         run, unknown = self._unknowns(run_id)
-        counts = ", ".join(f"{run[name]:,} {name}" for name in ("accepted", "rejected", "unknown") if run[name])
+        named = ((run.accepted, "accepted"), (run.rejected, "rejected"), (run.unknown, "unknown"))
+        counts = ", ".join(f"{count:,} {name}" for count, name in named if count)
         self.telling.step("runs show", f"run {run_id} has ended: {counts}")
         for event in self._found(run_id):
             self.telling.aside(
@@ -134,13 +138,13 @@ class Story:
                 f"{event['detail']['message_id']}: accepted, never again"
             )
         for row in unknown:
-            self.telling.aside(f"batch {row['batch']} is unknown: {one_line(str(row['error'] or 'no answer came'))}")
+            self.telling.aside(f"batch {row.batch} is unknown: {one_line(row.error or 'no answer came')}")
         if not unknown:
             return
         self.telling.step("decide", "the demo may look at the vendor's record; in real life an operator looks:")
         accepted = {send.request_sha256: send.message_id for send in self.record.accepted()}
         for row in unknown:
-            self._decide_one(run_id, row["batch"], accepted.get(row["request_sha256"]))
+            self._decide_one(run_id, row.batch, accepted.get(row.request_sha256))
 
     def _decide_one(self, run_id: int, batch: int, message_id: str | None) -> None:
         if message_id is None:
@@ -170,12 +174,12 @@ class Story:
         with self.parts.store.read() as connection:
             return [event for event in event_views.events(connection, run_id) if event["kind"] == "unknown_found"]
 
-    def _unknowns(self, run_id: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    def _unknowns(self, run_id: int) -> tuple[RunView, list[AttemptView]]:
         with self.parts.store.read() as connection:
             run = run_views.run_of(connection, run_id)
             attempts = batch_views.attempts(connection, run_id)
-            seqs = {row["seq"] for row in batch_views.batches(connection, run_id, state=BatchState.UNKNOWN)}
-        last = {row["batch"]: row for row in attempts if row["batch"] in seqs}
+            seqs = {row.seq for row in batch_views.batches(connection, run_id, state=BatchState.UNKNOWN)}
+        last = {row.batch: row for row in attempts if row.batch in seqs}
         return run, list(last.values())
 
     def _rerun(self, run_id: int) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 import click
 
 from campaigns.cli.kit.held import say_held
-from campaigns.cli.kit.output import counted, json_option, moment, print_facts, print_json_list, print_table
+from campaigns.cli.kit.output import counted, json_option, print_json_list
 from campaigns.cli.kit.output import show as show_result
 from campaigns.cli.kit.session import CAMPAIGN, RUN, actor, opened
+from campaigns.cli.kit.tables import Column, Kind, print_facts, print_table
 from campaigns.domain.errors import UsageError
 
 SEQ_DIGITS = 7
@@ -38,12 +39,31 @@ def list_runs(campaign_id: int | None, *, as_json: bool) -> None:
     from campaigns.store.views import runs as run_views
 
     with opened() as parts, parts.store.read() as connection:
-        found = list(run_views.runs(connection, campaign_id=campaign_id))
+        lines = run_views.runs(connection, campaign_id=campaign_id)
+    if as_json:
+        print_json_list(lines)
+        return
     columns = (
-        *("id", "campaign_id", "campaign", "kind", "state", "scheduled_for", "planned", "batches"),
-        *("created_at", "finished_at", "reason"),
+        Column("id", Kind.NUMBER),
+        Column("campaign id", Kind.NUMBER, 2),
+        Column("campaign", rank=1),
+        Column("kind", Kind.NAME, 2),
+        Column("state", Kind.NAME),
+        Column("scheduled for", Kind.TIME, 1),
+        Column("planned", Kind.COUNT),
+        Column("batches", Kind.COUNT, 3),
+        Column("created at", Kind.TIME, 2),
+        Column("finished at", Kind.TIME, 3),
+        Column("reason", rank=3),
     )
-    _show_list(found, columns, as_json=as_json, empty="There is no run yet; `campaigns launch` opens one.")
+    rows = (
+        (
+            *(line.id, line.campaign_id, line.campaign, line.kind, line.state, line.scheduled_for, line.planned),
+            *(line.batches, line.created_at, line.finished_at, line.reason),
+        )
+        for line in lines
+    )
+    print_table(columns, rows, empty="There is no run yet; `campaigns launch` opens one.")
 
 
 @runs.command()
@@ -51,11 +71,12 @@ def list_runs(campaign_id: int | None, *, as_json: bool) -> None:
 @json_option
 def show(run_id: int, *, as_json: bool) -> None:
     """Show one run: its books and its holds."""
-    from campaigns.cli.runs.watch import run_of
+    from campaigns.cli.runs.shown import run_facts
+    from campaigns.flow.runs.outlook import show_run
 
     with opened() as parts, parts.store.read() as connection:
-        found = run_of(parts, connection, run_id)
-    show_result(found, as_json=as_json, people=lambda: print_facts(_for_people(found)))
+        run = show_run(connection, run_id, limits=parts.limits, now=parts.store.now(connection))
+    show_result(run, as_json=as_json, people=lambda: print_facts(run_facts(run)))
 
 
 @runs.command()
@@ -83,12 +104,16 @@ def watch(run_id: int, *, as_json: bool) -> None:
 @json_option
 def batches(run_id: int, *, state: str | None, as_json: bool) -> None:
     """List a run's batches."""
+    from campaigns.cli.runs.shown import print_batches
+    from campaigns.domain.states import BatchState
     from campaigns.store.views import batches as batch_views
 
-    columns = ("seq", "state", "follow", "size", "message_id", "attempts", "available_at", "error")
     with opened() as parts, parts.store.read() as connection:
-        found = list(batch_views.batches(connection, run_id, state=state))
-    _show_list(found, columns, as_json=as_json, empty="There is no such batch.")
+        views = batch_views.batches(connection, run_id, state=None if state is None else BatchState(state))
+    if as_json:
+        print_json_list(views)
+    else:
+        print_batches(views)
 
 
 @runs.command()
@@ -97,14 +122,16 @@ def batches(run_id: int, *, state: str | None, as_json: bool) -> None:
 @json_option
 def attempts(run_id: int, *, unsend: bool, as_json: bool) -> None:
     """List every request made for a run."""
-    from campaigns.store.views import batches as batch_views
-    from campaigns.store.views import recalls as recall_views
+    from campaigns.cli.runs.shown import print_attempts
+    from campaigns.store.views.batches import attempts as attempts_of
+    from campaigns.store.views.recalls import requests_to_unsend
 
-    columns = ("batch", "number", "started_at", "outcome", "http_status", "message_id", "credits_used", "error")
     with opened() as parts, parts.store.read() as connection:
-        asked = recall_views.requests_to_unsend if unsend else batch_views.attempts
-        found = list(asked(connection, run_id))
-    _show_list(found, columns, as_json=as_json, empty="No request was made yet.")
+        requests = requests_to_unsend(connection, run_id) if unsend else attempts_of(connection, run_id)
+    if as_json:
+        print_json_list(requests)
+    else:
+        print_attempts(requests)
 
 
 @runs.command()
@@ -221,26 +248,6 @@ def given_reason(text: str) -> str:
     if not text.strip():
         raise UsageError("--reason is empty; say why, the audit keeps it.")
     return text.strip()
-
-
-def _show_list(found: list[dict[str, Any]], columns: tuple[str, ...], *, as_json: bool, empty: str) -> None:
-    if as_json:
-        print_json_list(found)
-    else:
-        print_table(columns, ([row.get(column) for column in columns] for row in found), empty=empty)
-
-
-def _for_people(run: dict[str, Any]) -> dict[str, Any]:
-    from campaigns.cli.runs.progress import recall_words, waits_words
-
-    holds = [f"{hold['kind']}: {hold['reason']}" for hold in run["holds"]]
-    lane = run["lane"] or {}
-    waits = f"{lane['waits_for']}, until {moment(lane['available_at'])}" if lane.get("waits_for") else None
-    hours = [f"{window['hours']} {window['zone']}" for window in run["sending_hours"]]
-    shown = {**run, "holds": holds, "lane": waits, "sending_hours": hours, "recall": recall_words(run)}
-    if run["resumes_at"]:
-        shown["waits"] = waits_words(run)
-    return {name.replace("_", " "): value for name, value in shown.items()}
 
 
 def _say_rerun(made: dict[str, Any], *, dry_run: bool) -> None:

@@ -13,21 +13,10 @@ import click
 
 from campaigns.cli.kit.output import note, one_line, print_json
 from campaigns.cli.kit.streams import drawing
-from campaigns.cli.runs.progress import (
-    OK,
-    REJECTED,
-    STOPPED,
-    UNKNOWN,
-    VENDOR,
-    Look,
-    Rates,
-    exit_code,
-    outlook,
-    recall_words,
-    settled,
-    words,
-)
+from campaigns.cli.runs.progress import EXIT_CODES, Look, Rates, progress_line, recall_text
 from campaigns.domain.errors import DatabaseAway
+from campaigns.domain.states import RunKind
+from campaigns.flow.runs.outlook import End, ShownRun, end_of, recipients_done, show_run
 
 if TYPE_CHECKING:
     from campaigns.domain.sending.pacing import Limits
@@ -38,22 +27,22 @@ LINE_SECONDS = 5.0
 """A pipe gets a line this often, and at every change of state."""
 
 AWAY_SECONDS = 30.0
-"""So long a database may be away before the watching gives up."""
+"""For how long the database may be away before the watching ends."""
 
 INTERRUPTED = 130
 
 
 def watch(parts: Parts, run_id: int, *, as_json: bool) -> int:
-    """Show a run until it ends or cannot go on by itself; answers the exit code. Ctrl-C ends the watching only."""
+    """Show a run until it ends or cannot go on by itself; returns the exit code. Ctrl-C ends the watching only."""
     rates = Rates()
-    code: int | None = None
+    end: End | None = None
     try:
-        with _display(parts.limits, as_json=as_json) as shown:
+        with _display(parts.limits, as_json=as_json) as display:
             for look in looks(parts, run_id):
                 rates.add(look)
-                shown(look, rates)
-                code = exit_code(look.run)
-                if code is not None:
+                display(look, rates)
+                end = end_of(look.run)
+                if end is not None:
                     break
     except KeyboardInterrupt:
         note(f"The watching has ended; run {run_id} goes on, and `campaigns runs watch {run_id}` looks again.")
@@ -61,35 +50,27 @@ def watch(parts: Parts, run_id: int, *, as_json: bool) -> int:
     if as_json:
         print_json(look.run)
     else:
-        click.echo(_end(look.run, code))
-    return OK if code is None else code
-
-
-def run_of(parts: Parts, connection: Any, run_id: int) -> dict[str, Any]:
-    """One run as `runs show` prints it, with the time at which it will end."""
-    from campaigns.store.views import runs as run_views
-
-    found, now = run_views.run_of(connection, run_id), parts.store.now(connection)
-    if found["resumes_at"] is not None and datetime.fromisoformat(found["resumes_at"]) <= now:
-        found["resumes_at"] = None
-    expected = outlook(found, parts.limits, now)
-    if expected is None:
-        return {**found, "bound_by": None}
-    return {**found, "eta": expected.ends_at.isoformat(), "bound_by": expected.bound_by}
+        click.echo(_end(look.run, end))
+    return EXIT_CODES[End.SUCCESS if end is None else end]
 
 
 def run_of_schedule(parts: Parts, campaign_id: int, starts_at: str) -> int:
-    """Wait until the occurrence that a campaign was armed for, or a later one, has its run; answers that."""
+    """Wait until the occurrence that a campaign was armed for, or a later one, has its run; returns that run's ID."""
     from campaigns.store.views import runs as run_views
 
     note(f"Campaign {campaign_id} is armed; waiting for its time. Ctrl-C ends the waiting, not the campaign.")
     while True:
         with parts.store.read() as connection:
-            found = [run for run in run_views.runs(connection, campaign_id=campaign_id) if run["kind"] == "schedule"]
+            runs = run_views.runs(connection, campaign_id=campaign_id)
         armed_for = datetime.fromisoformat(starts_at)
-        since = [run for run in found if datetime.fromisoformat(run["scheduled_for"]) >= armed_for]
+        times = [
+            (run.scheduled_for, run.id)
+            for run in runs
+            if run.kind is RunKind.SCHEDULE and run.scheduled_for is not None
+        ]
+        since = [run_id for time, run_id in sorted(times) if time >= armed_for]
         if since:
-            return int(min(since, key=lambda run: datetime.fromisoformat(run["scheduled_for"]))["id"])
+            return since[0]
         time.sleep(POLL_SECONDS)  # the database calls nobody when it changes
 
 
@@ -113,11 +94,11 @@ def _look(parts: Parts, run_id: int) -> Look:
 
     with parts.store.read() as connection:
         now, seen = parts.store.now(connection), heartbeats(connection)
-        run = run_of(parts, connection, run_id)
+        run = show_run(connection, run_id, limits=parts.limits, now=now)
     quiet = {part: (now - seen[part]).total_seconds() if part in seen else None for part in ("beat", "worker")}
-    available_at = (run.get("lane") or {}).get("available_at")
-    waits = (datetime.fromisoformat(available_at) - now).total_seconds() if available_at else 0.0
-    return Look(time.monotonic(), run, quiet, waits, now)
+    available_at = None if run.lane is None else run.lane.available_at
+    waits = 0.0 if available_at is None else (available_at - now).total_seconds()
+    return Look(time.monotonic(), run, now, quiet, waits)
 
 
 @contextmanager
@@ -137,14 +118,14 @@ def lines(limits: Limits, *, to_stderr: bool) -> Callable[[Look, Rates], None]:
     """Say a line about a run every few seconds, and whenever its state changes."""
     last: tuple[float, str] = (float("-inf"), "")
 
-    def shown(look: Look, rates: Rates) -> None:
+    def display(look: Look, rates: Rates) -> None:
         nonlocal last
-        if look.at - last[0] >= LINE_SECONDS or look.run["state"] != last[1]:
-            last = (look.at, look.run["state"])
-            click.echo(words(look, rates, limits), err=to_stderr)
+        if look.at - last[0] >= LINE_SECONDS or look.run.state != last[1]:
+            last = (look.at, look.run.state)
+            click.echo(progress_line(look, rates, limits), err=to_stderr)
             sys.stdout.flush()  # whoever reads the pipe wants it now
 
-    return shown
+    return display
 
 
 def drawn(look: Look, rates: Rates, limits: Limits) -> Any:
@@ -154,37 +135,37 @@ def drawn(look: Look, rates: Rates, limits: Limits) -> Any:
     from rich.text import Text
 
     grid = Table.grid()  # a bar ends no line by itself
-    grid.add_row(ProgressBar(total=look.run["planned"] or 1, completed=settled(look.run), width=60))
-    grid.add_row(Text(one_line(words(look, rates, limits))))
+    grid.add_row(ProgressBar(total=look.run.planned or 1, completed=recipients_done(look.run), width=60))
+    grid.add_row(Text(one_line(progress_line(look, rates, limits))))
     return grid
 
 
-def _end(run: dict[str, Any], code: int | None) -> str:
+def _end(run: ShownRun, end: End | None) -> str:
     """What the end means and what to do next."""
-    number, reasons = run["id"], "; ".join(one_line(str(hold["reason"])).rstrip(".") for hold in run["holds"])
-    if code == VENDOR:
-        mend = f"Mend that, then `campaigns accounts release {run['account']} --reason TEXT` lets it go on."
-        return f"Run {number} is held, because the vendor refused: {reasons}. {mend}"
-    if code == STOPPED and run["holds"]:
+    number, reasons = run.id, "; ".join(one_line(hold.reason).rstrip(".") for hold in run.holds)
+    if end is End.REFUSED:
+        fix = f"Fix that, then `campaigns accounts release {run.account} --reason TEXT` lets it go on."
+        return f"Run {number} is held, because the vendor refused: {reasons}. {fix}"
+    if end is End.STOPPED and run.holds:
         return f"Run {number} is paused: {reasons}. `campaigns runs resume {number} --reason TEXT` lets it go on."
-    if code == STOPPED and run.get("expired"):
+    if end is End.STOPPED and run.expired:
         again = f"`campaigns runs rerun {number} --cancelled --reason TEXT` reaches them."
-        return f"Run {number} expired before {run['expired']:,} recipients were sent to, who are cancelled; {again}"
-    if code == UNKNOWN:
+        return f"Run {number} expired before {run.expired:,} recipients were sent to, who are cancelled; {again}"
+    if end is End.UNKNOWN:
         wait = f"they wait for `campaigns runs decide {number}`, and nobody of them is sent to again before."
-        return f"Run {number} ended with {run['unknown']:,} unknown: {wait}"
-    if code == REJECTED:
+        return f"Run {number} ended with {run.unknown:,} unknown: {wait}"
+    if end is End.REJECTED:
         return _failed(run)
-    saved = f", {run['saved']:,} saved at the vendor for later" if run["saved"] else ""
-    taken_back = recall_words(run)
-    recalled = f"; {taken_back}" if taken_back else ""
-    return f"Run {number} is {run['state']}: {run['accepted']:,} accepted{saved}{recalled}."
+    saved = f", {run.saved:,} saved at the vendor for later" if run.saved else ""
+    recall = recall_text(run)
+    recalled = f"; {recall}" if recall else ""
+    return f"Run {number} is {run.state}: {run.accepted:,} accepted{saved}{recalled}."
 
 
-def _failed(run: dict[str, Any]) -> str:
-    number = run["id"]
-    if (run["recall"] or {}).get("failed"):
+def _failed(run: ShownRun) -> str:
+    number = run.id
+    if run.recall is not None and run.recall.failed:
         again = f"`campaigns runs attempts {number} --unsend` says why, `campaigns runs recall {number}` tries again."
-        return f"Run {number} was not taken back whole: {recall_words(run)}. {again}"
+        return f"Run {number} was not taken back whole: {recall_text(run)}. {again}"
     again = f"`campaigns runs rerun {number} --reason TEXT` tries them again."
-    return f"Run {number} ended with {run['rejected']:,} rejected; {again}"
+    return f"Run {number} ended with {run.rejected:,} rejected; {again}"

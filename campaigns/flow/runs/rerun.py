@@ -25,7 +25,7 @@ from campaigns.store.backup.restored import MAY_HAVE_BEEN_SENT, rerun_may_repeat
 from campaigns.store.campaigns.campaigns import CampaignRow, RevisionRow, find_campaign, find_revision, refuse_probe
 from campaigns.store.database.engine import Store
 from campaigns.store.reconcile.known_messages import known_users
-from campaigns.store.runs.content import find_own_message, said_by_run
+from campaigns.store.runs.content import content_of_run, find_own_message
 from campaigns.store.runs.runs import RunRow, add_run, find_run, freeze_plan, lineage_runs
 from campaigns.store.sending.batches import batch_sets, batches_by_seq
 from campaigns.store.sending.halves import with_halves
@@ -173,9 +173,9 @@ def _said(
     """What the parent said, or what the newest revision says in its place, and at the same time if that is to come."""
     own = find_own_message(connection, parent.id)
     if not current:
-        return said_by_run(connection, parent.id)["content"], own
+        return content_of_run(connection, parent.id).content, own
     first = find_run(connection, parent.lineage)
-    number, date = said_by_run(connection, first.id)["occurrence"] or 1, (own or {}).get("scheduled_date")
+    number, date = content_of_run(connection, first.id).occurrence or 1, (own or {}).get("scheduled_date")
     said = said_by(
         campaign,
         revision,

@@ -1,7 +1,9 @@
-"""What a run says: its own message, or its revision's; and which run of a campaign comes next."""
+"""What a run sends: its own message, or its revision's; and which run of a campaign comes next."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -11,43 +13,59 @@ from campaigns.store.tables.campaigns import revision
 from campaigns.store.tables.runs import run
 
 
-def message_of_run(connection: Connection, run_id: int) -> dict[str, Any]:
-    """What a run says: its own message where it has one (a content in turn, variables filled in), else its revision's.
+@dataclass(frozen=True, slots=True)
+class RunContent:
+    """What a run sends."""
 
-    It never changes, so it may be kept in memory; not beyond a claim of the lane, as a restored database gives the
-    run's number to another one.
+    occurrence: int | None  # the ordinal among its campaign's runs that were opened to send; reruns have none
+    content: int | None  # which of its revision's contents, from 1
+    text: str
+    scheduled_date: datetime | None  # when the vendor is to send it
+
+
+def message_of_run(connection: Connection, run_id: int) -> dict[str, Any]:
+    """What a run sends: its own message where it has one (a content in turn, variables filled in), else its revision's.
+
+    It never changes, so a caller may keep it in memory for as long as it holds the lane, but no longer: a restored
+    database gives the number of the run to another run.
     """
     own = find_own_message(connection, run_id)
     if own is not None:
         return own
-    said: dict[str, Any] = connection.execute(
+    message: dict[str, Any] = connection.execute(
         select(revision.c.message)
         .join(run, (revision.c.campaign_id == run.c.campaign_id) & (revision.c.number == run.c.revision))
         .where(run.c.id == run_id)
     ).scalar_one()
-    return said
+    return message
 
 
-def said_by_run(connection: Connection, run_id: int) -> dict[str, Any]:
-    """Which occurrence a run is, which content it takes, its text, and when the vendor is to send it if it is told."""
+def content_of_run(connection: Connection, run_id: int) -> RunContent:
+    """Which occurrence a run is, and what it sends."""
     row = connection.execute(select(run.c.occurrence, run.c.content).where(run.c.id == run_id)).one()
-    said = message_of_run(connection, run_id)
-    return {**row._asdict(), "text": said["text"], "scheduled_date": said.get("scheduled_date")}
+    message = message_of_run(connection, run_id)
+    date = message.get("scheduled_date")
+    return RunContent(
+        occurrence=row.occurrence,
+        content=row.content,
+        text=message["text"],
+        scheduled_date=None if date is None else datetime.fromisoformat(date),
+    )
 
 
 def find_own_message(connection: Connection, run_id: int) -> dict[str, Any] | None:
-    """What a run says where that is not what its revision says."""
+    """The run's own message; None when it sends the message of its revision."""
     return connection.scalar(select(run.c.message).where(run.c.id == run_id))
 
 
 def next_occurrence(connection: Connection, campaign_id: int) -> int:
-    """The number of the campaign's next run that is opened to send, by hand or by its schedule; reruns have none."""
+    """The ordinal of the campaign's next run that is opened to send, by hand or by its schedule; reruns have none."""
     newest = connection.scalar(select(func.max(run.c.occurrence)).where(run.c.campaign_id == campaign_id))
     return int(newest or 0) + 1
 
 
 def open_runs_of(connection: Connection, campaign_id: int) -> list[int]:
-    """Runs of the campaign in which something may still happen by itself."""
+    """The runs of the campaign that have not ended."""
     return list(
         connection.scalars(
             select(run.c.id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from itertools import chain, repeat
 from typing import Any
@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, insert, or_, select, update
 
 from campaigns.domain.audience.user_sets import UserSet
 from campaigns.domain.errors import NotFound
+from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.states import (
     BATCH_WAITS,
     RUN_MOVES,
@@ -51,6 +52,13 @@ class RunRow:
     batch_count: int
     resumes_at: datetime | None  # outside its sending hours until then
     expires_at: datetime | None
+    reason: str | None
+    actor: str
+    after_run_id: int | None  # it waits in `due` until that run has ended
+    created_at: datetime
+    planned_at: datetime | None
+    served_at: datetime | None  # when its last attempt was committed
+    finished_at: datetime | None
 
     @property
     def lineage(self) -> int:
@@ -82,30 +90,12 @@ SAID_OF_A_NEW_RUN = ("kind", "revision", "occurrence", "content")
 
 
 def find_run(connection: Connection, run_id: int) -> RunRow:
-    """The run, or NotFound."""
-    row = connection.execute(
-        select(
-            run.c.id,
-            run.c.campaign_id,
-            run.c.revision,
-            run.c.audience_version_id,
-            run.c.account_id,
-            run.c.upstream,
-            run.c.kind,
-            run.c.scheduled_for,
-            run.c.parent_run_id,
-            run.c.root_run_id,
-            run.c.state,
-            run.c.whole_list,
-            run.c.planned,
-            run.c.batch_count,
-            run.c.resumes_at,
-            run.c.expires_at,
-        ).where(run.c.id == run_id)
-    ).one_or_none()
+    """The run. Raises NotFound."""
+    columns = [run.c[field.name] for field in fields(RunRow)]
+    row = connection.execute(select(*columns).where(run.c.id == run_id)).one_or_none()
     if row is None:
-        raise NotFound(f"There is no run {run_id}; `campaigns runs list` shows those there are.")
-    return RunRow(*row[:10], RunState(row.state), *row[11:])
+        raise NotFound(f"There is no run {run_id}.", Remedy(Do.LIST_RUNS))
+    return RunRow(**{**row._mapping, "kind": RunKind(row.kind), "state": RunState(row.state)})  # noqa: SLF001
 
 
 def add_run(

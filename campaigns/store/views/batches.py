@@ -1,11 +1,15 @@
-"""Read-only questions about the batches of a run and the requests made for them, in the documented JSON's keys."""
+"""The batches of a run, and the requests that were made for them, as people and programs see them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
+from campaigns.domain.states import BatchState
+from campaigns.domain.upstream.outcome import OutcomeKind
 from campaigns.store.recall.unsend_requests import UNSENT, unsent_at
 from campaigns.store.reconcile.message_sets import sets_of_run
 from campaigns.store.runs.runs import find_run
@@ -13,7 +17,7 @@ from campaigns.store.sending.replies import COLUMNS_OF_REPLY, reply_of
 from campaigns.store.tables.attempts import attempt as attempt_table
 from campaigns.store.tables.attempts import attempt_outcome
 from campaigns.store.tables.batches import batch
-from campaigns.store.views.text import as_id, as_text
+from campaigns.store.views.text import as_id
 
 ATTEMPTS = (
     select(
@@ -38,13 +42,53 @@ ATTEMPTS = (
     .where(batch.c.run_id == bindparam("run"))
     .order_by(attempt_table.c.started_at, attempt_table.c.fence)
 )
-"""Every request of a run with what it proved, in the order they were made."""
+"""Every request of a run with its outcome, in the order they were made."""
 
 
-def batches(connection: Connection, run_id: int, state: str | None = None) -> list[dict[str, Any]]:
-    """The batches of a run, or those in one state, and which of them were taken back. Raises NotFound."""
-    found = find_run(connection, run_id)
-    unsent, sets = unsent_at(connection, run_id), sets_of_run(connection, found.account_id, run_id)
+@dataclass(frozen=True, slots=True)
+class BatchView:
+    """A batch: the recipients of one request."""
+
+    seq: int
+    state: BatchState
+    size: int
+    message_id: str | None
+    message_ids: list[str] | None  # it has one of these, and nobody knows which
+    message: dict[str, Any] | None  # as the last reply showed it, every field
+    attempts: int
+    available_at: datetime
+    error: str | None
+    first_user: str | None
+    last_user: str | None
+    follow: str | None  # `unsent` when its message was unsent
+    recalled_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptView:
+    """A request to send a batch; one without outcome is in flight."""
+
+    batch: int
+    number: int
+    started_at: datetime
+    finished_at: datetime | None
+    outcome: OutcomeKind | None
+    http_status: int | None
+    upstream_status: int | None
+    message_id: str | None
+    request_sha256: str
+    recipients: int
+    credits_used: int | None
+    error: str | None
+    worker: str
+    mark: str | None
+    reply: dict[str, Any] | None  # as the vendor sent it
+
+
+def batches(connection: Connection, run_id: int, state: BatchState | None = None) -> list[BatchView]:
+    """The batches of a run, or those in one state. Raises NotFound."""
+    account_id = find_run(connection, run_id).account_id
+    unsent, sets = unsent_at(connection, run_id), sets_of_run(connection, account_id, run_id)
     statement = (
         select(batch, attempt_outcome.c.report)
         .outerjoin(
@@ -55,47 +99,47 @@ def batches(connection: Connection, run_id: int, state: str | None = None) -> li
         .order_by(batch.c.seq)
     )
     if state is not None:
-        statement = statement.where(batch.c.state == state)
+        statement = statement.where(batch.c.state == state.value)
     return [
-        {
-            "seq": row.seq,
-            "state": row.state,
-            "size": row.size,
-            "message_id": row.message_id,
-            "message_ids": sets.get(row.message_set),
-            "message": (row.report or {}).get("data") or None,  # as the last reply showed it, every field
-            "attempts": row.attempts,
-            "available_at": as_text(row.available_at),
-            "error": row.error,
-            "first_user": as_id(row.first_user),
-            "last_user": as_id(row.last_user),
-            "follow": UNSENT if row.id in unsent else None,
-            "recalled_at": as_text(unsent.get(row.id)),
-        }
+        BatchView(
+            seq=row.seq,
+            state=BatchState(row.state),
+            size=row.size,
+            message_id=row.message_id,
+            message_ids=sets.get(row.message_set),
+            message=(row.report or {}).get("data") or None,
+            attempts=row.attempts,
+            available_at=row.available_at,
+            error=row.error,
+            first_user=as_id(row.first_user),
+            last_user=as_id(row.last_user),
+            follow=UNSENT if row.id in unsent else None,
+            recalled_at=unsent.get(row.id),
+        )
         for row in connection.execute(statement)
     ]
 
 
-def attempts(connection: Connection, run_id: int) -> list[dict[str, Any]]:
-    """Every request of a run, in the order they were made; one without outcome is in flight. Raises NotFound."""
+def attempts(connection: Connection, run_id: int) -> list[AttemptView]:
+    """Every request that was made to send a run, in the order they were made. Raises NotFound."""
     find_run(connection, run_id)
     return [
-        {
-            "batch": row.seq,
-            "number": row.number,
-            "started_at": as_text(row.started_at),
-            "finished_at": as_text(row.finished_at),
-            "outcome": row.kind,
-            "http_status": row.http_status,
-            "upstream_status": row.upstream_status,
-            "message_id": row.message_id,
-            "request_sha256": row.request_sha256,
-            "recipients": row.recipients,
-            "credits_used": row.credits_used,
-            "error": row.error,
-            "worker": row.worker,
-            "mark": row.mark,
-            "reply": reply_of(row._mapping, attempt_outcome),  # noqa: SLF001 - the row's public name for it
-        }
+        AttemptView(
+            batch=row.seq,
+            number=row.number,
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+            outcome=None if row.kind is None else OutcomeKind(row.kind),
+            http_status=row.http_status,
+            upstream_status=row.upstream_status,
+            message_id=row.message_id,
+            request_sha256=row.request_sha256,
+            recipients=row.recipients,
+            credits_used=row.credits_used,
+            error=row.error,
+            worker=row.worker,
+            mark=row.mark,
+            reply=reply_of(row._mapping, attempt_outcome),  # noqa: SLF001 - the row's public name for it
+        )
         for row in connection.execute(ATTEMPTS, {"run": run_id})
     ]

@@ -1,9 +1,9 @@
-"""What a run's time is bound by, for people: its hours, its spread, its expiry."""
+"""What limits the times of a run: its sending hours, its spread, its expiry."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, func, select
 
@@ -16,33 +16,54 @@ from campaigns.store.runs.runs import RunRow
 from campaigns.store.tables.batches import batch
 
 
-def times_of(connection: Connection, found: RunRow) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class OpenHours:
+    """Sending hours such as `09:00-22:00`, on the clocks of a zone."""
+
+    hours: str
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunTimes:
+    """When a run may send, and what its expiry cost."""
+
+    sending_hours: list[OpenHours]
+    resumes_at: datetime | None  # it waits until then
+    next_batch_at: datetime | None
+    last_batch_at: datetime | None
+    expires_at: datetime | None
+    expired: int  # recipients who were cancelled by the expiry
+
+
+def times_of(connection: Connection, row: RunRow) -> RunTimes:
     """When a run may send, when its next and its last batch may go, when it expires, and whom that has cost."""
-    hours, zone = hours_of_account(connection, found.account_id)
-    timing = find_revision(connection, found.campaign_id, found.revision).times
-    is_open = found.state in RUN_OPEN
-    first, last = _ready_between(connection, found.id) if is_open else (None, None)
-    return {
-        "sending_hours": [one.shown for one in windows_of(timing, account_hours=hours, account_zone=zone)],
-        "resumes_at": _text(found.resumes_at if is_open else None),
-        "next_batch_at": _text(first),
-        "last_batch_at": _text(last),
-        "expires_at": _text(found.expires_at),
-        "expired": 0 if found.expires_at is None else _expired(connection, found.id),
-    }
+    hours, zone = hours_of_account(connection, row.account_id)
+    timing = find_revision(connection, row.campaign_id, row.revision).times
+    windows = windows_of(timing, account_hours=hours, account_zone=zone)
+    is_open = row.state in RUN_OPEN
+    first, last = _ready_between(connection, row.id) if is_open else (None, None)
+    return RunTimes(
+        sending_hours=[OpenHours(str(window.hours), window.zone.key) for window in windows],
+        resumes_at=row.resumes_at if is_open else None,
+        next_batch_at=first,
+        last_batch_at=last,
+        expires_at=row.expires_at,
+        expired=0 if row.expires_at is None else _expired(connection, row.id),
+    )
 
 
 def _ready_between(connection: Connection, run_id: int) -> tuple[datetime | None, datetime | None]:
     row = connection.execute(
-        select(func.min(batch.c.available_at), func.max(batch.c.available_at)).where(
+        select(func.min(batch.c.available_at).label("first"), func.max(batch.c.available_at).label("last")).where(
             batch.c.run_id == run_id, batch.c.state == BatchState.READY.value
         )
     ).one()
-    return row[0], row[1]
+    return row.first, row.last
 
 
 def _expired(connection: Connection, run_id: int) -> int:
-    """Recipients who were cancelled because the run's time was over."""
+    """Recipients who were cancelled because the run expired before they were sent to."""
     return int(
         connection.scalar(
             select(func.coalesce(func.sum(batch.c.size), 0)).where(
@@ -53,7 +74,3 @@ def _expired(connection: Connection, run_id: int) -> int:
         )
         or 0
     )
-
-
-def _text(instant: datetime | None) -> str | None:
-    return None if instant is None else instant.isoformat()

@@ -174,4 +174,4 @@ def next_evening(world: World) -> None:
 
 def scheduled(world: World) -> list[int]:
     with world.store.read() as connection:
-        return [int(row["id"]) for row in run_views.runs(connection) if row["kind"] == "schedule"]
+        return [line.id for line in run_views.runs(connection) if line.kind == "schedule"]

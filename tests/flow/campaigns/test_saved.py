@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from campaigns.cli.runs.progress import OK, exit_code, settled
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.states import BatchState
 from campaigns.flow.reconcile.decide import decide
+from campaigns.flow.runs.outlook import End, end_of, recipients_done
 from campaigns.flow.runs.rerun import rerun
 from campaigns.flow.sending.spool_outcome import keep_outcome, write_kept
 from campaigns.store.sending.attempts import OpenAttempt
@@ -39,12 +39,12 @@ def test_it_ends_as_saved_and_the_books_balance(world: World) -> None:
 
 
 def test_a_run_that_saved_everything_is_finished_and_that_is_no_failure(world: World) -> None:
-    run = world.run(world.launched(message=SAVES))
-    assert settled(run) == 0
+    run_id = world.launched(message=SAVES)
+    assert recipients_done(world.view(run_id)) == 0
     world.serve()
 
-    run = world.run(run["id"])
-    assert (run["state"], run["saved"], settled(run), exit_code(run)) == ("finished", 5, 5, OK)
+    run = world.view(run_id)
+    assert (run.state, run.saved, recipients_done(run), end_of(run)) == ("finished", 5, 5, End.SUCCESS)
 
 
 def test_who_is_saved_is_never_sent_to_again_since_the_vendor_may_still_send_it(world: World) -> None:

@@ -59,7 +59,7 @@ def shows(world: World, message_id: str, *, canceled: bool = False, can_unsend: 
 
 def made(world: World, run_id: int) -> list[tuple[int, str | None]]:
     with world.store.read() as connection:
-        return [(row["batch"], row["outcome"]) for row in requests_to_unsend(connection, run_id)]
+        return [(row.batch, row.outcome) for row in requests_to_unsend(connection, run_id)]
 
 
 def serve_on(world: World, run_id: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from campaigns.as_json import plain
 from campaigns.domain.schedules.timing import Timing
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.lanes.tick import tick
@@ -54,7 +55,7 @@ def work(world: World) -> list[int]:
 def runs(world: World, campaign_id: int) -> list[dict[str, Any]]:
     """The runs of a campaign, by the time of their occurrence; those by hand come first."""
     with world.store.read() as connection:
-        found = run_views.runs(connection, campaign_id)
+        found = [plain(line) for line in run_views.runs(connection, campaign_id)]
     return sorted(found, key=lambda run: (run["scheduled_for"] or "", run["id"]))
 
 

@@ -60,7 +60,7 @@ def test_an_answer_with_an_emoji_is_recorded_in_one_that_stands(
             with store.read() as connection:
                 first = attempts(connection, run_id)[0]
             assert world.states(run_id) == ["rejected", "accepted"]
-            assert (first["outcome"], first["error"]) == ("rejected", error)
+            assert (first.outcome, first.error) == ("rejected", error)
             assert world.run(pause)["holds"][0]["reason"] == "\\U0001f600"
             assert [(check.part, check.state) for check in server_checks(store)][-1] == ("encoding", "fault")
             world.prove()
