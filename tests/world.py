@@ -368,11 +368,11 @@ class World:
             requests += self.serve(account_id, owner=owner, turns=turns)
             with self.store.read() as connection:
                 due = next_look_at(connection, account_id)
-                waits = {row["id"]: row["available_at"] for row in account_views.accounts(connection)}[account_id]
+                waits = {row.id: row.available_at for row in account_views.accounts(connection)}[account_id]
             if due is None:
                 return requests
             if waits is not None:
-                due = max(due, datetime.fromisoformat(waits))
+                due = max(due, waits)
             self.clock.advance(max(0.0, (due - self.clock.now).total_seconds()))
         raise AssertionError("the lane never came to rest")
 

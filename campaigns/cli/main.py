@@ -63,6 +63,8 @@ COMMANDS: dict[str, str] = {
     "sandbox": "system.roles:sandbox",
     "db": "system.database:db",
     "doctor": "system.doctor:doctor",
+    "stop": "accounts.stop_go:stop",
+    "go": "accounts.stop_go:go",
     "accounts": "accounts.accounts:accounts",
     "create": "campaigns.create_edit:create",
     "edit": "campaigns.create_edit:edit",

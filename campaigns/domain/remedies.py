@@ -24,6 +24,10 @@ class Do(StrEnum):
     ADD_ACCOUNT = "accounts.add"
     RELEASE_ACCOUNT = "accounts.release"
     UPGRADE_DATABASE = "database.upgrade"
+    GO = "go"
+    GO_ACCOUNT = "go.account"
+    SET_ACCOUNT = "accounts.set"
+    ARCHIVE_CAMPAIGN = "campaigns.archive"
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,7 @@ class Operators:
     def held_accounts(self) -> list[str]:
         """The accounts that are held, or whose team is."""
         with self.place.store.read() as connection:
-            return [row["id"] for row in account_views.accounts(connection) if row["holds"]]
+            return [row.id for row in account_views.accounts(connection) if row.holds]
 
     def put_right(self) -> None:
         """What docs/operating.md asks for, truthfully: whatever waits for a person is decided by the ledger."""

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from campaigns.cli.inputs.times import parse_zone
-from campaigns.cli.kit.output import json_option, note, print_table, show
+from campaigns.cli.kit.output import json_option, note, one_line, show
+from campaigns.cli.kit.reasons import reason_option
 from campaigns.cli.kit.session import actor, opened
+from campaigns.cli.kit.tables import Column, Kind, print_table
 from campaigns.cli.kit.vendor import ask_about_key
-from campaigns.domain.errors import PacerAway, UsageError, VendorAway
+from campaigns.domain.errors import PacerAway, VendorAway
 
 if TYPE_CHECKING:
+    from campaigns.store.views.accounts import AccountView
     from campaigns.wiring import Parts
 
+COLUMNS = (
+    Column("account", Kind.NAME),
+    Column("name", rank=1),
+    Column("hours", Kind.NAME, rank=4),
+    Column("zone", Kind.NAME, rank=4),
+    Column("vendor", Kind.NAME, rank=5),
+    Column("team", Kind.NAME, rank=6),
+    Column("waits for", rank=2),
+    Column("until", Kind.TIME, rank=3),
+    Column("held by"),
+)
 
 hours_option = click.option("--hours", metavar="HOURS", help="When it may send, such as 09:00-22:00 in its zone.")
 zone_option = click.option("--zone", metavar="ZONE", help="Its time zone, such as Europe/Berlin.")
@@ -22,7 +36,7 @@ zone_option = click.option("--zone", metavar="ZONE", help="Its time zone, such a
 
 @click.group()
 def accounts() -> None:
-    """Add, list, set and release vendor accounts."""
+    """Add, list, change, remove and release vendor accounts."""
 
 
 @accounts.command()
@@ -34,17 +48,16 @@ def accounts() -> None:
 def add(account_id: str, *, name: str | None, hours: str | None, zone: str | None, as_json: bool) -> None:
     """Let campaigns send from a vendor account.
 
-    The vendor is asked whether the key can see it.
+    The vendor is asked whether the key can see it. An account that was removed comes back as it was.
     """
-    from campaigns.flow.accounts.accounts import ACCOUNT_ID, add_account
+    from campaigns.flow.accounts.accounts import add_account, refuse_bad_id
 
-    if not ACCOUNT_ID.fullmatch(account_id):  # before the vendor is asked about it
-        raise UsageError(f"'{account_id}' is no account ID; the vendor's begin with acct_, as in acct_abc123.")
+    refuse_bad_id(account_id)  # before the vendor is asked about it
     if zone is not None:
         parse_zone(zone)
     with opened() as parts:
         team = _team(parts, account_id)
-        made = add_account(
+        added = add_account(
             parts.store,
             account_id,
             upstream=parts.upstream_name,
@@ -54,7 +67,8 @@ def add(account_id: str, *, name: str | None, hours: str | None, zone: str | Non
             hours=hours,
             actor=actor(),
         )
-    show(made, as_json=as_json, people=lambda: click.echo(f"Account {account_id} is added."))
+    what = "is back, with everything that is recorded of it" if added.brought_back else "is added"
+    show(added, as_json=as_json, people=lambda: click.echo(f"Account {account_id} {what}."))
 
 
 @accounts.command("set")
@@ -66,7 +80,7 @@ def add(account_id: str, *, name: str | None, hours: str | None, zone: str | Non
 def set_account(account_id: str, *, hours: str | None, zone: str | None, clear: str | None, as_json: bool) -> None:
     """Change when an account may send.
 
-    Its open runs go by it from their next send on.
+    Its open runs follow it from their next send on.
     """
     from campaigns.flow.accounts.accounts import set_account as change
 
@@ -74,8 +88,43 @@ def set_account(account_id: str, *, hours: str | None, zone: str | None, clear: 
         parse_zone(zone)
     with opened() as parts:
         changed = change(parts.store, account_id, hours=hours, zone=zone, clear_hours=clear is not None, actor=actor())
-    when = f"within {changed['hours']} {changed['zone']} only" if changed["hours"] else "at any time"
+    when = f"within {changed.hours} {changed.zone} only" if changed.hours else "at any time"
     show(changed, as_json=as_json, people=lambda: click.echo(f"Account {account_id} sends {when}."))
+
+
+@accounts.command()
+@click.argument("account_id", metavar="ACCT")
+@click.argument("name", metavar="NAME")
+@json_option
+def rename(account_id: str, name: str, *, as_json: bool) -> None:
+    """Change what people call an account.
+
+    Nothing else changes. An empty name removes the name.
+    """
+    from campaigns.flow.accounts.accounts import set_name
+
+    with opened() as parts:
+        renamed = set_name(parts.store, account_id, name, actor=actor())
+    now = "has no name now" if renamed.name is None else f"is called {one_line(renamed.name)} now"
+    show(renamed, as_json=as_json, people=lambda: click.echo(f"Account {account_id} {now}."))
+
+
+@accounts.command()
+@click.argument("account_id", metavar="ACCT")
+@reason_option("Why, for the audit.")
+@json_option
+def remove(account_id: str, *, reason: str, as_json: bool) -> None:
+    """Hide an account from which nothing is sent any longer.
+
+    No row is deleted, and `accounts add` brings it back as it was. Refused while a run of it is open, an outcome is
+    unknown, or a campaign is armed.
+    """
+    from campaigns.flow.accounts.remove import remove_account
+
+    with opened() as parts:
+        removed = remove_account(parts.store, account_id, reason=reason, actor=actor())
+    back = f"Account {account_id} is removed; `campaigns accounts add {account_id}` brings it back."
+    show(removed, as_json=as_json, people=lambda: click.echo(back))
 
 
 @accounts.command("list")
@@ -85,34 +134,30 @@ def list_accounts(*, as_json: bool) -> None:
     from campaigns.store.views import accounts as account_views
 
     with opened() as parts, parts.store.read() as connection:
-        found = list(account_views.accounts(connection))
-    columns = ("id", "name", "zone", "hours", "upstream", "team", "waits_for", "holds")
-    show(
-        found,
-        as_json=as_json,
-        people=lambda: print_table(
-            columns,
-            ([_cell(row.get(column)) for column in columns] for row in found),
-            empty="There is no account yet; `campaigns accounts add ACCT` adds one.",
-        ),
-    )
+        listed = account_views.accounts(connection)
+    empty = "There is no account yet; `campaigns accounts add ACCT` adds one."
+    show(listed, as_json=as_json, people=lambda: print_table(COLUMNS, map(_row, listed), empty=empty))
+
+
+def _row(account: AccountView) -> list[object]:
+    holds = [f"{hold.kind}: {hold.reason}" for hold in account.holds]
+    place = [account.hours, account.zone, account.upstream, account.team]
+    return [account.id, account.name, *place, account.waits_for, account.available_at, holds]
 
 
 @accounts.command()
 @click.argument("account_id", metavar="ACCT")
-@click.option("--reason", required=True, metavar="TEXT", help="What was corrected, for the audit.")
+@reason_option("What was corrected, for the audit.")
 @json_option
 def release(account_id: str, *, reason: str, as_json: bool) -> None:
     """Let a refused account go on.
 
-    Closes what holds it, and its team, once the vendor's refusal was dealt with.
+    Closes what holds it, and its team, once the cause of the vendor's refusal is removed. A stop stays.
     """
     from campaigns.flow.accounts.accounts import release_account
 
-    if not reason.strip():
-        raise UsageError("--reason is empty; say what was corrected, the audit keeps it.")
     with opened() as parts:
-        released: dict[str, Any] = release_account(parts.store, account_id, reason=reason.strip(), actor=actor())
+        released = release_account(parts.store, account_id, reason=reason, actor=actor())
     show(released, as_json=as_json, people=lambda: click.echo(f"Account {account_id} is released."))
 
 
@@ -131,9 +176,3 @@ def _team(parts: Parts, account_id: str) -> str | None:
     if account is not None and not account.is_authenticated:
         note(f"Note: the vendor says that {account_id} needs to log in again before it can send.")
     return team
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, list):
-        return [f"{hold['kind']}: {hold['reason']}" if isinstance(hold, dict) else hold for hold in value]
-    return value

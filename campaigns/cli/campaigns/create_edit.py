@@ -83,11 +83,11 @@ def edit(campaign_id: int, file: str | None, *, clear: tuple[str, ...], as_json:
 
 def _create(parts: Parts, given: Given, message: Message) -> dict[str, Any]:
     from campaigns.flow.campaigns.drafts import Draft, create_campaign
-    from campaigns.store.accounts.bindings import find_upstream
+    from campaigns.store.accounts.bindings import upstream_to_send
 
     values = given.values
     with parts.store.read() as connection:  # before a long file is read
-        find_upstream(connection, values["account_id"])
+        upstream_to_send(connection, values["account_id"])
     when = _when(parts, given, values["account_id"])
     reading, source = _audience(given)
     draft = Draft(

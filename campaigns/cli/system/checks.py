@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from campaigns.cli.kit.output import counted, moment
 from campaigns.cli.kit.session import closed_after
 from campaigns.domain.errors import CampaignsError, FencesAway
+from campaigns.domain.states import HoldKind
 
 if TYPE_CHECKING:
     from campaigns.settings import Settings
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 AWAY, FAULTY, NOT_MIGRATED, REFUSED = 75, 2, 4, 7
 
 LISTED = 10
-"""So many holds are told one by one."""
+"""At most this many holds are listed one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +127,20 @@ def _fence_trouble(
 
 
 def paused_checks(store: Store) -> Iterator[Check]:
-    """Each open hold and each open circuit."""
-    from campaigns.store.holds.holds import every_open_hold
+    """Each open hold and each open circuit: a refusal of the vendor that stops open runs is a fault, the rest notes."""
+    from campaigns.store.holds.holds import every_open_hold, holds_open_runs
     from campaigns.store.views.limits import tripped_circuits
 
     with store.read() as connection:
-        holds, circuits = every_open_hold(connection), tripped_circuits(connection, now=store.now(connection))
-    for held, kind, reason in holds[:LISTED]:
-        yield Check("hold", "note", f"{_name(held)}: {kind}: {reason}", _way_out(held))
+        circuits = tripped_circuits(connection, now=store.now(connection))
+        holds = [
+            (held, kind, reason, kind.is_vendors and holds_open_runs(connection, held))
+            for held, kind, reason in every_open_hold(connection)
+        ]
+    holds.sort(key=lambda hold: not hold[3])  # faults first
+    for held, kind, reason, is_fault in holds[:LISTED]:
+        found, way_out = f"{_name(held)}: {kind}: {reason}", _way_out(held, kind)
+        yield Check("hold", "fault" if is_fault else "note", found, way_out, REFUSED if is_fault else 0)
     if len(holds) > LISTED:
         yield Check("hold", "note", f"and {len(holds) - LISTED} more", "`campaigns runs show RUN` names a run's")
     for circuit in circuits:
@@ -166,7 +173,9 @@ def _name(held: Held) -> str:
     return f"account {held.account_id}" if held.account_id is not None else f"every account of {held.upstream}"
 
 
-def _way_out(held: Held) -> str:
+def _way_out(held: Held, kind: HoldKind) -> str:
+    if kind is HoldKind.STOP:
+        return "`campaigns go`" if held.account_id is None else f"`campaigns go --account {held.account_id}`"
     if held.run_id is not None:
-        return f"mend it, then `campaigns runs resume {held.run_id} --reason TEXT`"
-    return f"mend it, then `campaigns accounts release {held.account_id or 'ACCT'} --reason TEXT`"
+        return f"remove the cause, then `campaigns runs resume {held.run_id} --reason TEXT`"
+    return f"remove the cause, then `campaigns accounts release {held.account_id or 'ACCT'} --reason TEXT`"

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from campaigns.settings import Settings
     from campaigns.store.database.engine import Store
     from campaigns.store.database.server_facts import Role
+    from campaigns.store.health.heartbeats import Service
 
 SKEW_SECONDS = 2.0
 """Clocks further apart than this make leases and windows wrong."""
@@ -98,7 +99,7 @@ def _database(settings: Settings) -> Iterator[Check]:
         require_head(store)
         yield Check("migrations", "ok", f"at {head()}, the newest")
         yield from server_checks(store)
-        yield from _signs(store)
+        yield from _signs(store, settings.upstream_name)
         yield from paused_checks(store)
         yield from probe_checks(store)
     except CampaignsError as fault:
@@ -120,14 +121,15 @@ def _database_ahead(store: Store) -> float:
         return theirs - (asked + time.time()) / 2
 
 
-def _signs(store: Store) -> Iterator[Check]:
+def _signs(store: Store, upstream: str) -> Iterator[Check]:
     from campaigns.store.database.server_facts import own_role
-    from campaigns.store.health.heartbeats import BEAT_SENDS, heartbeats
+    from campaigns.store.health.heartbeats import BEAT_SENDS, heartbeats, serving
     from campaigns.store.views.accounts import credits_balance
 
     with store.read() as connection:
         now, seen = store.now(connection), heartbeats(connection)
         balance, role = credits_balance(connection), own_role(connection)
+        service = serving(connection, upstream, now)
     if role is not None:
         yield _role(role)
     # A beat of the release before writes no sign of its own: then a tick that came through speaks for it.
@@ -138,12 +140,27 @@ def _signs(store: Store) -> Iterator[Check]:
     if beat.state == "ok" and worker.state == "fault":
         worker = replace(worker, found=f"{worker.found}: beat ticks, but nobody takes its ticks", fix=START_WORKER)
     yield worker
+    if worker.state == "ok":
+        yield _service(service)
     if balance is None:
         yield Check("credits", "note", "the vendor has not named a balance yet")
     else:
         found = f"{balance[0]:,} left, as the vendor said at {moment(balance[1])}"
         empty = balance[0] <= 0
         yield Check("credits", "fault" if empty else "ok", found, "buy credits" if empty else None, REFUSED)
+
+
+def _service(service: Service) -> Check:
+    """Whether the workers that run serve the vendor that the settings name."""
+    from campaigns.store.health.heartbeats import Serves
+
+    if service.serves is Serves.YES:
+        return Check("worker's vendor", "ok", service.upstream)
+    if service.serves is Serves.NOT_KNOWN:
+        found = "a worker of an earlier release runs, which does not name its vendor"
+        return Check("worker's vendor", "note", found, "bring every host to this release")
+    fix = "start `campaigns worker` with the settings of that vendor"
+    return Check("worker's vendor", "fault", f"no worker for {service.upstream} is running", fix, AWAY)
 
 
 def _role(role: Role) -> Check:
@@ -232,7 +249,7 @@ def _vendor(settings: Settings) -> Iterator[Check]:
         yield Check("vendor", "ok", f"{settings.upstream_url} knows the key as team {team}")
         seen = {account.id: account.is_authenticated for account in accounts_seen}
         with parts.store.read() as connection:
-            ours = [str(row["id"]) for row in accounts(connection)]
+            ours = [account.id for account in accounts(connection)]
             clock = vendor_clock(connection, parts.upstream_name)
         yield _vendor_clock(clock)
     except PacerAway as away:

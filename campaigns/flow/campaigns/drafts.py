@@ -26,7 +26,7 @@ from campaigns.flow.campaigns.draft_faults import (
 from campaigns.flow.handoff.refuse_edits import refuse_handed_over
 from campaigns.flow.schedules.arm import DISARMED, holds_from, rearmed
 from campaigns.flow.schedules.due import is_due, settle
-from campaigns.store.accounts.bindings import find_upstream, hours_of_account
+from campaigns.store.accounts.bindings import hours_of_account, upstream_to_send
 from campaigns.store.audience.versions import add_audience, audience_reference
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.campaigns.campaigns import (
@@ -90,7 +90,7 @@ def create_campaign(store: Store, draft: Draft, *, actor: str) -> dict[str, Any]
     """Write a draft: nothing is sent. Raises UsageError that names every fault; then nothing is written."""
     with store.write() as connection:
         now = store.now(connection)
-        find_upstream(connection, draft.account_id)
+        upstream_to_send(connection, draft.account_id)
         size = None if draft.audience is None else len(draft.audience.users)
         _refuse_draft(connection, draft, size, now)
         campaign_id = add_campaign(connection, name=draft.name, account_id=draft.account_id, now=now)

@@ -18,7 +18,7 @@ from campaigns.flow.planning.content import what_is_said, zone_of_campaign
 from campaigns.flow.planning.plan import Plan, make_plan, plan_faults, refuse_faults, write_plan
 from campaigns.flow.runs.hold_restored import hold_restored
 from campaigns.flow.schedules.arm import armed_for, first_occurrence, is_used_up
-from campaigns.store.accounts.bindings import find_upstream
+from campaigns.store.accounts.bindings import upstream_to_send
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.backup.restored import MAY_HAVE_BEEN_SENT, opening_may_repeat
 from campaigns.store.campaigns.campaigns import (
@@ -99,7 +99,7 @@ def _refuse_wrong_state(
 
 
 def _refuse_other_upstream(connection: Connection, campaign: CampaignRow, upstream: str) -> None:
-    bound_to, _ = find_upstream(connection, campaign.account_id)
+    bound_to, _ = upstream_to_send(connection, campaign.account_id)
     if bound_to != upstream:
         raise NotAllowed(
             f"Account {campaign.account_id} belongs to {bound_to}, but the settings name {upstream}; a campaign never "

@@ -17,7 +17,7 @@ from campaigns.flow.runs.expire import expire_runs
 from campaigns.flow.schedules.due import open_due_runs
 from campaigns.ports import Recovery
 from campaigns.store.database.engine import Store
-from campaigns.store.health.heartbeats import beat_heart
+from campaigns.store.health.heartbeats import beat_heart, worker_serves
 from campaigns.store.runs.wake_ups import mark_plan_wanted, runs_to_plan
 from campaigns.store.sending.lanes import lanes_to_wake, lock_free_lanes, mark_woken
 from campaigns.store.sending.recent_requests import cool_downs, recent_requests, was_ever_used
@@ -55,7 +55,7 @@ def tick(store: Store, *, upstream: str, settle_seconds: float, actor: str) -> W
         if plans:
             plans = mark_plan_wanted(connection, plans, now=now)
         beat_heart(connection, "beat", now=now)
-        beat_heart(connection, "worker", now=now)
+        worker_serves(connection, upstream, now=now)
     crash_point("tick.marked")
     with suppress(TryLater):  # the trail can wait for the next tick, whoever is to be woken cannot
         seal_events(store)

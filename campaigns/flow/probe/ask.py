@@ -22,7 +22,7 @@ from campaigns.domain.probe.reading import AHEAD, PRICE, TEXT
 from campaigns.domain.schedules.sending_hours import opens_at, windows_of
 from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.states import RunKind
-from campaigns.store.accounts.bindings import find_upstream, hours_of_account
+from campaigns.store.accounts.bindings import hours_of_account, upstream_to_send
 from campaigns.store.audience.suppressions import suppressed_users
 from campaigns.store.audience.versions import add_audience
 from campaigns.store.audit.events import Act, EventKind
@@ -56,7 +56,7 @@ def ask_probe(
     held, or has an open probe. Nothing is changed then.
     """
     with store.write() as connection:
-        bound_to, _ = find_upstream(connection, account_id)
+        bound_to, _ = upstream_to_send(connection, account_id)
         suppressions = lock_lanes(connection, [account_id])[account_id]
         now = store.now(connection)
         _refuse(connection, account_id, user, bound_to=bound_to, upstream=upstream)

@@ -19,7 +19,7 @@ from campaigns.flow.runs.hold_restored import hold_restored
 from campaigns.flow.schedules.arm import DISARMED, is_used_up
 from campaigns.flow.schedules.due import is_due, say_ended, settle
 from campaigns.flow.schedules.open_occurrence import Opening, occurrence_may_repeat, open_backfilled
-from campaigns.store.accounts.bindings import find_upstream
+from campaigns.store.accounts.bindings import upstream_to_send
 from campaigns.store.campaigns.campaigns import change_campaign, find_campaign, find_revision
 from campaigns.store.database.engine import Store
 from campaigns.store.schedules.occurrences import first_armed, open_runs, rows_between, timings_since
@@ -137,7 +137,7 @@ def _refuse(opening: Opening, period: Period, upstream: str) -> None:
         )
     if period.start > period.end:
         raise UsageError(f"--from {period.start.isoformat()} is after --to {period.end.isoformat()}; exchange them.")
-    bound_to, _ = find_upstream(opening.connection, campaign.account_id)
+    bound_to, _ = upstream_to_send(opening.connection, campaign.account_id)
     if bound_to != upstream:
         raise NotAllowed(
             f"Account {campaign.account_id} belongs to {bound_to}, but the settings name {upstream}; a campaign never "

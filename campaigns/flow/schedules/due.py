@@ -31,6 +31,7 @@ from campaigns.store.campaigns.campaigns import (
     find_revision,
 )
 from campaigns.store.database.engine import Store
+from campaigns.store.holds.stops import Stop, stop_of
 from campaigns.store.schedules.occurrences import Skipped, rows_between
 from campaigns.store.sending.lanes import hold_lane, hold_lane_briefly
 
@@ -52,8 +53,8 @@ LOOKED_AT_AGAIN = timedelta(hours=1)
 def open_due_runs(store: Store, *, actor: str) -> list[int]:
     """Open what has come due; answers the runs that this call opened to send.
 
-    An account whose lock somebody keeps is left for the next look. A crash leaves a campaign either waiting for an
-    occurrence, to be found again, or past it with its row written.
+    An account whose lock somebody keeps is left for the next look, and one that is stopped until it may go on. A crash
+    leaves a campaign either waiting for an occurrence, to be found again, or past it with its row written.
     """
     with store.read() as connection:
         found = due_campaigns(connection, now=store.now(connection), limit=MOST_CAMPAIGNS)
@@ -80,18 +81,29 @@ def open_all_due(store: Store, *, actor: str) -> None:
 
 
 def settle(store: Store, campaign_id: int, *, actor: str) -> None:
-    """Open or skip everything of a campaign that has come due, by the revision it has now. Raises NotFound."""
+    """Open or skip everything of a campaign that has come due, by the revision it has now. Raises NotFound.
+
+    On an account that is stopped all of it is skipped: whoever changes a schedule then does not send by the old one.
+    """
     while True:
         with store.read() as connection:
             if not is_due(find_campaign(connection, campaign_id), store.now(connection)):
                 return
-        open_due(store, campaign_id, actor=actor)
+        open_due(store, campaign_id, actor=actor, skips_stopped=True)
 
 
 def open_due(
-    store: Store, campaign_id: int, *, actor: str, hold: Callable[[Connection, str], None] = hold_lane
+    store: Store,
+    campaign_id: int,
+    *,
+    actor: str,
+    hold: Callable[[Connection, str], None] = hold_lane,
+    skips_stopped: bool = False,
 ) -> list[int] | None:
-    """Take the oldest occurrences of a campaign that have come due; None when there is none. `hold` takes its lane."""
+    """Take the oldest occurrences of a campaign that have come due; None when there is none. `hold` takes its lane.
+
+    While its account is stopped they wait, or are skipped (`skips_stopped`).
+    """
     try:
         with store.write() as connection:
             hold(connection, find_campaign(connection, campaign_id).account_id)
@@ -99,8 +111,11 @@ def open_due(
             now = store.now(connection)
             if campaign.state is not CampaignState.SCHEDULED or not is_due(campaign, now):
                 return None
+            stop = stop_of(connection, campaign.account_id)
+            if stop is not None and not skips_stopped:
+                return None
             revision = find_revision(connection, campaign_id, campaign.revision)
-            return _take(Opening(connection, campaign, revision, now, actor))
+            return _take(Opening(connection, campaign, revision, now, actor), stop)
     except NotAllowed:
         return []  # an operator changed the campaign at this very moment
     except TryLater:
@@ -129,8 +144,8 @@ def is_due(campaign: CampaignRow, now: datetime) -> bool:
     return campaign.due_at is not None and campaign.due_at <= now
 
 
-def _take(opening: Opening) -> list[int]:
-    found, after = _come_due(opening)
+def _take(opening: Opening, stop: Stop | None = None) -> list[int]:
+    found, after = come_due(opening)
     timing = opening.revision.times
     opened: list[int] = []
     skipped: list[Skipped] = []
@@ -141,7 +156,7 @@ def _take(opening: Opening) -> list[int]:
             after = occurrence
             break
         newer = found[place + 1] if place + 1 < len(found) else after
-        reason = _why_skipped(opening, timing, occurrence, newer)
+        reason = why_skipped(opening, timing, occurrence, newer) if stop is None else f"it was stopped: {stop.reason}"
         if reason is not None:
             skipped.append(Skipped(occurrence, reason))
             continue
@@ -156,7 +171,7 @@ def _take(opening: Opening) -> list[int]:
     return opened
 
 
-def _come_due(opening: Opening) -> tuple[list[datetime], datetime | None]:
+def come_due(opening: Opening) -> tuple[list[datetime], datetime | None]:
     """The oldest occurrences that have come due and have no row yet, and the one after them."""
     first, timing = opening.campaign.occurrence_at, opening.revision.times
     if first is None:
@@ -171,7 +186,7 @@ def _come_due(opening: Opening) -> tuple[list[datetime], datetime | None]:
     return [one for one in come if one not in written], after
 
 
-def _why_skipped(opening: Opening, timing: Timing, occurrence: datetime, newer: datetime | None) -> str | None:
+def why_skipped(opening: Opening, timing: Timing, occurrence: datetime, newer: datetime | None) -> str | None:
     """Why an occurrence is not opened at all; None: it is, by the overlap rule."""
     if opening.campaign.pause_reason is not None:
         return f"the schedule was paused: {opening.campaign.pause_reason}"

@@ -4,27 +4,39 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, select
 
-from campaigns.domain.errors import NotFound, UsageError
+from campaigns.domain.errors import NotAllowed, NotFound, UsageError
+from campaigns.domain.remedies import Do, Remedy
 from campaigns.store.tables.accounts import account
 
 
 def find_upstream(connection: Connection, account_id: str) -> tuple[str, str | None]:
-    """The upstream and the team that an account is bound to, or NotFound."""
-    _refuse_empty(account_id)
+    """The upstream and the team of an account, also of one that was removed. Raises NotFound, UsageError."""
     row = connection.execute(select(account.c.upstream, account.c.team).where(account.c.id == account_id)).one_or_none()
     if row is None:
-        raise NotFound(
-            f"Account {account_id} is not known here; add it with `campaigns accounts add {account_id}`, "
-            "or see `campaigns accounts list`."
-        )
+        raise _unknown(account_id)
     return row.upstream, row.team
 
 
 def require_account(connection: Connection, account_id: str) -> None:
-    """Raise NotFound unless the account is here."""
-    _refuse_empty(account_id)
-    if connection.scalar(select(account.c.id).where(account.c.id == account_id)) is None:
-        raise NotFound(f"Account {account_id} is not known here; see `campaigns accounts list`.")
+    """Raise NotFound unless the account was ever added; UsageError for an empty ID."""
+    find_upstream(connection, account_id)
+
+
+def refuse_removed(connection: Connection, account_id: str) -> None:
+    """Raise NotAllowed for an account that was removed: nothing new is opened on it."""
+    removed_at = connection.scalar(select(account.c.removed_at).where(account.c.id == account_id))
+    if removed_at is not None:
+        raise NotAllowed(
+            f"Account {account_id} was removed, so nothing new is sent from it.",
+            Remedy(Do.ADD_ACCOUNT, account=account_id),
+        )
+
+
+def upstream_to_send(connection: Connection, account_id: str) -> tuple[str, str | None]:
+    """The upstream and the team of an account that may be sent from. Raises NotFound, NotAllowed, UsageError."""
+    bound_to = find_upstream(connection, account_id)
+    refuse_removed(connection, account_id)
+    return bound_to
 
 
 def hours_of_account(connection: Connection, account_id: str) -> tuple[str | None, str | None]:
@@ -38,6 +50,11 @@ def zone_of_account(connection: Connection, account_id: str) -> str | None:
     return connection.scalar(select(account.c.zone).where(account.c.id == account_id))
 
 
-def _refuse_empty(account_id: str) -> None:
+def _unknown(account_id: str) -> NotFound | UsageError:
     if not account_id.strip():
-        raise UsageError("The ID of the account is empty; `campaigns accounts list` shows those that are known.")
+        return UsageError("The ID of the account is empty.", Remedy(Do.LIST_ACCOUNTS))
+    return NotFound(
+        f"Account {account_id} is not known here.",
+        Remedy(Do.ADD_ACCOUNT, account=account_id),
+        Remedy(Do.LIST_ACCOUNTS),
+    )

@@ -22,7 +22,9 @@ class EventKind(StrEnum):
 
     ACCOUNT_ADDED = "account_added"
     ACCOUNT_BOUND = "account_bound"  # the vendor named the team that the account belongs to
-    ACCOUNT_CHANGED = "account_changed"  # its sending hours or its zone
+    ACCOUNT_CHANGED = "account_changed"  # its name, its sending hours or its zone
+    ACCOUNT_REMOVED = "account_removed"  # hidden, with all its rows kept
+    ACCOUNT_BROUGHT_BACK = "account_brought_back"  # added again after it was removed
     ACCOUNT_RELEASED = "account_released"
     CAMPAIGN_CREATED = "campaign_created"
     CAMPAIGN_EDITED = "campaign_edited"

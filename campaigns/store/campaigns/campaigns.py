@@ -13,6 +13,7 @@ from sqlalchemy import Connection, insert, select, update
 from campaigns.domain.errors import NotAllowed, NotFound
 from campaigns.domain.schedules.timing import Timing, timing_from_json, timing_to_json
 from campaigns.domain.states import CampaignState
+from campaigns.store.holds.stops import is_stopped
 from campaigns.store.tables.campaigns import campaign, revision
 
 
@@ -226,7 +227,15 @@ def change_campaign(connection: Connection, seen: CampaignRow, *, now: datetime,
         )
 
 
-def due_campaigns(connection: Connection, *, now: datetime, limit: int) -> list[CampaignRow]:
-    """Armed campaigns whose time has come, the longest due first, so many of them at most."""
-    armed = CAMPAIGNS.where(campaign.c.due_at.is_not(None), campaign.c.due_at <= now).order_by(campaign.c.due_at)
+def due_campaigns(
+    connection: Connection, *, now: datetime, limit: int | None = None, stopped: bool = False
+) -> list[CampaignRow]:
+    """Armed campaigns whose time has come, the longest due first, at most `limit`.
+
+    Those of accounts that are stopped wait, and are listed by themselves (`stopped`).
+    """
+    on_stopped = is_stopped(campaign.c.account_id)
+    armed = CAMPAIGNS.where(
+        campaign.c.due_at.is_not(None), campaign.c.due_at <= now, on_stopped if stopped else ~on_stopped
+    ).order_by(campaign.c.due_at)
     return [_campaign_row(row) for row in connection.execute(armed.limit(limit))]

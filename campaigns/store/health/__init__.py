@@ -1,1 +1,1 @@
-"""Heartbeats: when each part was last at work."""
+"""Heartbeats: when each part was last at work, and which vendor the workers serve."""

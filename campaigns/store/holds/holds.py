@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
-from campaigns.domain.states import REFUSED_BY_VENDOR, HoldKind
+from campaigns.domain.states import REFUSED_BY_VENDOR, RUN_OPEN, HoldKind
 from campaigns.domain.upstream.outcome import HoldScope
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.database.encoding import holdable
@@ -35,7 +35,8 @@ def place_hold(act: Act, held: Held, kind: HoldKind, *, reason: str, opened_at: 
     """Pause something. False when an open hold of that kind is on it already: then nothing is added.
 
     `opened_at`: what the row states instead of now.
-    The caller holds the lane's lock of every account concerned, so that no attempt slips in between.
+    The caller holds the lane's lock of every account concerned, so that no attempt slips in between; a stop waits for
+    those locks after its commit.
     """
     connection = act.connection
     if connection.scalar(select(hold.c.id).where(_on(held), hold.c.kind == kind.value, hold.c.closed_at.is_(None))):
@@ -76,6 +77,15 @@ def every_open_hold(connection: Connection) -> list[tuple[Held, HoldKind, str]]:
     """What is paused, with kind and reason, the oldest first."""
     rows = connection.execute(select(hold).where(hold.c.closed_at.is_(None)).order_by(hold.c.id))
     return [(Held(row.run_id, row.account_id, row.upstream), HoldKind(row.kind), row.reason) for row in rows]
+
+
+def holds_open_runs(connection: Connection, held: Held) -> bool:
+    """Whether a hold keeps a run from going on that has not ended."""
+    if held.run_id is not None:
+        reached = run.c.id == held.run_id
+    else:
+        reached = run.c.account_id == held.account_id if held.account_id else run.c.upstream == held.upstream
+    return connection.scalar(select(run.c.id).where(reached, run.c.state.in_(sorted(RUN_OPEN))).limit(1)) is not None
 
 
 def last_closed(connection: Connection, held: Held, kind: HoldKind) -> datetime | None:
@@ -143,6 +153,12 @@ def vendor_refuses(account_id: ColumnElement[str], upstream: ColumnElement[str])
     """The condition that the vendor refused an account, or the key, and nobody has released it: it is asked in vain."""
     refused = hold.c.kind.in_(sorted(kind.value for kind in REFUSED_BY_VENDOR))
     return _held_wider(account_id, upstream, and_(hold.c.closed_at.is_(None), refused))
+
+
+def holds_recalls(account_id: ColumnElement[str], upstream: ColumnElement[str]) -> ColumnElement[bool]:
+    """The condition that an account, or its team, is held by more than a stop: a stop lets messages be unsent."""
+    not_a_stop = hold.c.kind != HoldKind.STOP.value
+    return _held_wider(account_id, upstream, and_(hold.c.closed_at.is_(None), not_a_stop))
 
 
 def _held_wider(

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from campaigns.domain.states import RUN_OPEN, BatchState, RunState
-from campaigns.store.holds.holds import wider_hold
+from campaigns.store.holds.holds import holds_recalls
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.probes import probe
 from campaigns.store.tables.recalls import recall
@@ -177,7 +177,10 @@ def due_recall(connection: Connection, account_id: str, *, upstream: str, now: d
 
 
 def _may_go_on(of: Any, now: datetime | BindParameter[datetime]) -> list[ColumnElement[bool]]:
-    """A recall begins when nothing of its run is sent, in flight or looked for any more, and holds stop it."""
+    """A recall begins when nothing of its run is sent, in flight or looked for any more. Holds keep it waiting.
+
+    A stop does not, since a recall takes messages back.
+    """
     looked_for = select(batch.c.id).where(
         batch.c.account_id == of.c.account_id, batch.c.run_id == of.c.id, batch.c.look_at.is_not(None)
     )
@@ -186,7 +189,7 @@ def _may_go_on(of: Any, now: datetime | BindParameter[datetime]) -> list[ColumnE
         recall.c.available_at <= now,
         of.c.state.not_in(_GOES_ON),
         ~looked_for.correlate_except(batch).exists(),
-        ~wider_hold(of.c.account_id, of.c.upstream),
+        ~holds_recalls(of.c.account_id, of.c.upstream),
     ]
 
 

@@ -23,6 +23,7 @@ from campaigns.domain.states import (
     RunState,
     ended_state,
 )
+from campaigns.store.accounts.bindings import refuse_removed
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.holds.holds import Held, place_hold
 from campaigns.store.sending.batches import add_batches, anything_is_looked_for, anything_waits
@@ -103,8 +104,10 @@ def add_run(
 ) -> int:
     """Open a run in state `due`; the unique keys refuse a second one for the same occurrence or launch.
 
-    `as_written`: who launched it said that what is doubtful in its text is meant so, which the event keeps.
+    Raises NotAllowed on an account that was removed. `as_written`: whoever launched it confirmed that what is doubtful
+    in its text is meant so, which the event keeps.
     """
+    refuse_removed(connection, columns["account_id"])
     made = connection.scalar(
         insert(run)
         .values(state=RunState.DUE.value, actor=actor, reason=reason, created_at=now, **columns)

@@ -17,6 +17,7 @@ account = Table(
     Column("team", Text),  # learned from the vendor; NULL until the vendor was first asked
     Column("created_at", Instant, nullable=False),
     Column("hours", String(11)),  # when it may send, such as 09:00-22:00 in its zone; NULL: at any time
+    Column("removed_at", Instant),  # a person removed it: it is hidden, and nothing new is opened on it
 )
 
 
@@ -29,7 +30,7 @@ lane = Table(
     Column("lease_until", Instant),
     Column("hinted_at", Instant),
     Column("available_at", Instant),  # pacing and back-off: nothing starts on this account before
-    Column("waits_for", Text),  # why, in a word or two, for people
+    Column("waits_for", Text),  # the reason, in a word or two, for display
     Column("failures", Integer, nullable=False, server_default=text("0")),  # attempts in a row that never left
     # Grows whenever a suppression that concerns the account is added: a run planned before must look again.
     Column("suppressions", BigInteger, nullable=False, server_default=text("0")),
@@ -47,4 +48,5 @@ heartbeat = Table(
     Column("component", String(40), primary_key=True),
     Column("at", Instant, nullable=False),
     Column("seconds", Float),  # how long its last round took
+    Column("upstream", Text),  # which vendor a worker serves; NULL in the row that the previous release writes too
 )

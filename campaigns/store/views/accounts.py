@@ -2,52 +2,82 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, select
 
+from campaigns.domain.states import HoldKind
+from campaigns.domain.upstream.outcome import HoldScope
 from campaigns.store.tables.accounts import account, lane
 from campaigns.store.tables.attempts import attempt_outcome
 from campaigns.store.tables.runs import hold
 from campaigns.store.views.text import as_text
 
 
-def accounts(connection: Connection) -> list[dict[str, Any]]:
-    """All accounts with what their lanes wait for and the holds on them."""
+@dataclass(frozen=True, slots=True)
+class AccountHold:
+    """An open hold on an account, or on every account of its vendor."""
+
+    kind: HoldKind
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """An account, what its lane waits for, and what holds it."""
+
+    id: str
+    name: str | None
+    zone: str | None
+    hours: str | None
+    upstream: str
+    team: str | None
+    sending: bool
+    available_at: datetime | None
+    waits_for: str | None
+    holds: Sequence[AccountHold]
+    created_at: datetime
+
+
+def accounts(connection: Connection) -> list[AccountView]:
+    """All accounts but those that were removed, by ID."""
     rows = connection.execute(
         select(account, lane.c.owner, lane.c.available_at, lane.c.waits_for)
         .join(lane, lane.c.account_id == account.c.id)
+        .where(account.c.removed_at.is_(None))
         .order_by(account.c.id)
     ).all()
-    held = connection.execute(
-        select(hold.c.account_id, hold.c.upstream, hold.c.kind, hold.c.reason).where(
-            hold.c.closed_at.is_(None), hold.c.scope != "run"
-        )
+    holds = connection.execute(
+        select(hold.c.account_id, hold.c.upstream, hold.c.kind, hold.c.reason)
+        .where(hold.c.closed_at.is_(None), hold.c.scope != HoldScope.RUN.value)
+        .order_by(hold.c.id)
     ).all()
     return [
-        {
-            "id": row.id,
-            "name": row.name,
-            "zone": row.zone,
-            "hours": row.hours,
-            "upstream": row.upstream,
-            "team": row.team,
-            "sending": row.owner is not None,
-            "available_at": as_text(row.available_at),
-            "waits_for": row.waits_for,
-            "holds": [
-                {"kind": one.kind, "reason": one.reason}
-                for one in held
-                if one.account_id == row.id or one.upstream == row.upstream
+        AccountView(
+            id=row.id,
+            name=row.name,
+            zone=row.zone,
+            hours=row.hours,
+            upstream=row.upstream,
+            team=row.team,
+            sending=row.owner is not None,
+            available_at=row.available_at,
+            waits_for=row.waits_for,
+            holds=[
+                AccountHold(HoldKind(each.kind), each.reason)
+                for each in holds
+                if each.account_id == row.id or each.upstream == row.upstream
             ],
-            "created_at": as_text(row.created_at),
-        }
+            created_at=row.created_at,
+        )
         for row in rows
     ]
 
 
 def credits_balance(connection: Connection) -> tuple[int, str] | None:
-    """The team's credits as the newest answer told, and when; None when no answer did."""
+    """The team's credits by the newest reply that named them, and its time; None when none did."""
     row = connection.execute(
         select(attempt_outcome.c.credits_balance, attempt_outcome.c.finished_at)
         .where(attempt_outcome.c.credits_balance.is_not(None))

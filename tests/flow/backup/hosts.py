@@ -18,8 +18,8 @@ from tests.world import ACCOUNT, World
 
 def held(world: World, account_id: str = ACCOUNT) -> list[str]:
     with world.store.read() as connection:
-        (row,) = [row for row in account_views.accounts(connection) if row["id"] == account_id]
-    return [hold["kind"] for hold in row["holds"]]
+        (row,) = [row for row in account_views.accounts(connection) if row.id == account_id]
+    return [hold.kind for hold in row.holds]
 
 
 @dataclass

@@ -69,7 +69,7 @@ def test_a_team_that_is_out_of_credits_is_released_for_all_its_accounts(world: W
     world.gateway.script = [NO_CREDITS]
     world.serve()
 
-    assert release_account(world.store, "acct_two", reason="bought some", actor=ANNA)["released"] == ["credits"]
+    assert release_account(world.store, "acct_two", reason="bought some", actor=ANNA).released == ["credits"]
     world.serve()
     world.serve("acct_two")
 

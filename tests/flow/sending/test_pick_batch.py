@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 from campaigns.domain.errors import NotAllowed, UsageError
 from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.upstream.outcome import Outcome
-from campaigns.flow.accounts.accounts import add_account, set_account
+from campaigns.flow.accounts.accounts import AccountHours, add_account, set_account
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.lanes.serve import serve_lane
 from campaigns.flow.lanes.tick import tick
@@ -154,17 +154,17 @@ def test_an_accounts_hours_hold_for_the_very_next_send(world: World) -> None:
 
 def test_hours_of_an_account_are_kept_in_one_form_and_need_a_zone(world: World) -> None:
     world.account()
-    with pytest.raises(UsageError, match="has no zone"):
+    with pytest.raises(UsageError, match="has no time zone"):
         set_account(world.store, ACCOUNT, hours="9:00-22:00", actor=ANNA)
     with pytest.raises(UsageError, match="are no hours"):
         set_account(world.store, ACCOUNT, hours="9-22", zone="Europe/Berlin", actor=ANNA)
     with pytest.raises(UsageError, match="did you mean Europe/Berlin"):
         set_account(world.store, ACCOUNT, hours="9:00-22:00", zone="Berlin", actor=ANNA)
-    with pytest.raises(UsageError, match="Say what"):
+    with pytest.raises(UsageError, match="Nothing of account"):
         set_account(world.store, ACCOUNT, actor=ANNA)
     made = set_account(world.store, ACCOUNT, hours="9:00-22:00", zone="Europe/Berlin", actor=ANNA)
-    assert made == {"id": ACCOUNT, "hours": "09:00-22:00", "zone": "Europe/Berlin"}
-    assert set_account(world.store, ACCOUNT, zone="Asia/Tokyo", actor=ANNA)["hours"] == "09:00-22:00"
+    assert made == AccountHours(ACCOUNT, hours="09:00-22:00", zone="Europe/Berlin")
+    assert set_account(world.store, ACCOUNT, zone="Asia/Tokyo", actor=ANNA).hours == "09:00-22:00"
 
 
 def test_a_campaign_that_could_never_send_is_refused_and_so_is_its_launch(world: World) -> None:

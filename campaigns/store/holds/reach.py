@@ -1,0 +1,98 @@
+"""What a stop reaches: runs that wait to be sent. And what it cannot stop: what has left, or is with the vendor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, func, select
+
+from campaigns.domain.states import RUN_SENDS, BatchState
+from campaigns.store.handoff.handed_over import handed_over
+from campaigns.store.tables.attempts import attempt
+from campaigns.store.tables.batches import batch
+from campaigns.store.tables.campaigns import campaign
+from campaigns.store.tables.runs import run
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """A request that was committed, of which no outcome is recorded yet. The vendor may act on it."""
+
+    run_id: int
+    batch: int
+    account: str
+    size: int
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WithVendor:
+    """A run that was handed over: the vendor sends it at its time unless it is taken back."""
+
+    run_id: int
+    account: str
+    batches: int
+    due_at: datetime
+
+
+def requests_in_flight(connection: Connection, account_id: str | None = None) -> list[InFlight]:
+    """The requests of an account, or of all, that may still reach the vendor or be answered by it."""
+    statement = (
+        select(batch.c.run_id, batch.c.seq, batch.c.account_id, batch.c.size, attempt.c.started_at)
+        .join(attempt, and_(attempt.c.batch_id == batch.c.id, attempt.c.number == batch.c.attempts))
+        .where(batch.c.state == BatchState.SENDING.value)
+        .order_by(attempt.c.started_at, batch.c.id)
+    )
+    if account_id is not None:
+        statement = statement.where(batch.c.account_id == account_id)
+    return [
+        InFlight(run_id=row.run_id, batch=row.seq, account=row.account_id, size=row.size, started_at=row.started_at)
+        for row in connection.execute(statement)
+    ]
+
+
+def runs_with_vendor(connection: Connection, account_id: str | None = None, *, now: datetime) -> list[WithVendor]:
+    """The runs of an account, or of all, that the vendor is still to send, the next first."""
+    statement = select(run.c.id, run.c.account_id).where(run.c.watch_at > now)
+    if account_id is not None:
+        statement = statement.where(run.c.account_id == account_id)
+    with_vendor = []
+    for row in connection.execute(statement).all():
+        ahead = [each.due for each in handed_over(connection, row.id) if each.due > now]
+        if ahead:
+            with_vendor.append(WithVendor(row.id, row.account_id, len(ahead), min(ahead)))
+    return sorted(with_vendor, key=lambda each: (each.due_at, each.run_id))
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRun:
+    """An open run and what of it has not left."""
+
+    run_id: int
+    campaign: str
+    account: str
+    whole_list: bool
+    waiting: int  # recipients; lists, where the run is to whole lists
+
+
+def waiting_runs(connection: Connection) -> list[WaitingRun]:
+    """Every run that may send something as soon as nothing holds it, the oldest first."""
+    rows = connection.execute(
+        select(run.c.id, campaign.c.name, run.c.account_id, run.c.whole_list, func.sum(batch.c.size).label("waiting"))
+        .join(batch, batch.c.run_id == run.c.id)
+        .join(campaign, campaign.c.id == run.c.campaign_id)
+        .where(run.c.state.in_(sorted(RUN_SENDS)), batch.c.state == BatchState.READY.value)
+        .group_by(run.c.id, campaign.c.name, run.c.account_id, run.c.whole_list)
+        .order_by(run.c.id)
+    )
+    return [
+        WaitingRun(
+            run_id=row.id,
+            campaign=row.name,
+            account=row.account_id,
+            whole_list=bool(row.whole_list),
+            waiting=int(row.waiting),
+        )
+        for row in rows
+    ]
