@@ -25,7 +25,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
+        # `from_` is `from` in JSON, which Python keeps for itself.
+        return {each.name.removesuffix("_"): getattr(value, each.name) for each in dataclasses.fields(value)}
     if isinstance(value, set | frozenset | tuple):
         return list(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -340,6 +340,7 @@ class World:
             "message": make_message(fields),
             "audience": audience,
             "batch_size": LIMITS.batch_size,
+            "often": True,
             **changes,
         }
         return int(create_campaign(self.store, Draft(**draft), actor=ANNA)["id"])

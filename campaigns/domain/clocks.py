@@ -1,6 +1,6 @@
-"""Local clocks and instants: which instant a local time is when clocks jump, and when they do.
+"""Local times and instants: which instant a local time is when clocks are changed, and when that happens.
 
-Zone data comes from the `tzdata` package alone. Another machine's own copy may be years older, and two hosts that
+Zone data comes from the `tzdata` package alone. The copy of another machine may be years older, and two hosts that
 disagree about a clock change would open one occurrence at two instants, that is twice.
 """
 
@@ -31,12 +31,12 @@ def zone_names() -> frozenset[str]:
 def zone_of(name: str) -> ZoneInfo:
     """The zone of that name. Raises ValueError with the zone that is probably meant."""
     if name not in zone_names():
-        raise ValueError(f"'{name}' is no known time zone{hint(name, zone_names())}")
+        raise ValueError(f"'{name}' is not a known time zone{hint(name, zone_names())}")
     return ZoneInfo(name)
 
 
 def local_of(moment: datetime, zone: ZoneInfo) -> datetime:
-    """What a clock in the zone shows at that instant, without an offset."""
+    """The time that a clock in the zone shows at that instant, without an offset."""
     return moment.astimezone(zone).replace(tzinfo=None, fold=0)
 
 
@@ -50,9 +50,14 @@ def readings(local: datetime, zone: ZoneInfo) -> tuple[datetime, ...]:
 
 
 def on_clocks(moment: datetime, zone: str | None) -> str:
-    """An instant for people, on the zone's clocks with its offset, else on UTC's: `2026-11-27 18:00+01:00`."""
-    local = moment.astimezone(zone_of(zone) if zone is not None else UTC)
-    return local.isoformat(sep=" ", timespec="seconds" if local.second or local.microsecond else "minutes")
+    """A moment for people, with its offset and its zone: `2026-11-27 18:00+01:00 Europe/Berlin`.
+
+    The rule for all times in sentences: on the clocks of the campaign's zone (else its account's), or without a zone on
+    those of this machine.
+    """
+    local = moment.astimezone(zone_of(zone) if zone is not None else None)
+    text = local.isoformat(sep=" ", timespec="seconds" if local.second or local.microsecond else "minutes")
+    return f"{text} {zone or local.tzname()}"
 
 
 def first_instant(local: datetime, zone: ZoneInfo) -> datetime:
@@ -61,8 +66,8 @@ def first_instant(local: datetime, zone: ZoneInfo) -> datetime:
     That is its only reading, the first of two, or the end of the gap that skips it; so it never falls when `local`
     grows.
     """
-    found = readings(local, zone)
-    return found[0] if found else change_at(local, zone)
+    instants = readings(local, zone)
+    return instants[0] if instants else change_at(local, zone)
 
 
 def change_at(local: datetime, zone: ZoneInfo) -> datetime:

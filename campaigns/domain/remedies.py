@@ -28,6 +28,14 @@ class Do(StrEnum):
     GO_ACCOUNT = "go.account"
     SET_ACCOUNT = "accounts.set"
     ARCHIVE_CAMPAIGN = "campaigns.archive"
+    PAUSE_RUN = "runs.pause"
+    SHOW_CAMPAIGN = "campaigns.show"
+    ARM = "campaigns.arm"
+    RESUME_SCHEDULE = "campaigns.resume"
+    ALLOW_OFTEN = "campaigns.allow_often"
+    ALLOW_MORE_RUNS = "campaigns.allow_more_runs"
+    ACCEPT_SUPPRESSED = "campaigns.accept_suppressed"
+    BACKFILL_BEFORE_CREATED = "schedule.backfill_before_created"
 
 
 @dataclass(frozen=True, slots=True)

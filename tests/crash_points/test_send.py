@@ -33,8 +33,9 @@ from campaigns.flow.reconcile.abandoned import expire_attempts
 from campaigns.flow.reconcile.decide import decide
 from campaigns.flow.runs.pause_resume_cancel import cancel_run, pause_run
 from campaigns.flow.runs.rerun import rerun
-from campaigns.flow.schedules.backfill import Period, backfill
+from campaigns.flow.schedules.backfill import backfill
 from campaigns.flow.schedules.due import open_due, open_due_runs
+from campaigns.flow.schedules.gaps import Period
 from campaigns.flow.schedules.pause_resume_skip import pause_schedule, skip_next
 from campaigns.flow.sending import record
 from campaigns.flow.sending.record import record_outcome

@@ -78,6 +78,7 @@ def _armed_before(installation: Installation, rule: Misfire, missed: list[dateti
         audience=Reading(users=BitMap64(FANS)),
         batch_size=5,
         timing=Timing(cron=f"{minutes} * * * *", zone="UTC", misfire=rule),
+        often=True,
     )
     campaign_id = int(create_campaign(store, draft, actor=ANNA)["id"])
     launch(store, campaign_id, upstream=UPSTREAM, actor=ANNA)

@@ -96,6 +96,7 @@ class Place:
                     "audience": Reading(users=BitMap64(named)),
                     "batch_size": BATCH,
                     "on_unknown": "resend" if resends else "hold",
+                    "often": True,
                     **draft,
                 }
             ),

@@ -105,6 +105,7 @@ def _create(parts: Parts, given: Given, message: Message) -> dict[str, Any]:
         accept_suppressed=values.get("accept_suppressed", False),
         mark=values.get("mark"),
         as_written=values.get("as_written", False),
+        often=values.get("often", False),
     )
     with _in_options():
         made = create_campaign(parts.store, draft, actor=actor())
@@ -118,7 +119,7 @@ def _edit(parts: Parts, campaign_id: int, given: Given, cleared: set[str]) -> di
     values = given.values
     changes: dict[str, Any] = {
         key: values[key]
-        for key in ("name", "batch_size", "on_unknown", "accept_suppressed", "mark", "as_written")
+        for key in ("name", "batch_size", "on_unknown", "accept_suppressed", "mark", "as_written", "often")
         if key in values
     }
     with parts.store.read() as connection:

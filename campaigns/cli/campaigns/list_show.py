@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from campaigns.cli.campaigns.plan import warning_sentence
 from campaigns.cli.inputs.field_table import BY_KEY
-from campaigns.cli.kit.output import duration, json_option, print_facts, print_table
+from campaigns.cli.kit.output import duration, json_option, print_facts, print_table, say_warnings
 from campaigns.cli.kit.output import show as show_result
 from campaigns.cli.kit.runs_table import print_runs
 from campaigns.cli.kit.session import CAMPAIGN, actor, opened
@@ -60,7 +63,8 @@ def archive(campaign_id: int, *, as_json: bool) -> None:
 
 def _shown(store: Store, campaign_id: int) -> dict[str, Any]:
     from campaigns.domain.schedules.timing import timing_to_json
-    from campaigns.flow.planning.upcoming import occurrences_ahead, schedule_told
+    from campaigns.flow.planning.plan_warnings import often_warnings
+    from campaigns.flow.planning.upcoming import occurrences_ahead, schedule_in_words
     from campaigns.store.campaigns.campaigns import find_campaign, find_revision
     from campaigns.store.views.campaigns import campaign_of
 
@@ -70,15 +74,19 @@ def _shown(store: Store, campaign_id: int) -> dict[str, Any]:
         ahead = occurrences_ahead(campaign, revision, store.now(connection))
         return {
             **campaign_of(connection, campaign_id),
-            **schedule_told(connection, campaign, revision),
+            **asdict(schedule_in_words(connection, campaign, revision)),
             "timing": timing_to_json(revision.times),
             "next_runs": [moment.isoformat() for moment in ahead],
+            "warnings": [
+                warning_sentence(warning) for warning in often_warnings(campaign, revision, store.now(connection))
+            ],
         }
 
 
 def _say(found: dict[str, Any]) -> None:
     print_facts(_for_people(found), zone=found["zone"])
-    print_runs(found["next_runs"][:FEW], found["zone"])
+    print_runs([datetime.fromisoformat(run) for run in found["next_runs"][:FEW]], found["zone"])
+    say_warnings(found)
 
 
 def _for_people(found: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +98,7 @@ def _for_people(found: dict[str, Any]) -> dict[str, Any]:
     return {
         name.replace("_", " "): value
         for name, value in {**found, **message, "audience": whom, "contents": len(found["contents"]) or None}.items()
-        if name not in {"message", "next_runs"}
+        if name not in {"message", "next_runs", "warnings"}
     }
 
 

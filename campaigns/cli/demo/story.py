@@ -22,7 +22,7 @@ from campaigns.flow.accounts.accounts import add_account
 from campaigns.flow.audience.suppress import suppress
 from campaigns.flow.campaigns.drafts import Draft, create_campaign
 from campaigns.flow.campaigns.launch import launch
-from campaigns.flow.planning.plan import preview
+from campaigns.flow.planning.preview import preview
 from campaigns.flow.reconcile.decide import decide
 from campaigns.flow.runs.outlook import end_of
 from campaigns.flow.runs.rerun import rerun
@@ -88,17 +88,17 @@ class Story:
     def _launch(self, campaign_id: int) -> int:
         store = self.parts.store
         plan = preview(store, campaign_id, self.parts.limits)
-        left_out = ", ".join(f"{count:,} {reason}" for reason, count in plan["excluded"].items())
+        left_out = ", ".join(f"{count:,} {reason}" for reason, count in plan.excluded.items())
         self.telling.step(
             "plan",
-            f"{plan['recipients']:,} recipients in {plan['requests']:,} requests of {plan['batch_size']}; "
+            f"{plan.recipients or 0:,} recipients in {plan.requests:,} requests of {plan.batch_size}; "
             f"left out: {left_out}",
         )
         self.record.put_faults((FOLDER / "faults.yaml").read_text(encoding="utf-8"))
         self.telling.step("sandbox", "will throttle, refuse two fans, lose an answer, drop a request and let one hang")
         upstream = self.parts.upstream_name
-        launched = launch(store, campaign_id, upstream=upstream, plan_hash=plan["hash"], actor=ACTOR)
-        self.telling.step("launch", f"run {launched['run_id']}, exactly as planned (hash {plan['hash'][:8]})")
+        launched = launch(store, campaign_id, upstream=upstream, plan_hash=plan.hash, actor=ACTOR)
+        self.telling.step("launch", f"run {launched['run_id']}, exactly as planned (hash {plan.hash[:8]})")
         return int(launched["run_id"])
 
     def _follow(self, run_id: int) -> None:

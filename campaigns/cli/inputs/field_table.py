@@ -117,6 +117,13 @@ FIELDS = (
         of_message=False,
     ),
     Field(
+        "often",
+        "often",
+        "More than one run in 24 hours for the same people is meant.",
+        kind="choice",
+        of_message=False,
+    ),
+    Field(
         "content",
         "contents",
         "What one run says instead, with fields such as text and price; give it again and runs take them in turn.",

@@ -16,16 +16,25 @@ TYPED_FROM = 10_000
 yes_option = click.option("--yes", "is_agreed", is_flag=True, help="Do it without asking.")
 
 
-def agree(summary: Sequence[str], question: str, *, people: int | None, is_agreed: bool, instead: str = "") -> None:
+def agree(
+    summary: Sequence[str],
+    question: str,
+    *,
+    people: int | None,
+    is_agreed: bool,
+    option: str = "--yes",
+    instead: str = "",
+) -> None:
     """Show what will happen and ask once; returns when it is agreed.
 
-    `people`: whom it reaches, None for whole lists. `instead`: another option that agrees, such as `--plan HASH`. A
-    refused question raises click.Abort. Off a terminal nobody can be asked: raises UsageError, and nothing is done.
+    `people`: whom it reaches, None for whole lists. `option`: the option behind `is_agreed`. `instead`: another option
+    that agrees, such as `--plan HASH`. Refusing raises click.Abort. Off a terminal nobody can be asked: raises
+    UsageError, and nothing is done.
     """
     if is_agreed:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        way = f"pass --yes, or {instead}" if instead else "pass --yes"
+        way = f"pass {option}, or {instead}" if instead else f"pass {option}"
         raise UsageError(f"{question} Nobody can be asked here, and nothing was done: {way}.", code="needs_agreement")
     for line in summary:
         note(one_line(line))

@@ -27,6 +27,14 @@ SENTENCES: dict[Do, str] = {
     Do.GO_ACCOUNT: "`campaigns go --account {account}` lets it go on.",
     Do.SET_ACCOUNT: "`campaigns accounts set {account} --hours 09:00-22:00 --zone Europe/Berlin` sets both.",
     Do.ARCHIVE_CAMPAIGN: "`campaigns archive {campaign}` puts it away.",
+    Do.PAUSE_RUN: "`campaigns runs pause {run} --reason TEXT` pauses it.",
+    Do.SHOW_CAMPAIGN: "`campaigns show {campaign}` shows it.",
+    Do.ARM: "`campaigns launch {campaign}` arms its schedule.",
+    Do.RESUME_SCHEDULE: "`campaigns resume {campaign} --reason TEXT` lets it go on.",
+    Do.ALLOW_OFTEN: "`campaigns edit {campaign} --often` allows it.",
+    Do.ALLOW_MORE_RUNS: "`campaigns edit {campaign} --max-runs {value}` allows them.",
+    Do.ACCEPT_SUPPRESSED: "`campaigns edit {campaign} --accept-suppressed` accepts that.",
+    Do.BACKFILL_BEFORE_CREATED: "The option --before-created says that this is meant.",
 }
 """Fields in braces are those of the remedy. A test reads each command with the real command line."""
 

@@ -7,21 +7,24 @@ from datetime import datetime
 
 import click
 
-from campaigns.cli.kit.output import print_table
+from campaigns.cli.kit.tables import Column, Kind, print_table
 
 
-def print_runs(moments: Iterable[datetime | str], zone: str | None) -> None:
-    """A table of runs to come after an empty line; nothing when there are none. Without a zone: on UTC's clocks."""
+def print_runs(moments: Iterable[datetime], zone: str | None) -> None:
+    """Print a table of runs to come, after an empty line; nothing when there are none.
+
+    Without a zone the times are on the clocks of this machine.
+    """
     from campaigns.domain.clocks import clock_change, zone_of
 
-    name = zone or "UTC"
     rows = []
+    name = zone
     for moment in moments:
-        time = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-        local = time.astimezone(zone_of(name))
-        rows.append(
-            [f"{local:%A}", local.isoformat(sep=" ", timespec="minutes"), clock_change(name, local.date()) or ""]
-        )
+        local = moment.astimezone(zone_of(zone) if zone is not None else None)
+        name = zone or local.tzname()
+        change = clock_change(zone, local.date()) if zone is not None else None
+        rows.append((f"{local:%A}", local.isoformat(sep=" ", timespec="minutes"), change))
     if rows:
         click.echo()
-        print_table(("day", "next run", "clocks"), rows, empty="")
+        columns = (Column("day", Kind.NAME), Column(f"next run, {name}", Kind.NAME), Column("clocks", rank=1))
+        print_table(columns, rows, empty="")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +13,7 @@ from campaigns.cli.kit.runs_table import print_runs
 from campaigns.domain.errors import UsageError
 
 if TYPE_CHECKING:
+    from campaigns.domain.schedules.explanation import Explanation
     from campaigns.domain.schedules.timing import Timing
 
 STEP_WORDS = {
@@ -21,15 +21,10 @@ STEP_WORDS = {
     *(f"{unit}{s}" for unit in ("minute", "hour", "day", "week", "month", "year") for s in ("", "s")),
 }
 
-END = datetime.max.replace(tzinfo=UTC)
+"""Words by which a step such as `2 weeks` is told from a cron expression."""
 
 
-@click.group()
-def schedule() -> None:
-    """See and steer when campaigns are due."""
-
-
-@schedule.command()
+@click.command()
 @click.argument("expression", metavar="EXPR")
 @click.option("--zone", metavar="ZONE", required=True, help="Whose clocks it follows, such as Europe/Berlin.")
 @click.option("--starting", metavar="TIME", help="The first local time, for `every 2 weeks`.")
@@ -37,28 +32,20 @@ def schedule() -> None:
 @click.option("--count", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many runs to show.")
 @json_option
 def explain(expression: str, *, zone: str, starting: str | None, since: str | None, count: int, as_json: bool) -> None:
-    """Say an expression in words and show its next runs.
+    """Explain an expression in words and show its next runs.
 
     EXPR is a cron expression of five fields, or `every 2 weeks` with --starting. Days on which the clocks change
     are marked. Needs no database.
     """
-    from campaigns.domain.clocks import zone_of
-    from campaigns.domain.schedules.occurrences import notes, occurrences, words
+    from campaigns.domain.schedules.explanation import explain as explain_schedule
 
     start = parse_moment(since, zone, option="--from") if since is not None else datetime.now(UTC)
-    timing = _timing(expression, zone, starting, start)
-    found = list(islice(occurrences(timing, start - timedelta(microseconds=1), END), count))
-    place = zone_of(zone)
-    told = {
-        "words": words(timing),
-        "next": [moment.astimezone(place) for moment in found],
-        "notes": notes(timing, found),
-    }
-    show(told, as_json=as_json, people=lambda: _say(told, zone))
+    explained = explain_schedule(_timing(expression, zone, starting, start), start, count)
+    show(explained, as_json=as_json, people=lambda: _print(explained, zone))
 
 
 def _timing(expression: str, zone: str, starting: str | None, start: datetime) -> Timing:
-    """The schedule that was typed. Raises UsageError that names every fault."""
+    """The schedule that was typed. Raises UsageError with every fault."""
     from campaigns.domain.schedules.occurrences import schedule_faults
     from campaigns.domain.schedules.timing import Timing
 
@@ -74,8 +61,8 @@ def _timing(expression: str, zone: str, starting: str | None, start: datetime) -
     return timing
 
 
-def _say(told: dict[str, Any], zone: str) -> None:
-    click.echo(f"{told['words'][0].upper()}{told['words'][1:]}.")
-    print_runs(told["next"], zone)
-    for sentence in told["notes"]:
+def _print(explained: Explanation, zone: str) -> None:
+    click.echo(f"{explained.words[0].upper()}{explained.words[1:]}.")
+    print_runs(explained.next, zone)
+    for sentence in explained.notes:
         note(f"Note: {sentence}.")

@@ -168,7 +168,15 @@ def request_body(
     user_ids = [str(user) for user in users or ()]
     if not user_ids and not message.user_lists:
         raise ValueError("A request without recipients is never sent.")
-    body: dict[str, object] = {
+    body = request_fields(message, rf_as=rf_as)
+    if user_ids:
+        body["userIds"] = user_ids
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def request_fields(message: Message, *, rf_as: Literal["array", "string"] = "array") -> dict[str, object]:
+    """The fields of the POST by the vendor's names, in their order, but for the user IDs; absent ones left out."""
+    fields_of_body: dict[str, object] = {
         "text": message.text,
         "lockedText": message.locked_text,
         "price": None if message.price is None else _wire_price(message.price),
@@ -184,10 +192,8 @@ def request_body(
         "userLists": list(message.user_lists),
         "excludedLists": list(message.excluded_lists),
         "subscribedWithinLastDays": message.subscribed_within_last_days,
-        "userIds": user_ids,
     }
-    given = {name: value for name, value in body.items() if value is not None and value not in ([], "")}
-    return json.dumps(given, ensure_ascii=False, separators=(",", ":")).encode()
+    return {name: value for name, value in fields_of_body.items() if value is not None and value not in ([], "")}
 
 
 def _wire_price(price: Decimal) -> int | float:

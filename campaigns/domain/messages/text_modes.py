@@ -71,6 +71,14 @@ def as_seen(travels: str, *, is_mark_up: bool = True) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class TextShown:
+    """A text as it is sent, but for a mark in it, and as fans see it."""
+
+    sent: str
+    seen: str
+
+
+@dataclass(frozen=True, slots=True)
 class TextFate:
     """What becomes of texts of one campaign, for people who look before a launch."""
 
@@ -83,10 +91,10 @@ class TextFate:
         """`plain`, `html` or `as_written`."""
         return "as_written" if self.mode is None else self.mode.value
 
-    def of(self, text: str) -> dict[str, str]:
-        """What is sent of a text, but for a mark in it, and what fans see of that."""
+    def of(self, text: str) -> TextShown:
+        """What is sent of a text, and what fans see of that."""
         sent = formed(text, form_of_text(self.mode, takes_mark_up=self.takes_mark_up, otherwise=self.otherwise))
         is_mark_up = self.takes_mark_up
         if is_mark_up is None:
             is_mark_up = self.mode is not TextMode.PLAIN or self.otherwise == "html"
-        return {"sent": sent, "seen": as_seen(sent, is_mark_up=is_mark_up)}
+        return TextShown(sent, as_seen(sent, is_mark_up=is_mark_up))

@@ -25,7 +25,7 @@ from campaigns.flow.campaigns.draft_faults import (
 )
 from campaigns.flow.handoff.refuse_edits import refuse_handed_over
 from campaigns.flow.schedules.arm import DISARMED, holds_from, rearmed
-from campaigns.flow.schedules.due import is_due, settle
+from campaigns.flow.schedules.due import catch_up, is_due
 from campaigns.store.accounts.bindings import hours_of_account, upstream_to_send
 from campaigns.store.audience.versions import add_audience, audience_reference
 from campaigns.store.audit.events import Act, EventKind
@@ -63,6 +63,7 @@ class Draft:
     contents: tuple[dict[str, Any], ...] = ()  # what occurrences say otherwise than the message; empty: nothing
     mark: bool | None = None  # each text carries an invisible mark; None: if the account's probe saw marks survive
     as_written: bool = False  # what is doubtful in its texts is meant so
+    often: bool = False  # more than one run in 24 hours is meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ class Changes:
     contents: tuple[dict[str, Any], ...] | None = None
     mark: bool | None = None
     as_written: bool | None = None
+    often: bool | None = None
 
 
 def create_campaign(store: Store, draft: Draft, *, actor: str) -> dict[str, Any]:
@@ -110,6 +112,7 @@ def create_campaign(store: Store, draft: Draft, *, actor: str) -> dict[str, Any]
             contents=list(draft.contents),
             mark=marks_survive(connection, draft.account_id) if draft.mark is None else draft.mark,
             as_written=draft.as_written,
+            often=draft.often,
             actor=actor,
             now=now,
         )
@@ -141,7 +144,7 @@ def edit_campaign(store: Store, campaign_id: int, changes: Changes, *, actor: st
     What has come due by the old revision is opened first, so no occurrence is lost to the edit and none comes twice.
     """
     while True:
-        settle(store, campaign_id, actor=actor)
+        catch_up(store, campaign_id, actor=actor)
         with store.write() as connection:
             hold_lane(connection, find_campaign(connection, campaign_id).account_id)
             edited = _edit(connection, campaign_id, changes, actor=actor, now=store.now(connection))
@@ -191,7 +194,8 @@ def _newer(old: RevisionRow, changes: Changes) -> RevisionRow:
         old,
         number=old.number + 1,
         starts_at=None if changes.drop_start else changes.starts_at or old.starts_at,
-        timing=old.timing if changes.timing is None else timing_to_json(changes.timing),
+        timing=old.timing if changes.timing is None else timing_to_json(changes.timing) or None,
+        often=old.often if changes.often is None else changes.often,
     )
 
 
@@ -264,6 +268,7 @@ def _write_revision(
         contents=contents,
         mark=old.mark if changes.mark is None else changes.mark,
         as_written=as_written,
+        often=bool(old.often) if changes.often is None else changes.often,
         actor=actor,
         now=now,
     )

@@ -17,7 +17,7 @@ from campaigns.domain.states import CampaignState, RunKind, RunState
 from campaigns.flow.planning.content import what_is_said, zone_of_campaign
 from campaigns.flow.planning.plan import Plan, make_plan, plan_faults, refuse_faults, write_plan
 from campaigns.flow.runs.hold_restored import hold_restored
-from campaigns.flow.schedules.arm import armed_for, first_occurrence, is_used_up
+from campaigns.flow.schedules.arm import armed_for, first_occurrence, is_used_up, refuse_often
 from campaigns.store.accounts.bindings import upstream_to_send
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.backup.restored import MAY_HAVE_BEEN_SENT, opening_may_repeat
@@ -126,6 +126,7 @@ def _arm(
         occurrence = first_occurrence(connection, campaign, revision, now)
         if occurrence is None:
             raise NotAllowed(_nothing_left(campaign, revision, zone))
+        refuse_often(revision, now)
         may_repeat = opening_may_repeat(connection, campaign.id, sent_from=sent_from(revision.times, occurrence))
         change_campaign(connection, campaign, now=now, **armed_for(campaign.id, revision, occurrence))
         Act(connection, now, actor).record(
@@ -199,7 +200,7 @@ def _open(
             expires_at=expires_at(plan.revision.times, now),
             **what_is_said(connection, campaign, plan.revision, now).columns,
         )
-        write_plan(connection, run_id, plan, batches, now=now, actor=actor)
+        write_plan(Act(connection, now, actor), run_id, plan, batches)
         if may_repeat:
             hold_restored(connection, run_id, actor=actor, now=now)
     held = MAY_HAVE_BEEN_SENT if may_repeat else None

@@ -20,32 +20,33 @@ from campaigns.domain.audience.user_sets import UserSet, pack, subtract, unpack
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.messages.message import Message, from_json, message_faults
 from campaigns.domain.messages.text_checks import doubts_of, launch_faults
-from campaigns.domain.messages.text_modes import TextAs, TextFate, TextMode
+from campaigns.domain.messages.text_modes import TextMode
+from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.schedules.handoff import as_sent, handoff_faults
-from campaigns.domain.schedules.sending_hours import Window, advance, hours_faults, spread_over, windows_of
-from campaigns.domain.schedules.timing import expires_at
-from campaigns.domain.sending.forecast import Forecast, forecast
-from campaigns.domain.sending.pacing import Limits
+from campaigns.domain.schedules.sending_hours import Window, hours_faults, spread_over, windows_of
 from campaigns.domain.states import RunState
-from campaigns.flow.planning.content import what_is_said
-from campaigns.flow.planning.plan_warnings import late_warnings, plan_warnings
 from campaigns.flow.planning.skip_faulty import skip_faulty
 from campaigns.flow.planning.split import count_batches, split
-from campaigns.flow.planning.upcoming import occurrences_ahead, schedule_told, texts_ahead
 from campaigns.store.accounts.bindings import find_upstream, hours_of_account
 from campaigns.store.audience.suppressions import anybody_suppressed, suppressed_users
 from campaigns.store.audience.versions import audience_users
+from campaigns.store.audit.events import Act
 from campaigns.store.campaigns.campaigns import CampaignRow, RevisionRow, find_campaign, find_revision
 from campaigns.store.database.engine import Store
 from campaigns.store.database.postgresql import wait_briefly
 from campaigns.store.probe.results import takes_mark_up
 from campaigns.store.runs.content import find_own_message
 from campaigns.store.runs.runs import find_run, freeze_plan
-from campaigns.store.schedules.occurrences import must_wait
+from campaigns.store.schedules.occurrences import must_wait, requeue_behind_open_run
 from campaigns.store.sending.lanes import lane_suppressions, lock_lanes
 
 PLAN_VERSION = "plan 2"
 """Part of each plan hash. The hashes of version 1 depended on how a set came about, so they are no longer taken."""
+
+SUPPRESSED_UNSEEN = (
+    "users are suppressed here, but the vendor alone knows who is on its lists and would message them too; accept "
+    "that, or send to user IDs"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,106 +140,52 @@ def plan_faults(connection: Connection, plan: Plan, now: datetime) -> list[str]:
     faults += handoff_faults(times, plan.message, now, account, starts_at=plan.revision.starts_at)
     unsure = plan.whole_list and not plan.revision.accept_local_suppressions
     if unsure and anybody_suppressed(connection, plan.account_id):
-        faults.append(
-            "users are suppressed here, but the vendor alone knows who is on its lists and would message them too; "
-            "accept that with --accept-suppressed, or send to user IDs"
-        )
+        faults.append(SUPPRESSED_UNSEEN)
     return faults
 
 
-def preview(store: Store, campaign_id: int, limits: Limits, *, text_as: TextAs = "html") -> dict[str, Any]:
-    """What a launch would do now, exactly; sends nothing, changes nothing.
-
-    `text_as`: how plain text travels where no probe of the account says it.
-    """
-    with store.read() as connection:
-        now = store.now(connection)
-        campaign = find_campaign(connection, campaign_id)
-        revision = find_revision(connection, campaign_id, campaign.revision)
-        said = what_is_said(connection, campaign, revision, now)
-        plan = make_plan(connection, campaign, campaign.revision, says=said.message)
-        faults = plan_faults(connection, plan, now)
-        ahead = occurrences_ahead(campaign, revision, now)
-        how = TextFate(plan.message.text_mode, plan.takes_mark_up, text_as)
-        texts = [{**each, **how.of(each["text"])} for each in texts_ahead(connection, campaign, revision, ahead, now)]
-        told = schedule_told(connection, campaign, revision)
-    opens_at = _opens_at(campaign, ahead, now)
-    expected = _forecast(plan, limits, opens_at, expires_at(plan.revision.times, ahead[0] if ahead else opens_at))
-    return {
-        "hash": plan.sha256,
-        "campaign_id": campaign.id,
-        "revision": campaign.revision,
-        "account": plan.account_id,
-        "upstream": plan.upstream,
-        "whole_list": plan.whole_list,
-        "recipients": None if plan.whole_list else plan.recipients,
-        "batches": plan.batch_count,
-        "batch_size": plan.revision.batch_size,
-        "excluded": {reason: out.size for reason, out in plan.excluded.items()},
-        "requests": plan.batch_count,
-        "credits": plan.batch_count,
-        "starts_at": expected.starts_at.isoformat(),
-        "ends_at": expected.ends_at.isoformat(),
-        "bound_by": expected.bound_by,
-        "mark": bool(plan.revision.mark),
-        "clock": "vendor" if plan.revision.times.handoff else "campaigns",
-        "sending_hours": [window.shown for window in plan.windows],
-        "warnings": faults + plan_warnings(plan, told["zone"]) + late_warnings(plan, expected, told["zone"]),
-        **told,
-        "next_runs": [moment.isoformat() for moment in ahead],
-        "text_mode": how.mode_in_words,
-        "texts": texts,
-    }
-
-
 def plan_run(store: Store, run_id: int, *, actor: str) -> bool:
-    """Freeze a due run; False when it was planned before, is due no longer, waits for another, or has a faulty message.
+    """Freeze a due run; False when it is not due any more, waits for another run, or has a faulty message.
 
-    Safe to call twice and to kill anywhere: a run is either due, with nothing written, or planned whole. Raises
-    DatabaseBusy when somebody keeps the account's lock.
+    A second call changes nothing. After a crash the run is either due, with nothing written, or planned whole. Raises
+    DatabaseBusy when the account's lock is taken.
     """
     while True:
         with store.read() as connection:
-            found = find_run(connection, run_id)
-            if found.state is not RunState.DUE:
+            run = find_run(connection, run_id)
+            if run.state is not RunState.DUE:
                 return False
             says = find_own_message(connection, run_id)
-            plan = make_plan(connection, find_campaign(connection, found.campaign_id), found.revision, says=says)
+            plan = make_plan(connection, find_campaign(connection, run.campaign_id), run.revision, says=says)
         batches = plan.cut()
         crash_point("plan.cut")
         with store.write() as connection:
             wait_briefly(connection)  # a worker has few threads for plans, and the next tick asks again
             suppressions = lock_lanes(connection, [plan.account_id])[plan.account_id]
+            requeue_behind_open_run(connection, run_id)
             if must_wait(connection, run_id):
                 return False
             if suppressions == plan.suppressions:
-                now = store.now(connection)
+                act = Act(connection, store.now(connection), actor)
                 count = None if plan.users is None else len(plan.users)
-                how: dict[str, Any] = {"now": now, "actor": actor}
-                # What was to be handed over, and is planned after its time, is sent by us like any other.
-                says_now = as_sent(plan.message, now) if plan.revision.times.handoff else plan.message
-                if skip_faulty(connection, run_id, says_now, recipients=count, batches=plan.batch_count, **how):
+                # A run that was to be handed over, and is planned after its time, is sent by us like any other.
+                says_now = as_sent(plan.message, act.now) if plan.revision.times.handoff else plan.message
+                if skip_faulty(act, run_id, says_now, recipients=count, batches=plan.batch_count):
                     return False
-                return write_plan(connection, run_id, plan, batches, scheduled_for=found.scheduled_for, **how)
+                return write_plan(act, run_id, plan, batches, scheduled_for=run.scheduled_for)
 
 
 def write_plan(
-    connection: Connection,
-    run_id: int,
-    plan: Plan,
-    batches: list[UserSet],
-    *,
-    scheduled_for: datetime | None = None,
-    now: datetime,
-    actor: str,
+    act: Act, run_id: int, plan: Plan, batches: list[UserSet], *, scheduled_for: datetime | None = None
 ) -> bool:
-    """Write a plan for a due run; the caller holds the lane's lock and has checked the suppression number.
+    """Write a plan for a due run; False when it was planned before.
 
-    A run that is to be spread begins at once, or at its occurrence if that is still to come.
+    The caller holds the lane's lock and has checked the suppression number. A run that is to be spread begins at once,
+    or at its occurrence if that is in the future.
     """
-    over, start = plan.revision.times.over_seconds, max(scheduled_for or now, now)
+    over, start = plan.revision.times.over_seconds, max(scheduled_for or act.now, act.now)
     return freeze_plan(
-        connection,
+        act.connection,
         run_id,
         batches=batches,
         whole_list=plan.whole_list,
@@ -246,8 +193,8 @@ def write_plan(
         recipients=plan.recipients,
         suppressions=plan.suppressions,
         plan_sha256=plan.sha256,
-        now=now,
-        actor=actor,
+        now=act.now,
+        actor=act.actor,
         available_at=spread_over(plan.windows, start, over, plan.batch_count) if over else (),
     )
 
@@ -261,26 +208,13 @@ def text_faults(revision: RevisionRow) -> list[str]:
     return launch_faults(doubts, campaign_id=revision.campaign_id, way=way)
 
 
-def refuse_faults(campaign_id: int, faults: list[str]) -> None:
-    """Raise NotAllowed that names every fault."""
+def refuse_faults(campaign_id: int, faults: list[str], *remedies: Remedy) -> None:
+    """Raise NotAllowed that names every fault, with what a person can do about them."""
     if faults:
-        raise NotAllowed(f"Campaign {campaign_id} cannot be launched: {'; '.join(faults)}.")
+        ways = (*remedies, *fault_remedies(campaign_id, faults))
+        raise NotAllowed(f"Campaign {campaign_id} cannot be launched: {'; '.join(faults)}.", *ways)
 
 
-def _forecast(plan: Plan, limits: Limits, opens_at: datetime, expires: datetime | None) -> Forecast:
-    over, count = plan.revision.times.over_seconds, plan.batch_count
-    last = over * max(count - 1, 0) / max(count, 1)
-    return forecast(
-        count,
-        limits,
-        opens_at,
-        windows=plan.windows,
-        last_at=advance(plan.windows, opens_at, last) if over else None,
-        expires_at=expires,
-    )
-
-
-def _opens_at(campaign: CampaignRow, ahead: list[datetime], now: datetime) -> datetime:
-    """When a run opens: as the schedule is armed, else at the next occurrence, else at once."""
-    wanted = campaign.due_at or (ahead[0] if ahead else now)
-    return max(wanted, now)
+def fault_remedies(campaign_id: int, faults: list[str]) -> tuple[Remedy, ...]:
+    """What a person can do about faults of a plan without changing what is sent, or to whom."""
+    return (Remedy(Do.ACCEPT_SUPPRESSED, campaign=campaign_id),) if SUPPRESSED_UNSEEN in faults else ()

@@ -1,8 +1,9 @@
-"""Preview a campaign's next occurrences, and what they would say."""
+"""A campaign's next occurrences, and what they would say."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -22,33 +23,54 @@ _INSTANT = timedelta(microseconds=1)
 _EVER = datetime.max.replace(tzinfo=UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class ScheduleInWords:
+    """When a campaign is sent, in words, and the zone whose clocks it follows."""
+
+    schedule: str
+    zone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContentAhead:
+    """What one coming occurrence would say."""
+
+    at: datetime
+    content: int | None  # None: the campaign has none to rotate
+    message: dict[str, Any]  # as it is stored
+
+    @property
+    def text(self) -> str:
+        """Its text, with the variables filled in."""
+        return str(self.message["text"])
+
+
 def occurrences_ahead(campaign: CampaignRow, revision: RevisionRow, now: datetime) -> list[datetime]:
-    """The next occurrences, by their nominal times: of the armed schedule, or of one that were armed now."""
+    """The next occurrences, by their nominal times: of the armed schedule, or of one that is armed now."""
     if campaign.state is CampaignState.ARCHIVED:
         return []
     start = campaign.occurrence_at or now
-    left = SHOWN_RUNS
+    count = SHOWN_RUNS
     if revision.times.max_runs is not None:
-        left = min(left, max(0, revision.times.max_runs - campaign.occurrences))
+        count = min(count, max(0, revision.times.max_runs - campaign.occurrences))
     coming = occurrences(revision.times, start - _INSTANT, _EVER, starts_at=revision.starts_at)
-    return list(islice(coming, left))
+    return list(islice(coming, count))
 
 
-def schedule_told(connection: Connection, campaign: CampaignRow, revision: RevisionRow) -> dict[str, Any]:
-    """When a campaign is sent, in words, and on whose clocks."""
+def schedule_in_words(connection: Connection, campaign: CampaignRow, revision: RevisionRow) -> ScheduleInWords:
+    """When a campaign is sent."""
     zone = zone_of_campaign(connection, campaign, revision)
-    return {"schedule": words(revision.times, revision.starts_at, zone=zone), "zone": zone}
+    return ScheduleInWords(words(revision.times, revision.starts_at, zone=zone), zone)
 
 
-def texts_ahead(
+def contents_ahead(
     connection: Connection, campaign: CampaignRow, revision: RevisionRow, moments: Sequence[datetime], now: datetime
-) -> list[dict[str, Any]]:
-    """What the next occurrences would say, were none launched by hand between; without any, a launch now."""
+) -> list[ContentAhead]:
+    """What the next occurrences would say if none is launched by hand before; without any, what a launch now says."""
     zone = zone_of_campaign(connection, campaign, revision)
     first = next_occurrence(connection, campaign.id)
-    found = []
+    ahead = []
     for number, at in enumerate(list(moments[:SHOWN_TEXTS]) or [now], start=first):
-        said = said_by(campaign, revision, number, at, zone)
-        text = (said.message or revision.message)["text"]
-        found.append({"at": at.isoformat(), "content": said.content, "text": text})
-    return found
+        run = said_by(campaign, revision, number, at, zone)
+        ahead.append(ContentAhead(at, run.content, run.message or revision.message))
+    return ahead

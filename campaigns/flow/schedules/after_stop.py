@@ -12,6 +12,7 @@ from campaigns.domain.upstream.outcome import one_line
 from campaigns.flow.schedules.arm import is_used_up
 from campaigns.flow.schedules.due import come_due, why_skipped
 from campaigns.flow.schedules.open_occurrence import Opening
+from campaigns.store.audit.events import Act
 from campaigns.store.campaigns.campaigns import CampaignRow, due_campaigns, find_revision
 from campaigns.store.database.engine import Store
 from campaigns.store.holds.reach import WaitingRun, waiting_runs
@@ -62,7 +63,7 @@ def _overdue(connection: Connection, campaign: CampaignRow, now: datetime) -> It
 
 def _judged(connection: Connection, campaign: CampaignRow, now: datetime) -> Iterator[Overdue]:
     revision = find_revision(connection, campaign.id, campaign.revision)
-    opening, opened = Opening(connection, campaign, revision, now, "preview"), 0
+    opening, opened = Opening(Act(connection, now, "preview"), campaign, revision), 0
     occurrences, after = come_due(opening)
     for occurrence, newer in zip(occurrences, [*occurrences[1:], after], strict=True):
         if is_used_up(campaign, revision, opened=opened):

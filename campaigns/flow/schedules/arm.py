@@ -8,13 +8,19 @@ from typing import Any
 from sqlalchemy import Connection
 
 from campaigns.domain.clocks import on_clocks
+from campaigns.domain.errors import NotAllowed
+from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.schedules.misfire import opens_at
 from campaigns.domain.schedules.occurrences import next_after
+from campaigns.domain.schedules.often import runs_often
 from campaigns.domain.states import CampaignState
 from campaigns.flow.planning.content import zone_of_campaign
-from campaigns.store.campaigns.campaigns import CampaignRow, RevisionRow, find_campaign
+from campaigns.store.campaigns.campaigns import CampaignRow, RevisionRow, find_campaign, find_revision
 from campaigns.store.runs.content import open_runs_of
 from campaigns.store.schedules.occurrences import has_row, last_opened
+
+TOO_OFTEN = "too_often"
+"""The code of the refusal to send to the same people more than once in 24 hours."""
 
 DISARMED: dict[str, Any] = {
     "state": CampaignState.LAUNCHED.value,
@@ -24,7 +30,7 @@ DISARMED: dict[str, Any] = {
     "paused_by": None,
     "pause_reason": None,
 }
-"""The columns of a campaign of which nothing is scheduled any more."""
+"""The columns of a campaign that has nothing scheduled."""
 
 
 def armed_for(campaign_id: int, revision: RevisionRow, occurrence: datetime) -> dict[str, Any]:
@@ -37,7 +43,7 @@ def armed_for(campaign_id: int, revision: RevisionRow, occurrence: datetime) -> 
 
 
 def columns_for(campaign_id: int, revision: RevisionRow, occurrence: datetime | None) -> dict[str, Any]:
-    """The columns of a campaign that waits for an occurrence; None: for none any more."""
+    """The columns of a campaign that waits for an occurrence; None: nothing is scheduled."""
     return DISARMED if occurrence is None else armed_for(campaign_id, revision, occurrence)
 
 
@@ -51,9 +57,9 @@ def following(
 def first_occurrence(
     connection: Connection, campaign: CampaignRow, revision: RevisionRow, now: datetime
 ) -> datetime | None:
-    """The occurrence that a campaign waits for when it is armed, or armed anew, by this revision; None: none is left.
+    """The occurrence that a campaign waits for once it is armed with this revision; None: none is left.
 
-    One that was opened or skipped before is passed over, whatever schedule it was of.
+    An occurrence that was opened or skipped before is passed over, also when an earlier schedule had it.
     """
     if is_used_up(campaign, revision):
         return None
@@ -65,42 +71,59 @@ def _without_row(
     connection: Connection, campaign: CampaignRow, revision: RevisionRow, after: datetime
 ) -> datetime | None:
     """The first occurrence after a moment that was neither opened nor skipped ahead of its time."""
-    found = next_after(revision.times, after, starts_at=revision.starts_at)
-    while found is not None and has_row(connection, campaign.id, found):
-        found = next_after(revision.times, found, starts_at=revision.starts_at)
-    return found
+    occurrence = next_after(revision.times, after, starts_at=revision.starts_at)
+    while occurrence is not None and has_row(connection, campaign.id, occurrence):
+        occurrence = next_after(revision.times, occurrence, starts_at=revision.starts_at)
+    return occurrence
+
+
+def refuse_often(revision: RevisionRow, now: datetime) -> None:
+    """Raise NotAllowed for a schedule with more than one run in 24 hours that its revision does not allow."""
+    if not revision.often and runs_often(revision.times, now):
+        raise NotAllowed(
+            f"Campaign {revision.campaign_id} would send to the same people more than once in 24 hours, and its field "
+            "often does not allow that.",
+            Remedy(Do.ALLOW_OFTEN, campaign=revision.campaign_id),
+            code=TOO_OFTEN,
+        )
 
 
 def rearmed(connection: Connection, campaign: CampaignRow, revision: RevisionRow, now: datetime) -> dict[str, Any]:
     """The columns of a campaign that an edit gives this revision; none change while it is not armed.
 
-    An occurrence that has come and waits for its jitter alone stays: the new schedule goes on after it.
+    An occurrence whose time has come and that only waits for its jitter stays; the new schedule goes on after it.
+    Raises NotAllowed when the edit makes the schedule more frequent than its revision allows. An edit that leaves the
+    schedule as it is goes on with what was armed.
     """
     waits_for = campaign.occurrence_at
-    if waits_for is None or waits_for <= now:
+    if waits_for is None:
+        return {}
+    if revision.timing != find_revision(connection, campaign.id, campaign.revision).timing:
+        refuse_often(revision, now)
+    if waits_for <= now:
         return {}
     return columns_for(campaign.id, revision, first_occurrence(connection, campaign, revision, now))
 
 
 def is_used_up(campaign: CampaignRow, revision: RevisionRow, *, opened: int = 0) -> bool:
-    """Whether the schedule has opened as many runs as it may, those counted that were opened just now."""
+    """Whether the schedule has opened as many runs as it may; `opened`: runs of this transaction, not counted yet."""
     most = revision.times.max_runs
     return most is not None and campaign.occurrences + opened >= most
 
 
 def holds_from(connection: Connection, campaign_id: int, *, was: CampaignRow, revision: RevisionRow) -> str | None:
-    """From when an edit holds, for people."""
+    """From when an edit counts, in words; None when it counts at once."""
     notes = []
     opened = open_runs_of(connection, campaign_id)
     if opened:
         runs = ", ".join(str(run_id) for run_id in opened)
         notes.append(f"run {runs} keeps the revision and the audience it was opened with")
-    stands = find_campaign(connection, campaign_id)
-    if stands.occurrence_at is not None:
-        at = on_clocks(stands.occurrence_at, zone_of_campaign(connection, stands, revision))
+    campaign = find_campaign(connection, campaign_id)
+    if campaign.occurrence_at is not None:
+        at = on_clocks(campaign.occurrence_at, zone_of_campaign(connection, campaign, revision))
         notes.append(f"the edit holds from the occurrence at {at}")
     elif was.occurrence_at is not None:
         notes.append("nothing of it is scheduled any more")
     elif was.state is CampaignState.LAUNCHED and revision.times.recurs:
-        notes.append(f"`campaigns launch {campaign_id}` arms its schedule")
+        notes.append("its schedule is not armed; a launch arms it")
     return "; ".join(notes) or None

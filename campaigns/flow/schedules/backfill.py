@@ -2,61 +2,55 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import islice
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-from sqlalchemy import Connection
-
-from campaigns.domain.errors import NotAllowed, UsageError
-from campaigns.domain.schedules.occurrences import occurrences
-from campaigns.domain.schedules.overlap import last_in_line
-from campaigns.domain.schedules.timing import Timing
-from campaigns.domain.states import CampaignState, RunState
+from campaigns.domain.errors import NotAllowed
+from campaigns.domain.people import Reason
+from campaigns.domain.remedies import Do, Remedy
+from campaigns.domain.states import CampaignState
 from campaigns.flow.planning.plan import make_plan, plan_faults, refuse_faults, text_faults
+from campaigns.flow.planning.upcoming import contents_ahead
 from campaigns.flow.runs.hold_restored import hold_restored
-from campaigns.flow.schedules.arm import DISARMED, is_used_up
-from campaigns.flow.schedules.due import is_due, say_ended, settle
+from campaigns.flow.schedules.arm import DISARMED, TOO_OFTEN, is_used_up
+from campaigns.flow.schedules.due import catch_up, is_due, record_ended
+from campaigns.flow.schedules.gaps import Gaps, Period, find_gaps
 from campaigns.flow.schedules.open_occurrence import Opening, occurrence_may_repeat, open_backfilled
-from campaigns.store.accounts.bindings import upstream_to_send
+from campaigns.store.audit.events import Act
 from campaigns.store.campaigns.campaigns import change_campaign, find_campaign, find_revision
 from campaigns.store.database.engine import Store
-from campaigns.store.schedules.occurrences import first_armed, open_runs, rows_between, timings_since
+from campaigns.store.schedules.occurrences import timings_since
 from campaigns.store.sending.lanes import hold_lane
 
-MOST = 1000
-"""Occurrences in one period; nobody means to send more after the fact."""
 
-_INSTANT = timedelta(microseconds=1)
-_EVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+@dataclass(frozen=True, slots=True)
+class BackfilledRun:
+    """One occurrence of a backfill."""
+
+    scheduled_for: datetime
+    was: str  # missing, or skipped
+    run_id: int | None  # None: it has no row yet
+    after_run_id: int | None  # it waits for this run
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
-    """Which occurrences are asked for, both ends included, and what to do while another run is open."""
+class Backfill:
+    """What a backfill opened, or would open."""
 
-    start: datetime
-    end: datetime
-    overlap: Literal["queue", "skip"] = "queue"
-
-
-@dataclass(frozen=True, slots=True)
-class Missed:
-    """An occurrence without a run that was sent."""
-
-    at: datetime
-    skipped_run_id: int | None  # None: it has no row at all
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a backfill of a period would open."""
-
-    missed: list[Missed]
-    sent: int  # occurrences that have a run that was opened to send
-    left: int  # missed ones that the overlap rule leaves as they are
-    after: int | None  # the first one waits for this run
+    campaign_id: int
+    from_: datetime
+    to: datetime
+    overlap: str
+    dry_run: bool
+    runs: tuple[BackfilledRun, ...]
+    sent_before: int  # occurrences of the period that have a run that was opened to send
+    left: int  # occurrences without one that the overlap rule leaves as they are
+    account: str
+    revision: int
+    recipients: int | None  # of each run; None: the vendor alone knows who is on its lists
+    text: str  # what the first run says
+    before_created: int  # runs whose time was before the campaign was written
+    zone: str | None  # whose clocks the schedule follows
 
 
 def backfill(
@@ -67,136 +61,130 @@ def backfill(
     upstream: str,
     reason: str | None,
     actor: str,
-) -> dict[str, Any]:
+    before_created: bool = False,
+    agreed: Backfill | None = None,
+) -> Backfill:
     """Open a run for each occurrence of the period that has none, or was skipped.
 
     Under `queue` each waits for the one before; under `skip` the first is opened if no run of the campaign is open.
-    They say what the campaign says now. Asked again, it opens nothing twice. One that may have been sent before the
-    database was restored from a backup is held until somebody has looked. Raises NotAllowed, UsageError.
+    They say what the campaign says now. A second call opens nothing twice. A run that may have been sent before the
+    database was restored from a backup is held until a person has looked. `before_created`: times before the campaign
+    was written are meant. `agreed`: the preview that a person agreed to; more or other runs than it shows are refused.
+    All runs are opened in one transaction. Raises NotAllowed, UsageError; nothing is changed then.
     """
+    kept_reason = "backfill" if reason is None else f"backfill: {Reason(reason)}"
     while True:
-        settle(store, campaign_id, actor=actor)
-        _refuse_unsendable(store, campaign_id)
+        catch_up(store, campaign_id, actor=actor)
+        recipients = _sendable(store, campaign_id)
         with store.write() as connection:
             hold_lane(connection, find_campaign(connection, campaign_id).account_id)
-            opening = _opening(connection, campaign_id, store.now(connection), actor)
-            if is_due(opening.campaign, opening.now):
+            opening = _opening(Act(connection, store.now(connection), actor), campaign_id)
+            if is_due(opening.campaign, opening.act.now):
                 continue
-            found = _work_out(opening, period, upstream)
-            return _answer(opening, period, found, _open(opening, found, reason), dry_run=False)
+            gaps = find_gaps(opening, period, upstream)
+            _refuse_often(opening, gaps)
+            _refuse_before_created(opening, gaps, is_meant=before_created)
+            seen = _answer(opening, period, gaps, recipients)
+            _refuse_changed(seen, agreed)
+            return replace(seen, dry_run=False, runs=tuple(_open(opening, gaps, kept_reason)))
 
 
-def preview_backfill(store: Store, campaign_id: int, period: Period, *, upstream: str) -> dict[str, Any]:
-    """What a backfill would open now; changes nothing. Raises what a backfill does."""
-    _refuse_unsendable(store, campaign_id)
+def preview_backfill(store: Store, campaign_id: int, period: Period, *, upstream: str) -> Backfill:
+    """What a backfill would open now, times before the campaign was written included; changes nothing.
+
+    Raises NotAllowed, UsageError as the backfill does.
+    """
+    recipients = _sendable(store, campaign_id)
     with store.read() as connection:
-        opening = _opening(connection, campaign_id, store.now(connection), "")
-        found = _work_out(opening, period, upstream)
-        lines = [{**_line(missed), "run_id": missed.skipped_run_id, "after_run_id": None} for missed in found.missed]
-        return _answer(opening, period, found, lines, dry_run=True)
+        opening = _opening(Act(connection, store.now(connection), "nobody"), campaign_id)
+        gaps = find_gaps(opening, period, upstream)
+        _refuse_often(opening, gaps)
+        return _answer(opening, period, gaps, recipients)
 
 
-def _opening(connection: Connection, campaign_id: int, now: datetime, actor: str) -> Opening:
-    campaign = find_campaign(connection, campaign_id)
-    return Opening(connection, campaign, find_revision(connection, campaign_id, campaign.revision), now, actor)
+def _opening(act: Act, campaign_id: int) -> Opening:
+    campaign = find_campaign(act.connection, campaign_id)
+    return Opening(act, campaign, find_revision(act.connection, campaign_id, campaign.revision))
 
 
-def _refuse_unsendable(store: Store, campaign_id: int) -> None:
+def _sendable(store: Store, campaign_id: int) -> int | None:
+    """How many people a run of the campaign goes to now; None for whole lists. Raises NotAllowed with every fault."""
     with store.read() as connection:
         campaign = find_campaign(connection, campaign_id)
         plan = make_plan(connection, campaign, campaign.revision)
         refuse_faults(campaign_id, plan_faults(connection, plan, store.now(connection)) + text_faults(plan.revision))
+    return None if plan.whole_list else plan.recipients
 
 
-def _work_out(opening: Opening, period: Period, upstream: str) -> Found:
-    _refuse(opening, period, upstream)
-    at = _occurrences(opening, period)
-    rows = rows_between(opening.connection, opening.campaign.id, period.start, period.end)
-    at |= {moment for moment, row in rows.items() if row.state is RunState.SKIPPED}
-    if len(at) > MOST:
-        raise UsageError(f"The period has more than {MOST:,} occurrences; backfill a shorter one.")
-    sent = {moment for moment, row in rows.items() if row.state is not RunState.SKIPPED}
-    missed = [Missed(moment, rows[moment].run_id if moment in rows else None) for moment in sorted(at - sent)]
-    going_on = open_runs(opening.connection, opening.campaign.id)
-    taken = len(missed) if period.overlap == "queue" else 0 if going_on else min(1, len(missed))
-    _refuse_too_many(opening, taken)
-    return Found(missed[:taken], len(sent), len(missed) - taken, last_in_line(going_on))
-
-
-def _refuse(opening: Opening, period: Period, upstream: str) -> None:
-    campaign = opening.campaign
-    if campaign.state in {CampaignState.DRAFT, CampaignState.ARCHIVED}:
+def _refuse_often(opening: Opening, gaps: Gaps) -> None:
+    """All runs of a backfill are sent from now on, so more than one reach the same people within 24 hours."""
+    if len(gaps.opens) > 1 and not opening.revision.often:
         raise NotAllowed(
-            f"Campaign {campaign.id} is {campaign.state.value}; only one whose schedule was launched is backfilled."
+            f"The backfill of campaign {opening.campaign.id} would send {len(gaps.opens)} runs to the same people "
+            "within 24 hours, and its field often does not allow that; backfill one occurrence, or allow it.",
+            Remedy(Do.ALLOW_OFTEN, campaign=opening.campaign.id),
+            code=TOO_OFTEN,
         )
-    if period.end > opening.now:
-        now = opening.now.astimezone(period.end.tzinfo)
-        raise UsageError(
-            f"--to {period.end.isoformat()} is to come (it is {now.isoformat(timespec='seconds')}); "
-            "the schedule itself opens what is to come, so give a time that has passed."
-        )
-    if period.start > period.end:
-        raise UsageError(f"--from {period.start.isoformat()} is after --to {period.end.isoformat()}; exchange them.")
-    bound_to, _ = upstream_to_send(opening.connection, campaign.account_id)
-    if bound_to != upstream:
+
+
+def _refuse_before_created(opening: Opening, gaps: Gaps, *, is_meant: bool) -> None:
+    count = _before_created(opening, gaps)
+    if count and not is_meant:
+        times = "1 time" if count == 1 else f"{count} times"
         raise NotAllowed(
-            f"Account {campaign.account_id} belongs to {bound_to}, but the settings name {upstream}; a campaign never "
-            "changes vendors. Set the key and CAMPAIGNS_UPSTREAM_URL it was made for."
+            f"The period has {times} before campaign {opening.campaign.id} was written, when nobody expected a run.",
+            Remedy(Do.BACKFILL_BEFORE_CREATED, campaign=opening.campaign.id),
+            code="before_created",
         )
 
 
-def _occurrences(opening: Opening, period: Period) -> set[datetime]:
-    """The occurrences of the period, by the schedule that held at each time; what is to come yet is not among them.
+def _before_created(opening: Opening, gaps: Gaps) -> int:
+    created_at, _ = timings_since(opening.act.connection, opening.campaign.id)[0]
+    return sum(gap.at < created_at for gap in gaps.opens)
 
-    An edit of the schedule does not give the past other occurrences: those were sent already at their own times.
-    """
-    schedules = _schedules(opening)
-    if not schedules:
+
+def _refuse_changed(seen: Backfill, agreed: Backfill | None) -> None:
+    """Refuse a backfill that is no longer what somebody agreed to."""
+    if agreed is not None and (seen.revision, seen.runs) != (agreed.revision, agreed.runs):
         raise NotAllowed(
-            f"Campaign {opening.campaign.id} has no schedule that recurs, so there is nothing to backfill; "
-            "`campaigns launch` sends it again."
-        )
-    waits_for = opening.campaign.occurrence_at
-    end = period.end if waits_for is None else min(period.end, waits_for - _INSTANT)
-    found: set[datetime] = set()
-    for since, until, timing in schedules:
-        after = since if since >= period.start else period.start - _INSTANT
-        found |= set(islice(occurrences(timing, after, min(end, until)), MOST + 1))
-    return found
-
-
-def _schedules(opening: Opening) -> list[tuple[datetime, datetime, Timing]]:
-    """After when and until when each schedule held; the one that was armed first also stands for what was before."""
-    armed = first_armed(opening.connection, opening.campaign.id)
-    held = [
-        (since, timing) for since, timing in timings_since(opening.connection, opening.campaign.id) if timing.recurs
-    ]
-    later = [(since, timing) for since, timing in held if armed is not None and since > armed]
-    first = held[: len(held) - len(later)][-1:]
-    starts = [*((_EVER[0], timing) for _, timing in first), *later]
-    ends = [*(since for since, _ in starts[1:]), _EVER[1]]
-    return [(since, until, timing) for (since, timing), until in zip(starts, ends[: len(starts)], strict=True)]
-
-
-def _refuse_too_many(opening: Opening, count: int) -> None:
-    campaign, most = opening.campaign, opening.revision.times.max_runs
-    if most is not None and campaign.occurrences + count > most:
-        raise NotAllowed(
-            f"Campaign {campaign.id} may have {most} runs and has had {campaign.occurrences}, so {count} more are too "
-            f"many; allow more with `campaigns edit {campaign.id} --max-runs N`, or backfill a shorter period."
+            f"The backfill of campaign {seen.campaign_id} has changed since it was shown: it would open "
+            f"{len(seen.runs)} runs of revision {seen.revision} now. Look at it again.",
+            code="changed",
         )
 
 
-def _open(opening: Opening, found: Found, reason: str | None) -> list[dict[str, Any]]:
-    said = "backfill" if reason is None else f"backfill: {reason}"
-    opened: list[dict[str, Any]] = []
-    after = found.after
-    for missed in found.missed:
-        may_repeat = occurrence_may_repeat(opening, missed.at)
-        run_id = open_backfilled(opening, missed.at, skipped_run_id=missed.skipped_run_id, after=after, reason=said)
+def _answer(opening: Opening, period: Period, gaps: Gaps, recipients: int | None) -> Backfill:
+    """The backfill before it is done."""
+    campaign, revision, connection = opening.campaign, opening.revision, opening.act.connection
+    moments = [gap.at for gap in gaps.opens]
+    return Backfill(
+        campaign_id=campaign.id,
+        from_=period.start,
+        to=period.end,
+        overlap=period.overlap,
+        dry_run=True,
+        runs=tuple(BackfilledRun(gap.at, gap.was, gap.skipped_run_id, None) for gap in gaps.opens),
+        sent_before=gaps.sent,
+        left=gaps.left,
+        account=campaign.account_id,
+        revision=campaign.revision,
+        recipients=recipients,
+        text=contents_ahead(connection, campaign, revision, moments, opening.act.now)[0].text,
+        before_created=_before_created(opening, gaps),
+        zone=opening.zone,
+    )
+
+
+def _open(opening: Opening, gaps: Gaps, reason: str) -> list[BackfilledRun]:
+    act = opening.act
+    opened: list[BackfilledRun] = []
+    after = gaps.after
+    for gap in gaps.opens:
+        may_repeat = occurrence_may_repeat(opening, gap.at)
+        run_id = open_backfilled(opening, gap.at, skipped_run_id=gap.skipped_run_id, after=after, reason=reason)
         if may_repeat:
-            hold_restored(opening.connection, run_id, actor=opening.actor, now=opening.now)
-        opened.append({**_line(missed), "run_id": run_id, "after_run_id": after})
+            hold_restored(act.connection, run_id, actor=act.actor, now=act.now)
+        opened.append(BackfilledRun(gap.at, gap.was, run_id, after))
         after = run_id
     if opened:
         _count(opening, len(opened))
@@ -204,32 +192,10 @@ def _open(opening: Opening, found: Found, reason: str | None) -> list[dict[str, 
 
 
 def _count(opening: Opening, opened: int) -> None:
-    """Count the runs as the schedule's; one that has had all of its runs by them ends."""
-    campaign = opening.campaign
+    """Count the runs as the schedule's own; a schedule that has had all of its runs ends."""
+    campaign, act = opening.campaign, opening.act
     ends = campaign.state is CampaignState.SCHEDULED and is_used_up(campaign, opening.revision, opened=opened)
     columns = DISARMED if ends else {}
-    change_campaign(opening.connection, campaign, now=opening.now, occurrences=campaign.occurrences + opened, **columns)
+    change_campaign(act.connection, campaign, now=act.now, occurrences=campaign.occurrences + opened, **columns)
     if ends:
-        say_ended(opening.connection, campaign, now=opening.now, actor=opening.actor)
-
-
-def _line(missed: Missed) -> dict[str, Any]:
-    return {
-        "scheduled_for": missed.at.isoformat(),
-        "was": "missing" if missed.skipped_run_id is None else RunState.SKIPPED.value,
-    }
-
-
-def _answer(
-    opening: Opening, period: Period, found: Found, runs: list[dict[str, Any]], *, dry_run: bool
-) -> dict[str, Any]:
-    return {
-        "campaign_id": opening.campaign.id,
-        "from": period.start.isoformat(),
-        "to": period.end.isoformat(),
-        "overlap": period.overlap,
-        "dry_run": dry_run,
-        "runs": runs,
-        "sent_before": found.sent,
-        "left": found.left,
-    }
+        record_ended(act, campaign)

@@ -1,7 +1,8 @@
 """Open what is due: one run for each occurrence, exactly once, however many beats look.
 
-What is found late is sent or skipped by the campaign's misfire rule, what meets an earlier run by its overlap rule.
-Either way there is a row, so that nothing is ever opened twice and nobody wonders what became of it.
+An occurrence that is found late is sent or skipped by the campaign's misfire rule. One that meets an earlier run is
+sent, queued or skipped by its overlap rule. Each has a row, so nothing is opened twice and everybody sees what became
+of it.
 """
 
 from __future__ import annotations
@@ -36,35 +37,36 @@ from campaigns.store.schedules.occurrences import Skipped, rows_between
 from campaigns.store.sending.lanes import hold_lane, hold_lane_briefly
 
 MOST_CAMPAIGNS = 200
-"""So many campaigns are looked at in one tick; the next one takes the others."""
+"""At most this many campaigns are opened in one tick; the next tick takes the others."""
 
 MOST_OCCURRENCES = 2_000
-"""So many occurrences of a campaign are looked at in one transaction: a fraction of a second under a lock."""
+"""At most this many occurrences of a campaign are judged in one transaction: a fraction of a second under a lock."""
 
 MOST_OPENED = 300
-"""So many of them are opened to send: each takes a dozen statements, while those skipped are written together."""
+"""At most this many runs are opened to send in one transaction: each takes a dozen statements. Skipped ones are
+written together."""
 
 _EVER = datetime.max.replace(tzinfo=UTC)
 
-LOOKED_AT_AGAIN = timedelta(hours=1)
-"""A schedule that cannot be computed is tried again after this."""
+RETRY_AFTER = timedelta(hours=1)
+"""A schedule that cannot be computed is tried again after this time."""
 
 
 def open_due_runs(store: Store, *, actor: str) -> list[int]:
-    """Open what has come due; answers the runs that this call opened to send.
+    """Open what has come due; returns the runs that this call opened to send.
 
-    An account whose lock somebody keeps is left for the next look, and one that is stopped until it may go on. A crash
-    leaves a campaign either waiting for an occurrence, to be found again, or past it with its row written.
+    An account whose lock is taken is left for the next tick; one that is stopped is left until it may go on. After a
+    crash a campaign either still waits for its occurrence, and the next tick opens it, or is past it with the row written.
     """
     with store.read() as connection:
-        found = due_campaigns(connection, now=store.now(connection), limit=MOST_CAMPAIGNS)
+        campaigns = due_campaigns(connection, now=store.now(connection), limit=MOST_CAMPAIGNS)
     taken = for_each_free(
-        found,
+        campaigns,
         lambda campaign: campaign.account_id,
         lambda campaign: open_due(store, campaign.id, actor=actor, hold=hold_lane_briefly) or [],
     )
     opened = list(chain.from_iterable(taken))
-    if found:
+    if campaigns:
         crash_point("due.opened")
     return opened
 
@@ -73,14 +75,14 @@ def open_all_due(store: Store, *, actor: str) -> None:
     """Open everything that has come due, in as many transactions as it takes."""
     while True:
         with store.read() as connection:
-            found = due_campaigns(connection, now=store.now(connection), limit=MOST_CAMPAIGNS)
-        if not found:
+            campaigns = due_campaigns(connection, now=store.now(connection), limit=MOST_CAMPAIGNS)
+        if not campaigns:
             return
-        for campaign in found:
-            settle(store, campaign.id, actor=actor)
+        for campaign in campaigns:
+            catch_up(store, campaign.id, actor=actor)
 
 
-def settle(store: Store, campaign_id: int, *, actor: str) -> None:
+def catch_up(store: Store, campaign_id: int, *, actor: str) -> None:
     """Open or skip everything of a campaign that has come due, by the revision it has now. Raises NotFound.
 
     On an account that is stopped all of it is skipped: whoever changes a schedule then does not send by the old one.
@@ -100,9 +102,10 @@ def open_due(
     hold: Callable[[Connection, str], None] = hold_lane,
     skips_stopped: bool = False,
 ) -> list[int] | None:
-    """Take the oldest occurrences of a campaign that have come due; None when there is none. `hold` takes its lane.
+    """Open or skip the oldest occurrences of a campaign that have come due; returns the runs that were opened to send.
 
-    While its account is stopped they wait, or are skipped (`skips_stopped`).
+    None when nothing has come due. `hold` takes the lane's lock. While the account is stopped they wait, or are skipped
+    (`skips_stopped`).
     """
     try:
         with store.write() as connection:
@@ -115,7 +118,7 @@ def open_due(
             if stop is not None and not skips_stopped:
                 return None
             revision = find_revision(connection, campaign_id, campaign.revision)
-            return _take(Opening(connection, campaign, revision, now, actor), stop)
+            return _take(Opening(Act(connection, now, actor), campaign, revision), stop)
     except NotAllowed:
         return []  # an operator changed the campaign at this very moment
     except TryLater:
@@ -128,15 +131,14 @@ def open_due(
 
 
 def _set_aside(store: Store, campaign_id: int, reason: str, *, actor: str) -> None:
-    """Pause a schedule that nobody can read, as after newer zone data without its zone; the others must go on."""
+    """Pause a schedule that cannot be computed, as when newer zone data lacks its zone. The others go on."""
     with store.write() as connection:
         hold_lane(connection, find_campaign(connection, campaign_id).account_id)
-        campaign, now = find_campaign(connection, campaign_id), store.now(connection)
-        paused = {"paused_at": now, "paused_by": actor, "pause_reason": reason}
-        change_campaign(connection, campaign, now=now, due_at=now + LOOKED_AT_AGAIN, **paused)
-        Act(connection, now, actor).record(
-            EventKind.SCHEDULE_PAUSED, campaign_id=campaign_id, account_id=campaign.account_id, reason=reason
-        )
+        campaign = find_campaign(connection, campaign_id)
+        act = Act(connection, store.now(connection), actor)
+        paused = {"paused_at": act.now, "paused_by": actor, "pause_reason": reason}
+        change_campaign(connection, campaign, now=act.now, due_at=act.now + RETRY_AFTER, **paused)
+        act.record(EventKind.SCHEDULE_PAUSED, campaign_id=campaign_id, account_id=campaign.account_id, reason=reason)
 
 
 def is_due(campaign: CampaignRow, now: datetime) -> bool:
@@ -145,17 +147,17 @@ def is_due(campaign: CampaignRow, now: datetime) -> bool:
 
 
 def _take(opening: Opening, stop: Stop | None = None) -> list[int]:
-    found, after = come_due(opening)
+    due, after = come_due(opening)
     timing = opening.revision.times
     opened: list[int] = []
     skipped: list[Skipped] = []
-    for place, occurrence in enumerate(found):
+    for place, occurrence in enumerate(due):
         if is_used_up(opening.campaign, opening.revision, opened=len(opened)):
             break
         if len(opened) == MOST_OPENED:
             after = occurrence
             break
-        newer = found[place + 1] if place + 1 < len(found) else after
+        newer = due[place + 1] if place + 1 < len(due) else after
         reason = why_skipped(opening, timing, occurrence, newer) if stop is None else f"it was stopped: {stop.reason}"
         if reason is not None:
             skipped.append(Skipped(occurrence, reason))
@@ -172,48 +174,50 @@ def _take(opening: Opening, stop: Stop | None = None) -> list[int]:
 
 
 def come_due(opening: Opening) -> tuple[list[datetime], datetime | None]:
-    """The oldest occurrences that have come due and have no row yet, and the one after them."""
+    """The oldest occurrences that have come due and have no row yet, and the one after them. Reads only."""
     first, timing = opening.campaign.occurrence_at, opening.revision.times
     if first is None:
         return [], None
     # When the first one opens was fixed when the campaign was armed for it.
     later = takewhile(
-        lambda one: opens_at(opening.campaign.id, timing, one) <= opening.now, occurrences(timing, first, _EVER)
+        lambda occurrence: opens_at(opening.campaign.id, timing, occurrence) <= opening.act.now,
+        occurrences(timing, first, _EVER),
     )
-    come = [first, *islice(later, MOST_OCCURRENCES - 1)] if timing.recurs else [first]
-    written = rows_between(opening.connection, opening.campaign.id, come[0], come[-1])
-    after = following(opening.connection, opening.campaign, opening.revision, come[-1])
-    return [one for one in come if one not in written], after
+    due = [first, *islice(later, MOST_OCCURRENCES - 1)] if timing.recurs else [first]
+    written = rows_between(opening.act.connection, opening.campaign.id, due[0], due[-1])
+    after = following(opening.act.connection, opening.campaign, opening.revision, due[-1])
+    return [occurrence for occurrence in due if occurrence not in written], after
 
 
 def why_skipped(opening: Opening, timing: Timing, occurrence: datetime, newer: datetime | None) -> str | None:
-    """Why an occurrence is not opened at all; None: it is, by the overlap rule."""
+    """Why an occurrence is not opened at all: a pause, or the misfire rule. None: it is, by the overlap rule."""
     if opening.campaign.pause_reason is not None:
         return f"the schedule was paused: {opening.campaign.pause_reason}"
+    now = opening.act.now
     moment = sends_at(opening.campaign.id, timing, occurrence)
-    superseded = newer is not None and sends_at(opening.campaign.id, timing, newer) <= opening.now
-    return misfire(timing, moment, opening.now, superseded=superseded)
+    superseded = newer is not None and sends_at(opening.campaign.id, timing, newer) <= now
+    return misfire(timing, moment, now, superseded=superseded)
 
 
 def _go_on(opening: Opening, after: datetime | None, *, opened: int) -> None:
-    """Let the campaign wait for its next occurrence; without one it is scheduled no more."""
+    """Let the campaign wait for its next occurrence; without one its schedule has ended."""
     campaign, recurs = opening.campaign, opening.revision.times.recurs
     change_campaign(
-        opening.connection,
+        opening.act.connection,
         campaign,
-        now=opening.now,
+        now=opening.act.now,
         occurrences=campaign.occurrences + opened,
-        # The fans of a campaign that is sent once would get it again by another launch, so that has to say why.
+        # The fans of a campaign that is sent once would get it again by another launch, so that needs a reason.
         launches=campaign.launches + (0 if recurs else opened),
         **columns_for(campaign.id, opening.revision, after),
     )
     if after is None and recurs:
-        say_ended(opening.connection, campaign, now=opening.now, actor=opening.actor)
+        record_ended(opening.act, campaign)
 
 
-def say_ended(connection: Connection, campaign: CampaignRow, *, now: datetime, actor: str) -> None:
-    """Leave an event that a schedule has no occurrence left."""
-    Act(connection, now, actor).record(
+def record_ended(act: Act, campaign: CampaignRow) -> None:
+    """Record that a schedule has no occurrence left."""
+    act.record(
         EventKind.SCHEDULE_ENDED,
         campaign_id=campaign.id,
         account_id=campaign.account_id,

@@ -57,6 +57,7 @@ class RevisionRow:
     contents: list[dict[str, Any]] | None = None
     mark: bool | None = None  # None: from before there were marks
     as_written: bool | None = None  # somebody said that what is doubtful in its texts is meant so
+    often: bool | None = None  # somebody said that more than one run in 24 hours is meant
 
     @property
     def times(self) -> Timing:
@@ -120,6 +121,7 @@ def find_revision(connection: Connection, campaign_id: int, number: int) -> Revi
                 revision.c.contents,
                 revision.c.mark,
                 revision.c.as_written,
+                revision.c.often,
             ).where(revision.c.campaign_id == campaign_id, revision.c.number == number)
         )
         .mappings()
@@ -166,6 +168,7 @@ def add_revision(
     contents: list[dict[str, Any]] | None,
     mark: bool | None,
     as_written: bool = False,
+    often: bool = False,
     actor: str,
     now: datetime,
 ) -> None:
@@ -183,6 +186,7 @@ def add_revision(
     content |= {"contents": contents} if contents else {}
     content |= {"mark": True} if mark else {}
     content |= {"as_written": True} if as_written else {}
+    content |= {"often": True} if often else {}
     connection.execute(
         insert(revision).values(
             campaign_id=campaign_id,
@@ -198,6 +202,7 @@ def add_revision(
             contents=contents or None,
             mark=mark,
             as_written=as_written,
+            often=often,
             sha256=hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest(),
             actor=actor,
             created_at=now,

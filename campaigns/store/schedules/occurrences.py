@@ -1,4 +1,4 @@
-"""The runs that a schedule opens: one row for each occurrence, sent or skipped, and who waits for whom."""
+"""The runs that a schedule opens: one row for each occurrence, sent or skipped, and which run waits for which."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, selec
 
 from campaigns.domain.schedules.overlap import OpenRun
 from campaigns.domain.schedules.timing import Timing, timing_from_json
-from campaigns.domain.states import RUN_MOVES, RUN_OPEN, RunState
+from campaigns.domain.states import RUN_MOVES, RUN_OPEN, RunKind, RunState
 from campaigns.store.audit.events import Act, EventKind, record_events
 from campaigns.store.recall.recalls import waits_for_recall
 from campaigns.store.tables.audit import event
@@ -21,7 +21,7 @@ from campaigns.store.tables.runs import run
 
 @dataclass(frozen=True, slots=True)
 class OccurrenceRow:
-    """The row that an occurrence has already."""
+    """The row that an occurrence already has."""
 
     run_id: int
     state: RunState
@@ -29,7 +29,7 @@ class OccurrenceRow:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """An occurrence that is deliberately not sent, and why."""
+    """An occurrence that is deliberately not sent, with the reason."""
 
     at: datetime
     reason: str
@@ -48,7 +48,7 @@ def rows_between(
 
 
 def last_opened(connection: Connection, campaign_id: int) -> datetime | None:
-    """The latest occurrence that was opened to send; it may be handed over ahead of its time."""
+    """The latest occurrence that was opened to send. It may be in the future: the vendor then holds its run."""
     last: datetime | None = connection.scalar(
         select(func.max(run.c.scheduled_for)).where(
             run.c.campaign_id == campaign_id, run.c.state != RunState.SKIPPED.value
@@ -59,12 +59,27 @@ def last_opened(connection: Connection, campaign_id: int) -> datetime | None:
 
 def has_row(connection: Connection, campaign_id: int, occurrence: datetime) -> bool:
     """Whether an occurrence was opened or skipped before."""
-    found = select(run.c.id).where(run.c.campaign_id == campaign_id, run.c.scheduled_for == occurrence)
-    return connection.scalar(found) is not None
+    row = select(run.c.id).where(run.c.campaign_id == campaign_id, run.c.scheduled_for == occurrence)
+    return connection.scalar(row) is not None
 
 
-def open_runs(connection: Connection, campaign_id: int) -> list[OpenRun]:
-    """The campaign's runs in which something may still happen by itself, in the order they were made."""
+def skipped_after(connection: Connection, campaign_id: int, moment: datetime) -> list[datetime]:
+    """The occurrences after a moment that were skipped ahead of their time, in order."""
+    return list(
+        connection.scalars(
+            select(run.c.scheduled_for)
+            .where(
+                run.c.campaign_id == campaign_id,
+                run.c.state == RunState.SKIPPED.value,
+                run.c.scheduled_for > moment,
+            )
+            .order_by(run.c.scheduled_for)
+        )
+    )
+
+
+def unfinished_runs(connection: Connection, campaign_id: int) -> list[OpenRun]:
+    """The campaign's runs that have not ended, in the order in which they were made."""
     rows = connection.execute(
         select(run.c.id, run.c.created_at, run.c.after_run_id, _waits().label("waits"))
         .where(run.c.campaign_id == campaign_id, run.c.state.in_(sorted(RUN_OPEN)))
@@ -77,51 +92,52 @@ def _waits() -> ColumnElement[bool]:
     return and_(run.c.state == RunState.DUE.value, waits_for_another())
 
 
-def add_skipped(
-    connection: Connection, skipped: Sequence[Skipped], *, now: datetime, actor: str, **columns: Any
-) -> list[int]:
-    """Write occurrences that are deliberately not sent, a few statements for any number; returns their runs, in order.
+def add_skipped(act: Act, skipped: Sequence[Skipped], **columns: Any) -> list[int]:
+    """Write occurrences that are deliberately not sent, in a few statements for any number; returns their runs.
 
-    `columns` are what their rows have in common. The unique key refuses a second row for an occurrence.
+    The runs are in the order of `skipped`; `columns` are what their rows have in common. The unique key refuses a
+    second row for an occurrence.
     """
     if not skipped:
         return []
     common = {
-        "kind": "schedule",
+        "kind": RunKind.SCHEDULE.value,
         "state": RunState.SKIPPED.value,
-        "actor": actor,
-        "created_at": now,
-        "finished_at": now,
+        "actor": act.actor,
+        "created_at": act.now,
+        "finished_at": act.now,
         **columns,
     }
-    rows = [{**common, "scheduled_for": one.at, "reason": one.reason} for one in skipped]
+    rows = [{**common, "scheduled_for": occurrence.at, "reason": occurrence.reason} for occurrence in skipped]
     # By their times: asked to keep the order of the rows, SQLAlchemy inserts one by one on SQLite.
-    made = {
+    run_ids = {
         row.scheduled_for: row.id
-        for row in connection.execute(insert(run).returning(run.c.id, run.c.scheduled_for), rows)
+        for row in act.connection.execute(insert(run).returning(run.c.id, run.c.scheduled_for), rows)
     }
     record_events(
-        connection,
+        act.connection,
         EventKind.RUN_SKIPPED,
         [
-            {"run_id": made[one.at], "reason": one.reason, "detail": {"scheduled_for": one.at.isoformat()}}
-            for one in skipped
+            {
+                "run_id": run_ids[occurrence.at],
+                "reason": occurrence.reason,
+                "detail": {"scheduled_for": occurrence.at.isoformat()},
+            }
+            for occurrence in skipped
         ],
-        at=now,
-        actor=actor,
+        at=act.now,
+        actor=act.actor,
         campaign_id=columns["campaign_id"],
         account_id=columns["account_id"],
     )
-    return [made[one.at] for one in skipped]
+    return [run_ids[occurrence.at] for occurrence in skipped]
 
 
-def take_up_skipped(
-    connection: Connection, run_id: int, *, now: datetime, actor: str, reason: str | None, **columns: Any
-) -> bool:
-    """Open a skipped occurrence after all; False when somebody did before."""
+def take_up_skipped(act: Act, run_id: int, *, reason: str, **columns: Any) -> bool:
+    """Open a skipped occurrence after all; False when it was opened before."""
     RUN_MOVES[RunState.SKIPPED][RunState.DUE]
-    skipped = connection.scalar(select(run.c.reason).where(run.c.id == run_id))
-    moved = connection.execute(
+    skipped = act.connection.scalar(select(run.c.reason).where(run.c.id == run_id))
+    moved = act.connection.execute(
         update(run)
         .where(run.c.id == run_id, run.c.state == RunState.SKIPPED.value)
         .values(state=RunState.DUE.value, finished_at=None, hinted_at=None, reason=reason, **columns)
@@ -129,7 +145,7 @@ def take_up_skipped(
     ).one_or_none()
     if moved is None:
         return False
-    Act(connection, now, actor).record(
+    act.record(
         EventKind.RUN_BACKFILLED,
         run_id=run_id,
         campaign_id=moved.campaign_id,
@@ -141,7 +157,7 @@ def take_up_skipped(
 
 
 def waits_for_another() -> ColumnElement[bool]:
-    """The condition that a row of `run` must not start yet: another run has not ended, or is being taken back."""
+    """The condition that a row of `run` must not start yet: another run has not ended, or is being recalled."""
     earlier = run.alias("earlier")
     has_not_ended = select(earlier.c.id).where(
         earlier.c.id == run.c.after_run_id, earlier.c.state.in_(sorted(RUN_OPEN))
@@ -150,19 +166,23 @@ def waits_for_another() -> ColumnElement[bool]:
 
 
 def must_wait(connection: Connection, run_id: int) -> bool:
-    """Whether a due run must not be planned yet; the caller holds the lane's lock.
+    """Whether a due run must not be planned yet: it waits for another run, or for a recall. Changes nothing."""
+    return bool(connection.scalar(select(waits_for_another()).select_from(run).where(run.c.id == run_id)))
 
-    What it waited for may have ended while a run that stood before that goes on, as when somebody cancelled the one in
-    the middle of a line: then it waits for that.
+
+def requeue_behind_open_run(connection: Connection, run_id: int) -> None:
+    """Let a due run that was queued wait for the last run that still goes on, when what it waited for has ended.
+
+    That happens when somebody cancels the run in the middle of a queue: what was before that one still goes on. Changes
+    nothing when the run waits anyway, was never queued, or nothing goes on. The caller holds the lane's lock.
     """
     row = connection.execute(
         select(run.c.campaign_id, run.c.after_run_id, waits_for_another().label("waits")).where(run.c.id == run_id)
     ).one()
     if row.after_run_id is None or row.waits:
-        return bool(row.waits)
-    going_on = connection.scalars(
-        select(run.c.id)
-        .where(
+        return
+    last = connection.scalar(
+        select(func.max(run.c.id)).where(
             run.c.campaign_id == row.campaign_id,
             run.c.id != run_id,
             run.c.state.in_(sorted(RUN_OPEN)),
@@ -170,15 +190,16 @@ def must_wait(connection: Connection, run_id: int) -> bool:
             # Of two whose turn has come, the older one goes first.
             or_(run.c.state != RunState.DUE.value, run.c.id < run_id),
         )
-        .order_by(run.c.id)
-    ).all()
-    if going_on:
-        connection.execute(update(run).where(run.c.id == run_id).values(after_run_id=going_on[-1], hinted_at=None))
-    return bool(going_on)
+    )
+    if last is not None:
+        connection.execute(update(run).where(run.c.id == run_id).values(after_run_id=last, hinted_at=None))
 
 
 def timings_since(connection: Connection, campaign_id: int) -> list[tuple[datetime, Timing]]:
-    """What each revision of a campaign says about time, and since when, the oldest first."""
+    """The timing of each revision of a campaign, and when that was written, the oldest first.
+
+    The first one is as old as the campaign.
+    """
     rows = connection.execute(
         select(revision.c.created_at, revision.c.timing)
         .where(revision.c.campaign_id == campaign_id)

@@ -66,6 +66,7 @@ revision = Table(
     Column("contents", JSON(none_as_null=True)),  # messages that occurrences take in turn; NULL: only `message`
     Column("mark", Boolean),  # each text carries an invisible mark; NULL: from before there were marks, so it has none
     Column("as_written", Boolean),  # its placeholders and characters are meant so; NULL: nobody was asked
+    Column("often", Boolean),  # more than one run in 24 hours is meant; NULL: nobody was asked
     PrimaryKeyConstraint("campaign_id", "number"),
     CheckConstraint("batch_size > 0", name="batch_size_fits"),
     CheckConstraint("on_unknown IN ('hold', 'resend')", name="on_unknown_is_known"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -11,7 +12,7 @@ from campaigns.store.runs.content import open_runs_of
 from campaigns.store.tables.audience import audience_version
 from campaigns.store.tables.campaigns import campaign
 from campaigns.store.tables.runs import run
-from campaigns.store.views.schedules import schedules
+from campaigns.store.views.schedules import ScheduleView, schedules
 from campaigns.store.views.text import as_text
 
 
@@ -42,7 +43,7 @@ def campaigns(connection: Connection) -> list[dict[str, Any]]:
             "launches": row.launches,
             "due_at": as_text(row.due_at),
             "created_at": as_text(row.created_at),
-            **told[row.id],
+            **_schedule(told[row.id]),
         }
         for row in rows
     ]
@@ -60,7 +61,7 @@ def campaign_of(connection: Connection, campaign_id: int) -> dict[str, Any]:
         "revision": found.revision,
         "launches": found.launches,
         "due_at": as_text(found.due_at),
-        **schedules(connection, campaign_id)[campaign_id],
+        **_schedule(schedules(connection, campaign_id)[campaign_id]),
         "message": revision.message,
         "contents": revision.contents or [],
         "audience": _audience(connection, revision.audience_version_id),
@@ -69,6 +70,7 @@ def campaign_of(connection: Connection, campaign_id: int) -> dict[str, Any]:
         "mark": bool(revision.mark),
         "text_mode": revision.message.get("text_mode") or "as_written",
         "as_written": bool(revision.as_written),
+        "often": bool(revision.often),
         "starts_at": as_text(revision.starts_at),
         "zone": revision.zone,
         "open_runs": open_runs_of(connection, campaign_id),
@@ -76,6 +78,10 @@ def campaign_of(connection: Connection, campaign_id: int) -> dict[str, Any]:
             connection.scalars(select(run.c.id).where(run.c.campaign_id == campaign_id).order_by(run.c.id.desc()))
         ),
     }
+
+
+def _schedule(view: ScheduleView) -> dict[str, Any]:
+    return {**asdict(view), "next_at": as_text(view.next_at), "paused_at": as_text(view.paused_at)}
 
 
 def _audience(connection: Connection, audience_version_id: int | None) -> dict[str, Any] | None:

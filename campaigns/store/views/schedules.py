@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, and_, func, select
@@ -14,8 +16,21 @@ from campaigns.store.tables.campaigns import campaign, revision
 from campaigns.store.tables.runs import run
 
 
-def schedules(connection: Connection, campaign_id: int | None = None) -> dict[int, dict[str, Any]]:
-    """The schedule of each campaign, or of one: in words, its next occurrence, its pause and what it came to so far."""
+@dataclass(frozen=True, slots=True)
+class ScheduleView:
+    """The schedule of a campaign: in words, its next occurrence, its pause, and its runs so far."""
+
+    schedule: str
+    next_at: datetime | None
+    paused: str | None  # the reason
+    paused_at: datetime | None
+    paused_by: str | None
+    occurrences: int  # opened to send
+    skipped: int
+
+
+def schedules(connection: Connection, campaign_id: int | None = None) -> dict[int, ScheduleView]:
+    """The schedule of each campaign, or of one."""
     statement = (
         select(
             campaign.c.id,
@@ -34,7 +49,7 @@ def schedules(connection: Connection, campaign_id: int | None = None) -> dict[in
     if campaign_id is not None:
         statement = statement.where(campaign.c.id == campaign_id)
     skipped = _skipped(connection, campaign_id)
-    return {row.id: {**_told(row), "skipped": skipped.get(row.id, 0)} for row in connection.execute(statement)}
+    return {row.id: _view(row, skipped.get(row.id, 0)) for row in connection.execute(statement)}
 
 
 def _skipped(connection: Connection, campaign_id: int | None) -> dict[int, int]:
@@ -44,12 +59,13 @@ def _skipped(connection: Connection, campaign_id: int | None) -> dict[int, int]:
     return {row.campaign_id: row.runs for row in connection.execute(statement.group_by(run.c.campaign_id))}
 
 
-def _told(row: Any) -> dict[str, Any]:
-    return {
-        "schedule": words(timing_from_json(row.timing), row.starts_at, zone=row.zone),
-        "next_at": None if row.next_at is None else row.next_at.isoformat(),
-        "paused": row.pause_reason,
-        "paused_at": None if row.paused_at is None else row.paused_at.isoformat(),
-        "paused_by": row.paused_by,
-        "occurrences": row.occurrences,
-    }
+def _view(row: Any, skipped: int) -> ScheduleView:
+    return ScheduleView(
+        schedule=words(timing_from_json(row.timing), row.starts_at, zone=row.zone),
+        next_at=row.next_at,
+        paused=row.pause_reason,
+        paused_at=row.paused_at,
+        paused_by=row.paused_by,
+        occurrences=row.occurrences,
+        skipped=skipped,
+    )

@@ -17,7 +17,8 @@ from campaigns.flow.lanes.tick import tick
 from campaigns.flow.planning.plan import plan_run
 from campaigns.flow.reconcile.decide import decide
 from campaigns.flow.runs.pause_resume_cancel import resume_run
-from campaigns.flow.schedules.backfill import Period, backfill
+from campaigns.flow.schedules.backfill import backfill
+from campaigns.flow.schedules.gaps import Period
 from campaigns.flow.schedules.pause_resume_skip import pause_schedule, resume_schedule
 from campaigns.store.reconcile.searches import look_again
 from tests.flow.backup.conftest import Backup
@@ -290,10 +291,10 @@ def test_an_occurrence_that_a_copy_takes_for_missed_is_held_when_it_is_backfille
         world.clock.advance(60)
 
     assert states(restored, campaign_id)["14:00"] == "planned"
-    for line in told["runs"]:
-        assert [hold["kind"] for hold in restored.run(line["run_id"])["holds"]] == ["restored"]
+    for line in told.runs:
+        assert [hold["kind"] for hold in restored.run(line.run_id or 0)["holds"]] == ["restored"]
     assert world.requests_by_user() == sent, "two o'clock was sent after the backup"
-    resume_run(restored.store, told["runs"][0]["run_id"], reason="they did not get it", actor=ANNA)
+    resume_run(restored.store, told.runs[0].run_id or 0, reason="they did not get it", actor=ANNA)
     restored.serve()
     assert states(restored, campaign_id)["14:00"] == "finished"
 
@@ -317,8 +318,8 @@ def test_what_came_due_after_a_restore_is_backfilled_as_ever(world: World, backu
     period = Period(now - timedelta(minutes=30), now)
     told = backfill(restored.store, campaign_id, period, upstream=UPSTREAM, reason="it is over", actor=ANNA)
 
-    (line,) = told["runs"]
-    assert [hold["kind"] for hold in restored.run(line["run_id"])["holds"]] == []
+    (line,) = told.runs
+    assert [hold["kind"] for hold in restored.run(line.run_id or 0)["holds"]] == []
 
 
 def test_a_backfill_of_an_old_occurrence_is_held_since_it_may_have_been_backfilled_before(
@@ -341,8 +342,8 @@ def test_a_backfill_of_an_old_occurrence_is_held_since_it_may_have_been_backfill
     work(restored)
     release_account(restored.store, ACCOUNT, reason="compared", actor=ANNA)
 
-    (line,) = backfill(restored.store, campaign_id, period, upstream=UPSTREAM, reason="missed", actor=ANNA)["runs"]
+    (line,) = backfill(restored.store, campaign_id, period, upstream=UPSTREAM, reason="missed", actor=ANNA).runs
     work(restored)
 
-    assert [hold["kind"] for hold in restored.run(line["run_id"])["holds"]] == ["restored"]
+    assert [hold["kind"] for hold in restored.run(line.run_id or 0)["holds"]] == ["restored"]
     assert world.requests_by_user() == sent

@@ -15,7 +15,7 @@ from campaigns.domain.messages.message import make_message
 from campaigns.flow.audience.suppress import suppress
 from campaigns.flow.campaigns.drafts import Changes, archive_campaign, edit_campaign
 from campaigns.flow.campaigns.launch import launch
-from campaigns.flow.planning.plan import preview
+from campaigns.flow.planning.preview import preview
 from tests.one_database import on_both
 from tests.world import ACCOUNT, ANNA, LIMITS, UPSTREAM, World
 
@@ -46,7 +46,7 @@ def test_a_second_launch_needs_a_reason_and_starts_a_lineage_of_its_own(world: W
 
 def test_a_hash_works_once(world: World) -> None:
     campaign_id = _campaign(world)
-    digest = preview(world.store, campaign_id, LIMITS)["hash"]
+    digest = preview(world.store, campaign_id, LIMITS).hash
 
     world.launch(campaign_id, plan_hash=digest)
 
@@ -57,7 +57,7 @@ def test_a_hash_works_once(world: World) -> None:
 @pytest.mark.parametrize("change", ["edit", "suppress"])
 def test_a_launch_of_a_plan_that_has_changed_is_refused(world: World, change: str) -> None:
     campaign_id = _campaign(world)
-    digest = preview(world.store, campaign_id, LIMITS)["hash"]
+    digest = preview(world.store, campaign_id, LIMITS).hash
     if change == "edit":
         edit_campaign(world.store, campaign_id, Changes(message=make_message({"text": "Other"})), actor=ANNA)
     else:

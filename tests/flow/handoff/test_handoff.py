@@ -20,7 +20,7 @@ from campaigns.flow.accounts.accounts import add_account
 from campaigns.flow.campaigns.drafts import Changes, edit_campaign
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.handoff.cancel import cancel
-from campaigns.flow.planning.plan import preview
+from campaigns.flow.planning.preview import preview
 from campaigns.flow.recall.recall import recall_run
 from campaigns.flow.runs.pause_resume_cancel import resume_run
 from campaigns.flow.runs.rerun import rerun
@@ -125,9 +125,9 @@ def test_a_run_whose_time_falls_out_of_its_accounts_hours_meanwhile_is_sent_by_u
 def test_the_plan_says_who_holds_the_clock(world: World) -> None:
     campaign_id = armed(world)
     told = preview(world.store, campaign_id, LIMITS)
-    assert told["clock"] == "vendor"
-    assert any("the vendor holds the clock" in warning for warning in told["warnings"])
-    assert preview(world.store, world.campaign(), LIMITS)["clock"] == "campaigns"
+    assert told.clock == "vendor"
+    assert any("the vendor holds the clock" in warning.fact for warning in told.warnings)
+    assert preview(world.store, world.campaign(), LIMITS).clock == "campaigns"
 
 
 @pytest.mark.parametrize(
@@ -381,7 +381,7 @@ def test_a_pause_of_the_schedule_takes_back_what_was_handed_over(world: World) -
     told = pause_schedule(world.store, world.run(run_id)["campaign_id"], reason="a mourning", actor=ANNA)
     world.serve()
 
-    assert told["recalling"] == [run_id]
+    assert told.recalling == (run_id,)
     assert world.states(run_id) == ["cancelled"]
 
 

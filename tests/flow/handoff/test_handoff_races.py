@@ -16,7 +16,7 @@ from campaigns.flow.planning.plan import plan_run
 from campaigns.flow.recall.recall import recall_run
 from campaigns.flow.runs.pause_resume_cancel import pause_run
 from campaigns.flow.schedules.due import open_due_runs
-from campaigns.flow.schedules.pause_resume_skip import pause_schedule
+from campaigns.flow.schedules.pause_resume_skip import SchedulePaused, pause_schedule
 from tests.flow.handoff.handed_over import BEAT, TODAY, armed, dates, opened, shows, watched
 from tests.one_database import on_both
 from tests.world import ANNA, UNKNOWN, World, accepted
@@ -93,13 +93,13 @@ def test_a_cancel_of_what_is_not_handed_over_yet_leaves_nothing_to_take_back(wor
 def test_a_pause_of_the_schedule_during_the_hand_over_takes_it_back(world: World) -> None:
     campaign_id = armed(world, users=[1])
     (run_id,) = opened(world)
-    told: dict[str, Any] = {}
-    answers_while(world, lambda: told.update(pause_schedule(world.store, campaign_id, reason="a mourning", actor=ANNA)))
+    told: list[SchedulePaused] = []
+    answers_while(world, lambda: told.append(pause_schedule(world.store, campaign_id, reason="a mourning", actor=ANNA)))
 
     world.serve()
     world.serve()
 
-    assert told["recalling"] == [run_id]
+    assert [paused.recalling for paused in told] == [(run_id,)]
     assert (world.gateway.deleted, world.states(run_id)) == (["m1"], ["cancelled"])
 
 
@@ -114,7 +114,7 @@ def test_a_pause_of_the_schedule_takes_back_a_run_that_is_held_half_handed_over(
     told = pause_schedule(world.store, campaign_id, reason="a mourning", actor=ANNA)
     world.serve()
 
-    assert told["recalling"] == [run_id]
+    assert told.recalling == (run_id,)
     assert world.gateway.deleted == ["acct_one-1"]
     assert (world.run(run_id)["state"], world.states(run_id)) == ("cancelled", ["cancelled"] * 3)
 

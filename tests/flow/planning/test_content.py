@@ -11,7 +11,7 @@ from campaigns.domain.errors import UsageError
 from campaigns.domain.messages.message import make_message
 from campaigns.domain.schedules.timing import Timing
 from campaigns.flow.campaigns.drafts import Changes, edit_campaign
-from campaigns.flow.planning.plan import preview
+from campaigns.flow.planning.preview import preview
 from campaigns.flow.runs.rerun import rerun
 from campaigns.store.views.events import events
 from tests.world import ANNA, LIMITS, REJECTED, UPSTREAM, World
@@ -86,14 +86,14 @@ def test_a_plan_shows_what_the_next_runs_would_say(world: World) -> None:
 
     told = preview(world.store, campaign_id, LIMITS)
 
-    assert [(each["content"], each["text"]) for each in told["texts"]] == [
+    assert [(each.content, each.text) for each in told.texts] == [
         (1, "One 1"),
         (2, "Friday 2 {name}"),
         (1, "One 3"),
     ]
-    assert [each["at"] for each in told["texts"]] == told["next_runs"][:3]
-    assert len(told["next_runs"]) == 10
-    assert [warning for warning in told["warnings"] if "no variable" in warning] == [
+    assert tuple(each.at for each in told.texts) == told.next_runs[:3]
+    assert len(told.next_runs) == 10
+    assert [warning.fact for warning in told.warnings if "no variable" in warning.fact] == [
         "{name} in the text is no variable and goes out as written; variables are {date}, {weekday}, {n}"
     ]
 
@@ -104,9 +104,9 @@ def test_a_plan_of_a_campaign_without_schedule_shows_what_a_launch_would_say_now
 
     told = preview(world.store, campaign_id, LIMITS)
 
-    assert told["next_runs"] == []
-    run_id = world.launch(campaign_id, plan_hash=told["hash"])
-    assert [each["text"] for each in told["texts"]] == [world.run(run_id)["text"]]
+    assert told.next_runs == ()
+    run_id = world.launch(campaign_id, plan_hash=told.hash)
+    assert [each.text for each in told.texts] == [world.run(run_id)["text"]]
     assert world.run(run_id)["text"] == f"{world.clock.now.day} {world.clock.now:%B %Y}"
 
 

@@ -9,10 +9,12 @@ from pyroaring import BitMap64
 from sqlalchemy import text
 
 from campaigns.domain.errors import NotFound
+from campaigns.domain.remedies import Do
 from campaigns.domain.states import RunState
 from campaigns.flow.audience.suppress import suppress, unsuppress
 from campaigns.flow.campaigns.launch import launch
-from campaigns.flow.planning.plan import plan_run, preview
+from campaigns.flow.planning.plan import plan_run
+from campaigns.flow.planning.preview import preview
 from campaigns.flow.runs.pause_resume_cancel import cancel_run, resume_run
 from campaigns.flow.schedules.due import open_due_runs
 from tests.one_database import on_both
@@ -30,10 +32,10 @@ def test_a_plan_counts_exactly_what_a_launch_then_does(world: World) -> None:
     _suppress(world, [2, 3], ACCOUNT)
 
     told = preview(world.store, campaign_id, LIMITS)
-    run_id = world.launch(campaign_id, plan_hash=told["hash"])
+    run_id = world.launch(campaign_id, plan_hash=told.hash)
 
-    assert told["excluded"] == world.run(run_id)["excluded"] == {"suppressed": 1, "suppressed_on_account": 1}
-    assert (told["recipients"], told["batches"], told["credits"]) == (5, 3, 3)
+    assert told.excluded == world.run(run_id)["excluded"] == {"suppressed": 1, "suppressed_on_account": 1}
+    assert (told.recipients, told.batches, told.credits) == (5, 3, 3)
     assert [batch["size"] for batch in world.batches(run_id)] == [2, 2, 1]
     assert world.users(run_id, 1) | world.users(run_id, 2) | world.users(run_id, 3) == {1, 4, 5, 6, 7}
 
@@ -41,28 +43,30 @@ def test_a_plan_counts_exactly_what_a_launch_then_does(world: World) -> None:
 def test_a_plan_changes_nothing_and_its_hash_stays_until_something_does(world: World) -> None:
     world.account()
     campaign_id = world.campaign()
-    first = preview(world.store, campaign_id, LIMITS)["hash"]
+    first = preview(world.store, campaign_id, LIMITS).hash
     before = world.events()
 
-    assert preview(world.store, campaign_id, LIMITS)["hash"] == first
+    assert preview(world.store, campaign_id, LIMITS).hash == first
     assert world.events() == before
     _suppress(world, [99], None)
-    assert preview(world.store, campaign_id, LIMITS)["hash"] == first, "a suppression of somebody else is no change"
+    assert preview(world.store, campaign_id, LIMITS).hash == first, "a suppression of somebody else is no change"
     _suppress(world, [1], None)
-    assert preview(world.store, campaign_id, LIMITS)["hash"] != first
+    assert preview(world.store, campaign_id, LIMITS).hash != first
     unsuppress(world.store, BitMap64([1]), account_id=None, reason="came back", actor=ANNA)
-    assert preview(world.store, campaign_id, LIMITS)["hash"] == first
+    assert preview(world.store, campaign_id, LIMITS).hash == first
 
 
 def test_a_plan_warns_of_what_the_operator_should_know(world: World) -> None:
     world.account()
-    warned = preview(world.store, world.campaign([1], on_unknown="resend"), LIMITS)["warnings"]
-    assert any("at-least-once" in warning for warning in warned)
+    warned = preview(world.store, world.campaign([1], on_unknown="resend"), LIMITS).warnings
+    assert [warning.code for warning in warned] == ["at_least_once"]
     _suppress(world, [1], None)
-    assert "nobody is left to send to" in preview(world.store, world.campaign([1]), LIMITS)["warnings"]
+    nobody = preview(world.store, world.campaign([1]), LIMITS).warnings
+    assert [(warning.code, warning.fact) for warning in nobody] == [("nobody_left", "nobody is left to send to")]
     whole = preview(world.store, world.campaign(message={"user_lists": ["fans"]}), LIMITS)
-    assert (whole["recipients"], whole["whole_list"], whole["requests"]) == (None, True, 1)
-    assert any("accept that" in warning for warning in whole["warnings"])
+    assert (whole.recipients, whole.whole_list, whole.requests) == (None, True, 1)
+    assert [warning.code for warning in whole.warnings] == ["cannot_launch", "whole_list"]
+    assert [remedy.do for remedy in whole.warnings[0].remedies] == [Do.ACCEPT_SUPPRESSED]
     with pytest.raises(NotFound, match="no campaign 99"):
         preview(world.store, 99, LIMITS)
 

@@ -13,7 +13,7 @@ from campaigns.adapters.upstream.gateway import HttpGateway
 from campaigns.domain.messages.text_modes import TextAs
 from campaigns.domain.probe.reading import ProbeReading
 from campaigns.flow.lanes.serve import serve_lane
-from campaigns.flow.planning.plan import preview
+from campaigns.flow.planning.preview import preview
 from campaigns.flow.probe.ask import ask_probe
 from campaigns.sandbox.items import QueueItem
 from campaigns.sandbox.server import Sandbox
@@ -135,15 +135,11 @@ def test_what_it_learned_decides_how_plain_text_travels(
     with probed(world, **setup):
         campaign_id = world.campaign([1], message={"text": "One & two\nthree", "text_mode": "plain"}, mark=False)
         plan = preview(world.store, campaign_id, LIMITS, text_as=otherwise)
-        world.launch(campaign_id, plan_hash=plan["hash"])
+        world.launch(campaign_id, plan_hash=plan.hash)
         world.serve()
-    assert plan["texts"][0] | {"at": "", "content": None} == {
-        "at": "",
-        "content": None,
-        "text": "One & two\nthree",
-        "sent": travels,
-        "seen": "One & two\nthree",
-    }
+    (shown,) = plan.texts
+    assert (shown.text, shown.sent, shown.seen) == ("One & two\nthree", travels, "One & two\nthree")
+    assert shown.request == {"text": travels}
     assert [body["text"] for body in world.gateway.received] == [travels]
     world.prove()
 
@@ -151,6 +147,6 @@ def test_what_it_learned_decides_how_plain_text_travels(
 def test_a_probe_changes_the_plan_of_a_plain_text(world: World) -> None:
     world.account()
     campaign_id = world.campaign([1], message={"text": "Hello", "text_mode": "plain"})
-    before = preview(world.store, campaign_id, LIMITS)["hash"]
+    before = preview(world.store, campaign_id, LIMITS).hash
     with probed_again(world):
-        assert preview(world.store, campaign_id, LIMITS)["hash"] != before
+        assert preview(world.store, campaign_id, LIMITS).hash != before

@@ -12,7 +12,8 @@ from campaigns.flow.accounts.accounts import release_account
 from campaigns.flow.campaigns.drafts import Changes, edit_campaign
 from campaigns.flow.runs.pause_resume_cancel import cancel_run, resume_run
 from campaigns.flow.runs.rerun import rerun
-from campaigns.flow.schedules.backfill import Period, backfill
+from campaigns.flow.schedules.backfill import backfill
+from campaigns.flow.schedules.gaps import Period
 from campaigns.flow.schedules.pause_resume_skip import skip_next
 from tests.flow.schedules.timetable import HOURLY, armed, look, put_forward, work
 from tests.world import ACCOUNT, ANNA, LOGGED_OUT, REJECTED, UNKNOWN, UPSTREAM, World, accepted
@@ -219,7 +220,7 @@ def test_a_rerun_of_an_older_run_is_taken_back_and_so_is_the_run_that_came_after
 def test_an_occurrence_that_was_backfilled_is_taken_back_whenever_its_row_was_made(world: World) -> None:
     first = first_run(world)
     ticks(world)
-    skipped = skip_next(world.store, 1, reason="a holiday", actor=ANNA)["run_id"]
+    skipped = skip_next(world.store, 1, reason="a holiday", actor=ANNA).run_id
     put_forward(world, hours=1)
     second = next_run(world)
     ticks(world)

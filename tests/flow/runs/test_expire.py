@@ -13,7 +13,8 @@ from campaigns.domain.states import BatchState
 from campaigns.domain.upstream.outcome import Outcome
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.lanes.tick import tick
-from campaigns.flow.planning.plan import plan_run, preview
+from campaigns.flow.planning.plan import plan_run
+from campaigns.flow.planning.preview import preview
 from campaigns.flow.reconcile.decide import decide
 from campaigns.flow.runs.expire import expire_runs
 from campaigns.flow.runs.pause_resume_cancel import cancel_run, pause_run
@@ -201,9 +202,11 @@ def test_the_plan_warns_of_those_who_would_be_cancelled(world: World) -> None:
     timing = Timing(over_seconds=HOUR, expires_seconds=HOUR, hours="09:00-12:30", zone="UTC")
     plan = preview(world.store, world.campaign(range(1, 21), timing=timing), LIMITS)
 
-    assert plan["bound_by"] == "expiry"
-    assert datetime.fromisoformat(plan["ends_at"]) == world.clock.now + timedelta(hours=1)
-    assert any("will not be finished by its expiry" in one and "10 recipients" in one for one in plan["warnings"])
+    assert plan.bound_by == "expiry"
+    assert plan.ends_at == world.clock.now + timedelta(hours=1)
+    assert any(
+        "will not be finished by its expiry" in one.fact and "10 recipients" in one.fact for one in plan.warnings
+    )
 
 
 def test_a_run_without_an_expiry_is_never_touched(world: World) -> None:

@@ -12,7 +12,8 @@ from campaigns.domain.schedules.timing import Timing
 from campaigns.flow.campaigns.drafts import Changes, edit_campaign
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.runs.pause_resume_cancel import pause_run
-from campaigns.flow.schedules.backfill import Period, backfill, preview_backfill
+from campaigns.flow.schedules.backfill import Backfill, backfill, preview_backfill
+from campaigns.flow.schedules.gaps import Period
 from campaigns.flow.schedules.pause_resume_skip import pause_schedule, resume_schedule, skip_next
 from tests.flow.schedules.timetable import (
     HOURLY,
@@ -35,7 +36,8 @@ def test_what_comes_due_while_the_schedule_is_paused_is_skipped_with_the_reason(
 
     told = pause_schedule(world.store, campaign_id, reason="a holiday", actor=ANNA)
     stands = campaign(world, campaign_id)
-    assert told["next_at"] == stands["next_at"] == "2026-03-02T14:00:00+00:00"
+    assert told.next_at == _at(14)
+    assert stands["next_at"] == "2026-03-02T14:00:00+00:00"
     assert (stands["paused"], stands["paused_by"]) == ("a holiday", ANNA)
     put_forward(world, hours=1)
     work(world)
@@ -103,7 +105,7 @@ def test_the_next_occurrence_is_skipped_and_the_others_are_sent(world: World) ->
         put_forward(world, hours=1)
         work(world)
 
-    assert (told["skipped"], told["next_at"]) == ("2026-03-02T13:00:00+00:00", "2026-03-02T14:00:00+00:00")
+    assert (told.skipped, told.next_at) == (_at(13), _at(14))
     assert states(world, campaign_id) == {"13:00": "skipped", "14:00": "finished"}
     assert runs(world, campaign_id)[0]["reason"] == "an operator skipped it ahead of its time: a fair"
 
@@ -117,7 +119,7 @@ def test_skipping_the_only_occurrence_ends_the_schedule_and_nobody_has_got_it(wo
     put_forward(world, hours=2)
 
     assert look(world) == []
-    assert told["next_at"] is None
+    assert told.next_at is None
     stands = campaign(world, campaign_id)
     assert (stands["state"], stands["launches"], stands["skipped"]) == ("launched", 0, 1)
 
@@ -143,10 +145,10 @@ def test_a_backfill_sends_what_was_skipped_one_after_the_other(world: World) -> 
     assert states(world, campaign_id) == dict.fromkeys(("13:00", "14:00", "15:00"), "skipped") | {"16:00": "finished"}
     done = _backfill(world, campaign_id, period)
 
-    assert [line["scheduled_for"] for line in told["runs"]] == [line["scheduled_for"] for line in done["runs"]]
-    assert (told["dry_run"], done["dry_run"], done["sent_before"], done["left"]) == (True, False, 1, 0)
-    first, second, third = (line["run_id"] for line in done["runs"])
-    assert [line["after_run_id"] for line in done["runs"]] == [None, first, second]
+    assert [line.scheduled_for for line in told.runs] == [line.scheduled_for for line in done.runs]
+    assert (told.dry_run, done.dry_run, done.sent_before, done.left) == (True, False, 1, 0)
+    first, second, third = (line.run_id for line in done.runs)
+    assert [line.after_run_id for line in done.runs] == [None, first, second]
     assert [work(world) for _ in range(4)] == [[first], [second], [third], []]
     assert set(states(world, campaign_id).values()) == {"finished"}
     assert campaign(world, campaign_id)["occurrences"] == 4
@@ -160,7 +162,7 @@ def test_a_backfill_asked_for_twice_opens_nothing_twice(world: World) -> None:
 
     again = _backfill(world, campaign_id, _period(13, 16))
 
-    assert (again["runs"], again["sent_before"]) == ([], 4)
+    assert (again.runs, again.sent_before) == ((), 4)
 
 
 def test_a_backfill_waits_for_an_open_run_or_leaves_all_as_it_is(world: World) -> None:
@@ -169,10 +171,10 @@ def test_a_backfill_waits_for_an_open_run_or_leaves_all_as_it_is(world: World) -
     pause_run(world.store, by_hand, reason="wait", actor=ANNA)
 
     left = _backfill(world, campaign_id, _period(13, 16, "skip"))
-    assert (left["runs"], left["left"]) == ([], 3)
+    assert (left.runs, left.left) == ((), 3)
     done = _backfill(world, campaign_id, _period(13, 16))
 
-    assert done["runs"][0]["after_run_id"] == by_hand
+    assert done.runs[0].after_run_id == by_hand
     assert work(world) == []
 
 
@@ -181,7 +183,7 @@ def test_under_skip_a_backfill_sends_the_first_alone(world: World) -> None:
 
     done = _backfill(world, campaign_id, _period(13, 16, "skip"))
 
-    assert (len(done["runs"]), done["left"]) == (1, 2)
+    assert (len(done.runs), done.left) == (1, 2)
     assert list(states(world, campaign_id).values()) == ["due", "skipped", "skipped", "finished"]
 
 
@@ -191,7 +193,7 @@ def test_a_backfill_sends_what_has_no_row_at_all(world: World) -> None:
 
     done = _backfill(world, campaign_id, _period(9, 12))
 
-    assert [line["was"] for line in done["runs"]] == ["missing"] * 4
+    assert [line.was for line in done.runs] == ["missing"] * 4
     assert list(states(world, campaign_id)) == ["09:00", "10:00", "11:00", "12:00"]
 
 
@@ -207,7 +209,7 @@ def test_an_edit_of_the_schedule_gives_the_past_no_other_occurrences(world: Worl
 
     done = _backfill(world, campaign_id, Period(_at(13), world.clock.now))
 
-    assert (done["runs"], done["sent_before"]) == ([], 3)
+    assert (done.runs, done.sent_before) == ((), 3)
 
 
 def test_a_backfill_keeps_to_the_runs_that_a_schedule_may_have(world: World) -> None:
@@ -217,7 +219,7 @@ def test_a_backfill_keeps_to_the_runs_that_a_schedule_may_have(world: World) -> 
         _backfill(world, campaign_id, _period(13, 16))
     done = _backfill(world, campaign_id, _period(14, 16))
 
-    assert len(done["runs"]) == 2
+    assert len(done.runs) == 2
     assert campaign(world, campaign_id)["state"] == "launched", "it has had all of its runs"
 
 
@@ -255,11 +257,11 @@ def test_what_was_never_scheduled_or_belongs_elsewhere_is_not_backfilled(world: 
 def test_a_backfilled_run_says_what_the_campaign_says_now_and_has_its_time_anew(world: World) -> None:
     campaign_id = _with_gaps(world, expires_seconds=600.0)
 
-    (line,) = _backfill(world, campaign_id, _period(13, 13))["runs"]
+    (line,) = _backfill(world, campaign_id, _period(13, 13)).runs
     work(world)
 
-    assert world.run(line["run_id"])["revision"] == 1
-    assert world.run(line["run_id"])["state"] == "finished"
+    assert world.run(line.run_id or 0)["revision"] == 1
+    assert world.run(line.run_id or 0)["state"] == "finished"
 
 
 def _with_gaps(world: World, **timing: Any) -> int:
@@ -281,5 +283,13 @@ def _period(start: int, end: int, overlap: Any = "queue") -> Period:
     return Period(_at(start), _at(end), overlap)
 
 
-def _backfill(world: World, campaign_id: int, period: Period) -> dict[str, Any]:
-    return backfill(world.store, campaign_id, period, upstream=UPSTREAM, reason="missed", actor=ANNA)
+def _backfill(world: World, campaign_id: int, period: Period) -> Backfill:
+    return backfill(
+        world.store,
+        campaign_id,
+        period,
+        upstream=UPSTREAM,
+        reason="missed",
+        actor=ANNA,
+        before_created=True,
+    )

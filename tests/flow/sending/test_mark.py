@@ -14,7 +14,7 @@ from campaigns.domain.messages.message import make_message, marked, request_body
 from campaigns.domain.states import BatchState
 from campaigns.flow.campaigns.drafts import Changes, edit_campaign
 from campaigns.flow.lanes.serve import serve_lane
-from campaigns.flow.planning.plan import preview
+from campaigns.flow.planning.preview import preview
 from campaigns.flow.runs.rerun import rerun
 from campaigns.store.proof import verify
 from tests.flow.reconcile.lost_answers import look, lost_answer, shows
@@ -126,8 +126,8 @@ def test_a_plan_shows_the_mark_and_its_hash_stands_for_it(world: World) -> None:
     edit_campaign(world.store, campaign_id, Changes(mark=True), actor=ANNA)
     with_mark = preview(world.store, campaign_id, LIMITS)
 
-    assert (without["mark"], with_mark["mark"]) == (False, True)
-    assert without["hash"] != with_mark["hash"]
+    assert (without.mark, with_mark.mark) == (False, True)
+    assert without.hash != with_mark.hash
 
 
 def test_a_lost_answer_of_a_marked_request_is_found_by_its_text(world: World) -> None:

@@ -18,7 +18,8 @@ from campaigns.flow.accounts.accounts import AccountHours, add_account, set_acco
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.lanes.serve import serve_lane
 from campaigns.flow.lanes.tick import tick
-from campaigns.flow.planning.plan import plan_run, preview
+from campaigns.flow.planning.plan import plan_run
+from campaigns.flow.planning.preview import OpenHours, preview
 from campaigns.flow.runs.pause_resume_cancel import resume_run
 from campaigns.flow.runs.rerun import rerun
 from campaigns.flow.sending import pick_batch
@@ -185,8 +186,8 @@ def test_starting_at_once_means_within_the_hours_too(world: World) -> None:
     world.account()
     campaign_id = world.campaign([1], timing=DAYTIME, starts_at=berlin("2026-03-09T12:00"))
 
-    planned = preview(world.store, campaign_id, LIMITS)["starts_at"]
-    assert datetime.fromisoformat(planned) == berlin("2026-03-09T12:00"), "its own time is within them"
+    planned = preview(world.store, campaign_id, LIMITS).starts_at
+    assert planned == berlin("2026-03-09T12:00"), "its own time is within them"
     run_id = launch(world.store, campaign_id, upstream=UPSTREAM, at_once=True, actor=ANNA)["run_id"]
 
     assert world.serve() == 0
@@ -198,17 +199,17 @@ def test_the_plan_says_that_it_starts_when_the_hours_open(world: World) -> None:
     world.account()
     plan = preview(world.store, world.campaign([1], timing=DAYTIME), LIMITS)
 
-    assert datetime.fromisoformat(plan["starts_at"]) == SATURDAY_MORNING
-    assert plan["bound_by"] == "sending hours"
-    assert plan["sending_hours"] == [{"hours": "09:00-22:00", "zone": "Europe/Berlin"}]
+    assert plan.starts_at == SATURDAY_MORNING
+    assert plan.bound_by == "sending hours"
+    assert plan.sending_hours == (OpenHours("09:00-22:00", "Europe/Berlin"),)
 
 
 def test_a_plan_is_another_one_when_the_accounts_hours_were_changed(world: World) -> None:
     world.account()
     campaign_id = world.campaign()
-    before = preview(world.store, campaign_id, LIMITS)["hash"]
+    before = preview(world.store, campaign_id, LIMITS).hash
     set_account(world.store, ACCOUNT, hours="09:00-22:00", zone="Europe/Berlin", actor=ANNA)
-    assert preview(world.store, campaign_id, LIMITS)["hash"] != before
+    assert preview(world.store, campaign_id, LIMITS).hash != before
 
 
 def test_the_moment_counts_at_which_the_lock_was_got(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,10 +17,12 @@ from campaigns.domain.states import BatchState
 from campaigns.flow.campaigns.drafts import Changes, edit_campaign
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.lanes.serve import serve_lane
-from campaigns.flow.planning.plan import plan_run, preview
+from campaigns.flow.planning.plan import plan_run
+from campaigns.flow.planning.preview import preview
 from campaigns.flow.runs.rerun import rerun
-from campaigns.flow.schedules.backfill import Period, backfill
+from campaigns.flow.schedules.backfill import backfill
 from campaigns.flow.schedules.due import open_due_runs
+from campaigns.flow.schedules.gaps import Period
 from campaigns.store.proof.verify import verify
 from tests.flow.reconcile.lost_answers import look, old_item, shows
 from tests.world import ACCOUNT, ANNA, LIMITS, REJECTED, UNKNOWN, UPSTREAM, World
@@ -119,15 +121,15 @@ def test_runs_of_a_schedule_and_backfills_of_it_keep_the_mode(world: World) -> N
 def test_a_plan_shows_the_source_what_is_sent_and_what_fans_see(world: World) -> None:
     world.account()
     found = preview(world.store, world.campaign([1], message=PLAIN), LIMITS)
-    (said,) = found["texts"]
-    assert (said["text"], said["sent"], said["seen"]) == (PLAIN["text"], TRAVELS, PLAIN["text"])
-    assert found["text_mode"] == "plain"
+    (said,) = found.texts
+    assert (said.text, said.sent, said.seen) == (PLAIN["text"], TRAVELS, PLAIN["text"])
+    assert found.text_mode == "plain"
 
     before = preview(world.store, world.campaign([1], message={"text": "One\n<b>two</b>"}), LIMITS)
-    assert (before["texts"][0]["seen"], before["text_mode"]) == ("One two", "as_written")
+    assert (before.texts[0].seen, before.text_mode) == ("One two", "as_written")
 
     unchanged = preview(world.store, world.campaign([1], message=PLAIN), LIMITS, text_as="unchanged")
-    assert (unchanged["texts"][0]["sent"], unchanged["texts"][0]["seen"]) == (PLAIN["text"], PLAIN["text"])
+    assert (unchanged.texts[0].sent, unchanged.texts[0].seen) == (PLAIN["text"], PLAIN["text"])
 
 
 @pytest.mark.parametrize(
@@ -145,7 +147,7 @@ def test_a_doubtful_text_waits_for_a_word_that_it_is_meant(world: World, message
     with pytest.raises(NotAllowed, match=way.replace("(", r"\(")):
         world.launch(campaign_id)
     assert world.serve() == 0
-    assert preview(world.store, campaign_id, LIMITS)["warnings"]
+    assert preview(world.store, campaign_id, LIMITS).warnings
 
     world.launch(campaign_id, as_written=True)
     world.serve()

@@ -16,7 +16,8 @@ from campaigns.domain.upstream.outcome import Outcome, OutcomeKind
 from campaigns.flow.audience.suppress import suppress
 from campaigns.flow.campaigns.drafts import Changes, edit_campaign
 from campaigns.flow.campaigns.launch import launch
-from campaigns.flow.planning.plan import plan_run, preview
+from campaigns.flow.planning.plan import plan_run
+from campaigns.flow.planning.preview import preview
 from campaigns.flow.reconcile.decide import decide
 from campaigns.flow.runs.pause_resume_cancel import resume_run
 from campaigns.flow.runs.rerun import rerun
@@ -49,14 +50,14 @@ def test_ids_and_what_the_vendor_chooses_are_one_request_and_one_unit(world: Wor
     world.account()
     campaign_id = mixed(world, message=chosen)
     told = preview(world.store, campaign_id, LIMITS)
-    run_id = world.launch(campaign_id, plan_hash=told["hash"])
+    run_id = world.launch(campaign_id, plan_hash=told.hash)
     world.serve()
 
     (body,) = world.gateway.received
     assert body["userIds"] == ["1", "2"]
     assert body.get("userLists") == chosen.get("user_lists")
     assert body.get("subscribedWithinLastDays") == chosen.get("subscribed_within_last_days")
-    assert (told["recipients"], told["whole_list"], told["batches"]) == (None, True, 1)
+    assert (told.recipients, told.whole_list, told.batches) == (None, True, 1)
     run = world.run(run_id)
     assert (run["recipients"], run["whole_list"], run["planned"], run["accepted"]) == (None, True, 1, 1)
     found = proved(world)

@@ -17,10 +17,12 @@ from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.planning.plan import plan_run
 from campaigns.flow.runs.pause_resume_cancel import cancel_run
 from campaigns.flow.schedules import due
-from campaigns.flow.schedules.backfill import Period, backfill
+from campaigns.flow.schedules.backfill import backfill
 from campaigns.flow.schedules.due import open_due_runs
+from campaigns.flow.schedules.gaps import Period
 from campaigns.flow.schedules.open_occurrence import Opening
 from campaigns.flow.schedules.pause_resume_skip import pause_schedule, skip_next
+from campaigns.store.audit.events import Act
 from campaigns.store.campaigns.campaigns import find_campaign, find_revision
 from campaigns.store.database.engine import Store
 from campaigns.store.tables.campaigns import campaign as campaign_table
@@ -101,7 +103,7 @@ def test_two_who_skip_the_next_occurrence_skip_two(world: World) -> None:
 
     told = overlapping(world.store, skip, skip)
 
-    assert [one["skipped"][11:16] for one in told if not isinstance(one, NotAllowed)] == list(
+    assert [f"{one.skipped:%H:%M}" for one in told if not isinstance(one, NotAllowed)] == list(
         states(world, campaign_id)
     )
 
@@ -112,11 +114,11 @@ def test_two_backfills_of_one_period_open_each_occurrence_once(world: World) -> 
     period = Period(_at("11:30"), _at("12:00"))
 
     def fill(store: Store) -> Any:
-        return backfill(store, campaign_id, period, upstream=UPSTREAM, reason="missed", actor=ANNA)
+        return backfill(store, campaign_id, period, upstream=UPSTREAM, reason="missed", actor=ANNA, before_created=True)
 
     first, second = overlapping(world.store, fill, fill)
 
-    assert [len(one["runs"]) for one in (first, second)] == [4, 0]
+    assert [len(one.runs) for one in (first, second)] == [4, 0]
     assert list(states(world, campaign_id)) == ["11:30", "11:40", "11:50", "12:00"]
 
 
@@ -195,7 +197,7 @@ def _open_unguarded(store: Store, campaign_id: int, *, actor: str, **_: Any) -> 
         seen = find_campaign(connection, campaign_id)
         revision = find_revision(connection, campaign_id, seen.revision)
     with store.write() as connection:
-        return due._take(Opening(connection, seen, revision, store.now(connection), actor))
+        return due._take(Opening(Act(connection, store.now(connection), actor), seen, revision))
 
 
 def _change_unguarded(connection: Connection, seen: Any, *, now: datetime, **columns: Any) -> None:
