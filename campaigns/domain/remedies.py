@@ -24,6 +24,8 @@ class Do(StrEnum):
     ADD_ACCOUNT = "accounts.add"
     RELEASE_ACCOUNT = "accounts.release"
     UPGRADE_DATABASE = "database.upgrade"
+    START = "start"
+    CHECK = "check"
 
 
 @dataclass(frozen=True, slots=True)

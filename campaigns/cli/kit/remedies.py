@@ -23,6 +23,8 @@ SENTENCES: dict[Do, str] = {
     Do.ADD_ACCOUNT: "`campaigns accounts add {account}` adds it.",
     Do.RELEASE_ACCOUNT: "`campaigns accounts release {account} --reason TEXT` lets it go on.",
     Do.UPGRADE_DATABASE: "`campaigns db upgrade` brings the database up to date.",
+    Do.START: "`campaigns up` starts every part on this machine; a server has `campaigns beat` and `campaigns worker`.",
+    Do.CHECK: "`campaigns doctor` names what is wrong and how to fix it.",
 }
 """Fields in braces are those of the remedy. A test reads each command with the real command line."""
 
