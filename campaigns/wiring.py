@@ -14,21 +14,20 @@ from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import structlog
 from pydantic import SecretStr
 
 from campaigns.domain.errors import PacerAway, VendorAway
 from campaigns.domain.printable import printable
 from campaigns.domain.sending.pacing import Limits
-from campaigns.flow.backup.detect_restore import Memory
-from campaigns.flow.lanes.tick import recovery
-from campaigns.flow.sending.known_team import KnownTeam
-from campaigns.flow.sending.lane_context import LaneContext
 from campaigns.ports import FenceBook, Gateway, Pacer, Spool
 from campaigns.settings import Settings
 from campaigns.store.database.engine import Store, open_store
+
+if TYPE_CHECKING:
+    from campaigns.flow.backup.detect_restore import Memory
+    from campaigns.flow.sending.lane_context import LaneContext
 
 WINDOW_SECONDS = 60.0
 """The vendor counts requests by the minute (its rate limit page, read 2026-11); fixed or sliding is not stated."""
@@ -97,6 +96,7 @@ class Parts:
     def pacer(self) -> Pacer:
         """The shared rate budget. Raises PacerAway when nobody said where Redis is."""
         from campaigns.adapters.redis.pacer import RedisPacer
+        from campaigns.flow.lanes.tick import recovery
 
         # A permit may be used until the lease that follows it ends, so that is how long a lost answer holds its slot.
         hold = self.settings.lease_seconds
@@ -133,6 +133,8 @@ class Parts:
 
     def memory(self) -> Memory:
         """What this host holds the database against. Raises PacerAway as `pacer` does."""
+        from campaigns.flow.backup.detect_restore import Memory
+
         return Memory(self.store, self.fences, self.spool, socket.gethostname(), worker_name())
 
     def asker(self, gateway: Gateway, pacer: Pacer, *, owner: str) -> Asking:
@@ -141,6 +143,9 @@ class Parts:
 
     def sender(self, *, stopping: threading.Event) -> LaneContext:
         """What the lanes of this process share: one HTTP client, one Redis connection pool, one name."""
+        from campaigns.flow.sending.known_team import KnownTeam
+        from campaigns.flow.sending.lane_context import LaneContext
+
         asker = self.asker(self.gateway(), self.pacer(), owner=worker_name())
         return LaneContext(
             store=asker.store,
@@ -185,6 +190,8 @@ def worker_name() -> str:
 
 def configure_logging(settings: Settings) -> None:
     """One line per event on stderr, for people or as JSON. Keys and message texts are never passed to it."""
+    import structlog
+
     as_json = settings.log_format == "json" or (settings.log_format is None and not sys.stderr.isatty())
     structlog.configure(
         processors=[

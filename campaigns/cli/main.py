@@ -70,6 +70,7 @@ COMMANDS: dict[str, str] = {
     "edit": "campaigns.create_edit:edit",
     "list": "campaigns.list_show:list_campaigns",
     "show": "campaigns.list_show:show",
+    "status": "runs.status:status",
     "archive": "campaigns.list_show:archive",
     "plan": "campaigns.plan:plan",
     "launch": "campaigns.plan_launch:launch",

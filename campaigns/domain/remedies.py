@@ -36,6 +36,8 @@ class Do(StrEnum):
     ALLOW_MORE_RUNS = "campaigns.allow_more_runs"
     ACCEPT_SUPPRESSED = "campaigns.accept_suppressed"
     BACKFILL_BEFORE_CREATED = "schedule.backfill_before_created"
+    START = "start"
+    CHECK = "check"
 
 
 @dataclass(frozen=True, slots=True)

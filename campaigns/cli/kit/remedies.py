@@ -35,6 +35,8 @@ SENTENCES: dict[Do, str] = {
     Do.ALLOW_MORE_RUNS: "`campaigns edit {campaign} --max-runs {value}` allows them.",
     Do.ACCEPT_SUPPRESSED: "`campaigns edit {campaign} --accept-suppressed` accepts that.",
     Do.BACKFILL_BEFORE_CREATED: "The option --before-created says that this is meant.",
+    Do.START: "`campaigns up` starts every part on this machine; a server has `campaigns beat` and `campaigns worker`.",
+    Do.CHECK: "`campaigns doctor` names what is wrong and how to fix it.",
 }
 """Fields in braces are those of the remedy. A test reads each command with the real command line."""
 

@@ -53,15 +53,16 @@ def _given_flags() -> dict[str, str]:
 
 
 @contextmanager
-def opened() -> Iterator[Parts]:
+def opened(*, with_vendor: bool = True) -> Iterator[Parts]:
     """The parts that commands work with, closed again at the end.
 
-    Raises SettingsError, DatabaseAway, or NotAllowed when the database is not migrated.
+    `with_vendor`: whether standard error says which vendor is in force. Raises SettingsError, DatabaseAway, or
+    NotAllowed when the database is not migrated.
     """
     from campaigns.store.database.migrations import require_head
     from campaigns.wiring import open_parts
 
-    settings = settings_in_force()
+    settings = settings_in_force(asks_vendor=with_vendor)
     refuse_missing_file(settings.database_url)
     parts = open_parts(settings)
     try:

@@ -20,6 +20,9 @@ GAP = 2
 LEAST_TEXT = 12
 """A column of prose is not made narrower than this, in characters, before other columns are left out."""
 
+LONGEST_WORD = 24
+"""A word in prose is broken when it is longer than this, in characters; a user ID or an account never is."""
+
 
 class Kind(Enum):
     """What a column, or a fact, holds."""
@@ -55,13 +58,17 @@ class Fact:
 
 def print_table(columns: Sequence[Column], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
     """A table on standard output, as wide as the terminal; in a pipe every column, unwrapped. `empty`: for no row."""
-    cells = [[cell(value, column.kind) for column, value in zip(columns, row, strict=True)] for row in rows]
-    if not cells:
+    listed = list(rows)
+    if not listed:
         click.echo(empty, err=True)
     elif sys.stdout.isatty():
-        _draw(columns, cells)
+        from rich.console import Console
+
+        console = Console(file=drawing(sys.stdout), highlight=False)
+        console.print(drawn_table(columns, listed, width=console.width))
     else:
-        _print_aligned(columns, cells)
+        for line in table_lines(columns, listed):
+            click.echo(line)
 
 
 def print_facts(facts: Iterable[Fact], *, zone: str | None = None) -> None:
@@ -102,57 +109,85 @@ def _one(value: Any, kind: Kind, zone: str | None) -> str:
     return text
 
 
-def _draw(columns: Sequence[Column], cells: list[list[str]]) -> None:
+def drawn_table(columns: Sequence[Column], rows: Iterable[Sequence[Any]], *, width: int) -> Any:
+    """The table as rich draws it on a terminal of this width.
+
+    Where even the columns of rank 0 do not fit side by side, each row is written as facts below one another.
+    """
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(file=drawing(sys.stdout))
-    shown = _fitting(columns, cells, console.width)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    cells = _cells(columns, rows)
+    least = _least_widths(columns, cells)
+    shown = _fitting(columns, least, width)
+    if shown is None:
+        return Text("\n".join(_as_facts(columns, cells)))
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for at in shown:
         column = columns[at]
-        is_text = column.kind is Kind.TEXT
         table.add_column(
             column.title,
             justify="right" if column.kind in NUMERIC else "left",
-            no_wrap=not is_text,
-            min_width=None if is_text else _widths(columns, cells)[at],
+            no_wrap=column.kind is not Kind.TEXT,
+            min_width=least[at],
             overflow="fold",
         )
     for row in cells:
         table.add_row(*(Text(row[at]) for at in shown))
-    console.print(table)
+    return table
 
 
-def _fitting(columns: Sequence[Column], cells: list[list[str]], width: int) -> list[int]:
-    """The places of the columns that a terminal of this width has room for."""
-    widths = _widths(columns, cells)
+def table_lines(columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> list[str]:
+    """The table as plain text with every column, for a pipe."""
+    titles, cells = [column.title for column in columns], _cells(columns, rows)
+    widths = [max(len(row[at]) for row in [titles, *cells]) for at in range(len(columns))]
+    return [
+        (" " * GAP)
+        .join(
+            text.rjust(width) if column.kind in NUMERIC else text.ljust(width)
+            for text, width, column in zip(row, widths, columns, strict=True)
+        )
+        .rstrip()
+        for row in [titles, *cells]
+    ]
+
+
+def _cells(columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> list[list[str]]:
+    return [[cell(value, column.kind) for column, value in zip(columns, row, strict=True)] for row in rows]
+
+
+def _fitting(columns: Sequence[Column], least: Sequence[int], width: int) -> list[int] | None:
+    """The places of the columns that fit a terminal of this width; None when those of rank 0 alone do not."""
     shown = list(range(len(columns)))
-    while sum(widths[at] + GAP for at in shown) - GAP > width:
+    while sum(least[at] + GAP for at in shown) - GAP > width:
         last = max(shown, key=lambda at: (columns[at].rank, at))
         if columns[last].rank == 0:
-            break
+            return None
         shown.remove(last)
     return shown
 
 
-def _widths(columns: Sequence[Column], cells: list[list[str]]) -> list[int]:
-    """The least width of each column: of prose a few words, of all else its longest cell."""
-    longest = [max(len(row[at]) for row in cells) for at in range(len(columns))]
-    return [
-        max(len(column.title), min(LEAST_TEXT, long) if column.kind is Kind.TEXT else long)
-        for column, long in zip(columns, longest, strict=True)
-    ]
+def _least_widths(columns: Sequence[Column], cells: list[list[str]]) -> list[int]:
+    """The least width of each column: of prose its longest word, within bounds; of all else its longest cell."""
+    from rich.cells import cell_len
+
+    widths = []
+    for at, column in enumerate(columns):
+        texts = [row[at] for row in cells]
+        if column.kind is Kind.TEXT:
+            longest_word = max(cell_len(word) for text in [*texts, ""] for word in text.split() or [""])
+            least = min(max(longest_word, min(LEAST_TEXT, max(map(cell_len, texts), default=0))), LONGEST_WORD)
+        else:
+            least = max(map(cell_len, texts), default=0)
+        widths.append(max(cell_len(column.title), least))
+    return widths
 
 
-def _print_aligned(columns: Sequence[Column], cells: list[list[str]]) -> None:
-    titles = [column.title for column in columns]
-    widths = [max(len(row[at]) for row in [titles, *cells]) for at in range(len(columns))]
-    for row in [titles, *cells]:
-        padded = (
-            text.rjust(width) if column.kind in NUMERIC else text.ljust(width)
-            for text, width, column in zip(row, widths, columns, strict=True)
-        )
-        click.echo((" " * GAP).join(padded).rstrip())
+def _as_facts(columns: Sequence[Column], cells: list[list[str]]) -> list[str]:
+    width = max(len(column.title) for column in columns) + GAP
+    lines: list[str] = []
+    for row in cells:
+        lines += [f"{column.title:<{width}}{text}" for column, text in zip(columns, row, strict=True)]
+        lines.append("")
+    return lines[:-1]

@@ -56,7 +56,7 @@ def open_due_runs(store: Store, *, actor: str) -> list[int]:
     """Open what has come due; returns the runs that this call opened to send.
 
     An account whose lock is taken is left for the next tick; one that is stopped is left until it may go on. After a
-    crash a campaign either still waits for its occurrence, and the next tick opens it, or is past it with the row written.
+    crash a campaign either still waits for its occurrence, which the next tick opens, or has the row and is past it.
     """
     with store.read() as connection:
         campaigns = due_campaigns(connection, now=store.now(connection), limit=MOST_CAMPAIGNS)

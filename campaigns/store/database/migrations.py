@@ -1,19 +1,27 @@
-"""Migrations: bring a database to the newest shape, or say that it is not there yet."""
+"""Bring a database to the newest migration, or refuse one that is not there yet.
+
+Every command asks for the newest migration, so it is read from the migrations' files: importing alembic for it takes
+a third of the time of `campaigns list`.
+"""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
 
 from campaigns.domain.errors import NotAllowed
 from campaigns.store.database.engine import Store, open_store
 from campaigns.store.database.server_facts import require_sight
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 PACKAGE = Path(__file__).resolve().parents[2]
+
+_NAMES = re.compile(r"""^(revision|down_revision) = ["']([^"']+)["']$""", re.MULTILINE)
 
 
 def scripts_folder() -> Path:
@@ -24,6 +32,8 @@ def scripts_folder() -> Path:
 
 def config(database_url: str) -> Config:
     """Alembic's configuration for one database, without a file."""
+    from alembic.config import Config
+
     made = Config()
     made.set_main_option("script_location", str(scripts_folder()))
     made.attributes["database_url"] = database_url
@@ -32,25 +42,31 @@ def config(database_url: str) -> Config:
 
 def upgrade(database_url: str, revision: str = "head") -> None:
     """Bring the database to `revision`; doing it twice, or at the same time, does it once."""
+    from alembic import command
+
     command.upgrade(config(database_url), revision)
 
 
 def downgrade(database_url: str, revision: str) -> None:
     """Take the database back to `revision`, losing what only the newer shape can hold."""
+    from alembic import command
+
     command.downgrade(config(database_url), revision)
 
 
 def head() -> str:
-    """The newest migration that this release knows."""
-    found = ScriptDirectory(str(scripts_folder())).get_current_head()
-    assert found is not None
-    return found
+    """The newest migration of this release: the one that no other migration builds on."""
+    names = [dict(_NAMES.findall(path.read_text())) for path in (scripts_folder() / "versions").glob("*.py")]
+    (newest,) = {each["revision"] for each in names} - {each.get("down_revision") for each in names}
+    return newest
 
 
 def current(store: Store) -> str | None:
-    """The migration that the database stands at; None when it has no tables."""
+    """The migration of the database; None when it has no tables."""
     with store.read() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.scalar(text("SELECT version_num FROM alembic_version"))
 
 
 def require_head(store: Store) -> None:

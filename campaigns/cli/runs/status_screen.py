@@ -1,0 +1,173 @@
+"""The screen of `status`, as text: for a terminal drawn by rich, for a pipe as plain lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from campaigns.cli.kit.output import counted, duration, one_line
+from campaigns.cli.kit.remedies import in_words
+from campaigns.cli.kit.tables import Column, Kind, drawn_table, table_lines
+from campaigns.domain.states import RUN_OPEN, RunState
+
+if TYPE_CHECKING:
+    from campaigns.flow.runs.needs import Need
+    from campaigns.flow.runs.tonight import RunTonight, Tonight
+    from campaigns.store.views.tonight.accounts import NextRun
+
+RUNS = (
+    Column("account", Kind.NAME),
+    Column("run", Kind.NAME),
+    Column("campaign", Kind.TEXT, 4),
+    Column("state", Kind.TEXT),
+    Column("done/of", Kind.NAME),
+    Column("rejected", Kind.COUNT, 1),
+    Column("unknown", Kind.COUNT, 1),
+    Column("ends", Kind.NAME, 0),
+    Column("limited by", Kind.TEXT, 3),
+)
+NEXT = (
+    Column("account", Kind.NAME),
+    Column("campaign", Kind.NAME),
+    Column("name", Kind.TEXT, 1),
+    Column("starts", Kind.NAME),
+    Column("in", Kind.LENGTH, 1),
+    Column("schedule", Kind.TEXT),
+)
+
+MOST_ENDED, MOST_NEXT, MOST_IDLE = 20, 10, 10
+"""How many ended runs, next runs and idle accounts the screen shows; the rest is counted."""
+
+
+def screen_of(seen: Tonight, vendor: str, *, width: int, is_old: bool = False) -> Any:
+    """What rich draws on a terminal of this width. `is_old`: the database has been away since."""
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[Any] = [Text(one_line(vendor), style="bold"), Text(_head(seen))]
+    parts += [Text("The database is away since then; it is tried again.", style="bold red")] if is_old else []
+    parts += [Text()]
+    parts += [Text(_needs_title(seen), style="bold red" if seen.needs else "bold green")]
+    parts += [_hanging(f"{number}. ", _need(need), width) for number, need in enumerate(seen.needs, start=1)]
+    for title, columns, rows, rest in _tables(seen):
+        parts += [Text(), Text(title, style="bold")]
+        parts += [drawn_table(columns, rows, width=width)] if rows else []
+        parts += [Text(rest)] if rest else []
+    parts += [Text(), Text(_idle(seen))] if seen.idle_accounts else []
+    return Group(*parts)
+
+
+def screen_lines(seen: Tonight, vendor: str) -> list[str]:
+    """The same as lines for a pipe."""
+    lines = [one_line(vendor), _head(seen), "", _needs_title(seen)]
+    lines += [f"{number}. {_need(need)}" for number, need in enumerate(seen.needs, start=1)]
+    for title, columns, rows, rest in _tables(seen):
+        lines += ["", title, *(table_lines(columns, rows) if rows else []), *([rest] if rest else [])]
+    return [*lines, *(["", _idle(seen)] if seen.idle_accounts else [])]
+
+
+def clock(at: datetime | None, now: datetime) -> str | None:
+    """A time on this machine's clocks: `21:04` on the same day, else `30 Nov 21:04`."""
+    if at is None:
+        return None
+    local, today = at.astimezone(), now.astimezone().date()
+    day = "" if local.date() == today else f"{local:%-d %b} " if local.year == today.year else f"{local:%-d %b %Y} "
+    return f"{day}{local:%H:%M}"
+
+
+def _head(seen: Tonight) -> str:
+    signs = [
+        f"{name} {'never seen' if at is None else f'seen {duration((seen.at - at).total_seconds())} ago'}"
+        for name, at in (("beat", seen.beat_seen_at), ("worker", seen.worker_seen_at))
+    ]
+    balance = [] if seen.credits is None else [counted(seen.credits, "credit")]
+    local = seen.at.astimezone()
+    return ", ".join([f"{local:%a} {local.day} {local:%b %H:%M:%S} (UTC{local:%z})", *signs, *balance])
+
+
+def _needs_title(seen: Tonight) -> str:
+    if not seen.needs:
+        return "Nothing needs a person."
+    return f"What needs a person ({len(seen.needs)}):"
+
+
+def _need(need: Need) -> str:
+    return one_line(" ".join([need.sentence, *in_words(need.remedies)]))
+
+
+def _hanging(mark: str, text: str, width: int) -> Any:
+    """The text beside its mark, wrapped between words."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=0)
+    grid.add_column(no_wrap=True, width=len(mark))
+    grid.add_column(max_width=max(20, width - len(mark)), overflow="fold")
+    grid.add_row(Text(mark), Text(text))
+    return grid
+
+
+def _tables(seen: Tonight) -> list[tuple[str, Sequence[Column], list[list[Any]], str | None]]:
+    open_runs = [each for each in seen.runs if each.state in RUN_OPEN]
+    ended = sorted((each for each in seen.runs if each.state not in RUN_OPEN), key=lambda each: each.id, reverse=True)
+    more_ended, more_next = len(ended) - MOST_ENDED, len(seen.next_runs) - MOST_NEXT
+    following = [_next(each, seen.at) for each in seen.next_runs[:MOST_NEXT]]
+    tables: list[tuple[str, Sequence[Column], list[list[Any]], str | None]] = [
+        (f"Runs ({len(open_runs)}):" if open_runs else "No run is open.", RUNS, _rows(open_runs, seen.at), None)
+    ]
+    if ended:
+        rest = f"and {more_ended} more; `campaigns runs list` shows them" if more_ended > 0 else None
+        rows = _rows(ended[:MOST_ENDED][::-1], seen.at)
+        tables.append((f"Ended in the last 24 hours ({len(ended)}):", RUNS, rows, rest))
+    if following:
+        rest = f"and {more_next} more; `campaigns list` shows them" if more_next > 0 else None
+        tables.append((f"Next ({len(seen.next_runs)}):", NEXT, following, rest))
+    return tables
+
+
+def _next(coming: NextRun, now: datetime) -> list[Any]:
+    return [
+        coming.account,
+        f"c{coming.campaign_id}",
+        coming.campaign,
+        clock(coming.at, now),
+        max(0.0, (coming.at - now).total_seconds()),
+        f"paused: {coming.paused}" if coming.paused else "armed",
+    ]
+
+
+def _rows(runs: list[RunTonight], now: datetime) -> list[list[Any]]:
+    return [
+        [
+            each.account,
+            f"r{each.id}",
+            each.campaign,
+            _state(each, now),
+            f"{each.done:,}/{'whole list' if each.whole_list else f'{each.planned:,}'}",
+            each.rejected,
+            each.unknown,
+            clock(each.finished_at or each.eta, now),
+            each.bound_by,
+        ]
+        for each in runs
+    ]
+
+
+def _state(run: RunTonight, now: datetime) -> str:
+    """The state in words that say what happens next."""
+    if run.paused is not None:
+        return f"paused: {run.paused.kind.replace('_', ' ')}"
+    if run.after_run_id is not None:
+        return f"waits for r{run.after_run_id}"
+    if run.waits_until is not None and run.state is not RunState.CANCELLING:
+        return f"waits until {clock(run.waits_until, now)}" + (f" ({run.waits_for})" if run.waits_for else "")
+    if run.searched and run.state in RUN_OPEN and not run.waiting:
+        return "searches"
+    return run.state.replace("_", " ")
+
+
+def _idle(seen: Tonight) -> str:
+    shown = ", ".join(seen.idle_accounts[:MOST_IDLE])
+    more = len(seen.idle_accounts) - MOST_IDLE
+    return f"Nothing to send: {shown}{f' and {more} more' if more > 0 else ''}."

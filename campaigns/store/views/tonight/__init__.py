@@ -1,0 +1,1 @@
+"""What all accounts are doing, read in a bounded number of statements."""
