@@ -119,7 +119,6 @@ STILL_ALLOWED: dict[str, frozenset[str]] = {
 WITH_RIDDLES: frozenset[str] = frozenset(
     {
         "CHANGELOG.md",
-        "README.md",
         "campaigns/adapters/disk/workbook.py",
         "campaigns/adapters/redis/fence_book.py",
         "campaigns/adapters/redis/pacer.py",
@@ -285,9 +284,6 @@ WITH_RIDDLES: frozenset[str] = frozenset(
         "docs/benchmarks.md",
         "docs/commands.md",
         "docs/events.md",
-        "docs/flow.md",
-        "docs/glossary.md",
-        "docs/operating.md",
         "docs/reliability.md",
         "docs/sandbox.md",
         "docs/schedules.md",
