@@ -128,3 +128,28 @@ QUESTIONS_TO_THE_VENDOR = {"queue", "saved", "scheduled", "item", "overview", "t
 WRITES = {"insert", "update", "delete"}
 
 READ_ONLY = ("store/views/", "store/proof/")
+
+SENTENCES_WITHOUT_COMMANDS = {"domain", "ports", "store", "flow", "adapters"}
+"""The layers below the edges: what they say is shown on a terminal, on a page and by an API."""
+
+READ_BY_EDGES = {"views", "proof", "database", "health"}
+"""The subjects of the store that an edge may import."""
+
+FREE_JSON = {
+    ("flow/planning/content.py", "columns"): "the columns of a row that is written",
+    ("flow/schedules/arm.py", "armed_for"): "the columns of a row that is written",
+    ("flow/schedules/arm.py", "columns_for"): "the columns of a row that is written",
+    ("flow/schedules/arm.py", "rearmed"): "the columns of a row that is written",
+    ("store/audit/canonical.py", "content"): "the JSON of which a digest is made",
+    ("store/audit/canonical.py", "sealed_content"): "the JSON of which a digest is made",
+    ("store/audit/seals.py", "make_seals"): "the columns of rows that are written",
+    ("store/database/prepared.py", "values"): "the parameters of any statement",
+    ("store/runs/content.py", "find_own_message"): "a message as it was stored",
+    ("store/runs/content.py", "message_of_run"): "a message as it was stored",
+    ("store/runs/content.py", "said_by_run"): "a message as it was stored",
+    ("store/tables/columns.py", "user_columns"): "the columns of a row that is written",
+}
+"""Public functions of flow and store whose answer has no keys that could be declared, each with the reason."""
+
+TYPED_BY_PEOPLE = {"values", "changes", "options", "contents", "environ"}
+"""Names in the CLI of what people typed or a file holds, by the name of an option or a setting: no answers."""

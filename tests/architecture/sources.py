@@ -44,6 +44,14 @@ class Source:
                 word = owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")
                 yield node.lineno, word, node.attr
 
+    def docstrings(self) -> set[int]:
+        """The identities of all texts that stand by themselves: of modules, classes, functions and constants."""
+        return {
+            id(node.value)
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        }
+
     def functions(self) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
         return (node for node in ast.walk(self.tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.layers import LARGER_PACKAGES, LARGEST_PACKAGE, MAY_IMPORT, SUBJECTS, THIRD_PARTY
+from tests.architecture import answers
+from tests.architecture.answers import (
+    answers_have_types,
+    edges_read_answers_by_attribute,
+    edges_read_the_store_through_views,
+    sentences_name_no_command,
+)
+from tests.architecture.layers import FREE_JSON, LARGER_PACKAGES, LARGEST_PACKAGE, MAY_IMPORT, SUBJECTS, THIRD_PARTY
 from tests.architecture.rules import (
     RULES,
     Rule,
@@ -27,6 +34,9 @@ from tests.architecture.rules import (
     the_domain_reaches_nothing_outside,
 )
 from tests.architecture.sources import PACKAGE, ROOT, Source, packages, sources
+from tests.architecture.still_allowed import STILL_ALLOWED
+
+EVERY_RULE = (*RULES, *answers.RULES)
 
 PLANTED: list[tuple[Rule, str, str]] = [
     (layers_import_downwards, "domain/clocks.py", "from campaigns.store.database.engine import Store"),
@@ -64,16 +74,32 @@ PLANTED: list[tuple[Rule, str, str]] = [
     (questions_are_asked_with_a_permit, "flow/lanes/serve.py", "sender.gateway.queue('acct')"),
     (modules_and_functions_are_short, "flow/sending/send.py", "pass\n" * 301),
     (modules_and_functions_are_short, "flow/sending/send.py", "def f() -> None:\n" + "    pass\n" * 41),
+    (
+        sentences_name_no_command,
+        "flow/runs/new.py",
+        "raise NotAllowed(f'Run {n} is paused; `campaigns runs resume {n}`.')",
+    ),
+    (sentences_name_no_command, "store/runs/new.py", "WORDS = 'settle it with `runs decide` first'"),
+    (sentences_name_no_command, "domain/messages/new.py", "fault('; pass --skip-bad to leave it out')"),
+    (answers_have_types, "flow/runs/new.py", "def pause(run: int) -> dict[str, Any]: ..."),
+    (answers_have_types, "store/views/new.py", "class V:\n    def rows(self) -> Iterator[dict[str, Any]]: ..."),
+    (edges_read_answers_by_attribute, "cli/runs/new.py", "print(run['state'])"),
+    (edges_read_answers_by_attribute, "cli/runs/new.py", "print(look.run['holds'][0].kind)"),
+    (edges_read_the_store_through_views, "cli/runs/new.py", "from campaigns.store.runs.runs import move_run"),
+    (edges_read_the_store_through_views, "worker/new.py", "from campaigns.store import holds"),
     (packages_say_what_they_are, "flow/runs/__init__.py", ""),
     (packages_say_what_they_are, "flow/runs/__init__.py", '"""Runs."""\nfrom campaigns.flow.runs.rerun import rerun'),
 ]
 """A module that breaks each rule, in each way that matters."""
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("rule", EVERY_RULE, ids=lambda rule: rule.__name__)
 def test_the_code_keeps_the_rule(rule: Rule) -> None:
-    faults = [fault for source in sources() for fault in rule(source)]
+    allowed = STILL_ALLOWED.get(rule.__name__, frozenset())
+    broken = {source.name: faults for source in sources() if (faults := list(rule(source)))}
+    faults = [fault for name in broken.keys() - allowed for fault in broken[name]]
     assert not faults, "\n  ".join([str(rule.__doc__), *faults])
+    assert allowed <= broken.keys(), f"take off the list of {rule.__name__}: {sorted(allowed - broken.keys())}"
 
 
 @pytest.mark.parametrize(("rule", "name", "text"), PLANTED, ids=lambda value: getattr(value, "__name__", None))
@@ -82,7 +108,7 @@ def test_the_rule_goes_red_on_a_module_that_breaks_it(rule: Rule, name: str, tex
 
 
 def test_every_rule_was_seen_to_go_red() -> None:
-    assert {rule for rule, _, _ in PLANTED} == set(RULES)
+    assert {rule for rule, _, _ in PLANTED} == set(EVERY_RULE)
 
 
 def test_what_the_rules_allow_stays_green() -> None:
@@ -91,8 +117,18 @@ def test_what_the_rules_allow_stays_green() -> None:
         Source("flow/recall/unsend.py", "sender.gateway.unsend('acct', '1')"),
         Source("store/views/runs.py", "from sqlalchemy import select\nfound.update(more)"),
         Source("flow/lanes/tick.py", "from campaigns.flow.planning.plan import plan_run"),
+        Source("flow/runs/new.py", 'LIMIT = 3\n"""Above it `campaigns runs list --all` shows more."""'),
+        Source("store/runs/content.py", "def message_of_run() -> dict[str, Any]: ..."),
+        Source("store/runs/new.py", "def _columns() -> dict[str, Any]: ..."),
+        Source("cli/campaigns/new.py", "print(values['text'], rows[0], run.state)"),
+        Source("cli/runs/new.py", "from campaigns.store.views.runs import runs"),
     ]
-    assert [fault for source in allowed for rule in RULES for fault in rule(source)] == []
+    assert [fault for source in allowed for rule in EVERY_RULE for fault in rule(source)] == []
+
+
+def test_what_is_free_json_exists() -> None:
+    defined = {(source.name, function.name) for source in sources() for function in source.functions()}
+    assert FREE_JSON.keys() <= defined
 
 
 def test_every_layer_has_its_rules() -> None:

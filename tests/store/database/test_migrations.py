@@ -293,3 +293,36 @@ def test_late_answers_of_before_own_their_messages_and_going_back_keeps_them(dat
     migrations.downgrade(database_url, "0005")
     with _engine(database_url) as engine, engine.connect() as connection:
         assert connection.execute(asked).all() == [("777", 1), (taken, 2)]
+
+
+def test_rows_from_before_the_rules_stay_and_go_on_and_new_ones_are_refused(database_url: str) -> None:
+    migrations.upgrade(database_url)
+    store = open_store(database_url)
+    world = World(store, DrivenClock())
+    world.launched([1, 2, 3])
+    store.close()
+    before = ScriptDirectory(str(migrations.scripts_folder())).get_revision("0015").down_revision
+    assert isinstance(before, str)
+    migrations.downgrade(database_url, before)
+    paused = (
+        "INSERT INTO hold (scope, run_id, kind, reason, actor, opened_at) "
+        "VALUES ('run', 1, :kind, '', '', '2026-03-02 12:00:00')"
+    )
+    with _engine(database_url) as engine, engine.begin() as connection:
+        connection.execute(text("UPDATE campaign SET name = ' '"))
+        connection.execute(text(paused), {"kind": "bogus"})
+
+    migrations.upgrade(database_url)
+
+    with _engine(database_url) as engine, engine.connect() as connection:
+        assert connection.execute(text("SELECT kind, reason, actor FROM hold")).all() == [("bogus", "", "")]
+        for change in (
+            "UPDATE campaign SET launches = 2, name = name",
+            "UPDATE hold SET closed_at = opened_at, closed_by = 'operator:anna', close_reason = 'seen'",
+        ):
+            assert connection.execute(text(change)).rowcount == 1
+        connection.commit()
+        for refused in (text(paused).bindparams(kind="operator"), text("UPDATE campaign SET name = '  '")):
+            with pytest.raises(IntegrityError, match="is blank"):
+                connection.execute(refused)
+            connection.rollback()

@@ -13,12 +13,15 @@ from sqlalchemy.exc import IntegrityError
 
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.probe.reading import TEXT, Shown, read_shown
+from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.queue_items import ItemContent
 from campaigns.flow.audience.suppress import suppress
 from campaigns.flow.probe.ask import ask_probe
 from campaigns.flow.reconcile.decide import decide
 from campaigns.flow.sending.known_team import KnownTeam
+from campaigns.store.audit.events import Act
 from campaigns.store.database.engine import Store, open_store
+from campaigns.store.holds.holds import Held, open_hold
 from campaigns.store.probe.results import add_result
 from campaigns.store.reconcile.ownership import give_back
 from campaigns.store.tables.columns import metadata
@@ -58,6 +61,13 @@ def filled(database_url: str) -> Iterator[Store]:
     with store.write() as connection:
         give_back(connection, ACCOUNT, str(world.batches(run_id)[1]["message_id"]), now=clock.now)
     KnownTeam(world.sender(), chance=lambda: 0.0)()
+    with store.write() as connection:
+        act = Act(connection, clock.now, ANNA)
+        open_hold(act, Held(account_id="acct_two"), HoldKind.KEY, reason="the vendor refuses the key")
+        recall = {"run_id": run_id, "account_id": ACCOUNT, "requested_at": clock.now, "available_at": clock.now}
+        host = {"id": "1", "name": "one", "first_seen_at": clock.now, "last_seen_at": clock.now}
+        connection.execute(insert(metadata.tables["host"]).values(host))
+        connection.execute(insert(metadata.tables["recall"]).values(recall | {"actor": ANNA, "reason": "wrong price"}))
     yield store
     store.close()
 
@@ -79,19 +89,19 @@ def _die() -> Any:
     raise _Killed
 
 
-def _changed(table: str, where: str, **columns: Any) -> Callable[[Connection], object]:
+def _changed(table: str, where: str, /, **columns: Any) -> Callable[[Connection], object]:
     """An update of a row that was legal."""
     changes = ", ".join(f"{name} = :{name}" for name in columns)
     return lambda connection: connection.execute(text(f"UPDATE {table} SET {changes} WHERE {where}"), columns)
 
 
-def _copied(name: str, where: str = "1 = 1", **columns: Any) -> Callable[[Connection], object]:
+def _copied(name: str, where: str = "1 = 1", /, **columns: Any) -> Callable[[Connection], object]:
     """Another row like a legal one, but for these columns."""
     table: Table = metadata.tables[name]
 
     def copy(connection: Connection) -> object:
         row = connection.execute(select(table).where(text(where)).limit(1)).mappings().one()
-        numbered = {column.name for column in table.primary_key} & {"id"}
+        numbered = {column.name for column in table.primary_key if column is table.autoincrement_column}
         return connection.execute(
             insert(table).values({key: value for key, value in row.items() if key not in numbered} | columns)
         )
@@ -190,6 +200,64 @@ IMPOSSIBLE: dict[str, Callable[[Connection], object]] = {
 def test_the_tables_refuse(filled: Store, what: str) -> None:
     with filled.writer.connect() as connection, pytest.raises(IntegrityError):
         IMPOSSIBLE[what](connection)
+
+
+NEVER_BLANK = {
+    "campaign": ("name", "paused_by", "pause_reason"),
+    "event": ("actor", "reason"),
+    "evidence": ("actor", "reason"),
+    "exclusion": ("reason",),
+    "hold": ("actor", "reason", "closed_by", "close_reason"),
+    "host": ("forgotten_by", "forget_reason"),
+    "incarnation": ("actor", "reason"),
+    "probe": ("actor",),
+    "question": ("actor",),
+    "recall": ("actor", "reason"),
+    "revision": ("actor",),
+    "run": ("actor", "reason"),
+    "suppression": ("actor", "reason"),
+}
+"""The columns that name a thing or a person, or state a reason."""
+
+MAY_BE_BLANKED = [
+    *(("campaign", column) for column in NEVER_BLANK["campaign"]),
+    *(("hold", column) for column in ("closed_by", "close_reason")),
+    *(("host", column) for column in NEVER_BLANK["host"]),
+    ("run", "reason"),
+]
+"""Those of them that an UPDATE may set."""
+
+
+def of_each(columns: dict[str, tuple[str, ...]]) -> list[tuple[str, str]]:
+    return [(table, column) for table, names in columns.items() for column in names]
+
+
+@pytest.mark.parametrize("blank", ["", " \t\n\v\f\r"])
+@pytest.mark.parametrize(("table", "column"), of_each(NEVER_BLANK))
+def test_a_new_row_without_a_name_an_actor_or_a_reason_is_refused(
+    filled: Store, table: str, column: str, blank: str
+) -> None:
+    """The rules of `campaigns.domain.people`, kept where no code can pass by them."""
+    with filled.writer.connect() as connection, pytest.raises(IntegrityError, match=f"{table}.{column} is blank"):
+        _copied(table, **{column: blank})(connection)
+
+
+@pytest.mark.parametrize(("table", "column"), MAY_BE_BLANKED)
+def test_a_row_cannot_lose_its_name_its_actor_or_its_reason(filled: Store, table: str, column: str) -> None:
+    with filled.writer.connect() as connection, pytest.raises(IntegrityError, match=f"{table}.{column} is blank"):
+        _changed(table, "1 = 1", **{column: " "})(connection)
+
+
+@pytest.mark.parametrize("kind", HoldKind)
+def test_a_hold_may_have_each_kind_that_there_is(filled: Store, kind: HoldKind) -> None:
+    """A kind that is new needs a migration beside it: without one, whatever is to be held cannot be held."""
+    with filled.writer.connect() as connection:
+        _hold(connection, scope="team", upstream="x", kind=kind.value)
+
+
+def test_a_hold_of_an_unknown_kind_is_refused(filled: Store) -> None:
+    with filled.writer.connect() as connection, pytest.raises(IntegrityError, match="not a known kind"):
+        _hold(connection, scope="team", upstream="x", kind="bogus")
 
 
 def test_a_message_id_may_be_owned_on_each_account(filled: Store) -> None:
