@@ -58,7 +58,7 @@ def head() -> str:
     """The newest migration of this release: the one that no other migration builds on."""
     names = [dict(_NAMES.findall(path.read_text())) for path in (scripts_folder() / "versions").glob("*.py")]
     (newest,) = {each["revision"] for each in names} - {each.get("down_revision") for each in names}
-    return newest
+    return str(newest)
 
 
 def current(store: Store) -> str | None:
@@ -66,7 +66,8 @@ def current(store: Store) -> str | None:
     with store.read() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None
-        return connection.scalar(text("SELECT version_num FROM alembic_version"))
+        version: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        return version
 
 
 def require_head(store: Store) -> None:
