@@ -21,7 +21,7 @@ from campaigns.flow.reconcile.decide import decide
 from campaigns.flow.sending.known_team import KnownTeam
 from campaigns.store.audit.events import Act
 from campaigns.store.database.engine import Store, open_store
-from campaigns.store.holds.holds import Held, open_hold
+from campaigns.store.holds.holds import Held, place_hold
 from campaigns.store.probe.results import add_result
 from campaigns.store.reconcile.ownership import give_back
 from campaigns.store.tables.columns import metadata
@@ -63,7 +63,7 @@ def filled(database_url: str) -> Iterator[Store]:
     KnownTeam(world.sender(), chance=lambda: 0.0)()
     with store.write() as connection:
         act = Act(connection, clock.now, ANNA)
-        open_hold(act, Held(account_id="acct_two"), HoldKind.KEY, reason="the vendor refuses the key")
+        place_hold(act, Held(account_id="acct_two"), HoldKind.KEY, reason="the vendor refuses the key")
         recall = {"run_id": run_id, "account_id": ACCOUNT, "requested_at": clock.now, "available_at": clock.now}
         host = {"id": "1", "name": "one", "first_seen_at": clock.now, "last_seen_at": clock.now}
         connection.execute(insert(metadata.tables["host"]).values(host))
