@@ -24,6 +24,16 @@ class Do(StrEnum):
     ADD_ACCOUNT = "accounts.add"
     RELEASE_ACCOUNT = "accounts.release"
     UPGRADE_DATABASE = "database.upgrade"
+    LIST_BATCHES = "runs.batches"
+    DECIDE_ACCEPTED = "runs.decide_accepted"
+    DECIDE_NOT_SENT = "runs.decide_not_sent"
+    DECIDE_DESPITE = "runs.decide_despite"
+    RERUN_CANCELLED = "runs.rerun_cancelled"
+    ALLOW_CREDITS = "runs.allow_credits"
+    USE_ITS_KEY = "accounts.use_its_key"
+    PROBE_OTHER_USER = "accounts.probe_other_user"
+    LIST_HOSTS = "system.hosts"
+    CHECK = "system.doctor"
 
 
 @dataclass(frozen=True, slots=True)

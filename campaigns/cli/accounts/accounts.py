@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from campaigns.cli.accounts.team_release import agree_to_team_release
 from campaigns.cli.inputs.times import parse_zone
+from campaigns.cli.kit.agree import yes_option
 from campaigns.cli.kit.output import json_option, note, print_table, show
 from campaigns.cli.kit.session import actor, opened
 from campaigns.cli.kit.vendor import ask_about_key
@@ -101,17 +103,20 @@ def list_accounts(*, as_json: bool) -> None:
 @accounts.command()
 @click.argument("account_id", metavar="ACCT")
 @click.option("--reason", required=True, metavar="TEXT", help="What was corrected, for the audit.")
+@yes_option
 @json_option
-def release(account_id: str, *, reason: str, as_json: bool) -> None:
-    """Let a refused account go on.
+def release(account_id: str, *, reason: str, is_agreed: bool, as_json: bool) -> None:
+    """Let a refused account send again.
 
-    Closes what holds it, and its team, once the vendor's refusal was dealt with.
+    Lifts the holds on it and on its team, after the cause was fixed. Where the whole team is on hold, every account of
+    it sends again, so it asks first; off a terminal it needs --yes.
     """
     from campaigns.flow.accounts.accounts import release_account
 
     if not reason.strip():
         raise UsageError("--reason is empty; say what was corrected, the audit keeps it.")
     with opened() as parts:
+        agree_to_team_release(parts, account_id, is_agreed=is_agreed)
         released: dict[str, Any] = release_account(parts.store, account_id, reason=reason.strip(), actor=actor())
     show(released, as_json=as_json, people=lambda: click.echo(f"Account {account_id} is released."))
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Literal
 
 from campaigns.cli.kit.output import counted, moment
 from campaigns.cli.kit.session import closed_after
+from campaigns.cli.kit.ways_on import way_on
 from campaigns.domain.errors import CampaignsError, FencesAway
 
 if TYPE_CHECKING:
     from campaigns.settings import Settings
     from campaigns.store.backup.hosts import HostRow
     from campaigns.store.database.engine import Store
-    from campaigns.store.holds.holds import Held
+    from campaigns.store.holds.holds import Held, OpenHold
 
 AWAY, FAULTY, NOT_MIGRATED, REFUSED = 75, 2, 4, 7
 
@@ -67,7 +68,7 @@ def _spool(settings: Settings) -> Iterator[Check]:
 def _fences(settings: Settings) -> Iterator[Check]:
     from campaigns.adapters.redis.fence_book import KeptFences
     from campaigns.store.backup.hosts import known_hosts
-    from campaigns.store.views.fences import lanes_for_people
+    from campaigns.store.views.fences import fenced_lanes
     from campaigns.wiring import open_parts
 
     if settings.redis_url is None:
@@ -77,18 +78,20 @@ def _fences(settings: Settings) -> Iterator[Check]:
     try:
         with parts.store.read() as connection:
             hosts = known_hosts(connection)
-            names = {account_id: lane.name for account_id, lane, _ in lanes_for_people(connection)}
+            names = {lane.account_id: lane.name for lane in fenced_lanes(connection)}
         with closed_after(KeptFences(settings.redis_url, settings.home.resolve())) as book:
             noted = {account_id: book.noted(name) for account_id, name in names.items()}
             missing = book.missing([one.id for one in hosts])
             troubles += [_missing_host(one) for one in hosts if one.id in missing]
         # Read after the book: a fence is noted when it was committed, so the database can only be ahead.
         with parts.store.read() as connection:
-            lanes = lanes_for_people(connection)
-        for account_id, lane, newest in lanes:
-            if account_id in noted:
-                one = noted[account_id]
-                troubles += _fence_trouble(account_id, lane.fence, newest, shared=one.shared, here=one.here)
+            lanes = fenced_lanes(connection)
+        for lane in lanes:
+            if lane.account_id in noted:
+                one = noted[lane.account_id]
+                troubles += _fence_trouble(
+                    lane.account_id, lane.fence, lane.newest_request, shared=one.shared, here=one.here
+                )
     except FencesAway as fault:
         troubles = [Check("fence book", "fault", str(fault), "start Redis, or make the home writable", AWAY)]
     except CampaignsError:
@@ -132,13 +135,13 @@ def paused_checks(store: Store) -> Iterator[Check]:
 
     with store.read() as connection:
         holds, circuits = every_open_hold(connection), tripped_circuits(connection, now=store.now(connection))
-    for held, kind, reason in holds[:LISTED]:
-        yield Check("hold", "note", f"{_name(held)}: {kind}: {reason}", _way_out(held))
+    for hold in holds[:LISTED]:
+        yield Check("hold", "note", f"{_name(hold.held)}: {hold.kind}: {hold.reason}", _way_on(hold))
     if len(holds) > LISTED:
         yield Check("hold", "note", f"and {len(holds) - LISTED} more", "`campaigns runs show RUN` names a run's")
     for circuit in circuits:
-        until = "now" if circuit["until"] is None else moment(circuit["until"])
-        said = f"{circuit['account']}: {circuit['failures']} requests in a row came to nothing ({circuit['why']})"
+        until = "now" if circuit.until is None else moment(circuit.until)
+        said = f"{circuit.account}: {circuit.failures} requests in a row came to nothing ({circuit.why})"
         yield Check("circuit", "note", said, f"nothing: it is tried again, next at {until}")
 
 
@@ -160,13 +163,11 @@ def probe_checks(store: Store) -> Iterator[Check]:
         yield Check(f"probe of {each.account_id}", "note", said, by_hand)
 
 
+def _way_on(hold: OpenHold) -> str:
+    return way_on(hold.kind, hold.held.scope, run_id=hold.held.run_id, account_id=hold.held.account_id)
+
+
 def _name(held: Held) -> str:
     if held.run_id is not None:
         return f"run {held.run_id}"
     return f"account {held.account_id}" if held.account_id is not None else f"every account of {held.upstream}"
-
-
-def _way_out(held: Held) -> str:
-    if held.run_id is not None:
-        return f"mend it, then `campaigns runs resume {held.run_id} --reason TEXT`"
-    return f"mend it, then `campaigns accounts release {held.account_id or 'ACCT'} --reason TEXT`"

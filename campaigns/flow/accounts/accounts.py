@@ -96,7 +96,7 @@ def release_account(store: Store, account_id: str, *, reason: str, actor: str) -
         ]
         if not held:
             raise NotAllowed(f"Account {account_id} is not held, so there is nothing to release.")
-        for hold_id, _, _ in held:
-            lift_hold(Act(connection, now, actor), hold_id, reason=reason)
+        for hold in held:
+            lift_hold(Act(connection, now, actor), hold.id, reason=reason)
         Act(connection, now, actor).record(EventKind.ACCOUNT_RELEASED, account_id=account_id, reason=reason)
-    return {"id": account_id, "released": [kind for _, kind, _ in held]}
+    return {"id": account_id, "released": [hold.kind for hold in held]}
