@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, make_url, text
 
+from campaigns.store.audit.events import Act
 from campaigns.store.backup.incarnation import begin_incarnation
 from campaigns.store.database.engine import Store, open_store
 from campaigns.store.tables import every_table  # noqa: F401 - fills the metadata
@@ -61,7 +62,7 @@ def emptied(writer: Engine) -> None:
         ended = f"{others} AND pid <> pg_backend_pid() AND state <> 'idle'"
         numbers = "SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'"
         connection.exec_driver_sql("; ".join([ended, *emptying, numbers]))  # one way there and back
-        begin_incarnation(connection, reason="emptied", actor="test", now=datetime.now(UTC))
+        begin_incarnation(Act(connection, datetime.now(UTC), "test"), reason="emptied")
 
 
 class ReusedStores:

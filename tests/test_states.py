@@ -82,7 +82,7 @@ def _open(connection: Connection) -> None:
 def _empty(connection: Connection) -> None:
     users = connection.execute(text("SELECT users FROM batch")).scalar_one()
     ready = ReadyBatch(BATCH, 1, 0, 0, 2, 1, 2, users, RUN, RunState.PLANNED, 1, 1, False, 0)
-    shrink_batch(connection, ready, keep=None, out=pack(unpack(users)), seq=2, why="suppressed", now=START)
+    shrink_batch(connection, ready, keep=None, out=pack(unpack(users)), seq=2, error="suppressed", now=START)
 
 
 BATCH_WRITES = {

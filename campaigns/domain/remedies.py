@@ -38,6 +38,15 @@ class Do(StrEnum):
     BACKFILL_BEFORE_CREATED = "schedule.backfill_before_created"
     START = "start"
     CHECK = "check"
+    LIST_BATCHES = "runs.batches"
+    DECIDE_ACCEPTED = "runs.decide_accepted"
+    DECIDE_NOT_SENT = "runs.decide_not_sent"
+    DECIDE_DESPITE = "runs.decide_despite"
+    RERUN_CANCELLED = "runs.rerun_cancelled"
+    ALLOW_CREDITS = "runs.allow_credits"
+    USE_ITS_KEY = "accounts.use_its_key"
+    PROBE_OTHER_USER = "accounts.probe_other_user"
+    LIST_HOSTS = "system.hosts"
 
 
 @dataclass(frozen=True, slots=True)

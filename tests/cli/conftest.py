@@ -45,6 +45,12 @@ def talk(result: Result) -> str:
     return "".join(line for line in result.stderr.splitlines(keepends=True) if not says_vendor(line))
 
 
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let questions be asked: standard input and standard error are a terminal's."""
+    terminal = SimpleNamespace(isatty=lambda: True)
+    monkeypatch.setattr("campaigns.cli.kit.agree.sys", SimpleNamespace(stdin=terminal, stderr=terminal))
+
+
 @dataclass(frozen=True)
 class Shell:
     """Runs commands as an operator would."""

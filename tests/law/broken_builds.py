@@ -63,10 +63,6 @@ def _made_ready(connection: Any, opened: Any, _: BatchState, **how: Any) -> bool
     return settle_batch(connection, opened, BatchState.READY, **{**how, "look_at": None})
 
 
-def _with_its_caches(one: Any, **how: Any) -> Any:
-    return one if "messages" in how else replace(one, **how)
-
-
 def _not_decided(*where: Any, **how: Any) -> list[OpenRequest]:
     return [each for each in open_requests(*where, **how) if each.state is BatchState.UNKNOWN]
 
@@ -171,7 +167,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "what a worker remembers outlives its claim",
         "a restored database gives numbers again, so nothing is remembered by number",
-        {f"{FLOW}.lanes.serve.replace": _with_its_caches},
+        {f"{FLOW}.sending.lane_context.LaneContext.for_claim": lambda one: one},
         "restores.test_a_run_with_the_number_of_a_lost_one_says_its_own_words",
     ),
     Mutant(
@@ -274,7 +270,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "the last gate is open",
         "nothing is sent to whom a message on record may have reached",
-        {f"{FLOW}.sending.send.is_stopped_by_evidence": lambda *_, **__: False},
+        {f"{FLOW}.sending.send.hold_if_known": lambda *_, **__: False},
         "unknowns.test_a_late_answer_stops_a_rerun_that_is_open_already",
     ),
     Mutant(
@@ -282,7 +278,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "a message ID on record must be named before its users are sent to again",
         {
             f"{FLOW}.reconcile.decide.refuse_what_passes_over": lambda *_: None,
-            f"{FLOW}.sending.send.is_stopped_by_evidence": lambda *_, **__: False,
+            f"{FLOW}.sending.send.hold_if_known": lambda *_, **__: False,
             f"{FLOW}.sending.record.look_now": lambda *_, **__: None,
         },
         "unknowns.test_nothing_is_decided_to_be_sent_again_against_a_late_answer",
@@ -325,7 +321,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "an unknown is sent again while it is looked for",
         "after the last look, not before",
-        {f"{FLOW}.reconcile.decide.anything_is_looked_for": lambda *_: False},
+        {f"{FLOW}.reconcile.decidable.anything_is_looked_for": lambda *_: False},
         "unknowns.test_nothing_is_sent_again_before_the_last_look",
     ),
     Mutant(

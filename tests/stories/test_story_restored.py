@@ -28,7 +28,7 @@ def test_a_backup_put_in_place_of_the_database_sends_nothing_until_it_is_release
         with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(backup)) as copy:
             source.backup(copy)
         record.put_faults("{}")
-    rig.ask("accounts", "release", ACCOUNT, "--reason", "credits were bought")
+    rig.ask("accounts", "release", ACCOUNT, "--yes", "--reason", "credits were bought")
     wait_until(lambda: rig.run_of(run)["state"] == "finished", 60)
     up.send_signal(signal.SIGTERM)
     up.wait(STOP_SECONDS)
@@ -38,7 +38,7 @@ def test_a_backup_put_in_place_of_the_database_sends_nothing_until_it_is_release
     assert (rig.run_of(run)["accepted"], rig.run_of(run)["waiting"]) == (25, 125)
 
     # Before it is up: its first tick sees that this is a backup, and a release would be of that, too.
-    rig.ask("accounts", "release", ACCOUNT, "--reason", "the backup still waits for credits")
+    rig.ask("accounts", "release", ACCOUNT, "--yes", "--reason", "the backup still waits for credits")
     rig.up()
     wait_until(lambda: rig.run_of(run)["state"] == "finished_with_failures", 60)
     again = rig.launched(rig.campaign(ACCOUNT, [7_000_000]))
@@ -49,7 +49,7 @@ def test_a_backup_put_in_place_of_the_database_sends_nothing_until_it_is_release
     with rig.record() as record:
         assert times_accepted(record, ACCOUNT) == Counter(FANS)
         rig.ask("runs", "decide", str(run), "--all", "--as", "accepted", "--reason", "all are at the vendor")
-        rig.ask("accounts", "release", ACCOUNT, "--reason", "compared with the vendor")
+        rig.ask("accounts", "release", ACCOUNT, "--yes", "--reason", "compared with the vendor")
         wait_until(lambda: rig.run_of(again)["state"] == "finished", 60)
         assert times_accepted(record, ACCOUNT) == Counter([*FANS, 7_000_000])
     assert rig.ask("audit", "verify")["ok"]

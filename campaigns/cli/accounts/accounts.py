@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from campaigns.cli.accounts.team_release import agree_to_team_release
 from campaigns.cli.inputs.times import parse_zone
+from campaigns.cli.kit.agree import yes_option
 from campaigns.cli.kit.output import json_option, note, one_line, show
 from campaigns.cli.kit.reasons import reason_option
 from campaigns.cli.kit.session import actor, opened
@@ -148,15 +150,18 @@ def _row(account: AccountView) -> list[object]:
 @accounts.command()
 @click.argument("account_id", metavar="ACCT")
 @reason_option("What was corrected, for the audit.")
+@yes_option
 @json_option
-def release(account_id: str, *, reason: str, as_json: bool) -> None:
-    """Let a refused account go on.
+def release(account_id: str, *, reason: str, is_agreed: bool, as_json: bool) -> None:
+    """Let a refused account send again.
 
-    Closes what holds it, and its team, once the cause of the vendor's refusal is removed. A stop stays.
+    Lifts the holds on it and on its team, after the cause was fixed; a stop stays. Where the whole team is on hold,
+    every account of it sends again, so it asks first; off a terminal it needs --yes.
     """
     from campaigns.flow.accounts.accounts import release_account
 
     with opened() as parts:
+        agree_to_team_release(parts, account_id, is_agreed=is_agreed)
         released = release_account(parts.store, account_id, reason=reason, actor=actor())
     show(released, as_json=as_json, people=lambda: click.echo(f"Account {account_id} is released."))
 

@@ -2,74 +2,72 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from campaigns.cli.kit.output import duration, json_option, print_facts, print_table, show
+from campaigns.cli.kit.output import json_option, show
 from campaigns.cli.kit.session import closed_after, opened
+from campaigns.cli.kit.tables import Column, Fact, Kind, print_facts, print_table
+
+if TYPE_CHECKING:
+    from campaigns.flow.accounts.limits_now import LimitsNow
+    from campaigns.store.views.limits import VendorClock
+
+WAITING = (
+    Column("account", Kind.NAME),
+    Column("next start in", Kind.LENGTH),
+    Column("cool-down", Kind.LENGTH),
+)
+
+CIRCUITS = (
+    Column("account", Kind.NAME),
+    Column("failures", Kind.COUNT),
+    Column("until", Kind.TIME),
+    Column("why"),
+)
 
 
 @click.command()
 @json_option
 def limits(*, as_json: bool) -> None:
-    """Show the team's budget and who must wait."""
-    from campaigns.store.views.accounts import credits_balance
-    from campaigns.store.views.limits import tripped_circuits, vendor_clock
+    """Show the team's budget and which accounts must wait."""
+    from campaigns.flow.accounts.limits_now import limits_now
 
-    with opened() as parts:
-        with parts.store.read() as connection:
-            seen = credits_balance(connection)
-            circuits = tripped_circuits(connection, now=parts.store.now(connection))
-            clock = vendor_clock(connection, parts.upstream_name)
-        with closed_after(parts.pacer()) as pacer:
-            state = dataclasses.asdict(pacer.state())
-    found = {
-        **state,
-        "account_gap_seconds": parts.limits.account_gap_seconds,
-        "credits": seen and seen[0],
-        "circuits": circuits,
-        "vendor_clock": clock,
-    }
-    show(found, as_json=as_json, people=lambda: _say(found))
+    with opened() as parts, closed_after(parts.pacer()) as pacer:
+        now = limits_now(parts.store, pacer, parts.limits, parts.upstream_name)
+    show(now, as_json=as_json, people=lambda: _print(now))
 
 
-def _say(found: dict[str, Any]) -> None:
+def _print(now: LimitsNow) -> None:
     print_facts(
-        {
-            "budget a minute": found["limit_per_minute"],
-            "of it for people": found["reserve"],
-            "used now": found["used"],
-            "vendor's limit": found["vendor_limit"],
-            "vendor says left": found["vendor_remaining"],
-            "account gap": duration(found["account_gap_seconds"]),
-            "credits": found["credits"],
-            "vendor's clock": clock_words(found["vendor_clock"]),
-        }
+        [
+            Fact("budget a minute", now.limit_per_minute, Kind.COUNT),
+            Fact("of it for people", now.reserve, Kind.COUNT),
+            Fact("used now", now.used, Kind.COUNT),
+            Fact("vendor's limit", now.vendor_limit, Kind.COUNT),
+            Fact("vendor reports left", now.vendor_remaining, Kind.COUNT),
+            Fact("account gap", now.account_gap_seconds, Kind.LENGTH),
+            Fact("credits", now.credits, Kind.COUNT),
+            Fact("vendor's clock", clock_words(now.vendor_clock)),
+        ]
     )
-    waiting = [row for row in found["accounts"] if row["next_start_in_seconds"] > 0 or row["cool_down_seconds"] > 0]
+    waiting = [pace for pace in now.accounts if pace.next_start_in_seconds > 0 or pace.cool_down_seconds > 0]
     if waiting:
         click.echo()
-        print_table(
-            ("account", "next start in", "cool-down"),
-            (
-                [row["account"], duration(row["next_start_in_seconds"]), duration(row["cool_down_seconds"])]
-                for row in waiting
-            ),
-            empty="",
-        )
-    if found["circuits"]:
+        rows = ([pace.account, pace.next_start_in_seconds, pace.cool_down_seconds] for pace in waiting)
+        print_table(WAITING, rows, empty="")
+    if now.circuits:
         click.echo()
-        columns = ("account", "failures", "until", "why")
-        print_table(columns, ([row[column] for column in columns] for row in found["circuits"]), empty="")
+        rows = ([each.account, each.failures, each.until, each.why] for each in now.circuits)
+        print_table(CIRCUITS, rows, empty="")
 
 
-def clock_words(clock: dict[str, float] | None) -> str:
-    """How far the vendor's clock is off ours, for people."""
+def clock_words(clock: VendorClock | None) -> str:
+    """How far the vendor's clock is off ours, in words."""
     if clock is None:
         return "not measured yet"
-    low, high = clock["ahead_at_least_seconds"], clock["ahead_at_most_seconds"]
+    low, high = clock.ahead_at_least_seconds, clock.ahead_at_most_seconds
     if low <= 0 <= high:
         return f"agrees with ours within {max(-low, high):.0f} s"
     return f"{abs(low + high) / 2:.0f} s {'ahead of' if low > 0 else 'behind'} ours"

@@ -37,6 +37,17 @@ SENTENCES: dict[Do, str] = {
     Do.BACKFILL_BEFORE_CREATED: "The option --before-created says that this is meant.",
     Do.START: "`campaigns up` starts every part on this machine; a server has `campaigns beat` and `campaigns worker`.",
     Do.CHECK: "`campaigns doctor` names what is wrong and how to fix it.",
+    Do.LIST_BATCHES: "`campaigns runs batches {run}` lists its batches.",
+    Do.DECIDE_ACCEPTED: "`campaigns runs decide {run} --batch SEQ --as accepted --message-id {value} --reason TEXT` "
+    "records which message is its own.",
+    Do.DECIDE_NOT_SENT: "`campaigns runs decide {run} --batch SEQ --as not-sent --reason TEXT` records that it was not "
+    "sent.",
+    Do.DECIDE_DESPITE: "With `--despite {value}` you decide that its fans do not have that message.",
+    Do.RERUN_CANCELLED: "Decide not-sent; `campaigns runs rerun {run} --cancelled --reason TEXT` then reaches them.",
+    Do.ALLOW_CREDITS: "`campaigns audit verify --vendor {run} --credits {value}` allows it.",
+    Do.USE_ITS_KEY: "Set the key and CAMPAIGNS_UPSTREAM_URL that it was added with.",
+    Do.PROBE_OTHER_USER: "`campaigns probe {account} --to USER` with a test user of your own probes it.",
+    Do.LIST_HOSTS: "`campaigns hosts list` lists the hosts.",
 }
 """Fields in braces are those of the remedy. A test reads each command with the real command line."""
 

@@ -1,4 +1,4 @@
-"""`runs decide`: an operator's answer to what is unknown."""
+"""`runs decide`: an operator's decision about what is unknown."""
 
 from __future__ import annotations
 
@@ -6,16 +6,24 @@ from typing import TYPE_CHECKING
 
 import click
 
-from campaigns.cli.kit.output import json_option, show
+from campaigns.cli.kit.agree import agree, yes_option
+from campaigns.cli.kit.in_force import vendor_in_force
+from campaigns.cli.kit.output import counted, json_option, print_json
 from campaigns.cli.kit.session import actor, opened
 from campaigns.cli.runs.recall import runs
 from campaigns.cli.runs.runs import batch_numbers, batch_option, given_reason, reason_option, run_argument
 from campaigns.domain.errors import UsageError
 
 if TYPE_CHECKING:
-    from campaigns.flow.reconcile.decide import Verdict
+    from collections.abc import Sequence
+
+    from campaigns.flow.reconcile.decide import Decided, Verdict
+    from campaigns.wiring import Parts
 
 __all__ = ["runs"]
+
+FIRST_WORDS = 60
+"""Characters of a message that the question shows."""
 
 
 @runs.command()
@@ -34,6 +42,7 @@ __all__ = ["runs"]
     "--despite", multiple=True, metavar="ID", help="A message ID on record that is passed over; may be given again."
 )
 @reason_option
+@yes_option
 @json_option
 def decide(
     run_id: int,
@@ -44,27 +53,64 @@ def decide(
     message_id: str | None,
     despite: tuple[str, ...],
     reason: str,
+    is_agreed: bool,
     as_json: bool,
 ) -> None:
-    """Say what became of unknown batches.
+    """Decide what became of unknown batches.
 
-    By name and with a reason, on the record.
+    Your name and your reason are kept. `--as resend` may reach fans twice, so it asks first; off a terminal it needs
+    --yes.
     """
     from campaigns.flow.reconcile.decide import decide as decide_run
 
     if all_batches == bool(batch):
-        raise UsageError("Say which unknown batches are meant: --batch SEQ, or --all of them.")
+        raise UsageError("Name the unknown batches: --batch SEQ, or --all of them.")
     if message_id is not None and verdict != "accepted":
         raise UsageError(f"--message-id belongs to --as accepted; {verdict} has none.")
+    seqs, stated = batch_numbers(batch), given_reason(reason)
     with opened() as parts:
+        if verdict == "resend":
+            _agree(parts, run_id, seqs, despite, is_agreed=is_agreed)
         decided = decide_run(
             parts.store,
             run_id,
-            seqs=batch_numbers(batch),
+            seqs=seqs,
             verdict=verdict,
             message_id=message_id,
             despite=despite,
-            reason=given_reason(reason),
+            reason=stated,
             actor=actor(),
         )
-    show(decided, as_json=as_json, people=lambda: click.echo(f"Decided as {verdict} in run {run_id}."))
+    if as_json:
+        print_json(_documented(decided))
+    else:
+        click.echo(f"Decided as {verdict}: {counted(len(decided.batches), 'batch')} of run {run_id}.")
+
+
+def _agree(parts: Parts, run_id: int, seqs: Sequence[int] | None, despite: Sequence[str], *, is_agreed: bool) -> None:
+    """Ask before batches are sent again. What may not be sent again is refused before the question."""
+    from campaigns.flow.reconcile.resend import preview_resend
+
+    resend = preview_resend(parts.store, run_id, seqs=seqs, despite=despite)
+    price = "free" if resend.price is None else f"price {resend.price}"
+    summary = [
+        vendor_in_force(parts.settings),
+        f"Run {run_id} of campaign {resend.campaign_id} ({resend.campaign}) on account {resend.account_id}, {price}.",
+        f"Message: {resend.text[:FIRST_WORDS]}",
+        f"It costs {counted(len(resend.batches), 'request')}, a credit each.",
+        "Nobody knows whether these fans have the message: those who have it get it twice.",
+    ]
+    batches = counted(len(resend.batches), "unknown batch")
+    question = f"Send {batches} again to {counted(resend.recipients, 'fan')} of {resend.account_id}?"
+    agree(summary, question, people=resend.recipients, is_agreed=is_agreed)
+
+
+def _documented(decided: Decided) -> dict[str, object]:
+    """The documented JSON; `as` is not a name in Python."""
+    return {
+        "run_id": decided.run_id,
+        "as": decided.verdict,
+        "batches": decided.batches,
+        "recipients": decided.recipients,
+        "state": decided.state,
+    }

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Literal
 
 from campaigns.cli.kit.output import counted, moment
 from campaigns.cli.kit.session import closed_after
+from campaigns.cli.kit.ways_on import way_on
 from campaigns.domain.errors import CampaignsError, FencesAway
-from campaigns.domain.states import HoldKind
 
 if TYPE_CHECKING:
     from campaigns.settings import Settings
     from campaigns.store.backup.hosts import HostRow
     from campaigns.store.database.engine import Store
-    from campaigns.store.holds.holds import Held
+    from campaigns.store.holds.holds import Held, OpenHold
 
 AWAY, FAULTY, NOT_MIGRATED, REFUSED = 75, 2, 4, 7
 
@@ -68,7 +68,7 @@ def _spool(settings: Settings) -> Iterator[Check]:
 def _fences(settings: Settings) -> Iterator[Check]:
     from campaigns.adapters.redis.fence_book import KeptFences
     from campaigns.store.backup.hosts import known_hosts
-    from campaigns.store.views.fences import lanes_for_people
+    from campaigns.store.views.fences import fenced_lanes
     from campaigns.wiring import open_parts
 
     if settings.redis_url is None:
@@ -78,18 +78,20 @@ def _fences(settings: Settings) -> Iterator[Check]:
     try:
         with parts.store.read() as connection:
             hosts = known_hosts(connection)
-            names = {account_id: lane.name for account_id, lane, _ in lanes_for_people(connection)}
+            names = {lane.account_id: lane.name for lane in fenced_lanes(connection)}
         with closed_after(KeptFences(settings.redis_url, settings.home.resolve())) as book:
             noted = {account_id: book.noted(name) for account_id, name in names.items()}
             missing = book.missing([one.id for one in hosts])
             troubles += [_missing_host(one) for one in hosts if one.id in missing]
         # Read after the book: a fence is noted when it was committed, so the database can only be ahead.
         with parts.store.read() as connection:
-            lanes = lanes_for_people(connection)
-        for account_id, lane, newest in lanes:
-            if account_id in noted:
-                one = noted[account_id]
-                troubles += _fence_trouble(account_id, lane.fence, newest, shared=one.shared, here=one.here)
+            lanes = fenced_lanes(connection)
+        for lane in lanes:
+            if lane.account_id in noted:
+                one = noted[lane.account_id]
+                troubles += _fence_trouble(
+                    lane.account_id, lane.fence, lane.newest_request, shared=one.shared, here=one.here
+                )
     except FencesAway as fault:
         troubles = [Check("fence book", "fault", str(fault), "start Redis, or make the home writable", AWAY)]
     except CampaignsError:
@@ -134,18 +136,18 @@ def paused_checks(store: Store) -> Iterator[Check]:
     with store.read() as connection:
         circuits = tripped_circuits(connection, now=store.now(connection))
         holds = [
-            (held, kind, reason, kind.is_vendors and holds_open_runs(connection, held))
-            for held, kind, reason in every_open_hold(connection)
+            (hold, hold.kind.is_vendors and holds_open_runs(connection, hold.held))
+            for hold in every_open_hold(connection)
         ]
-    holds.sort(key=lambda hold: not hold[3])  # faults first
-    for held, kind, reason, is_fault in holds[:LISTED]:
-        found, way_out = f"{_name(held)}: {kind}: {reason}", _way_out(held, kind)
-        yield Check("hold", "fault" if is_fault else "note", found, way_out, REFUSED if is_fault else 0)
+    holds.sort(key=lambda judged: not judged[1])  # faults first
+    for hold, is_fault in holds[:LISTED]:
+        fact = f"{_name(hold.held)}: {hold.kind}: {hold.reason}"
+        yield Check("hold", "fault" if is_fault else "note", fact, _way_on(hold), REFUSED if is_fault else 0)
     if len(holds) > LISTED:
         yield Check("hold", "note", f"and {len(holds) - LISTED} more", "`campaigns runs show RUN` names a run's")
     for circuit in circuits:
-        until = "now" if circuit["until"] is None else moment(circuit["until"])
-        said = f"{circuit['account']}: {circuit['failures']} requests in a row came to nothing ({circuit['why']})"
+        until = "now" if circuit.until is None else moment(circuit.until)
+        said = f"{circuit.account}: {circuit.failures} requests in a row came to nothing ({circuit.why})"
         yield Check("circuit", "note", said, f"nothing: it is tried again, next at {until}")
 
 
@@ -167,15 +169,11 @@ def probe_checks(store: Store) -> Iterator[Check]:
         yield Check(f"probe of {each.account_id}", "note", said, by_hand)
 
 
+def _way_on(hold: OpenHold) -> str:
+    return way_on(hold.kind, hold.held.scope, run_id=hold.held.run_id, account_id=hold.held.account_id)
+
+
 def _name(held: Held) -> str:
     if held.run_id is not None:
         return f"run {held.run_id}"
     return f"account {held.account_id}" if held.account_id is not None else f"every account of {held.upstream}"
-
-
-def _way_out(held: Held, kind: HoldKind) -> str:
-    if kind is HoldKind.STOP:
-        return "`campaigns go`" if held.account_id is None else f"`campaigns go --account {held.account_id}`"
-    if held.run_id is not None:
-        return f"remove the cause, then `campaigns runs resume {held.run_id} --reason TEXT`"
-    return f"remove the cause, then `campaigns accounts release {held.account_id or 'ACCT'} --reason TEXT`"

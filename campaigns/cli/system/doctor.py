@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from campaigns.store.database.engine import Store
     from campaigns.store.database.server_facts import Role
     from campaigns.store.health.heartbeats import Service
+    from campaigns.store.views.limits import VendorClock
 
 SKEW_SECONDS = 2.0
 """Clocks further apart than this make leases and windows wrong."""
@@ -264,11 +265,11 @@ def _vendor(settings: Settings) -> Iterator[Check]:
         yield _account(account_id, is_authenticated=seen.get(account_id))
 
 
-def _vendor_clock(clock: dict[str, float] | None) -> Check:
+def _vendor_clock(clock: VendorClock | None) -> Check:
     """The dates of the vendor's items are read by its clock: one that is off is allowed for, and told."""
     from campaigns.cli.accounts.limits import clock_words
 
-    is_off = clock is not None and max(clock["ahead_at_least_seconds"], -clock["ahead_at_most_seconds"]) > SKEW_SECONDS
+    is_off = clock is not None and max(clock.ahead_at_least_seconds, -clock.ahead_at_most_seconds) > SKEW_SECONDS
     fix = "nothing: searches allow for it. Let this machine and the database follow a time server" if is_off else None
     return Check("vendor clock", "note" if is_off else "ok", clock_words(clock), fix)
 

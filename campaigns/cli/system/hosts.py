@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 
-from campaigns.cli.kit.output import json_option, moment, print_table, show
+from campaigns.cli.kit.output import json_option, show
 from campaigns.cli.kit.session import actor, opened
+from campaigns.cli.kit.tables import Column, Kind, print_table
 from campaigns.domain.errors import UsageError
+
+COLUMNS = (
+    Column("id", Kind.NAME),
+    Column("name", Kind.NAME),
+    Column("first seen", Kind.TIME, rank=1),
+    Column("last seen", Kind.TIME),
+    Column("forgotten"),
+)
 
 
 @click.group()
@@ -28,14 +35,11 @@ def list_hosts(*, as_json: bool) -> None:
     with opened() as parts, parts.store.read() as connection:
         rows = every_host(connection)
     show(
-        [{name: _json(value) for name, value in asdict(one).items()} for one in rows],
+        rows,
         as_json=as_json,
         people=lambda: print_table(
-            ("id", "name", "first seen", "last seen", "forgotten"),
-            (
-                [one.id, one.name, moment(one.first_seen_at), moment(one.last_seen_at), one.forget_reason]
-                for one in rows
-            ),
+            COLUMNS,
+            ([host.id, host.name, host.first_seen_at, host.last_seen_at, host.forget_reason] for host in rows),
             empty="No worker has run yet.",
         ),
     )
@@ -57,9 +61,6 @@ def forget(host: str, *, reason: str, as_json: bool) -> None:
     if not reason.strip():
         raise UsageError("--reason is empty; say why the host will not come back, the audit keeps it.")
     with opened() as parts:
-        answer = forget_host(parts.store, host, reason=reason.strip(), actor=actor())
-    show(answer, as_json=as_json, people=lambda: click.echo(f"Host {answer['name']} ({answer['id']}) is forgotten."))
-
-
-def _json(value: object) -> object:
-    return value.isoformat() if hasattr(value, "isoformat") else value
+        forgotten = forget_host(parts.store, host, reason=reason.strip(), actor=actor())
+    sentence = f"Host {forgotten.name} ({forgotten.id}) is forgotten."
+    show(forgotten, as_json=as_json, people=lambda: click.echo(sentence))

@@ -187,13 +187,13 @@ def release_account(store: Store, account_id: str, *, reason: str, actor: str) -
         act = Act(connection, store.now(connection), actor)
         on_team = holds_on(connection, Held(upstream=upstream))
         on_account = holds_on(connection, Held(account_id=account_id))
-        holds = [(hold_id, kind) for hold_id, kind, _ in [*on_account, *on_team] if kind is not HoldKind.STOP]
+        holds = [hold for hold in [*on_account, *on_team] if hold.kind is not HoldKind.STOP]
         if not holds:
             raise _nothing_to_release(account_id, on_account, on_team)
-        for hold_id, _ in holds:
-            lift_hold(act, hold_id, reason=why)
+        for hold in holds:
+            lift_hold(act, hold.id, reason=why)
         act.record(EventKind.ACCOUNT_RELEASED, account_id=account_id, reason=why)
-    return Released(account_id, [kind for _, kind in holds])
+    return Released(account_id, [hold.kind for hold in holds])
 
 
 def _nothing_to_release(account_id: str, on_account: Sequence[object], on_team: Sequence[object]) -> NotAllowed:
@@ -202,4 +202,4 @@ def _nothing_to_release(account_id: str, on_account: Sequence[object], on_team: 
         return NotAllowed(f"Account {account_id} is only stopped, as everything is.", Remedy(Do.GO))
     if on_account:
         return NotAllowed(f"Account {account_id} is only stopped.", Remedy(Do.GO_ACCOUNT, account=account_id))
-    return NotAllowed(f"Account {account_id} is not held, so there is nothing to release.")
+    return NotAllowed(f"Account {account_id} is not on hold, so there is nothing to release.")

@@ -1,1 +1,1 @@
-"""Recognising a database that was restored from a backup."""
+"""Recognise a database that was restored from a backup."""

@@ -1,6 +1,6 @@
-"""What beat asks for once a second: open what is due, settle what was abandoned, say whom to wake. Safe to run twice.
+"""The tick, once a second: open due runs, settle abandoned attempts, list the lanes to wake. Safe to run twice.
 
-Wake-ups may be lost, doubled or late: everything that is asked for here is asked for again until SQL says it is done.
+Wake-ups may be lost, doubled or late: each is repeated until SQL shows that its work is done.
 """
 
 from __future__ import annotations
@@ -23,22 +23,25 @@ from campaigns.store.sending.lanes import lanes_to_wake, lock_free_lanes, mark_w
 from campaigns.store.sending.recent_requests import cool_downs, recent_requests, was_ever_used
 
 WAKE_AGAIN = timedelta(seconds=5)
-"""A lane or a plan that nobody took up is asked for again after this: the broker may lose a message."""
+"""A wake-up that nobody took is repeated after this: the broker may lose a message."""
 
 PLAN_AGAIN = timedelta(seconds=20)
-"""Planning ten million recipients takes seconds, so its wake-up is given longer."""
+"""A wake-up to plan is repeated later: planning ten million recipients takes seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class WakeUps:
-    """Whom to wake."""
+    """The runs to plan and the lanes to serve."""
 
     plans: list[int]  # run IDs
     lanes: list[str]  # account IDs
 
 
 def tick(store: Store, *, upstream: str, settle_seconds: float, actor: str) -> WakeUps:
-    """One look at everything that waits for its time; an account whose lock somebody keeps waits for the next one."""
+    """Do everything that is due; an account whose lock somebody holds waits for the next tick.
+
+    Raises DatabaseAway. A crash in the middle leaves the rest to the next tick.
+    """
     open_due_runs(store, actor=actor)
     expire_attempts(store, settle_seconds=settle_seconds, actor=actor)
     expire_runs(store, actor=actor)
@@ -47,8 +50,8 @@ def tick(store: Store, *, upstream: str, settle_seconds: float, actor: str) -> W
         plans = runs_to_plan(connection, now=now, again_before=now - PLAN_AGAIN)
         lanes = lanes_to_wake(connection, upstream=upstream, now=now, again_before=now - WAKE_AGAIN)
     with store.write() as connection:
-        # Lanes before runs, as everybody locks them: a plan that holds its lane would else wait for us, and we for it.
-        # Who is locked is at work, or stuck; either way it is asked for again by the next look.
+        # Lanes before runs, the order in which everybody locks: else a plan that holds its lane would wait for us, and
+        # we for it. A locked lane is at work, or stuck; either way the next tick wakes it again.
         if lanes:
             lanes = lock_free_lanes(connection, lanes)
             mark_woken(connection, lanes, now=now)
@@ -57,13 +60,13 @@ def tick(store: Store, *, upstream: str, settle_seconds: float, actor: str) -> W
         beat_heart(connection, "beat", now=now)
         worker_serves(connection, upstream, now=now)
     crash_point("tick.marked")
-    with suppress(TryLater):  # the trail can wait for the next tick, whoever is to be woken cannot
+    with suppress(TryLater):  # sealing can wait for the next tick, wake-ups cannot
         seal_events(store)
     return WakeUps(plans, lanes)
 
 
 def recovery(store: Store, *, within: timedelta) -> Recovery:
-    """What SQL knows of recent requests, for a rate budget that Redis has lost. Raises DatabaseAway."""
+    """The recent requests in SQL, to rebuild a rate budget that Redis has lost. Raises DatabaseAway."""
     with store.read() as connection:
         now = store.now(connection)
         uses = recent_requests(connection, now=now, within=within)

@@ -1,7 +1,7 @@
 """Ask for a probe of an account: one message to one test user, scheduled a year ahead.
 
-It is put on the books as a campaign of its own kind with one run, so that what it sends is an attempt like any other:
-with a permit, a fence, a mark, and a search should its answer be lost.
+A probe is a campaign of its own kind with one run, so its request is an attempt like any other: with a permit, a fence,
+a mark, and a search if its answer is lost.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from campaigns.domain.audience.user_sets import pack
 from campaigns.domain.errors import NotAllowed, UsageError
 from campaigns.domain.messages.message import make_message, to_json
 from campaigns.domain.probe.reading import AHEAD, PRICE, TEXT
+from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.schedules.sending_hours import opens_at, windows_of
 from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.states import RunKind
@@ -34,7 +35,7 @@ from campaigns.store.runs.runs import add_run, freeze_plan
 from campaigns.store.sending.lanes import lock_lanes
 
 PATIENCE = timedelta(hours=1)
-"""What has not left by then is cancelled: nobody expects the message of a probe the day after."""
+"""A probe that was not sent within this time is cancelled: nobody expects its message a day later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +51,23 @@ class AskedProbe:
 def ask_probe(
     store: Store, account_id: str, user: int, *, upstream: str, media: str | None = None, actor: str
 ) -> AskedProbe:
-    """Have an account probed by a worker; `media`: the vault ID of a file to learn how a price is echoed.
+    """Have an account probed by a worker; `media`: the vault ID of a file, to learn how the vendor shows a price.
 
-    Raises NotFound, UsageError, or NotAllowed: for a suppressed user, and for an account that is another vendor's, is
-    held, or has an open probe. Nothing is changed then.
+    Raises NotFound, UsageError, or NotAllowed: for a suppressed user, and for an account that belongs to another
+    vendor, is on hold, or has an open probe. Nothing is changed then.
     """
     with store.write() as connection:
         bound_to, _ = upstream_to_send(connection, account_id)
         suppressions = lock_lanes(connection, [account_id])[account_id]
-        now = store.now(connection)
+        act = Act(connection, store.now(connection), actor)
         _refuse(connection, account_id, user, bound_to=bound_to, upstream=upstream)
-        due = _scheduled_for(connection, account_id, now)
+        due = _scheduled_for(connection, account_id, act.now)
         message = to_json(make_message(_message(due, media)))
-        campaign_id, run_id = _open(connection, account_id, user, message, upstream=upstream, actor=actor, now=now)
-        _plan(connection, run_id, user, message, suppressions, actor=actor, now=now)
+        campaign_id, run_id = _open(act, account_id, user, message, upstream=upstream)
+        _plan(act, run_id, user, message, suppressions)
         columns: dict[str, Any] = {"campaign_id": campaign_id, "run_id": run_id, "user_id": user, "scheduled_for": due}
-        probe_id = add_probe(connection, account_id, media=media, actor=actor, now=now, **columns)
-        Act(connection, now, actor).record(
+        probe_id = add_probe(act, account_id, media=media, **columns)
+        act.record(
             EventKind.PROBE_ASKED,
             account_id=account_id,
             campaign_id=campaign_id,
@@ -79,22 +80,26 @@ def ask_probe(
 def _refuse(connection: Connection, account_id: str, user: int, *, bound_to: str, upstream: str) -> None:
     if bound_to != upstream:
         raise NotAllowed(
-            f"Account {account_id} belongs to {bound_to}, but the settings name {upstream}; set the key and "
-            "CAMPAIGNS_UPSTREAM_URL that it was added with."
+            f"Account {account_id} belongs to {bound_to}, but the settings name {upstream}.",
+            Remedy(Do.USE_ITS_KEY, account=account_id),
         )
     if user in suppressed_users(connection, None) | suppressed_users(connection, account_id):
-        raise NotAllowed(f"User {user} is suppressed and must not be sent to; name a test user of your own with --to.")
-    if open_probe(connection, account_id) is not None:
         raise NotAllowed(
-            f"A probe of account {account_id} has not ended yet; `campaigns doctor` shows where it stands."
+            f"User {user} is suppressed and must not get a message.", Remedy(Do.PROBE_OTHER_USER, account=account_id)
         )
+    if open_probe(connection, account_id) is not None:
+        raise NotAllowed(f"A probe of account {account_id} has not ended yet.", Remedy(Do.CHECK))
     holds = [*holds_on(connection, Held(account_id=account_id)), *holds_on(connection, Held(upstream=upstream))]
     if holds:
-        raise NotAllowed(f"Account {account_id} is held: {holds[0][2]}. Release it first, then probe it.")
+        reason = holds[0].reason.rstrip(".")
+        raise NotAllowed(
+            f"Account {account_id} is paused, so it cannot be probed: {reason}.",
+            Remedy(Do.RELEASE_ACCOUNT, account=account_id),
+        )
 
 
 def _scheduled_for(connection: Connection, account_id: str, now: datetime) -> datetime:
-    """A year ahead, in whole seconds, and within the account's sending hours: else the lane would wait for those."""
+    """A year ahead, in whole seconds, within the account's sending hours: otherwise the lane would wait for those."""
     hours, zone = hours_of_account(connection, account_id)
     wanted = (now + AHEAD).replace(microsecond=0)
     return opens_at(windows_of(Timing(), account_hours=hours, account_zone=zone), wanted) or wanted
@@ -107,30 +112,21 @@ def _message(due: datetime, media: str | None) -> dict[str, Any]:
 
 def _vault_id(media: str) -> str:
     if not (media.isascii() and media.isdigit()):
-        raise UsageError(f"--media is '{media}', not the vault ID of a media file (a number).")
+        raise UsageError(f"'{media}' is not a valid vault ID of a media file; it is a number.")
     return media
 
 
-def _open(
-    connection: Connection,
-    account_id: str,
-    user: int,
-    message: dict[str, Any],
-    *,
-    upstream: str,
-    actor: str,
-    now: datetime,
-) -> tuple[int, int]:
-    """The campaign of a probe and its run, which nobody has planned yet."""
+def _open(act: Act, account_id: str, user: int, message: dict[str, Any], *, upstream: str) -> tuple[int, int]:
+    """Add the campaign of a probe and its run, which is not planned yet; returns their IDs."""
     campaign_id = add_campaign(
-        connection, name=f"Probe of {account_id}", account_id=account_id, now=now, kind="probe", launches=1
+        act.connection, name=f"Probe of {account_id}", account_id=account_id, now=act.now, kind="probe", launches=1
     )
     users = pack(BitMap64([user]))
     audience = add_audience(
-        connection, campaign_id, users, source="--to", lines=1, duplicates=0, skipped_bad=0, now=now
+        act.connection, campaign_id, users, source="--to", lines=1, duplicates=0, skipped_bad=0, now=act.now
     )
     add_revision(
-        connection,
+        act.connection,
         campaign_id,
         1,
         message=message,
@@ -143,13 +139,13 @@ def _open(
         timing=Timing(),
         contents=None,
         mark=True,
-        actor=actor,
-        now=now,
+        actor=act.actor,
+        now=act.now,
     )
     run_id = add_run(
-        connection,
-        now=now,
-        actor=actor,
+        act.connection,
+        now=act.now,
+        actor=act.actor,
         reason="a probe",
         campaign_id=campaign_id,
         revision=1,
@@ -158,25 +154,16 @@ def _open(
         upstream=upstream,
         kind=RunKind.LAUNCH,
         launch=1,
-        message=message,  # its own, which is what a run says that the vendor is to send later
-        expires_at=now + PATIENCE,
+        message=message,  # a run has a message of its own when the vendor is to send it later
+        expires_at=act.now + PATIENCE,
     )
     return campaign_id, run_id
 
 
-def _plan(
-    connection: Connection,
-    run_id: int,
-    user: int,
-    message: dict[str, Any],
-    suppressions: int,
-    *,
-    actor: str,
-    now: datetime,
-) -> None:
+def _plan(act: Act, run_id: int, user: int, message: dict[str, Any], suppressions: int) -> None:
     identity = json.dumps([run_id, user, message], sort_keys=True)
     freeze_plan(
-        connection,
+        act.connection,
         run_id,
         batches=[pack(BitMap64([user]))],
         whole_list=False,
@@ -184,6 +171,6 @@ def _plan(
         recipients=1,
         suppressions=suppressions,
         plan_sha256=hashlib.sha256(identity.encode()).hexdigest(),
-        now=now,
-        actor=actor,
+        now=act.now,
+        actor=act.actor,
     )

@@ -1,7 +1,7 @@
-"""Go on with an account's probe once its message was accepted or refused: read it back, have it deleted, see it gone.
+"""Carry out an account's probe once its message was accepted or refused: read it back, delete it, see it gone.
 
-Each question is a row, as in a search, and costs a permit of the reserve; the deletion is a recall of the probe's run.
-A crash in the middle asks again. Nothing here sends.
+Each question is a row, as in a search, and takes a permit of the reserve. The deletion is a recall of the probe's run.
+After a crash in the middle the question is asked again. Nothing here sends a message.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
-
-from sqlalchemy import Connection
 
 from campaigns.domain.errors import PacerAway, VendorAway, VendorRefused
 from campaigns.domain.probe.reading import ProbeEnd, Shown, echoes, read_shown, skew_seconds
@@ -35,176 +33,184 @@ from campaigns.store.sending.lanes import hold_lane
 Answer = TypeVar("Answer")
 
 LIST_LOOKS_AFTER = (0.0, 2.0, 5.0, 12.0, 30.0)
-"""Seconds after the message was accepted at which the list is asked, until it shows the message."""
+"""Seconds after the acceptance at which the list is asked for, until it shows the message."""
 
 MOST_QUESTIONS = len(LIST_LOOKS_AFTER) + 5
-"""The list, the item and the overview; then a look before the deletion and one after it, and the list once more."""
+"""At most: the list, the item, the overview, a look before and after the deletion, and the list once more."""
 
 CREDITS = MOST_QUESTIONS + 2
-"""What a probe costs at most, a credit each, when every answer comes: its questions, the POST and the DELETE."""
+"""A probe costs at most this many credits when every answer comes: its questions, the POST and the DELETE."""
 
 OBSTACLE_SECONDS = 5.0
 DELETE_AGAIN_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 3600.0
-"""How soon a question, or the deletion, is tried again: each time twice as late, an hour at most."""
+"""The first wait before a question or the deletion is tried again, which doubles each time, and the longest one."""
 
 MOST_FAILURES = 5
-"""After so many failed questions in a row the message is deleted unread: a key may be limited in what it asks."""
+"""After this many failed questions in a row the message is deleted unread: a key may not be allowed to ask."""
 
 DAY = timedelta(days=1)
 
 
-def carry_out_probe(sender: LaneContext, account_id: str) -> None:
-    """Do what is due of the account's probe, one step; its lane is ours. Raises DatabaseAway."""
-    with sender.store.read() as connection:
-        found = due_probe(connection, account_id, upstream=sender.upstream, now=sender.store.now(connection))
-    if found is None or sender.stopping():
+def carry_out_probe(context: LaneContext, account_id: str) -> None:
+    """Do the next step of the account's probe, if it is due; its lane is ours. Raises DatabaseAway."""
+    with context.store.read() as connection:
+        probe = due_probe(connection, account_id, upstream=context.upstream, now=context.store.now(connection))
+    if probe is None or context.stopping():
         return
     try:
-        _go_on(sender, found)
+        _step(context, probe)
     except (VendorAway, VendorRefused, PacerAway) as obstacle:
-        _postpone(sender, found, _later(OBSTACLE_SECONDS, found.failures), str(obstacle), failed=True)
+        _postpone(context, probe, _later(OBSTACLE_SECONDS, probe.failures), str(obstacle), failed=True)
 
 
-def _go_on(sender: LaneContext, found: ProbeRow) -> None:
-    if found.state is BatchState.REJECTED:
-        _end(sender, found, ProbeEnd.REFUSED, found.error)
-    elif found.is_deleted:
-        _see_gone(sender, found)
-    elif found.state is BatchState.CANCELLED:
-        _end(sender, found, ProbeEnd.CANCELLED, found.error)
-    elif found.message_id is None:
-        _postpone(sender, found, LONGEST_WAIT_SECONDS, "its message ID is not known")
-    elif found.is_read or found.recalls or found.failures >= MOST_FAILURES:
-        _delete(sender, found)
+def _step(context: LaneContext, probe: ProbeRow) -> None:
+    if probe.state is BatchState.REJECTED:
+        _end(context, probe, ProbeEnd.REFUSED, probe.error)
+    elif probe.is_deleted:
+        _see_gone(context, probe)
+    elif probe.state is BatchState.CANCELLED:
+        _end(context, probe, ProbeEnd.CANCELLED, probe.error)
+    elif probe.message_id is None:
+        _postpone(context, probe, LONGEST_WAIT_SECONDS, "its message ID is not known")
+    elif probe.is_read or probe.recalls or probe.failures >= MOST_FAILURES:
+        _delete(context, probe)
     else:
-        _read(sender, found, found.message_id)
+        _read(context, probe, probe.message_id)
 
 
-def _read(sender: LaneContext, found: ProbeRow, message_id: str) -> None:
-    """Look at the list until it shows the message, or for the last time; then at all the rest, and have it deleted."""
-    items = _ask_list(sender, found)
-    heard = _now(sender)
+def _read(context: LaneContext, probe: ProbeRow, message_id: str) -> None:
+    """Look at the list until it shows the message, or a last time; then ask for the rest, and have it deleted."""
+    items = _ask_list(context, probe)
+    answered_at = _now(context)
     is_listed = any(item.id == message_id for item in items)
-    if not is_listed and found.looks + 1 < len(LIST_LOOKS_AFTER):
-        wait = LIST_LOOKS_AFTER[found.looks + 1] - LIST_LOOKS_AFTER[found.looks]
-        _postpone(sender, found, wait, "the vendor's list does not show it yet", looks=found.looks + 1)
+    if not is_listed and probe.looks + 1 < len(LIST_LOOKS_AFTER):
+        wait = LIST_LOOKS_AFTER[probe.looks + 1] - LIST_LOOKS_AFTER[probe.looks]
+        _postpone(context, probe, wait, "the vendor's list does not show it yet", looks=probe.looks + 1)
         return
-    # Of a message that a search has found, nobody knows when it could first be seen.
-    lag = None if found.accepted_at is None else (heard - found.accepted_at).total_seconds()
-    shown = _ask_the_rest(sender, found, message_id, items, lag)
-    _keep(sender, found, message_id, shown)
+    # When a search has found the message, nobody knows since when the list shows it.
+    lag = None if probe.accepted_at is None else (answered_at - probe.accepted_at).total_seconds()
+    shown = _ask_the_rest(context, probe, message_id, items, lag)
+    _keep(context, probe, message_id, shown)
 
 
 def _ask_the_rest(
-    sender: LaneContext, found: ProbeRow, message_id: str, items: list[QueueItem], lag_seconds: float | None
+    context: LaneContext, probe: ProbeRow, message_id: str, items: list[QueueItem], lag_seconds: float | None
 ) -> Shown:
-    account_id = found.account_id
-    content = _ask(sender, found, QuestionKind.ITEM, lambda: sender.gateway.item(account_id, message_id), item_as_kept)
-    asked = _now(sender)
-    # By its date or by the time it was made: no source says which one counts for a scheduled message.
-    since, until = asked - DAY, found.scheduled_for + DAY
+    account_id = probe.account_id
+    content = _ask(
+        context, probe, QuestionKind.ITEM, lambda: context.gateway.item(account_id, message_id), item_as_kept
+    )
+    asked = _now(context)
+    # From its creation to its date: no source states which one counts for a scheduled message.
+    since, until = asked - DAY, probe.scheduled_for + DAY
     overview = _ask(
-        sender,
-        found,
+        context,
+        probe,
         QuestionKind.OVERVIEW,
-        lambda: sender.gateway.overview(account_id, since=since, until=until),
+        lambda: context.gateway.overview(account_id, since=since, until=until),
         overview_as_kept,
     )
-    skew = skew_seconds(overview.answered_at, asked=asked, heard=_now(sender))
+    skew = skew_seconds(overview.answered_at, asked=asked, heard=_now(context))
     return Shown(items, content, overview.items, lag_seconds, skew)
 
 
-def _keep(sender: LaneContext, found: ProbeRow, message_id: str, shown: Shown) -> None:
-    """Write what was learned and ask for the deletion, both or neither."""
-    priced = found.media is not None
+def _keep(context: LaneContext, probe: ProbeRow, message_id: str, shown: Shown) -> None:
+    """Write what was learned and ask for the deletion, in one transaction."""
+    priced = probe.media is not None
     reading = read_shown(
-        shown, message_id=message_id, scheduled_for=found.scheduled_for, mark=found.mark, priced=priced
+        shown, message_id=message_id, scheduled_for=probe.scheduled_for, mark=probe.mark, priced=priced
     )
-    with sender.store.write() as connection:
-        hold_lane(connection, found.account_id)
-        now = sender.store.now(connection)
-        if change_probe(connection, found, recalls=1, failures=0, waits_for=None):
+    with context.store.write() as connection:
+        hold_lane(connection, probe.account_id)
+        act = context.act(connection)
+        if change_probe(connection, probe, recalls=1, failures=0, waits_for=None):
             echo = echoes(shown, message_id)
-            add_result(connection, found.id, found.account_id, reading, echo=echo, now=now)
-            _record(connection, sender, found, EventKind.PROBE_READ, now, detail={"message_id": message_id})
-            _ask_back(connection, sender, found, now)
+            add_result(connection, probe.id, probe.account_id, reading, echo=echo, now=act.now)
+            _record(act, probe, EventKind.PROBE_READ, detail={"message_id": message_id})
+            _ask_back(act, probe)
 
 
-def _delete(sender: LaneContext, found: ProbeRow) -> None:
-    """Have the deletion asked for: at first because it could not be read; again some time after a recall failed."""
-    with sender.store.write() as connection:
-        hold_lane(connection, found.account_id)
-        now = sender.store.now(connection)
-        wait = timedelta(seconds=_later(DELETE_AGAIN_SECONDS, found.recalls - 1))
-        if found.recalled_at is not None and now < found.recalled_at + wait:
-            change_probe(connection, found, available_at=found.recalled_at + wait, waits_for=NOT_CONFIRMED)
-        elif change_probe(connection, found, recalls=found.recalls + 1):
-            _ask_back(connection, sender, found, now)
+def _delete(context: LaneContext, probe: ProbeRow) -> None:
+    """Ask for the deletion: of a message that could not be read, or again some time after a recall failed."""
+    with context.store.write() as connection:
+        hold_lane(connection, probe.account_id)
+        act = context.act(connection)
+        wait = timedelta(seconds=_later(DELETE_AGAIN_SECONDS, probe.recalls - 1))
+        if probe.recalled_at is not None and act.now < probe.recalled_at + wait:
+            change_probe(connection, probe, available_at=probe.recalled_at + wait, waits_for=NOT_CONFIRMED)
+        elif change_probe(connection, probe, recalls=probe.recalls + 1):
+            _ask_back(act, probe)
 
 
 NOT_READ = "the vendor did not let it be read back, so nothing was learned"
 NOT_CONFIRMED = "its deletion was not confirmed, and is tried again"
 
 
-def _ask_back(connection: Connection, sender: LaneContext, found: ProbeRow, now: datetime) -> None:
-    ask_back(connection, found.run_id, reason="a probe is deleted", actor=sender.owner, now=now)
+def _ask_back(act: Act, probe: ProbeRow) -> None:
+    ask_back(act.connection, probe.run_id, reason="a probe is deleted", actor=act.actor, now=act.now)
 
 
-def _see_gone(sender: LaneContext, found: ProbeRow) -> None:
-    """The item was seen gone; the list must not show it either."""
-    items = _ask_list(sender, found)
-    if any(item.id == found.message_id and not item.is_canceled for item in items):
-        wait = _later(OBSTACLE_SECONDS, found.failures)
-        _postpone(sender, found, wait, "it is deleted, but the vendor's list still shows it", failed=True)
+def _see_gone(context: LaneContext, probe: ProbeRow) -> None:
+    """End the probe if the list no longer shows the deleted message either."""
+    items = _ask_list(context, probe)
+    if any(item.id == probe.message_id and not item.is_canceled for item in items):
+        wait = _later(OBSTACLE_SECONDS, probe.failures)
+        _postpone(context, probe, wait, "it is deleted, but the vendor's list still shows it", failed=True)
     else:
-        _end(sender, found, ProbeEnd.GONE, None if found.is_read else NOT_READ)
+        _end(context, probe, ProbeEnd.GONE, None if probe.is_read else NOT_READ)
 
 
-def _end(sender: LaneContext, found: ProbeRow, ended: ProbeEnd, words: str | None) -> None:
-    with sender.store.write() as connection:
-        hold_lane(connection, found.account_id)
-        now = sender.store.now(connection)
-        if finish_probe(connection, found, ended, words=words, now=now):
-            detail = {"ended": ended.value, "message_id": found.message_id}
-            _record(connection, sender, found, EventKind.PROBE_ENDED, now, reason=words, detail=detail)
+def _end(context: LaneContext, probe: ProbeRow, ended: ProbeEnd, words: str | None) -> None:
+    with context.store.write() as connection:
+        hold_lane(connection, probe.account_id)
+        act = context.act(connection)
+        if finish_probe(connection, probe, ended, words=words, now=act.now):
+            detail = {"ended": ended.value, "message_id": probe.message_id}
+            _record(act, probe, EventKind.PROBE_ENDED, reason=words, detail=detail)
 
 
 def _postpone(
-    sender: LaneContext, found: ProbeRow, seconds: float, why: str, *, failed: bool = False, looks: int | None = None
+    context: LaneContext,
+    probe: ProbeRow,
+    seconds: float,
+    waits_for: str,
+    *,
+    failed: bool = False,
+    looks: int | None = None,
 ) -> None:
-    with sender.store.write() as connection:
-        until = sender.store.now(connection) + timedelta(seconds=seconds)
+    with context.store.write() as connection:
+        until = context.store.now(connection) + timedelta(seconds=seconds)
         change_probe(
             connection,
-            found,
+            probe,
             available_at=until,
-            waits_for=why[:500],
-            looks=found.looks if looks is None else looks,
-            failures=found.failures + 1 if failed else 0,
+            waits_for=waits_for[:500],
+            looks=probe.looks if looks is None else looks,
+            failures=probe.failures + 1 if failed else 0,
         )
 
 
-def _ask_list(sender: LaneContext, found: ProbeRow) -> list[QueueItem]:
-    return _ask(sender, found, QuestionKind.LIST, lambda: sender.gateway.queue(found.account_id), list_as_kept)
+def _ask_list(context: LaneContext, probe: ProbeRow) -> list[QueueItem]:
+    return _ask(context, probe, QuestionKind.LIST, lambda: context.gateway.queue(probe.account_id), list_as_kept)
 
 
 def _ask(
-    sender: LaneContext,
-    found: ProbeRow,
+    context: LaneContext,
+    probe: ProbeRow,
     kind: QuestionKind,
     put: Callable[[], Answer],
     as_kept: Callable[[Answer], dict[str, Any]],
 ) -> Answer:
-    """One question, on record. Raises PacerAway, VendorAway or VendorRefused: it is asked later."""
-    message_id = found.message_id if kind is QuestionKind.ITEM else None
-    question = Question(kind, Purpose.PROBE, found.account_id, found.run_id, message_id=message_id)
-    return ask(sender, question, put, as_kept)
+    """Ask one question, on record. Raises PacerAway, VendorAway or VendorRefused: it is asked again later."""
+    message_id = probe.message_id if kind is QuestionKind.ITEM else None
+    question = Question(kind, Purpose.PROBE, probe.account_id, probe.run_id, message_id=message_id)
+    return ask(context, question, put, as_kept)
 
 
-def _now(sender: LaneContext) -> datetime:
-    with sender.store.read() as connection:
-        return sender.store.now(connection)
+def _now(context: LaneContext) -> datetime:
+    with context.store.read() as connection:
+        return context.store.now(connection)
 
 
 def _later(seconds: float, times: int) -> float:
@@ -212,20 +218,13 @@ def _later(seconds: float, times: int) -> float:
 
 
 def _record(
-    connection: Connection,
-    sender: LaneContext,
-    found: ProbeRow,
-    kind: EventKind,
-    now: datetime,
-    *,
-    reason: str | None = None,
-    detail: dict[str, str | None],
+    act: Act, probe: ProbeRow, kind: EventKind, *, reason: str | None = None, detail: dict[str, str | None]
 ) -> None:
-    Act(connection, now, sender.owner).record(
+    act.record(
         kind,
-        account_id=found.account_id,
-        campaign_id=found.campaign_id,
-        run_id=found.run_id,
+        account_id=probe.account_id,
+        campaign_id=probe.campaign_id,
+        run_id=probe.run_id,
         reason=reason,
         detail=detail,
     )

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from campaigns.crashpoint import crash_point
 from campaigns.domain.states import BatchState
 from campaigns.domain.upstream.outcome import ABANDONED_WORDS, Outcome, OutcomeKind
 from campaigns.flow.accounts.free_accounts import for_each_free
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.database.engine import Store
-from campaigns.store.reconcile.searches import attempt_deadline
 from campaigns.store.runs.runs import end_run_if_done
-from campaigns.store.sending.attempts import OpenAttempt, add_outcome, expired_attempts, settle_batch
+from campaigns.store.sending.attempts import OpenAttempt, add_outcome, expired_attempts, first_look, settle_batch
 from campaigns.store.sending.lanes import hold_lane_briefly
 
 ABANDONED = Outcome(OutcomeKind.UNKNOWN, error=ABANDONED_WORDS)
 
 
 def expire_attempts(store: Store, *, settle_seconds: float, actor: str, account_id: str | None = None) -> int:
-    """Settle as unknown every attempt in flight whose lease has ended, to be looked for; answers how many.
+    """Settle as unknown every attempt in flight whose lease has ended, so that it is searched for; returns how many.
 
     Any number of callers may do this at once: the fence lets one of them settle each attempt. A worker that comes
-    back later finds its claim lost and leaves its answer as evidence. An account whose lock somebody keeps is left for
-    the next sweep.
+    back later finds its claim lost and leaves its answer as evidence. An account whose lock somebody holds waits for
+    the next sweep. A crash before a commit changes nothing.
     """
     with store.read() as connection:
         expired = expired_attempts(connection, now=store.now(connection), account_id=account_id)
@@ -39,9 +36,7 @@ def _abandon(store: Store, opened: OpenAttempt, *, settle_seconds: float, actor:
     with store.write() as connection:
         hold_lane_briefly(connection, opened.account_id)
         now = store.now(connection)
-        look_at = max(attempt_deadline(connection, opened.batch_id, opened.number), now) + timedelta(
-            seconds=settle_seconds
-        )
+        look_at = first_look(connection, opened, settle_seconds=settle_seconds, now=now)
         if not settle_batch(connection, opened, BatchState.UNKNOWN, now=now, error=ABANDONED.error, look_at=look_at):
             return False
         add_outcome(connection, opened, ABANDONED, now=now, retry_at=None)

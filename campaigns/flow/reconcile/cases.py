@@ -1,4 +1,4 @@
-"""What is known of a batch that is looked for before the vendor is asked: its message, and what answers have proved."""
+"""What the record holds about a searched batch before the vendor is asked: its message, and what answers proved."""
 
 from __future__ import annotations
 
@@ -22,53 +22,53 @@ from campaigns.store.runs.content import message_of_run
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A batch that is looked for, and what the record says of its last request."""
+    """A batch that is searched for, and what the record holds about its last request."""
 
-    found: LookedFor
+    batch: LookedFor
     message: Message
     on_unknown: str
     late: LateAnswer | None
-    failed: tuple[str, str | None] | None  # the message that a failed answer named, and the vendor's words
+    failed: tuple[str, str | None] | None  # the message that a failed answer named, and the vendor's error text
 
     @property
     def own_message(self) -> str | None:
-        """The message ID that the vendor's own answer named, together with a fault."""
+        """The message ID that the vendor's own answer named together with a fault."""
         return None if self.failed is None else self.failed[0]
 
     def due_ahead(self, now: datetime) -> datetime | None:
         """When the vendor is to send it, if it was handed over and that is still to come."""
         due = self.message.scheduled_date
-        return due if is_handed_over(due, self.found.started_at) and is_handed_over(due, now) else None
+        return due if is_handed_over(due, self.batch.started_at) and is_handed_over(due, now) else None
 
 
-def case_of(connection: Connection, found: LookedFor) -> Case:
+def case_of(connection: Connection, batch: LookedFor) -> Case:
     """The case of a batch, read from the record."""
     return Case(
-        found,
-        from_json(message_of_run(connection, found.run_id)),
-        find_revision(connection, found.campaign_id, found.revision).on_unknown,
-        late_answer(connection, found.account_id, found.batch_id, found.number),
-        failed_message(connection, found.account_id, found.batch_id, found.number),
+        batch,
+        from_json(message_of_run(connection, batch.run_id)),
+        find_revision(connection, batch.campaign_id, batch.revision).on_unknown,
+        late_answer(connection, batch.account_id, batch.batch_id, batch.number),
+        failed_message(connection, batch.account_id, batch.batch_id, batch.number),
     )
 
 
 def by_record(case: Case) -> Judgement | None:
-    """What a late answer of the very attempt proves; None: the vendor is to be asked."""
+    """What a late answer of the same attempt proves; None: the vendor is to be asked."""
     late = case.late
     if late is None:
         return None
     if late.message_id is not None:
         return Judgement(Finding.FOUND, "a late answer of the attempt named it", late.message_id)
-    if case.found.is_accepted:
+    if case.batch.is_accepted:
         return None  # an operator has decided otherwise
     finding = Finding.REFUSED if late.kind is OutcomeKind.REJECTED else Finding.NOT_SENT
     return Judgement(finding, f"a late answer of the attempt proves it: {late.error or late.kind.value}")
 
 
 def by_its_message(case: Case, contents: list[ItemContent]) -> Judgement:
-    """What the message shows that a failed answer named."""
-    message_id, words = case.failed or ("", None)
-    message = as_sent(case.message, case.found.started_at)
+    """What the vendor shows of the message that a failed answer named."""
+    message_id, error = case.failed or ("", None)
+    message = as_sent(case.message, case.batch.started_at)
     texts = {formed(message.text, form) for form in TEXT_FORMS}
     content = contents[0] if contents else None
-    return judge_own(message_id, content, words, texts=texts, is_free=not message.price)
+    return judge_own(message_id, content, error, texts=texts, is_free=not message.price)

@@ -1,4 +1,4 @@
-"""The whole picture of an account at one look: its open requests, the vendor's list, and what matches jointly."""
+"""The whole picture of an account at one look: its open requests, the vendor's list, and how they match jointly."""
 
 from __future__ import annotations
 
@@ -28,24 +28,23 @@ from campaigns.store.reconcile.searches import newest_owned
 from campaigns.store.runs.content import message_of_run
 
 LONGEST_SEARCH = timedelta(days=7)
-"""A request that began so long before the oldest unexplained item is no longer one that it may belong to."""
+"""An unexplained item cannot belong to a request that began longer than this before it."""
 
 OLDEST = timedelta(days=60)
-"""Requests from before that are matched no more, however old the items are that the list shows."""
+"""Older requests are no longer matched, however old the items of the list are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What one look came to."""
+    """The result of one look."""
 
     judged: list[tuple[Case, Judgement]]
-    others: list[tuple[OpenRequest, str]] = field(
-        default_factory=list
-    )  # requests not looked for whose items were found
+    # Requests that were not searched for, and whose items were found with the others.
+    others: list[tuple[OpenRequest, str]] = field(default_factory=list)
     together: list[tuple[list[OpenRequest], tuple[str, ...]]] = field(default_factory=list)
-    seen: dict[str, int | None] = field(default_factory=dict)  # the candidates, and how many fans each went to
+    seen: dict[str, int | None] = field(default_factory=dict)  # the candidates, and the sent count of each
     apart: timedelta = timedelta(0)
-    is_last: bool = False  # no more may be asked, so this look is the last one whatever its number
+    is_last: bool = False  # no more questions are allowed, so this is the last look whatever its number
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ class Picture:
     lost: Sequence[LostTime]
 
     def worth_asking(self, keys: Collection[Key]) -> list[QueueItem] | None:
-        """The items that decide about these requests: theirs, and those of whoever shares them; None: too many."""
+        """The items that decide about these requests: theirs, and those of requests that share them; None: too many."""
         near = replace(self.skew, is_measured=True)
         asked, possible = set(keys) & self.requests.keys(), set[str]()
         while True:
@@ -79,12 +78,12 @@ class Picture:
         return None if is_too_much else [item for item in self.unowned if item.id in possible]
 
     def judged(self, cases: Sequence[Case], asked: Sequence[QueueItem], contents: Sequence[ItemContent]) -> Looked:
-        """What the list and these items prove about the cases, and about every other open request."""
+        """What the list and these items prove about the cases, and about all other open requests."""
         shown = {content.id: content for content in contents}
         items = [self._item(item, shown.get(item.id)) for item in asked]
         matched = match(list(self.requests.values()), items, self.skew)
         together = self._together(matched)
-        due = {case.found.key for case in cases}
+        due = {case.batch.key for case in cases}
         findings = {key: self._judge(key, matched, together) for key in {*due, *matched.found}}
         others = [
             (self.rows[key], matched.found[key])
@@ -92,7 +91,7 @@ class Picture:
             if key not in due and judgement.finding is Finding.FOUND
         ]
         seen = {item.id: shown[item.id].sent_count if item.id in shown else None for item in asked}
-        judged = [(case, findings[case.found.key]) for case in cases]
+        judged = [(case, findings[case.batch.key]) for case in cases]
         return Looked(judged, others, together, seen, self.skew.apart)
 
     def _item(self, item: QueueItem, content: ItemContent | None) -> Item:
@@ -100,21 +99,21 @@ class Picture:
         return Item(item.id, item.date, content, () if content is None else content.marks, may_be_lost)
 
     def _together(self, matched: Matched) -> list[tuple[list[OpenRequest], tuple[str, ...]]]:
-        """The sets that can be taken: each batch stands where its last request left it, or was decided accepted."""
-        found = []
+        """The sets that can be taken: each batch is as its last request left it, or was decided accepted."""
+        sets = []
         for keys, ids in matched.together:
             rows = [self.rows[key] for key in keys]
             is_sure = self._judge(keys[0], matched, None).finding is Finding.FOUND_TOGETHER
             if is_sure and all(_may_join(row) for row in rows):
-                found.append((rows, ids))
-        return found
+                sets.append((rows, ids))
+        return sets
 
     def _judge(
         self, key: Key, matched: Matched, together: Sequence[tuple[list[OpenRequest], tuple[str, ...]]] | None
     ) -> Judgement:
         request = self.requests.get(key)
         if request is None:
-            return Judgement(Finding.UNCLEAR, "no request of it is on record that could be told from others")
+            return Judgement(Finding.UNCLEAR, "none of its requests on record can be told from others")
         judgement = judge(request, self.requests, matched, Listed(self.items, self.unowned, self.skew))
         is_alone = together is not None and not any(key == row.key for rows, _ in together for row in rows)
         if judgement.finding is Finding.FOUND_TOGETHER and is_alone:
@@ -131,22 +130,23 @@ def picture_of(
     now: datetime,
     saved: Sequence[SavedItem] | None = None,
 ) -> Picture:
-    """The picture of an account from its record and the vendor's list, or its list of what is `saved`."""
-    account_id = cases[0].found.account_id
+    """The picture of an account from its record and the vendor's list; `saved`: its list of messages kept for later."""
+    account_id = cases[0].batch.account_id
     owners = owners_among(connection, account_id, [item.id for item in items])
     unowned = [item for item in items if item.id not in owners]
     oldest = min((item.date for item in unowned if item.date is not None), default=now)
-    due = {case.found.key: case.found.started_at for case in cases}
+    due = {case.batch.key: case.batch.started_at for case in cases}
     since = min([max(oldest - LONGEST_SEARCH, now - OLDEST), *due.values()])
     rows = {row.key: row for row in open_requests(connection, account_id, since=since, now=now)}
     anchors = anchors_among(connection, account_id, [item.id for item in items if item.id in owners])
     survive = marks_survive(connection, account_id)
     lost = [LostTime(after, until) for after, until in lost_periods(connection, account_id)]
-    said = {run_id: from_json(message_of_run(connection, run_id)) for run_id in {row.run_id for row in rows.values()}}
+    run_ids = {row.run_id for row in rows.values()}
+    messages = {run_id: from_json(message_of_run(connection, run_id)) for run_id in run_ids}
     requests = {
-        key: _request(row, said[row.run_id], anchors, lost, marks_survive=survive)
+        key: _request(row, messages[row.run_id], anchors, lost, marks_survive=survive)
         for key, row in rows.items()
-        if said[row.run_id].save_for_later == (saved is not None)
+        if messages[row.run_id].save_for_later == (saved is not None)
     }
     for key in due.keys() & requests.keys():
         before = newest_owned(connection, account_id, before=due[key])
@@ -158,9 +158,9 @@ def picture_of(
 
 
 def _request(
-    row: OpenRequest, said: Message, anchors: Sequence[Anchor], lost: Sequence[LostTime], *, marks_survive: bool
+    row: OpenRequest, written: Message, anchors: Sequence[Anchor], lost: Sequence[LostTime], *, marks_survive: bool
 ) -> Request:
-    message = as_it_travels(as_sent(said, row.started_at), text_form_on_record(row.form))
+    message = as_it_travels(as_sent(written, row.started_at), text_form_on_record(row.form))
     numbered = [anchor for anchor in anchors if anchor.message_id.isascii() and anchor.message_id.isdecimal()]
     before = [int(anchor.message_id) for anchor in numbered if anchor.finished_at < row.started_at]
     after = [int(anchor.message_id) for anchor in numbered if anchor.started_at > row.arrives_until]
@@ -184,10 +184,10 @@ def _request(
 
 
 def _for_its_users(request: Request, row: OpenRequest, item: SavedItem) -> Request:
-    """The request without a saved item that is kept for others than its users."""
+    """The request, with a saved item denied that is kept for other users."""
     users = None if row.users is None else frozenset(unpack(row.users))
-    is_others = item.users is not None and users is not None and not item.users <= users
-    return replace(request, denied=request.denied | {item.id}) if is_others else request
+    is_for_others = item.users is not None and users is not None and not item.users <= users
+    return replace(request, denied=request.denied | {item.id}) if is_for_others else request
 
 
 def _may_join(row: OpenRequest) -> bool:

@@ -41,18 +41,18 @@ def resume_run(store: Store, run_id: int, *, reason: str, actor: str) -> dict[st
             ]
             if wider:
                 raise NotAllowed(
-                    f"Run {run_id} is not paused itself; its account or team is held ({wider[0][2]}). When that is "
+                    f"Run {run_id} is not paused itself; its account or team is held ({wider[0].reason}). When that is "
                     f"mended: `campaigns accounts release {found.account_id} --reason TEXT`."
                 )
             raise NotAllowed(f"Run {run_id} is not paused, so there is nothing to resume.")
         seen = lane_suppressions(connection, found.account_id)
-        lift_hold(Act(connection, now, actor), holds[0][0], reason=reason, suppressions=seen)
+        lift_hold(Act(connection, now, actor), holds[0].id, reason=reason, suppressions=seen)
         return {
             "run_id": run_id,
             "state": found.state.value,
             "paused": len(holds) > 1,
-            "closed": holds[0][1],
-            "still_held_by": [kind for _, kind, _ in holds[1:]],
+            "closed": holds[0].kind,
+            "still_held_by": [hold.kind for hold in holds[1:]],
         }
 
 

@@ -1,8 +1,8 @@
-"""Ask the vendor a question. It changes nothing there, so it takes a permit of the reserve; its answer is kept.
+"""Ask the vendor a question. It changes nothing at the vendor, so it takes a permit of the reserve.
 
-A question is a row that is committed before it is asked, and its answer is another. So a rate budget that Redis lost
-is rebuilt from all that was asked, credits are booked, and whoever needs several answers goes on from those there are.
-No transaction is open while the vendor is asked. A crash in the middle leaves a question without an answer.
+A question is a row that is committed before it is asked, and its answer is another row. So a rate budget that Redis
+lost is rebuilt from all requests, credits are booked, and a caller that needs several answers continues from those
+there are. No transaction is open while the vendor is asked. A crash in the middle leaves a question without an answer.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from campaigns.store.database.engine import Store
 from campaigns.store.reconcile.questions import add_answer, add_question, ask_freely
 
 ASK_SECONDS = 35.0
-"""The longest that one question may take, with the moment before it: its slot is held so long when no answer comes."""
+"""The longest that one question may take, in seconds. Its slot stays taken that long when no answer comes."""
 
 _Answer = TypeVar("_Answer")
 
 
 class Asker(Protocol):
-    """What asking needs of whoever asks: a `LaneContext` has it all."""
+    """What asking needs from its caller; a `LaneContext` has all of it."""
 
     @property
     def store(self) -> Store: ...
@@ -45,7 +45,7 @@ class Asker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Permitted:
-    """A slot of the reserve, and when it was asked for by our own clock."""
+    """A slot of the reserve, and when it was asked for, by our own clock."""
 
     key: str
     account_id: str
@@ -53,8 +53,8 @@ class Permitted:
 
 
 def permit_to_ask(asker: Asker, account_id: str | None) -> Permitted:
-    """A slot to ask with. Raises PacerAway: there is none now, and `after_seconds` says when; or Redis is away."""
-    # No two questions have one key, not even when the database was restored to before the first of them.
+    """A slot for one question. Raises PacerAway: there is none before `after_seconds`, or Redis is away."""
+    # No two questions share a key, even when the database was restored to before the first of them.
     permitted = Permitted(f"question:{uuid.uuid4().hex}", account_id or "", asker.monotonic())
     _acquire(asker, permitted)
     return permitted
@@ -69,8 +69,8 @@ def ask(
 ) -> _Answer:
     """Ask one question through `put`, a call of the gateway, and keep the answer as `as_kept` writes it.
 
-    `permitted` is a permit that was taken before. Raises PacerAway with nothing asked, VendorAway or VendorRefused
-    with that on record, and DatabaseAway.
+    `permitted`: a permit that the caller has taken. Raises PacerAway, with nothing asked; VendorAway or VendorRefused,
+    with that on record; or DatabaseAway.
     """
     permitted = permitted or permit_to_ask(asker, question.account_id)
     question_id = _written(asker, question, permitted)
@@ -84,7 +84,7 @@ def ask(
 
 
 def forget_permit(asker: Asker, permitted: Permitted) -> None:
-    """Give a slot back that nothing was asked with."""
+    """Give back a slot that was not used."""
     try:
         asker.pacer.refund(permitted.key, permitted.account_id)
     except PacerAway:
@@ -100,7 +100,7 @@ def _acquire(asker: Asker, permitted: Permitted) -> None:
 
 
 def _written(asker: Asker, question: Question, permitted: Permitted) -> int:
-    """Commit the question. A permit that grew old meanwhile is asked for again under its key: it may have been lost."""
+    """Commit the question. A permit that grew old is asked for again under its key: Redis may have lost it."""
     try:
         with asker.store.write() as connection:
             now = asker.store.now(connection)
@@ -124,7 +124,7 @@ def _record(
     error: str | None = None,
     found: dict[str, Any] | None = None,
 ) -> None:
-    """Record first, then tell the pacer: a slot that is freed late is safe, one freed early is not."""
+    """Record first, then tell the pacer: freeing a slot late is safe, freeing it early is not."""
     report = asker.gateway.last_report()
     with asker.store.write() as connection:
         is_known = add_answer(
@@ -142,7 +142,7 @@ def _record(
         if found is not None and question.account_id is not None:
             ask_freely(connection, question.account_id)
     if report is None:
-        return  # the vendor may still be counting it: its slot is held as long as it might have lasted
+        return  # the vendor may still count it: its slot stays taken for as long as it may have lasted
     try:
         asker.pacer.answered(permitted.key, limit_minute=report.limit_minute, remaining_minute=report.remaining_minute)
     except PacerAway:

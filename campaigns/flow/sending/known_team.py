@@ -1,7 +1,7 @@
-"""Whose key it is, as one process knows it: asked for once for all its accounts, and seldom.
+"""The team that the key belongs to, as one process knows it: asked once for all its accounts, and seldom.
 
-What the vendor said is believed for some minutes. A failure is remembered too, for as long as the vendor asks to wait,
-else ever longer: so the number of questions does not grow with the accounts, nor with how often their lanes are woken.
+The vendor's answer is used for some minutes. A failure is remembered too: for as long as the vendor asks to wait, else
+for longer each time. So the number of questions grows neither with the accounts nor with the wake-ups of their lanes.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from campaigns.domain.upstream.questions import Purpose, Question, QuestionKind
 from campaigns.flow.sending.ask_vendor import Asker, ask
 
 BELIEVED_SECONDS = 300.0
-"""How long the answer is believed. A key that is revoked is found by the next send anyway."""
+"""How many seconds the answer is used. The next send finds a key that was revoked anyway."""
 
 LEAST_WAIT_SECONDS = 2.0
-"""A failure is remembered for so long at least."""
+"""A failure is remembered for at least this many seconds."""
 
 WHOSE_KEY = Question(QuestionKind.TEAM, Purpose.TEAM)
 
 
 class KnownTeam:
-    """The slug of the team that the key belongs to. Safe to call from many threads: one asks, the others wait for it.
+    """The slug of the team that the key belongs to. Many threads may call it: one asks, and the others wait for it.
 
-    Its clock must count while the machine is suspended.
+    The asker's clock must count while the machine is suspended.
     """
 
     def __init__(self, asker: Asker, chance: Callable[[], float]) -> None:
@@ -36,12 +36,12 @@ class KnownTeam:
         self._team: str | None = None
         self._ask_at: float | None = None  # None: at once
         self._failures = 0
-        self._obstacle: TryLater = VendorAway("whose key it is was not asked yet")
+        self._obstacle: TryLater = VendorAway("the vendor was not asked yet which team the key belongs to")
 
     def __call__(self) -> str:
         """The team. Raises VendorRefused once for each refusal; VendorAway or PacerAway: ask after `after_seconds`.
 
-        While the vendor or the budget is away, what was known before is still believed: a key never changes its team.
+        While the vendor or the budget is away, the team that was known before is used: a key never changes its team.
         """
         with self._lock:
             left = 0.0 if self._ask_at is None else self._ask_at - self._asker.monotonic()

@@ -1,26 +1,28 @@
-"""What sending needs: the ports, the clocks, and what one turn of a lane came to."""
+"""What serving a lane needs: ports, limits and clocks; and the result of one turn of a lane."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from campaigns.domain.messages.message import Message
+from sqlalchemy import Connection
+
 from campaigns.domain.messages.text_modes import TextAs
-from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.sending.pacing import Limits
+from campaigns.flow.sending.read_once import ReadOnce
 from campaigns.ports import FenceBook, Gateway, Pacer, Spool
+from campaigns.store.audit.events import Act
 from campaigns.store.database.engine import Store
 from campaigns.store.sending.lanes import LaneClaim
 
 LONGEST_WAIT_IN_MEMORY = 2.0
-"""Seconds that a lane waits holding its thread; a longer wait becomes a time in SQL and frees the thread."""
+"""A lane keeps its thread while it waits at most this many seconds. A longer wait is written to SQL and frees it."""
 
 
 @dataclass(frozen=True, slots=True)
 class LaneContext:
-    """Everything a lane needs, and the clocks and the chance that tests drive."""
+    """The ports that a lane uses, its limits, and the clocks and random numbers that tests drive."""
 
     store: Store
     gateway: Gateway
@@ -29,29 +31,37 @@ class LaneContext:
     spool: Spool
     limits: Limits
     upstream: str
-    team: Callable[[], str]  # whom the key belongs to; raises VendorRefused or VendorAway
-    owner: str  # who we are, in leases and in the audit
+    team: Callable[[], str]  # the team that the key belongs to; raises VendorRefused or VendorAway
+    owner: str  # our name in leases and in the audit
     host_name: str  # as the machine calls itself
     stopping: Callable[[], bool]
     sleep: Callable[[float], object]  # may end early when the process is stopping
-    monotonic: Callable[[], float]  # seconds that count while the machine is suspended
+    monotonic: Callable[[], float]  # seconds; it counts while the machine is suspended
     chance: Callable[[], float]  # from 0 to 1
-    random_bytes: Callable[[int], bytes]  # so many, which nobody can foresee or repeat: for marks
+    random_bytes: Callable[[int], bytes]  # that many, which nobody can predict or repeat: for marks
     rf_as: Literal["array", "string"] = "array"
-    text_as: TextAs = "html"  # how plain text travels where no probe of the account says it
-    # For one claim of a lane only: a database that is restored meanwhile gives the numbers to others, but not the lane.
-    messages: dict[int, Message] = field(default_factory=dict)  # by run
-    timings: dict[tuple[int, int], Timing] = field(default_factory=dict)  # by campaign and revision
-    mark_up: dict[str, bool | None] = field(default_factory=dict)  # by account: what its newest probe measured
+    text_as: TextAs = "html"  # how plain text is sent where no probe of the account has measured it
+    read_once: ReadOnce = field(default_factory=ReadOnce)
     stranded: dict[str, Step] = field(default_factory=dict)  # lanes that could not be given back: no database
+
+    def for_claim(self) -> LaneContext:
+        """The context for one claim of a lane, which has read nothing yet.
+
+        A database that is restored between two claims may give the IDs of its rows to others.
+        """
+        return replace(self, read_once=ReadOnce())
+
+    def act(self, connection: Connection) -> Act:
+        """What this worker does in one transaction, at the database's time of this call."""
+        return Act(connection, self.store.now(connection), self.owner)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one turn of a lane came to."""
+    """The result of one turn of a lane."""
 
-    claim: LaneClaim | None  # None: the lane was lost to somebody else
-    leave: bool = False  # nothing more to do now
+    claim: LaneClaim | None  # None: somebody else took the lane
+    leave: bool = False  # there is nothing more to do now
     sent: bool = False  # a request was made
     wait_seconds: float = 0.0
     waits_for: str | None = None

@@ -1,4 +1,4 @@
-"""Pick a batch that is in time: inside its run's sending hours and before its expiry, by the clock of this moment."""
+"""Pick a batch that may be sent now: inside its run's sending hours and before its expiry, by the database's clock."""
 
 from __future__ import annotations
 
@@ -24,74 +24,69 @@ from campaigns.store.runs.content import message_of_run
 from campaigns.store.sending.attempts import ReadyBatch, next_batch
 
 
-def next_in_time(
-    connection: Connection, sender: LaneContext, account_id: str, *, now: datetime
-) -> tuple[ReadyBatch, datetime] | None:
-    """The account's next batch that may be sent at this moment, and the moment; None: there is none.
+def next_in_time(act: Act, context: LaneContext, account_id: str) -> tuple[ReadyBatch, Act] | None:
+    """The account's next batch that may be sent now, and the act at the moment of the choice; None: there is none.
 
-    Runs found outside their hours wait from now on until those open; one of which something cannot be read here is
-    held, and the account's others go on. The caller holds the lane's lock.
+    A run outside its hours waits until those open. A run with something that cannot be read here is put on hold, and
+    the account's other runs go on. The caller holds the lane's lock.
     """
     while True:
-        ready = next_batch(connection, account_id, upstream=sender.upstream, now=now)
+        ready = next_batch(act.connection, account_id, upstream=context.upstream, now=act.now)
         if ready is None:
             return None
-        read = _read(connection, sender, ready, now)
+        read = _read(act, context, ready)
         if read is None:
             continue
         due, windows = read
         if not windows and not ready.expires and due is None:
-            return ready, now
-        now = sender.store.now(connection)  # again: the lock may have been waited for
-        if ready.expires and has_expired(connection, ready.run_id, now=now):
+            return ready, act
+        act = context.act(act.connection)  # the time again: the lock may have been waited for
+        if ready.expires and has_expired(act.connection, ready.run_id, now=act.now):
             continue
-        opens = _waits_for(windows, now, due=due)
+        opens = _waits_for(windows, act.now, due=due)
         if opens is None:
-            return ready, now
-        _wait(connection, sender, account_id, ready, windows, until=opens, now=now)
+            return ready, act
+        _wait(act, account_id, ready, windows, until=opens)
 
 
-def _read(
-    connection: Connection, sender: LaneContext, ready: ReadyBatch, now: datetime
-) -> tuple[datetime | None, Sequence[Window]] | None:
-    """When the vendor is to send the batch, if it is, and its sending hours; None: its run is held, with the reason.
+def _read(act: Act, context: LaneContext, ready: ReadyBatch) -> tuple[datetime | None, Sequence[Window]] | None:
+    """When the vendor is to send the batch (None: now), and its sending hours; None: its run was put on hold.
 
-    What cannot be read was written by a newer release, or was changed behind our back; the zone of its hours may also
-    be missing from older zone data.
+    What cannot be read was written by a newer release, or was changed behind our back. A zone may also be missing from
+    this host's zone data.
     """
-    kind, what = HoldKind.UNREADABLE, "its message"
+    kind, part = HoldKind.UNREADABLE, "its message"
     try:
-        due = said_by_batch(connection, sender, ready).scheduled_date
-        what = f"batch {ready.seq}"
+        due = message_of_batch(act.connection, context, ready).scheduled_date
+        part = f"batch {ready.seq}"
         if ready.users is not None:
             to_ids(ready.users)
-        kind, what = HoldKind.HOURS, "its sending hours"
-        return due, _windows(connection, sender, ready)
+        kind, part = HoldKind.HOURS, "its sending hours"
+        return due, _windows(act.connection, context, ready)
     except (ValueError, TypeError, LookupError, ArithmeticError) as fault:
-        why = one_line(f"{what} cannot be read on {sender.owner}: {fault}")
-        place_hold(Act(connection, now, sender.owner), Held(run_id=ready.run_id), kind, reason=why)
+        reason = one_line(f"{part} cannot be read on {context.owner}: {fault}")
+        place_hold(act, Held(run_id=ready.run_id), kind, reason=reason)
         return None
 
 
-def said_by_batch(connection: Connection, sender: LaneContext, ready: ReadyBatch) -> Message:
-    """What the batch's run says; kept in memory for as long as the lane is claimed, since it never changes."""
-    if ready.run_id not in sender.messages:
-        sender.messages[ready.run_id] = from_json(message_of_run(connection, ready.run_id))
-    return sender.messages[ready.run_id]
+def message_of_batch(connection: Connection, context: LaneContext, ready: ReadyBatch) -> Message:
+    """The message of the batch's run, which never changes."""
+    return context.read_once.messages.get(ready.run_id, lambda: from_json(message_of_run(connection, ready.run_id)))
 
 
-def text_form(connection: Connection, sender: LaneContext, account_id: str, message: Message) -> TextForm:
-    """What is done to the text of a request; what was measured is kept in memory for as long as the lane is claimed."""
-    if message.text_mode is TextMode.PLAIN and account_id not in sender.mark_up:
-        sender.mark_up[account_id] = takes_mark_up(connection, account_id)
-    return form_of_text(message.text_mode, takes_mark_up=sender.mark_up.get(account_id), otherwise=sender.text_as)
+def text_form(connection: Connection, context: LaneContext, account_id: str, message: Message) -> TextForm:
+    """What is done to the text of a request; for plain text that depends on the account's newest probe."""
+    measured = None
+    if message.text_mode is TextMode.PLAIN:
+        measured = context.read_once.mark_up.get(account_id, lambda: takes_mark_up(connection, account_id))
+    return form_of_text(message.text_mode, takes_mark_up=measured, otherwise=context.text_as)
 
 
 def _waits_for(windows: Sequence[Window], now: datetime, *, due: datetime | None) -> datetime | None:
     """Until when a batch waits; None: it is sent now. `due`: when the vendor is to send it, if it is handed over.
 
-    Sending hours are about when fans get it. What is too late to be handed over waits for its time, and is then sent
-    by us.
+    Sending hours limit when fans get the message. A batch that is too late to be handed over waits for its time, and
+    we send it then.
     """
     if due is not None and now < due:
         in_time = may_hand_over(due, now) and all(window.is_open(due) for window in windows)
@@ -99,25 +94,15 @@ def _waits_for(windows: Sequence[Window], now: datetime, *, due: datetime | None
     return opens_at(windows, now)
 
 
-def _windows(connection: Connection, sender: LaneContext, ready: ReadyBatch) -> Sequence[Window]:
+def _windows(connection: Connection, context: LaneContext, ready: ReadyBatch) -> Sequence[Window]:
     key = (ready.campaign_id, ready.revision)
-    if key not in sender.timings:
-        sender.timings[key] = find_revision(connection, *key).times
-    return windows_of(sender.timings[key], account_hours=ready.account_hours, account_zone=ready.account_zone)
+    timing = context.read_once.timings.get(key, lambda: find_revision(connection, *key).times)
+    return windows_of(timing, account_hours=ready.account_hours, account_zone=ready.account_zone)
 
 
-def _wait(
-    connection: Connection,
-    sender: LaneContext,
-    account_id: str,
-    ready: ReadyBatch,
-    windows: Sequence[Window],
-    *,
-    until: datetime,
-    now: datetime,
-) -> None:
-    if wait_until(connection, ready.run_id, until=until, now=now):
-        Act(connection, now, sender.owner).record(
+def _wait(act: Act, account_id: str, ready: ReadyBatch, windows: Sequence[Window], *, until: datetime) -> None:
+    if wait_until(act.connection, ready.run_id, until=until, now=act.now):
+        act.record(
             EventKind.RUN_WAITS_FOR_HOURS,
             account_id=account_id,
             campaign_id=ready.campaign_id,

@@ -1,8 +1,8 @@
-"""Keep an outcome that the database would not take on this host, and write it once the database is back.
+"""Keep an outcome on this host when the database does not take it, and write it once the database is back.
 
-Written late it goes through the same door as any other: the fence decides whether it still settles its batch or is
-evidence. It is written only onto the very attempt that it speaks of; in a database that was restored meanwhile there
-may be none, or another one under its numbers. The vendor's raw reply is not kept, since it may repeat the message.
+A late outcome is written as any other: the fence decides whether it still settles its batch, or is evidence. It is
+written only onto the very attempt that it belongs to: a database that was restored meanwhile may have no such attempt,
+or another one with the same numbers. The vendor's raw reply is not kept, because it may repeat the message.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from campaigns.store.sending.identity import AttemptIdentity
 from campaigns.store.sending.on_record import attempt_stands
 
 NUMBERS = ("batch_id", "batch_seq", "number", "failures", "run_id", "account_id", "fence", "saves")
-"""What is kept of an attempt besides its identity: what the previous release reads, and nothing more."""
+"""The fields of an attempt that are kept beside its identity: those that the previous release reads."""
 
 
 def keep_outcome(spool: Spool, opened: OpenAttempt, outcome: Outcome, *, costs_attempt: bool) -> bool:
-    """Keep an outcome for later; False when that fails too: then the lease ends, and the attempt counts as unknown."""
-    without_words = replace(outcome, response=None, report=replace(outcome.report, data={}))
+    """Keep an outcome for later; False when that fails too. Then the lease ends, and the attempt becomes unknown."""
+    without_reply = replace(outcome, response=None, report=replace(outcome.report, data={}))
     kept: dict[str, Any] = {
         "attempt": {name: getattr(opened, name) for name in NUMBERS},
-        "outcome": asdict(without_words),
+        "outcome": asdict(without_reply),
         "costs_attempt": costs_attempt,
     }
     if opened.identity is not None:
@@ -41,12 +41,12 @@ def keep_outcome(spool: Spool, opened: OpenAttempt, outcome: Outcome, *, costs_a
 
 
 def write_kept(store: Store, spool: Spool, limits: Limits, *, actor: str) -> Replayed:
-    """Write every outcome that this host has kept. Raises DatabaseAway, or DatabaseBusy when somebody keeps an
-    account's lock: what is not written yet stays kept.
+    """Write every outcome that this host has kept.
 
-    To be called before attempts whose lease has ended are swept, since an outcome is more than the guess of a sweep.
-    One that speaks of a request which the database does not know is put aside as evidence, and one that cannot be
-    written as damaged; neither stops the others.
+    Raises DatabaseAway, or DatabaseBusy when somebody holds an account's lock: what is not written yet stays kept. Call
+    it before the sweep of attempts whose lease has ended: an outcome tells more than the sweep does. An outcome of a
+    request that the database does not know is put aside as evidence, one that cannot be written as damaged; neither
+    stops the others.
     """
 
     def write(kept: Mapping[str, Any]) -> None:
@@ -55,7 +55,7 @@ def write_kept(store: Store, spool: Spool, limits: Limits, *, actor: str) -> Rep
             with store.read() as connection:
                 if not attempt_stands(connection, opened):
                     raise RequestUnknown(opened.account_id)
-            with suppress(StaleClaim):  # settled meanwhile: the answer now stands as evidence
+            with suppress(StaleClaim):  # settled meanwhile: the answer is evidence now
                 _record(store, opened, outcome, limits, actor=actor, costs_attempt=costs_attempt)
         except (TryLater, RequestUnknown):
             raise
@@ -75,7 +75,7 @@ def _record(
 
 
 def _read(kept: Mapping[str, Any]) -> tuple[OpenAttempt, Outcome, bool]:
-    """Raises ValueError when something of it is missing or is no word of ours."""
+    """Read a kept outcome. Raises ValueError when a part of it is missing or cannot be read."""
     try:
         fields = dict(kept["outcome"])
         hold = fields.pop("hold")

@@ -1,10 +1,6 @@
-"""Leave out users of a batch who were suppressed since the plan, at the last moment before its attempt."""
+"""Leave out the users of a batch who were suppressed since the plan, at the last moment before its attempt."""
 
 from __future__ import annotations
-
-from datetime import datetime
-
-from sqlalchemy import Connection
 
 from campaigns.domain.audience.user_sets import pack, to_ids, unpack
 from campaigns.domain.messages.message import FILTER_ALONE
@@ -22,25 +18,19 @@ SUPPRESSED_WORDS = "suppressed since the plan"
 
 
 def users_left(
-    connection: Connection,
-    account_id: str,
-    ready: ReadyBatch,
-    suppressions: int,
-    *,
-    names_lists: bool,
-    actor: str,
-    now: datetime,
+    act: Act, account_id: str, ready: ReadyBatch, suppressions: int, *, names_lists: bool
 ) -> list[int] | None:
     """The users of a batch without those suppressed since the plan; of whole lists, those named one by one beside them.
 
-    None when it cannot go. The caller holds the account's lock and has read `suppressions` under it. Users taken out
-    become a cancelled batch of their own, so the books keep them; an emptied batch is cancelled itself.
+    None when the batch cannot be sent. The caller holds the account's lock and has read `suppressions` under it. Users
+    who are taken out become a cancelled batch of their own, so the books still balance; an empty batch is cancelled.
     """
+    connection = act.connection
     if ready.users is None:
-        if not _whole_list_may_go(connection, account_id, ready, suppressions, actor=actor, now=now):
+        if not _whole_list_may_go(act, account_id, ready, suppressions):
             return None
-        looks = suppressions != ready.planned_suppressions
-        return _named_beside(connection, account_id, ready, names_lists=names_lists, looks=looks, actor=actor, now=now)
+        is_outdated = suppressions != ready.planned_suppressions
+        return _named_beside(act, account_id, ready, names_lists=names_lists, is_outdated=is_outdated)
     if suppressions == ready.planned_suppressions:
         return to_ids(ready.users)
     assert ready.first_user is not None
@@ -56,19 +46,17 @@ def users_left(
         keep=pack(keep) if keep else None,
         out=pack(out),
         seq=next_seq(connection, ready.run_id) if keep else ready.seq,
-        why=SUPPRESSED_WORDS,
-        now=now,
+        error=SUPPRESSED_WORDS,
+        now=act.now,
     )
-    _say_suppressed(connection, account_id, ready, len(out), actor=actor, now=now)
+    _record_suppressed(act, account_id, ready, len(out))
     if not keep:
-        end_run_if_done(connection, ready.run_id, now=now, actor=actor)
+        end_run_if_done(connection, ready.run_id, now=act.now, actor=act.actor)
     return list(keep) or None
 
 
-def _say_suppressed(
-    connection: Connection, account_id: str, ready: ReadyBatch, users: int, *, actor: str, now: datetime
-) -> None:
-    Act(connection, now, actor).record(
+def _record_suppressed(act: Act, account_id: str, ready: ReadyBatch, users: int) -> None:
+    act.record(
         EventKind.BATCH_SUPPRESSED,
         account_id=account_id,
         run_id=ready.run_id,
@@ -78,43 +66,37 @@ def _say_suppressed(
 
 
 def _named_beside(
-    connection: Connection,
-    account_id: str,
-    ready: ReadyBatch,
-    *,
-    names_lists: bool,
-    looks: bool,
-    actor: str,
-    now: datetime,
+    act: Act, account_id: str, ready: ReadyBatch, *, names_lists: bool, is_outdated: bool
 ) -> list[int] | None:
-    """Whom the one request of a whole-list run names one by one; None when nobody is left, or it never named anybody.
+    """The users whom the one request of a whole-list run names one by one; None when it would reach nobody.
 
-    `looks`: users may have been suppressed since the plan. They are left out, and an exclusion says so.
+    `is_outdated`: users may have been suppressed since the plan. They are left out, and an exclusion records that.
     """
+    connection = act.connection
     users = named_users(connection, ready.run_id)
     if not users and not names_lists:
-        held = Held(run_id=ready.run_id)
-        place_hold(Act(connection, now, actor), held, HoldKind.RECIPIENTS, reason=FILTER_ALONE)
+        place_hold(act, Held(run_id=ready.run_id), HoldKind.RECIPIENTS, reason=FILTER_ALONE)
         return None
-    out = users & suppressed_between(connection, account_id, users.min(), users.max()) if users and looks else None
+    is_asked = bool(users) and is_outdated
+    out = users & suppressed_between(connection, account_id, users.min(), users.max()) if is_asked else None
     if not out:
         return list(users)
     leave_out(connection, ready.run_id, pack(out))
-    _say_suppressed(connection, account_id, ready, len(out), actor=actor, now=now)
+    _record_suppressed(act, account_id, ready, len(out))
     if users - out or names_lists:
         return list(users - out)
-    shrink_batch(connection, ready, keep=None, out=pack(out), seq=ready.seq, why=SUPPRESSED_WORDS, now=now)
-    end_run_if_done(connection, ready.run_id, now=now, actor=actor)
+    shrink_batch(connection, ready, keep=None, out=pack(out), seq=ready.seq, error=SUPPRESSED_WORDS, now=act.now)
+    end_run_if_done(connection, ready.run_id, now=act.now, actor=act.actor)
     return None
 
 
-def _whole_list_may_go(
-    connection: Connection, account_id: str, ready: ReadyBatch, suppressions: int, *, actor: str, now: datetime
-) -> bool:
-    """Looked at for every send: between the arming of a schedule and its plan, nobody did.
+def _whole_list_may_go(act: Act, account_id: str, ready: ReadyBatch, suppressions: int) -> bool:
+    """Whether whole lists may be sent in spite of suppressions; else the run is put on hold.
 
-    Who resumes the run accepts the suppressions that stood then; a newer one holds it again.
+    Checked before every send: nobody checks between the arming of a schedule and its plan. Whoever resumes the run
+    accepts the suppressions of that moment; a newer one puts it on hold again.
     """
+    connection = act.connection
     if not anybody_suppressed(connection, account_id):
         return True
     if find_revision(connection, ready.campaign_id, ready.revision).accept_local_suppressions:
@@ -122,7 +104,7 @@ def _whole_list_may_go(
     if accepted_suppressions(connection, ready.run_id, HoldKind.SUPPRESSIONS) == suppressions:
         return True
     place_hold(
-        Act(connection, now, actor),
+        act,
         Held(run_id=ready.run_id),
         HoldKind.SUPPRESSIONS,
         reason="users are suppressed here, and the vendor would message them with its whole list",

@@ -1,1 +1,1 @@
-"""Why a run does not go on: holds, sending hours, expiry."""
+"""What keeps a run from sending: holds, sending hours, expiry."""

@@ -1,11 +1,12 @@
-"""Holds: why something is paused. A thing is paused while at least one hold on it is open."""
+"""Holds on runs, accounts and teams. A thing is paused while at least one hold on it is open."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
 
 from campaigns.domain.states import REFUSED_BY_VENDOR, RUN_OPEN, HoldKind
 from campaigns.domain.upstream.outcome import HoldScope
@@ -25,18 +26,28 @@ class Held:
 
     @property
     def scope(self) -> HoldScope:
-        """How far it reaches."""
+        """What it pauses: one run, one account, or every account of a team."""
         if self.run_id is not None:
             return HoldScope.RUN
         return HoldScope.ACCOUNT if self.account_id is not None else HoldScope.TEAM
 
 
-def place_hold(act: Act, held: Held, kind: HoldKind, *, reason: str, opened_at: datetime | None = None) -> bool:
-    """Pause something. False when an open hold of that kind is on it already: then nothing is added.
+@dataclass(frozen=True, slots=True)
+class OpenHold:
+    """A hold that pauses something now."""
 
-    `opened_at`: what the row states instead of now.
-    The caller holds the lane's lock of every account concerned, so that no attempt slips in between; a stop waits for
-    those locks after its commit.
+    id: int
+    held: Held
+    kind: HoldKind
+    reason: str
+
+
+def place_hold(act: Act, held: Held, kind: HoldKind, *, reason: str, opened_at: datetime | None = None) -> bool:
+    """Pause something. False when a hold of that kind on it is open already: then nothing is added.
+
+    `opened_at`: the time of the row instead of now. `reason` states a fact; what to do about it follows from the kind.
+    The caller has the lane's lock of every account concerned, so that no attempt is committed in between; a stop waits
+    for those locks after its commit.
     """
     connection = act.connection
     if connection.scalar(select(hold.c.id).where(_on(held), hold.c.kind == kind.value, hold.c.closed_at.is_(None))):
@@ -63,20 +74,22 @@ def place_hold(act: Act, held: Held, kind: HoldKind, *, reason: str, opened_at: 
     return True
 
 
-def holds_on(connection: Connection, held: Held) -> list[tuple[int, HoldKind, str]]:
-    """The open holds on one thing: ID, kind and reason, the operator's first, then the oldest."""
-    rows = connection.execute(
-        select(hold.c.id, hold.c.kind, hold.c.reason)
-        .where(_on(held), hold.c.closed_at.is_(None))
-        .order_by(hold.c.kind != HoldKind.OPERATOR.value, hold.c.id)
-    )
-    return [(row.id, HoldKind(row.kind), row.reason) for row in rows]
+def holds_on(connection: Connection, held: Held) -> list[OpenHold]:
+    """The open holds on one thing, the operator's first, then the oldest."""
+    open_ones = select(hold).where(_on(held), hold.c.closed_at.is_(None))
+    rows = connection.execute(open_ones.order_by(hold.c.kind != HoldKind.OPERATOR.value, hold.c.id))
+    return [_open_hold(row) for row in rows]
 
 
-def every_open_hold(connection: Connection) -> list[tuple[Held, HoldKind, str]]:
-    """What is paused, with kind and reason, the oldest first."""
+def every_open_hold(connection: Connection) -> list[OpenHold]:
+    """All open holds, the oldest first."""
     rows = connection.execute(select(hold).where(hold.c.closed_at.is_(None)).order_by(hold.c.id))
-    return [(Held(row.run_id, row.account_id, row.upstream), HoldKind(row.kind), row.reason) for row in rows]
+    return [_open_hold(row) for row in rows]
+
+
+def _open_hold(row: Row[Any]) -> OpenHold:
+    held = Held(run_id=row.run_id, account_id=row.account_id, upstream=row.upstream)
+    return OpenHold(row.id, held, HoldKind(row.kind), row.reason)
 
 
 def holds_open_runs(connection: Connection, held: Held) -> bool:
@@ -99,7 +112,7 @@ def last_closed(connection: Connection, held: Held, kind: HoldKind) -> datetime 
 def accepted_suppressions(connection: Connection, run_id: int, kind: HoldKind) -> int | None:
     """The lane's suppression number when a hold of that kind on the run was last closed; None when none was.
 
-    A number, since times do not tell the order: they are read on clocks that step back.
+    A number, because times do not show the order: clocks step back.
     """
     details = connection.scalars(
         select(event.c.detail)
@@ -111,9 +124,10 @@ def accepted_suppressions(connection: Connection, run_id: int, kind: HoldKind) -
 
 
 def lift_hold(act: Act, hold_id: int, *, reason: str, suppressions: int | None = None) -> None:
-    """Close one hold; others on the same thing stay open.
+    """Close one hold; others on the same thing stay open. Does nothing when it is closed already.
 
-    `suppressions`: of a run, its lane's number, read under the lock: who resumes accepts those that were there then.
+    `suppressions`: of a run, its lane's suppression number, read under the lock: whoever resumes the run accepts the
+    suppressions up to that number.
     """
     closed = act.connection.execute(
         update(hold)
@@ -150,7 +164,7 @@ def wider_hold(account_id: ColumnElement[str], upstream: ColumnElement[str]) -> 
 
 
 def vendor_refuses(account_id: ColumnElement[str], upstream: ColumnElement[str]) -> ColumnElement[bool]:
-    """The condition that the vendor refused an account, or the key, and nobody has released it: it is asked in vain."""
+    """The condition that the vendor refused an account or the key, and nobody has released it: do not ask it."""
     refused = hold.c.kind.in_(sorted(kind.value for kind in REFUSED_BY_VENDOR))
     return _held_wider(account_id, upstream, and_(hold.c.closed_at.is_(None), refused))
 

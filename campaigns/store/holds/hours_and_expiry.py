@@ -1,4 +1,4 @@
-"""Runs that wait for their sending hours, and runs whose time is over: both are columns of the run."""
+"""Runs that wait for their sending hours, and runs that have expired: both are columns of the run."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from campaigns.store.tables.batches import batch
 from campaigns.store.tables.runs import run
 
 EXPIRED = "expired"
-"""With this word the reason begins why a batch was cancelled whose run's time was over."""
+"""Prefix of `batch.error` when the run expired before the batch was sent."""
 
 
 def run_is_in_time(now: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
-    """The condition that a row of `run` waits for no opening of its hours and has not expired."""
+    """The condition that a row of `run` does not wait for its sending hours and has not expired."""
     return and_(
         or_(run.c.resumes_at.is_(None), run.c.resumes_at <= now),
         or_(run.c.expires_at.is_(None), run.c.expires_at > now),
@@ -24,7 +24,7 @@ def run_is_in_time(now: datetime | ColumnElement[datetime]) -> ColumnElement[boo
 
 
 def wait_until(connection: Connection, run_id: int, *, until: datetime, now: datetime) -> bool:
-    """Let nothing of a run be sent before its hours open; False when it waits for that already.
+    """Let a run send nothing before its hours open; False when it waits for them already.
 
     The caller holds the lane's lock.
     """
@@ -38,27 +38,27 @@ def wait_until(connection: Connection, run_id: int, *, until: datetime, now: dat
 
 
 def ask_hours_again(connection: Connection, account_id: str) -> None:
-    """Let the open runs of an account be looked at anew: its hours were changed. The caller holds the lane's lock."""
+    """Check the hours of an account's open runs again, because they were changed. The caller holds the lane's lock."""
     connection.execute(
         update(run).where(run.c.account_id == account_id, run.c.state.in_(sorted(RUN_OPEN))).values(resumes_at=None)
     )
 
 
 def has_expired(connection: Connection, run_id: int, *, now: datetime) -> bool:
-    """Whether the time of a run is over."""
+    """Whether a run has expired."""
     return connection.scalar(select(run.c.id).where(run.c.id == run_id, run.c.expires_at <= now)) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """A run whose time is over."""
+    """A run that has expired."""
 
     run_id: int
     account_id: str
 
 
 def expired_runs(connection: Connection, *, now: datetime) -> list[Expired]:
-    """Runs whose time is over and of which something still waits to leave, or that were never planned."""
+    """Expired runs with batches that still wait to be sent, or that were never planned."""
     ready = select(batch.c.id).where(batch.c.run_id == run.c.id, batch.c.state == BatchState.READY.value)
     rows = connection.execute(
         select(run.c.id, run.c.account_id)
@@ -69,4 +69,4 @@ def expired_runs(connection: Connection, *, now: datetime) -> list[Expired]:
         )
         .order_by(run.c.expires_at, run.c.id)
     )
-    return [Expired(*row) for row in rows]
+    return [Expired(run_id=row.id, account_id=row.account_id) for row in rows]

@@ -1,7 +1,7 @@
-"""Probes: asking for one, what is to be done for it next, and its end.
+"""Probes: ask for one, find its next step, and end it.
 
-A probe is a campaign of its own kind with one run, one batch and one user. What it sends goes through the lane like any
-other batch; its row here says what comes after.
+A probe is a campaign of its own kind with one run, one batch and one user. Its batch goes through the lane like any
+other; its row here holds what happens afterwards.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from campaigns.domain.probe.reading import ProbeEnd
 from campaigns.domain.states import BatchState
 from campaigns.domain.upstream.outcome import OutcomeKind
 from campaigns.domain.upstream.unsend_outcome import UnsendKind
+from campaigns.store.audit.events import Act
 from campaigns.store.tables.attempts import attempt, attempt_outcome, message
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.probes import probe, probe_result
@@ -25,55 +26,61 @@ from campaigns.store.tables.runs import run
 IS_OPEN = probe.c.finished_at.is_(None)
 
 SETTLED = (BatchState.ACCEPTED, BatchState.REJECTED, BatchState.CANCELLED)
-"""Only then is there something to do: until then the lane sends it, or looks for its lost answer."""
+"""A probe has a next step only in these states; before, the lane sends it, or searches for its lost answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeRow:
-    """An open probe, and how its one batch stands."""
+    """An open probe, with the state of its one batch."""
 
     id: int
     account_id: str
     campaign_id: int
     run_id: int
     scheduled_for: datetime
-    media: str | None  # the vault ID that was sent with a price; None: it was free
+    media: str | None  # the vault ID that was sent with a price; None: the message was free
     looks: int
     recalls: int
     failures: int
     state: BatchState
     error: str | None  # of its batch
-    message_id: str | None  # the vendor's, once it is known; it stays when the message was deleted
+    message_id: str | None  # the vendor's ID, once it is known; kept after the message was deleted
     mark: str | None
     started_at: datetime | None  # its last request
-    accepted_at: datetime | None  # when the answer with the message ID came; None: the ID was found by a search
+    accepted_at: datetime | None  # when the answer named the message ID; None: a search found the ID
     is_read: bool
-    is_deleted: bool  # it was seen gone
+    is_deleted: bool  # the vendor no longer shows it
     recalled_at: datetime | None  # when its last recall ended
 
 
-def add_probe(connection: Connection, account_id: str, *, now: datetime, **columns: Any) -> int:
-    """Ask for a probe; the key refuses a second open one of the account."""
-    values = {"account_id": account_id, "asked_at": now, "available_at": now, **columns}
-    made = connection.scalar(insert(probe).values(**values).returning(probe.c.id))
+def add_probe(act: Act, account_id: str, **columns: Any) -> int:
+    """Add a probe; the index refuses a second open one of the account."""
+    values = {
+        "account_id": account_id,
+        "actor": act.actor,
+        "asked_at": act.now,
+        "available_at": act.now,
+        **columns,
+    }
+    made = act.connection.scalar(insert(probe).values(**values).returning(probe.c.id))
     assert isinstance(made, int)
     return made
 
 
 def open_probe(connection: Connection, account_id: str) -> int | None:
-    """The open probe of an account."""
+    """The ID of the account's open probe; None: there is none."""
     return connection.scalar(select(probe.c.id).where(probe.c.account_id == account_id, IS_OPEN))
 
 
 def due_probe(connection: Connection, account_id: str, *, upstream: str, now: datetime) -> ProbeRow | None:
-    """The account's probe, if there is something to do for it now."""
-    asked = _standing().where(probe.c.account_id == account_id, *_is_due(upstream, now))
-    row = connection.execute(asked).mappings().one_or_none()
+    """The account's open probe, if its next step is due."""
+    wanted = _open_probes().where(probe.c.account_id == account_id, *_is_due(upstream, now))
+    row = connection.execute(wanted).mappings().one_or_none()
     return None if row is None else ProbeRow(**{**row, "state": BatchState(row["state"])})
 
 
 def due_probes(upstream: str, now: datetime) -> Select[Any]:
-    """The accounts with a probe for which there is something to do now."""
+    """A SELECT of the accounts with a probe whose next step is due."""
     return (
         select(probe.c.account_id)
         .join(run, run.c.id == probe.c.run_id)
@@ -83,7 +90,7 @@ def due_probes(upstream: str, now: datetime) -> Select[Any]:
 
 
 def change_probe(connection: Connection, seen: ProbeRow, **columns: Any) -> bool:
-    """Change an open probe; False when somebody went on with it since it was seen."""
+    """Change an open probe; False when somebody changed it since it was `seen`."""
     changed = connection.scalar(
         update(probe)
         .where(
@@ -100,7 +107,7 @@ def change_probe(connection: Connection, seen: ProbeRow, **columns: Any) -> bool
 
 
 def finish_probe(connection: Connection, seen: ProbeRow, ended: ProbeEnd, *, words: str | None, now: datetime) -> bool:
-    """End a probe; False when somebody went on with it since it was seen."""
+    """End a probe; False when somebody changed it since it was `seen`."""
     return change_probe(connection, seen, finished_at=now, ended=ended.value, words=words, waits_for=None)
 
 
@@ -119,7 +126,7 @@ def _is_recalled() -> ColumnElement[bool]:
     return under_way.correlate(probe).exists()
 
 
-def _standing() -> Select[Any]:
+def _open_probes() -> Select[Any]:
     last = and_(attempt.c.batch_id == batch.c.id, attempt.c.number == batch.c.attempts)
     answered = and_(
         attempt_outcome.c.batch_id == attempt.c.batch_id,

@@ -1,4 +1,4 @@
-"""What probes learned about an account. Written once; the newest holds."""
+"""What probes learned about an account. Rows are written once; the newest one counts."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ def add_result(
 
 
 def latest_probe(connection: Connection, account_id: str) -> ProbeReading | None:
-    """What the newest probe of an account learned; None: none was made."""
+    """What the newest probe of an account learned; None: there is none."""
     newest = select(probe_result).where(probe_result.c.account_id == account_id)
     return _reading(connection.execute(newest.order_by(probe_result.c.probe_id.desc()).limit(1)).one_or_none())
 
 
 def marks_survive(connection: Connection, account_id: str) -> bool:
-    """Whether the newest probe of an account saw that marks survive; False where none was made."""
+    """Whether marks survive, by the newest probe of an account; False when there is none."""
     newest = latest_probe(connection, account_id)
     return newest is not None and newest.text.mark is True
 
 
 def takes_mark_up(connection: Connection, account_id: str) -> bool | None:
-    """Whether the newest probe of an account saw that texts are read as HTML; None where none tells."""
+    """Whether the vendor reads texts as HTML, by the newest probe of an account; None: not known."""
     newest = latest_probe(connection, account_id)
     return None if newest is None else newest.text.takes_mark_up
 
@@ -67,9 +67,9 @@ def _reading(row: Any) -> ProbeReading | None:
     if row is None:
         return None
     text = TextEcho(
-        row.mark,
-        None if row.line_breaks is None else LineBreaks(row.line_breaks),
-        None if row.escapes is None else Escapes(row.escapes),
-        row.mark_up,
+        mark=row.mark,
+        line_breaks=None if row.line_breaks is None else LineBreaks(row.line_breaks),
+        escapes=None if row.escapes is None else Escapes(row.escapes),
+        mark_up=row.mark_up,
     )
     return ProbeReading(text=text, **{name: getattr(row, name) for name in _PLAIN})

@@ -43,7 +43,7 @@ def count_faults(connection: Connection, compared: Compared) -> Iterator[str]:
     compared.accepted = connection.execute(accepted).scalar_one()
     more = 0
     try:
-        for one in counts(connection, told_only=True):
+        for one in counts(connection, known_only=True):
             compared.told += 1
             said = (
                 f"run {one.run_id} batch {one.seq}: the vendor says that message {one.message_id} went to {one.count}"

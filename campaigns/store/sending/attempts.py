@@ -14,15 +14,18 @@ from campaigns.domain.upstream.outcome import Outcome, OutcomeKind
 from campaigns.store.database.encoding import holdable
 from campaigns.store.database.prepared import run_prepared
 from campaigns.store.reconcile.ownership import take_again
+from campaigns.store.reconcile.searches import attempt_deadline
 from campaigns.store.sending.identity import AttemptIdentity, permit_key
 from campaigns.store.sending.lanes import LaneClaim
 from campaigns.store.sending.statements import (
     ADD_ATTEMPT,
     ADD_OUTCOME,
+    BATCH_COLUMNS,
     NEXT_BATCH,
     OPEN_RUNS,
     OWN_MESSAGE,
     RENEW_LANE,
+    RUN_COLUMNS,
     SERVE_RUN,
     SETTLE_BATCH,
     START_BATCH,
@@ -32,7 +35,7 @@ from campaigns.store.tables.batches import batch
 
 @dataclass(frozen=True, slots=True)
 class ReadyBatch:
-    """A batch that may be sent now, and what of its run the send must know."""
+    """A batch that may be sent now, with what a send needs to know about its run."""
 
     id: int
     seq: int
@@ -50,14 +53,14 @@ class ReadyBatch:
     planned_suppressions: int  # the lane's suppression number when the run was planned
     account_hours: str | None = None
     account_zone: str | None = None
-    expires: bool = False  # some time, which has not come yet
-    is_marked: bool = False  # each request for it carries a mark in its text
+    expires: bool = False  # its run has an expiry, which has not come yet
+    is_marked: bool = False  # each of its requests carries a mark in the text
     root_run_id: int | None = None  # of a rerun: the run that was not one
-    halved_from: int | None = None  # the batch that halving began with
+    halved_from: int | None = None  # the batch that the halving began with
 
     @property
     def lineage(self) -> int:
-        """The run that this one and all other reruns go back to."""
+        """The first run of this run and all its reruns."""
         return self.root_run_id or self.run_id
 
     @property
@@ -78,8 +81,8 @@ class OpenAttempt:
     account_id: str
     fence: int
     saves: bool = False  # the vendor is asked to keep the message for later
-    permit_key: str = ""  # what the pacer knows this request by; empty: read back from SQL
-    identity: AttemptIdentity | None = None  # None: read back from SQL
+    permit_key: str = ""  # the pacer's name for this request; empty when read back from SQL
+    identity: AttemptIdentity | None = None  # None when read back from SQL
 
 
 def renew_lane(
@@ -87,7 +90,7 @@ def renew_lane(
 ) -> tuple[LaneClaim, int] | None:
     """Take the lane's lock, a new fence and a new lease; None when the lane is no longer ours.
 
-    Also answers the lane's suppression number.
+    Also returns the lane's suppression number.
     """
     row = run_prepared(
         connection,
@@ -107,15 +110,16 @@ def renew_lane(
 
 
 def next_batch(connection: Connection, account_id: str, *, upstream: str, now: datetime) -> ReadyBatch | None:
-    """The batch to send now: of the account's open runs that may send the one served longest ago, in ID order."""
-    asked = {"account": account_id, "upstream": upstream, "now": now}
-    for opened in run_prepared(connection, OPEN_RUNS, asked).fetchall():
-        run_id, campaign_id, revision, state, suppressions, whole_list, hours, zone, expires, mark, root = opened
-        row = run_prepared(connection, NEXT_BATCH, {"run": run_id, "now": now}).fetchone()
-        if row is not None:
-            of_run = (run_id, RunState(state), campaign_id, revision, bool(whole_list), suppressions)
-            *of_batch, halved_from = row
-            return ReadyBatch(*(*of_batch, *of_run, hours, zone, bool(expires), bool(mark), root, halved_from))
+    """The batch to send now: the first one of the run that was served longest ago, among those that may send."""
+    values = {"account": account_id, "upstream": upstream, "now": now}
+    for row in run_prepared(connection, OPEN_RUNS, values).fetchall():
+        run = dict(zip(RUN_COLUMNS, row, strict=True))
+        first = run_prepared(connection, NEXT_BATCH, {"run": run["run_id"], "now": now}).fetchone()
+        if first is not None:
+            # A driver's row has no names, and SQLite has no booleans.
+            flags = {name: bool(run[name]) for name in ("whole_list", "expires", "is_marked")}
+            batch_columns = dict(zip(BATCH_COLUMNS, first, strict=True))
+            return ReadyBatch(**{**run, **flags, "run_state": RunState(run["run_state"]), **batch_columns})
     return None
 
 
@@ -135,8 +139,8 @@ def open_attempt(
 ) -> OpenAttempt:
     """Write the attempt and move its batch to `sending`. Once this is committed, a crash means unknown.
 
-    The caller holds the lane under `claim` and chose the batch in the same transaction. Raises StaleClaim, to roll all
-    of it back, should the batch or its run not be there to send any more.
+    The caller holds the lane under `claim` and chose the batch in the same transaction. Raises StaleClaim, to roll the
+    whole transaction back, if the batch or its run can no longer be sent.
     """
     number = ready.attempts + 1
     started = run_prepared(
@@ -146,7 +150,7 @@ def open_attempt(
     ).fetchone()
     served = run_prepared(connection, SERVE_RUN, {"run": ready.run_id, "now": now}).fetchone()
     if started is None or served is None:
-        raise StaleClaim(f"Batch {ready.seq} of run {ready.run_id} is not there to send any more.")
+        raise StaleClaim(f"Batch {ready.seq} of run {ready.run_id} can no longer be sent.")
     run_prepared(
         connection,
         ADD_ATTEMPT,
@@ -214,7 +218,7 @@ def settle_batch(
 def add_outcome(
     connection: Connection, opened: OpenAttempt, outcome: Outcome, *, now: datetime, retry_at: datetime | None
 ) -> None:
-    """Write what an attempt proved. The key refuses a second outcome of the same attempt."""
+    """Write the outcome of an attempt. The key refuses a second outcome of the same attempt."""
     report = outcome.report
     rest: dict[str, Any] = {
         "credits_note": report.credits_note,
@@ -251,28 +255,32 @@ def add_outcome(
 
 
 def kept_id(outcome: Outcome) -> str | None:
-    """The message ID that stands in the outcome; that of an answer which also says a fault is evidence beside it."""
+    """The message ID that is stored with the outcome. The ID of an answer that also reports a fault is evidence."""
     return outcome.message_id if outcome.kind is OutcomeKind.ACCEPTED else None
 
 
-def own_message(connection: Connection, opened: OpenAttempt, message_id: str, *, now: datetime) -> bool:
-    """Record that a vendor's message is ours; False when another batch of the account owns it already."""
+def own_message(connection: Connection, account_id: str, batch_id: int, message_id: str, *, now: datetime) -> bool:
+    """Record that a vendor's message belongs to a batch; False when another batch of the account owns it already."""
     added = run_prepared(
-        connection,
-        OWN_MESSAGE,
-        {"account": opened.account_id, "message": message_id, "batch": opened.batch_id, "at": now},
+        connection, OWN_MESSAGE, {"account": account_id, "message": message_id, "batch": batch_id, "at": now}
     )
     if added.rowcount == 1:
         return True
-    return take_again(connection, opened.account_id, message_id, opened.batch_id, now=now)
+    return take_again(connection, account_id, message_id, batch_id, now=now)
+
+
+def first_look(connection: Connection, opened: OpenAttempt, *, settle_seconds: float, now: datetime) -> datetime:
+    """When the vendor is first searched for an unknown: the settle time after its request can no longer arrive."""
+    deadline = attempt_deadline(connection, opened.batch_id, opened.number)
+    return max(deadline, now) + timedelta(seconds=settle_seconds)
 
 
 def expired_attempts(connection: Connection, *, now: datetime, account_id: str | None = None) -> list[OpenAttempt]:
     """Attempts in flight whose lease has ended, in the order of their batches: their workers are gone, or too late."""
     statement = select(
-        batch.c.id,
-        batch.c.seq,
-        batch.c.attempts,
+        batch.c.id.label("batch_id"),
+        batch.c.seq.label("batch_seq"),
+        batch.c.attempts.label("number"),
         batch.c.failures,
         batch.c.run_id,
         batch.c.account_id,
@@ -280,5 +288,6 @@ def expired_attempts(connection: Connection, *, now: datetime, account_id: str |
     ).where(batch.c.state == BatchState.SENDING.value, batch.c.lease_until <= now)
     if account_id is not None:
         statement = statement.where(batch.c.account_id == account_id)
-    # Sorted here: asked for this order, SQLite reads every batch there is instead of the index of those in flight.
-    return sorted((OpenAttempt(*row) for row in connection.execute(statement)), key=lambda found: found.batch_id)
+    # Sorted here: with ORDER BY, SQLite reads every batch there is instead of the index of those in flight.
+    expired = [OpenAttempt(**row) for row in connection.execute(statement).mappings()]
+    return sorted(expired, key=lambda attempt: attempt.batch_id)

@@ -1,11 +1,13 @@
-"""Batches: adding, counting, and moving them by hand. The send path's own moves are in `attempts.py`."""
+"""Batches: add, count and cancel them, and move them as an operator decides. Sends move them in `attempts.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+from pyroaring import BitMap64
 from sqlalchemy import Connection, and_, func, insert, select, update
 
 from campaigns.domain.audience.user_sets import UserSet, unpack
@@ -18,11 +20,31 @@ from campaigns.store.tables.columns import user_columns
 from campaigns.store.tables.runs import run
 
 ROWS_AT_ONCE = 1000
-"""Batches inserted by one statement: more only costs memory."""
+"""Batches inserted by one statement; more would only cost memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRow:
+    """A batch, its message or its set of messages, and its users."""
+
+    id: int
+    seq: int
+    state: BatchState
+    size: int
+    attempts: int
+    message_id: str | None
+    message_set: int | None
+    set_message_id: str | None
+    first_user: int | None
+    last_user: int | None
+    users: bytes | None  # None: whole lists
+
+
+_COLUMNS = [batch.c[field.name] for field in fields(BatchRow)]
 
 
 def next_seq(connection: Connection, run_id: int) -> int:
-    """A number for one more batch of the run."""
+    """Take a number for one more batch of the run."""
     made = connection.scalar(
         update(run).where(run.c.id == run_id).values(batch_count=run.c.batch_count + 1).returning(run.c.batch_count)
     )
@@ -32,8 +54,8 @@ def next_seq(connection: Connection, run_id: int) -> int:
 
 def anything_is_looked_for(connection: Connection, run_id: int) -> bool:
     """Whether the vendor's queue is being searched for a batch of the run."""
-    found = select(batch.c.id).where(batch.c.run_id == run_id, batch.c.look_at.is_not(None)).limit(1)
-    return connection.scalar(found) is not None
+    searched = select(batch.c.id).where(batch.c.run_id == run_id, batch.c.look_at.is_not(None)).limit(1)
+    return connection.scalar(searched) is not None
 
 
 def anything_waits(connection: Connection, run_id: int) -> bool:
@@ -42,7 +64,7 @@ def anything_waits(connection: Connection, run_id: int) -> bool:
 
 
 def ended_batches(connection: Connection, run_id: int, *, since: datetime | None) -> tuple[int, int]:
-    """How many batches of a run were rejected, and how many the vendor took (some only to keep), after that time."""
+    """How many batches of a run were rejected and how many the vendor took (some only to keep), after that time."""
     statement = (
         select(batch.c.state, func.count().label("batches"))
         .where(batch.c.run_id == run_id, batch.c.state.in_(sorted({BatchState.REJECTED, *BATCH_TAKEN})))
@@ -55,12 +77,11 @@ def ended_batches(connection: Connection, run_id: int, *, since: datetime | None
 
 
 def _has_batch(connection: Connection, run_id: int, state: BatchState) -> bool:
-    found = run_prepared(connection, ANY_BATCH, {"run": run_id, "in_state": state.value}).fetchone()
-    return found is not None
+    return run_prepared(connection, ANY_BATCH, {"run": run_id, "in_state": state.value}).fetchone() is not None
 
 
 def cancel_ready(connection: Connection, run_id: int, *, why: str, now: datetime) -> int:
-    """Cancel what has not left; answers how many batches that were."""
+    """Cancel the batches of a run that were not sent; returns how many."""
     return len(
         connection.scalars(
             update(batch)
@@ -84,12 +105,12 @@ def batch_sets(
 
 
 def batch_state(connection: Connection, batch_id: int) -> BatchState:
-    """Where one batch stands."""
+    """The state of one batch."""
     return BatchState(connection.execute(select(batch.c.state).where(batch.c.id == batch_id)).scalar_one())
 
 
-def lives_elsewhere(connection: Connection, row: Any, run_ids: Sequence[int]) -> int | None:
-    """A run among these that may have reached a user of this batch, or will, by another batch; None: there is none."""
+def lives_elsewhere(connection: Connection, row: BatchRow, run_ids: Sequence[int]) -> int | None:
+    """A run among these of which another batch has, or may have, or will reach a user of this batch; None: none."""
     live = sorted({BatchState.READY, BatchState.SENDING, BatchState.UNKNOWN, *BATCH_TAKEN})
     rows = connection.execute(
         select(batch.c.run_id, batch.c.users)
@@ -102,38 +123,21 @@ def lives_elsewhere(connection: Connection, row: Any, run_ids: Sequence[int]) ->
         )
         .order_by(batch.c.run_id)
     )
-    users = unpack(row.users)
+    users = BitMap64() if row.users is None else unpack(row.users)
     return next((each.run_id for each in rows if users & unpack(each.users)), None)
 
 
 def batches_by_seq(
     connection: Connection, run_id: int, *, seqs: Sequence[int] | None, state: BatchState | None = None
-) -> list[Any]:
-    """Some batches of a run, or all for None: where each stands, its message or its set of messages, and its users."""
+) -> list[BatchRow]:
+    """Some batches of a run, or all for None, in order; `state`: only those in that state."""
     wanted = [batch.c.run_id == run_id]
     if seqs is not None:
         wanted.append(batch.c.seq.in_(seqs))
     if state is not None:
         wanted.append(batch.c.state == state.value)
-    return list(
-        connection.execute(
-            select(
-                batch.c.id,
-                batch.c.seq,
-                batch.c.state,
-                batch.c.size,
-                batch.c.attempts,
-                batch.c.message_id,
-                batch.c.message_set,
-                batch.c.set_message_id,
-                batch.c.first_user,
-                batch.c.last_user,
-                batch.c.users,
-            )
-            .where(and_(*wanted))
-            .order_by(batch.c.seq)
-        )
-    )
+    rows = connection.execute(select(*_COLUMNS).where(and_(*wanted)).order_by(batch.c.seq)).mappings()
+    return [BatchRow(**{**row, "state": BatchState(row["state"])}) for row in rows]
 
 
 def decide_batch(
@@ -147,9 +151,9 @@ def decide_batch(
     now: datetime,
     find_at: datetime | None = None,
 ) -> bool:
-    """Move a batch where an operator says, and look for it no more; False when it is not as it was seen.
+    """Move a batch as an operator decided, and end its search; False when its state is no longer `seen`.
 
-    `find_at`: it is accepted, and from then on its message is looked up.
+    `find_at`: it is accepted without a message ID, and its message is looked up from then on.
     """
     moved = connection.scalar(
         update(batch)
@@ -178,7 +182,7 @@ def add_batches(
     whole_list: bool,
     available_at: Iterator[datetime],
 ) -> int:
-    """Insert the batches of a plan, all with the `common` columns and each with its time; answers how many."""
+    """Insert the batches of a plan, all with the `common` columns and each with its time; returns how many."""
     if whole_list:
         connection.execute(insert(batch).values(seq=1, size=1, available_at=next(available_at), **common))
         return 1
@@ -196,13 +200,20 @@ def add_batches(
 
 
 def shrink_batch(
-    connection: Connection, ready: ReadyBatch, *, keep: UserSet | None, out: UserSet, seq: int, why: str, now: datetime
+    connection: Connection,
+    ready: ReadyBatch,
+    *,
+    keep: UserSet | None,
+    out: UserSet,
+    seq: int,
+    error: str,
+    now: datetime,
 ) -> None:
-    """Take users out of a ready batch into a cancelled one of their own; `keep` None cancels the whole batch."""
+    """Move users of a ready batch to a cancelled batch of their own; `keep` None cancels the whole batch."""
     where = and_(batch.c.id == ready.id, batch.c.state == BatchState.READY.value)
     if keep is None:
         connection.execute(
-            update(batch).where(where).values(state=BatchState.CANCELLED.value, error=why, updated_at=now)
+            update(batch).where(where).values(state=BatchState.CANCELLED.value, error=error, updated_at=now)
         )
         return
     account_id = connection.scalar(select(run.c.account_id).where(run.c.id == ready.run_id))
@@ -215,7 +226,7 @@ def shrink_batch(
             parent_batch_id=ready.id,
             state=BatchState.CANCELLED.value,
             available_at=now,
-            error=why,
+            error=error,
             updated_at=now,
             **user_columns(out),
         )

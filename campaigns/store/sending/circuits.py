@@ -1,4 +1,4 @@
-"""Circuits: accounts whose requests keep failing, and what that means for the other accounts of their team."""
+"""Circuits: accounts whose requests keep failing, which also slows the other accounts of their team."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from campaigns.store.tables.accounts import account, lane
 from campaigns.store.tables.attempts import attempt, attempt_outcome
 
 MOST_COUNTED = 20
-"""More unknowns in a row than this change nothing: the wait has its greatest length long before."""
+"""At most this many outcomes are counted: the wait reaches its longest length long before."""
 
 
 def unknowns_in_a_row(connection: Connection, account_id: str) -> int:
-    """How many of the account's last answers, the newest first, proved nothing.
+    """How many of the account's newest outcomes in a row are unknown.
 
-    An attempt whose worker died says nothing about the vendor: it counts neither way.
+    An attempt whose worker died shows nothing about the vendor: it is skipped.
     """
     kinds = connection.scalars(
         select(attempt_outcome.c.kind)
@@ -45,18 +45,21 @@ def unknowns_in_a_row(connection: Connection, account_id: str) -> int:
 def circuits_of_team(
     connection: Connection, account_id: str, *, upstream: str, team: str, now: datetime
 ) -> list[datetime | None]:
-    """Until when each open circuit of the team waits (None: it is being tried), if the account's own is shut."""
+    """Until when each open circuit of the team waits (None: tried now); nothing when the account's own is open."""
     failing = connection.scalar(select(lane.c.failures).where(lane.c.account_id == account_id)) or 0
     if failing >= CIRCUIT_FAILURES:
         return []  # it tries at its own pace
     rows = connection.execute(
         select(lane.c.owner, lane.c.available_at)
         .join(account, account.c.id == lane.c.account_id)
-        .where(account.c.upstream == upstream, account.c.team == team, _is_open(now))
+        .where(account.c.upstream == upstream, account.c.team == team, circuit_is_tripped(now))
     )
     return [None if row.owner is not None else row.available_at for row in rows]
 
 
-def _is_open(now: datetime) -> ColumnElement[bool]:
-    """Open now: it failed often enough, and it waits or is being tried. Nobody tries one that has nothing to send."""
+def circuit_is_tripped(now: datetime) -> ColumnElement[bool]:
+    """The condition that the circuit of a row of `lane` is open: it failed often enough, and waits or is being tried.
+
+    An account that has nothing to send is not tried, so its circuit does not count.
+    """
     return and_(lane.c.failures >= CIRCUIT_FAILURES, or_(lane_waits(now), lane.c.owner.is_not(None)))

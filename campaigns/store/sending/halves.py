@@ -103,13 +103,13 @@ def add_halves(
     return seqs
 
 
-def reject_family(connection: Connection, root_id: int, *, why: str, now: datetime) -> list[Any]:
+def reject_family(connection: Connection, root_id: int, *, error: str, now: datetime) -> list[Any]:
     """Reject what has not left of one family; answers rows (seq, size)."""
     return list(
         connection.execute(
             update(batch)
             .where(batch.c.root_batch_id == root_id, batch.c.state == BatchState.READY.value)
-            .values(state=BatchState.REJECTED.value, error=why, updated_at=now)
+            .values(state=BatchState.REJECTED.value, error=error, updated_at=now)
             .returning(batch.c.seq, batch.c.size)
         )
     )

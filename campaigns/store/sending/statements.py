@@ -1,9 +1,11 @@
 """The statements of the send path, built once and run by `prepared.run_prepared`.
 
-Those that move a row are guarded by its state and fence, and return what they moved.
+A statement that moves a row checks its state and fence, and returns what it moved.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, insert, literal_column, select, text, update
 
@@ -32,20 +34,23 @@ RENEW_LANE = (
     .values(fence=lane.c.fence + 1, lease_until=bindparam("until"))
     .returning(lane.c.fence, lane.c.suppressions)
 )
+RUN_COLUMNS: dict[str, ColumnElement[Any]] = {
+    "run_id": run.c.id,
+    "campaign_id": run.c.campaign_id,
+    "revision": run.c.revision,
+    "run_state": run.c.state,
+    "planned_suppressions": run.c.suppressions,
+    "whole_list": run.c.whole_list,
+    "account_hours": account.c.hours,
+    "account_zone": account.c.zone,
+    "expires": run.c.expires_at.is_not(None),
+    "is_marked": revision.c.mark,
+    "root_run_id": run.c.root_run_id,
+}
+"""What is read of a run, by the names of `ReadyBatch`; the driver's rows have these values in this order."""
+
 OPEN_RUNS = (
-    select(
-        run.c.id,
-        run.c.campaign_id,
-        run.c.revision,
-        run.c.state,
-        run.c.suppressions,
-        run.c.whole_list,
-        account.c.hours,
-        account.c.zone,
-        run.c.expires_at.is_not(None),
-        revision.c.mark,
-        run.c.root_run_id,
-    )
+    select(*(column.label(name) for name, column in RUN_COLUMNS.items()))
     .join(account, account.c.id == run.c.account_id)
     .join(revision, (revision.c.campaign_id == run.c.campaign_id) & (revision.c.number == run.c.revision))
     .where(
@@ -59,18 +64,21 @@ OPEN_RUNS = (
     )
     .order_by(run.c.served_at.is_not(None), run.c.served_at, run.c.id)
 )
+BATCH_COLUMNS: dict[str, ColumnElement[Any]] = {
+    "id": batch.c.id,
+    "seq": batch.c.seq,
+    "attempts": batch.c.attempts,
+    "failures": batch.c.failures,
+    "size": batch.c.size,
+    "first_user": batch.c.first_user,
+    "last_user": batch.c.last_user,
+    "users": batch.c.users,
+    "halved_from": batch.c.root_batch_id,
+}
+"""What is read of a batch, in the same way."""
+
 NEXT_BATCH = (
-    select(
-        batch.c.id,
-        batch.c.seq,
-        batch.c.attempts,
-        batch.c.failures,
-        batch.c.size,
-        batch.c.first_user,
-        batch.c.last_user,
-        batch.c.users,
-        batch.c.root_batch_id,
-    )
+    select(*(column.label(name) for name, column in BATCH_COLUMNS.items()))
     .where(
         batch.c.run_id == bindparam("run"),
         batch.c.state == BatchState.READY.value,
@@ -121,8 +129,8 @@ SETTLE_BATCH = (
 ANY_BATCH = (
     select(batch.c.id).where(batch.c.run_id == bindparam("run"), batch.c.state == bindparam("in_state")).limit(1)
 )
-# Both conditions: SQLite's trigger refuses to meet a row that stands before it looks at ON CONFLICT, and on PostgreSQL
-# another transaction may write the same one at the same moment.
+# Both conditions: SQLite's trigger refuses a row that exists before ON CONFLICT applies, and on PostgreSQL another
+# transaction may write the same row at the same moment.
 OWN_MESSAGE = text(
     "INSERT INTO message (account_id, message_id, batch_id, at)"
     " SELECT CAST(:account AS VARCHAR), CAST(:message AS TEXT), CAST(:batch AS BIGINT), :at WHERE NOT EXISTS ("

@@ -1,40 +1,71 @@
-"""Read-only questions about limits: accounts whose circuit is open, and the vendor's clock."""
+"""Read-only views of what limits an account: its circuit, a hold on its whole team, and the vendor's clock."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from campaigns.domain.reconcile.windows import measured
+from campaigns.store.accounts.bindings import find_upstream
+from campaigns.store.holds.holds import Held, OpenHold, holds_on
 from campaigns.store.reconcile.open_requests import told_dates
-from campaigns.store.sending.circuits import _is_open
-from campaigns.store.tables.accounts import lane
-from campaigns.store.views.text import as_text
+from campaigns.store.sending.circuits import circuit_is_tripped
+from campaigns.store.tables.accounts import account, lane
 
 
-def tripped_circuits(connection: Connection, *, now: datetime) -> list[dict[str, Any]]:
-    """Every account whose circuit is open, until when, and why."""
+@dataclass(frozen=True, slots=True)
+class TrippedCircuit:
+    """An account whose circuit is open: its requests keep failing, and one is tried after each wait."""
+
+    account: str
+    failures: int
+    until: datetime | None  # None: the next request is tried as soon as there is one
+    why: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class VendorClock:
+    """How many seconds the vendor's clock is ahead of ours; negative when it is behind."""
+
+    ahead_at_least_seconds: float
+    ahead_at_most_seconds: float
+
+
+def tripped_circuits(connection: Connection, *, now: datetime) -> list[TrippedCircuit]:
+    """Every account whose circuit is open."""
     rows = connection.execute(
         select(lane.c.account_id, lane.c.available_at, lane.c.waits_for, lane.c.failures)
-        .where(_is_open(now))
+        .where(circuit_is_tripped(now))
         .order_by(lane.c.account_id)
     )
     return [
-        {
-            "account": row.account_id,
-            "failures": row.failures,
-            "until": as_text(row.available_at),
-            "why": row.waits_for,
-        }
+        TrippedCircuit(account=row.account_id, failures=row.failures, until=row.available_at, why=row.waits_for)
         for row in rows
     ]
 
 
-def vendor_clock(connection: Connection, upstream: str) -> dict[str, float] | None:
-    """How many seconds the vendor's clock is ahead of ours, at least and at most; None while no answer has told."""
+def vendor_clock(connection: Connection, upstream: str) -> VendorClock | None:
+    """How far the vendor's clock is off ours; None while no answer has shown it."""
     skew = measured(told_dates(connection, upstream))
-    if not skew.is_measured:
+    return VendorClock(skew.low.total_seconds(), skew.high.total_seconds()) if skew.is_measured else None
+
+
+@dataclass(frozen=True, slots=True)
+class TeamOnHold:
+    """A team that no account may send for, until somebody releases it."""
+
+    upstream: str
+    accounts: int
+    holds: list[OpenHold]
+
+
+def team_on_hold(connection: Connection, account_id: str) -> TeamOnHold | None:
+    """The team of an account, if it is on hold. Raises NotFound."""
+    upstream, _ = find_upstream(connection, account_id)
+    holds = holds_on(connection, Held(upstream=upstream))
+    if not holds:
         return None
-    return {"ahead_at_least_seconds": skew.low.total_seconds(), "ahead_at_most_seconds": skew.high.total_seconds()}
+    count = select(func.count()).select_from(account).where(account.c.upstream == upstream)
+    return TeamOnHold(upstream, connection.execute(count).scalar_one(), holds)

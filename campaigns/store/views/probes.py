@@ -1,4 +1,4 @@
-"""Read-only questions about probes: how one stands, and what is left of any at the vendor."""
+"""Read-only views of probes: one probe, and the probes that may have left something at the vendor."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from campaigns.store.tables.recalls import unsend_outcome
 
 @dataclass(frozen=True, slots=True)
 class ProbeView:
-    """How a probe stands."""
+    """A probe, what it learned, and how it ended."""
 
     id: int
     account_id: str
@@ -31,25 +31,25 @@ class ProbeView:
     asked_at: datetime
     waits_for: str | None
     ended: ProbeEnd | None
-    words: str | None  # why it ended so
-    state: str  # of its batch
-    is_searched: bool  # its answer was lost, and the vendor is asked for it
-    message_id: str | None  # the vendor's; None while no answer and no search has named it
+    words: str | None  # why it ended
+    state: BatchState  # of its batch
+    is_searched: bool  # its answer was lost, and workers search for the message
+    message_id: str | None  # the vendor's; None until an answer or a search names it
     result: ProbeReading | None
 
 
 def probe_view(connection: Connection, probe_id: int) -> ProbeView:
     """One probe. Raises NotFound."""
-    row = connection.execute(_asked().where(probe.c.id == probe_id)).one_or_none()
+    row = connection.execute(_probes().where(probe.c.id == probe_id)).one_or_none()
     if row is None:
         raise NotFound(f"There is no probe {probe_id}.")
     return _view(connection, row)
 
 
 def probes_left(connection: Connection) -> list[ProbeView]:
-    """Probes of which something may still be scheduled at the vendor, the oldest first.
+    """Probes whose message may still be scheduled at the vendor, the oldest first.
 
-    Those that are open and may have left, and any whose message became known after its end.
+    They are open and may have been sent, or their message became known after they had ended.
     """
     late = select(evidence.c.id).where(evidence.c.batch_id == batch.c.id, evidence.c.message_id.is_not(None))
     owned = select(message.c.message_id).where(message.c.batch_id == batch.c.id)
@@ -60,11 +60,11 @@ def probes_left(connection: Connection) -> list[ProbeView]:
     may_be_out = [state.value for state in (BatchState.SENDING, BatchState.UNKNOWN, BatchState.ACCEPTED)]
     is_open = probe.c.finished_at.is_(None) & (batch.c.state.in_(may_be_out) | owned.correlate(batch).exists())
     ended = probe.c.ended.is_not(None) & (probe.c.ended != ProbeEnd.GONE.value)
-    asked = _asked().where(or_(is_open, ended & came_late & ~deleted.correlate(batch).exists()))
+    asked = _probes().where(or_(is_open, ended & came_late & ~deleted.correlate(batch).exists()))
     return [_view(connection, row) for row in connection.execute(asked.order_by(probe.c.id)).all()]
 
 
-def _asked() -> Select[Any]:
+def _probes() -> Select[Any]:
     owned = select(message.c.message_id).where(message.c.batch_id == batch.c.id).order_by(message.c.at.desc()).limit(1)
     late = (
         select(evidence.c.message_id)
@@ -92,7 +92,7 @@ def _view(connection: Connection, row: Any) -> ProbeView:
         waits_for=row.waits_for,
         ended=None if row.ended is None else ProbeEnd(row.ended),
         words=row.words,
-        state=row.state,
+        state=BatchState(row.state),
         is_searched=row.look_at is not None,
         message_id=row.owned_id or row.late_id,
         result=result_of(connection, row.id),

@@ -43,8 +43,8 @@ def everything(shell: Shell) -> list[Any]:
         ),
         (("--batch", "3-1", "--as", "not-sent", "--reason", "x"), "'3-1' names no batch: write the smaller", 2),
         (("--batch", "2,9-8", "--as", "not-sent", "--reason", "x"), "'9-8' names no batch: write the smaller", 2),
-        (("--batch", "2", "--as", "accepted", "--message-id", "", "--reason", "x"), "'' is no message ID", 2),
-        (("--batch", "2", "--as", "accepted", "--message-id", "../7", "--reason", "x"), "is no message ID", 2),
+        (("--batch", "2", "--as", "accepted", "--message-id", "", "--reason", "x"), "'' is not a valid message ID", 2),
+        (("--batch", "2", "--as", "accepted", "--message-id", "../7", "--reason", "x"), "is not a valid message ID", 2),
     ],
 )
 def test_a_decision_that_cannot_stand(unknown: Shell, words: tuple[str, ...], said: str, code: int) -> None:
@@ -63,7 +63,8 @@ def test_a_run_without_an_unknown_has_nothing_to_decide_or_to_look_for(shell: Sh
 
     decide = ("runs", "decide", "1", "--all", "--as", "resend", "--reason", "x")
     assert "has no unknown batch" in shell.refusal(*decide, code=4)
-    assert "has an unknown batch" in shell.refusal("reconcile", "1", code=4)
+    assert "Run 1 has no unknown batch, so there is nothing to search for." in shell.refusal("reconcile", "1", code=4)
+    assert "No run has an unknown batch" in shell.refusal("reconcile", code=4)
     assert everything(shell) == before
 
 

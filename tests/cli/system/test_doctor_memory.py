@@ -14,7 +14,7 @@ from campaigns.adapters.redis.fence_book import KeptFences
 from campaigns.flow.runs.pause_resume_cancel import pause_run
 from campaigns.ports import RequestUnknown
 from campaigns.store.backup.hosts import add_host
-from campaigns.store.views.fences import lanes_for_people
+from campaigns.store.views.fences import fenced_lanes
 from tests.cli.conftest import Shell
 from tests.servers import redis_server
 from tests.world import ANNA, LOGGED_OUT, NOT_SENT, World
@@ -96,7 +96,7 @@ def test_a_fence_book_that_agrees(sent: tuple[Shell, KeptFences, str]) -> None:
 def test_a_database_behind_its_fence_book_was_restored(sent: tuple[Shell, KeptFences, str], world: World) -> None:
     shell, book, name = sent
     with world.store.read() as connection:
-        ((_, lane, _newest),) = lanes_for_people(connection)
+        (lane,) = fenced_lanes(connection)
     book.note(name, lane.fence + 7)
 
     found = check(shell, "fence book")
@@ -146,9 +146,9 @@ def test_a_host_is_not_forgotten_without_a_reason(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("name", "said", "code"),
     [
-        ("", "HOST is empty", 2),
-        (" ", "HOST is empty", 2),
-        ("e", "'e' is too short to name a host; give 8 characters", 2),
+        ("", "The host is empty", 2),
+        (" ", "The host is empty", 2),
+        ("e", "'e' is too short to name a host; give at least 8 characters", 2),
         ("ef" * 3, "is too short", 2),
         ("x", "There is no host 'x'", 3),
     ],

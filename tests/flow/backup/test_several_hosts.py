@@ -197,7 +197,7 @@ def test_only_a_host_whose_home_is_lost_needs_a_word(world: World, hosts: Hosts,
     told = forget(world.store, lost.id[:12], reason="its disk is gone", actor=ANNA)
     one.serve(world)
 
-    assert (told["id"], told["name"]) == (lost.id, "two")
+    assert (told.id, told.name) == (lost.id, "two")
     assert world.run(run_id)["state"] == "finished"
     assert world.events().count("host_forgotten") == 1
 

@@ -9,9 +9,10 @@ from pyroaring import BitMap64
 from sqlalchemy import text
 
 from campaigns.domain.errors import NotAllowed
+from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.states import BatchState
 from campaigns.flow.audience.suppress import suppress, unsuppress
-from campaigns.flow.reconcile.decide import decide
+from campaigns.flow.reconcile.decide import Decided, decide
 from campaigns.flow.runs.pause_resume_cancel import cancel_run, pause_run, resume_run
 from campaigns.flow.runs.rerun import rerun
 from campaigns.store.database.engine import Store
@@ -42,7 +43,7 @@ def doubted(store: Store, clock: DrivenClock) -> World:
     return World(store, clock)
 
 
-def decided(world: World, run_id: int, verdict: Any, **how: Any) -> dict[str, Any]:
+def decided(world: World, run_id: int, verdict: Any, **how: Any) -> Decided:
     return decide(world.store, run_id, **{"seqs": [1], "reason": "asked", "actor": ANNA, **how}, verdict=verdict)
 
 
@@ -87,8 +88,9 @@ def test_the_batch_is_accepted_by_its_late_answer_once_the_rerun_is_cancelled(wo
     child = rerun(world.store, run_id, upstream=UPSTREAM, states=CANCELLED, reason="again", actor=ANNA)["run_id"]
     answers_late(world, accepted("777"))
 
-    with pytest.raises(NotAllowed, match=f"runs cancel {child}"):
+    with pytest.raises(NotAllowed, match="has some of its users") as refusal:
         decided(world, run_id, "accepted", message_id="777")
+    assert refusal.value.remedies == (Remedy(Do.CANCEL_RUN, run=child),)
     cancel_run(world.store, child, reason="they have it", actor=ANNA)
     decided(world, run_id, "accepted")
 

@@ -174,7 +174,7 @@ def test_a_decision_says_which_message_of_a_set_is_whose(world: World) -> None:
     ids = sorted(accepted_together(world, run_id))
     with pytest.raises(NotAllowed, match="shares messages"):
         decided(world, run_id, 1, "not-sent")
-    with pytest.raises(NotAllowed, match="say which message is its own"):
+    with pytest.raises(NotAllowed, match="nobody knows which is its own"):
         decided(world, run_id, 1, "accepted")
 
     whose = next(one for one in ids if 1 in vendor(world).users_of[one])

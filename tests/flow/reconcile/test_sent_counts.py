@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from campaigns.domain.errors import NotAllowed, VendorAway
+from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.upstream.queue_items import ItemContent
 from campaigns.flow.reconcile.decide import decide
 from campaigns.flow.reconcile.sent_counts import KEPT_TOGETHER, ask_sent_counts
@@ -97,9 +98,10 @@ def test_more_credits_than_allowed_are_not_spent(world: World) -> None:
     run_id = world.launched([1, 2, 3, 4, 5])
     world.serve()
 
-    with pytest.raises(NotAllowed, match=r"3 accepted batches to ask about.*--credits 3"):
+    with pytest.raises(NotAllowed, match="3 accepted batches to ask about") as refusal:
         ask(world, run_id, most=2)
 
+    assert refusal.value.remedies == (Remedy(Do.ALLOW_CREDITS, run=run_id, value="3"),)
     assert world.gateway.questions == []
 
 

@@ -26,7 +26,7 @@ def serve_when_it_may(world: World, run_id: int, times: int, account_id: str = A
 
 def circuits(world: World) -> list[str]:
     with world.store.read() as connection:
-        return [row["account"] for row in tripped_circuits(connection, now=world.clock.now)]
+        return [row.account for row in tripped_circuits(connection, now=world.clock.now)]
 
 
 def test_five_requests_in_a_row_that_did_not_get_through_open_it(world: World) -> None:

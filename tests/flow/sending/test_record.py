@@ -93,7 +93,7 @@ def test_an_answer_whose_commit_was_lost_on_the_way_back_is_not_written_twice(
     def lose_the_answer(*of: Any, **how: Any) -> Any:
         done = write(*of, **how)
         if next(once, False):
-            of[0].commit()
+            of[0].connection.commit()
             raise DatabaseAway("the connection broke")
         return done
 

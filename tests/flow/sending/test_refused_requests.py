@@ -38,7 +38,7 @@ def test_a_batch_that_is_too_large_is_halved_until_it_is_not(world: World) -> No
     taken = [user for body in world.gateway.received if len(body["userIds"]) <= 3 for user in body["userIds"]]
     assert sorted(map(int, taken)) == list(range(1, 33))
     first = world.batches(run_id)[0]
-    assert (first["state"], first["error"]) == ("split", "lower --batch-size: HTTP 413: too large")
+    assert (first["state"], first["error"]) == ("split", "use smaller batches: HTTP 413: too large")
 
 
 def test_a_text_that_is_too_large_by_itself_stops_the_halving(world: World) -> None:
@@ -60,7 +60,7 @@ def test_a_text_that_is_too_large_by_itself_stops_the_halving(world: World) -> N
     ("changes", "cure"),
     [
         ({"message": {"user_lists": ["fans"]}}, "cannot be made smaller; shorten the text"),
-        ({"message": {"media_files": ["ofapi_media_1"]}, "batch_size": 4}, "lower --batch-size"),
+        ({"message": {"media_files": ["ofapi_media_1"]}, "batch_size": 4}, "smaller batches"),
     ],
     ids=["whole_list", "one_use_media"],
 )

@@ -1,0 +1,58 @@
+"""What sending unknown batches again would do, to be agreed to before it is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from campaigns.domain.messages.message import from_json
+from campaigns.flow.reconcile.decidable import (
+    decidable_batches,
+    refuse_for_probe,
+    refuse_reopening,
+    refuse_what_passes_over,
+)
+from campaigns.store.campaigns.campaigns import find_campaign
+from campaigns.store.database.engine import Store
+from campaigns.store.runs.content import message_of_run
+from campaigns.store.runs.runs import find_run
+
+
+@dataclass(frozen=True, slots=True)
+class Resend:
+    """The batches that would be sent again."""
+
+    run_id: int
+    campaign_id: int
+    campaign: str  # its name
+    account_id: str
+    text: str
+    price: Decimal | None  # US dollars; None: the message is free
+    batches: list[int]
+    recipients: int
+
+
+def preview_resend(store: Store, run_id: int, *, seqs: Sequence[int] | None, despite: Sequence[str] = ()) -> Resend:
+    """What `decide` with the verdict `resend` would send again; changes nothing.
+
+    Raises what `decide` would raise, so that nobody is asked about what is refused afterwards.
+    """
+    with store.read() as connection:
+        run = find_run(connection, run_id)
+        rows = decidable_batches(connection, run, seqs, "resend")
+        refuse_for_probe(connection, run, "resend", None)
+        for row in rows:
+            refuse_what_passes_over(connection, run, row, "resend", despite)
+        refuse_reopening(connection, run, now=store.now(connection))
+        message = from_json(message_of_run(connection, run_id))
+        return Resend(
+            run_id=run_id,
+            campaign_id=run.campaign_id,
+            campaign=find_campaign(connection, run.campaign_id).name,
+            account_id=run.account_id,
+            text=message.text,
+            price=message.price,
+            batches=[row.seq for row in rows],
+            recipients=sum(row.size for row in rows),
+        )

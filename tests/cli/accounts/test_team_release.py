@@ -1,0 +1,42 @@
+"""Releasing one account of a team that is on hold lets every account of it send again, so it asks first."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.conftest import Shell, on_a_terminal
+from tests.world import LOGGED_OUT, NO_CREDITS, World
+
+RELEASE = ("accounts", "release", "acct_one", "--reason", "credits were bought")
+
+
+def held(shell: Shell, world: World, answer: object) -> None:
+    shell.ok("launch", str(shell.campaign()))
+    shell.ok("accounts", "add", "acct_two")
+    world.gateway.script = [answer]  # type: ignore[list-item]
+    world.serve()
+
+
+def test_a_team_is_not_released_without_an_agreement(
+    shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held(shell, world, NO_CREDITS)
+
+    sentence = shell.refusal(*RELEASE, code=2)
+    assert "Let 2 accounts of" in sentence
+    assert "nothing was done: pass --yes" in sentence
+
+    on_a_terminal(monkeypatch)
+    refused = shell.run(*RELEASE, stdin=b"n\n")
+    assert (refused.exit_code, "credits: no credits are left" in refused.stderr) == (130, True)
+    assert [hold["kind"] for hold in world.run(1)["holds"]] == ["credits"]
+    assert "account_released" not in world.events()
+
+    assert shell.ok(*RELEASE, "--yes")["released"] == ["credits"]
+    assert world.run(1)["holds"] == []
+
+
+def test_an_account_that_alone_is_on_hold_is_released_at_once(shell: Shell, world: World) -> None:
+    held(shell, world, LOGGED_OUT)
+
+    assert shell.ok(*RELEASE)["released"] == ["account"]
