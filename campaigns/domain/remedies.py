@@ -24,6 +24,15 @@ class Do(StrEnum):
     ADD_ACCOUNT = "accounts.add"
     RELEASE_ACCOUNT = "accounts.release"
     UPGRADE_DATABASE = "database.upgrade"
+    SHOW_CAMPAIGN = "campaigns.show"
+    PLAN_CAMPAIGN = "campaigns.plan"
+    COPY_CAMPAIGN = "campaigns.copy"
+    UNARCHIVE_CAMPAIGN = "campaigns.unarchive"
+    CONFIRM_TEXT_AT_LAUNCH = "campaigns.launch_as_written"
+    CONFIRM_TEXT_IN_EDIT = "campaigns.edit_as_written"
+    TEXT_IS_HTML = "campaigns.edit_html"
+    LAUNCH_ALTHOUGH_CLOSED = "campaigns.launch_although_closed"
+    PROBE_ACCOUNT = "accounts.probe"
 
 
 @dataclass(frozen=True, slots=True)

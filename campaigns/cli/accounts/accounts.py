@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from campaigns.cli.inputs.times import parse_zone
 from campaigns.cli.kit.output import json_option, note, print_table, show
 from campaigns.cli.kit.session import actor, opened
 from campaigns.cli.kit.vendor import ask_about_key
 from campaigns.domain.errors import PacerAway, UsageError, VendorAway
+from campaigns.inputs.times import parse_zone
 
 if TYPE_CHECKING:
     from campaigns.wiring import Parts

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from campaigns.cli.inputs.times import parse_local, parse_moment, parse_zone
 from campaigns.cli.kit.output import json_option, note, show
 from campaigns.cli.kit.runs_table import print_runs
 from campaigns.domain.errors import UsageError
+from campaigns.inputs.times import parse_local, parse_moment, parse_zone
 
 if TYPE_CHECKING:
     from campaigns.domain.schedules.timing import Timing
@@ -45,7 +45,7 @@ def explain(expression: str, *, zone: str, starting: str | None, since: str | No
     from campaigns.domain.clocks import zone_of
     from campaigns.domain.schedules.occurrences import notes, occurrences, words
 
-    start = parse_moment(since, zone, option="--from") if since is not None else datetime.now(UTC)
+    start = parse_moment(since, zone, field="from") if since is not None else datetime.now(UTC)
     timing = _timing(expression, zone, starting, start)
     found = list(islice(occurrences(timing, start - timedelta(microseconds=1), END), count))
     place = zone_of(zone)
@@ -63,7 +63,7 @@ def _timing(expression: str, zone: str, starting: str | None, start: datetime) -
     from campaigns.domain.schedules.timing import Timing
 
     parse_zone(zone)
-    first = parse_local(starting, zone, option="--starting") if starting is not None else None
+    first = parse_local(starting, zone, field="starting") if starting is not None else None
     if STEP_WORDS & set(expression.lower().split()):
         timing = Timing(every=expression, starting=first, zone=zone)
     else:

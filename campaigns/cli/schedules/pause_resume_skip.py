@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 import click
 
-from campaigns.cli.inputs.times import parse_moment
 from campaigns.cli.kit.output import counted, json_option, moment, note, print_table, show
 from campaigns.cli.kit.session import CAMPAIGN, actor, opened
 from campaigns.cli.schedules.explain import schedule
+from campaigns.inputs.times import parse_moment
 
 campaign_argument = click.argument("campaign_id", type=CAMPAIGN, metavar="ID")
 reason_option = click.option("--reason", required=True, metavar="TEXT", help="Why, for the audit.")
@@ -103,7 +103,7 @@ def backfill(
     from campaigns.flow.schedules.backfill import Period, preview_backfill
     from campaigns.flow.schedules.backfill import backfill as open_missed
 
-    period = Period(parse_moment(since, zone, option="--from"), parse_moment(until, zone, option="--to"), overlap)
+    period = Period(parse_moment(since, zone, field="from"), parse_moment(until, zone, field="to"), overlap)
     with opened() as parts:
         if dry_run:
             found = preview_backfill(parts.store, campaign_id, period, upstream=parts.upstream_name)

@@ -26,7 +26,7 @@ from campaigns.store.accounts.bindings import find_upstream, hours_of_account
 from campaigns.store.audience.suppressions import suppressed_users
 from campaigns.store.audience.versions import add_audience
 from campaigns.store.audit.events import Act, EventKind
-from campaigns.store.campaigns.campaigns import add_campaign, add_revision
+from campaigns.store.campaigns.campaigns import Revision, add_campaign, add_revision
 from campaigns.store.database.engine import Store
 from campaigns.store.holds.holds import Held, open_holds
 from campaigns.store.probe.probes import add_probe, open_probe
@@ -122,30 +122,13 @@ def _open(
     now: datetime,
 ) -> tuple[int, int]:
     """The campaign of a probe and its run, which nobody has planned yet."""
-    campaign_id = add_campaign(
-        connection, name=f"Probe of {account_id}", account_id=account_id, now=now, kind="probe", launches=1
-    )
+    act = Act(connection, now, actor)
+    campaign_id = add_campaign(act, name=f"Probe of {account_id}", account_id=account_id, kind="probe", launches=1)
     users = pack(BitMap64([user]))
     audience = add_audience(
         connection, campaign_id, users, source="--to", lines=1, duplicates=0, skipped_bad=0, now=now
     )
-    add_revision(
-        connection,
-        campaign_id,
-        1,
-        message=message,
-        audience=audience,
-        batch_size=1,
-        on_unknown="hold",
-        starts_at=None,
-        zone=None,
-        accept_local_suppressions=False,
-        timing=Timing(),
-        contents=None,
-        mark=True,
-        actor=actor,
-        now=now,
-    )
+    add_revision(act, Revision(campaign_id, 1, message=message, audience=audience, batch_size=1, mark=True))
     run_id = add_run(
         connection,
         now=now,

@@ -14,7 +14,7 @@ from campaigns.domain.schedules.occurrences import occurrences
 from campaigns.domain.schedules.overlap import last_in_line
 from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.states import CampaignState, RunState
-from campaigns.flow.planning.plan import make_plan, plan_faults, refuse_faults, text_faults
+from campaigns.flow.planning.plan import confirm_texts, make_plan, plan_faults, refuse_faults, text_faults
 from campaigns.flow.runs.hold_restored import hold_restored
 from campaigns.flow.schedules.arm import DISARMED, is_used_up
 from campaigns.flow.schedules.due import is_due, say_ended, settle
@@ -105,7 +105,8 @@ def _refuse_unsendable(store: Store, campaign_id: int) -> None:
     with store.read() as connection:
         campaign = find_campaign(connection, campaign_id)
         plan = make_plan(connection, campaign, campaign.revision)
-        refuse_faults(campaign_id, plan_faults(connection, plan, store.now(connection)) + text_faults(plan.revision))
+        faults = plan_faults(connection, plan, store.now(connection)) + text_faults(plan.revision)
+        refuse_faults(campaign_id, faults, *confirm_texts(plan.revision))
 
 
 def _work_out(opening: Opening, period: Period, upstream: str) -> Found:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from campaigns.cli.inputs.fields import gather
+from campaigns.inputs.fields import gather
 from tests.cli.conftest import Shell
 
 CREATE = ("create", "--account", "acct_one", "--text", "Hi", "--users", "-")
