@@ -39,8 +39,8 @@ def test_contents_may_stand_in_files_of_their_own_and_be_taken_away(shell: Shell
     campaign_id = str(shell.campaign("--content", one, "--content", two))
     planned = shell.run("plan", campaign_id).stdout
     assert "content 1: One" in planned
-    shell.ok("launch", campaign_id)
-    again = shell.ok("launch", campaign_id, "--again", "--reason", "x")
+    shell.ok("launch", "--yes", campaign_id)
+    again = shell.ok("launch", "--yes", campaign_id, "--again", "--reason", "x")
     assert shell.ok("runs", "show", str(again["run_id"]))["text"] == "Two 2"
     shell.ok("edit", campaign_id, "--clear", "contents")
     assert shell.ok("show", campaign_id)["contents"] == []

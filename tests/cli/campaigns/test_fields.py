@@ -35,7 +35,7 @@ def test_recipients_may_stand_in_the_campaign_file(shell: Shell) -> None:
     shell.ok("accounts", "add", "acct_one")
     content = b"account: acct_one\ntext: Hi\nusers: [0123, 9223372036854775807]\n"
     shell.ok("create", "-", stdin=content)
-    shell.ok("launch", "1")
+    shell.ok("launch", "--yes", "1")
     assert [row["batch"] for row in shell.ok("who", "123")] == [1]
     assert [row["batch"] for row in shell.ok("who", "9223372036854775807")] == [1]
     assert shell.ok("who", "83") == []  # what 0123 is in YAML's own numbers

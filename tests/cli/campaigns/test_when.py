@@ -93,7 +93,7 @@ def test_people_are_told_times_on_the_clocks_of_the_campaign(ready: Shell) -> No
     assert ", bound by the " in planned
     assert "08:00-22:00 Asia/Tokyo" in planned
     assert "2031-01-01 09:00:00+09:00" in ready.run("show", campaign_id).stdout
-    told = ready.run("launch", campaign_id).stdout
+    told = ready.run("launch", "--yes", campaign_id).stdout
     assert "at 09:00 Asia/Tokyo. Its next occurrence is at 2031-01-01 09:00:00+09:00." in told
     assert "armed already, for 2031-01-01 09:00+09:00" in ready.refusal("launch", campaign_id, code=4)
     assert ". The edit holds from the occurrence at 2031-" in ready.run("edit", campaign_id, "--text", "Ho").stdout
@@ -245,13 +245,13 @@ def test_lengths_of_time(text: str, seconds: float) -> None:
 
 def test_an_archived_campaign_has_no_next_runs(ready: Shell) -> None:
     made(ready, *FRIDAYS)
-    ready.ok("archive", "1")
+    ready.ok("archive", "1", "--yes")
     assert ready.ok("show", "1")["next_runs"] == []
 
 
 def test_an_armed_schedule_that_is_cleared_waits_for_nothing(ready: Shell) -> None:
     made(ready, *FRIDAYS)
-    assert ready.ok("launch", "1")["state"] == "scheduled"
+    assert ready.ok("launch", "--yes", "1")["state"] == "scheduled"
     assert ready.ok("show", "1")["due_at"] is not None
     shown = edited(ready, "--clear", "cron")
     assert (shown["due_at"], shown["next_runs"]) == (None, [])
