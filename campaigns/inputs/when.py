@@ -10,7 +10,7 @@ from typing import Any
 from campaigns.domain.errors import InputFault, InvalidInput
 from campaigns.domain.schedules.timing import Timing
 from campaigns.inputs.field_table import FIELDS
-from campaigns.inputs.fields import Given
+from campaigns.inputs.fields import NOTHING_STORED, Given
 from campaigns.inputs.times import parse_local, parse_moment, parse_zone, require_future
 
 TIME_KEYS = frozenset(each.key for each in FIELDS if each.of_time)
@@ -46,7 +46,10 @@ def read_when(
     before = _without_replaced(old or When(), given, cleared)
     zone = given.values.get("zone") or before.zone or (account_zone if given.times else None)
     changes: dict[str, Any] = {key: value for key, value in given.times.items() if key not in NEEDS_ZONE}
-    changes |= _moments(given, zone, now)
+    try:
+        changes |= _moments(given, zone, now)
+    except InvalidInput as refusal:
+        raise InvalidInput(*refusal.faults, closing=NOTHING_STORED) from None
     starts_at = changes.pop("at", before.starts_at)
     timing = replace(before.timing, **changes)
     timing = replace(timing, zone=zone if timing.recurs or timing.hours is not None else None)

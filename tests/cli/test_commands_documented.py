@@ -132,8 +132,6 @@ def every_answer(shell: Shell, world: World) -> dict[str, Any]:
     does("audit verify")
     does("hosts list")
     does("hosts forget", "0" * 8, "--reason", "x")
-    does("archive", "1", "--yes")
-    does("unarchive", "1")
     shell.ok("create", "--account", "acct_one", "--text", "Hi", "--users", path, "--cron", "0 * * * *")
     shell.ok("launch", "--yes", "2")
     does("pause", "2", "--reason", "x")
@@ -141,6 +139,7 @@ def every_answer(shell: Shell, world: World) -> dict[str, Any]:
     does("schedule skip-next", "2")
     now = datetime.now(UTC)
     does("schedule backfill", "2", "--from", (now - timedelta(hours=3)).isoformat(), "--to", now.isoformat())
-    does("copy", "1")
+    for command, *words in (("archive", "1", "--yes"), ("unarchive", "1"), ("copy", "1")):
+        does(command, *words)
     day["doctor"] = json.loads(shell.run("doctor", "--json").stdout)
     return day

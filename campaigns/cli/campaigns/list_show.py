@@ -134,6 +134,7 @@ def _facts(view: CampaignView) -> Iterator[Fact]:
     yield Fact("revision", view.revision, Kind.NUMBER)
     yield Fact("launches", view.launches, Kind.COUNT)
     yield Fact("schedule", view.schedule)
+    yield Fact("starts at", view.starts_at, Kind.TIME)
     yield Fact("next run", view.next_at, Kind.TIME)
     yield Fact("zone", view.zone, Kind.NAME)
     if view.paused is not None:

@@ -12,7 +12,7 @@ import click
 from campaigns.domain.errors import InvalidInput, UsageError
 from campaigns.inputs.field_table import BY_KEY, FIELDS, Field
 
-_AT_A_CLAUSE = re.compile(r"(^|; |: )([a-z]+)(?= (?:is|has|are|needs|cannot|must|can)\b| ')")
+_AT_A_CLAUSE = re.compile(r"(^|; |(?:stored|it is): )([a-z]+)(?= (?:is|has|are|needs|cannot|must|can)\b| ')")
 _WITH_UNDERSCORE = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
 
 

@@ -135,7 +135,7 @@ def test_plan_and_show_say_when_and_the_next_runs(ready: Shell) -> None:
             (*FRIDAYS, "--until", "2031-01-01 00:00", "--begins", "2031-02-01 00:00"),
             "until 2031-01-01 00:00.01:00 is before begins 2031-02-01 00:00.01:00",
         ),
-        ((*FRIDAYS, "--until", "soon"), "--until 'soon' is no time"),
+        ((*FRIDAYS, "--until", "soon"), "--until 'soon' is not a valid time"),
         ((*FRIDAYS, "--begins", "2031-01-01 00:00", "--until", "2031-01-02 00:00"), "has no occurrence before it ends"),
         ((*FRIDAYS, "--max-runs", "0"), "--max-runs is 0, but a schedule runs at least once"),
         ((*FRIDAYS, "--max-runs", "-1"), "max-runs is '-1', not a whole number"),
@@ -167,10 +167,14 @@ def test_the_tick_of_the_settings_is_the_least_grace(ready: Shell, monkeypatch: 
 
 
 def test_all_faults_about_time_are_named_in_one_sentence(ready: Shell) -> None:
-    options = ("--until", "soon", "--misfire", "twice", "--max-runs", "0", "--over", "2h", "--expires", "1h")
-    sentence = ready.refusal(*CREATE, *FRIDAYS, *options, code=2, stdin=b"1\n")
-    assert all(word in sentence for word in ("--until 'soon'", "misfire", "--max-runs", "over is longer"))
+    unreadable = ("--until", "soon", "--begins", "later")
+    sentence = ready.refusal(*CREATE, *FRIDAYS, *unreadable, code=2, stdin=b"1\n")
+    assert all(part in sentence for part in ("--until 'soon'", "--begins 'later'"))
     assert sentence.count("Nothing was stored.") == 1
+    senseless = ("--misfire", "twice", "--max-runs", "0", "--over", "2h", "--expires", "1h")
+    sentence = ready.refusal(*CREATE, *FRIDAYS, *senseless, code=2, stdin=b"1\n")
+    assert all(part in sentence for part in ("--misfire is", "--max-runs is", "over is longer"))
+    assert sentence.count("Nothing was changed.") == 1
 
 
 def test_a_zone_that_is_not_known_is_one_fault(ready: Shell) -> None:

@@ -104,7 +104,9 @@ def test_a_launch_that_waits_answers_as_runs_show_does(shell: Shell, world: Worl
     world.serve()
     waiting.join(GIVE_UP_SECONDS)
     assert answers[0].exit_code == 0
-    assert json.loads(answers[0].stdout)["accepted"] == 5
+    answer = json.loads(answers[0].stdout)
+    assert (answer["accepted"], answer["run_id"], answer["campaign_id"], answer["held"]) == (5, 1, 1, None)
+    assert answer.keys() >= shell.ok("runs", "show", "1").keys()
 
 
 def test_verify_asks_the_vendor_for_sent_counts_when_told_to(
