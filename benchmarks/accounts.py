@@ -117,7 +117,7 @@ def _launch(store: Store, upstream: str, count: int) -> None:
         draft = Draft(
             "night", account_id, make_message({"text": "Hello"}), Reading(users), "benchmark", batch_size=USERS
         )
-        launch(store, create_campaign(store, draft, actor="benchmark")["id"], upstream=upstream, actor="benchmark")
+        launch(store, create_campaign(store, draft, actor="benchmark").id, upstream=upstream, actor="benchmark")
 
 
 def _has_ticked(store: Store) -> bool:

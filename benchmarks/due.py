@@ -147,7 +147,7 @@ class _Stage:
         account_id = f"acct_{self._numbers % ACCOUNTS}"
         draft = Draft(text, account_id, make_message({"text": text}), audience, "benchmark", starts_at=due)
         made = create_campaign(self._store, draft, actor="benchmark")
-        launch(self._store, made["id"], upstream=upstream, actor="benchmark")
+        launch(self._store, made.id, upstream=upstream, actor="benchmark")
 
     def _publish(self, text: str, due: datetime) -> None:
         from benchmarks import due_peer

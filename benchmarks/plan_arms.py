@@ -30,9 +30,10 @@ def ours(file: str, url: str) -> Callable[[], int]:
         draft = Draft("plan", ACCOUNT, make_message({"text": "Hello"}), reading, file, batch_size=500)
         made = create_campaign(store, draft, actor="benchmark")
         del reading, draft
-        opened = launch(store, made["id"], upstream="sandbox", actor="benchmark")
+        opened = launch(store, made.id, upstream="sandbox", actor="benchmark")
+        assert opened.run_id is not None  # it has no schedule
         with store.read() as connection:
-            return find_run(connection, opened["run_id"]).planned
+            return find_run(connection, opened.run_id).planned
 
     return work
 

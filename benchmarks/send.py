@@ -208,7 +208,7 @@ def _launch(store: Store, upstream: str, users: list[list[list[int]]]) -> None:
         size = len(batches[0])
         draft = Draft("send", account_id, make_message({"text": "Hello"}), audience, "benchmark", batch_size=size)
         made = create_campaign(store, draft, actor="benchmark")
-        launch(store, made["id"], upstream=upstream, actor="benchmark")
+        launch(store, made.id, upstream=upstream, actor="benchmark")
 
 
 def _is_idle(store: Store) -> bool:

@@ -124,7 +124,7 @@ def _fill(store: Store, count: int) -> None:
     add_account(store, "acct_0", upstream=UPSTREAM, team=None, actor=ACTOR)
     timing = Timing(cron="0 18 * * FRI", zone="Europe/Berlin")
     draft = Draft("Friday", "acct_0", make_message({"text": "Hello"}), Reading(_one_user()), timing=timing)
-    first = int(create_campaign(store, draft, actor=ACTOR)["id"])
+    first = create_campaign(store, draft, actor=ACTOR).id
     launch(store, first, upstream=UPSTREAM, actor=ACTOR)
     with store.write() as connection:
         rows: list[dict[str, Any]] = [

@@ -343,10 +343,10 @@ class World:
             "often": True,
             **changes,
         }
-        return int(create_campaign(self.store, Draft(**draft), actor=ANNA)["id"])
+        return create_campaign(self.store, Draft(**draft), actor=ANNA).id
 
     def launch(self, campaign_id: int, **how: Any) -> int:
-        run_id = launch(self.store, campaign_id, upstream=UPSTREAM, actor=ANNA, **how)["run_id"]
+        run_id = launch(self.store, campaign_id, upstream=UPSTREAM, actor=ANNA, **how).run_id
         assert isinstance(run_id, int)
         return run_id
 

@@ -2,6 +2,7 @@
 
 CampaignsError
 ├── UsageError            what was typed, or a file, or a setting, is wrong
+│   ├── InvalidInput      what was typed into fields, fault by fault
 │   └── SettingsError     every fault of the settings in one message
 ├── NotFound              no such campaign, run, batch or account
 ├── NotAllowed            it exists, but its state forbids what was asked
@@ -22,9 +23,12 @@ The edges map classes to exit codes and HTTP statuses; a test walks this tree an
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from campaigns.domain.remedies import Remedy
     from campaigns.domain.states import HoldKind
 
@@ -49,6 +53,33 @@ class UsageError(CampaignsError):
     """What was typed, or what stands in a file, cannot be used."""
 
     code = "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class InputFault:
+    """One thing that was typed and cannot be used."""
+
+    text: str  # goes on from the name of its field, where it has one
+    field: str | None = None
+
+
+class InvalidInput(UsageError):
+    """What was typed into fields cannot be used. Every fault names its field; each edge has its own names."""
+
+    code = "invalid_input"
+
+    def __init__(self, *faults: InputFault, closing: str = "") -> None:
+        self.faults = faults
+        self.closing = closing
+        super().__init__(self.sentence(lambda field: field))
+
+    def sentence(self, name: Callable[[str], str]) -> str:
+        """All faults in one sentence; `name` returns what the reader calls a field."""
+        clauses = [fault.text if fault.field is None else f"{name(fault.field)} {fault.text}" for fault in self.faults]
+        joined = "; ".join(clauses)
+        return " ".join(
+            [joined if joined.endswith(("?", ".")) else f"{joined}.", *([self.closing] if self.closing else [])]
+        )
 
 
 class SettingsError(UsageError):

@@ -47,6 +47,14 @@ class Do(StrEnum):
     USE_ITS_KEY = "accounts.use_its_key"
     PROBE_OTHER_USER = "accounts.probe_other_user"
     LIST_HOSTS = "system.hosts"
+    PLAN_CAMPAIGN = "campaigns.plan"
+    COPY_CAMPAIGN = "campaigns.copy"
+    UNARCHIVE_CAMPAIGN = "campaigns.unarchive"
+    CONFIRM_TEXT_AT_LAUNCH = "campaigns.launch_as_written"
+    CONFIRM_TEXT_IN_EDIT = "campaigns.edit_as_written"
+    TEXT_IS_HTML = "campaigns.edit_html"
+    LAUNCH_ALTHOUGH_CLOSED = "campaigns.launch_although_closed"
+    PROBE_ACCOUNT = "accounts.probe"
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,10 +31,11 @@ MAY_IMPORT = {
     "flow": PURE | {"store", "flow", "crashpoint"},
     "adapters": PURE | {"adapters", "private_files", "tls"},
     "sandbox": {"domain", "sandbox", "private_files"},
+    "inputs": {"domain", "inputs"},
     "wiring": BELOW_EDGES,
     "worker": BELOW_EDGES | {"worker", "crashpoint"},
     "embedded": BELOW_EDGES | {"embedded"},
-    "cli": BELOW_EDGES | {"as_json", "cli", "embedded", "sandbox"},
+    "cli": BELOW_EDGES | {"as_json", "cli", "embedded", "inputs", "sandbox"},
     "__main__": {"cli"},
 }
 """Edges -> wiring -> flow | adapters -> store | ports -> domain; of the edges only `up` is started by another one."""
@@ -78,7 +79,7 @@ SUBJECTS = {
     ),
     "adapters": ("disk", "redis", "upstream"),
     "cli": (
-        *("kit", "inputs", "main", "accounts", "audience", "audit", "runs", "campaigns", "schedules", "demo"),
+        *("kit", "main", "accounts", "audience", "audit", "runs", "campaigns", "schedules", "demo"),
         "system",
     ),
 }
@@ -99,10 +100,11 @@ THIRD_PARTY = {
     "flow": {"pyroaring", "sqlalchemy"},
     "adapters": {"httpx", "httpcore", "redis", "pydantic", "pyroaring", "openpyxl"},
     "sandbox": {"h11", "pydantic", "pyroaring", "yaml"},
+    "inputs": {"yaml"},
     "wiring": {"structlog", "pydantic"},
     "worker": {"celery", "kombu", "redis", "structlog"},
     "embedded": set(),
-    "cli": {"click", "rich", "yaml", "pyroaring"},
+    "cli": {"click", "rich", "pyroaring"},
     "__main__": set(),
 }
 

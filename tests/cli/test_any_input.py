@@ -28,10 +28,10 @@ PROCESS_SECONDS = 60.0
 def installation(shell: Shell, world: World, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
     """With campaigns, runs of every outcome, a vendor and a Redis, so that commands have something to work on."""
     write_files(shell)
-    shell.ok("launch", str(shell.campaign("--batch-size", "2")))
+    shell.ok("launch", "--yes", str(shell.campaign("--batch-size", "2")))
     world.gateway.script = [UNKNOWN, REJECTED]
     world.serve_out()
-    shell.ok("launch", str(shell.campaign("--cron", "0 * * * *", "--zone", "UTC")))
+    shell.ok("launch", "--yes", str(shell.campaign("--cron", "0 * * * *", "--zone", "UTC")))
     shell.campaign("--batch-size", "2", account="acct_two")
     shell.ok("suppress", "add", "77", "--reason", "asked")
     with vendor(accounts=["acct_one", "acct_two"]) as url:

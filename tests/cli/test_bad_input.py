@@ -318,26 +318,26 @@ def test_a_plan_hash_works_once(ready: Shell) -> None:
 
 def test_a_second_launch(ready: Shell) -> None:
     campaign = str(ready.campaign())
-    ready.ok("launch", campaign)
+    ready.ok("launch", "--yes", campaign)
     assert "--again" in ready.refusal("launch", campaign, code=4)
     assert "go together" in ready.refusal("launch", campaign, "--again", code=2)
     assert "go together" in ready.refusal("launch", campaign, "--reason", "x", code=2)
-    assert ready.ok("launch", campaign, "--again", "--reason", "new fans")["run_id"] == 2
+    assert ready.ok("launch", "--yes", campaign, "--again", "--reason", "new fans")["run_id"] == 2
 
 
 def test_archiving_a_campaign_with_an_open_run(ready: Shell) -> None:
     campaign = str(ready.campaign())
-    ready.ok("launch", campaign)
-    assert "open run" in ready.refusal("archive", campaign, code=4)
+    ready.ok("launch", "--yes", campaign)
+    assert "open run" in ready.refusal("archive", campaign, "--yes", code=4)
     ready.ok("runs", "cancel", "1", "--reason", "x")
-    assert ready.ok("archive", campaign)["state"] == "archived"
+    assert ready.ok("archive", campaign, "--yes")["state"] == "archived"
     assert "archived" in ready.refusal("launch", campaign, code=4)
     assert "archived" in ready.refusal("edit", campaign, "--text", "x", code=4)
 
 
 def test_an_edit_says_what_an_open_run_keeps(ready: Shell) -> None:
     campaign = str(ready.campaign())
-    ready.ok("launch", campaign)
+    ready.ok("launch", "--yes", campaign)
     edited = ready.ok("edit", campaign, "--text", "Hello")
     assert edited["revision"] == 2
     assert "run 1 keeps the revision" in edited["note"]
@@ -345,7 +345,7 @@ def test_an_edit_says_what_an_open_run_keeps(ready: Shell) -> None:
 
 def test_an_edit_of_an_armed_campaign_says_from_when_it_holds(ready: Shell) -> None:
     campaign = str(ready.campaign("--at", "2031-01-01T10:00:00Z"))
-    assert ready.ok("launch", campaign)["run_id"] is None
+    assert ready.ok("launch", "--yes", campaign)["run_id"] is None
     note = ready.ok("edit", campaign, "--text", "Hello", "--at", "2031-02-01T10:00:00Z")["note"]
     assert "2031-02-01 10:00+00:00" in note
 
@@ -360,7 +360,7 @@ def test_an_edit_of_nothing(ready: Shell) -> None:
 
 
 def test_rerun_of_nothing(ready: Shell, world: World) -> None:
-    ready.ok("launch", str(ready.campaign()))
+    ready.ok("launch", "--yes", str(ready.campaign()))
     world.serve()
     ready.refusal("runs", "rerun", "1", "--reason", "x", code=4)
     assert len(ready.ok("runs", "list")) == 1
@@ -372,14 +372,14 @@ def test_what_is_no_batch_number(shell: Shell, batch: str) -> None:
 
 
 def test_a_batch_that_there_is_not(ready: Shell, world: World) -> None:
-    ready.ok("launch", str(ready.campaign()))
+    ready.ok("launch", "--yes", str(ready.campaign()))
     world.gateway.script = [REJECTED]
     world.serve()
     ready.refusal("runs", "rerun", "1", "--batch", "9", "--reason", "x", code=3)
 
 
 def test_deciding_what_is_not_unknown(ready: Shell, world: World) -> None:
-    ready.ok("launch", str(ready.campaign("--batch-size", "2")))
+    ready.ok("launch", "--yes", str(ready.campaign("--batch-size", "2")))
     world.gateway.script = [UNKNOWN]
     world.serve()
     decide = ("runs", "decide", "1", "--as", "not-sent", "--reason", "x")
@@ -394,7 +394,7 @@ def test_deciding_what_is_not_unknown(ready: Shell, world: World) -> None:
 def test_releasing_what_is_not_held(ready: Shell, world: World) -> None:
     release = ("accounts", "release", "acct_one", "--reason", "x")
     assert "not held" in ready.refusal(*release, code=4)
-    ready.ok("launch", str(ready.campaign()))
+    ready.ok("launch", "--yes", str(ready.campaign()))
     world.gateway.script = [LOGGED_OUT]
     world.serve()
     assert ready.ok(*release)["released"] == ["account"]

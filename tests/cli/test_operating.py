@@ -29,7 +29,7 @@ BAD_KEY = Outcome(
 @pytest.fixture
 def launched(shell: Shell) -> Shell:
     """Run 1: five users in three batches, not sent yet."""
-    shell.ok("launch", str(shell.campaign("--batch-size", "2")))
+    shell.ok("launch", "--yes", str(shell.campaign("--batch-size", "2")))
     return shell
 
 
@@ -87,7 +87,7 @@ def test_watching_a_paused_or_cancelled_run_ends_with_4(launched: Shell) -> None
 
 def test_a_launch_may_wait_for_an_armed_campaign(shell: Shell) -> None:
     campaign = str(shell.campaign("--at", "2031-01-01T10:00:00Z"))
-    with started("launch", campaign, "--wait") as watching:
+    with started("launch", "--yes", campaign, "--wait") as watching:
         said = await_words(watching, "waiting for its time")
         assert "Ctrl-C ends the waiting, not the campaign" in said
         watching.send_signal(signal.SIGINT)
@@ -172,7 +172,7 @@ def test_a_whole_list_with_suppressions_needs_a_yes(shell: Shell) -> None:
     shell.ok("suppress", "add", "5", "--reason", "x")
     assert "--accept-suppressed" in shell.refusal("launch", "1", code=4)
     shell.ok("edit", "1", "--accept-suppressed")
-    assert shell.ok("launch", "1")["run_id"] == 1
+    assert shell.ok("launch", "--yes", "1")["run_id"] == 1
 
 
 def test_who_asks_is_named_in_the_audit(launched: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,7 +80,7 @@ def secrets(draw: st.DrawFn) -> tuple[list[str], str]:
 def furnished(shell: Shell) -> Shell:
     write_files(shell)
     shell.campaign()
-    shell.ok("launch", "1")
+    shell.ok("launch", "--yes", "1")
     return shell
 
 

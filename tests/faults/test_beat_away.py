@@ -80,7 +80,7 @@ def _armed_before(installation: Installation, rule: Misfire, missed: list[dateti
         timing=Timing(cron=f"{minutes} * * * *", zone="UTC", misfire=rule),
         often=True,
     )
-    campaign_id = int(create_campaign(store, draft, actor=ANNA)["id"])
+    campaign_id = create_campaign(store, draft, actor=ANNA).id
     launch(store, campaign_id, upstream=UPSTREAM, actor=ANNA)
     with store.write() as connection:
         stands = update(campaign_table).where(campaign_table.c.id == campaign_id)

@@ -66,7 +66,7 @@ class Work:
             on_unknown=order.on_unknown,
             starts_at=None if in_seconds is None else now + timedelta(seconds=in_seconds),
         )
-        campaign_id = int(create_campaign(self._store, draft, actor=STORM)["id"])
+        campaign_id = create_campaign(self._store, draft, actor=STORM).id
         launch(self._store, campaign_id, upstream=UPSTREAM, actor=STORM)
         return campaign_id
 

@@ -14,7 +14,7 @@ from campaigns.domain.errors import CampaignsError, NotAllowed, NotFound
 from campaigns.domain.states import RUN_OPEN, BatchState
 from campaigns.flow.accounts.accounts import release_account
 from campaigns.flow.audience.suppress import suppress as suppress_users
-from campaigns.flow.campaigns.drafts import archive_campaign
+from campaigns.flow.campaigns.archive import archive_campaign
 from campaigns.flow.handoff.cancel import cancel
 from campaigns.flow.recall.recall import recall_run
 from campaigns.flow.reconcile.decide import Verdict, decide

@@ -103,14 +103,12 @@ class Place:
             actor=ANNA,
         )
         self.ledger.says[number] = Saying(account, says, price, resends)
-        self.campaigns.append(Campaign(number, int(made["id"]), account, named))
+        self.campaigns.append(Campaign(number, made.id, account, named))
         return self.campaigns[-1]
 
     def launch(self, campaign: Campaign, **how: Any) -> int | None:
         """A run of it, or None when its schedule is armed instead."""
-        run_id = launch(self.store, campaign.id, upstream=UPSTREAM, actor=ANNA, **how)["run_id"]
-        assert run_id is None or isinstance(run_id, int)
-        return run_id
+        return launch(self.store, campaign.id, upstream=UPSTREAM, actor=ANNA, **how).run_id
 
     def launched(self, account: str = "acct_one", **campaign: Any) -> int:
         """A run that is ready to send."""

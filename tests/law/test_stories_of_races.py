@@ -15,7 +15,7 @@ from campaigns.adapters.redis.fence_book import KeptFences
 from campaigns.domain.errors import DatabaseBusy, NotAllowed
 from campaigns.domain.schedules.timing import Timing
 from campaigns.flow.audience.suppress import suppress
-from campaigns.flow.campaigns.drafts import archive_campaign
+from campaigns.flow.campaigns.archive import archive_campaign
 from campaigns.flow.runs.rerun import rerun
 from campaigns.store.database.engine import Store
 from campaigns.store.tables.attempts import attempt
@@ -150,7 +150,7 @@ def test_an_archived_campaign_sends_nothing_more(world: Place, order: str) -> No
 
     assert sum(isinstance(each, NotAllowed) for each in came_to) == 1, "one of them is refused"
     with world.store.read() as connection:
-        archived = campaign_of(connection, campaign.id)["state"] == "archived"
+        archived = campaign_of(connection, campaign.id).state == "archived"
     assert len(world.vendor.posts) == sent + (not archived)
 
 

@@ -13,7 +13,8 @@ import pytest
 from campaigns.adapters.redis.fence_book import KeptFences
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.schedules.timing import Timing
-from campaigns.flow.campaigns.drafts import Changes, archive_campaign, edit_campaign
+from campaigns.flow.campaigns.archive import archive_campaign
+from campaigns.flow.campaigns.drafts import Changes, edit_campaign
 from tests.law.hosts import BATCH, LEASE
 from tests.law.operators import Operators
 from tests.law.place import Place

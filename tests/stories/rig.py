@@ -104,7 +104,7 @@ class Rig:
 
     def launched(self, campaign_id: int, *options: str) -> int:
         """Launch it at once; answers the run."""
-        return int(self.ask("launch", str(campaign_id), *options)["run_id"])
+        return int(self.ask("launch", "--yes", str(campaign_id), *options)["run_id"])
 
     def run_of(self, run_id: int) -> dict[str, Any]:
         """What `runs show` answers."""

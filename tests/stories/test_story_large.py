@@ -18,7 +18,7 @@ def test_a_hundred_thousand_fans_get_it_once_each(rig: Rig) -> None:
     rig.up()
     campaign = rig.campaign(ACCOUNT, FANS, "--batch-size", "500")
 
-    ended = rig.ask("launch", str(campaign), "--wait")
+    ended = rig.ask("launch", "--yes", str(campaign), "--wait")
 
     assert (ended["state"], ended["accepted"], ended["batches"]) == ("finished", 100_000, {"accepted": 200})
     assert books_balance(ended)

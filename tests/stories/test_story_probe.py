@@ -26,7 +26,7 @@ def test_a_probe_reaches_nobody_and_its_result_is_the_default_of_the_mark(town: 
 
     campaign = rig.campaign(ACCOUNT, FANS, "--batch-size", "10")
     assert rig.ask("plan", str(campaign))["mark"] is True
-    ended = rig.ask("launch", str(campaign), "--wait")
+    ended = rig.ask("launch", "--yes", str(campaign), "--wait")
 
     marks = {row["message_id"]: row["mark"] for row in rig.attempts(ended["id"])}
     sent = {str(each.id): read_marks(each.content.text) for each in at_the_vendor(town) if each.id != item.id}

@@ -25,7 +25,7 @@ def test_two_beats_open_one_run_when_its_time_has_come(town: Town) -> None:
     wait_until(lambda: "celery" in log.read_text() or second.poll() is not None)
     at = datetime.now(UTC) + timedelta(seconds=4)
     campaign = rig.campaign(ACCOUNT, FANS, "--batch-size", "10", "--at", at.isoformat())
-    armed = rig.ask("launch", str(campaign))
+    armed = rig.ask("launch", "--yes", str(campaign))
     assert (armed["run_id"], armed["state"]) == (None, "scheduled")
     assert rig.ask("runs", "list", "--campaign", str(campaign)) == []
 

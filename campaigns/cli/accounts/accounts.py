@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from campaigns.cli.accounts.team_release import agree_to_team_release
-from campaigns.cli.inputs.times import parse_zone
 from campaigns.cli.kit.agree import yes_option
 from campaigns.cli.kit.output import json_option, note, one_line, show
 from campaigns.cli.kit.reasons import reason_option
@@ -15,6 +14,7 @@ from campaigns.cli.kit.session import actor, opened
 from campaigns.cli.kit.tables import Column, Kind, print_table
 from campaigns.cli.kit.vendor import ask_about_key
 from campaigns.domain.errors import PacerAway, VendorAway
+from campaigns.inputs.times import parse_zone
 
 if TYPE_CHECKING:
     from campaigns.store.views.accounts import AccountView

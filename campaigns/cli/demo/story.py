@@ -80,10 +80,8 @@ class Story:
         )
         made = create_campaign(self.parts.store, draft, actor=ACTOR)
         dropped = counted(fans.duplicates, "duplicate")
-        self.telling.step(
-            "create", f"campaign {made['id']} for {len(fans.users):,} fans of fans.csv, {dropped} dropped"
-        )
-        return int(made["id"])
+        self.telling.step("create", f"campaign {made.id} for {len(fans.users):,} fans of fans.csv, {dropped} dropped")
+        return made.id
 
     def _launch(self, campaign_id: int) -> int:
         store = self.parts.store
@@ -98,8 +96,9 @@ class Story:
         self.telling.step("sandbox", "will throttle, refuse two fans, lose an answer, drop a request and let one hang")
         upstream = self.parts.upstream_name
         launched = launch(store, campaign_id, upstream=upstream, plan_hash=plan.hash, actor=ACTOR)
-        self.telling.step("launch", f"run {launched['run_id']}, exactly as planned (hash {plan.hash[:8]})")
-        return int(launched["run_id"])
+        self.telling.step("launch", f"run {launched.run_id}, exactly as planned (hash {plan.hash[:8]})")
+        assert launched.run_id is not None  # this campaign has no schedule
+        return launched.run_id
 
     def _follow(self, run_id: int) -> None:
         """Watch a run to its end, and kill its worker on the way while a request hangs."""

@@ -1,17 +1,18 @@
-"""Say that a run was opened held, and how it is let go."""
+"""Say that a run was opened held, and how to let it go on."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from campaigns.cli.kit.output import note
+from campaigns.cli.kit.session import run_name
 
 
-def say_held(opened: dict[str, Any]) -> None:
-    """A note for people when what they opened is held; nothing when it is not."""
-    if opened["held"] is not None:
-        run = "it would be" if opened["run_id"] is None else f"run {opened['run_id']} is"
-        note(
-            f"Note: {run} held ({opened['held']}). See at the vendor whether its fans have it, then send it by "
-            f"`campaigns runs resume {opened['run_id'] or 'RUN'} --reason TEXT`, or cancel it."
-        )
+def say_held(run_id: int | None, held: str | None) -> None:
+    """A note for people when the run that they opened is held; `run_id` is None for one that would be opened."""
+    if held is None:
+        return
+    run = "RUN" if run_id is None else run_name(run_id)
+    what = "it would be" if run_id is None else f"run {run} is"
+    note(
+        f"Note: {what} held ({held}). Look at the vendor whether its fans have it, then send it by "
+        f"`campaigns runs resume {run} --reason TEXT`, or cancel it."
+    )

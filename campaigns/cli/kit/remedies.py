@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from campaigns.domain.errors import CampaignsError
+from campaigns.domain.errors import CampaignsError, InvalidInput
 from campaigns.domain.remedies import Do, Remedy
 
 SENTENCES: dict[Do, str] = {
@@ -48,13 +48,26 @@ SENTENCES: dict[Do, str] = {
     Do.USE_ITS_KEY: "Set the key and CAMPAIGNS_UPSTREAM_URL that it was added with.",
     Do.PROBE_OTHER_USER: "`campaigns probe {account} --to USER` with a test user of your own probes it.",
     Do.LIST_HOSTS: "`campaigns hosts list` lists the hosts.",
+    Do.PLAN_CAMPAIGN: "`campaigns plan {campaign}` makes a new plan.",
+    Do.COPY_CAMPAIGN: "`campaigns copy {campaign}` makes a new draft of it.",
+    Do.UNARCHIVE_CAMPAIGN: "`campaigns unarchive {campaign}` brings it back.",
+    Do.CONFIRM_TEXT_AT_LAUNCH: "If fans are to see that, launch with `campaigns launch {campaign} --as-written`.",
+    Do.CONFIRM_TEXT_IN_EDIT: "If fans are to see that, edit with `campaigns edit {campaign} --as-written`.",
+    Do.TEXT_IS_HTML: "If the text is HTML, say so with `campaigns edit {campaign} --html`.",
+    Do.LAUNCH_ALTHOUGH_CLOSED: "`campaigns launch {campaign} --although-closed` launches it all the same.",
+    Do.PROBE_ACCOUNT: "`campaigns probe {account} --to USER` probes again.",
 }
 """Fields in braces are those of the remedy. A test reads each command with the real command line."""
 
 
 def worded(refusal: CampaignsError) -> str:
     """The refusal and what to do next, on one line."""
-    return " ".join([*str(refusal).split(), *in_words(refusal.remedies)])
+    sentence = str(refusal)
+    if isinstance(refusal, InvalidInput):
+        from campaigns.cli.kit.field_options import option_of
+
+        sentence = refusal.sentence(option_of)
+    return " ".join([*sentence.split(), *in_words(refusal.remedies)])
 
 
 def in_words(remedies: Iterable[Remedy]) -> list[str]:

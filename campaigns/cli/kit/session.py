@@ -12,6 +12,7 @@ import click
 
 from campaigns.cli.kit.in_force import say_what_is_in_force
 from campaigns.domain.errors import NotAllowed, NotFound, UsageError
+from campaigns.domain.remedies import Do, Remedy
 
 if TYPE_CHECKING:
     from campaigns.settings import Settings
@@ -105,25 +106,41 @@ def actor() -> str:
 
 
 class Id(click.ParamType[int]):
-    """The ID of a campaign or run, as the product numbers them."""
+    """The ID of a campaign or run: `12`, or `c12` and `r12` as they are printed."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ARG002
-        """The number in the text; one too large to be given by any database is simply not found."""
+        """The number in the text. One that is larger than any database gives raises NotFound."""
         text = str(value).strip()
-        if not (text.isascii() and text.isdigit()):
-            raise UsageError(f"'{text}' is no {self.name} ID; `campaigns {self.lists}` shows them.")
-        if len(text) > len(str(LARGEST_ID)) or int(text) > LARGEST_ID:
-            raise NotFound(f"There is no {self.name} {text}; `campaigns {self.lists}` shows them.")
-        return int(text)
+        digits = text[1:] if text[:1].lower() == self.letter else text
+        if not (digits.isascii() and digits.isdigit()):
+            raise UsageError(f"'{text}' is not a valid {self.name} ID, such as {self.letter}12.", self.remedy)
+        if len(digits) > len(str(LARGEST_ID)) or int(digits) > LARGEST_ID:
+            raise NotFound(f"There is no {self.name} {text}.", self.remedy)
+        return int(digits)
 
     @property
-    def lists(self) -> str:
-        """The command that shows the IDs there are."""
-        return "runs list" if self.name == "run" else "list"
+    def letter(self) -> str:
+        """The prefix of an ID."""
+        return self.name[0]
+
+    @property
+    def remedy(self) -> Remedy:
+        """The list of the IDs that there are."""
+        return Remedy(Do.LIST_RUNS if self.name == "run" else Do.LIST_CAMPAIGNS)
 
 
 CAMPAIGN = Id("campaign")
 RUN = Id("run")
+
+
+def campaign_name(campaign_id: int) -> str:
+    """A campaign as people read and type it: `c12`."""
+    return f"{CAMPAIGN.letter}{campaign_id}"
+
+
+def run_name(run_id: int) -> str:
+    """A run as people read and type it: `r12`."""
+    return f"{RUN.letter}{run_id}"

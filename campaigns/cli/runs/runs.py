@@ -254,4 +254,4 @@ def _say_rerun(made: dict[str, Any], *, dry_run: bool) -> None:
     what = f"{counted(made['recipients'], 'recipient')} in {counted(made['batches'], 'batch')}"
     would = f"A rerun of run {made['parent_run_id']} would send to {what}; nothing was opened."
     click.echo(would if dry_run else f"Run {made['run_id']} is opened over {what} of run {made['parent_run_id']}.")
-    say_held(made)
+    say_held(made["run_id"], made["held"])

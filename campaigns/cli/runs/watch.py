@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from campaigns.as_json import plain
 from campaigns.cli.kit.output import note, one_line, print_json
 from campaigns.cli.kit.streams import drawing
 from campaigns.cli.runs.progress import EXIT_CODES, Look, Rates, progress_line, recall_text
@@ -32,8 +33,11 @@ AWAY_SECONDS = 30.0
 INTERRUPTED = 130
 
 
-def watch(parts: Parts, run_id: int, *, as_json: bool) -> int:
-    """Show a run until it ends or cannot go on by itself; returns the exit code. Ctrl-C ends the watching only."""
+def watch(parts: Parts, run_id: int, *, as_json: bool, launched: Mapping[str, Any] | None = None) -> int:
+    """Show a run until it ends or cannot go on by itself; returns the exit code. Ctrl-C ends the watching only.
+
+    `launched`: what the JSON says of the launch, beside the run.
+    """
     rates = Rates()
     end: End | None = None
     try:
@@ -48,7 +52,7 @@ def watch(parts: Parts, run_id: int, *, as_json: bool) -> int:
         note(f"The watching has ended; run {run_id} goes on, and `campaigns runs watch {run_id}` looks again.")
         return INTERRUPTED
     if as_json:
-        print_json(look.run)
+        print_json({**(launched or {}), **plain(look.run)})
     else:
         click.echo(_end(look.run, end))
     return EXIT_CODES[End.SUCCESS if end is None else end]

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from campaigns.cli.inputs.times import parse_moment
 from campaigns.cli.kit.agree import agree, yes_option
 from campaigns.cli.kit.in_force import vendor_in_force
 from campaigns.cli.kit.output import counted, json_option, note, show
 from campaigns.cli.kit.session import actor, opened
 from campaigns.cli.kit.tables import Column, Kind, print_table
 from campaigns.cli.schedules.pause_resume_skip import campaign_argument, optional_reason
+from campaigns.inputs.times import parse_moment
 
 if TYPE_CHECKING:
     from campaigns.flow.schedules.backfill import Backfill
@@ -67,7 +67,7 @@ def backfill(
     from campaigns.flow.schedules.backfill import preview_backfill
     from campaigns.flow.schedules.gaps import Period
 
-    period = Period(parse_moment(since, zone, option="--from"), parse_moment(until, zone, option="--to"), overlap)
+    period = Period(parse_moment(since, zone, field="from"), parse_moment(until, zone, field="to"), overlap)
     with opened() as parts:
         shown = preview_backfill(parts.store, campaign_id, period, upstream=parts.upstream_name)
         if not dry_run:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from campaigns.cli.inputs.times import parse_local, parse_moment, parse_zone
 from campaigns.cli.kit.output import json_option, note, show
 from campaigns.cli.kit.runs_table import print_runs
 from campaigns.domain.errors import UsageError
+from campaigns.inputs.times import parse_local, parse_moment, parse_zone
 
 if TYPE_CHECKING:
     from campaigns.domain.schedules.explanation import Explanation
@@ -39,7 +39,7 @@ def explain(expression: str, *, zone: str, starting: str | None, since: str | No
     """
     from campaigns.domain.schedules.explanation import explain as explain_schedule
 
-    start = parse_moment(since, zone, option="--from") if since is not None else datetime.now(UTC)
+    start = parse_moment(since, zone, field="from") if since is not None else datetime.now(UTC)
     explained = explain_schedule(_timing(expression, zone, starting, start), start, count)
     show(explained, as_json=as_json, people=lambda: _print(explained, zone))
 
@@ -50,7 +50,7 @@ def _timing(expression: str, zone: str, starting: str | None, start: datetime) -
     from campaigns.domain.schedules.timing import Timing
 
     parse_zone(zone)
-    first = parse_local(starting, zone, option="--starting") if starting is not None else None
+    first = parse_local(starting, zone, field="starting") if starting is not None else None
     if STEP_WORDS & set(expression.lower().split()):
         timing = Timing(every=expression, starting=first, zone=zone)
     else:

@@ -1,7 +1,7 @@
-"""Which of a campaign's contents an occurrence takes, and what its text says then.
+"""Which of a campaign's contents an occurrence takes, and its text then.
 
-A content names what it says otherwise than the campaign; what it does not name it takes from the campaign. Contents
-are numbered from 1, and so are occurrences: all that was opened to send counts, by the schedule or by hand.
+A content holds the fields that differ from the campaign's message; all others come from the campaign. Contents are
+numbered from 1, and so are occurrences: every run opened to send counts, by the schedule or by hand.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from campaigns.domain.clocks import local_of, zone_of
 from campaigns.domain.errors import UsageError
@@ -29,7 +29,7 @@ OF_A_CONTENT = (
     "rf_guest",
     "block_banned_words",
 )
-"""What a content may say otherwise. To whom and when is the campaign's alone."""
+"""The fields that a content may have. The recipients and the times are the campaign's alone."""
 
 MOST_CONTENTS = 100
 
@@ -44,7 +44,7 @@ VARIABLES: dict[str, Callable[[datetime, int], str]] = {
     "weekday": lambda local, _number: WEEKDAYS[local.weekday()],
     "n": lambda _local, number: str(number),
 }
-"""What may stand in braces in a text, from the local time and the number of the occurrence."""
+"""The variables of a text, in braces, from the local time and the number of the occurrence."""
 
 _NAMES = "|".join(VARIABLES)
 VARIABLE = re.compile(rf"\{{\{{({_NAMES})\}}\}}|\{{({_NAMES})\}}")
@@ -61,12 +61,12 @@ def said_at(
     rotate: Rotate = "turn",
     scheduled_date: datetime | None = None,
 ) -> tuple[int | None, dict[str, Any] | None]:
-    """The number of the content that an occurrence takes, and its whole message as a row keeps it.
+    """The number of the content that an occurrence takes, and its whole message as a row stores it.
 
-    `message` and `contents` are as a revision keeps them; `at` is the nominal time of the occurrence, `zone` where its
-    date is read (None: UTC), `number` the how-manieth occurrence it is. None for the content of a campaign that has
-    none, and None for the message of a run that says what its revision says. `scheduled_date`: the vendor is to send
-    it then.
+    `message` and `contents` are as a revision stores them; `at` is the nominal time of the occurrence, `zone` the zone
+    of its date (None: UTC), `number` the number of the occurrence. The content is None for a campaign without
+    contents; the message is None when it equals that of the revision. `scheduled_date` is when the vendor is to send
+    it, for a run that is handed over.
     """
     content = content_number(campaign_id, number, len(contents), rotate) if contents else None
     said = dict(message) if content is None else to_json(_as_stored(message, (contents or ())[content - 1]))
@@ -77,22 +77,22 @@ def said_at(
 
 
 def content_number(campaign_id: int, number: int, count: int, rotate: Rotate) -> int:
-    """Which of so many contents the n-th occurrence takes, from 1: the same whenever it is asked.
+    """Which of `count` contents the n-th occurrence takes, from 1; the result is always the same.
 
-    In turn, or at random: each cycle takes every content once, in an order that only the campaign and the cycle
-    decide, and none comes twice in a row.
+    In turn, or at random: each cycle takes every content once, in an order that depends on the campaign and the cycle
+    alone, and no content comes twice in a row.
     """
     cycle, place = divmod(number - 1, count)
     return place + 1 if rotate == "turn" else _order(campaign_id, cycle, count)[place]
 
 
 def content_message(message: Mapping[str, Any], content: Mapping[str, Any]) -> Message:
-    """The message of one content, with the campaign's own fields where it names none. Raises UsageError."""
+    """The message of one content, with the campaign's fields where the content has none. Raises UsageError."""
     return make_message({**message, **content})
 
 
 def _as_stored(message: Mapping[str, Any], content: Mapping[str, Any]) -> Message:
-    """The message of a stored content: what an earlier release took, and this one refuses, goes out as it stands."""
+    """The message of a stored content. One that an earlier release accepted and this one refuses goes out as stored."""
     try:
         return content_message(message, content)
     except UsageError:
@@ -109,13 +109,19 @@ def rendered(text: str, *, at: datetime, number: int, zone: str | None) -> str:
     return VARIABLE.sub(filled, text)
 
 
+def rotate_faults(rotate: str) -> list[str]:
+    """Why a rule of rotation cannot be stored; empty when it can."""
+    known = get_args(Rotate)
+    return [] if rotate in known else [f"rotate is '{rotate}', but must be {' or '.join(known)}"]
+
+
 def texts_of(message: Mapping[str, Any], contents: Sequence[Mapping[str, Any]] | None) -> list[str]:
     """Every text that an occurrence may send."""
     return [content.get("text", message["text"]) for content in contents or ({},)]
 
 
 def contents_faults(message: Message, contents: Sequence[Mapping[str, Any]], *, recurs: bool) -> list[str]:
-    """What forbids keeping these contents with the campaign's own message, each as half a sentence naming which."""
+    """Why these contents cannot be stored with the campaign's message, a clause each; empty when they can."""
     faults = []
     if len(contents) > MOST_CONTENTS:
         faults.append(f"{len(contents)} contents are more than {MOST_CONTENTS}")
@@ -134,7 +140,7 @@ def contents_faults(message: Message, contents: Sequence[Mapping[str, Any]], *, 
 
 def _foreign_fields(content: Mapping[str, Any]) -> list[str]:
     foreign = [name for name in content if name not in OF_A_CONTENT]
-    return [f"{name} is the campaign's own, and no content says it otherwise" for name in foreign]
+    return [f"{name} belongs to the campaign and cannot differ in a content" for name in foreign]
 
 
 def _said_by(name: str, message: Message, content: Mapping[str, Any], faults: list[str]) -> list[tuple[str, Message]]:
@@ -147,11 +153,11 @@ def _said_by(name: str, message: Message, content: Mapping[str, Any], faults: li
 
 
 def _order(campaign_id: int, cycle: int, count: int) -> list[int]:
-    """The contents of one cycle, shuffled by hashes, which no release of Python and no machine orders otherwise."""
+    """The contents of one cycle, shuffled by hashes: the order is the same on every machine and release of Python."""
     if count == 2:  # noqa: PLR2004 - of two, only one order never repeats across cycles
         return _shuffled(campaign_id, 0, count)
     order = _shuffled(campaign_id, cycle, count)
-    # The exchange leaves the last in its place, so the next cycle may rely on it without being told of this one.
+    # The swap leaves the last one in its place, so the next cycle can compute it without knowing about the swap.
     if count > 1 and cycle and _shuffled(campaign_id, cycle - 1, count)[-1] == order[0]:
         order[:2] = order[1::-1]
     return order

@@ -1,4 +1,4 @@
-"""What in a text fans may not see as it was meant: mark-up in plain text, and placeholders of other tools."""
+"""Doubtful parts of a text: mark-up in plain text, and placeholders of other tools, which fans see as characters."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import Any
 
 from campaigns.domain.messages.contents import VARIABLE, VARIABLES, texts_of
 from campaigns.domain.messages.text_modes import TextMode
+from campaigns.domain.remedies import Do, Remedy
 
 MOST_NAMED = 3
-"""So many finds of a kind are named in full; the rest is counted."""
+"""A warning names at most this many doubtful parts of one kind; the rest is counted."""
 
 LONGEST_NAMED = 60
 
@@ -29,7 +30,7 @@ _BRACKETS = re.compile(rf"\[{_LETTER}[\w .|-]*\]|<<{_LETTER}[^<>\r\n]*>>")
 
 @dataclass(frozen=True, slots=True)
 class TextWarning:
-    """Something to look at before a launch; `stops`: a launch needs a word that it is meant."""
+    """Something to look at before a launch; `stops`: a launch needs a confirmation that it is meant."""
 
     words: str
     stops: bool
@@ -37,14 +38,14 @@ class TextWarning:
 
 
 def text_warnings(mode: TextMode | None, texts: Iterable[str]) -> list[TextWarning]:
-    """What is doubtful in texts of that mode, each kind once."""
+    """The doubtful parts of texts of that mode, each kind once."""
     every = list(texts)
     found = []
     if mode is TextMode.PLAIN:
         mark_up = _finds(every, _mark_up)
         if mark_up:
             words = (
-                f"{_named(mark_up)} stands in a plain text, so fans see the characters; if it is mark-up, use --html"
+                f"{_named(mark_up)} in a plain text is shown to fans as characters; for mark-up the text must be HTML"
             )
             found.append(TextWarning(words, stops=True, is_mark_up=True))
     found += [TextWarning(_of_braces(each), stops=True) for each in _finds(every, _braces)]
@@ -59,20 +60,23 @@ def text_warnings(mode: TextMode | None, texts: Iterable[str]) -> list[TextWarni
 
 
 def doubts_of(message: Mapping[str, Any], contents: Sequence[Mapping[str, Any]] | None) -> list[TextWarning]:
-    """What is doubtful in any text of a campaign, from its message and contents as a revision stores them."""
+    """The doubtful parts of all texts of a campaign, from its message and contents as a revision stores them."""
     mode = message.get("text_mode")
     return text_warnings(None if mode is None else TextMode(mode), texts_of(message, contents))
 
 
-def launch_faults(
-    doubts: Iterable[TextWarning], *, campaign_id: int, way: str = "launch with --as-written"
-) -> list[str]:
-    """Why a launch must wait until somebody says that the text is meant so, and the way; empty when it need not."""
+def launch_faults(doubts: Iterable[TextWarning]) -> list[str]:
+    """Why a launch must wait until somebody confirms that the text is meant; empty when it need not."""
+    return [each.words for each in doubts if each.stops]
+
+
+def text_remedies(doubts: Iterable[TextWarning], *, campaign_id: int, confirm: Do) -> tuple[Remedy, ...]:
+    """What a person can do about doubtful texts: confirm them, or call them HTML where all doubts are mark-up."""
     stops = [each for each in doubts if each.stops]
     if not stops:
-        return []
-    html_way = f", or use `campaigns edit {campaign_id} --html`" if all(each.is_mark_up for each in stops) else ""
-    return [*(each.words for each in stops), f"if fans are to see that, {way}{html_way}"]
+        return ()
+    html = (Remedy(Do.TEXT_IS_HTML, campaign=campaign_id),) if all(each.is_mark_up for each in stops) else ()
+    return (Remedy(confirm, campaign=campaign_id), *html)
 
 
 def _finds(texts: Iterable[str], find: Any) -> list[str]:
@@ -97,7 +101,7 @@ def _of_braces(found: str) -> str:
     near = difflib.get_close_matches(word.lower(), VARIABLES, n=1)
     known = ", ".join(f"{{{name}}}" for name in VARIABLES)
     meant = f"did you mean {{{near[0]}}}?" if near else f"variables are {known}"
-    return f"{_short(found)} in the text is no variable and goes out as written; {meant}"
+    return f"{_short(found)} in the text is not a variable and goes out as written; {meant}"
 
 
 def _named(found: Sequence[str]) -> str:

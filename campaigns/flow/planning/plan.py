@@ -19,7 +19,7 @@ from campaigns.crashpoint import crash_point
 from campaigns.domain.audience.user_sets import UserSet, pack, subtract, unpack
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.messages.message import Message, from_json, message_faults
-from campaigns.domain.messages.text_checks import doubts_of, launch_faults
+from campaigns.domain.messages.text_checks import doubts_of, launch_faults, text_remedies
 from campaigns.domain.messages.text_modes import TextMode
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.schedules.handoff import as_sent, handoff_faults
@@ -200,12 +200,16 @@ def write_plan(
 
 
 def text_faults(revision: RevisionRow) -> list[str]:
-    """What is doubtful in the texts of a revision that goes out without a launch, unless somebody said it is meant."""
+    """The doubtful parts of the texts of a revision that goes out without a launch, unless somebody confirmed them."""
+    return [] if revision.as_written else launch_faults(doubts_of(revision.message, revision.contents))
+
+
+def confirm_texts(revision: RevisionRow) -> tuple[Remedy, ...]:
+    """What a person can do about `text_faults`."""
     if revision.as_written:
-        return []
-    way = f"use `campaigns edit {revision.campaign_id} --as-written`"
+        return ()
     doubts = doubts_of(revision.message, revision.contents)
-    return launch_faults(doubts, campaign_id=revision.campaign_id, way=way)
+    return text_remedies(doubts, campaign_id=revision.campaign_id, confirm=Do.CONFIRM_TEXT_IN_EDIT)
 
 
 def refuse_faults(campaign_id: int, faults: list[str], *remedies: Remedy) -> None:

@@ -27,7 +27,7 @@ from campaigns.store.accounts.bindings import hours_of_account, upstream_to_send
 from campaigns.store.audience.suppressions import suppressed_users
 from campaigns.store.audience.versions import add_audience
 from campaigns.store.audit.events import Act, EventKind
-from campaigns.store.campaigns.campaigns import add_campaign, add_revision
+from campaigns.store.campaigns.campaigns import Revision, add_campaign, add_revision
 from campaigns.store.database.engine import Store
 from campaigns.store.holds.holds import Held, holds_on
 from campaigns.store.probe.probes import add_probe, open_probe
@@ -118,30 +118,12 @@ def _vault_id(media: str) -> str:
 
 def _open(act: Act, account_id: str, user: int, message: dict[str, Any], *, upstream: str) -> tuple[int, int]:
     """Add the campaign of a probe and its run, which is not planned yet; returns their IDs."""
-    campaign_id = add_campaign(
-        act.connection, name=f"Probe of {account_id}", account_id=account_id, now=act.now, kind="probe", launches=1
-    )
+    campaign_id = add_campaign(act, name=f"Probe of {account_id}", account_id=account_id, kind="probe", launches=1)
     users = pack(BitMap64([user]))
     audience = add_audience(
         act.connection, campaign_id, users, source="--to", lines=1, duplicates=0, skipped_bad=0, now=act.now
     )
-    add_revision(
-        act.connection,
-        campaign_id,
-        1,
-        message=message,
-        audience=audience,
-        batch_size=1,
-        on_unknown="hold",
-        starts_at=None,
-        zone=None,
-        accept_local_suppressions=False,
-        timing=Timing(),
-        contents=None,
-        mark=True,
-        actor=act.actor,
-        now=act.now,
-    )
+    add_revision(act, Revision(campaign_id, 1, message=message, audience=audience, batch_size=1, mark=True))
     run_id = add_run(
         act.connection,
         now=act.now,

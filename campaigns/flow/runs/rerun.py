@@ -17,7 +17,7 @@ from campaigns.domain.schedules.handoff import WATCHED_AFTER, as_sent
 from campaigns.domain.schedules.timing import expires_at
 from campaigns.domain.states import BatchState, CampaignState, RunKind
 from campaigns.flow.planning.content import said_by, zone_of_campaign
-from campaigns.flow.planning.plan import text_faults
+from campaigns.flow.planning.plan import confirm_texts, text_faults
 from campaigns.flow.planning.split import split
 from campaigns.flow.runs.hold_restored import hold_restored
 from campaigns.store.audience.suppressions import suppressed_users
@@ -197,7 +197,10 @@ def _refuse_faults(run_id: int, message: Message, users: int, batches: int, now:
 def _refuse_doubtful(run_id: int, revision: RevisionRow) -> None:
     doubtful = text_faults(revision)
     if doubtful:
-        raise NotAllowed(f"Run {run_id} cannot be sent again with the newest content: {'; '.join(doubtful)}.")
+        raise NotAllowed(
+            f"Run {run_id} cannot be sent again with the newest content: {'; '.join(doubtful)}.",
+            *confirm_texts(revision),
+        )
 
 
 def _refuse(

@@ -9,7 +9,7 @@ from campaigns.domain.errors import NotAllowed
 from campaigns.domain.people import Reason
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.states import CampaignState
-from campaigns.flow.planning.plan import make_plan, plan_faults, refuse_faults, text_faults
+from campaigns.flow.planning.plan import confirm_texts, make_plan, plan_faults, refuse_faults, text_faults
 from campaigns.flow.planning.upcoming import contents_ahead
 from campaigns.flow.runs.hold_restored import hold_restored
 from campaigns.flow.schedules.arm import DISARMED, TOO_OFTEN, is_used_up
@@ -112,7 +112,8 @@ def _sendable(store: Store, campaign_id: int) -> int | None:
     with store.read() as connection:
         campaign = find_campaign(connection, campaign_id)
         plan = make_plan(connection, campaign, campaign.revision)
-        refuse_faults(campaign_id, plan_faults(connection, plan, store.now(connection)) + text_faults(plan.revision))
+        faults = plan_faults(connection, plan, store.now(connection)) + text_faults(plan.revision)
+        refuse_faults(campaign_id, faults, *confirm_texts(plan.revision))
     return None if plan.whole_list else plan.recipients
 
 

@@ -29,6 +29,7 @@ class EventKind(StrEnum):
     CAMPAIGN_CREATED = "campaign_created"
     CAMPAIGN_EDITED = "campaign_edited"
     CAMPAIGN_ARCHIVED = "campaign_archived"
+    CAMPAIGN_UNARCHIVED = "campaign_unarchived"
     CAMPAIGN_ARMED = "campaign_armed"
     SCHEDULE_PAUSED = "schedule_paused"
     SCHEDULE_RESUMED = "schedule_resumed"

@@ -1,25 +1,27 @@
-"""Campaigns and their immutable revisions: the writes, and what the flow asks of them."""
+"""Campaigns and their immutable revisions: read one, add one, change a campaign."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from campaigns.domain.errors import NotAllowed, NotFound
+from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.schedules.timing import Timing, timing_from_json, timing_to_json
 from campaigns.domain.states import CampaignState
+from campaigns.store.audit.events import Act
 from campaigns.store.holds.stops import is_stopped
 from campaigns.store.tables.campaigns import campaign, revision
 
 
 @dataclass(frozen=True, slots=True)
 class CampaignRow:
-    """A campaign as it stands."""
+    """A campaign in its present state."""
 
     id: int
     name: str
@@ -30,7 +32,7 @@ class CampaignRow:
     due_at: datetime | None
     due_for: datetime | None
     occurrences: int
-    pause_reason: str | None  # its schedule is paused
+    pause_reason: str | None  # why its schedule is paused; None: it is not
     kind: str = "campaign"  # or "probe"
 
     @property
@@ -41,12 +43,12 @@ class CampaignRow:
 
 @dataclass(frozen=True, slots=True)
 class RevisionRow:
-    """One immutable revision of a campaign: what to say, to whom, when and how."""
+    """One immutable revision of a campaign: the message, the audience, the times and the rules."""
 
     campaign_id: int
     number: int
     message: dict[str, Any]
-    audience_version_id: int | None
+    audience_version_id: int | None  # None: whole lists only
     batch_size: int
     on_unknown: str
     starts_at: datetime | None
@@ -55,14 +57,76 @@ class RevisionRow:
     sha256: str
     timing: dict[str, Any] | None = None
     contents: list[dict[str, Any]] | None = None
-    mark: bool | None = None  # None: from before there were marks
-    as_written: bool | None = None  # somebody said that what is doubtful in its texts is meant so
-    often: bool | None = None  # somebody said that more than one run in 24 hours is meant
+    mark: bool | None = None  # None: written by a release without marks
+    as_written: bool | None = None  # somebody confirmed that doubtful characters in its texts are meant
+    often: bool | None = None  # somebody confirmed that more than one run in 24 hours is meant
 
     @property
     def times(self) -> Timing:
-        """What it says about time."""
+        """Its schedule and all that belongs to it."""
         return timing_from_json(self.timing)
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A revision to be added. It is never changed afterwards."""
+
+    campaign_id: int
+    number: int
+    message: dict[str, Any]
+    audience: tuple[int, str, int] | None  # an audience reference; None for whole lists
+    batch_size: int
+    on_unknown: str = "hold"
+    starts_at: datetime | None = None
+    zone: str | None = None
+    accept_local_suppressions: bool = False
+    timing: Timing = field(default_factory=Timing)
+    contents: tuple[dict[str, Any], ...] = ()
+    mark: bool | None = None
+    as_written: bool = False
+    often: bool = False
+
+    @property
+    def sha256(self) -> str:
+        """The digest of everything that decides what is sent, to whom and when. Equal revisions have equal digests.
+
+        What a later release added is left out while it has its default: old revisions keep their digests.
+        """
+        times = timing_to_json(self.timing)
+        content: dict[str, Any] = {
+            "message": self.message,
+            "audience": self.audience[1] if self.audience else None,
+            "batch_size": self.batch_size,
+            "on_unknown": self.on_unknown,
+            "starts_at": self.starts_at.isoformat() if self.starts_at else None,
+            "accept_local_suppressions": self.accept_local_suppressions,
+        }
+        content |= {"timing": times} if times else {}
+        content |= {"contents": self.contents} if self.contents else {}
+        content |= {"mark": True} if self.mark else {}
+        content |= {"as_written": True} if self.as_written else {}
+        content |= {"often": True} if self.often else {}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def as_row(self) -> RevisionRow:
+        """The revision as `find_revision` returns it once it is added."""
+        return RevisionRow(
+            campaign_id=self.campaign_id,
+            number=self.number,
+            message=self.message,
+            audience_version_id=self.audience[0] if self.audience else None,
+            batch_size=self.batch_size,
+            on_unknown=self.on_unknown,
+            starts_at=self.starts_at,
+            zone=self.zone,
+            accept_local_suppressions=self.accept_local_suppressions,
+            sha256=self.sha256,
+            timing=timing_to_json(self.timing) or None,
+            contents=list(self.contents) or None,
+            mark=self.mark,
+            as_written=self.as_written,
+            often=self.often,
+        )
 
 
 CAMPAIGNS = select(
@@ -78,32 +142,32 @@ CAMPAIGNS = select(
     campaign.c.pause_reason,
     campaign.c.kind,
 )
-"""The columns of a CampaignRow, in its order."""
+"""The columns of a CampaignRow, by their names."""
 
 
 def find_campaign(connection: Connection, campaign_id: int) -> CampaignRow:
-    """The campaign, or NotFound."""
-    row = connection.execute(CAMPAIGNS.where(campaign.c.id == campaign_id)).one_or_none()
+    """The campaign. Raises NotFound."""
+    row = connection.execute(CAMPAIGNS.where(campaign.c.id == campaign_id)).mappings().one_or_none()
     if row is None:
-        raise NotFound(f"There is no campaign {campaign_id}; `campaigns list` shows those there are.")
+        raise NotFound(f"There is no campaign {campaign_id}.", Remedy(Do.LIST_CAMPAIGNS))
     return _campaign_row(row)
 
 
-def refuse_probe(found: CampaignRow) -> None:
-    """Raise NotAllowed for the campaign of a probe: whatever it sends is to be deleted, which a probe alone does."""
-    if found.kind == "probe":
+def refuse_probe(row: CampaignRow) -> None:
+    """Raise NotAllowed for the campaign of a probe: what it sends is deleted again, which only a probe does."""
+    if row.kind == "probe":
         raise NotAllowed(
-            f"Campaign {found.id} is a probe of account {found.account_id}: it is sent once and then deleted. "
-            f"To probe again use `campaigns probe {found.account_id} --to USER`."
+            f"Campaign {row.id} is a probe of account {row.account_id}: it is sent once and then deleted.",
+            Remedy(Do.PROBE_ACCOUNT, account=row.account_id),
         )
 
 
-def _campaign_row(row: Any) -> CampaignRow:
-    return CampaignRow(row.id, row.name, row.account_id, CampaignState(row.state), *row[4:])
+def _campaign_row(row: RowMapping) -> CampaignRow:
+    return CampaignRow(**{**row, "state": CampaignState(row["state"])})
 
 
 def find_revision(connection: Connection, campaign_id: int, number: int) -> RevisionRow:
-    """One revision; it never changes, so it may be kept in memory for ever."""
+    """One revision. It never changes, so a caller may cache it."""
     row = (
         connection.execute(
             select(
@@ -130,11 +194,9 @@ def find_revision(connection: Connection, campaign_id: int, number: int) -> Revi
     return RevisionRow(**row)
 
 
-def add_campaign(
-    connection: Connection, *, name: str, account_id: str, now: datetime, kind: str = "campaign", launches: int = 0
-) -> int:
-    """A new draft; its first revision is added in the same transaction."""
-    made = connection.scalar(
+def add_campaign(act: Act, *, name: str, account_id: str, kind: str = "campaign", launches: int = 0) -> int:
+    """Add a campaign and return its ID; the caller adds its first revision in the same transaction."""
+    campaign_id = act.connection.scalar(
         insert(campaign)
         .values(
             name=name,
@@ -143,75 +205,22 @@ def add_campaign(
             kind=kind,
             launches=launches,
             revision=1,
-            created_at=now,
-            updated_at=now,
+            created_at=act.now,
+            updated_at=act.now,
         )
         .returning(campaign.c.id)
     )
-    assert isinstance(made, int)
-    return made
+    assert isinstance(campaign_id, int)
+    return campaign_id
 
 
-def add_revision(
-    connection: Connection,
-    campaign_id: int,
-    number: int,
-    *,
-    message: dict[str, Any],
-    audience: tuple[int, str, int] | None,
-    batch_size: int,
-    on_unknown: str,
-    starts_at: datetime | None,
-    zone: str | None,
-    accept_local_suppressions: bool,
-    timing: Timing,
-    contents: list[dict[str, Any]] | None,
-    mark: bool | None,
-    as_written: bool = False,
-    often: bool = False,
-    actor: str,
-    now: datetime,
-) -> None:
-    """Write one revision. `audience` is an audience reference; None for whole lists."""
-    times = timing_to_json(timing)
-    content: dict[str, Any] = {
-        "message": message,
-        "audience": audience[1] if audience else None,
-        "batch_size": batch_size,
-        "on_unknown": on_unknown,
-        "starts_at": starts_at.isoformat() if starts_at else None,
-        "accept_local_suppressions": accept_local_suppressions,
-    }
-    content |= {"timing": times} if times else {}
-    content |= {"contents": contents} if contents else {}
-    content |= {"mark": True} if mark else {}
-    content |= {"as_written": True} if as_written else {}
-    content |= {"often": True} if often else {}
-    connection.execute(
-        insert(revision).values(
-            campaign_id=campaign_id,
-            number=number,
-            message=message,
-            audience_version_id=audience[0] if audience else None,
-            batch_size=batch_size,
-            on_unknown=on_unknown,
-            starts_at=starts_at,
-            zone=zone,
-            accept_local_suppressions=accept_local_suppressions,
-            timing=times or None,
-            contents=contents or None,
-            mark=mark,
-            as_written=as_written,
-            often=often,
-            sha256=hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest(),
-            actor=actor,
-            created_at=now,
-        )
-    )
+def add_revision(act: Act, new: Revision) -> None:
+    """Write one revision."""
+    act.connection.execute(insert(revision).values(**asdict(new.as_row()), actor=act.actor, created_at=act.now))
 
 
 def change_campaign(connection: Connection, seen: CampaignRow, *, now: datetime, **columns: Any) -> None:
-    """Change a campaign if it still stands as it was seen; NotAllowed when somebody changed it in between."""
+    """Change a campaign that is still in the state of `seen`. Raises NotAllowed when somebody else changed it since."""
     changed = connection.scalar(
         update(campaign)
         .where(
@@ -227,8 +236,8 @@ def change_campaign(connection: Connection, seen: CampaignRow, *, now: datetime,
     )
     if changed is None:
         raise NotAllowed(
-            f"Campaign {seen.id} was changed by somebody else at the same moment; look at it with "
-            f"`campaigns show {seen.id}` and try again."
+            f"Campaign {seen.id} was changed by somebody else at the same moment. Look at it and try again.",
+            Remedy(Do.SHOW_CAMPAIGN, campaign=seen.id),
         )
 
 
@@ -243,4 +252,4 @@ def due_campaigns(
     armed = CAMPAIGNS.where(
         campaign.c.due_at.is_not(None), campaign.c.due_at <= now, on_stopped if stopped else ~on_stopped
     ).order_by(campaign.c.due_at)
-    return [_campaign_row(row) for row in connection.execute(armed.limit(limit))]
+    return [_campaign_row(row) for row in connection.execute(armed.limit(limit)).mappings()]

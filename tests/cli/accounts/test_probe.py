@@ -186,7 +186,7 @@ def test_its_result_chooses_the_mark_and_an_option_overrules_it(
     assert "invisible" not in shell.run("plan", str(probed)).stdout
 
     vendor.received.clear()
-    run_id = str(shell.ok("launch", str(over_file))["run_id"])
+    run_id = str(shell.ok("launch", "--yes", str(over_file))["run_id"])
     world.serve(ACCOUNT)
     (body,), (attempt,) = vendor.received, shell.ok("runs", "attempts", run_id)
     assert (without_marks(body["text"]), read_marks(body["text"])) == ("Hi you", (attempt["mark"],))

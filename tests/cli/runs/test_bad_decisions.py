@@ -15,7 +15,7 @@ from tests.world import UNKNOWN, World, accepted
 @pytest.fixture
 def unknown(shell: Shell, world: World) -> Shell:
     """Run 1: batch 1 is accepted as message 700, batch 2 is unknown and being looked for, batch 3 is ready."""
-    shell.ok("launch", str(shell.campaign("--batch-size", "2")))
+    shell.ok("launch", "--yes", str(shell.campaign("--batch-size", "2")))
     world.gateway.script = [accepted("700"), UNKNOWN]
     world.serve()
     assert [batch["state"] for batch in shell.ok("runs", "batches", "1")] == ["accepted", "unknown", "ready"]
@@ -57,7 +57,7 @@ def test_a_decision_that_cannot_stand(unknown: Shell, words: tuple[str, ...], sa
 
 
 def test_a_run_without_an_unknown_has_nothing_to_decide_or_to_look_for(shell: Shell, world: World) -> None:
-    shell.ok("launch", str(shell.campaign()))
+    shell.ok("launch", "--yes", str(shell.campaign()))
     world.serve()
     before = everything(shell)
 

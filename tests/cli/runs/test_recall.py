@@ -15,7 +15,7 @@ SIGNED_OUT = UnsendOutcome(UnsendKind.HELD, "logged out", http_status=500, hold=
 @pytest.fixture
 def recalled(shell: Shell, world: World) -> Shell:
     """Run 1: three batches, accepted, and asked to be taken back."""
-    shell.ok("launch", str(shell.campaign("--batch-size", "2")))
+    shell.ok("launch", "--yes", str(shell.campaign("--batch-size", "2")))
     world.serve()
     asked = shell.ok("runs", "recall", "1", "--reason", "wrong price")
     assert asked == {"run_id": 1, "state": "finished", "batches": 3, "unsent": 0, "unknown": 0}
@@ -64,6 +64,6 @@ def test_a_recall_that_means_nothing_is_refused(recalled: Shell) -> None:
     assert "is being recalled already" in recalled.refusal("runs", "recall", "1", "--reason", "x", code=4)
     assert "There is no run 9" in recalled.refusal("runs", "recall", "9", "--reason", "x", code=3)
     assert "--reason is empty" in recalled.refusal("runs", "recall", "1", "--reason", " ", code=2)
-    recalled.ok("launch", "1", "--again", "--reason", "x")
+    recalled.ok("launch", "--yes", "1", "--again", "--reason", "x")
     said = recalled.refusal("runs", "recall", "2", "--reason", "x", code=4)
     assert "may send more; first `campaigns runs cancel 2 --reason TEXT`" in said

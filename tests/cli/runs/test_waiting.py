@@ -24,7 +24,7 @@ def test_a_run_outside_its_hours_says_until_when_and_goes_on_with_the_accounts_n
     campaign = shell.campaign(*(["--hours", closed_now(world)] if of == "campaign" else []))
     if of == "account":
         shell.ok("accounts", "set", "acct_one", "--hours", closed_now(world))
-    shell.ok("launch", str(campaign))
+    shell.ok("launch", "--yes", str(campaign))
 
     assert world.serve() == 0
 
@@ -43,7 +43,7 @@ def test_the_options_of_a_campaign_reach_its_run(shell: Shell, world: World) -> 
     campaign = shell.campaign(
         "--batch-size", "1", "--over", "1h", "--expires", "2h", "--zone", "UTC", "--hours", "00:00-24:00"
     )
-    shell.ok("launch", str(campaign))
+    shell.ok("launch", "--yes", str(campaign))
     run = shell.ok("runs", "show", "1")
 
     first, last = (datetime.fromisoformat(run[key]) for key in ("next_batch_at", "last_batch_at"))

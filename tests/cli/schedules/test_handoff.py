@@ -17,7 +17,7 @@ def handed_over(shell: Shell, world: World) -> tuple[str, str]:
     """A campaign and its run, which the vendor is to send in two hours."""
     at = (world.clock.now + timedelta(hours=2)).replace(microsecond=0)
     campaign_id = str(shell.campaign("--at", at.isoformat(), "--handoff", users="1\n"))
-    shell.ok("launch", campaign_id)
+    shell.ok("launch", "--yes", campaign_id)
     (run_id,) = open_due_runs(world.store, actor="worker:beat")
     plan_run(world.store, run_id, actor="worker:beat")
     world.serve()
@@ -39,7 +39,7 @@ def test_what_is_handed_over_is_edited_put_away_or_paused_only_after_it_is_taken
     shown = shell.ok("runs", "show", run_id)
     assert (shown["state"], shown["accepted"]) == ("finished", 1)
     assert shown["scheduled_date"] == shown["scheduled_for"]
-    for words in (("edit", campaign_id, "--text", "Better"), ("archive", campaign_id)):
+    for words in (("edit", campaign_id, "--text", "Better"), ("archive", campaign_id, "--yes")):
         assert f"`campaigns runs recall {run_id} --reason TEXT`" in shell.refusal(*words, code=4)
 
     cancelled = shell.run("runs", "cancel", run_id, "--reason", "wrong price")
@@ -56,7 +56,7 @@ def test_what_is_handed_over_is_edited_put_away_or_paused_only_after_it_is_taken
 def test_a_pause_names_the_runs_that_it_takes_back(shell: Shell, world: World) -> None:
     at = world.clock.now + timedelta(hours=2)
     daily = str(shell.campaign("--cron", f"{at.minute} {at.hour} * * *", "--zone", "UTC", "--handoff", users="1\n"))
-    shell.ok("launch", daily)
+    shell.ok("launch", "--yes", daily)
     (run_id,) = open_due_runs(world.store, actor="worker:beat")
     plan_run(world.store, run_id, actor="worker:beat")
     world.serve()
@@ -77,7 +77,7 @@ def test_what_the_vendor_cannot_keep_is_refused_beside_handoff(shell: Shell, fla
 
 
 def test_what_is_saved_for_later_ends_as_saved_and_that_is_no_failure(shell: Shell, world: World) -> None:
-    shell.ok("launch", str(shell.campaign("--save-for-later")))
+    shell.ok("launch", "--yes", str(shell.campaign("--save-for-later")))
     world.serve()
     shown = shell.ok("runs", "show", "1")
     assert (shown["state"], shown["accepted"], shown["saved"]) == ("finished", 0, 5)

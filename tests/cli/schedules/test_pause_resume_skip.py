@@ -20,7 +20,7 @@ A_MONTH = timedelta(days=28)
 def armed(shell: Shell) -> Shell:
     """Campaign 1, armed for Fridays."""
     campaign_id = str(shell.campaign(*FRIDAYS))
-    assert shell.run("launch", campaign_id).stdout.startswith(
+    assert shell.run("launch", "--yes", campaign_id).stdout.startswith(
         f"Campaign 1 is armed: {WORDS}. Its next occurrence is at"
     )
     return shell
@@ -83,7 +83,7 @@ def test_a_launch_that_waits_watches_the_run_it_was_armed_for(
     """Not one of an earlier time; that it is skipped ends the watching."""
     campaign_id = shell.campaign("--cron", "*/10 * * * *", "--zone", "UTC")
     now = datetime.now(UTC)
-    shell.ok("launch", str(campaign_id))
+    shell.ok("launch", "--yes", str(campaign_id))
     hour = ("--from", (now - timedelta(hours=1)).isoformat(), "--to", now.isoformat())
     earlier = shell.ok("schedule", "backfill", str(campaign_id), *hour)["runs"]
     shell.ok("edit", str(campaign_id), "--at", (now + timedelta(hours=1)).isoformat())
@@ -94,7 +94,7 @@ def test_a_launch_that_waits_watches_the_run_it_was_armed_for(
         lambda _: skip_next(world.store, campaign_id, reason="a fair", actor="operator:ben"),
     )
 
-    watched = shell.run("launch", str(campaign_id), "--wait", "--json")
+    watched = shell.run("launch", "--yes", str(campaign_id), "--wait", "--json")
 
     assert len(earlier) >= 6
     assert watched.exit_code == 4

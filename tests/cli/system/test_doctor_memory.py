@@ -77,7 +77,7 @@ def test_a_spool_that_cannot_be_read_is_a_fault(shell: Shell) -> None:
 @pytest.fixture
 def sent(shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Shell, KeptFences, str]]:
     """An installation that has sent, with its real fence book, and the name of its lane."""
-    shell.ok("launch", str(shell.campaign()))
+    shell.ok("launch", "--yes", str(shell.campaign()))
     world.serve()
     (name,) = world.fences.noted
     (shell.folder / "home" / "host").write_text(world.fences.host)
@@ -179,7 +179,7 @@ def test_answers_to_lost_requests_are_named(shell: Shell, spool: FileSpool) -> N
 
 
 def test_open_holds_are_told_with_the_way_out(shell: Shell, world: World) -> None:
-    shell.ok("launch", str(shell.campaign()))
+    shell.ok("launch", "--yes", str(shell.campaign()))
     world.gateway.script = [LOGGED_OUT]
     world.serve()
     pause_run(world.store, 1, reason="too late", actor=ANNA)
@@ -194,7 +194,7 @@ def test_open_holds_are_told_with_the_way_out(shell: Shell, world: World) -> Non
 
 def test_an_open_circuit_is_told(shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("campaigns.store.database.engine.database_now", world.clock)  # one clock for all
-    shell.ok("launch", str(shell.campaign("--batch-size", "1")))
+    shell.ok("launch", "--yes", str(shell.campaign("--batch-size", "1")))
     world.gateway.script = [NOT_SENT] * 5
     assert checks(shell, "circuit") == []
     for _ in range(5):

@@ -95,14 +95,18 @@ def test_limits_shows_the_shared_budget(shell: Shell, monkeypatch: pytest.Monkey
 def test_a_launch_that_waits_answers_as_runs_show_does(shell: Shell, world: World) -> None:
     campaign = str(shell.campaign("--batch-size", "2"))
     answers: list[Any] = []
-    waiting = threading.Thread(target=lambda: answers.append(shell.run("launch", campaign, "--wait", "--json")))
+    waiting = threading.Thread(
+        target=lambda: answers.append(shell.run("launch", "--yes", campaign, "--wait", "--json"))
+    )
     waiting.start()
     while not shell_sees_a_run(world) and waiting.is_alive():
         pass
     world.serve()
     waiting.join(GIVE_UP_SECONDS)
     assert answers[0].exit_code == 0
-    assert json.loads(answers[0].stdout)["accepted"] == 5
+    answer = json.loads(answers[0].stdout)
+    assert (answer["accepted"], answer["run_id"], answer["campaign_id"], answer["held"]) == (5, 1, 1, None)
+    assert answer.keys() >= shell.ok("runs", "show", "1").keys()
 
 
 def test_verify_asks_the_vendor_for_sent_counts_when_told_to(
@@ -111,7 +115,7 @@ def test_verify_asks_the_vendor_for_sent_counts_when_told_to(
     with vendor(delivery_start_seconds=0, delivery_seconds=0) as url:
         monkeypatch.setenv("CAMPAIGNS_UPSTREAM_URL", url)
         monkeypatch.setenv("REDIS_URL", redis_url)
-        shell.ok("launch", str(shell.campaign("--batch-size", "2")))
+        shell.ok("launch", "--yes", str(shell.campaign("--batch-size", "2")))
         with closing(HttpGateway(url, "sandbox")) as gateway:
             serve_lane(replace(world.sender(), gateway=gateway), "acct_one", lambda: True)
         verify = ("audit", "verify", "--vendor", "1")

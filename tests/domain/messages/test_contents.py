@@ -110,8 +110,8 @@ def test_a_rendered_message_is_one_that_may_be_sent() -> None:
     [
         ([{"text": "Hi"}, {"price": "2"}], "content 2: price is 2, but must be 0 or from 3 to 200"),
         ([{"price": "5"}], "content 1: price needs media_files"),
-        ([{"user_lists": ["1"]}], "content 1: user_lists is the campaign's own"),
-        ([{"text": "a"}, {"txt": "b"}], "content 2: txt is the campaign's own"),
+        ([{"user_lists": ["1"]}], "content 1: user_lists belongs to the campaign"),
+        ([{"text": "a"}, {"txt": "b"}], "content 2: txt belongs to the campaign"),
         ([{"media_files": ["ofapi_media_1"]}], "content 1 has an ofapi_media_ ID, which the first run would use up"),
         ([{"text": "a"}] * 101, "101 contents are more than 100"),
     ],

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from campaigns.domain.messages.text_checks import doubts_of, launch_faults, text_warnings
+from campaigns.domain.messages.text_checks import doubts_of, launch_faults, text_remedies, text_warnings
 from campaigns.domain.messages.text_modes import TextMode
+from campaigns.domain.remedies import Do, Remedy
 
 PLAIN, HTML = TextMode.PLAIN, TextMode.HTML
 
@@ -14,7 +15,7 @@ PLAIN, HTML = TextMode.PLAIN, TextMode.HTML
 def test_mark_up_in_a_plain_text_is_named_and_stops_a_launch(text: str) -> None:
     warned = text_warnings(PLAIN, [text])
     assert [each.stops for each in warned] == [True]
-    assert "fans see the characters; if it is mark-up, use --html" in warned[0].words
+    assert "is shown to fans as characters" in warned[0].words
     assert text_warnings(HTML, [text]) == []
     assert text_warnings(None, [text]) == []
 
@@ -32,7 +33,7 @@ def test_ordinary_signs_are_no_mark_up(text: str) -> None:
 def test_braces_that_are_no_variable_stop_a_launch(placeholder: str, mode: TextMode | None) -> None:
     warned = text_warnings(mode, [f"Hi {placeholder}!"])
     assert [each.stops for each in warned] == [True]
-    assert "in the text is no variable and goes out as written" in warned[0].words
+    assert "in the text is not a variable and goes out as written" in warned[0].words
 
 
 @pytest.mark.parametrize("text", ["%name%", "Hi %FIRST_NAME%!", "%%fname%%", "%user.name%"])
@@ -64,8 +65,8 @@ def test_ordinary_text_and_our_own_variables_are_not_named(text: str) -> None:
 
 def test_the_nearest_variable_is_named() -> None:
     assert [each.words for each in text_warnings(None, ["{Date} and {date}", "{name} {Date}"])] == [
-        "{Date} in the text is no variable and goes out as written; did you mean {date}?",
-        "{name} in the text is no variable and goes out as written; variables are {date}, {weekday}, {n}",
+        "{Date} in the text is not a variable and goes out as written; did you mean {date}?",
+        "{name} in the text is not a variable and goes out as written; variables are {date}, {weekday}, {n}",
     ]
 
 
@@ -76,8 +77,21 @@ def test_every_text_of_a_campaign_is_read() -> None:
     assert doubts_of({"text": "<i>from before</i>"}, None) == []
 
 
-def test_a_launch_is_told_the_way_out() -> None:
-    mark_up = launch_faults(text_warnings(PLAIN, ["<b>Hi</b>"]), campaign_id=7)
-    assert mark_up[-1] == "if fans are to see that, launch with --as-written, or use `campaigns edit 7 --html`"
-    assert launch_faults(text_warnings(PLAIN, ["{name}"]), campaign_id=7)[-1].endswith("launch with --as-written")
-    assert launch_faults(text_warnings(PLAIN, ["[name]"]), campaign_id=7) == []
+@pytest.mark.parametrize(
+    ("text", "remedies"),
+    [
+        ("<b>Hi</b>", [Do.CONFIRM_TEXT_AT_LAUNCH, Do.TEXT_IS_HTML]),
+        ("{name}", [Do.CONFIRM_TEXT_AT_LAUNCH]),
+        ("{name} <b>Hi</b>", [Do.CONFIRM_TEXT_AT_LAUNCH]),
+        ("[name]", []),
+    ],
+)
+def test_a_doubtful_text_is_confirmed_or_called_html_where_all_doubts_are_mark_up(
+    text: str, remedies: list[Do]
+) -> None:
+    doubts = text_warnings(PLAIN, [text])
+
+    offered = text_remedies(doubts, campaign_id=7, confirm=Do.CONFIRM_TEXT_AT_LAUNCH)
+
+    assert offered == tuple(Remedy(do, campaign=7) for do in remedies)
+    assert bool(launch_faults(doubts)) == bool(remedies)

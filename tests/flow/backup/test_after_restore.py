@@ -92,14 +92,15 @@ def test_the_first_launch_of_a_campaign_from_before_a_restore_is_held_and_no_lat
     first = launch(restored.store, campaign_id, upstream=UPSTREAM, actor=ANNA)
     restored.serve()
 
-    assert first["held"] == MAY_HAVE_BEEN_SENT
-    assert holds(restored, first["run_id"]) == ["restored"]
+    assert first.run_id is not None
+    assert first.held == MAY_HAVE_BEEN_SENT
+    assert holds(restored, first.run_id) == ["restored"]
     assert world.requests_by_user() == sent
-    cancel_run(restored.store, first["run_id"], reason="they have it", actor=ANNA)
+    cancel_run(restored.store, first.run_id, reason="they have it", actor=ANNA)
     restored.clock.advance(60)
     again = launch(restored.store, campaign_id, upstream=UPSTREAM, again_reason="news", actor=ANNA)
     restored.serve()
-    assert (again["held"], world.requests_by_user()[1]) == (None, 2)
+    assert (again.held, world.requests_by_user()[1]) == (None, 2)
 
 
 def test_a_campaign_made_since_the_restore_is_launched_as_ever(world: World, backup: Backup) -> None:
@@ -112,7 +113,7 @@ def test_a_campaign_made_since_the_restore_is_launched_as_ever(world: World, bac
     launched = launch(restored.store, restored.campaign([2]), upstream=UPSTREAM, actor=ANNA)
     restored.serve()
 
-    assert launched["held"] is None
+    assert launched.held is None
     assert world.requests_by_user()[2] == 1
 
 

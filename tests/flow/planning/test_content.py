@@ -93,8 +93,8 @@ def test_a_plan_shows_what_the_next_runs_would_say(world: World) -> None:
     ]
     assert tuple(each.at for each in told.texts) == told.next_runs[:3]
     assert len(told.next_runs) == 10
-    assert [warning.fact for warning in told.warnings if "no variable" in warning.fact] == [
-        "{name} in the text is no variable and goes out as written; variables are {date}, {weekday}, {n}"
+    assert [warning.fact for warning in told.warnings if "not a variable" in warning.fact] == [
+        "{name} in the text is not a variable and goes out as written; variables are {date}, {weekday}, {n}"
     ]
 
 

@@ -457,7 +457,7 @@ def test_its_campaign_is_none_of_those_that_people_wrote(world: World) -> None:
     campaign_id = world.run(probe.run_id)["campaign_id"]
 
     with world.store.read() as connection:
-        assert [each["name"] for each in campaigns(connection)] == ["Friday"]
+        assert [line.name for line in campaigns(connection)] == ["Friday"]
     again: dict[str, Any] = {"upstream": UPSTREAM, "actor": ANNA}
     with pytest.raises(NotAllowed, match="is a probe of account"):
         launch(world.store, campaign_id, again_reason="again", **again)

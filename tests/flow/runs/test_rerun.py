@@ -11,7 +11,8 @@ from campaigns.domain.errors import NotAllowed, NotFound
 from campaigns.domain.messages.message import make_message
 from campaigns.domain.states import BatchState
 from campaigns.flow.audience.suppress import suppress
-from campaigns.flow.campaigns.drafts import Changes, archive_campaign, edit_campaign
+from campaigns.flow.campaigns.archive import archive_campaign
+from campaigns.flow.campaigns.drafts import Changes, edit_campaign
 from campaigns.flow.reconcile.abandoned import expire_attempts
 from campaigns.flow.reconcile.decide import decide
 from campaigns.flow.runs.pause_resume_cancel import cancel_run

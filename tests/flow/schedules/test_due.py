@@ -9,7 +9,8 @@ import pytest
 
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.messages.message import make_message
-from campaigns.flow.campaigns.drafts import Changes, archive_campaign, edit_campaign
+from campaigns.flow.campaigns.archive import archive_campaign
+from campaigns.flow.campaigns.drafts import Changes, edit_campaign
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.planning.plan import plan_run
 from campaigns.flow.schedules.due import open_due_runs
@@ -63,7 +64,7 @@ def test_an_edit_moves_the_time_of_an_armed_campaign_and_says_so(world: World) -
     campaign_id = _armed(world)
     later = world.clock.now + timedelta(hours=2)
 
-    note = edit_campaign(world.store, campaign_id, Changes(starts_at=later), actor=ANNA)["note"]
+    note = edit_campaign(world.store, campaign_id, Changes(starts_at=later), actor=ANNA).note
     world.clock.advance(3600)
 
     assert open_due_runs(world.store, actor=BEAT) == []
@@ -90,7 +91,7 @@ def test_a_launch_at_once_leaves_the_schedule_armed(world: World) -> None:
 
     assert [world.run(run_id)["kind"] for run_id in (by_hand, by_time)] == ["launch", "schedule"]
     with world.store.read() as connection:
-        assert campaign_views.campaign_of(connection, campaign_id)["state"] == "launched"
+        assert campaign_views.campaign_of(connection, campaign_id).state == "launched"
 
 
 def test_arming_twice_and_arming_for_the_past_are_refused(world: World) -> None:
@@ -133,11 +134,11 @@ def _armed(world: World, **changes: Any) -> int:
     world.account()
     campaign_id = world.campaign(starts_at=world.clock.now + timedelta(hours=1), **changes)
     told = launch(world.store, campaign_id, upstream=UPSTREAM, actor=ANNA)
-    assert (told["run_id"], told["state"]) == (None, "scheduled")
+    assert (told.run_id, told.state) == (None, "scheduled")
     return campaign_id
 
 
 def _say(world: World, campaign_id: int, words: str) -> str | None:
     changes = Changes(message=make_message({"text": words}))
-    note: str | None = edit_campaign(world.store, campaign_id, changes, actor=ANNA)["note"]
+    note: str | None = edit_campaign(world.store, campaign_id, changes, actor=ANNA).note
     return note

@@ -35,7 +35,7 @@ def armed(world: World, cron: str = HOURLY, **timing: Any) -> int:
     """A campaign with a schedule that is armed."""
     campaign_id = written(world, cron, **timing)
     told = launch(world.store, campaign_id, upstream=UPSTREAM, actor=ANNA)
-    assert (told["run_id"], told["state"]) == (None, "scheduled")
+    assert (told.run_id, told.state) == (None, "scheduled")
     return campaign_id
 
 
@@ -71,7 +71,8 @@ def states(world: World, campaign_id: int) -> dict[str, str]:
 def campaign(world: World, campaign_id: int) -> dict[str, Any]:
     """What `show` answers."""
     with world.store.read() as connection:
-        return campaign_views.campaign_of(connection, campaign_id)
+        view: dict[str, Any] = plain(campaign_views.campaign_of(connection, campaign_id))
+    return view
 
 
 def put_forward(world: World, hours: float = 0, minutes: float = 0, seconds: float = 0) -> datetime:

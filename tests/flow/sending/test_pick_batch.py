@@ -188,8 +188,9 @@ def test_starting_at_once_means_within_the_hours_too(world: World) -> None:
 
     planned = preview(world.store, campaign_id, LIMITS).starts_at
     assert planned == berlin("2026-03-09T12:00"), "its own time is within them"
-    run_id = launch(world.store, campaign_id, upstream=UPSTREAM, at_once=True, actor=ANNA)["run_id"]
+    run_id = launch(world.store, campaign_id, upstream=UPSTREAM, at_once=True, actor=ANNA).run_id
 
+    assert run_id is not None
     assert world.serve() == 0
     assert resumes(world, run_id) == SATURDAY_MORNING
 
@@ -222,6 +223,7 @@ def test_the_moment_counts_at_which_the_lock_was_got(world: World, monkeypatch: 
 
     monkeypatch.setattr(pick_batch, "next_batch", after_a_wait)
 
+    assert run_id is not None
     assert world.serve() == 0
     assert resumes(world, run_id) == SATURDAY_MORNING
 

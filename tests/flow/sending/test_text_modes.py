@@ -12,9 +12,10 @@ from sqlalchemy import text
 
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.messages.message import make_message
+from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.states import BatchState
-from campaigns.flow.campaigns.drafts import Changes, edit_campaign
+from campaigns.flow.campaigns.drafts import Changes, Edited, edit_campaign
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.lanes.serve import serve_lane
 from campaigns.flow.planning.plan import plan_run
@@ -36,7 +37,7 @@ def sent(world: World) -> list[str]:
     return [body["text"] for body in world.gateway.received]
 
 
-def edited(world: World, campaign_id: int, **changes: Any) -> dict[str, Any]:
+def edited(world: World, campaign_id: int, **changes: Any) -> Edited:
     return edit_campaign(world.store, campaign_id, Changes(**changes), actor=ANNA)
 
 
@@ -133,19 +134,20 @@ def test_a_plan_shows_the_source_what_is_sent_and_what_fans_see(world: World) ->
 
 
 @pytest.mark.parametrize(
-    ("message", "way"),
+    ("message", "ways"),
     [
-        ({"text": "<b>Hi</b>", "text_mode": "plain"}, "launch with --as-written, or use `campaigns edit 1 --html`"),
-        ({"text": "Hi {name}", "text_mode": "html"}, "launch with --as-written"),
-        ({"text": "Hi %name%"}, "launch with --as-written"),
+        ({"text": "<b>Hi</b>", "text_mode": "plain"}, [Do.CONFIRM_TEXT_AT_LAUNCH, Do.TEXT_IS_HTML]),
+        ({"text": "Hi {name}", "text_mode": "html"}, [Do.CONFIRM_TEXT_AT_LAUNCH]),
+        ({"text": "Hi %name%"}, [Do.CONFIRM_TEXT_AT_LAUNCH]),
     ],
 )
-def test_a_doubtful_text_waits_for_a_word_that_it_is_meant(world: World, message: dict[str, Any], way: str) -> None:
+def test_a_doubtful_text_waits_for_a_confirmation(world: World, message: dict[str, Any], ways: list[Do]) -> None:
     world.account()
     campaign_id = world.campaign([1], message=message)
 
-    with pytest.raises(NotAllowed, match=way.replace("(", r"\(")):
+    with pytest.raises(NotAllowed) as refused:
         world.launch(campaign_id)
+    assert [remedy.do for remedy in refused.value.remedies] == ways
     assert world.serve() == 0
     assert preview(world.store, campaign_id, LIMITS).warnings
 
@@ -165,8 +167,8 @@ def test_a_word_given_with_the_campaign_holds_until_its_text_changes(world: Worl
 
     changed = edited(world, campaign_id, message=make_message({"text": "Hi {other}", "text_mode": "plain"}))
 
-    assert "{other}" in changed["warnings"][0]
-    with pytest.raises(NotAllowed, match="--as-written"):
+    assert "{other}" in changed.warnings[0]
+    with pytest.raises(NotAllowed, match="is not a variable"):
         world.launch(campaign_id, again_reason="more")
 
 
@@ -179,7 +181,7 @@ def test_an_armed_campaign_takes_no_doubtful_text_without_that_word(world: World
     with pytest.raises(NotAllowed, match="armed, and its new text would go out without a launch"):
         edited(world, campaign_id, message=doubtful)
 
-    assert edited(world, campaign_id, message=doubtful, as_written=True)["state"] == "scheduled"
+    assert edited(world, campaign_id, message=doubtful, as_written=True).state == "scheduled"
     edited(world, campaign_id, batch_size=3)
 
 
@@ -189,8 +191,9 @@ def test_a_rerun_takes_no_doubtful_text_of_an_edit_without_that_word(world: Worl
     world.serve()
     edited(world, world.run(run_id)["campaign_id"], message=make_message({"text": "<i>x</i>", "text_mode": "plain"}))
 
-    with pytest.raises(NotAllowed, match="edit 1 --as-written"):
+    with pytest.raises(NotAllowed) as refused:
         rerun(world.store, run_id, upstream=UPSTREAM, current=True, reason="again", actor=ANNA)
+    assert refused.value.remedies[0] == Remedy(Do.CONFIRM_TEXT_IN_EDIT, campaign=1)
     rerun(world.store, run_id, upstream=UPSTREAM, reason="again", actor=ANNA)
 
 

@@ -12,7 +12,8 @@ from sqlalchemy.exc import IntegrityError
 
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.schedules.timing import Timing
-from campaigns.flow.campaigns.drafts import Changes, archive_campaign, edit_campaign
+from campaigns.flow.campaigns.archive import archive_campaign
+from campaigns.flow.campaigns.drafts import Changes, edit_campaign
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.planning.plan import plan_run
 from campaigns.flow.runs.pause_resume_cancel import cancel_run

@@ -17,7 +17,7 @@ from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.states import HoldKind
 from campaigns.flow.accounts.accounts import add_account
 from campaigns.flow.audience.suppress import suppress
-from campaigns.flow.campaigns.drafts import archive_campaign
+from campaigns.flow.campaigns.archive import archive_campaign
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.lanes.tick import WakeUps, tick
 from campaigns.flow.reconcile.decide import decide

@@ -14,7 +14,8 @@ from campaigns.domain.errors import NotAllowed
 from campaigns.domain.states import BatchState
 from campaigns.domain.upstream.outcome import Outcome
 from campaigns.flow.audience.suppress import suppress, unsuppress
-from campaigns.flow.campaigns.drafts import Changes, archive_campaign, edit_campaign
+from campaigns.flow.campaigns.archive import archive_campaign
+from campaigns.flow.campaigns.drafts import Changes, edit_campaign
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.lanes.serve import serve_lane
 from campaigns.flow.lanes.tick import tick

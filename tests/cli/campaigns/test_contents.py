@@ -39,8 +39,8 @@ def test_contents_may_stand_in_files_of_their_own_and_be_taken_away(shell: Shell
     campaign_id = str(shell.campaign("--content", one, "--content", two))
     planned = shell.run("plan", campaign_id).stdout
     assert "content 1: One" in planned
-    shell.ok("launch", campaign_id)
-    again = shell.ok("launch", campaign_id, "--again", "--reason", "x")
+    shell.ok("launch", "--yes", campaign_id)
+    again = shell.ok("launch", "--yes", campaign_id, "--again", "--reason", "x")
     assert shell.ok("runs", "show", str(again["run_id"]))["text"] == "Two 2"
     shell.ok("edit", campaign_id, "--clear", "contents")
     assert shell.ok("show", campaign_id)["contents"] == []
@@ -49,8 +49,8 @@ def test_contents_may_stand_in_files_of_their_own_and_be_taken_away(shell: Shell
 @pytest.mark.parametrize(
     ("contents", "said"),
     [
-        ("[{text: a}, {txt: b}]", "content 2: 'txt' is no field of a content; did you mean 'text'?"),
-        ("[{users: [1]}]", "content 1: 'users' is no field of a content; it may have text, price"),
+        ("[{text: a}, {txt: b}]", "content 2: 'txt' is not a field of a content; did you mean 'text'?"),
+        ("[{users: [1]}]", "content 1: 'users' is not a field of a content; it may have text, price"),
         ("[{price: 2}]", "content 1: price is 2, but must be 0 or from 3 to 200"),
         ("[{price: 5}]", "content 1: price needs --media"),
         ("[{text: [a, b]}]", "content 1: text must be one value, not a list"),
@@ -70,4 +70,4 @@ def test_a_rotation_that_is_neither(shell: Shell) -> None:
     said = shell.refusal(
         "create", "--account", "acct_one", "--text", "a", "--users", "-", "--rotate", "x", code=2, stdin=b"1"
     )
-    assert "--rotate is 'x', neither turn nor random" in said
+    assert "--rotate is 'x', but must be turn or random" in said

@@ -55,28 +55,28 @@ def test_a_plan_shows_people_the_source_and_each_line_that_fans_see(ready: Shell
 
 def test_a_doubtful_text_is_warned_of_at_every_step_and_launched_only_when_it_is_meant(ready: Shell) -> None:
     made = ready.run(*CREATE, "--text", "Hi {name}, <b>you</b>", stdin=b"1")
-    words = ("Note: {name} in the text is no variable", "Note: <b>, </b> stands in a plain text")
+    words = ("Note: {name} in the text is not a variable", "Note: <b>, </b> in a plain text is shown")
     assert all(word in made.stderr for word in words)
     assert all(word in ready.run("edit", "1", "--name", "Other").stderr for word in words)
     assert all(word in ready.run("plan", "1").stderr for word in words)
     assert len(ready.ok("plan", "1")["warnings"]) == 2
 
-    assert "launch with --as-written" in ready.refusal("launch", "1", code=4)
-    launched = ready.run("launch", "1", "--as-written")
+    assert "`campaigns launch 1 --as-written`" in ready.refusal("launch", "1", code=4)
+    launched = ready.run("launch", "--yes", "1", "--as-written")
     assert all(word in launched.stderr for word in words)
-    again = ready.ok("launch", "1", "--as-written", "--again", "--reason", "more fans")
+    again = ready.ok("launch", "--yes", "1", "--as-written", "--again", "--reason", "more fans")
     assert len(again["warnings"]) == 2
 
 
 def test_a_word_given_to_create_holds_for_the_launch(ready: Shell) -> None:
     made = ready.ok(*CREATE, "--text", "Save 10% with %CODE%", "--as-written", stdin=b"1")
     assert made["warnings"] == ["%CODE% in the text is a placeholder of another tool and goes out as written"]
-    assert ready.ok("launch", "1")["state"] == "planned"
+    assert ready.ok("launch", "--yes", "1")["state"] == "planned"
 
 
 def test_a_list_goes_beside_user_ids_where_that_is_one_request(ready: Shell) -> None:
     ready.ok(*CREATE, "--text", "Hi", "--list", "fans", "--subscribed-within", "7", stdin=b"1\n2\n")
     plan = ready.ok("plan", "1")
     assert (plan["recipients"], plan["whole_list"], plan["requests"]) == (None, True, 1)
-    assert ready.ok("launch", "1")["state"] == "planned"
+    assert ready.ok("launch", "--yes", "1")["state"] == "planned"
     assert ready.ok("runs", "show", "1")["recipients"] is None

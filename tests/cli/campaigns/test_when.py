@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from campaigns.cli.inputs.fields import gather
+from campaigns.inputs.fields import gather
 from tests.cli.conftest import Shell
 
 CREATE = ("create", "--account", "acct_one", "--text", "Hi", "--users", "-")
@@ -93,7 +93,7 @@ def test_people_are_told_times_on_the_clocks_of_the_campaign(ready: Shell) -> No
     assert ", bound by the " in planned
     assert "08:00-22:00 Asia/Tokyo" in planned
     assert "2031-01-01 09:00:00+09:00" in ready.run("show", campaign_id).stdout
-    told = ready.run("launch", campaign_id).stdout
+    told = ready.run("launch", "--yes", campaign_id).stdout
     assert "at 09:00 Asia/Tokyo. Its next occurrence is at 2031-01-01 09:00:00+09:00." in told
     assert "armed already, for 2031-01-01 09:00+09:00" in ready.refusal("launch", campaign_id, code=4)
     assert ". The edit holds from the occurrence at 2031-" in ready.run("edit", campaign_id, "--text", "Ho").stdout
@@ -135,7 +135,7 @@ def test_plan_and_show_say_when_and_the_next_runs(ready: Shell) -> None:
             (*FRIDAYS, "--until", "2031-01-01 00:00", "--begins", "2031-02-01 00:00"),
             "until 2031-01-01 00:00.01:00 is before begins 2031-02-01 00:00.01:00",
         ),
-        ((*FRIDAYS, "--until", "soon"), "--until 'soon' is no time"),
+        ((*FRIDAYS, "--until", "soon"), "--until 'soon' is not a valid time"),
         ((*FRIDAYS, "--begins", "2031-01-01 00:00", "--until", "2031-01-02 00:00"), "has no occurrence before it ends"),
         ((*FRIDAYS, "--max-runs", "0"), "--max-runs is 0, but a schedule runs at least once"),
         ((*FRIDAYS, "--max-runs", "-1"), "max-runs is '-1', not a whole number"),
@@ -167,10 +167,14 @@ def test_the_tick_of_the_settings_is_the_least_grace(ready: Shell, monkeypatch: 
 
 
 def test_all_faults_about_time_are_named_in_one_sentence(ready: Shell) -> None:
-    options = ("--until", "soon", "--misfire", "twice", "--max-runs", "0", "--over", "2h", "--expires", "1h")
-    sentence = ready.refusal(*CREATE, *FRIDAYS, *options, code=2, stdin=b"1\n")
-    assert all(word in sentence for word in ("--until 'soon'", "misfire", "--max-runs", "over is longer"))
+    unreadable = ("--until", "soon", "--begins", "later")
+    sentence = ready.refusal(*CREATE, *FRIDAYS, *unreadable, code=2, stdin=b"1\n")
+    assert all(part in sentence for part in ("--until 'soon'", "--begins 'later'"))
     assert sentence.count("Nothing was stored.") == 1
+    senseless = ("--misfire", "twice", "--max-runs", "0", "--over", "2h", "--expires", "1h")
+    sentence = ready.refusal(*CREATE, *FRIDAYS, *senseless, code=2, stdin=b"1\n")
+    assert all(part in sentence for part in ("--misfire is", "--max-runs is", "over is longer"))
+    assert sentence.count("Nothing was changed.") == 1
 
 
 def test_a_zone_that_is_not_known_is_one_fault(ready: Shell) -> None:
@@ -245,13 +249,13 @@ def test_lengths_of_time(text: str, seconds: float) -> None:
 
 def test_an_archived_campaign_has_no_next_runs(ready: Shell) -> None:
     made(ready, *FRIDAYS)
-    ready.ok("archive", "1")
+    ready.ok("archive", "1", "--yes")
     assert ready.ok("show", "1")["next_runs"] == []
 
 
 def test_an_armed_schedule_that_is_cleared_waits_for_nothing(ready: Shell) -> None:
     made(ready, *FRIDAYS)
-    assert ready.ok("launch", "1")["state"] == "scheduled"
+    assert ready.ok("launch", "--yes", "1")["state"] == "scheduled"
     assert ready.ok("show", "1")["due_at"] is not None
     shown = edited(ready, "--clear", "cron")
     assert (shown["due_at"], shown["next_runs"]) == (None, [])

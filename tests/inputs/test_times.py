@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from campaigns.cli.inputs.times import parse_moment, parse_zone, require_future
 from campaigns.domain.errors import UsageError
+from campaigns.inputs.times import parse_moment, parse_zone, require_future
 
 BERLIN = "Europe/Berlin"
 
@@ -34,13 +34,13 @@ def test_an_offset_wins_over_the_zone_that_it_is_shown_in() -> None:
 
 
 def test_a_local_time_without_a_zone_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"does not say in which zone; add an offset .* or --zone"):
+    with pytest.raises(UsageError, match=r"does not say in which zone; add an offset .* or give a zone"):
         parse_moment("2026-12-24T18:00:00", None)
 
 
 @pytest.mark.parametrize("text", ["", "tomorrow", "2026-12-24", "2026-13-01 00:00Z", "24.12.2026 18:00", "2026-W52-4"])
 def test_what_is_no_time_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(UsageError, match=r"is no time.*write it as 2026-12-24T18:00:00\+01:00"):
+    with pytest.raises(UsageError, match=r"is not a valid time.*write it as 2026-12-24T18:00:00\+01:00"):
         parse_moment(text, None)
 
 

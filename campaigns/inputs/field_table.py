@@ -1,4 +1,4 @@
-"""Everything a campaign can be told, once for the options of `create` and `edit` and once for a campaign file."""
+"""Every field that people give a campaign. Options, campaign files and pages are made from this table."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One thing a campaign can be told."""
+    """One field of a campaign."""
 
-    option: str
-    key: str  # what the message or the draft calls it
+    name: str  # what people call it
+    key: str  # what the message, the timing or the draft calls it
     help: str
     kind: Literal["text", "texts", "flag", "choice", "whole", "users", "duration", "contents"] = "text"
     metavar: str | None = None
@@ -21,18 +21,18 @@ class Field:
     @property
     def names(self) -> set[str]:
         """What a campaign file may call it."""
-        return {self.option, self.option.replace("-", "_"), self.key}
+        return {self.name, self.name.replace("-", "_"), self.key}
 
 
 def _time(
-    option: str,
-    help: str,  # noqa: A002 - click's word
+    name: str,
+    help: str,  # noqa: A002 - the word of everybody who reads it
     metavar: str | None = None,
     *,
     key: str | None = None,
     kind: Literal["text", "flag", "whole", "duration"] = "text",
 ) -> Field:
-    return Field(option, key or option, help, kind, metavar, of_message=False, of_time=True)
+    return Field(name, key or name, help, kind, metavar, of_message=False, of_time=True)
 
 
 FIELDS = (
@@ -42,21 +42,21 @@ FIELDS = (
     Field(
         "html",
         "html",
-        "The text is HTML and is sent as written; else it is plain text, and fans see its characters and line breaks.",
+        "The text is HTML, sent as written. Otherwise it is plain text, and fans see its characters and line breaks.",
         kind="choice",
         of_message=False,
     ),
     Field(
         "as-written",
         "as_written",
-        "Braces, %words% and tags in the text are meant so: fans are to see them.",
+        "Send braces, %words% and tags in the text as they are: fans are meant to see them.",
         kind="flag",
         of_message=False,
     ),
     Field(
         "users",
         "users",
-        "Recipients: CSV or .xlsx with a user_id column, JSON Lines, or IDs one a line; - for standard input.",
+        "Recipients: CSV or .xlsx with a user_id column, JSON Lines, or one ID a line; - for standard input.",
         kind="users",
         metavar="FILE|-",
         of_message=False,
@@ -64,7 +64,7 @@ FIELDS = (
     Field(
         "list",
         "user_lists",
-        "A whole list of the vendor's, beside --users too if all is one request; may be given again.",
+        "A whole list of the vendor's, beside user IDs too if all is one request; may be given again.",
         kind="texts",
         metavar="ID",
     ),
@@ -73,11 +73,11 @@ FIELDS = (
     Field("media", "media_files", "A media file to send; may be given again.", kind="texts", metavar="ID"),
     Field("preview", "previews", "A media file shown before unlocking; may be given again.", "texts", "ID"),
     Field("giphy", "giphy_id", "A GIF by its Giphy ID.", metavar="ID"),
-    Field("locked-text", "locked_text", "Hide the text, too, until the message is paid for.", kind="flag"),
+    Field("locked-text", "locked_text", "Hide the text too, until the message is paid for.", kind="flag"),
     Field(
         "subscribed-within",
         "subscribed_within_last_days",
-        "Of the users and lists, only those who subscribed within so many days.",
+        "Of the users and lists, only those who subscribed within this many days.",
         metavar="DAYS",
     ),
     Field(
@@ -92,13 +92,17 @@ FIELDS = (
     Field("save-for-later", "save_for_later", "Let the vendor keep the message instead of sending it.", kind="flag"),
     Field("skip-bad", "skip_bad", "Leave bad lines of the recipients out.", kind="flag", of_message=False),
     Field(
-        "sheet", "sheet", "The sheet of a workbook of recipients that has several.", metavar="NAME", of_message=False
+        "sheet",
+        "sheet",
+        "The sheet with the recipients, of a workbook that has several.",
+        metavar="NAME",
+        of_message=False,
     ),
     Field("batch-size", "batch_size", "User IDs per request.", kind="whole", metavar="N", of_message=False),
     Field(
         "on-unknown",
         "on_unknown",
-        "When an answer is lost for good: hold for a decision, or resend (then somebody may get it twice).",
+        "When an answer is lost for good: hold for a decision, or resend (then a fan may get it twice).",
         metavar="hold|resend",
         of_message=False,
     ),
@@ -126,33 +130,39 @@ FIELDS = (
     Field(
         "content",
         "contents",
-        "What one run says instead, with fields such as text and price; give it again and runs take them in turn.",
+        "What one run sends instead, with fields such as text and price; give it again and runs take them in turn.",
         kind="contents",
         metavar="FILE.yaml",
         of_message=False,
     ),
     _time("rotate", "How runs take the contents: in turn, or at random without repeats.", "turn|random"),
-    _time("at", "Start once at this time, by RFC 3339 or with --zone.", "TIME"),
+    _time("at", "Start once at this time, by RFC 3339 or on the clocks of the zone.", "TIME"),
     _time("cron", "Recur by five fields: minute, hour, day of month, month, weekday.", "EXPR"),
-    _time("every", "Recur in steps of days or weeks, as in '2 weeks'; needs --starting.", "STEP"),
-    _time("starting", "The first time of --every; the later ones come at the same local time.", "TIME"),
-    _time("zone", "Whose clocks count, such as Europe/Berlin; the account's unless given.", "ZONE"),
+    _time("every", "Recur in steps of days or weeks, as in '2 weeks'; needs a starting time.", "STEP"),
+    _time("starting", "The first time of a schedule in steps; the later ones come at the same local time.", "TIME"),
+    _time("zone", "The time zone of all times, such as Europe/Berlin; the account's unless given.", "ZONE"),
     _time("begins", "No run before this time.", "TIME"),
     _time("until", "No run after this time.", "TIME"),
-    _time("max-runs", "No more runs than this; skipped ones do not count.", "N", key="max_runs", kind="whole"),
-    _time("jitter", "Start each run up to so much later, by chance.", "TIME", key="jitter_seconds", kind="duration"),
-    _time("misfire", "What of late runs is sent: none (skip), the newest (once) or all.", "skip|once|all"),
+    _time("max-runs", "At most this many runs; skipped ones do not count.", "N", key="max_runs", kind="whole"),
+    _time(
+        "jitter",
+        "Start each run later by a random time of at most this length.",
+        "TIME",
+        key="jitter_seconds",
+        kind="duration",
+    ),
+    _time("misfire", "Which late runs are sent: none (skip), the newest (once) or all.", "skip|once|all"),
     _time("grace", "How late a run may still start, as in 15m.", "TIME", key="grace_seconds", kind="duration"),
     _time(
         "overlap",
-        "When the run before is not over: skip this one, queue it, cancel the earlier, or unsend the earlier.",
+        "When the run before has not ended: skip this one, queue it, cancel the earlier, or unsend the earlier.",
         "skip|queue|cancel|unsend",
     ),
     _time("hours", "Send only within these hours of the day.", "09:00-22:00"),
-    _time("over", "Spread each run over so much time, as in 2h.", "TIME", key="over_seconds", kind="duration"),
+    _time("over", "Spread each run over this length of time, as in 2h.", "TIME", key="over_seconds", kind="duration"),
     _time(
         "expires",
-        "Cancel what is not sent so long after a run is due, as in 6h.",
+        "Cancel what is not sent this long after a run is due, as in 6h.",
         "TIME",
         key="expires_seconds",
         kind="duration",
@@ -160,6 +170,5 @@ FIELDS = (
     _time("handoff", "Hand each run to the vendor ahead of its time.", kind="flag"),
 )
 
-BY_NAME = {name: each for each in FIELDS for name in each.names}
-BY_OPTION = {each.option: each for each in FIELDS}
-BY_KEY = {each.key: each for each in FIELDS}
+BY_NAME = {name: field for field in FIELDS for name in field.names}
+BY_KEY = {field.key: field for field in FIELDS}

@@ -1,1 +1,0 @@
-"""Reading what people type: fields, times, schedules."""
