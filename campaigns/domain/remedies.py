@@ -28,6 +28,8 @@ class Do(StrEnum):
     GO_ACCOUNT = "go.account"
     SET_ACCOUNT = "accounts.set"
     ARCHIVE_CAMPAIGN = "campaigns.archive"
+    VERIFY_AUDIT = "audit.verify"
+    EVENTS_AFTER = "audit.list"
 
 
 @dataclass(frozen=True, slots=True)

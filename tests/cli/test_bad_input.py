@@ -289,7 +289,7 @@ def test_what_is_not_text(ready: Shell, words: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("user", ["abc", "0", "-1", "1.0", str(2**63), ""])
 def test_what_is_no_user_id(shell: Shell, user: str) -> None:
-    assert "is no user ID" in shell.refusal("who", "--", user, code=2)
+    assert "is not a valid user ID" in shell.refusal("who", "--", user, code=2)
     assert "Nothing was changed" in shell.refusal("suppress", "add", "--reason", "x", "--", "5", user, code=2)
     assert shell.ok("suppress", "list") == []
 

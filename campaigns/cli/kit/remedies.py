@@ -27,6 +27,8 @@ SENTENCES: dict[Do, str] = {
     Do.GO_ACCOUNT: "`campaigns go --account {account}` lets it go on.",
     Do.SET_ACCOUNT: "`campaigns accounts set {account} --hours 09:00-22:00 --zone Europe/Berlin` sets both.",
     Do.ARCHIVE_CAMPAIGN: "`campaigns archive {campaign}` puts it away.",
+    Do.VERIFY_AUDIT: "`campaigns audit verify` names every such row.",
+    Do.EVENTS_AFTER: "`campaigns audit list --after {value}` goes on behind it.",
 }
 """Fields in braces are those of the remedy. A test reads each command with the real command line."""
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import click
 
-from campaigns.cli.kit.output import json_option, moment, print_table, show
+from campaigns.cli.kit.output import json_option, show
+from campaigns.cli.kit.reasons import reason_option
 from campaigns.cli.kit.session import actor, opened
-from campaigns.domain.errors import UsageError
+from campaigns.cli.kit.tables import Column, Kind, print_table
+
+COLUMNS = (
+    Column("host", Kind.NAME),
+    Column("name", Kind.NAME, rank=1),
+    Column("first seen", Kind.TIME, rank=3),
+    Column("last seen", Kind.TIME),
+    Column("forgotten", rank=2),
+)
 
 
 @click.group()
@@ -27,39 +34,23 @@ def list_hosts(*, as_json: bool) -> None:
 
     with opened() as parts, parts.store.read() as connection:
         rows = every_host(connection)
-    show(
-        [{name: _json(value) for name, value in asdict(one).items()} for one in rows],
-        as_json=as_json,
-        people=lambda: print_table(
-            ("id", "name", "first seen", "last seen", "forgotten"),
-            (
-                [one.id, one.name, moment(one.first_seen_at), moment(one.last_seen_at), one.forget_reason]
-                for one in rows
-            ),
-            empty="No worker has run yet.",
-        ),
-    )
+    cells = ([each.id, each.name, each.first_seen_at, each.last_seen_at, each.forget_reason] for each in rows)
+    show(rows, as_json=as_json, people=lambda: print_table(COLUMNS, cells, empty="No worker has run yet."))
 
 
 @hosts.command()
 @click.argument("host", metavar="HOST")
-@click.option("--reason", required=True, metavar="TEXT", help="Why it will not come back, for the audit.")
+@reason_option("Why it will not come back, for the audit.")
 @json_option
 def forget(host: str, *, reason: str, as_json: bool) -> None:
-    """Let no lane wait for a host any more.
+    """Let no lane wait for a host any longer.
 
-    For a host whose home is lost. HOST is its ID, at least 8 characters of its beginning, or its name. What it alone
-    remembered is lost then: were Redis and the database put back at the same time, a restore can go unrecognised. One
-    that comes back is known again.
+    For a host whose home is lost. HOST is its ID, at least its first 8 characters, or its name. What it alone
+    remembered is lost then: if Redis and the database are put back at the same time, a restore can go unrecognised. A
+    host that comes back is known again.
     """
     from campaigns.flow.backup.hosts import forget as forget_host
 
-    if not reason.strip():
-        raise UsageError("--reason is empty; say why the host will not come back, the audit keeps it.")
     with opened() as parts:
-        answer = forget_host(parts.store, host, reason=reason.strip(), actor=actor())
+        answer = forget_host(parts.store, host, reason=reason, actor=actor())
     show(answer, as_json=as_json, people=lambda: click.echo(f"Host {answer['name']} ({answer['id']}) is forgotten."))
-
-
-def _json(value: object) -> object:
-    return value.isoformat() if hasattr(value, "isoformat") else value
