@@ -89,6 +89,14 @@ def keys(answer: Any) -> list[str]:
     return sorted(answer[0] if isinstance(answer, list) else answer)
 
 
+STOPPED_AND_REMOVED = {
+    "accounts rename": ("acct_two", "Bea"),
+    "stop": ("--reason", "x"),
+    "go": ("--yes",),
+    "accounts remove": ("acct_two", "--reason", "x"),
+}
+
+
 def every_answer(shell: Shell, world: World) -> dict[str, Any]:
     """What the commands print in the course of one day."""
     day: dict[str, Any] = {}
@@ -100,6 +108,7 @@ def every_answer(shell: Shell, world: World) -> dict[str, Any]:
     does("db check")
     does("accounts add", "acct_one", "--name", "Anna", "--zone", "Europe/Berlin", "--hours", "9:00-22:00")
     does("accounts set", "acct_one", "--clear", "hours")
+    shell.ok("accounts", "add", "acct_two")
     does("accounts list")
     path = shell.file("fans.csv", "user_id\n1\n2\n3\n4\n5\n")
     does("create", "--account", "acct_one", "--text", "Hi", "--users", path, "--batch-size", "2")
@@ -125,6 +134,7 @@ def every_answer(shell: Shell, world: World) -> dict[str, Any]:
     world.serve_out()
     does("runs recall", "2", "--reason", "x")
     does("who", "3")
+    does("why-not", "3", "1")
     does("suppress add", "7", "--reason", "x")
     does("suppress list")
     does("suppress remove", "7", "--reason", "x")
@@ -133,6 +143,8 @@ def every_answer(shell: Shell, world: World) -> dict[str, Any]:
     does("hosts list")
     does("hosts forget", "0" * 8, "--reason", "x")
     does("archive", "1")
+    for command in ("accounts rename", "stop", "go", "accounts remove"):
+        does(command, *STOPPED_AND_REMOVED[command])
     shell.ok("create", "--account", "acct_one", "--text", "Hi", "--users", path, "--cron", "0 * * * *")
     shell.ok("launch", "2")
     does("pause", "2", "--reason", "x")
