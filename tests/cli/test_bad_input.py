@@ -158,8 +158,8 @@ def test_an_account_that_is_not_known_is_found_before_a_long_file_is_read(shell:
 
 
 @pytest.mark.parametrize("account", ["one", "acct_", "acct_a b", "acct_é"])
-def test_what_is_no_account_id(shell: Shell, account: str) -> None:
-    assert "is no account ID" in shell.refusal("accounts", "add", account, code=2)
+def test_what_is_not_a_valid_account_id(shell: Shell, account: str) -> None:
+    assert "is not a valid account ID" in shell.refusal("accounts", "add", account, code=2)
 
 
 def test_an_account_that_is_here_already(ready: Shell) -> None:

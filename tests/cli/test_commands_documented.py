@@ -89,8 +89,10 @@ def keys(answer: Any) -> list[str]:
     return sorted(answer[0] if isinstance(answer, list) else answer)
 
 
-STOPPED_AND_REMOVED = {
+LATE_IN_THE_DAY = {
+    "archive": ("1",),
     "accounts rename": ("acct_two", "Bea"),
+    "why-not": ("3", "1"),
     "stop": ("--reason", "x"),
     "go": ("--yes",),
     "accounts remove": ("acct_two", "--reason", "x"),
@@ -134,7 +136,6 @@ def every_answer(shell: Shell, world: World) -> dict[str, Any]:
     world.serve_out()
     does("runs recall", "2", "--reason", "x")
     does("who", "3")
-    does("why-not", "3", "1")
     does("suppress add", "7", "--reason", "x")
     does("suppress list")
     does("suppress remove", "7", "--reason", "x")
@@ -142,9 +143,8 @@ def every_answer(shell: Shell, world: World) -> dict[str, Any]:
     does("audit verify")
     does("hosts list")
     does("hosts forget", "0" * 8, "--reason", "x")
-    does("archive", "1")
-    for command in ("accounts rename", "stop", "go", "accounts remove"):
-        does(command, *STOPPED_AND_REMOVED[command])
+    for command, words in LATE_IN_THE_DAY.items():
+        does(command, *words)
     shell.ok("create", "--account", "acct_one", "--text", "Hi", "--users", path, "--cron", "0 * * * *")
     shell.ok("launch", "2")
     does("pause", "2", "--reason", "x")

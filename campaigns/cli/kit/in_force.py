@@ -54,9 +54,7 @@ def note_nobody_serves(parts: Parts, upstream: str | None = None) -> None:
     with parts.store.read() as connection:
         service = serving(connection, vendor, parts.store.now(connection))
     if service.serves is Serves.NO:
-        note(
-            f"Note: no worker for {vendor} is running, so nothing is sent; start `campaigns up`, or `campaigns worker`."
-        )
+        note(f"Note: no worker for {vendor} is running; start `campaigns up`, or `campaigns worker`.")
 
 
 def remarks(settings: Settings) -> list[str]:
