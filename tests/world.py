@@ -398,7 +398,7 @@ class World:
 
     def events(self) -> list[str]:
         with self.store.read() as connection:
-            return [event["kind"] for event in event_views.events(connection)]
+            return [event.kind for event in event_views.events(connection)]
 
     def users(self, run_id: int, seq: int) -> set[int]:
         statement = text("SELECT users FROM batch WHERE run_id = :run AND seq = :seq")
@@ -413,4 +413,4 @@ class World:
         """The books of every run balance, from the sets themselves."""
         with self.store.read() as connection:
             found = verify.verify(connection)
-        assert found["ok"], found["faults"]
+        assert found.ok, found.faults

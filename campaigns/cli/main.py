@@ -83,6 +83,7 @@ COMMANDS: dict[str, str] = {
     "runs": "runs.decide:runs",
     "reconcile": "runs.reconcile:reconcile",
     "who": "audience.who:who",
+    "why-not": "audience.who:why_not",
     "suppress": "audience.suppress:suppress",
     "audit": "audit.audit:audit",
     "limits": "accounts.limits:limits",

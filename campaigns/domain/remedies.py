@@ -55,6 +55,8 @@ class Do(StrEnum):
     TEXT_IS_HTML = "campaigns.edit_html"
     LAUNCH_ALTHOUGH_CLOSED = "campaigns.launch_although_closed"
     PROBE_ACCOUNT = "accounts.probe"
+    VERIFY_AUDIT = "audit.verify"
+    EVENTS_AFTER = "audit.list"
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,8 +158,8 @@ def test_an_account_that_is_not_known_is_found_before_a_long_file_is_read(shell:
 
 
 @pytest.mark.parametrize("account", ["one", "acct_", "acct_a b", "acct_é"])
-def test_what_is_no_account_id(shell: Shell, account: str) -> None:
-    assert "is no account ID" in shell.refusal("accounts", "add", account, code=2)
+def test_what_is_not_a_valid_account_id(shell: Shell, account: str) -> None:
+    assert "is not a valid account ID" in shell.refusal("accounts", "add", account, code=2)
 
 
 def test_an_account_that_is_here_already(ready: Shell) -> None:
@@ -289,7 +289,7 @@ def test_what_is_not_text(ready: Shell, words: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("user", ["abc", "0", "-1", "1.0", str(2**63), ""])
 def test_what_is_no_user_id(shell: Shell, user: str) -> None:
-    assert "is no user ID" in shell.refusal("who", "--", user, code=2)
+    assert "is not a valid user ID" in shell.refusal("who", "--", user, code=2)
     assert "Nothing was changed" in shell.refusal("suppress", "add", "--reason", "x", "--", "5", user, code=2)
     assert shell.ok("suppress", "list") == []
 

@@ -89,6 +89,18 @@ def keys(answer: Any) -> list[str]:
     return sorted(answer[0] if isinstance(answer, list) else answer)
 
 
+LATE_IN_THE_DAY = {
+    "accounts rename": ("acct_two", "Bea"),
+    "why-not": ("3", "1"),
+    "stop": ("--reason", "x"),
+    "go": ("--yes",),
+    "accounts remove": ("acct_two", "--reason", "x"),
+}
+
+
+AT_ITS_END = {"archive": ("1", "--yes"), "unarchive": ("1",), "copy": ("1",)}
+
+
 def every_answer(shell: Shell, world: World) -> dict[str, Any]:
     """What the commands print in the course of one day."""
     day: dict[str, Any] = {}
@@ -100,6 +112,7 @@ def every_answer(shell: Shell, world: World) -> dict[str, Any]:
     does("db check")
     does("accounts add", "acct_one", "--name", "Anna", "--zone", "Europe/Berlin", "--hours", "9:00-22:00")
     does("accounts set", "acct_one", "--clear", "hours")
+    shell.ok("accounts", "add", "acct_two")
     does("accounts list")
     path = shell.file("fans.csv", "user_id\n1\n2\n3\n4\n5\n")
     does("create", "--account", "acct_one", "--text", "Hi", "--users", path, "--batch-size", "2")
@@ -128,18 +141,19 @@ def every_answer(shell: Shell, world: World) -> dict[str, Any]:
     does("suppress add", "7", "--reason", "x")
     does("suppress list")
     does("suppress remove", "7", "--reason", "x")
-    does("audit list")
-    does("audit verify")
-    does("hosts list")
+    for command in ("audit list", "audit verify", "hosts list"):
+        does(command)
     does("hosts forget", "0" * 8, "--reason", "x")
+    for command, words in LATE_IN_THE_DAY.items():
+        does(command, *words)
     shell.ok("create", "--account", "acct_one", "--text", "Hi", "--users", path, "--cron", "0 * * * *")
     shell.ok("launch", "--yes", "2")
     does("pause", "2", "--reason", "x")
     does("resume", "2", "--reason", "x")
     does("schedule skip-next", "2")
-    now = datetime.now(UTC)
-    does("schedule backfill", "2", "--from", (now - timedelta(hours=3)).isoformat(), "--to", now.isoformat())
-    for command, *words in (("archive", "1", "--yes"), ("unarchive", "1"), ("copy", "1")):
+    since, now = datetime.now(UTC) - timedelta(hours=3), datetime.now(UTC)
+    does("schedule backfill", "2", "--from", since.isoformat(), "--to", now.isoformat())
+    for command, words in AT_ITS_END.items():
         does(command, *words)
     day["doctor"] = json.loads(shell.run("doctor", "--json").stdout)
     return day

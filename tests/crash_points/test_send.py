@@ -280,7 +280,7 @@ def _ended_with(answer: Outcome) -> Callable[[Place], int]:
 
 
 def _suppress_two(store: Store, place: Place, _: int = 0) -> int:
-    return int(suppress_users(store, BitMap64([2]), account_id=place.account_id, reason="asked", actor=ANNA)["added"])
+    return suppress_users(store, BitMap64([2]), account_id=place.account_id, reason="asked", actor=ANNA).added
 
 
 COMMANDS = {

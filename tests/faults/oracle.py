@@ -112,7 +112,7 @@ def judge(
     with store.read() as connection:
         batches = {batch.id: batch for batch in _batches(connection)}
         attempts = _attempts(connection)
-        verdict.losses += verify.verify(connection)["faults"]
+        verdict.losses += verify.verify(connection).faults
         said = {(row.account_id, row.message_id) for row in connection.execute(UNSENT)}
     taken_back = set(read_taken_back(ledger))
     verdict.taken_back = len(said)

@@ -50,7 +50,7 @@ def faults_at_the_end(place: Place) -> list[str]:
         if shown["planned"] != sum(shown[part] for part in BOOKED):
             found.append(f"the books of run {run_id} do not balance: {[(part, shown[part]) for part in BOOKED]}")
     with place.store.read() as connection:
-        found += [fault for fault in verify.verify(connection)["faults"] if not _is_true(place, fault)]
+        found += [fault for fault in verify.verify(connection).faults if not _is_true(place, fault)]
     return found
 
 

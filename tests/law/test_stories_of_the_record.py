@@ -77,5 +77,4 @@ def test_no_line_of_a_file_is_lost_behind_a_quote(world: Place) -> None:
 def faults(world: Place) -> list[str]:
     """What `audit verify` shows."""
     with world.store.read() as connection:
-        found: list[str] = verify.verify(connection)["faults"]
-    return found
+        return list(verify.verify(connection).faults)

@@ -1,1 +1,1 @@
-"""The commands `suppress` and `who`."""
+"""The commands `suppress`, `who` and `why-not`."""

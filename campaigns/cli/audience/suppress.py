@@ -7,20 +7,31 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from campaigns.cli.kit.output import counted, json_option, note, print_json_list, print_table, show
+from campaigns.as_json import plain
+from campaigns.cli.kit.output import counted, json_option, note, print_json_list, show
+from campaigns.cli.kit.reasons import reason_option
 from campaigns.cli.kit.recipient_files import file_facts, read_file, say_read
 from campaigns.cli.kit.session import actor, opened
+from campaigns.cli.kit.tables import Column, Kind, print_table
 from campaigns.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from pyroaring import BitMap64
 
 SHOWN = 1000
-"""Rows of a table for people; `--json` gives all of them."""
+"""Rows of a table; `--json` prints all of them."""
+
+COLUMNS = (
+    Column("user", Kind.NAME),
+    Column("account", Kind.NAME),
+    Column("reason"),
+    Column("by", Kind.NAME, rank=1),
+    Column("since", Kind.TIME, rank=2),
+)
 
 users_argument = click.argument("users", nargs=-1, required=True, metavar="USER...")
 account_option = click.option("--account", "account_id", metavar="ACCT", help="For this account only, not for all.")
-reason_option = click.option("--reason", required=True, metavar="TEXT", help="Why, for the audit.")
+why_option = reason_option("Why, for the audit.")
 
 
 @click.group()
@@ -31,12 +42,12 @@ def suppress() -> None:
 @suppress.command()
 @users_argument
 @account_option
-@reason_option
+@why_option
 @json_option
 def add(users: tuple[str, ...], *, account_id: str | None, reason: str, as_json: bool) -> None:
     """Suppress users.
 
-    Batches that have not left yet lose them, too.
+    Batches that have not left yet lose them too.
     """
     _suppress(_users(users), account_id, reason, as_json=as_json)
 
@@ -46,7 +57,7 @@ def add(users: tuple[str, ...], *, account_id: str | None, reason: str, as_json:
 @click.option("--skip-bad", is_flag=True, help="Leave bad lines out.")
 @click.option("--sheet", metavar="NAME", help="The sheet of a workbook that has several.")
 @account_option
-@reason_option
+@why_option
 @json_option
 def import_file(
     file: str, *, skip_bad: bool, sheet: str | None, account_id: str | None, reason: str, as_json: bool
@@ -63,7 +74,7 @@ def import_file(
 @suppress.command()
 @users_argument
 @account_option
-@reason_option
+@why_option
 @json_option
 def remove(users: tuple[str, ...], *, account_id: str | None, reason: str, as_json: bool) -> None:
     """Let users be sent to again.
@@ -73,12 +84,12 @@ def remove(users: tuple[str, ...], *, account_id: str | None, reason: str, as_js
     from campaigns.flow.audience.suppress import unsuppress
 
     with opened() as parts:
-        changed = unsuppress(parts.store, _users(users), account_id=account_id, reason=_reason(reason), actor=actor())
+        changed = unsuppress(parts.store, _users(users), account_id=account_id, reason=reason, actor=actor())
     show(
         changed,
         as_json=as_json,
         people=lambda: click.echo(
-            f"{counted(changed['removed'], 'user')} may be sent to again; {changed['absent']:,} were not suppressed."
+            f"{counted(changed.removed, 'user')} may be sent to again; {changed.absent:,} were not suppressed."
         ),
     )
 
@@ -91,16 +102,18 @@ def list_suppressed(*, account_id: str | None, as_json: bool) -> None:
     from campaigns.store.accounts import bindings
     from campaigns.store.views import suppressions as suppression_views
 
-    columns = ("user_id", "account", "reason", "actor", "created_at")
     with opened() as parts, parts.store.read() as connection:
         if account_id is not None:
             bindings.require_account(connection, account_id)
-        found = suppression_views.suppressions(connection, account_id=account_id)
+        listed = suppression_views.suppressions(connection, account_id=account_id)
         if as_json:
-            print_json_list(found)
+            print_json_list(listed)
             return
-        rows = [[row.get(column) for column in columns] for row in islice(found, SHOWN + 1)]
-    print_table(columns, rows[:SHOWN], empty="Nobody is suppressed.")
+        rows = [
+            [each.user_id, each.account or "all", each.reason, each.actor, each.created_at]
+            for each in islice(listed, SHOWN + 1)
+        ]
+    print_table(COLUMNS, rows[:SHOWN], empty="Nobody is suppressed.")
     if len(rows) > SHOWN:
         note(f"These are the first {SHOWN:,}; --json lists all.")
 
@@ -111,13 +124,11 @@ def _suppress(
     from campaigns.flow.audience.suppress import suppress as suppress_users
 
     with opened() as parts:
-        changed: dict[str, Any] = suppress_users(
-            parts.store, users, account_id=account_id, reason=_reason(reason), actor=actor()
-        )
+        changed = suppress_users(parts.store, users, account_id=account_id, reason=reason, actor=actor())
     show(
-        changed if file is None else changed | {"file": file},
+        changed if file is None else plain(changed) | {"file": file},
         as_json=as_json,
-        people=lambda: click.echo(f"Suppressed {counted(changed['added'], 'user')}{_already(changed['already'])}."),
+        people=lambda: click.echo(f"Suppressed {counted(changed.added, 'user')}{_already(changed.already)}."),
     )
 
 
@@ -129,14 +140,9 @@ def _users(texts: tuple[str, ...]) -> BitMap64:
     bad = [text for text in texts if parse_user(text) is None]
     if bad:
         listed = ", ".join(f"'{text}'" for text in bad[:5])
-        raise UsageError(f"{listed} is no user ID (a whole number from 1 to {LARGEST_USER_ID}). Nothing was changed.")
+        what = "is not a valid user ID" if len(bad) == 1 else "are not valid user IDs"
+        raise UsageError(f"{listed} {what} (a whole number from 1 to {LARGEST_USER_ID}). Nothing was changed.")
     return BitMap64([int(text) for text in texts])
-
-
-def _reason(text: str) -> str:
-    if not text.strip():
-        raise UsageError("--reason is empty; say why, the audit keeps it.")
-    return text.strip()
 
 
 def _already(number: int) -> str:

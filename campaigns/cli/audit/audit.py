@@ -1,4 +1,4 @@
-"""`audit`: what happened, who did it and why; and the proof that the books balance."""
+"""`audit`: what happened, who did it and why, and the proof that the books balance."""
 
 from __future__ import annotations
 
@@ -14,31 +14,40 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from campaigns.as_json import to_json
-from campaigns.cli.kit.output import (
-    cell,
-    counted,
-    json_option,
-    moment,
-    note,
-    print_json_list,
-    print_table,
-    show,
-)
+from campaigns.cli.kit.output import counted, json_option, note, one_line, print_json_list, show
 from campaigns.cli.kit.recipient_files import reason
 from campaigns.cli.kit.session import CAMPAIGN, LARGEST_ID, RUN, actor, closed_after, opened
+from campaigns.cli.kit.tables import Column, Kind, print_table
 from campaigns.domain.errors import UsageError
 from campaigns.private_files import FULL_DISK
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from campaigns.store.proof.verify import Verified
+    from campaigns.store.views.events import EventView
     from campaigns.wiring import Parts
 
-COLUMNS = ("id", "at", "actor", "kind", "account", "campaign_id", "run_id", "batch", "reason", "detail")
+FIELDS = ("id", "at", "actor", "kind", "account", "campaign_id", "run_id", "batch", "reason", "detail")
+"""The columns of a CSV file, which are the fields of an event."""
+
+COLUMNS = (
+    Column("event", Kind.NUMBER),
+    Column("at", Kind.TIME),
+    Column("by", Kind.NAME, rank=3),
+    Column("kind", Kind.NAME),
+    Column("account", Kind.NAME, rank=4),
+    Column("run", Kind.NUMBER, rank=1),
+    Column("batch", Kind.NUMBER, rank=5),
+    Column("reason", rank=2),
+    Column("detail", rank=6),
+)
 
 MOST_LISTED = 100_000
-"""So many events `list` holds in memory at most; `export` has no such bound."""
+"""`list` holds at most this many events in memory; `export` has no such limit."""
 
 CREDITS = 100
-"""What `verify --vendor` may spend without being told."""
+"""`verify --vendor` spends at most this many credits, unless `--credits` gives another number."""
 
 run_option = click.option("--run", "run_id", type=RUN, metavar="RUN", help="Only events of this run.")
 campaign_option = click.option("--campaign", "campaign_id", type=CAMPAIGN, metavar="ID", help="Only of this campaign.")
@@ -49,7 +58,7 @@ after_option = click.option(
 
 @click.group()
 def audit() -> None:
-    """List and export the audit trail, and verify the books."""
+    """List and export the audit log, and verify the books."""
 
 
 @audit.command("list")
@@ -57,27 +66,36 @@ def audit() -> None:
 @campaign_option
 @after_option
 @click.option(
-    "--limit", type=click.IntRange(1, MOST_LISTED), default=100, show_default=True, metavar="N", help="At most so many."
+    "--limit",
+    type=click.IntRange(1, MOST_LISTED),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="At most this many.",
 )
 @json_option
 def list_events(run_id: int | None, campaign_id: int | None, *, after: int, limit: int, as_json: bool) -> None:
-    """List events, the oldest first."""
+    """List events, the newest first.
+
+    With --after, and in --json, the oldest first.
+    """
     from campaigns.store.views import events as event_views
 
+    newest_first = not after and not as_json
     with opened() as parts, parts.store.read() as connection:
         _require(connection, run_id, campaign_id)
-        found = event_views.events(connection, run_id=run_id, campaign_id=campaign_id, after=after)
-        listed = list(islice(found, limit + 1))
+        stream = event_views.events(connection, run_id, campaign_id, after, newest_first=newest_first)
+        listed = list(islice(stream, limit + 1))
     if as_json:
         print_json_list(listed[:limit])
     else:
-        print_table(
-            ("id", "at", "actor", "kind", "run", "batch", "reason", "detail"),
-            ([row["id"], moment(row["at"]), row["actor"], row["kind"], *_rest(row)] for row in listed[:limit]),
-            empty="There is no such event.",
-        )
-    if len(listed) > limit:
-        note(f"There are more; --after {listed[limit - 1]['id']} goes on, and `campaigns audit export` gives all.")
+        print_table(COLUMNS, map(_row, listed[:limit]), empty="There is no such event.")
+    if len(listed) <= limit:
+        return
+    if newest_first:
+        note(f"There are older ones; --limit N lists more, at most {MOST_LISTED:,}; `campaigns audit export` all.")
+    else:
+        note(f"There are more; --after {listed[limit - 1].id} goes on, and `campaigns audit export` gives all.")
 
 
 @audit.command()
@@ -95,46 +113,50 @@ def export(form: str, output: str | None, run_id: int | None, campaign_id: int |
 
     with opened() as parts, parts.store.read() as connection:
         _require(connection, run_id, campaign_id)
-        found = event_views.events(connection, run_id=run_id, campaign_id=campaign_id, after=after)
+        stream = event_views.events(connection, run_id=run_id, campaign_id=campaign_id, after=after)
         if output is None or output == "-":
-            _write(found, sys.stdout, form)
+            _write(stream, sys.stdout, form)
             return
-        count = _write_file(found, output, form)
+        count = _write_file(stream, output, form)
     note(f"Wrote {count:,} events to {output}.")
 
 
 @audit.command()
-@click.option("--heads", "heads_file", metavar="FILE", help="Compare with the heads that were kept in this file.")
-@click.option("--every-chain", is_flag=True, help="Tell the head of each run and account too, not only of the trail.")
+@click.option("--heads", "heads_file", metavar="FILE", help="Compare with the heads in this file, of an earlier proof.")
+@click.option("--every-chain", is_flag=True, help="Print the head of each run and account too.")
 @click.option("--vendor", "run_id", type=RUN, metavar="RUN", help="First ask the vendor for this run's sent counts.")
 @click.option(
-    "--credits", "most", type=click.IntRange(1, LARGEST_ID), metavar="N", help=f"Most to spend: {CREDITS} unless said."
+    "--credits",
+    "most",
+    type=click.IntRange(1, LARGEST_ID),
+    metavar="N",
+    help=f"The most to spend. [default: {CREDITS}]",
 )
 @json_option
 def verify(heads_file: str | None, *, every_chain: bool, run_id: int | None, most: int | None, as_json: bool) -> None:
-    """Prove the books and the sealed trail.
+    """Prove the books and the sealed log.
 
     Of every run: that its books balance, that nobody is in two of its batches, and that each request carried the run's
-    message to the batch's users. Of the trail: that no sealed row was
-    edited, removed or moved. Exit 1 when not. Keep what --json prints somewhere else, and give it back with --heads:
-    only that shows a trail that was cut off or rewritten as a whole.
+    message to the batch's users. Of the log: that no sealed row was edited, removed or moved. Exit 1 when one of these
+    is not so. Keep what --json prints somewhere else, and pass it with --heads: only that shows a log that was cut off
+    or rewritten as a whole.
 
-    Sent counts that the vendor told are compared: a batch that more fans got than it holds is a fault. --vendor asks
-    for those that are not known, a credit a batch.
+    Sent counts of the vendor are compared: a batch that more fans got than it holds is a fault. --vendor asks for
+    those that are not known; each batch costs a credit.
     """
     from campaigns.cli.audit.kept_heads import read_heads
     from campaigns.store.proof import verify as proof
 
-    kept = read_heads(heads_file) if heads_file is not None else None
+    earlier = read_heads(heads_file) if heads_file is not None else None
     if most is not None and run_id is None:
         raise UsageError("--credits belongs to --vendor RUN.")
     with opened() as parts:
         if run_id is not None:
             _ask_vendor(parts, run_id, most or CREDITS)
         with parts.store.read() as connection:
-            found = proof.verify(connection, kept, every_chain=every_chain)
-    show(found, as_json=as_json, people=lambda: _say_verified(found))
-    click.get_current_context().exit(0 if found["ok"] else 1)
+            verified = proof.verify(connection, earlier, every_chain=every_chain)
+    show(verified, as_json=as_json, people=lambda: _print_verified(verified))
+    click.get_current_context().exit(0 if verified.ok else 1)
 
 
 def _ask_vendor(parts: Parts, run_id: int, most: int) -> None:
@@ -148,8 +170,8 @@ def _ask_vendor(parts: Parts, run_id: int, most: int) -> None:
         ask_sent_counts(sender, run_id, most=most, actor=actor(), beforehand=say)
 
 
-def _require(connection: Any, run_id: int | None, campaign_id: int | None) -> None:
-    """Raise NotFound for a run or a campaign that there is not: no events would look like nothing happened."""
+def _require(connection: Connection, run_id: int | None, campaign_id: int | None) -> None:
+    """Raise NotFound for an unknown run or campaign: an empty list would look as if nothing had happened."""
     from campaigns.store.campaigns.campaigns import find_campaign
     from campaigns.store.runs.runs import find_run
 
@@ -159,8 +181,8 @@ def _require(connection: Any, run_id: int | None, campaign_id: int | None) -> No
         find_campaign(connection, campaign_id)
 
 
-def _write_file(events: Iterable[dict[str, Any]], output: str, form: str) -> int:
-    """Write the events to a new file; part of a trail is not left behind. Raises UsageError."""
+def _write_file(events: Iterable[EventView], output: str, form: str) -> int:
+    """Write the events to a new file; a file that is not whole is removed again. Raises UsageError."""
     if not output:
         raise UsageError("--output is empty; name a file, or - for standard output.")
     path, is_made = Path(output), False
@@ -183,17 +205,17 @@ def _write_file(events: Iterable[dict[str, Any]], output: str, form: str) -> int
         raise UsageError(f"--output '{output}' cannot be written: {why}.") from None
 
 
-def _write(events: Iterable[dict[str, Any]], stream: TextIO, form: str) -> int:
+def _write(events: Iterable[EventView], stream: TextIO, form: str) -> int:
     count = 0
     writer = csv.writer(stream, lineterminator="\n")
     if form == "csv":
-        writer.writerow(COLUMNS)
-    for row in events:
+        writer.writerow(FIELDS)
+    for event in events:
         count += 1
         if form == "jsonl":
-            stream.write(to_json(row) + "\n")
+            stream.write(to_json(event) + "\n")
         else:
-            writer.writerow([_csv(row.get(column)) for column in COLUMNS])
+            writer.writerow([_csv(getattr(event, field)) for field in FIELDS])
     return count
 
 
@@ -207,28 +229,29 @@ def _csv(value: Any) -> Any:
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
-def _rest(row: dict[str, Any]) -> list[str]:
-    return [cell(row.get(name)) for name in ("run_id", "batch", "reason", "detail")]
+def _row(event: EventView) -> list[Any]:
+    where = [event.account, event.run_id, event.batch]
+    return [event.id, event.at, event.actor, event.kind, *where, event.reason, event.detail]
 
 
-def _say_verified(found: dict[str, Any]) -> None:
-    unsealed = f" ({found['unsealed']:,} not sealed yet)" if found["unsealed"] else ""
+def _print_verified(verified: Verified) -> None:
+    unsealed = f" ({verified.unsealed:,} not sealed yet)" if verified.unsealed else ""
     click.echo(
-        f"{counted(found['events'], 'event')}{unsealed}, {counted(found['runs'], 'run')}: "
-        + ("the books balance, and the trail is whole." if found["ok"] else "WRONG:")
+        f"{counted(verified.events, 'event')}{unsealed}, {counted(verified.runs, 'run')}: "
+        + ("the books balance, and the log is whole." if verified.ok else "WRONG:")
     )
-    for fault in found["faults"]:
-        click.echo(f"  {cell(fault)}")
-    bodies = found["bodies"]
-    if bodies["checked"] or bodies["not_checkable"]:
+    for fault in verified.faults:
+        click.echo(f"  {one_line(fault)}")
+    bodies = verified.bodies
+    if bodies.checked or bodies.not_checkable:
         click.echo(
-            f"{counted(bodies['checked'], 'request')} compared with the message and users of its batch; "
-            f"{bodies['not_checkable']:,} not checkable (an earlier release made them, or users were taken out since)."
+            f"{counted(bodies.checked, 'request')} compared with the message and users of its batch; "
+            f"{bodies.not_checkable:,} not checkable (an earlier release made them, or users were taken out since)."
         )
-    sent = found["sent_counts"]
-    if sent["told"]:
-        click.echo(f"The vendor has told the sent counts of {sent['told']:,} of {sent['accepted']:,} accepted batches.")
-    for below in sent["below"]:
-        click.echo(f"  {cell(below)}")
-    for name, head in found["heads"].items():
-        click.echo(f"head of {cell(name)}: {head['position']} {cell(head['sha256'])}")
+    sent = verified.sent_counts
+    if sent.told:
+        click.echo(f"The vendor has given the sent counts of {sent.told:,} of {sent.accepted:,} accepted batches.")
+    for below in sent.below:
+        click.echo(f"  {one_line(below)}")
+    for name, head in verified.heads.items():
+        click.echo(f"head of {one_line(name)}: {head.position} {head.sha256}")

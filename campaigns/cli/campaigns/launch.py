@@ -10,6 +10,7 @@ from campaigns.as_json import plain
 from campaigns.cli.campaigns.plan import warning_sentence
 from campaigns.cli.kit.agree import agree, yes_option
 from campaigns.cli.kit.held import say_held
+from campaigns.cli.kit.in_force import note_nobody_serves
 from campaigns.cli.kit.output import counted, json_option, moment, note, show
 from campaigns.cli.kit.session import CAMPAIGN, actor, campaign_name, opened, run_name
 from campaigns.domain.errors import UsageError
@@ -73,6 +74,7 @@ def launch(
             how = _agreed(parts, campaign_id, how)
         launched = _launch(parts, campaign_id, how)
         if not wait:
+            note_nobody_serves(parts)
             show(launched, as_json=as_json, people=lambda: _say_launched(launched))
             return
         click.get_current_context().exit(_wait(parts, launched, as_json=as_json))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from pyroaring import BitMap64
 
@@ -11,7 +10,7 @@ from campaigns.adapters.upstream.sandbox_record import AcceptedSend
 from campaigns.domain.audience.user_sets import union, unpack
 from campaigns.domain.states import BatchState
 from campaigns.store.database.engine import Store
-from campaigns.store.proof import verify
+from campaigns.store.proof.verify import Verified, verify
 from campaigns.store.sending.batches import batch_sets
 from campaigns.store.views import batches as batch_views
 from campaigns.store.views import runs as run_views
@@ -27,7 +26,7 @@ class Audit:
     runs: list[RunView]
     sandbox: dict[str, int]
     fans: int  # distinct users accepted by our books
-    verified: dict[str, Any]
+    verified: Verified
     differences: list[str] = field(default_factory=list)
 
     @property
@@ -43,11 +42,11 @@ def make_audit(store: Store, record: list[AcceptedSend]) -> Audit:
         run_ids = [run.id for run in runs]
         ours = union(map(unpack, batch_sets(connection, run_ids=run_ids, states=[BatchState.ACCEPTED])))
         committed = {row.request_sha256 for run_id in run_ids for row in batch_views.attempts(connection, run_id)}
-        verified = verify.verify(connection)
+        verified = verify(connection)
     theirs, twice = _users_of(record)
     sandbox = {"sends": len(record), "users": len(theirs), "users_accepted_twice": len(twice)}
     strange = [send.message_id for send in record if send.request_sha256 not in committed]
-    differences = [*_unbalanced(runs), *verified["faults"], *_apart(ours, theirs, twice)]
+    differences = [*_unbalanced(runs), *verified.faults, *_apart(ours, theirs, twice)]
     if strange:
         differences.append(f"the sandbox accepted {', '.join(strange)}, and no attempt of ours has that request")
     return Audit(runs, sandbox, len(ours), verified, differences)

@@ -95,7 +95,7 @@ def _conclude(audit: Audit, telling: Telling, seconds: float) -> None:
         f"    The books balance, and the sandbox says the same: {audit.fans:,} fans accepted, {twice} of them twice; "
         f"{left_out} never written to."
     )
-    telling.say(f"    {audit.verified['events']} events in the audit; all of it took {seconds:g} s.")
+    telling.say(f"    {audit.verified.events} events in the audit; all of it took {seconds:g} s.")
 
 
 def _as_json(audit: Audit, seconds: float, home: Path | None) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def _as_json(audit: Audit, seconds: float, home: Path | None) -> dict[str, Any]:
         "together": audit.together,
         "accepted_users": audit.fans,
         "sandbox": audit.sandbox,
-        "events": audit.verified["events"],
+        "events": audit.verified.events,
     }
 
 

@@ -7,7 +7,7 @@ import os
 import signal
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from campaigns.adapters.upstream.sandbox_record import SandboxRecord
 from campaigns.cli.demo.telling import Telling
@@ -29,6 +29,7 @@ from campaigns.flow.runs.rerun import rerun
 from campaigns.store.views import batches as batch_views
 from campaigns.store.views import events as event_views
 from campaigns.store.views import runs as run_views
+from campaigns.store.views.events import EventView
 
 if TYPE_CHECKING:
     from campaigns.store.views.batches import AttemptView
@@ -66,7 +67,7 @@ class Story:
         self.telling.step("accounts", f"{ACCOUNT} is added; its vendor is the local sandbox")
         reading = read_file(str(FOLDER / "suppressed.csv"), option="FILE")
         done = suppress(store, reading.users, account_id=None, reason="asked not to be written", actor=ACTOR)
-        self.telling.step("suppress", f"{counted(done['added'], 'user')} of suppressed.csv must not be written to")
+        self.telling.step("suppress", f"{counted(done.added, 'user')} of suppressed.csv must not be written to")
 
     def _create(self) -> int:
         fans = read_file(str(FOLDER / "fans.csv"), option="--users")
@@ -133,8 +134,8 @@ class Story:
         self.telling.step("runs show", f"run {run_id} has ended: {counts}")
         for event in self._found(run_id):
             self.telling.aside(
-                f"batch {event['batch']} was unknown, and found in the vendor's queue as message "
-                f"{event['detail']['message_id']}: accepted, never again"
+                f"batch {event.batch} was unknown, and found in the vendor's queue as message "
+                f"{(event.detail or {})['message_id']}: accepted, never again"
             )
         for row in unknown:
             self.telling.aside(f"batch {row.batch} is unknown: {one_line(row.error or 'no answer came')}")
@@ -168,10 +169,10 @@ class Story:
         )
         self.telling.aside(f"batch {batch} was accepted as message {message_id}: --as accepted, never again", "green")
 
-    def _found(self, run_id: int) -> list[dict[str, Any]]:
+    def _found(self, run_id: int) -> list[EventView]:
         """What the search in the vendor's queue settled by itself."""
         with self.parts.store.read() as connection:
-            return [event for event in event_views.events(connection, run_id) if event["kind"] == "unknown_found"]
+            return [event for event in event_views.events(connection, run_id) if event.kind == "unknown_found"]
 
     def _unknowns(self, run_id: int) -> tuple[RunView, list[AttemptView]]:
         with self.parts.store.read() as connection:

@@ -1,4 +1,4 @@
-"""Which vendor is in force, and what is odd about where the settings come from: said above what a command prints."""
+"""Which vendor is in force, what is odd about where the settings come from, and whether a worker serves that vendor."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from campaigns.cli.kit.output import note
 
 if TYPE_CHECKING:
     from campaigns.settings import Settings
+    from campaigns.wiring import Parts
 
 SANDBOX_NOTE = "No vendor key is set: everything goes to the local sandbox."
 
@@ -43,6 +44,17 @@ def vendor_in_force(settings: Settings) -> str:
     if address is None or is_loopback(address):
         return SANDBOX_NOTE
     return f"No vendor key is set: everything goes to the sandbox at {shown(address)}."
+
+
+def note_nobody_serves(parts: Parts, upstream: str | None = None) -> None:
+    """Say that no worker for a vendor is running, that of the settings if none is named; nothing when one may be."""
+    from campaigns.store.health.heartbeats import Serves, serving
+
+    vendor = upstream or parts.upstream_name
+    with parts.store.read() as connection:
+        service = serving(connection, vendor, parts.store.now(connection))
+    if service.serves is Serves.NO:
+        note(f"Note: no worker for {vendor} is running; start `campaigns up`, or `campaigns worker`.")
 
 
 def remarks(settings: Settings) -> list[str]:

@@ -56,6 +56,8 @@ SENTENCES: dict[Do, str] = {
     Do.TEXT_IS_HTML: "If the text is HTML, say so with `campaigns edit {campaign} --html`.",
     Do.LAUNCH_ALTHOUGH_CLOSED: "`campaigns launch {campaign} --although-closed` launches it all the same.",
     Do.PROBE_ACCOUNT: "`campaigns probe {account} --to USER` probes again.",
+    Do.VERIFY_AUDIT: "`campaigns audit verify` names every such row.",
+    Do.EVENTS_AFTER: "`campaigns audit list --after {value}` goes on behind it.",
 }
 """Fields in braces are those of the remedy. A test reads each command with the real command line."""
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from campaigns.as_json import plain
+from campaigns.cli.kit.in_force import note_nobody_serves
 from campaigns.cli.kit.output import note, one_line, print_json
 from campaigns.cli.kit.streams import drawing
 from campaigns.cli.runs.progress import EXIT_CODES, Look, Rates, progress_line, recall_text
@@ -40,6 +41,7 @@ def watch(parts: Parts, run_id: int, *, as_json: bool, launched: Mapping[str, An
     """
     rates = Rates()
     end: End | None = None
+    note_nobody_serves(parts)
     try:
         with _display(parts.limits, as_json=as_json) as display:
             for look in looks(parts, run_id):

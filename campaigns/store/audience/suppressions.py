@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from pyroaring import BitMap64
 from sqlalchemy import Connection, delete, insert, select
 
+from campaigns.domain.people import Actor
+from campaigns.store.audit.events import Act
 from campaigns.store.tables.audience import suppression
 
 ALL_ACCOUNTS = ""
@@ -16,23 +17,26 @@ ALL_ACCOUNTS = ""
 ROWS_AT_ONCE = 10_000
 
 
-def add_suppressions(
-    connection: Connection, users: BitMap64, *, account_id: str | None, reason: str, actor: str, now: datetime
-) -> int:
-    """Add users; those suppressed already keep their first reason. Answers how many were new.
+def add_suppressions(act: Act, users: BitMap64, *, account_id: str | None, reason: str) -> int:
+    """Add users; those suppressed already keep their first reason. Returns how many were new.
 
     The caller has the locks of the lanes concerned, which keeps out everybody who adds at the same time, and counts
     what was added on them.
     """
-    new = users - suppressed_users(connection, account_id)
-    common = {"account_id": account_id or ALL_ACCOUNTS, "reason": reason, "actor": actor, "created_at": now}
+    new = users - suppressed_users(act.connection, account_id)
+    common = {
+        "account_id": account_id or ALL_ACCOUNTS,
+        "reason": reason,
+        "actor": Actor(act.actor),
+        "created_at": act.now,
+    }
     for rows in _pieces(new):
-        connection.execute(insert(suppression), [{"user_id": user, **common} for user in rows])
+        act.connection.execute(insert(suppression), [{"user_id": user, **common} for user in rows])
     return len(new)
 
 
 def remove_suppressions(connection: Connection, users: BitMap64, *, account_id: str | None) -> int:
-    """Remove users from the list of one account, or of all; answers how many were on it."""
+    """Remove users from the list of one account, or of all; returns how many were on it."""
     removed = 0
     for rows in _pieces(users & suppressed_users(connection, account_id)):
         removed += connection.execute(

@@ -1,4 +1,4 @@
-"""Audience versions: who an imported list named, kept as it was read."""
+"""Audience versions: whom an imported list names, stored as it was read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def add_audience(
     skipped_bad: int,
     now: datetime,
 ) -> tuple[int, str, int]:
-    """Keep an imported audience; answers its reference: ID, SHA-256 of its users, size."""
+    """Store an imported audience; returns its reference: ID, SHA-256 of its users, size."""
     made = connection.scalar(
         insert(audience_version)
         .values(
@@ -51,7 +51,7 @@ def audience_users(connection: Connection, audience_version_id: int) -> tuple[by
 
 
 def audience_reference(connection: Connection, audience_version_id: int | None) -> tuple[int, str, int] | None:
-    """A kept audience version's ID, SHA-256 and size, without reading its users."""
+    """An audience version's ID, SHA-256 and size, without reading its users; None for none."""
     if audience_version_id is None:
         return None
     row = connection.execute(

@@ -1,8 +1,9 @@
-"""What the database can prove: that the books of every run balance, and that the trail is whole."""
+"""What the database can prove: that the books of every run balance, and that the sealed log is whole."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -24,46 +25,56 @@ from campaigns.store.tables.audience import audience_version, exclusion
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.runs import run
 
-FAULTS_TOLD = 100
-"""How many faults are told one by one; the rest is counted."""
+FAULTS_LISTED = 100
+"""How many faults are listed one by one; the rest is counted."""
 
 
-def verify(
-    connection: Connection, kept: Mapping[str, Head] | None = None, *, every_chain: bool = False
-) -> dict[str, Any]:
-    """Prove the books of every run again from the sets, law 1 from the requests, and the sealed trail.
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What the database proves of itself. Every fault is a sentence."""
 
-    Every request's body is built again and compared with the digest on record, and the vendor's sent counts are
-    compared where they were kept.
+    events: int
+    runs: int
+    ok: bool
+    faults: Sequence[str]
+    unsealed: int  # events that wait for their seal
+    bodies: Bodies
+    sent_counts: Compared
+    heads: Mapping[str, Head]  # by the name of the chain
 
-    Every fault is a sentence.
 
-    `kept`: the `heads` of an earlier answer, without which a trail that was cut off or rewritten as a whole cannot be
-    told from a true one. `every_chain`: answer the head of each chain too, one for each run and account.
+def verify(connection: Connection, earlier: Mapping[str, Head] | None = None, *, every_chain: bool = False) -> Verified:
+    """Prove the books of every run again from the sets, law 1 from the requests, and the sealed log.
+
+    Every request's body is built again and compared with the digest on record. The vendor's sent counts are compared
+    where they are on record.
+
+    `earlier`: the heads of an earlier proof, without which a log that was cut off or rewritten as a whole cannot be
+    distinguished from a true one. `every_chain`: return the head of each chain too, one for each run and account.
     """
     run_ids = list(connection.scalars(select(run.c.id).order_by(run.c.id)))
     trail, compared, bodies = Trail(), Compared(), Bodies()
-    faults = _told(_book_faults(connection, run_ids, bodies))
-    faults += _told(count_faults(connection, compared))
-    faults += _told(trail_faults(connection, trail, kept, every_chain=every_chain))
-    return {
-        "events": count_events(connection),
-        "runs": len(run_ids),
-        "ok": not faults,
-        "faults": faults,
-        "unsealed": trail.unsealed,
-        "bodies": {"checked": bodies.checked, "not_checkable": bodies.not_checkable},
-        "sent_counts": {"accepted": compared.accepted, "told": compared.told, "below": compared.below},
-        "heads": {name: {"position": one.position, "sha256": one.sha256} for name, one in trail.heads.items()},
-    }
+    faults = _listed(_book_faults(connection, run_ids, bodies))
+    faults += _listed(count_faults(connection, compared))
+    faults += _listed(trail_faults(connection, trail, earlier, every_chain=every_chain))
+    return Verified(
+        events=count_events(connection),
+        runs=len(run_ids),
+        ok=not faults,
+        faults=faults,
+        unsealed=trail.unsealed,
+        bodies=bodies,
+        sent_counts=compared,
+        heads=trail.heads,
+    )
 
 
-def _told(faults: Iterable[str]) -> list[str]:
+def _listed(faults: Iterable[str]) -> list[str]:
     """The first faults in full, so that a ruined database cannot fill the memory."""
     rest = iter(faults)
-    told = list(islice(rest, FAULTS_TOLD))
+    first = list(islice(rest, FAULTS_LISTED))
     more = sum(1 for _ in rest)
-    return [*told, f"and {more:,} more faults like these"] if more else told
+    return [*first, f"and {more:,} more faults like these"] if more else first
 
 
 def _book_faults(connection: Connection, run_ids: Iterable[int], bodies: Bodies) -> Iterator[str]:

@@ -1,49 +1,77 @@
-"""Read-only questions about events, with the keys of the documented JSON."""
+"""Read-only questions about events."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from campaigns.domain.errors import Damaged
+from campaigns.domain.remedies import Do, Remedy
 from campaigns.store.audit.canonical import Unreadable, content, raw
 from campaigns.store.database.engine import ROWS_AT_ONCE
 from campaigns.store.tables.audit import event
-from campaigns.store.views.text import as_text
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """One event: what changed, who did it, and why."""
+
+    id: int
+    at: datetime
+    actor: str
+    kind: str
+    account: str | None
+    campaign_id: int | None
+    run_id: int | None
+    batch: int | None
+    reason: str | None
+    detail: dict[str, Any] | None  # what the kind of event adds
 
 
 def events(
-    connection: Connection, run_id: int | None = None, campaign_id: int | None = None, after: int = 0
-) -> Iterator[dict[str, Any]]:
-    """The trail in the order it was written, streamed; of one run, of one campaign, or all.
+    connection: Connection,
+    run_id: int | None = None,
+    campaign_id: int | None = None,
+    after: int = 0,
+    *,
+    newest_first: bool = False,
+) -> Iterator[EventView]:
+    """The events of one run, of one campaign, or all, streamed in the order they were written, or against it.
 
     Raises Damaged at the first event that cannot be read.
     """
-    statement = select(*raw(event)).where(event.c.id > after).order_by(event.c.id)
+    order = event.c.id.desc() if newest_first else event.c.id
+    statement = select(*raw(event)).where(event.c.id > after).order_by(order)
     if run_id is not None:
         statement = statement.where(event.c.run_id == run_id)
     if campaign_id is not None:
         statement = statement.where(event.c.campaign_id == campaign_id)
     for row in connection.execute(statement.execution_options(yield_per=ROWS_AT_ONCE)):
-        try:
-            found = content(row, event)
-        except Unreadable as fault:
-            raise Damaged(
-                f"Event {row.id} cannot be read ({fault}), so somebody changed it past campaigns; `campaigns audit "
-                f"verify` names every such row, and --after {row.id} goes on behind it."
-            ) from None
-        yield {
-            "id": found["id"],
-            "at": as_text(datetime.fromisoformat(found["at"])),
-            "actor": found["actor"],
-            "kind": found["kind"],
-            "account": found["account_id"],
-            "campaign_id": found["campaign_id"],
-            "run_id": found["run_id"],
-            "batch": found["batch_seq"],
-            "reason": found["reason"],
-            "detail": found["detail"],
-        }
+        yield _view(row)
+
+
+def _view(row: Row[Any]) -> EventView:
+    try:
+        written = content(row, event)
+    except Unreadable as fault:
+        raise Damaged(
+            f"Event {row.id} cannot be read ({fault}), so somebody changed it past campaigns.",
+            Remedy(Do.VERIFY_AUDIT),
+            Remedy(Do.EVENTS_AFTER, value=str(row.id)),
+        ) from None
+    return EventView(
+        id=written["id"],
+        at=datetime.fromisoformat(written["at"]),
+        actor=written["actor"],
+        kind=written["kind"],
+        account=written["account_id"],
+        campaign_id=written["campaign_id"],
+        run_id=written["run_id"],
+        batch=written["batch_seq"],
+        reason=written["reason"],
+        detail=written["detail"],
+    )

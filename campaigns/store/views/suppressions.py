@@ -1,28 +1,58 @@
-"""Read-only questions about suppressed users, with the keys of the documented JSON."""
+"""Read-only questions about suppressed users."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, Select, select
 
 from campaigns.store.audience.suppressions import ALL_ACCOUNTS
 from campaigns.store.database.engine import ROWS_AT_ONCE
 from campaigns.store.tables.audience import suppression
-from campaigns.store.views.text import as_text
 
 
-def suppressions(connection: Connection, account_id: str | None = None) -> Iterator[dict[str, Any]]:
-    """Suppressed users, by ID: on one account's list, or on all lists."""
-    statement = select(suppression).order_by(suppression.c.account_id, suppression.c.user_id)
-    if account_id is not None:
-        statement = statement.where(suppression.c.account_id == account_id)
+@dataclass(frozen=True, slots=True)
+class SuppressionView:
+    """A user who must not be sent to, by whom and why."""
+
+    user_id: str
+    account: str | None  # None: on all accounts
+    reason: str
+    actor: str
+    created_at: datetime
+
+
+def suppressions(connection: Connection, account_id: str | None = None) -> Iterator[SuppressionView]:
+    """Suppressed users, by ID: on one account's own list, or on all lists."""
+    statement = _BY_ID if account_id is None else _BY_ID.where(suppression.c.account_id == account_id)
     for row in connection.execute(statement.execution_options(yield_per=ROWS_AT_ONCE)):
-        yield {
-            "user_id": str(row.user_id),
-            "account": None if row.account_id == ALL_ACCOUNTS else row.account_id,
-            "reason": row.reason,
-            "actor": row.actor,
-            "created_at": as_text(row.created_at),
-        }
+        yield _view(row)
+
+
+def suppressions_of(connection: Connection, user: int, account_id: str | None = None) -> list[SuppressionView]:
+    """The suppressions of one user: those that concern an account, or all of them."""
+    statement = _BY_ID.where(suppression.c.user_id == user)
+    if account_id is not None:
+        statement = statement.where(suppression.c.account_id.in_([ALL_ACCOUNTS, account_id]))
+    return [_view(row) for row in connection.execute(statement)]
+
+
+_BY_ID: Select[tuple[str, int, str, str, datetime]] = select(
+    suppression.c.account_id,
+    suppression.c.user_id,
+    suppression.c.reason,
+    suppression.c.actor,
+    suppression.c.created_at,
+).order_by(suppression.c.account_id, suppression.c.user_id)
+
+
+def _view(row: Row[tuple[str, int, str, str, datetime]]) -> SuppressionView:
+    return SuppressionView(
+        user_id=str(row.user_id),
+        account=None if row.account_id == ALL_ACCOUNTS else row.account_id,
+        reason=row.reason,
+        actor=row.actor,
+        created_at=row.created_at,
+    )

@@ -37,7 +37,7 @@ def test_the_head_of_the_trail_is_told_to_be_kept(trail: Shell) -> None:
     assert set(every) == {"trail", "account:acct_one", "account:acct_two"}
     said = trail.run("audit", "verify").stdout.splitlines()
     assert said == [
-        "2 events, 0 runs: the books balance, and the trail is whole.",
+        "2 events, 0 runs: the books balance, and the log is whole.",
         f"head of trail: 2 {found['heads']['trail']['sha256']}",
     ]
 

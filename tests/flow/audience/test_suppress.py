@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pyroaring import BitMap64
 
-from campaigns.domain.errors import NotFound
-from campaigns.flow.audience.suppress import suppress, unsuppress
+from campaigns.domain.errors import NotFound, UsageError
+from campaigns.flow.audience.suppress import Suppressed, Unsuppressed, suppress, unsuppress
 from campaigns.store.views import suppressions as suppression_views
 from campaigns.store.views import who as who_views
 from tests.one_database import on_both
@@ -18,12 +18,12 @@ pytestmark = on_both
 def test_who_is_suppressed_already_keeps_the_first_reason(world: World) -> None:
     world.account()
 
-    assert _suppress(world, [1, 2])["added"] == 2
+    assert _suppress(world, [1, 2]).added == 2
     told = suppress(world.store, BitMap64([2, 3]), account_id=None, reason="another", actor="operator:ben")
 
-    assert told == {"account": None, "added": 1, "already": 1}
+    assert told == Suppressed(account=None, added=1, already=1)
     with world.store.read() as connection:
-        kept = [(row["user_id"], row["reason"], row["actor"]) for row in suppression_views.suppressions(connection)]
+        kept = [(row.user_id, row.reason, row.actor) for row in suppression_views.suppressions(connection)]
     assert kept == [("1", "asked to stop", ANNA), ("2", "asked to stop", ANNA), ("3", "another", "operator:ben")]
 
 
@@ -64,8 +64,8 @@ def test_who_was_taken_out_stays_in_the_books_with_the_reason(world: World) -> N
     ]
     assert batches[2]["error"] == "suppressed since the plan"
     with world.store.read() as connection:
-        assert [row["state"] for row in who_views.who(connection, 2)] == ["cancelled"]
-        assert [row["state"] for row in who_views.who(connection, 1)] == ["accepted"]
+        assert [row.state for row in who_views.who(connection, 2)] == ["cancelled"]
+        assert [row.state for row in who_views.who(connection, 1)] == ["accepted"]
 
 
 def test_a_lifted_suppression_holds_for_later_plans_only(world: World) -> None:
@@ -76,7 +76,7 @@ def test_a_lifted_suppression_holds_for_later_plans_only(world: World) -> None:
     told = unsuppress(world.store, BitMap64([1, 9]), account_id=None, reason="came back", actor=ANNA)
     after = world.launch(world.campaign([1, 2]))
 
-    assert told == {"account": None, "removed": 1, "absent": 1}
+    assert told == Unsuppressed(account=None, removed=1, absent=1)
     assert (world.run(before)["planned"], world.run(after)["planned"]) == (1, 2)
     assert world.events().count("suppressions_removed") == 1
 
@@ -87,5 +87,13 @@ def test_a_suppression_on_an_unknown_account_is_refused(world: World) -> None:
             act(world.store, BitMap64([1]), account_id="acct_none", reason="none", actor=ANNA)
 
 
-def _suppress(world: World, users: list[int] | range, account_id: str | None = None) -> dict[str, object]:
+def test_a_reason_is_needed_below_the_edges_too(world: World) -> None:
+    for act in (suppress, unsuppress):
+        with pytest.raises(UsageError, match="reason is empty"):
+            act(world.store, BitMap64([1]), account_id=None, reason=" ", actor=ANNA)
+    with pytest.raises(UsageError, match="Nobody is named"):
+        suppress(world.store, BitMap64([1]), account_id=None, reason="asked to", actor=" ")
+
+
+def _suppress(world: World, users: list[int] | range, account_id: str | None = None) -> Suppressed:
     return suppress(world.store, BitMap64(users), account_id=account_id, reason="asked to stop", actor=ANNA)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from campaigns.as_json import plain
 from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.upstream.queue_items import ItemContent
 from campaigns.flow.campaigns.launch import launch
@@ -46,4 +47,4 @@ def watched(world: World, run_id: int) -> list[dict[str, Any]]:
     for account_id in tick(world.store, upstream=UPSTREAM, settle_seconds=1, actor=BEAT).lanes:
         world.serve(account_id)
     with world.store.read() as connection:
-        return [event for event in events(connection, run_id) if event["kind"] == "handover_seen"]
+        return [plain(event) for event in events(connection, run_id) if event.kind == "handover_seen"]

@@ -40,7 +40,7 @@ def minutes(world: World, number: int, questions_per_run: int = 500) -> None:
 
 def seen(world: World, run_id: int) -> list[dict[str, object]]:
     with world.store.read() as connection:
-        return [event["detail"] for event in events(connection, run_id) if event["kind"] == "handover_seen"]
+        return [event.detail or {} for event in events(connection, run_id) if event.kind == "handover_seen"]
 
 
 def test_a_run_of_more_batches_than_the_budget_is_asked_about_once_each(world: World, redis_url: str) -> None:

@@ -52,8 +52,8 @@ def test_the_event_that_opens_a_run_names_revision_and_content(world: World) -> 
     run_id = launched_again(world, campaign_id)
 
     with world.store.read() as connection:
-        opened = [each for each in events(connection, run_id=run_id) if each["kind"] == "run_opened"]
-    assert [each["detail"] for each in opened] == [{"kind": "launch", "revision": 2, "occurrence": 2, "content": 2}]
+        opened = [each for each in events(connection, run_id=run_id) if each.kind == "run_opened"]
+    assert [each.detail for each in opened] == [{"kind": "launch", "revision": 2, "occurrence": 2, "content": 2}]
 
 
 def test_a_run_that_says_what_its_campaign_says_keeps_no_message_of_its_own(world: World) -> None:

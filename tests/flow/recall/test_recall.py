@@ -122,8 +122,8 @@ def test_who_was_taken_back_is_told_and_never_sent_to_by_a_rerun(world: World) -
 
     with world.store.read() as connection:
         rejected, taken_back = who_views.who(connection, 1), who_views.who(connection, 3)
-    assert (taken_back[0]["state"], taken_back[0]["follow"]) == ("accepted", "unsent")
-    assert (rejected[0]["state"], rejected[0]["follow"]) == ("rejected", None)
+    assert (taken_back[0].state, taken_back[0].follow) == ("accepted", "unsent")
+    assert (rejected[0].state, rejected[0].follow) == ("rejected", None)
     again = rerun(world.store, run_id, upstream=UPSTREAM, reason="again", actor=ANNA)
     assert again["recipients"] == 2
 
@@ -234,7 +234,7 @@ def test_a_message_that_cannot_be_taken_back_is_counted_and_named(world: World, 
     assert serve_on(world, run_id) == {"batches": 3, "unsent": 2, "failed": 1, "unknown": 0}
     assert world.gateway.deleted.count("acct_one-3") == 1
     with world.store.read() as connection:
-        reason = list(event_views.events(connection, run_id))[-1]["reason"]
+        reason = str(list(event_views.events(connection, run_id))[-1].reason)
     assert f"1 of 3 accepted batches are still out: 3 ({'the vendor shows that it ' * (not can_unsend)}" in reason
     assert why in reason
     # What could not be taken back may be asked for again, and nothing else is.
@@ -288,7 +288,7 @@ def test_batches_that_are_out_for_one_reason_are_named_together(world: World) ->
     serve_on(world, run_id)
 
     with world.store.read() as connection:
-        reason = list(event_views.events(connection, run_id))[-1]["reason"]
+        reason = str(list(event_views.events(connection, run_id))[-1].reason)
     assert reason.endswith("are still out: 2, 3 (the vendor shows that it cannot be taken back any more)")
 
 
@@ -309,7 +309,7 @@ def test_a_batch_without_a_message_id_and_an_unknown_one_are_named(world: World)
 
     assert serve_on(world, run_id) == {"batches": 2, "unsent": 1, "failed": 1, "unknown": 1}
     with world.store.read() as connection:
-        reason = list(event_views.events(connection, run_id))[-1]["reason"]
+        reason = str(list(event_views.events(connection, run_id))[-1].reason)
     assert reason == (
         "run 1 was not taken back whole: 1 of 2 accepted batches are still out: 1 (its message ID is not known); "
         "unknown, so nobody can say what to take back: 2"

@@ -176,9 +176,9 @@ def _decisions(world: World, run_id: int) -> list[tuple[str, str, str]]:
     with world.store.read() as connection:
         kept = connection.execute(text("SELECT count(*) FROM evidence WHERE kind = 'decision'")).scalar_one()
         told = [
-            (event["actor"], event["reason"], event["detail"]["as"])
+            (event.actor, str(event.reason), (event.detail or {})["as"])
             for event in event_views.events(connection, run_id)
-            if event["kind"] == "unknown_decided"
+            if event.kind == "unknown_decided"
         ]
     assert kept == len(told)
     return told

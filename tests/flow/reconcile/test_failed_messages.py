@@ -125,8 +125,8 @@ def test_far_fewer_fans_than_the_batch_holds_are_a_fault_once_it_had_its_time(
     with doubted.store.read() as connection:
         found = verify.verify(connection)
 
-    assert len(found["faults"]) == faults
-    assert found["ok"] == (faults == 0)
+    assert len(found.faults) == faults
+    assert found.ok == (faults == 0)
 
 
 def test_a_message_that_is_shown_as_failed_is_a_fault_at_once(doubted: World) -> None:
@@ -137,7 +137,7 @@ def test_a_message_that_is_shown_as_failed_is_a_fault_at_once(doubted: World) ->
     ask_sent_counts(doubted.sender(), run_id, most=9, actor=ANNA, beforehand=lambda _: None)
 
     with doubted.store.read() as connection:
-        (fault,) = verify.verify(connection)["faults"]
+        (fault,) = verify.verify(connection).faults
 
     assert fault == (
         f"run {run_id} batch 1: the vendor says that message acct_one-1 went to 0 of 2 fans, and shows it as failed"

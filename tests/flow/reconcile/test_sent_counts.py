@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from campaigns.domain.errors import NotAllowed, VendorAway
@@ -14,13 +12,15 @@ from campaigns.flow.reconcile.sent_counts import KEPT_TOGETHER, ask_sent_counts
 from campaigns.ports import Permit
 from campaigns.store.database.engine import Store
 from campaigns.store.proof import verify
+from campaigns.store.proof.sent_counts import Compared
+from campaigns.store.proof.verify import Verified
 from campaigns.store.views import events as event_views
 from tests.clock import DrivenClock
 from tests.flow.reconcile.lost_answers import look, lost_answer, shows
 from tests.world import ANNA, World
 
 
-def verified(world: World) -> dict[str, Any]:
+def verified(world: World) -> Verified:
     with world.store.read() as connection:
         return verify.verify(connection)
 
@@ -48,10 +48,10 @@ def test_what_a_look_saw_is_compared(world: World) -> None:
     shows(world, "777", sent=1)
     look(world)
 
-    counted = verified(world)["sent_counts"]
+    counted = verified(world).sent_counts
 
-    assert (counted["accepted"], counted["told"]) == (1, 1)
-    (said,) = counted["below"]
+    assert (counted.accepted, counted.told) == (1, 1)
+    (said,) = counted.below
     assert said.startswith(f"run {run_id} batch 1: the vendor says that message 777 went to 1 of 2 fans, as of ")
 
 
@@ -64,11 +64,11 @@ def test_an_operator_asks_about_each_accepted_batch_and_is_told_beforehand(world
 
     assert world.gateway.questions == ["3 to ask", "item acct_one-1", "item acct_one-2", "item acct_one-3"]
     found = verified(world)
-    assert (found["ok"], found["sent_counts"]) == (True, {"accepted": 3, "told": 2, "below": []})
+    assert (found.ok, found.sent_counts) == (True, Compared(3, 2, []))
     with world.store.read() as connection:
         event = list(event_views.events(connection, run_id))[-1]
-    assert (event["kind"], event["actor"]) == ("counts_asked", ANNA)
-    assert event["detail"] == {"batches": {"1": 2, "2": 2, "3": None}}
+    assert (event.kind, event.actor) == ("counts_asked", ANNA)
+    assert event.detail == {"batches": {"1": 2, "2": 2, "3": None}}
 
 
 def test_more_fans_than_the_batch_holds_is_a_fault(doubted: World) -> None:
@@ -79,7 +79,7 @@ def test_more_fans_than_the_batch_holds_is_a_fault(doubted: World) -> None:
     ask(doubted, run_id)
 
     fault = f"run {run_id} batch 1: the vendor says that message acct_one-1 went to 3 fans, but the batch holds 2"
-    assert verified(doubted)["faults"] == [fault]
+    assert verified(doubted).faults == [fault]
 
 
 def test_the_newest_count_is_the_one_that_holds(world: World) -> None:
@@ -89,7 +89,7 @@ def test_the_newest_count_is_the_one_that_holds(world: World) -> None:
         world.clock.advance(60)
         tells(world, {"acct_one-1": count})
         ask(world, run_id)
-        assert len(verified(world)["sent_counts"]["below"]) == (count != 2)
+        assert len(verified(world).sent_counts.below) == (count != 2)
 
     assert ask(world, run_id) == 0, "it is known that everybody got it"
 
@@ -141,7 +141,7 @@ def test_what_was_told_before_the_vendor_went_away_is_kept(world: World) -> None
     with pytest.raises(VendorAway):
         ask(world, run_id)
 
-    assert verified(world)["sent_counts"]["told"] == KEPT_TOGETHER + 1
+    assert verified(world).sent_counts.told == KEPT_TOGETHER + 1
     assert world.events().count("counts_asked") == 2
 
 

@@ -86,7 +86,7 @@ def test_a_cancelled_run_cancels_all_that_has_not_left_and_says_who_and_why(worl
     assert world.run(run_id)["reason"] == "wrong picture"
     with world.store.read() as connection:
         last = list(event_views.events(connection, run_id))[-1]
-    assert (last["kind"], last["actor"], last["reason"]) == ("run_cancelled", ANNA, "wrong picture")
+    assert (last.kind, last.actor, last.reason) == ("run_cancelled", ANNA, "wrong picture")
 
 
 def test_a_paused_run_can_be_cancelled(world: World) -> None:

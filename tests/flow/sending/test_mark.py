@@ -17,6 +17,7 @@ from campaigns.flow.lanes.serve import serve_lane
 from campaigns.flow.planning.preview import preview
 from campaigns.flow.runs.rerun import rerun
 from campaigns.store.proof import verify
+from campaigns.store.proof.bodies import Bodies
 from tests.flow.reconcile.lost_answers import look, lost_answer, shows
 from tests.world import ACCOUNT, ANNA, LIMITS, REJECTED, THROTTLED, UPSTREAM, World
 
@@ -50,7 +51,7 @@ def test_the_body_of_a_marked_request_can_be_built_again_from_the_record(world: 
     world.serve()
 
     with world.store.read() as connection:
-        assert verify.verify(connection)["bodies"] == {"checked": 3, "not_checkable": 0}
+        assert verify.verify(connection).bodies == Bodies(3, 0)
 
 
 def test_a_mark_is_made_of_chance_that_no_restored_database_repeats(world: World) -> None:

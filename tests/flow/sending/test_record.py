@@ -150,8 +150,8 @@ def test_the_end_of_a_run_is_written_with_its_books(world: World) -> None:
     world.serve_out()
 
     with world.store.read() as connection:
-        ended = [event for event in event_views.events(connection, run_id) if event["kind"] == "run_ended"]
-    assert [event["detail"] for event in ended] == [
+        ended = [event for event in event_views.events(connection, run_id) if event.kind == "run_ended"]
+    assert [event.detail for event in ended] == [
         {
             "state": "finished_with_failures",
             "planned": 5,

@@ -24,6 +24,7 @@ from campaigns.flow.runs.rerun import rerun
 from campaigns.flow.schedules.backfill import backfill
 from campaigns.flow.schedules.due import open_due_runs
 from campaigns.flow.schedules.gaps import Period
+from campaigns.store.proof.bodies import Bodies
 from campaigns.store.proof.verify import verify
 from tests.flow.reconcile.lost_answers import look, old_item, shows
 from tests.world import ACCOUNT, ANNA, LIMITS, REJECTED, UNKNOWN, UPSTREAM, World
@@ -51,7 +52,7 @@ def test_plain_text_is_escaped_and_its_lines_are_broken_and_the_body_is_proved(w
         (form,) = connection.scalars(text("SELECT form FROM attempt")).all()
         found = verify(connection)
     assert (json.loads(form) if isinstance(form, str) else form)["text_mode"] == "escaped"
-    assert (found["ok"], found["bodies"]) == (True, {"checked": 1, "not_checkable": 0})
+    assert (found.ok, found.bodies) == (True, Bodies(1, 0))
 
 
 @pytest.mark.parametrize("mode", [{"text_mode": "html"}, {}])

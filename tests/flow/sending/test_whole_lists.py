@@ -22,6 +22,7 @@ from campaigns.flow.reconcile.decide import decide
 from campaigns.flow.runs.pause_resume_cancel import resume_run
 from campaigns.flow.runs.rerun import rerun
 from campaigns.flow.schedules.due import open_due_runs
+from campaigns.store.proof.bodies import Bodies
 from campaigns.store.proof.verify import verify
 from tests.world import ANNA, LIMITS, REJECTED, UNKNOWN, UPSTREAM, World
 
@@ -61,7 +62,7 @@ def test_ids_and_what_the_vendor_chooses_are_one_request_and_one_unit(world: Wor
     run = world.run(run_id)
     assert (run["recipients"], run["whole_list"], run["planned"], run["accepted"]) == (None, True, 1, 1)
     found = proved(world)
-    assert (found["faults"], found["bodies"]) == ([], {"checked": 1, "not_checkable": 0})
+    assert (found.faults, found.bodies) == ([], Bodies(1, 0))
 
 
 @pytest.mark.parametrize("chosen", [LISTS, LOOK_BACK])
@@ -148,7 +149,7 @@ def test_suppressions_must_be_accepted_and_named_users_are_left_out_all_the_same
 
     assert world.gateway.received[0]["userIds"] == ["1"]
     assert world.run(run_id)["excluded"] == {"suppressed": 1}
-    assert proved(world)["faults"] == []
+    assert proved(world).faults == []
 
 
 def test_who_is_suppressed_after_the_plan_is_left_out_of_the_names_and_kept(world: World) -> None:
@@ -165,7 +166,7 @@ def test_who_is_suppressed_after_the_plan_is_left_out_of_the_names_and_kept(worl
     assert world.gateway.received[0]["userLists"] == ["fans"]
     assert world.run(run_id)["excluded"] == {"suppressed_since_plan": 1, "suppressed_since_plan_2": 1}
     found = proved(world)
-    assert (found["faults"], found["bodies"]) == ([], {"checked": 2, "not_checkable": 0})
+    assert (found.faults, found.bodies) == ([], Bodies(2, 0))
 
 
 @pytest.mark.parametrize("back", [0, 60])
@@ -197,7 +198,7 @@ def test_a_look_back_of_which_everybody_named_is_suppressed_goes_to_nobody(world
     assert world.serve() == 0
     assert world.states(run_id) == ["cancelled"]
     assert world.run(run_id)["state"] in {"finished", "finished_with_failures"}
-    assert proved(world)["faults"] == []
+    assert proved(world).faults == []
 
     with pytest.raises(NotAllowed, match="nobody is left"):
         world.launch(mixed(world, message=LOOK_BACK, accept_suppressed=True))

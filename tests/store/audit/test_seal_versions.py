@@ -45,7 +45,7 @@ def world(store: Store, clock: DrivenClock) -> World:
 
 def faults(world: World) -> list[str]:
     with world.store.read() as connection:
-        return list(verify.verify(connection)["faults"])
+        return list(verify.verify(connection).faults)
 
 
 def seal_versions(world: World) -> set[int]:

@@ -21,6 +21,7 @@ from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.audit.seals import START, Head, add_seals, make_seals, unsealed_events
 from campaigns.store.database.engine import Store, open_store
 from campaigns.store.proof import verify
+from campaigns.store.proof.verify import Verified
 from campaigns.store.tables.audit import event, seal, unsealed
 from tests.clock import DrivenClock
 from tests.crash_points.steps import FragileStore, Killed, Steps
@@ -76,21 +77,20 @@ def add_events(store: Store, count: int, **columns: Any) -> None:
             )
 
 
-def verified(store: Store, kept: dict[str, Head] | None = None, *, every_chain: bool = False) -> dict[str, Any]:
+def verified(store: Store, kept: dict[str, Head] | None = None, *, every_chain: bool = False) -> Verified:
     with store.read() as connection:
         return verify.verify(connection, kept, every_chain=every_chain)
 
 
 def faults(world: World, kept: dict[str, Head] | None = None) -> list[str]:
     found = verified(world.store, kept)
-    assert found["ok"] == (not found["faults"])
-    return list(found["faults"])
+    assert found.ok == (not found.faults)
+    return list(found.faults)
 
 
 def heads(world: World) -> dict[str, Head]:
     """All heads, as somebody keeps them elsewhere."""
-    found = verified(world.store, every_chain=True)["heads"]
-    return {name: Head(one["position"], one["sha256"]) for name, one in found.items()}
+    return dict(verified(world.store, every_chain=True).heads)
 
 
 def events_of(world: World, chain: str) -> list[int]:
@@ -113,18 +113,18 @@ def test_each_event_is_sealed_in_the_chain_of_its_run_its_account_or_the_rest(wo
     run_id = world.launched()
     add_events(world.store, 2)
     before = verified(world.store)
-    assert before["unsealed"] == before["events"]
-    assert before["ok"]
-    assert before["heads"] == {"trail": {"position": 0, "sha256": START.sha256}}
+    assert before.unsealed == before.events
+    assert before.ok
+    assert before.heads == {"trail": START}
 
     count = seal_events(world.store)
 
     after = verified(world.store, every_chain=True)
-    assert (after["ok"], after["unsealed"], count) == (True, 0, before["events"])
-    assert set(after["heads"]) == {"trail", f"run:{run_id}", f"account:{ACCOUNT}", "global"}
-    assert after["heads"]["trail"]["position"] == count
-    assert after["heads"]["global"]["position"] == 2
-    assert set(verified(world.store)["heads"]) == {"trail"}
+    assert (after.ok, after.unsealed, count) == (True, 0, before.events)
+    assert set(after.heads) == {"trail", f"run:{run_id}", f"account:{ACCOUNT}", "global"}
+    assert after.heads["trail"].position == count
+    assert after.heads["global"].position == 2
+    assert set(verified(world.store).heads) == {"trail"}
     assert seal_events(world.store) == 0
 
 
@@ -152,7 +152,7 @@ def test_a_tick_seals_what_happened(world: World) -> None:
 
     tick(world.store, upstream=UPSTREAM, settle_seconds=1, actor="worker:beat")
 
-    assert verified(world.store)["unsealed"] == 0
+    assert verified(world.store).unsealed == 0
 
 
 def test_who_is_to_be_woken_never_waits_for_the_trail(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -366,10 +366,10 @@ def test_an_event_that_was_slipped_in_is_named(world: World, forger: Forger) -> 
     )
 
     found = verified(world.store)
-    assert found["faults"] == [
+    assert found.faults == [
         "event 77 (hold_closed) has no seal and waits for none: it was written past campaigns",
     ]
-    assert found["unsealed"] == 1
+    assert found.unsealed == 1
 
 
 def test_an_event_that_was_slipped_in_with_a_seal_is_named(world: World, forger: Forger) -> None:
@@ -488,7 +488,7 @@ def test_a_row_that_cannot_be_read_is_a_sentence(sqlite_store: Store, clock: Dri
 
     Forger(sqlite_store).does(UNREADABLE[damage])
 
-    assert not verified(sqlite_store)["ok"]
+    assert not verified(sqlite_store).ok
 
 
 def test_an_event_that_cannot_be_read_is_left_out_and_named(sqlite_store: Store) -> None:
@@ -498,7 +498,7 @@ def test_an_event_that_cannot_be_read_is_left_out_and_named(sqlite_store: Store)
     assert seal_events(sqlite_store) == 2
 
     found = verified(sqlite_store)
-    assert found["faults"] == ["event 2 (suppressions_added) cannot be sealed: event.detail holds no such value"]
+    assert found.faults == ["event 2 (suppressions_added) cannot be sealed: event.detail holds no such value"]
 
 
 def test_a_ruined_trail_tells_its_first_faults_and_counts_the_rest(world: World, forger: Forger) -> None:
@@ -507,7 +507,7 @@ def test_a_ruined_trail_tells_its_first_faults_and_counts_the_rest(world: World,
 
     found = faults(world)
 
-    assert len(found) == verify.FAULTS_TOLD + 1
+    assert len(found) == verify.FAULTS_LISTED + 1
     assert found[-1] == "and 50 more faults like these"
 
 
@@ -520,7 +520,7 @@ def test_two_sealers_at_once_seal_each_event_once(world: World) -> None:
 
     first, second = overlapping(world.store, seal_events, seal_events)
 
-    assert sorted([first, second]) == [0, verified(world.store)["events"]]
+    assert sorted([first, second]) == [0, verified(world.store).events]
     assert faults(world) == []
 
 
@@ -540,7 +540,7 @@ def test_many_sealers_and_writers_at_once_leave_one_whole_trail(world: World) ->
         pass
 
     found = verified(world.store)
-    assert (found["faults"], found["unsealed"]) == ([], 0)
+    assert (found.faults, found.unsealed) == ([], 0)
 
 
 def test_a_sealer_that_read_old_heads_writes_nothing(world: World) -> None:
@@ -570,14 +570,14 @@ def test_a_sealer_that_dies_has_sealed_all_or_nothing(world: World) -> None:
         try:
             seal_events(cast("Store", FragileStore(world.store, steps)))
         except Killed:
-            assert verified(world.store)["unsealed"] in {0, 3}
+            assert verified(world.store).unsealed in {0, 3}
             assert faults(world) == []
             seal_events(world.store)
         else:
             break
     assert "committed" in steps.crossed
     found = verified(world.store)
-    assert (found["faults"], found["unsealed"]) == ([], 0)
+    assert (found.faults, found.unsealed) == ([], 0)
 
 
 # How much
@@ -598,7 +598,7 @@ def test_a_long_trail_needs_no_more_memory_than_a_short_one(sqlite_store: Store,
     finally:
         tracemalloc.stop()
 
-    assert (found["events"], found["ok"], found["heads"]["trail"]["position"]) == (6000, True, 6000)
+    assert (found.events, found.ok, found.heads["trail"].position) == (6000, True, 6000)
     assert peak < 16_000_000, "all rows together are more than that"
 
 

@@ -24,6 +24,7 @@ from campaigns.store.backup.incarnation import find_incarnation
 from campaigns.store.database import migrations
 from campaigns.store.database.engine import open_store
 from campaigns.store.proof import verify
+from campaigns.store.proof.bodies import Bodies
 from campaigns.store.tables import every_table  # noqa: F401 - fills the metadata
 from campaigns.store.tables.columns import metadata
 from tests.clock import DrivenClock
@@ -228,11 +229,11 @@ def test_a_database_with_requests_goes_down_and_up_again_and_keeps_every_row(dat
         assert connection.execute(text(asked)).all() == before
         assert find_incarnation(connection) != first, "what was remembered by the old one fits nothing any more"
         found = verify.verify(connection)
-    assert (found["ok"], found["bodies"]) == (True, {"checked": 0, "not_checkable": 2})
+    assert (found.ok, found.bodies) == (True, Bodies(0, 2))
     world.launch(world.campaign([4]))
     world.serve()
     with store.read() as connection:
-        assert verify.verify(connection)["bodies"] == {"checked": 1, "not_checkable": 2}
+        assert verify.verify(connection).bodies == Bodies(1, 2)
     store.close()
 
 
@@ -256,7 +257,7 @@ def test_a_record_survives_a_downgrade_and_the_next_upgrade(database_url: str) -
 
     again = open_store(database_url)
     with again.read() as connection:
-        assert verify.verify(connection)["faults"] == []
+        assert verify.verify(connection).faults == []
         assert connection.execute(text("SELECT count(*) FROM seal WHERE version = 2")).scalar_one() > 0
     if again.writer.dialect.name == "sqlite":
         replaces = text("INSERT OR REPLACE INTO event SELECT * FROM event")

@@ -73,7 +73,7 @@ def test_the_application_works_as_a_role_that_owns_nothing(weak: Store) -> None:
         assert found is not None
         assert (found.name, found.is_superuser, found.owns_tables) == ("campaigns_app", False, False)
         assert not found.may_change_rules
-        assert verify.verify(connection)["ok"]
+        assert verify.verify(connection).ok
     migrations.require_head(weak)
 
 

@@ -19,6 +19,8 @@ from campaigns.flow.planning.plan import plan_run
 from campaigns.flow.schedules.due import open_due_runs
 from campaigns.store.database.engine import Store
 from campaigns.store.proof import verify
+from campaigns.store.proof.bodies import Bodies
+from campaigns.store.proof.verify import Verified
 from tests.clock import DrivenClock
 from tests.one_database import KINDS, reused_database
 from tests.store.audit.first_release import sealed_by_the_first_release
@@ -40,7 +42,7 @@ def world(store: Store, clock: DrivenClock) -> World:
     return World(store, clock)
 
 
-def proved(world: World) -> dict[str, Any]:
+def proved(world: World) -> Verified:
     with world.store.read() as connection:
         return verify.verify(connection)
 
@@ -63,8 +65,8 @@ def test_every_request_is_built_again_whatever_it_says(world: World, message: di
 
     found = proved(world)
 
-    assert (found["ok"], found["faults"]) == (True, [])
-    assert found["bodies"] == {"checked": 4, "not_checkable": 0}
+    assert (found.ok, found.faults) == (True, [])
+    assert found.bodies == Bodies(4, 0)
 
 
 def test_release_forms_sent_as_a_string_are_built_again_as_a_string(world: World) -> None:
@@ -72,8 +74,8 @@ def test_release_forms_sent_as_a_string_are_built_again_as_a_string(world: World
     serve_lane(replace(world.sender(), rf_as="string"), ACCOUNT, lambda: True)
 
     assert world.gateway.received[0]["rfTag"] == "1,2"
-    assert proved(world)["bodies"] == {"checked": 1, "not_checkable": 0}
-    assert proved(world)["ok"]
+    assert proved(world).bodies == Bodies(1, 0)
+    assert proved(world).ok
 
 
 def test_whole_lists_and_runs_that_were_handed_over_are_built_again(world: World) -> None:
@@ -89,7 +91,7 @@ def test_whole_lists_and_runs_that_were_handed_over_are_built_again(world: World
 
     assert "scheduledDate" in world.gateway.received[1]
     found = proved(world)
-    assert (found["faults"], found["bodies"]) == ([], {"checked": 2, "not_checkable": 0})
+    assert (found.faults, found.bodies) == ([], Bodies(2, 0))
 
 
 def test_what_was_too_late_to_be_handed_over_is_built_again_without_its_time(world: World) -> None:
@@ -105,7 +107,7 @@ def test_what_was_too_late_to_be_handed_over_is_built_again_without_its_time(wor
     (sent,) = world.gateway.received
     assert "scheduledDate" not in sent
     found = proved(world)
-    assert (found["faults"], found["bodies"]) == ([], {"checked": 1, "not_checkable": 0})
+    assert (found.faults, found.bodies) == ([], Bodies(1, 0))
 
 
 def test_a_batch_that_was_halved_keeps_its_users_and_is_built_again(world: World) -> None:
@@ -115,7 +117,7 @@ def test_a_batch_that_was_halved_keeps_its_users_and_is_built_again(world: World
 
     assert "split" in world.states(run_id)
     found = proved(world)
-    assert (found["faults"], found["bodies"]) == ([], {"checked": 4, "not_checkable": 0})
+    assert (found.faults, found.bodies) == ([], Bodies(4, 0))
 
 
 def test_a_message_that_was_not_the_runs_is_a_fault(world: World) -> None:
@@ -126,12 +128,12 @@ def test_a_message_that_was_not_the_runs_is_a_fault(world: World) -> None:
 
     found = proved(world)
 
-    assert not found["ok"]
+    assert not found.ok
     assert (
         f"run {run_id} batch 2: request 1 carried another body than the run's message to the batch's users"
-        in found["faults"]
+        in found.faults
     )
-    assert found["bodies"] == {"checked": 2, "not_checkable": 0}
+    assert found.bodies == Bodies(2, 0)
 
 
 def test_an_earlier_releases_requests_and_those_of_a_form_to_come_are_counted_and_no_fault(world: World) -> None:
@@ -143,7 +145,7 @@ def test_an_earlier_releases_requests_and_those_of_a_form_to_come_are_counted_an
 
     found = proved(world)
 
-    assert (found["ok"], found["bodies"]) == (True, {"checked": 1, "not_checkable": 2})
+    assert (found.ok, found.bodies) == (True, Bodies(1, 2))
 
 
 def test_a_request_whose_users_were_partly_withheld_since_is_counted_and_no_fault(world: World) -> None:
@@ -156,7 +158,7 @@ def test_a_request_whose_users_were_partly_withheld_since_is_counted_and_no_faul
 
     assert [body["userIds"] for body in world.gateway.received] == [["1"]]
     found = proved(world)
-    assert (found["faults"], found["bodies"]) == ([], {"checked": 1, "not_checkable": 1})
+    assert (found.faults, found.bodies) == ([], Bodies(1, 1))
 
 
 def test_a_seal_from_before_the_form_was_stored_still_holds(world: World) -> None:
@@ -168,4 +170,4 @@ def test_a_seal_from_before_the_form_was_stored_still_holds(world: World) -> Non
 
     found = proved(world)
 
-    assert (found["ok"], found["unsealed"]) == (True, 0)
+    assert (found.ok, found.unsealed) == (True, 0)

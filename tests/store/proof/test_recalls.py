@@ -69,7 +69,7 @@ def store(database_url: str) -> Iterator[Store]:
 def test_each_damage_is_named(store: Store, damage: str, fault: str) -> None:
     with store.writer.connect() as connection:
         connection.execute(text(damage))
-        faults = verify.verify(connection)["faults"]
+        faults = verify.verify(connection).faults
         connection.rollback()
     assert [found for found in faults if fault in found], faults
 

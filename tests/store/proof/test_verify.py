@@ -190,9 +190,9 @@ def test_what_nobody_touched_is_proved(store: Store) -> None:
     with store.read() as connection:
         found = verify.verify(connection)
 
-    assert found["faults"] == []
-    assert (found["ok"], found["runs"]) == (True, 2)
-    assert found["events"] > 10
+    assert found.faults == []
+    assert (found.ok, found.runs) == (True, 2)
+    assert found.events > 10
 
 
 def test_digests_of_the_release_before_are_proved_in_its_form(store: Store) -> None:
@@ -205,9 +205,9 @@ def test_digests_of_the_release_before_are_proved_in_its_form(store: Store) -> N
             connection.execute(
                 text("UPDATE batch SET users_sha256 = :sha256, users_sha256_version = :version WHERE id = :id"), columns
             )
-        assert verify.verify(connection)["faults"] == []
+        assert verify.verify(connection).faults == []
         connection.execute(text("UPDATE batch SET users_sha256_version = 3 WHERE id = 1"))
-        assert verify.verify(connection)["faults"] == ["run 1 batch 1: its users are not those of its digest"]
+        assert verify.verify(connection).faults == ["run 1 batch 1: its users are not those of its digest"]
         connection.rollback()
 
 
@@ -219,25 +219,27 @@ def test_the_proof_finds(store: Store, what: str) -> None:
 
         found = verify.verify(connection)
 
-        assert not found["ok"]
-        assert [told for told in found["faults"] if told.startswith(fault)], found["faults"]
+        assert not found.ok
+        assert [told for told in found.faults if told.startswith(fault)], found.faults
 
 
 def test_who_names_every_batch_of_a_user_the_newest_run_first(store: Store) -> None:
     with store.read() as connection:
-        found = [(row["run_id"], row["batch"], row["state"]) for row in who_views.who(connection, 1)]
+        found = [(row.run_id, row.batch, row.state) for row in who_views.who(connection, 1)]
         assert found == [(2, 1, "accepted"), (1, 1, "rejected")]
-        assert who_views.who(connection, 99) == []
+        (left_out,) = who_views.who(connection, 99)
+        assert (left_out.run_id, left_out.batch, left_out.state, left_out.reason) == (1, None, "left_out", "suppressed")
+        assert who_views.who(connection, 98) == []
 
 
 def test_events_are_streamed_in_order_of_one_run_one_campaign_or_all(store: Store) -> None:
     with store.read() as connection:
-        everything = [event["id"] for event in event_views.events(connection)]
-        of_run = [event["kind"] for event in event_views.events(connection, 2)]
+        everything = [event.id for event in event_views.events(connection)]
+        of_run = [event.kind for event in event_views.events(connection, 2)]
         of_campaign = list(event_views.events(connection, campaign_id=1))
-        rest = [event["id"] for event in event_views.events(connection, after=everything[-2])]
+        rest = [event.id for event in event_views.events(connection, after=everything[-2])]
 
     assert everything == sorted(everything)
     assert of_run == ["run_opened", "run_planned", "run_started", "run_ended"]
-    assert {event["campaign_id"] for event in of_campaign} == {1}
+    assert {event.campaign_id for event in of_campaign} == {1}
     assert rest == everything[-1:]
