@@ -28,8 +28,8 @@ def agree(
     """Show what will happen and ask once; returns when it is agreed.
 
     `people`: whom it reaches, None for whole lists. `option`: the option behind `is_agreed`. `instead`: another option
-    that agrees, such as `--plan HASH`. A refused question raises click.Abort. Off a terminal nobody can be asked: raises
-    UsageError, and nothing is done.
+    that agrees, such as `--plan HASH`. A refused question raises click.Abort. Off a terminal nobody can be asked:
+    raises UsageError, and nothing is done.
     """
     if is_agreed:
         return

@@ -176,7 +176,7 @@ def test_all_faults_about_time_are_named_in_one_sentence(ready: Shell) -> None:
 def test_a_zone_that_is_not_known_is_one_fault(ready: Shell) -> None:
     options = ("--every", "day", "--starting", "2031-01-01 10:00", "--until", "2031-02-01 10:00", "--zone", "Berln")
     sentence = ready.refusal(*CREATE, *options, code=2, stdin=b"1\n")
-    assert sentence == "--zone 'Berln' is no known time zone; did you mean Europe/Berlin? Nothing was stored."
+    assert sentence == "--zone 'Berln' is not a known time zone; did you mean Europe/Berlin? Nothing was stored."
 
 
 # Edits.

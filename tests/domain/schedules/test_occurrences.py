@@ -291,7 +291,7 @@ def test_what_runs_is_what_clocks_show_or_the_end_of_what_they_skip(zone: str, s
         (Timing(cron="*/0 * * * *", zone=BERLIN), "the minute is '*/0'"),
         (Timing(cron="@reboot", zone=BERLIN), "'@reboot' is no schedule here; these words are: @yearly"),
         (Timing(cron=f"{'1,' * 200}1 * * * *", zone=BERLIN), "more than 250"),
-        (Timing(cron="0 9 * * *", zone="Europe/Berln"), "zone 'Europe/Berln' is no known time zone; did you mean"),
+        (Timing(cron="0 9 * * *", zone="Europe/Berln"), "zone 'Europe/Berln' is not a known time zone; did you mean"),
         (Timing(cron="0 9 * * *"), "cron needs a zone"),
         (Timing(every="2 weeks", zone=BERLIN), "every needs starting"),
         (Timing(every="2 months", starting=moment("2026-01-01 00:00"), zone=BERLIN), "'2 months' is no step"),

@@ -343,7 +343,7 @@ def test_a_run_whose_hours_cannot_be_read_is_held_and_the_accounts_others_go_on(
 
     (hold,) = world.run(unread)["holds"]
     assert hold["kind"] == "hours"
-    assert "'Europe/Atlantis' is no known time zone" in hold["reason"]
+    assert "'Europe/Atlantis' is not a known time zone" in hold["reason"]
     assert world.states(other) == ["accepted"]
     resume_run(world.store, unread, reason="zone data is new again", actor=ANNA)
     world.serve()
