@@ -124,7 +124,7 @@ def test_plan_and_show_say_when_and_the_next_runs(ready: Shell) -> None:
         ((*FRIDAYS, "--starting", "2031-01-01 10:00"), "there is no every"),
         (("--every", "2 weeks", *BERLIN), "every needs starting"),
         (("--every", "2 weeks", "--starting", "2031-01-01 10:00"), "on whose clocks"),
-        (("--every", "fortnight", "--starting", "2031-01-01 10:00", *BERLIN), "'fortnight' is no step"),
+        (("--every", "fortnight", "--starting", "2031-01-01 10:00", *BERLIN), "'fortnight' is not a valid step"),
         (
             ("--every", "day", "--starting", "2031-03-30 02:30", *BERLIN),
             "--starting .* does not exist in Europe/Berlin",
@@ -146,7 +146,7 @@ def test_plan_and_show_say_when_and_the_next_runs(ready: Shell) -> None:
         ((*FRIDAYS, "--grace", "0.5s"), "grace is 0.5 s, shorter than the tick of 1 s"),
         ((*FRIDAYS, "--misfire", "twice"), "misfire is 'twice', but may be skip, once or all"),
         ((*FRIDAYS, "--overlap", "stop"), "overlap is 'stop', but may be skip, queue, cancel or unsend"),
-        ((*FRIDAYS, "--hours", ""), "hours '' are no hours"),
+        ((*FRIDAYS, "--hours", ""), "hours '' are not valid hours"),
         ((*FRIDAYS, "--hours", "25:00-26:00"), "hours '25:00-26:00' name a time that no clock shows"),
         (("--hours", "09:00-22:00"), "hours .*need a zone"),
         ((*FRIDAYS, "--over", "3h", "--expires", "2h"), "over is longer than expires"),

@@ -66,7 +66,7 @@ def test_a_step_needs_where_it_starts(empty_shell: Shell, step: str) -> None:
         (("0 0 31 2 *", *BERLIN), "never comes: no month it names has a day 31."),
         (("0 0 0 * * *", *BERLIN), "has a sixth field, but a schedule has no seconds"),
         (("0 25 * * *", *BERLIN), "the hour is '25', but may hold 0 to 23"),
-        (("@reboot", *BERLIN), "'@reboot' is no schedule here"),
+        (("@reboot", *BERLIN), "'@reboot' is not a known word"),
         (("0 9 * * *", "--zone", "Berlin"), "did you mean Europe/Berlin?"),
         (("0 9 * * *", "--zone", "CEST"), "'CEST' is not a known time zone; did you mean Europe/Berlin?"),
         (("0 9 * * *", "--zone", "UTC+2"), "Etc/GMT-2 keeps that offset all year"),
