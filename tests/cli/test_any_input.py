@@ -31,7 +31,7 @@ def installation(shell: Shell, world: World, redis_url: str, monkeypatch: pytest
     shell.ok("launch", "--yes", str(shell.campaign("--batch-size", "2")))
     world.gateway.script = [UNKNOWN, REJECTED]
     world.serve_out()
-    shell.ok("launch", "--yes", str(shell.campaign("--cron", "0 * * * *", "--zone", "UTC")))
+    shell.ok("launch", "--yes", str(shell.campaign("--cron", "0 * * * *", "--zone", "UTC", "--often")))
     shell.campaign("--batch-size", "2", account="acct_two")
     shell.ok("suppress", "add", "77", "--reason", "asked")
     with vendor(accounts=["acct_one", "acct_two"]) as url:

@@ -146,13 +146,14 @@ def every_answer(shell: Shell, world: World) -> dict[str, Any]:
     does("hosts forget", "0" * 8, "--reason", "x")
     for command, words in LATE_IN_THE_DAY.items():
         does(command, *words)
-    shell.ok("create", "--account", "acct_one", "--text", "Hi", "--users", path, "--cron", "0 * * * *")
+    shell.ok("create", "--account", "acct_one", "--text", "Hi", "--users", path, "--cron", "0 * * * *", "--often")
     shell.ok("launch", "--yes", "2")
     does("pause", "2", "--reason", "x")
     does("resume", "2", "--reason", "x")
     does("schedule skip-next", "2")
     since, now = datetime.now(UTC) - timedelta(hours=3), datetime.now(UTC)
-    does("schedule backfill", "2", "--from", since.isoformat(), "--to", now.isoformat())
+    period = ("--from", since.isoformat(), "--to", now.isoformat())
+    does("schedule backfill", "2", *period, "--yes", "--before-created")
     for command, words in AT_ITS_END.items():
         does(command, *words)
     day["doctor"] = json.loads(shell.run("doctor", "--json").stdout)

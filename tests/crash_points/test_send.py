@@ -259,7 +259,7 @@ def _scheduled(place: Place, *, starting: datetime, **timing: Any) -> int:
 def _backfill(store: Store, place: Place, campaign_id: int) -> object:
     now = place.world.clock.now
     period = Period(now - 3 * DECADE, now)
-    return backfill(store, campaign_id, period, upstream=UPSTREAM, reason="missed", actor=ANNA)
+    return backfill(store, campaign_id, period, upstream=UPSTREAM, reason="missed", actor=ANNA, before_created=True)
 
 
 def _due(place: Place) -> int:

@@ -119,7 +119,7 @@ def _text_facts(text: TextAhead, zone: str | None, which: str) -> Iterator[Fact]
     from campaigns.domain.clocks import on_clocks
 
     content = "" if text.content is None else f"content {text.content}: "
-    yield Fact(f"says {on_clocks(text.at, zone)}", content + one_line(text.text))
+    yield Fact(f"says{which}", f"{content}{one_line(text.text)} (at {on_clocks(text.at, zone)})")
     for place, line in enumerate(text.seen.split("\n"), start=1):
         yield Fact(f"fans see{which}" if place == 1 else f"fans see{which}, line {place}", one_line(line))
     for name, value in text.request.items():

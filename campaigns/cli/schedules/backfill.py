@@ -9,9 +9,11 @@ import click
 from campaigns.cli.kit.agree import agree, yes_option
 from campaigns.cli.kit.in_force import vendor_in_force
 from campaigns.cli.kit.output import counted, json_option, note, show
+from campaigns.cli.kit.remedies import in_words
 from campaigns.cli.kit.session import actor, opened
 from campaigns.cli.kit.tables import Column, Kind, print_table
 from campaigns.cli.schedules.pause_resume_skip import campaign_argument, optional_reason
+from campaigns.domain.remedies import Do, Remedy
 from campaigns.inputs.times import parse_moment
 
 if TYPE_CHECKING:
@@ -64,13 +66,16 @@ def backfill(
     Those that were skipped, or never opened; one after the other, with what the campaign says now. Asks first.
     """
     from campaigns.flow.schedules.backfill import backfill as open_missed
-    from campaigns.flow.schedules.backfill import preview_backfill
+    from campaigns.flow.schedules.backfill import preview_backfill, refuse_often
     from campaigns.flow.schedules.gaps import Period
 
     period = Period(parse_moment(since, zone, field="from"), parse_moment(until, zone, field="to"), overlap)
     with opened() as parts:
-        shown = preview_backfill(parts.store, campaign_id, period, upstream=parts.upstream_name)
+        shown = preview_backfill(
+            parts.store, campaign_id, period, upstream=parts.upstream_name, actor=None if dry_run else actor()
+        )
         if not dry_run:
+            refuse_often(shown)  # before anybody is asked
             _agree(parts, shown, is_agreed=is_agreed, before_created=before_created)
             shown = open_missed(
                 parts.store,
@@ -127,5 +132,11 @@ def _print(shown: Backfill) -> None:
     if shown.runs:
         runs = counted(len(shown.runs), "run")
         note(f"{runs} would be opened; leave out --dry-run to do it." if shown.dry_run else f"{runs} opened.")
+    if shown.dry_run and shown.needs_often:
+        ways = in_words([Remedy(Do.ALLOW_OFTEN, campaign=shown.campaign_id)])
+        note(" ".join(["Note: the campaign does not allow more than one run in 24 hours.", *ways]))
+    if shown.dry_run and shown.before_created:
+        times = counted(shown.before_created, "run")
+        note(f"Note: {times} for a time before the campaign was written; that needs --before-created.")
     if shown.left:
         note(f"{counted(shown.left, 'occurrence')} left as they are: overlap rule skip.")

@@ -97,3 +97,6 @@ def _print_skipped(skipped: NextSkipped) -> None:
     if skipped.skipped_before:
         moments = ", ".join(on_clocks(moment, zone) for moment in skipped.skipped_before)
         note(f"Note: skipped before, and still to come: {moments}.")
+    for run_id in skipped.with_vendor:
+        ways = in_words([Remedy(Do.RECALL, run=run_id)])
+        note(" ".join([f"Note: run {run_id} is with the vendor already and is not skipped.", *ways]))

@@ -1,4 +1,4 @@
-"""What an expression does that its writer may not expect: steps that do not divide, days that not every month has."""
+"""What may surprise in an expression: steps that do not divide their field, days that not every month has."""
 
 from __future__ import annotations
 

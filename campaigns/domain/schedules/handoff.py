@@ -1,10 +1,10 @@
-"""Native hand-off: a run is given to the vendor ahead of its time, which then sends it even if this host is down.
+"""Native hand-off: the vendor gets a run ahead of its time and sends it even if this host is down.
 
-    24 h before, not before the occurrence before it     the run is opened and handed over
-    until 10 min before                                  what is ready is still handed over
-    from then on                                         what is ready waits, and we send it at its time
+    24 h before, but not before the previous occurrence  the run is opened and handed over
+    until 10 min before                                  ready batches are still handed over
+    from then on                                         ready batches wait, and we send them at their time
 
-An attempt that began before the time of its run was handed over, and no other was.
+An attempt that began before the time of its run was handed over, and no other attempt was.
 """
 
 from __future__ import annotations
@@ -22,25 +22,26 @@ from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
 
 LEAD = timedelta(hours=24)
-"""So far ahead a run is handed over at most: later suppressions and edits come too late for it."""
+"""The longest time that a run is handed over ahead: later suppressions and edits do not reach it."""
 
-LEAST = timedelta(minutes=10)
-"""Later than that nothing is handed over: the vendor names no least lead, and what is wrong could not be taken back."""
+MIN_LEAD = timedelta(minutes=10)
+"""The shortest lead of a hand-off. Closer to its time we send a batch ourselves: the vendor documents no minimum, and a
+mistake could not be unsent in time."""
 
-TAKES_BACK = timedelta(minutes=5)
-"""Nearer to its time than that, what was handed over is not touched any more."""
+UNSEND_CUTOFF = timedelta(minutes=5)
+"""A handed-over message is not unsent when its time is closer than this."""
 
 WATCHED_AFTER = timedelta(minutes=5)
-"""So long after its time the vendor is asked what became of it."""
+"""How long after its time the vendor is asked what became of a run."""
 
 WATCHED_AGAIN = timedelta(minutes=10)
-"""How soon it is asked again while it has not sent all of it."""
+"""How long after a question it is asked again, while it has not sent everything."""
 
 WATCHED_FOR = timedelta(hours=1)
-"""What is not sent so long after its time counts as not sent, and a person is told."""
+"""If the vendor has not sent a message this long after its time, it counts as not sent, and the run is paused."""
 
 LOOKED_AT = 100
-"""So many occurrences to come are held against the sending hours."""
+"""How many coming occurrences are compared with the sending hours."""
 
 _INSTANT = timedelta(microseconds=1)
 _EVER = datetime.max.replace(tzinfo=UTC)
@@ -49,7 +50,7 @@ _EVER = datetime.max.replace(tzinfo=UTC)
 def handed_over_from(campaign_id: int, timing: Timing, occurrence: datetime) -> datetime:
     """When the run of an occurrence is opened to be handed over.
 
-    Not before the occurrence before it, so that overlap is judged between runs that follow each other.
+    Not before the previous occurrence, so that the overlap rule sees runs that follow each other.
     """
     ahead = list(occurrences(timing, occurrence - LEAD, occurrence - _INSTANT))
     earliest, moved_with = (ahead[-1], ahead[-1]) if ahead else (occurrence - LEAD, occurrence)
@@ -57,32 +58,32 @@ def handed_over_from(campaign_id: int, timing: Timing, occurrence: datetime) -> 
 
 
 def sent_from(timing: Timing, occurrence: datetime) -> datetime:
-    """From when on an occurrence may have left: ahead of its time where it is handed over."""
+    """The earliest time at which an occurrence may have left: before its own time where it is handed over."""
     return occurrence - LEAD if timing.handoff else occurrence
 
 
 def may_hand_over(due: datetime, now: datetime) -> bool:
-    """Whether it is still time to give the vendor what is to be sent at `due`."""
-    return now <= due - LEAST
+    """Whether a batch that is to be sent at `due` may still be handed over."""
+    return now <= due - MIN_LEAD
 
 
 def is_handed_over(due: datetime | None, at: datetime) -> bool:
-    """Whether an attempt that began at `at` gave the vendor what is to be sent at `due`."""
+    """Whether an attempt that began at `at` handed over a batch that is to be sent at `due`."""
     return due is not None and at < due
 
 
 def may_be_handed_over(due: datetime | None, until: datetime) -> bool:
-    """Whether what the vendor is to send at `due` may have been handed over until then."""
+    """Whether a batch that is to be sent at `due` may have been handed over by `until`."""
     return due is not None and due - LEAD <= until
 
 
 def as_sent(message: Message, at: datetime) -> Message:
-    """What an attempt at that time says: the vendor is told a time only while that is still to come."""
+    """The message of an attempt at that time: it has a scheduled date only while that is in the future."""
     return message if is_handed_over(message.scheduled_date, at) else replace(message, scheduled_date=None)
 
 
 class Fate(StrEnum):
-    """What became of what was handed over, as the vendor shows it after its time."""
+    """What became of a handed-over message, as the vendor shows it after its time. Stored as evidence."""
 
     SENT = "sent"
     WAITS = "not sent yet"
@@ -93,11 +94,11 @@ class Fate(StrEnum):
 
 
 SETTLED = frozenset({Fate.SENT, Fate.CANCELLED, Fate.FAILED})
-"""What does not change any more: nobody asks again."""
+"""Final fates: the vendor is not asked again."""
 
 
 def fate_of(item: QueueItem | ItemContent) -> Fate:
-    """What one answer says of it: an item of the list, or the item itself, which alone counts who got it."""
+    """The fate that one reply shows: an item of the list, or the item itself, which alone counts who got it."""
     if item.is_canceled:
         return Fate.CANCELLED
     if item.has_error:
@@ -107,12 +108,12 @@ def fate_of(item: QueueItem | ItemContent) -> Fate:
 
 
 def too_late_to_take_back(item: ItemContent, now: datetime) -> str | None:
-    """Why what was handed over is not touched any more, from a look at it; None: it may be taken back."""
+    """Why a handed-over message cannot be unsent any more, from the vendor's view of it; None: it can be."""
     if item.date is None:
         return "the vendor does not say when it is sent"
-    if item.date - now > TAKES_BACK:
+    if item.date - now > UNSEND_CUTOFF:
         return None
-    left = TAKES_BACK // timedelta(minutes=1)
+    left = UNSEND_CUTOFF // timedelta(minutes=1)
     return f"it is sent at {item.date.isoformat()}, less than {left} minutes from now: recall it after that"
 
 
@@ -124,7 +125,7 @@ def handoff_faults(
     *,
     starts_at: datetime | None,
 ) -> list[str]:
-    """Why a campaign cannot be handed over, one clause each. `account`: its account's sending hours and zone."""
+    """Why a campaign cannot be handed over, one clause each; `account`: its account's sending hours and zone."""
     if not timing.handoff:
         return []
     if not timing.recurs and starts_at is None:

@@ -1,12 +1,12 @@
-"""What happens to an occurrence that is found: sent, or skipped because it was found too late. The rules of misfire.
+"""The misfire rules: whether an occurrence is sent, or skipped because it was found too late.
 
     rule   on time   late, not older than grace             older than grace
     skip   sent      (grace is what it counts as late by)   skipped
     once   sent      sent if no newer one has come due      skipped
     all    sent      sent, one after the other              skipped
 
-Late is what is found more than a minute after its time, as after an outage of beat. Nothing that is found later than
-its grace time is ever sent.
+An occurrence is late when it is found more than a minute after its time, as after an outage of beat. One that is found
+later than its grace time is never sent.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from campaigns.domain.schedules.timing import LATE_SECONDS, Timing
 
 
 def sends_at(campaign_id: int, timing: Timing, occurrence: datetime) -> datetime:
-    """When an occurrence is to be sent: at its nominal time, or as much later as its jitter says."""
+    """When an occurrence is to be sent: at its nominal time plus its jitter."""
     return occurrence + jitter_of(campaign_id, occurrence, timing.jitter_seconds)
 
 
 def opens_at(campaign_id: int, timing: Timing, occurrence: datetime) -> datetime:
-    """When the run of an occurrence is opened: when it is to be sent, or ahead of that to be handed over."""
+    """When the run of an occurrence is opened: when it is to be sent, or earlier to be handed over."""
     if timing.handoff:
         return handed_over_from(campaign_id, timing, occurrence)
     return sends_at(campaign_id, timing, occurrence)
 
 
 def is_late(moment: datetime, now: datetime) -> bool:
-    """Whether what was to be sent at a moment is found late, by a rule that sends it all the same."""
+    """Whether an occurrence that was to be sent at a moment is found late."""
     return now - moment > timedelta(seconds=LATE_SECONDS)
 
 
 def misfire(timing: Timing, moment: datetime, now: datetime, *, superseded: bool) -> str | None:
-    """Why what was to be sent at a moment is skipped when it is found now; None: it is sent.
+    """Why an occurrence that was to be sent at a moment is skipped when it is found now; None: it is sent.
 
     `superseded`: a newer occurrence of the campaign has come due as well.
     """

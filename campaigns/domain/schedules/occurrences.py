@@ -39,13 +39,13 @@ __all__ = ["clock_change", "jitter_of", "next_after", "notes", "occurrences", "s
 INSTANT = timedelta(microseconds=1)
 
 LOOKED_AT = 400
-"""So many occurrences to come are looked at for the least distance of two."""
+"""How many coming occurrences are compared to find the least distance of two."""
 
 
 def next_after(timing: Timing, moment: datetime, *, starts_at: datetime | None = None) -> datetime | None:
-    """The first occurrence strictly after a moment, in UTC; None when none comes any more.
+    """The first occurrence strictly after a moment, in UTC; None when there is none.
 
-    Keeps to `begins` and `until`, both inclusive, but counts no runs. Once: its only time, `starts_at`.
+    Respects `begins` and `until`, both inclusive, but counts no runs. Sent once: `starts_at` alone.
     """
     if timing.begins is not None:
         moment = max(moment, timing.begins - INSTANT)
@@ -66,7 +66,7 @@ def occurrences(
 
 
 def jitter_of(campaign_id: int, occurrence: datetime, jitter_seconds: float) -> timedelta:
-    """How much later than its nominal instant an occurrence opens: the same part of [0, jitter) whenever asked."""
+    """How much later than its nominal instant an occurrence opens: always the same part of [0, jitter)."""
     if not jitter_seconds:
         return timedelta(0)
     named = f"{campaign_id} {occurrence.astimezone(UTC).isoformat()}"
@@ -78,9 +78,9 @@ def jitter_of(campaign_id: int, occurrence: datetime, jitter_seconds: float) -> 
 def schedule_faults(
     timing: Timing, now: datetime, *, starts_at: datetime | None = None, tick_seconds: float = 0.0
 ) -> list[str]:
-    """Everything that cannot stand in a timing, one clause each; empty when it can be kept.
+    """Every fault of a timing, one clause each; empty when it can be used.
 
-    `now` decides what has passed; `tick_seconds` is how often anybody looks for what is due.
+    `now` decides what has passed; `tick_seconds` is the time between two looks for what is due.
     """
     faults = _kind_faults(timing, starts_at)
     computable = not faults
@@ -211,7 +211,7 @@ def _next_of_hourly(cron: Cron, zone: ZoneInfo, moment: datetime) -> datetime | 
 
 
 def _next_when_set_back(cron: Cron, zone: ZoneInfo, now: datetime) -> datetime | None:
-    """The next match while clocks show for the first time what they will show twice; None: it comes later."""
+    """The next match in the first of two passes of an hour that is shown twice; None: it comes later."""
     change = change_at(now, zone)
     ahead = next(cron.local_times(now), None)
     if ahead is not None and (found := readings(ahead, zone)) and found[0] < change:

@@ -1,4 +1,4 @@
-"""What happens to an occurrence while an earlier run of its campaign goes on. The rules of overlap.
+"""The overlap rules: what happens to an occurrence while an earlier run of its campaign goes on.
 
     rule     while a run of the campaign is open        while another one waits already
     skip     skipped                                    skipped
@@ -6,11 +6,11 @@
     cancel   cancels it and waits until that is final   cancels both
     unsend   as cancel; what was accepted is recalled   as cancel
 
-Open is a run that is due, planned, sending (held or looked for included) or cancelling. One that only waits for a
+A run is open while it is due, planned, sending (also paused or searched for) or cancelling. A run that only waits for a
 decision has ended. Under `unsend` the newest run is recalled even when it has ended.
 
 Occurrences that misfire rule `all` sends late would not have met each other at their own times. So under skip and queue
-only what was open at its own time stands in the way of such a one; for what came later it waits.
+only a run that was open at the occurrence's own time is in its way; behind later runs it waits.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from campaigns.domain.schedules.timing import Overlap
 
 @dataclass(frozen=True, slots=True)
 class OpenRun:
-    """A run of the campaign in which something may still happen by itself."""
+    """A run of the campaign that has not ended."""
 
     id: int
     opened_at: datetime
@@ -33,7 +33,7 @@ class OpenRun:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an occurrence finds its place: at once, behind a run, in place of others, or nowhere."""
+    """The place of an occurrence: at once, behind a run, in place of other runs, or nowhere."""
 
     skipped: str | None = None  # why
     after: int | None = None
@@ -59,7 +59,7 @@ def find_place(rule: Overlap, runs: Sequence[OpenRun], *, missed_at: datetime | 
 
 
 def last_in_line(runs: Sequence[OpenRun]) -> int | None:
-    """The open run that nobody waits for: whoever comes next waits for it."""
+    """The open run that no other run waits for: the next run waits for it."""
     waited_for = {run.waits_for for run in runs}
     free = [run for run in runs if run.id not in waited_for]
     return max(free, key=lambda run: (run.waits_for is not None, run.id)).id if free else None

@@ -17,7 +17,7 @@ from functools import lru_cache
 from cronsim import CronSim, CronSimError
 
 LONGEST = 250
-"""Characters; nobody means more."""
+"""The most characters of an expression."""
 
 FIELDS = (
     ("minute", "0 to 59"),
@@ -45,7 +45,7 @@ OTHER_STEPS = {
     "month": "for months use cron, such as '0 18 1 * *' (on the first) or '0 18 L * *' (on the last day)",
     "year": "for years use cron, such as '0 18 24 12 *'",
 }
-"""What people ask of `every` that a cron expression does."""
+"""Steps that people give to `every`, and the cron expression that does the same."""
 
 LAST_DAY = CronSim.LAST
 LAST_WORKDAY = CronSim.LAST_WEEKDAY
@@ -55,7 +55,7 @@ _ANY = datetime(2000, 1, 1)  # noqa: DTZ001 - the local clock, no zone
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """What the fields of an expression hold."""
+    """The values of the fields of an expression."""
 
     text: str  # five fields, a nickname written out
     minutes: frozenset[int]
@@ -71,7 +71,7 @@ class Cron:
         return len(self.hours) == 24  # noqa: PLR2004 - the hours of a day
 
     def local_times(self, after: datetime) -> Iterator[datetime]:
-        """The local times that match, from the first after one; ends where none comes within 50 years."""
+        """The local times that match after one, in order; ends when none comes within 50 years."""
         return iter(CronSim(self.text, after))
 
 
@@ -106,7 +106,9 @@ def read_every(text: str) -> timedelta:
     count = int(match[1] or 1) if match else 0
     if match is None or count < 1:
         ways = "".join(f"; {way}" for unit, way in OTHER_STEPS.items() if unit in text.lower())
-        raise ValueError(f"every '{text}' is no step; write a number of days or weeks, such as '2 weeks'{ways}")
+        raise ValueError(
+            f"every '{text}' is not a valid step; write a number of days or weeks, such as '2 weeks'{ways}"
+        )
     return timedelta(days=count) if match[2].lower() == "day" else timedelta(weeks=count)
 
 
@@ -120,7 +122,7 @@ def _fields(text: str) -> list[str]:
     stripped = text.strip()
     if stripped.startswith("@"):
         if stripped.lower() not in NICKNAMES:
-            raise ValueError(f"cron '{text}' is no schedule here; these words are: {', '.join(NICKNAMES)}")
+            raise ValueError(f"cron '{text}' is not a known word; these are: {', '.join(NICKNAMES)}")
         stripped = NICKNAMES[stripped.lower()]
     fields = stripped.upper().split()
     five = "minute, hour, day of month, month, weekday"

@@ -24,7 +24,7 @@ MINUTE = timedelta(minutes=1)
 WHOLE_DAY = DAY // MINUTE
 
 LOOKED_AHEAD = timedelta(days=366)
-"""Windows that are never open together within that time are not, whatever clocks do."""
+"""Search horizon: windows that are never open together within a year never are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Hours:
         """Read `09:00-22:00`. Raises ValueError, a clause that says what is wrong."""
         match = FORM.fullmatch(text.strip())
         if match is None:
-            raise ValueError(f"hours '{text}' are no hours; {EXAMPLE}")
+            raise ValueError(f"hours '{text}' are not valid hours; {EXAMPLE}")
         hour, minute, last_hour, last_minute = (int(part) for part in match.groups())
         opens, closes = hour * 60 + minute, last_hour * 60 + last_minute
         if max(minute, last_minute) >= 60 or opens >= WHOLE_DAY or closes > WHOLE_DAY:  # noqa: PLR2004 - minutes
@@ -70,7 +70,7 @@ class Window:
 
     @property
     def shown(self) -> dict[str, str]:
-        """For people and programs."""
+        """As it is shown and stored."""
         return {"hours": str(self.hours), "zone": self.zone.key}
 
     def is_open(self, moment: datetime) -> bool:
@@ -104,7 +104,7 @@ def windows_of(
 ) -> tuple[Window, ...]:
     """What must be open for a run to send; empty when it may at any time. Raises ValueError.
 
-    A campaign whose timing names no zone goes by its account's clocks.
+    A campaign whose timing names no zone follows its account's clocks.
     """
     local = account_zone or "UTC"
     named = ((timing.hours, timing.zone or local), (account_hours, local))
@@ -114,7 +114,7 @@ def windows_of(
 
 
 def read_windows(shown: Iterable[Mapping[str, str]]) -> tuple[Window, ...]:
-    """Windows from what `Window.shown` made of them."""
+    """The windows that `Window.shown` describes."""
     return tuple(_window(one["hours"], one["zone"]) for one in shown)
 
 
@@ -153,17 +153,17 @@ def opens_at(windows: Sequence[Window], now: datetime) -> datetime | None:
 
 
 def closes_at(windows: Sequence[Window], now: datetime) -> datetime | None:
-    """When the first of them closes that is open now; None: never."""
+    """When the first open window closes; None: never."""
     return min((window.changes_at(now) for window in windows if not window.hours.is_always), default=None)
 
 
 def advance(windows: Sequence[Window], start: datetime, seconds: float) -> datetime:
-    """The first open instant that has so many seconds of open time between `start` and it."""
+    """The first open instant that is `seconds` of open time after `start`."""
     return next(spread(windows, start, [seconds]))
 
 
 def spread(windows: Sequence[Window], start: datetime, seconds: Iterable[float]) -> Iterator[datetime]:
-    """`advance` for many, which must not fall; windows that are never open together: a year later."""
+    """`advance` for many lengths in rising order; a year later for windows that are never open together."""
     start = start.astimezone(UTC)
     spans = open_spans(windows, start)
     span, passed = next(spans, None), timedelta(0)
@@ -176,12 +176,12 @@ def spread(windows: Sequence[Window], start: datetime, seconds: Iterable[float])
 
 
 def spread_over(windows: Sequence[Window], start: datetime, over_seconds: float, count: int) -> Iterator[datetime]:
-    """When each of so many batches may go, spread evenly over that much open time from `start` on."""
+    """When each of `count` batches may go, spread evenly over `over_seconds` of open time from `start` on."""
     return spread(windows, start, (number * over_seconds / count for number in range(count)))
 
 
 def open_seconds(windows: Sequence[Window], start: datetime, until: datetime) -> float:
-    """How much open time lies between two moments."""
+    """The open time between two moments. Seconds."""
     until, total = until.astimezone(UTC), timedelta(0)
     for opens, closes in open_spans(windows, start):
         if opens >= until:
@@ -191,7 +191,7 @@ def open_seconds(windows: Sequence[Window], start: datetime, until: datetime) ->
 
 
 def open_spans(windows: Sequence[Window], start: datetime) -> Iterator[tuple[datetime, datetime | None]]:
-    """From when to when all of them are open, from `start` on; the last one, if there is one, never closes."""
+    """The spans in which all windows are open, from `start` on; the end of a last one that never closes is None."""
     moment: datetime | None = start
     while moment is not None:
         opens = _opening(windows, moment)

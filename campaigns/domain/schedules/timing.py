@@ -1,4 +1,4 @@
-"""When and how a campaign is sent, beside what it says: its schedule, and what holds when time is late or short."""
+"""When and how a campaign is sent: its schedule, and the rules for runs that are late or meet each other."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GRACE_SECONDS = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What a revision says about time. Durations are seconds; a field left at its default says nothing.
+    """The times of a revision. Durations are seconds; a field with its default value has no effect.
 
     `cron` and `every` exclude each other; a campaign with neither starts by hand, or once at the revision's time.
     """
@@ -45,35 +45,35 @@ class Timing:
 
     @property
     def recurs(self) -> bool:
-        """Whether more than one occurrence may come."""
+        """Whether it may have more than one occurrence."""
         return self.cron is not None or self.every is not None
 
     @property
     def grace(self) -> float:
-        """How late an occurrence may be found and still be sent, in seconds."""
+        """How late an occurrence may be found and still be sent. Seconds."""
         if self.grace_seconds is not None:
             return self.grace_seconds
         return LATE_SECONDS if self.misfire == "skip" else GRACE_SECONDS
 
 
 def expires_at(timing: Timing, at: datetime) -> datetime | None:
-    """When a run that is for `at` expires: what has not left by then is cancelled. None: it does not.
+    """When a run expires, and what has not left is cancelled; None: never.
 
-    `at` is the occurrence itself, however late it is opened; of a launch by hand or a rerun the time it is opened.
+    `at` is the time of the occurrence, however late it is opened; of a launch by hand or a rerun, the time of opening.
     """
     return None if timing.expires_seconds is None else at + timedelta(seconds=timing.expires_seconds)
 
 
 def timing_to_json(timing: Timing) -> dict[str, Any]:
-    """What a revision keeps: the fields that say something."""
-    kept = {name: value for name, value in asdict(timing).items() if value != getattr(Timing(), name)}
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in kept.items()}
+    """What a revision stores: the fields that differ from their defaults."""
+    changed = {name: value for name, value in asdict(timing).items() if value != getattr(Timing(), name)}
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in changed.items()}
 
 
-def timing_from_json(kept: Mapping[str, Any] | None) -> Timing:
-    """The timing that a revision keeps; fields that this release does not know are left out."""
+def timing_from_json(stored: Mapping[str, Any] | None) -> Timing:
+    """The timing that a revision stores; fields that this release does not know are left out."""
     known = {field.name for field in fields(Timing)}
-    values = {name: value for name, value in (kept or {}).items() if name in known}
+    values = {name: value for name, value in (stored or {}).items() if name in known}
     for name in ("starting", "begins", "until"):
         if name in values:
             values[name] = datetime.fromisoformat(values[name])

@@ -1,6 +1,6 @@
 """A schedule in words: `every Friday at 18:00 Europe/Berlin`.
 
-The words are made from what the fields hold, not from how they were typed, so `*/60` and `0` read alike.
+The words follow from the values of the fields, not from how they were typed, so `*/60` and `0` read alike.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ NTH = {1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth", LAST_DAY: "
 
 ALL_MINUTES, ALL_HOURS, ALL_DAYS = range(60), range(24), range(1, 32)
 MOST_TIMES = 6
-"""So many times of a day are listed one by one."""
+"""At most this many times of a day are listed one by one."""
 
 
 def words(timing: Timing, starts_at: datetime | None = None, *, zone: str | None = None) -> str:
-    """When a campaign is sent, for people; an expression or step must have been checked before.
+    """When a campaign is sent, in words; the expression or step must have been checked before.
 
-    Times of a timing without a zone are said on the clocks of `zone`, or else as they were given.
+    Times of a timing without a zone are shown on the clocks of `zone`, or else as they were given.
     """
     timing = timing if timing.zone else replace(timing, zone=zone)
     if timing.cron is not None:
-        said = _cron(read_cron(timing.cron), timing.zone or "UTC")
+        text = _cron(read_cron(timing.cron), timing.zone or "UTC")
     elif timing.every is not None and timing.starting is not None:
-        said = _every(timing.every, timing.starting, timing.zone or "UTC")
+        text = _every(timing.every, timing.starting, timing.zone or "UTC")
     elif starts_at is not None:
-        said = f"once, on {_day(starts_at, timing.zone)} at {_clock(starts_at, timing.zone)}"
+        text = f"once, on {_day(starts_at, timing.zone)} at {_clock(starts_at, timing.zone)}"
     else:
         return "when it is launched"
-    return said + "".join(f", {limit}" for limit in _limits(timing))
+    return text + "".join(f", {limit}" for limit in _limits(timing))
 
 
 def _limits(timing: Timing) -> Iterable[str]:
@@ -72,12 +72,12 @@ def _every(step: str, starting: datetime, zone: str) -> str:
     days = read_every(step) // timedelta(days=1)
     weekday = WEEKDAYS[starting.isoweekday() % 7]
     if days == 1:
-        said = "every day"
+        text = "every day"
     elif days % len(WEEKDAYS):
-        said = f"every {days:,} days"
+        text = f"every {days:,} days"
     else:
-        said = f"every {weekday}" if days == len(WEEKDAYS) else f"every {days // len(WEEKDAYS):,} weeks on {weekday}"
-    return f"{said} at {_time(starting.hour, starting.minute, starting.second)} {zone}, from {_date(starting)}"
+        text = f"every {weekday}" if days == len(WEEKDAYS) else f"every {days // len(WEEKDAYS):,} weeks on {weekday}"
+    return f"{text} at {_time(starting.hour, starting.minute, starting.second)} {zone}, from {_date(starting)}"
 
 
 def _time(hour: int, minute: int, second: int = 0) -> str:
@@ -100,25 +100,25 @@ def _often(minutes: Sequence[int], hours: Sequence[int]) -> str:
     if len(minutes) == 1:
         return _hours_apart(minutes[0], hours)
     if step and minutes[0] == 0:
-        said = "every minute" if step == 1 else f"every {step} minutes"
+        text = "every minute" if step == 1 else f"every {step} minutes"
     else:
-        said = f"at minutes {_numbers(minutes)}"
-    if not said.startswith("every") and _runs_on(hours):
-        said += " of every hour"
+        text = f"at minutes {_numbers(minutes)}"
+    if not text.startswith("every") and _runs_on(hours):
+        text += " of every hour"
     if len(hours) == len(ALL_HOURS):
-        return said
+        return text
     if _runs_on(hours):
-        return f"{said} from {_time(hours[0], minutes[0])} to {_time(hours[-1], minutes[-1])}"
-    return f"{said} of the hours {_numbers(hours)}"
+        return f"{text} from {_time(hours[0], minutes[0])} to {_time(hours[-1], minutes[-1])}"
+    return f"{text} of the hours {_numbers(hours)}"
 
 
 def _hours_apart(minute: int, hours: Sequence[int]) -> str:
     step = _step(hours, ALL_HOURS)
-    said = "every hour" if step == 1 else f"every {step} hours"
+    text = "every hour" if step == 1 else f"every {step} hours"
     if len(hours) == len(ALL_HOURS):
-        return said if minute == 0 else f"every hour at minute {minute}"
+        return text if minute == 0 else f"every hour at minute {minute}"
     if step:
-        return f"{said} from {_time(hours[0], minute)} to {_time(hours[-1], minute)}"
+        return f"{text} from {_time(hours[0], minute)} to {_time(hours[-1], minute)}"
     if _runs_on(hours):
         return f"every hour from {_time(hours[0], minute)} to {_time(hours[-1], minute)}"
     return f"at minute {minute} of the hours {_numbers(hours)}"
@@ -162,22 +162,22 @@ def _any_weekday(cron: Cron) -> bool:
 
 def _dates(cron: Cron) -> str:
     plain = sorted(day for day in cron.days if day > 0)
-    said = [f"the {span}" for span in _spans(plain, _ordinal)]
+    parts = [f"the {span}" for span in _spans(plain, _ordinal)]
     if LAST_DAY in cron.days:
-        said.append("the last day")
+        parts.append("the last day")
     if LAST_WORKDAY in cron.days:
-        said.append("the last day from Monday to Friday")
-    return _list(said)
+        parts.append("the last day from Monday to Friday")
+    return _list(parts)
 
 
 def _weekdays(cron: Cron, months: str) -> str:
     named, counted = _named(cron), _counted(cron)
-    said = []
+    parts = []
     if named:
-        said.append(f"every {_list(named)}" + (f" in {months}" if months else ""))
+        parts.append(f"every {_list(named)}" + (f" in {months}" if months else ""))
     if counted:
-        said.append(f"on {_list(counted)} of {months or 'each month'}")
-    return _list(said)
+        parts.append(f"on {_list(counted)} of {months or 'each month'}")
+    return _list(parts)
 
 
 def _named(cron: Cron) -> list[str]:
@@ -201,10 +201,10 @@ def _spans(held: Sequence[int], name: Callable[[int], str]) -> list[str]:
         else:
             spans.append([number])
     return [
-        said
+        part
         for span in spans
-        for said in (
-            [f"{name(span[0])} to {name(span[-1])}"] if len(span) > 2 else [name(number) for number in span]  # noqa: PLR2004 - two are said as two
+        for part in (
+            [f"{name(span[0])} to {name(span[-1])}"] if len(span) > 2 else [name(number) for number in span]  # noqa: PLR2004 - two are listed as two
         )
     ]
 
@@ -222,35 +222,35 @@ def _numbers(held: Sequence[int]) -> str:
     return _list(str(number) for number in held)
 
 
-def _list(said: Iterable[str], joined: str = "and") -> str:
-    *first, last = said
+def _list(parts: Iterable[str], joined: str = "and") -> str:
+    *first, last = parts
     return f"{', '.join(first)} {joined} {last}" if first else last
 
 
 def notes(timing: Timing, found: Iterable[datetime]) -> list[str]:
-    """What is worth knowing about these occurrences: how days are joined, and each day on which clocks change."""
+    """What is worth knowing about these occurrences: how days are joined, and each day on which the clocks change."""
     cron = read_cron(timing.cron) if timing.cron is not None else None
-    said = schedule_notes(timing)
+    sentences = schedule_notes(timing)
     zone = zone_of(timing.zone or "UTC")
     for day in dict.fromkeys(local_of(moment, zone).date() for moment in found):
         change = change_on(day, zone)
         if change is not None:
             effect = _effect(change, day, hourly=cron is not None and cron.is_hourly)
-            said.append(f"{day}: {clock_change(zone.key, day)}; {effect}")
-    return said
+            sentences.append(f"{day}: {clock_change(zone.key, day)}; {effect}")
+    return sentences
 
 
 def schedule_notes(timing: Timing, zone: str | None = None) -> list[str]:
     """What is worth knowing about a schedule, whenever it runs; `zone` is that of a timing without one."""
-    said = []
+    sentences = []
     if timing.cron is not None:
         cron = read_cron(timing.cron)
         if not _any_date(cron) and not _any_weekday(cron):
             joined = "both must match" if cron.both_days else "either is enough"
-            said.append(f"day of month and weekday are both given: {joined}")
-        said += cron_notes(cron, MONTHS)
+            sentences.append(f"day of month and weekday are both given: {joined}")
+        sentences += cron_notes(cron, MONTHS)
     about_zone = zone_note(timing.zone or zone or "UTC")
-    return [*said, about_zone] if about_zone else said
+    return [*sentences, about_zone] if about_zone else sentences
 
 
 def _effect(change: ClockChange, day: date, *, hourly: bool) -> str:

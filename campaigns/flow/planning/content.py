@@ -1,4 +1,4 @@
-"""Decide what an occurrence says, in the transaction that opens its run."""
+"""Choose the content of an occurrence, in the transaction that opens its run."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from campaigns.store.runs.content import next_occurrence
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What a run says, and which occurrence of its campaign it is: the columns of its row."""
+class RunContent:
+    """The content of a run, and its number among the runs of its campaign that are opened to send."""
 
     occurrence: int
     content: int | None  # None: the campaign has none to rotate
-    message: dict[str, Any] | None  # None: its revision's
+    message: dict[str, Any] | None  # None: that of its revision
 
     @property
     def columns(self) -> dict[str, Any]:
-        """What the run's row keeps of it."""
+        """The columns of the run's row."""
         return {"occurrence": self.occurrence, "content": self.content, "message": self.message}
 
 
@@ -35,12 +35,12 @@ def what_is_said(
     at: datetime,
     *,
     scheduled_date: datetime | None = None,
-) -> Said:
-    """What the next occurrence says, with `at` its nominal time, or now for a launch by hand.
+) -> RunContent:
+    """The content of the next run; `at` is its nominal time, or now for a launch by hand.
 
-    A launch by hand is an occurrence, too: it takes the next number, and the schedule goes on after it, so no content
-    is left out and none comes twice. What was skipped takes no number. The caller's transaction has changed the
-    campaign's row before, which keeps two of one number apart. `scheduled_date`: when the vendor is to send it.
+    A launch by hand counts, too: it takes the next number, and the schedule goes on after it, so no content is left out
+    and none comes twice. A skipped occurrence takes no number. The caller's transaction has changed the campaign's row
+    before, so no two runs get one number. `scheduled_date`: when the vendor is to send it.
     """
     number = next_occurrence(connection, campaign.id)
     zone = zone_of_campaign(connection, campaign, revision)
@@ -55,8 +55,8 @@ def said_by(
     zone: str | None,
     *,
     scheduled_date: datetime | None = None,
-) -> Said:
-    """What the occurrence of that number says at that nominal time."""
+) -> RunContent:
+    """The content of the run with that number at that nominal time."""
     content, message = said_at(
         revision.message,
         revision.contents,
@@ -67,9 +67,9 @@ def said_by(
         rotate=revision.times.rotate,
         scheduled_date=scheduled_date,
     )
-    return Said(number, content, message)
+    return RunContent(number, content, message)
 
 
 def zone_of_campaign(connection: Connection, campaign: CampaignRow, revision: RevisionRow) -> str | None:
-    """On whose clocks dates in its texts are read: the campaign's, else the account's."""
+    """The zone whose clocks its texts and times follow: the campaign's, else its account's."""
     return revision.times.zone or revision.zone or zone_of_account(connection, campaign.account_id)

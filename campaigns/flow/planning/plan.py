@@ -1,7 +1,7 @@
 """Freeze who gets a run: the audience minus everybody who must be left out, each with the reason.
 
-The sets are read and cut without a lock, since that takes seconds for ten million users. What was read is then
-checked and written in one short transaction; when a suppression came in between, it is done again.
+The sets are read and cut without a lock, since that takes seconds for ten million users. One short transaction then
+checks that nothing has changed and writes the plan. A suppression in between starts it again.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from campaigns.store.schedules.occurrences import must_wait, requeue_behind_open
 from campaigns.store.sending.lanes import lane_suppressions, lock_lanes
 
 PLAN_VERSION = "plan 2"
-"""Part of each plan hash. The hashes of version 1 depended on how a set came about, so they are no longer taken."""
+"""Part of each plan hash. Hashes of version 1 depended on the order in which a set was built, so they are refused."""
 
 SUPPRESSED_UNSEEN = (
     "users are suppressed here, but the vendor alone knows who is on its lists and would message them too; accept "
@@ -51,7 +51,7 @@ SUPPRESSED_UNSEEN = (
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Who would get a run now, exactly, and what that was read from."""
+    """Who would get a run now, exactly, and from what that was computed."""
 
     account_id: str
     upstream: str
@@ -76,7 +76,7 @@ class Plan:
 
     @property
     def recipients(self) -> int:
-        """Recipients in the books; a whole list counts one unit, whoever is named beside it."""
+        """How many recipients the run counts; a whole list counts as one, also with user IDs beside it."""
         return 1 if self.whole_list else len(self.users or ())
 
     @property
@@ -93,7 +93,7 @@ class Plan:
 def make_plan(
     connection: Connection, campaign: CampaignRow, revision_number: int, *, says: dict[str, Any] | None = None
 ) -> Plan:
-    """Read the sets of one revision and work out who is left. `says`: the message, where it is not the revision's."""
+    """Read the sets of one revision and compute who is left; `says`: the message, if it is not that of the revision."""
     account_id = campaign.account_id
     upstream, _ = find_upstream(connection, account_id)
     revision = find_revision(connection, campaign.id, revision_number)

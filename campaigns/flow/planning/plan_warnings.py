@@ -65,7 +65,7 @@ def often_warnings(campaign: CampaignRow, revision: RevisionRow, now: datetime) 
     if revision.often or not runs_often(revision.times, now):
         return []
     is_armed = campaign.state is CampaignState.SCHEDULED
-    fact = "it sends to the same people more than once in 24 hours, and its field often does not allow that"
+    fact = "it sends to the same people more than once in 24 hours, and its field 'often' does not allow that"
     ends = "; it was armed before that was asked, so it goes on" if is_armed else ""
     return [PlanWarning(Caution.OFTEN, fact + ends, (Remedy(Do.ALLOW_OFTEN, campaign=campaign.id),))]
 

@@ -18,7 +18,13 @@ from campaigns.domain.sending.pacing import Limits
 from campaigns.flow.planning.content import what_is_said
 from campaigns.flow.planning.plan import Plan, fault_remedies, make_plan, plan_faults
 from campaigns.flow.planning.plan_warnings import Caution, PlanWarning, late_warnings, often_warnings, plan_warnings
-from campaigns.flow.planning.upcoming import ContentAhead, contents_ahead, occurrences_ahead, schedule_in_words
+from campaigns.flow.planning.upcoming import (
+    ContentAhead,
+    ScheduleInWords,
+    contents_ahead,
+    occurrences_ahead,
+    schedule_in_words,
+)
 from campaigns.store.campaigns.campaigns import CampaignRow, find_campaign, find_revision
 from campaigns.store.database.engine import Store
 
@@ -95,16 +101,25 @@ def preview(
         ahead = occurrences_ahead(campaign, revision, now)
         contents = contents_ahead(connection, campaign, revision, ahead, now)
         schedule = schedule_in_words(connection, campaign, revision)
-        cannot = _launch_faults(connection, plan, now)
+        cautions = [*_launch_faults(connection, plan, now), *often_warnings(campaign, revision, now)]
     fate = TextFate(plan.message.text_mode, plan.takes_mark_up, text_as)
-    opens_at = _opens_at(campaign, ahead, now)
-    expected = _forecast(plan, limits, opens_at, expires_at(plan.revision.times, ahead[0] if ahead else opens_at))
-    warnings = [
-        *cannot,
-        *often_warnings(campaign, revision, now),
-        *plan_warnings(plan, schedule.zone),
-        *late_warnings(plan, expected, schedule.zone),
-    ]
+    expected = _forecast(plan, limits, _opens_at(campaign, ahead, now), ahead)
+    cautions += [*plan_warnings(plan, schedule.zone), *late_warnings(plan, expected, schedule.zone)]
+    texts = tuple(_text(content, fate, rf_as) for content in contents)
+    return _preview(campaign, plan, expected, schedule, ahead, warnings=tuple(cautions), mode=fate, texts=texts)
+
+
+def _preview(
+    campaign: CampaignRow,
+    plan: Plan,
+    expected: Forecast,
+    schedule: ScheduleInWords,
+    ahead: Sequence[datetime],
+    *,
+    warnings: tuple[PlanWarning, ...],
+    mode: TextFate,
+    texts: tuple[TextAhead, ...],
+) -> Preview:
     return Preview(
         hash=plan.sha256,
         campaign_id=campaign.id,
@@ -124,13 +139,13 @@ def preview(
         mark=bool(plan.revision.mark),
         clock="vendor" if plan.revision.times.handoff else "campaigns",
         sending_hours=tuple(OpenHours(str(window.hours), window.zone.key) for window in plan.windows),
-        warnings=tuple(warnings),
+        warnings=warnings,
         schedule=schedule.schedule,
         zone=schedule.zone,
         next_runs=tuple(ahead),
-        text_mode=fate.mode_in_words,
-        texts=tuple(_text(content, fate, rf_as) for content in contents),
-        often=bool(revision.often),
+        text_mode=mode.mode_in_words,
+        texts=texts,
+        often=bool(plan.revision.often),
     )
 
 
@@ -148,16 +163,16 @@ def _text(content: ContentAhead, fate: TextFate, rf_as: Literal["array", "string
     return TextAhead(content.at, content.content, content.text, shown.sent, shown.seen, request)
 
 
-def _forecast(plan: Plan, limits: Limits, opens_at: datetime, expires: datetime | None) -> Forecast:
-    over, count = plan.revision.times.over_seconds, plan.batch_count
-    last = over * max(count - 1, 0) / max(count, 1)
+def _forecast(plan: Plan, limits: Limits, opens_at: datetime, ahead: Sequence[datetime]) -> Forecast:
+    times, count = plan.revision.times, plan.batch_count
+    last = times.over_seconds * max(count - 1, 0) / max(count, 1)
     return forecast(
         count,
         limits,
         opens_at,
         windows=plan.windows,
-        last_at=advance(plan.windows, opens_at, last) if over else None,
-        expires_at=expires,
+        last_at=advance(plan.windows, opens_at, last) if times.over_seconds else None,
+        expires_at=expires_at(times, ahead[0] if ahead else opens_at),
     )
 
 

@@ -82,7 +82,7 @@ def refuse_often(revision: RevisionRow, now: datetime) -> None:
     if not revision.often and runs_often(revision.times, now):
         raise NotAllowed(
             f"Campaign {revision.campaign_id} would send to the same people more than once in 24 hours, and its field "
-            "often does not allow that.",
+            "'often' does not allow that.",
             Remedy(Do.ALLOW_OFTEN, campaign=revision.campaign_id),
             code=TOO_OFTEN,
         )

@@ -50,6 +50,7 @@ class Backfill:
     recipients: int | None  # of each run; None: the vendor alone knows who is on its lists
     text: str  # what the first run says
     before_created: int  # runs whose time was before the campaign was written
+    needs_often: bool  # more than one run within 24 hours, which the campaign does not allow
     zone: str | None  # whose clocks the schedule follows
 
 
@@ -82,24 +83,27 @@ def backfill(
             if is_due(opening.campaign, opening.act.now):
                 continue
             gaps = find_gaps(opening, period, upstream)
-            _refuse_often(opening, gaps)
-            _refuse_before_created(opening, gaps, is_meant=before_created)
             seen = _answer(opening, period, gaps, recipients)
+            refuse_often(seen)
+            _refuse_before_created(seen, is_meant=before_created)
             _refuse_changed(seen, agreed)
             return replace(seen, dry_run=False, runs=tuple(_open(opening, gaps, kept_reason)))
 
 
-def preview_backfill(store: Store, campaign_id: int, period: Period, *, upstream: str) -> Backfill:
-    """What a backfill would open now, times before the campaign was written included; changes nothing.
+def preview_backfill(
+    store: Store, campaign_id: int, period: Period, *, upstream: str, actor: str | None = None
+) -> Backfill:
+    """What a backfill would open now, also where the backfill refuses that (`needs_often`, `before_created`).
 
-    Raises NotAllowed, UsageError as the backfill does.
+    Changes nothing without an `actor`. With one, what has come due is opened or skipped first, as beat does it, and
+    then the backfill opens exactly this. Raises NotAllowed, UsageError for the rest of what the backfill refuses.
     """
+    if actor is not None:
+        catch_up(store, campaign_id, actor=actor)
     recipients = _sendable(store, campaign_id)
     with store.read() as connection:
         opening = _opening(Act(connection, store.now(connection), "nobody"), campaign_id)
-        gaps = find_gaps(opening, period, upstream)
-        _refuse_often(opening, gaps)
-        return _answer(opening, period, gaps, recipients)
+        return _answer(opening, period, find_gaps(opening, period, upstream), recipients)
 
 
 def _opening(act: Act, campaign_id: int) -> Opening:
@@ -117,31 +121,28 @@ def _sendable(store: Store, campaign_id: int) -> int | None:
     return None if plan.whole_list else plan.recipients
 
 
-def _refuse_often(opening: Opening, gaps: Gaps) -> None:
-    """All runs of a backfill are sent from now on, so more than one reach the same people within 24 hours."""
-    if len(gaps.opens) > 1 and not opening.revision.often:
+def refuse_often(seen: Backfill) -> None:
+    """Raise NotAllowed for more than one run that the campaign does not allow within 24 hours.
+
+    All runs of a backfill are sent from now on, so they reach the same people within that time.
+    """
+    if seen.needs_often:
         raise NotAllowed(
-            f"The backfill of campaign {opening.campaign.id} would send {len(gaps.opens)} runs to the same people "
-            "within 24 hours, and its field often does not allow that; backfill one occurrence, or allow it.",
-            Remedy(Do.ALLOW_OFTEN, campaign=opening.campaign.id),
+            f"The backfill of campaign {seen.campaign_id} would send {len(seen.runs)} runs to the same people within "
+            "24 hours, and its field 'often' does not allow that; backfill one occurrence, or allow it.",
+            Remedy(Do.ALLOW_OFTEN, campaign=seen.campaign_id),
             code=TOO_OFTEN,
         )
 
 
-def _refuse_before_created(opening: Opening, gaps: Gaps, *, is_meant: bool) -> None:
-    count = _before_created(opening, gaps)
-    if count and not is_meant:
-        times = "1 time" if count == 1 else f"{count} times"
+def _refuse_before_created(seen: Backfill, *, is_meant: bool) -> None:
+    if seen.before_created and not is_meant:
+        times = "1 time" if seen.before_created == 1 else f"{seen.before_created} times"
         raise NotAllowed(
-            f"The period has {times} before campaign {opening.campaign.id} was written, when nobody expected a run.",
-            Remedy(Do.BACKFILL_BEFORE_CREATED, campaign=opening.campaign.id),
+            f"The period has {times} before campaign {seen.campaign_id} was written, when nobody expected a run.",
+            Remedy(Do.BACKFILL_BEFORE_CREATED, campaign=seen.campaign_id),
             code="before_created",
         )
-
-
-def _before_created(opening: Opening, gaps: Gaps) -> int:
-    created_at, _ = timings_since(opening.act.connection, opening.campaign.id)[0]
-    return sum(gap.at < created_at for gap in gaps.opens)
 
 
 def _refuse_changed(seen: Backfill, agreed: Backfill | None) -> None:
@@ -158,6 +159,7 @@ def _answer(opening: Opening, period: Period, gaps: Gaps, recipients: int | None
     """The backfill before it is done."""
     campaign, revision, connection = opening.campaign, opening.revision, opening.act.connection
     moments = [gap.at for gap in gaps.opens]
+    created_at, _ = timings_since(connection, campaign.id)[0]
     return Backfill(
         campaign_id=campaign.id,
         from_=period.start,
@@ -171,7 +173,8 @@ def _answer(opening: Opening, period: Period, gaps: Gaps, recipients: int | None
         revision=campaign.revision,
         recipients=recipients,
         text=contents_ahead(connection, campaign, revision, moments, opening.act.now)[0].text,
-        before_created=_before_created(opening, gaps),
+        before_created=sum(moment < created_at for moment in moments),
+        needs_often=len(moments) > 1 and not revision.often,
         zone=opening.zone,
     )
 

@@ -65,6 +65,7 @@ class NextSkipped:
     next_at: datetime | None  # the occurrence that the campaign waits for now
     zone: str | None
     skipped_before: tuple[datetime, ...]  # occurrences to come that earlier calls skipped
+    with_vendor: tuple[int, ...]  # runs of earlier occurrences that the vendor still sends
 
 
 def pause_schedule(store: Store, campaign_id: int, *, reason: str, actor: str) -> SchedulePaused:
@@ -207,4 +208,5 @@ def _skip_next(opening: Opening, reason: Reason | None) -> NextSkipped:
         next_at=after,
         zone=opening.zone,
         skipped_before=tuple(skipped_before),
+        with_vendor=tuple(runs_handed_over(act.connection, campaign.id, now=act.now)),
     )

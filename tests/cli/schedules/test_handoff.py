@@ -63,7 +63,7 @@ def test_a_pause_names_the_runs_that_it_takes_back(shell: Shell, world: World) -
 
     paused = shell.run("pause", daily, "--reason", "a mourning")
 
-    assert f"Handed over and to be taken back: run {run_id}." in paused.stdout
+    assert f"Handed over and recalled now: run {run_id}." in paused.stdout
     shell.ok("resume", daily, "--reason", "over")
     assert shell.ok("pause", daily, "--reason", "again")["recalling"] == [], "it is being taken back already"
 

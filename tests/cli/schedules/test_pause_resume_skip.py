@@ -1,19 +1,23 @@
-"""`pause`, `resume`, `schedule skip-next` and `schedule backfill`, and how lists tell of them."""
+"""`pause`, `resume` and `schedule skip-next`, and how lists show them."""
 
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from campaigns.domain.clocks import on_clocks
 from campaigns.flow.schedules.pause_resume_skip import skip_next
 from tests.cli.conftest import Shell
 from tests.world import World
 
 FRIDAYS = ("--cron", "0 18 * * FRI", "--zone", "Europe/Berlin")
 WORDS = "every Friday at 18:00 Europe/Berlin"
-A_MONTH = timedelta(days=28)
+A_WEEK = timedelta(days=7)
+NEXT = ("schedule", "skip-next", "1")
+BACKFILL = ("schedule", "backfill", "1", "--from", "2026-01-01T00:00:00Z", "--to", "2026-01-02T00:00:00Z")
 
 
 @pytest.fixture
@@ -51,20 +55,46 @@ def test_a_skipped_occurrence_is_listed_with_the_reason(armed: Shell) -> None:
     assert "a fair" in armed.run("runs", "show", str(row["id"])).stdout
 
 
-def test_a_backfill_is_looked_at_and_then_done(armed: Shell, world: World) -> None:
-    now = datetime.now(UTC)
-    period = ("--from", (now - A_MONTH).isoformat(), "--to", now.isoformat())
+def test_skipping_twice_skips_the_one_after_and_says_what_was_skipped_before(armed: Shell) -> None:
+    first = datetime.fromisoformat(armed.ok("show", "1")["next_at"])
+    armed.ok("schedule", "skip-next", "1")
 
-    tried = armed.run("schedule", "backfill", "1", *period, "--dry-run")
-    assert tried.stdout.count("missing") == 4
-    assert "4 runs would be opened" in tried.stderr
-    assert armed.ok("runs", "list") == []
-    done = armed.run("schedule", "backfill", "1", *period, "--reason", "new here")
-    again = armed.run("schedule", "backfill", "1", *period)
+    again = armed.run("schedule", "skip-next", "1")
 
-    assert "4 runs opened" in done.stderr
-    assert "nothing to backfill" in again.stderr
-    assert {row["state"] for row in armed.ok("runs", "list")} == {"due"}
+    first_on_clocks, second, third = (on_clocks(first + n * A_WEEK, "Europe/Berlin") for n in range(3))
+    assert again.stdout == f"The occurrence of campaign 1 at {second} is skipped; the next one is at {third}.\n"
+    assert f"Note: skipped before, and still to come: {first_on_clocks}.\n" in again.stderr
+    assert armed.ok("show", "1")["next_at"] == (first + 2 * A_WEEK).isoformat()
+
+
+def test_a_pause_names_how_to_pause_the_run_that_goes_on(armed: Shell) -> None:
+    run_id = armed.ok("launch", "1", "--now")["run_id"]
+
+    paused = armed.run("pause", "1", "--reason", "a holiday")
+
+    way = f"`campaigns runs pause {run_id} --reason TEXT` pauses it."
+    assert f"Run {run_id} has not ended and goes on. {way}\n" in paused.stderr
+
+
+def test_what_has_no_schedule_is_not_launched_by_following_a_hint(shell: Shell, world: World) -> None:
+    """A launch of it would send a second time."""
+    campaign_id = str(shell.campaign())
+    draft = shell.refusal("pause", campaign_id, "--reason", "x", code=4)
+    run_id = shell.ok("launch", campaign_id)["run_id"]
+
+    sending = shell.refusal("pause", campaign_id, "--reason", "x", code=4)
+    assert f"its run {run_id} has not ended. `campaigns runs pause {run_id} --reason TEXT` pauses it." in sending
+    world.serve()
+    over = [shell.refusal(*words, code=4) for words in (("pause", campaign_id, "--reason", "x"), NEXT, BACKFILL)]
+
+    for sentence in (draft, sending, *over):
+        assert "launch" not in sentence.replace("is launched", "")
+    hints = re.findall(r"`campaigns ([^`]*)`", " ".join([draft, *over]))
+    assert set(hints) == {"show 1"}
+    for hint in hints:
+        shell.ok(*hint.split())
+    world.serve()
+    assert len(world.gateway.received) == 1
 
 
 def test_what_cannot_be_done_is_said_in_one_sentence(armed: Shell) -> None:
@@ -74,18 +104,18 @@ def test_what_cannot_be_done_is_said_in_one_sentence(armed: Shell) -> None:
     assert "no campaign 9" in armed.refusal("schedule", "skip-next", "9", code=3)
     times = ("--from", "2026-01-01 00:00", "--to", "2200-01-01 00:00")
     assert "in which zone" in armed.refusal("schedule", "backfill", "1", *times, code=2)
-    assert "is to come" in armed.refusal("schedule", "backfill", "1", *times, "--zone", "UTC", code=2)
+    assert "is in the future" in armed.refusal("schedule", "backfill", "1", *times, "--zone", "UTC", code=2)
 
 
 def test_a_launch_that_waits_watches_the_run_it_was_armed_for(
     shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not one of an earlier time; that it is skipped ends the watching."""
-    campaign_id = shell.campaign("--cron", "*/10 * * * *", "--zone", "UTC")
+    campaign_id = shell.campaign("--cron", "*/10 * * * *", "--zone", "UTC", "--often")
     now = datetime.now(UTC)
     shell.ok("launch", "--yes", str(campaign_id))
     hour = ("--from", (now - timedelta(hours=1)).isoformat(), "--to", now.isoformat())
-    earlier = shell.ok("schedule", "backfill", str(campaign_id), *hour)["runs"]
+    earlier = shell.ok("schedule", "backfill", str(campaign_id), *hour, "--yes", "--before-created")["runs"]
     shell.ok("edit", str(campaign_id), "--at", (now + timedelta(hours=1)).isoformat())
     shell.ok("edit", str(campaign_id), "--clear", "at")
     shell.ok("edit", str(campaign_id), "--cron", "0 0 * * *", "--zone", "UTC")

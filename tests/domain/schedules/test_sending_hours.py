@@ -176,5 +176,5 @@ def test_hours_need_a_zone_and_a_form() -> None:
     assert hours_faults(Timing(hours="09:00-22:00"), NOON, account=(None, BERLIN)) == []
     assert hours_faults(Timing(hours="09:00-22:00"), NOON) == [], "its account may have one"
     assert "need a zone" in hours_faults(Timing(hours="09:00-22:00"), NOON, account=(None, None))[0]
-    assert "are no hours" in hours_faults(Timing(hours="9-5", zone=BERLIN), NOON)[0]
-    assert "no known time zone" in hours_faults(Timing(hours="09:00-22:00", zone="Berlin/Europe"), NOON)[0]
+    assert "are not valid hours" in hours_faults(Timing(hours="9-5", zone=BERLIN), NOON)[0]
+    assert "not a known time zone" in hours_faults(Timing(hours="09:00-22:00", zone="Berlin/Europe"), NOON)[0]

@@ -13,7 +13,7 @@ from campaigns.domain.zone_hints import ABBREVIATIONS, PARTS_OF_AN_HOUR, WITHOUT
 
 
 def refusal(name: str) -> str:
-    with pytest.raises(ValueError, match="is no known time zone") as refused:
+    with pytest.raises(ValueError, match="is not a known time zone") as refused:
         zone_of(name)
     return str(refused.value)
 

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from campaigns.domain.errors import NotAllowed, NotFound
 from campaigns.domain.messages.message import make_message
+from campaigns.domain.remedies import Do, Remedy
 from campaigns.flow.audience.suppress import suppress
 from campaigns.flow.campaigns.archive import archive_campaign
 from campaigns.flow.campaigns.drafts import Changes, edit_campaign
@@ -120,8 +121,9 @@ def test_a_whole_list_is_refused_while_anybody_is_suppressed_unless_that_is_acce
     suppress(world.store, BitMap64([1]), account_id="acct_one", reason="asked to stop", actor=ANNA)
     lists: dict[str, Any] = {"message": {"user_lists": ["fans"]}}
 
-    with pytest.raises(NotAllowed, match="--accept-suppressed"):
+    with pytest.raises(NotAllowed, match="the vendor alone knows who is on its lists") as refused:
         world.launch(world.campaign(**lists))
+    assert refused.value.remedies == (Remedy(Do.ACCEPT_SUPPRESSED, campaign=1),)
     run_id = world.launch(world.campaign(**lists, accept_suppressed=True))
     world.serve()
 

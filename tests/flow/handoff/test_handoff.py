@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from campaigns.domain.errors import NotAllowed, UsageError, VendorAway
 from campaigns.domain.messages.message import make_message
+from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.schedules.handoff import WATCHED_AFTER
 from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.states import BatchState
@@ -142,7 +143,7 @@ def test_the_plan_says_who_holds_the_clock(world: World) -> None:
         ),
         (
             {"timing": Timing(cron="0 18 * * *", zone="UTC", handoff=True, hours="09:00-17:00")},
-            "would send at 2026-03-02 18:00.00:00, outside the hours 09:00-17:00 UTC",
+            "would send at 2026-03-02 18:00.00:00 UTC, outside the hours 09:00-17:00 UTC",
         ),
         ({"timing": DAILY, "message": {"save_for_later": True}}, "save_for_later cannot be combined with handoff"),
         (
@@ -162,7 +163,7 @@ def test_an_edit_of_what_the_vendor_has_is_refused_with_its_local_time(world: Wo
     opened(world)
     world.serve()
     with pytest.raises(
-        NotAllowed, match=r"handed over to the vendor for 2026-03-02 19:00\+01:00 and cannot be changed"
+        NotAllowed, match=r"handed over to the vendor for 2026-03-02 19:00\+01:00 Europe/Berlin and cannot be changed"
     ):
         edit_campaign(world.store, campaign_id, Changes(name="Other"), actor=ANNA)
 
@@ -171,8 +172,9 @@ def test_pausing_what_the_vendor_has_already_names_the_recall(world: World) -> N
     campaign_id = armed(world, Timing(handoff=True), starts_at=TODAY)
     (run_id,) = opened(world)
     world.serve()
-    with pytest.raises(NotAllowed, match=f"run {run_id} is with the vendor: `campaigns runs recall {run_id} --reason"):
+    with pytest.raises(NotAllowed, match=f"run {run_id} is with the vendor") as refused:
         pause_schedule(world.store, campaign_id, reason="why", actor=ANNA)
+    assert refused.value.remedies == (Remedy(Do.RECALL, run=run_id),)
 
 
 def test_a_lost_answer_is_found_by_the_scheduled_date_alone(world: World) -> None:

@@ -62,7 +62,7 @@ def test_builds_that_miss_a_rule_are_caught(monkeypatch: pytest.MonkeyPatch) -> 
     broken: dict[str, tuple[Any, str, Any]] = {
         "never skips what is late": (due, "misfire", lambda *_, **__: None),
         "counts no runs": (due, "is_used_up", lambda *_, **__: False),
-        "lets an open run stand in nobody's way": (open_occurrence, "open_runs", lambda *_: []),
+        "lets an open run stand in nobody's way": (open_occurrence, "unfinished_runs", lambda *_: []),
     }
     for build, (module, name, how) in broken.items():
         with monkeypatch.context() as patched:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from campaigns.domain.errors import NotAllowed, UsageError
+from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.schedules.timing import Timing
 from campaigns.flow.campaigns.drafts import Changes, edit_campaign
 from campaigns.flow.campaigns.launch import launch
@@ -108,6 +109,65 @@ def test_the_next_occurrence_is_skipped_and_the_others_are_sent(world: World) ->
     assert (told.skipped, told.next_at) == (_at(13), _at(14))
     assert states(world, campaign_id) == {"13:00": "skipped", "14:00": "finished"}
     assert runs(world, campaign_id)[0]["reason"] == "an operator skipped it ahead of its time: a fair"
+
+
+def test_a_second_skip_skips_the_occurrence_after_and_names_what_was_skipped(world: World) -> None:
+    campaign_id = armed(world)
+    skip_next(world.store, campaign_id, reason="a fair", actor=ANNA)
+
+    again = skip_next(world.store, campaign_id, reason="and its second hour", actor=ANNA)
+
+    assert (again.skipped, again.next_at, again.skipped_before) == (_at(14), _at(15), (_at(13),))
+    for _ in range(3):
+        put_forward(world, hours=1)
+        work(world)
+    assert states(world, campaign_id) == {"13:00": "skipped", "14:00": "skipped", "15:00": "finished"}
+    later = skip_next(world.store, campaign_id, reason=None, actor=ANNA)
+    assert later.skipped_before == (), "those have passed"
+
+
+@pytest.mark.parametrize("change", [pause_schedule, resume_schedule, skip_next])
+def test_an_empty_reason_is_refused_and_nothing_is_changed(world: World, change: Any) -> None:
+    campaign_id = armed(world)
+    before = world.events()
+
+    with pytest.raises(UsageError, match="The reason is empty"):
+        change(world.store, campaign_id, reason=" ", actor=ANNA)
+
+    assert world.events() == before
+
+
+def test_a_pause_names_the_runs_that_go_on(world: World) -> None:
+    campaign_id = armed(world)
+    put_forward(world, hours=1)
+    (run_id,) = look(world)
+
+    assert pause_schedule(world.store, campaign_id, reason="a holiday", actor=ANNA).open_runs == (run_id,)
+
+
+def test_pausing_a_campaign_without_a_schedule_names_the_run_to_pause(world: World) -> None:
+    run_id = world.launched()
+
+    with pytest.raises(NotAllowed, match=f"its run {run_id} has not ended") as refused:
+        pause_schedule(world.store, 1, reason="stop it", actor=ANNA)
+
+    assert refused.value.remedies == (Remedy(Do.PAUSE_RUN, run=run_id),)
+
+
+def test_a_launch_is_suggested_only_where_it_arms_a_schedule(world: World) -> None:
+    """For anything else it would send at once."""
+    world.launched()
+    world.serve()
+    in_an_hour = world.clock.now + timedelta(hours=1)
+    campaigns = [1, world.campaign(), written(world), world.campaign(starts_at=in_an_hour)]
+
+    suggested = []
+    for campaign_id in campaigns:
+        with pytest.raises(NotAllowed) as refused:
+            pause_schedule(world.store, campaign_id, reason="why", actor=ANNA)
+        suggested.append([remedy.do for remedy in refused.value.remedies])
+
+    assert suggested == [[Do.SHOW_CAMPAIGN], [Do.SHOW_CAMPAIGN], [Do.ARM], [Do.ARM]]
 
 
 def test_skipping_the_only_occurrence_ends_the_schedule_and_nobody_has_got_it(world: World) -> None:

@@ -101,7 +101,7 @@ def test_a_schedule_that_has_had_its_runs_is_armed_again_only_for_more(world: Wo
         launch(world.store, campaign_id, upstream=UPSTREAM, actor=ANNA)
     more = Timing(cron=HOURLY, zone="UTC", max_runs=2)
     note = edit_campaign(world.store, campaign_id, Changes(timing=more), actor=ANNA).note
-    assert note == f"`campaigns launch {campaign_id}` arms its schedule"
+    assert note == "its schedule is not armed; a launch arms it"
     launch(world.store, campaign_id, upstream=UPSTREAM, actor=ANNA)
     for _ in range(2):
         put_forward(world, hours=1)
@@ -256,7 +256,7 @@ def test_an_edit_opens_what_was_due_by_the_old_revision_first(world: World) -> N
     work(world)
     assert note == (
         f"run {runs(world, campaign_id)[0]['id']} keeps the revision and the audience it was opened with; "
-        "the edit holds from the occurrence at 2026-03-02 14:00+00:00"
+        "the edit holds from the occurrence at 2026-03-02 14:00+00:00 UTC"
     )
     assert {body["text"] for body in world.gateway.received} == {"Hello"}
     put_forward(world, hours=1)
@@ -340,7 +340,7 @@ def test_a_schedule_that_cannot_be_computed_is_paused_and_stops_nobody_else(
 
     def unreadable(connection: Any, campaign: CampaignRow, *rest: Any) -> Any:
         if campaign.id == broken:
-            raise ValueError("'Europe/Atlantis' is no known time zone")
+            raise ValueError("'Europe/Atlantis' is not a known time zone")
         return read(connection, campaign, *rest)
 
     monkeypatch.setattr(due, "following", unreadable)

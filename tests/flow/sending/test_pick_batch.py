@@ -157,7 +157,7 @@ def test_hours_of_an_account_are_kept_in_one_form_and_need_a_zone(world: World) 
     world.account()
     with pytest.raises(UsageError, match="has no time zone"):
         set_account(world.store, ACCOUNT, hours="9:00-22:00", actor=ANNA)
-    with pytest.raises(UsageError, match="are no hours"):
+    with pytest.raises(UsageError, match="are not valid hours"):
         set_account(world.store, ACCOUNT, hours="9-22", zone="Europe/Berlin", actor=ANNA)
     with pytest.raises(UsageError, match="did you mean Europe/Berlin"):
         set_account(world.store, ACCOUNT, hours="9:00-22:00", zone="Berlin", actor=ANNA)
@@ -345,7 +345,7 @@ def test_a_run_whose_hours_cannot_be_read_is_held_and_the_accounts_others_go_on(
 
     (hold,) = world.run(unread)["holds"]
     assert hold["kind"] == "hours"
-    assert "'Europe/Atlantis' is no known time zone" in hold["reason"]
+    assert "'Europe/Atlantis' is not a known time zone" in hold["reason"]
     assert world.states(other) == ["accepted"]
     resume_run(world.store, unread, reason="zone data is new again", actor=ANNA)
     world.serve()
