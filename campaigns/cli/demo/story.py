@@ -104,7 +104,7 @@ class Story:
     def _follow(self, run_id: int) -> None:
         """Watch a run to its end, and kill its worker on the way while a request hangs."""
         rates = Rates()
-        with self.telling.progress(self.parts.limits) as shown:
+        with self.telling.progress() as shown:
             for look in looks(self.parts, run_id):
                 rates.add(look)
                 shown(look, rates)

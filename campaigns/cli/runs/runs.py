@@ -75,8 +75,9 @@ def show(run_id: int, *, as_json: bool) -> None:
     from campaigns.flow.runs.outlook import show_run
 
     with opened() as parts, parts.store.read() as connection:
-        run = show_run(connection, run_id, limits=parts.limits, now=parts.store.now(connection))
-    show_result(run, as_json=as_json, people=lambda: print_facts(run_facts(run)))
+        now = parts.store.now(connection)
+        run = show_run(connection, run_id, limits=parts.limits, now=now)
+    show_result(run, as_json=as_json, people=lambda: print_facts(run_facts(run, now)))
 
 
 @runs.command()

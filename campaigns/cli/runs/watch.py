@@ -19,7 +19,6 @@ from campaigns.domain.states import RunKind
 from campaigns.flow.runs.outlook import End, ShownRun, end_of, recipients_done, show_run
 
 if TYPE_CHECKING:
-    from campaigns.domain.sending.pacing import Limits
     from campaigns.wiring import Parts
 
 POLL_SECONDS = 0.5
@@ -37,7 +36,7 @@ def watch(parts: Parts, run_id: int, *, as_json: bool) -> int:
     rates = Rates()
     end: End | None = None
     try:
-        with _display(parts.limits, as_json=as_json) as display:
+        with _display(as_json=as_json) as display:
             for look in looks(parts, run_id):
                 rates.add(look)
                 display(look, rates)
@@ -96,25 +95,23 @@ def _look(parts: Parts, run_id: int) -> Look:
         now, seen = parts.store.now(connection), heartbeats(connection)
         run = show_run(connection, run_id, limits=parts.limits, now=now)
     quiet = {part: (now - seen[part]).total_seconds() if part in seen else None for part in ("beat", "worker")}
-    available_at = None if run.lane is None else run.lane.available_at
-    waits = 0.0 if available_at is None else (available_at - now).total_seconds()
-    return Look(time.monotonic(), run, now, quiet, waits)
+    return Look(time.monotonic(), run, now, quiet)
 
 
 @contextmanager
-def _display(limits: Limits, *, as_json: bool) -> Iterator[Callable[[Look, Rates], None]]:
+def _display(*, as_json: bool) -> Iterator[Callable[[Look, Rates], None]]:
     """Where progress goes: a live bar on a terminal, else a line every few seconds."""
     if not sys.stderr.isatty():
-        yield lines(limits, to_stderr=as_json)
+        yield lines(to_stderr=as_json)
         return
     from rich.console import Console
     from rich.live import Live
 
     with Live(console=Console(file=drawing(sys.stderr)), refresh_per_second=4) as live:
-        yield lambda look, rates: live.update(drawn(look, rates, limits))
+        yield lambda look, rates: live.update(drawn(look, rates))
 
 
-def lines(limits: Limits, *, to_stderr: bool) -> Callable[[Look, Rates], None]:
+def lines(*, to_stderr: bool) -> Callable[[Look, Rates], None]:
     """Say a line about a run every few seconds, and whenever its state changes."""
     last: tuple[float, str] = (float("-inf"), "")
 
@@ -122,13 +119,13 @@ def lines(limits: Limits, *, to_stderr: bool) -> Callable[[Look, Rates], None]:
         nonlocal last
         if look.at - last[0] >= LINE_SECONDS or look.run.state != last[1]:
             last = (look.at, look.run.state)
-            click.echo(progress_line(look, rates, limits), err=to_stderr)
+            click.echo(progress_line(look, rates), err=to_stderr)
             sys.stdout.flush()  # whoever reads the pipe wants it now
 
     return display
 
 
-def drawn(look: Look, rates: Rates, limits: Limits) -> Any:
+def drawn(look: Look, rates: Rates) -> Any:
     """The bar of a run with the words about it, as rich draws them."""
     from rich.progress_bar import ProgressBar
     from rich.table import Table
@@ -136,7 +133,7 @@ def drawn(look: Look, rates: Rates, limits: Limits) -> Any:
 
     grid = Table.grid()  # a bar ends no line by itself
     grid.add_row(ProgressBar(total=look.run.planned or 1, completed=recipients_done(look.run), width=60))
-    grid.add_row(Text(one_line(progress_line(look, rates, limits))))
+    grid.add_row(Text(one_line(progress_line(look, rates))))
     return grid
 
 

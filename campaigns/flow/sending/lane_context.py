@@ -14,9 +14,6 @@ from campaigns.ports import FenceBook, Gateway, Pacer, Spool
 from campaigns.store.database.engine import Store
 from campaigns.store.sending.lanes import LaneClaim
 
-LONGEST_WAIT_IN_MEMORY = 2.0
-"""Seconds that a lane waits holding its thread; a longer wait becomes a time in SQL and frees the thread."""
-
 
 @dataclass(frozen=True, slots=True)
 class Sender:
