@@ -24,6 +24,13 @@ class Do(StrEnum):
     ADD_ACCOUNT = "accounts.add"
     RELEASE_ACCOUNT = "accounts.release"
     UPGRADE_DATABASE = "database.upgrade"
+    WATCH_RUN = "runs.watch"
+    SHOW_RUN = "runs.show"
+    LIST_BATCHES = "runs.batches"
+    RERUN_CURRENT = "runs.rerun_current"
+    RERUN_CANCELLED = "runs.rerun_cancelled"
+    SHOW_UNSENDS = "runs.attempts_unsend"
+    RECALL_AGAIN = "runs.recall_again"
 
 
 @dataclass(frozen=True, slots=True)

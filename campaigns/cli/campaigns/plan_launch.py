@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import click
@@ -10,6 +11,7 @@ from campaigns.cli.kit.held import say_held
 from campaigns.cli.kit.output import cell, json_option, moment, one_line, print_facts, say_warnings, show
 from campaigns.cli.kit.runs_table import print_runs
 from campaigns.cli.kit.session import CAMPAIGN, actor, opened
+from campaigns.cli.runs.runs import timeout_option
 from campaigns.domain.errors import UsageError
 from campaigns.domain.messages.marks import LENGTH
 
@@ -46,6 +48,7 @@ def plan(campaign_id: int, *, as_json: bool) -> None:
 @click.option("--again", is_flag=True, help="Launch a campaign that was launched before; needs --reason.")
 @click.option("--reason", metavar="TEXT", help="Why it is launched again.")
 @click.option("--as-written", is_flag=True, help="Braces, %words% and tags in the text are meant so.")
+@timeout_option
 @json_option
 def launch(
     campaign_id: int,
@@ -56,6 +59,7 @@ def launch(
     again: bool,
     reason: str | None,
     as_written: bool,
+    timeout: float | None,
     as_json: bool,
 ) -> None:
     """Start a campaign, or arm its schedule.
@@ -64,6 +68,8 @@ def launch(
     """
     from campaigns.flow.campaigns.launch import launch as launch_campaign
 
+    if timeout is not None and not wait:
+        raise UsageError("--timeout belongs to --wait.")
     if again != (reason is not None and bool(reason.strip())):
         raise UsageError(
             "--again and --reason go together: a second launch says why, as in --again --reason 'new fans'."
@@ -83,10 +89,13 @@ def launch(
             show(launched, as_json=as_json, people=lambda: _say_launched(launched))
             return
         say_warnings(launched)
-        from campaigns.cli.runs.watch import run_of_schedule, watch
+        from campaigns.cli.runs.watch import wait_for_launch
 
-        run_id = launched["run_id"] or run_of_schedule(parts, campaign_id, launched["starts_at"])
-        click.get_current_context().exit(watch(parts, run_id, as_json=as_json))
+        starts_at = None if launched["run_id"] is not None else datetime.fromisoformat(launched["starts_at"])
+        code = wait_for_launch(
+            parts, campaign_id, launched["run_id"], starts_at=starts_at, timeout=timeout, as_json=as_json
+        )
+        click.get_current_context().exit(code)
 
 
 def _say_launched(launched: dict[str, Any]) -> None:

@@ -193,6 +193,6 @@ class Story:
             reason="the vendor is well again",
             actor=ACTOR,
         )
-        child = int(again["run_id"])
-        self.telling.step("rerun", f"run {child} for the {again['recipients']:,} whom run {run_id} did not reach")
+        child = again.child
+        self.telling.step("rerun", f"run {child} for the {again.recipients:,} whom run {run_id} did not reach")
         self._follow(child)

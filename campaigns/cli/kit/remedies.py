@@ -23,6 +23,13 @@ SENTENCES: dict[Do, str] = {
     Do.ADD_ACCOUNT: "`campaigns accounts add {account}` adds it.",
     Do.RELEASE_ACCOUNT: "`campaigns accounts release {account} --reason TEXT` lets it go on.",
     Do.UPGRADE_DATABASE: "`campaigns db upgrade` brings the database up to date.",
+    Do.WATCH_RUN: "`campaigns runs watch {run}` shows its progress.",
+    Do.SHOW_RUN: "`campaigns runs show {run}` shows where its recipients stand.",
+    Do.LIST_BATCHES: "`campaigns runs batches {run}` lists its batches.",
+    Do.RERUN_CURRENT: "`campaigns runs rerun {run} --current --reason TEXT` sends the newest content.",
+    Do.RERUN_CANCELLED: "`campaigns runs rerun {run} --cancelled --reason TEXT` sends to those who were cancelled.",
+    Do.SHOW_UNSENDS: "`campaigns runs attempts {run} --unsend` lists the requests that were to unsend it.",
+    Do.RECALL_AGAIN: "`campaigns runs recall {run} --reason TEXT` tries again.",
 }
 """Fields in braces are those of the remedy. A test reads each command with the real command line."""
 

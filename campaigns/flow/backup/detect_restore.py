@@ -152,9 +152,9 @@ def _doubt(connection: Connection, memory: Memory, lane: LaneFence, highest: int
             reason=MAY_HAVE_BEEN_SENT,
             detail={"batches": len(seqs)},
         )
-        end_run_if_done(connection, run_id, now=now, actor=actor)
+        end_run_if_done(Act(connection, now, actor), run_id)
     for run_id in runs_not_planned(connection, account_id):
-        hold_restored(connection, run_id, actor=actor, now=now)
+        hold_restored(Act(connection, now, actor), run_id)
     return begin_incarnation(connection, reason=reason, actor=actor, now=now)
 
 

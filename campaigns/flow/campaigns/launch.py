@@ -184,9 +184,7 @@ def _open(
             state=(CampaignState.SCHEDULED if stays_armed else CampaignState.LAUNCHED).value,
         )
         run_id = add_run(
-            connection,
-            now=now,
-            actor=actor,
+            Act(connection, now, actor),
             reason=reason,
             as_written=as_written,
             campaign_id=campaign.id,
@@ -201,6 +199,6 @@ def _open(
         )
         write_plan(connection, run_id, plan, batches, now=now, actor=actor)
         if may_repeat:
-            hold_restored(connection, run_id, actor=actor, now=now)
+            hold_restored(Act(connection, now, actor), run_id)
     held = MAY_HAVE_BEEN_SENT if may_repeat else None
     return {"campaign_id": campaign.id, "run_id": run_id, "state": RunState.PLANNED.value, "held": held}

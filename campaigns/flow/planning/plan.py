@@ -35,6 +35,7 @@ from campaigns.flow.planning.upcoming import occurrences_ahead, schedule_told, t
 from campaigns.store.accounts.bindings import find_upstream, hours_of_account
 from campaigns.store.audience.suppressions import anybody_suppressed, suppressed_users
 from campaigns.store.audience.versions import audience_users
+from campaigns.store.audit.events import Act
 from campaigns.store.campaigns.campaigns import CampaignRow, RevisionRow, find_campaign, find_revision
 from campaigns.store.database.engine import Store
 from campaigns.store.database.postgresql import wait_briefly
@@ -238,7 +239,7 @@ def write_plan(
     """
     over, start = plan.revision.times.over_seconds, max(scheduled_for or now, now)
     return freeze_plan(
-        connection,
+        Act(connection, now, actor),
         run_id,
         batches=batches,
         whole_list=plan.whole_list,
@@ -246,8 +247,6 @@ def write_plan(
         recipients=plan.recipients,
         suppressions=plan.suppressions,
         plan_sha256=plan.sha256,
-        now=now,
-        actor=actor,
         available_at=spread_over(plan.windows, start, over, plan.batch_count) if over else (),
     )
 

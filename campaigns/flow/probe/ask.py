@@ -147,9 +147,7 @@ def _open(
         now=now,
     )
     run_id = add_run(
-        connection,
-        now=now,
-        actor=actor,
+        Act(connection, now, actor),
         reason="a probe",
         campaign_id=campaign_id,
         revision=1,
@@ -176,7 +174,7 @@ def _plan(
 ) -> None:
     identity = json.dumps([run_id, user, message], sort_keys=True)
     freeze_plan(
-        connection,
+        Act(connection, now, actor),
         run_id,
         batches=[pack(BitMap64([user]))],
         whole_list=False,
@@ -184,6 +182,4 @@ def _plan(
         recipients=1,
         suppressions=suppressions,
         plan_sha256=hashlib.sha256(identity.encode()).hexdigest(),
-        now=now,
-        actor=actor,
     )

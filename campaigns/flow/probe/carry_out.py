@@ -148,7 +148,7 @@ NOT_CONFIRMED = "its deletion was not confirmed, and is tried again"
 
 
 def _ask_back(connection: Connection, sender: Sender, found: ProbeRow, now: datetime) -> None:
-    ask_back(connection, found.run_id, reason="a probe is deleted", actor=sender.owner, now=now)
+    ask_back(Act(connection, now, sender.owner), found.run_id, reason="a probe is deleted")
 
 
 def _see_gone(sender: Sender, found: ProbeRow) -> None:

@@ -93,7 +93,7 @@ def decide(
             _reopen(connection, found, reason=reason, actor=actor, now=now)
         for row in rows:
             _settle(connection, found, row, decision, [one.id for one in rows])
-        end_run_if_done(connection, run_id, now=now, actor=actor)
+        end_run_if_done(Act(connection, now, actor), run_id)
         return {
             "run_id": run_id,
             "as": verdict,

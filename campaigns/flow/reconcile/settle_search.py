@@ -94,7 +94,7 @@ def _settle(turn: _Turn, case: Case, judgement: Judgement) -> bool:
     _keep(turn, found, judgement, {"to": to.value, "last": look_at is None})
     if look_at is None:
         _say_settled(turn, found, to, judgement)
-        end_run_if_done(connection, found.run_id, now=turn.now, actor=turn.sender.owner)
+        end_run_if_done(Act(connection, turn.now, turn.sender.owner), found.run_id)
     return look_at is None and judgement.finding in {Finding.ABSENT, Finding.UNCLEAR}
 
 
@@ -284,4 +284,4 @@ def _give(
     )
     kind = EventKind.MESSAGE_FOUND if to is None else EventKind.UNKNOWN_FOUND
     _say_found(turn, row, message_id, reason, kind=kind)
-    end_run_if_done(connection, row.run_id, now=turn.now, actor=turn.sender.owner)
+    end_run_if_done(Act(connection, turn.now, turn.sender.owner), row.run_id)

@@ -20,6 +20,7 @@ from campaigns.flow.schedules.arm import DISARMED, is_used_up
 from campaigns.flow.schedules.due import is_due, say_ended, settle
 from campaigns.flow.schedules.open_occurrence import Opening, occurrence_may_repeat, open_backfilled
 from campaigns.store.accounts.bindings import find_upstream
+from campaigns.store.audit.events import Act
 from campaigns.store.campaigns.campaigns import change_campaign, find_campaign, find_revision
 from campaigns.store.database.engine import Store
 from campaigns.store.schedules.occurrences import first_armed, open_runs, rows_between, timings_since
@@ -195,7 +196,7 @@ def _open(opening: Opening, found: Found, reason: str | None) -> list[dict[str, 
         may_repeat = occurrence_may_repeat(opening, missed.at)
         run_id = open_backfilled(opening, missed.at, skipped_run_id=missed.skipped_run_id, after=after, reason=said)
         if may_repeat:
-            hold_restored(opening.connection, run_id, actor=opening.actor, now=opening.now)
+            hold_restored(Act(opening.connection, opening.now, opening.actor), run_id)
         opened.append({**_line(missed), "run_id": run_id, "after_run_id": after})
         after = run_id
     if opened:

@@ -23,6 +23,7 @@ from campaigns.flow.recall.recall import recall_earlier
 from campaigns.flow.runs.hold_restored import hold_restored
 from campaigns.flow.runs.pause_resume_cancel import cancel_open_run
 from campaigns.store.accounts.bindings import find_upstream
+from campaigns.store.audit.events import Act
 from campaigns.store.backup.restored import opening_may_repeat
 from campaigns.store.campaigns.campaigns import CampaignRow, RevisionRow
 from campaigns.store.runs.runs import add_run, find_run
@@ -56,25 +57,21 @@ def open_occurrence(opening: Opening, occurrence: datetime) -> int | None:
     )
     after = _cancel(opening, place.cancels, in_its_place) if place.cancels else place.after
     run_id = add_run(
-        opening.connection,
-        now=opening.now,
-        actor=opening.actor,
+        Act(opening.connection, opening.now, opening.actor),
         reason=None,
         kind=RunKind.SCHEDULE,
         scheduled_for=occurrence,
         **_columns(opening, occurrence, after=after, counts_from=occurrence),
     )
     if may_repeat:
-        hold_restored(opening.connection, run_id, actor=opening.actor, now=opening.now)
+        hold_restored(Act(opening.connection, opening.now, opening.actor), run_id)
     if timing.overlap == "unsend":
         recall_earlier(
-            opening.connection,
+            Act(opening.connection, opening.now, opening.actor),
             opening.campaign.id,
             for_run_id=run_id,
             besides=place.cancels,
             reason=in_its_place,
-            actor=opening.actor,
-            now=opening.now,
         )
     return run_id
 
@@ -103,14 +100,15 @@ def open_backfilled(
     how: dict[str, Any] = {"now": opening.now, "actor": opening.actor, "reason": reason}
     if skipped_run_id is not None and take_up_skipped(opening.connection, skipped_run_id, **how, **columns):
         return skipped_run_id
-    return add_run(opening.connection, **how, kind=RunKind.SCHEDULE, scheduled_for=occurrence, **columns)
+    act = Act(opening.connection, opening.now, opening.actor)
+    return add_run(act, reason=reason, kind=RunKind.SCHEDULE, scheduled_for=occurrence, **columns)
 
 
 def _cancel(opening: Opening, run_ids: tuple[int, ...], reason: str) -> int | None:
     """Cancel what is still open; answers the run to wait for, if a request of one is in flight."""
     for run_id in run_ids:
         found = find_run(opening.connection, run_id)
-        cancel_open_run(opening.connection, found, reason=reason, actor=opening.actor, now=opening.now)
+        cancel_open_run(Act(opening.connection, opening.now, opening.actor), found, reason=reason)
     return last_in_line(open_runs(opening.connection, opening.campaign.id))
 
 

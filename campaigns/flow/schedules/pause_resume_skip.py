@@ -84,7 +84,7 @@ def _pause(opening: Opening, reason: str) -> dict[str, Any]:
         paused_by=opening.actor,
         pause_reason=reason,
     )
-    taken_back = take_back_ahead(opening.connection, campaign.id, reason=reason, actor=opening.actor, now=opening.now)
+    taken_back = take_back_ahead(Act(opening.connection, opening.now, opening.actor), campaign.id, reason=reason)
     return {**_said(opening, EventKind.SCHEDULE_PAUSED, reason, paused=True), "recalling": taken_back}
 
 

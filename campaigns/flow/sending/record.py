@@ -152,7 +152,7 @@ def _record(
         stop_halving(connection, opened, outcome, actor=actor, now=now)
         hold_if_failing(connection, opened, outcome, limits, actor=actor, now=now)
     if step.state is not BatchState.READY:
-        end_run_if_done(connection, opened.run_id, now=now, actor=actor)
+        end_run_if_done(Act(connection, now, actor), opened.run_id)
     return Recorded(step.state, step.wait_seconds)
 
 

@@ -61,7 +61,7 @@ def users_left(
     )
     _say_suppressed(connection, account_id, ready, len(out), actor=actor, now=now)
     if not keep:
-        end_run_if_done(connection, ready.run_id, now=now, actor=actor)
+        end_run_if_done(Act(connection, now, actor), ready.run_id)
     return list(keep) or None
 
 
@@ -104,7 +104,7 @@ def _named_beside(
     if users - out or names_lists:
         return list(users - out)
     shrink_batch(connection, ready, keep=None, out=pack(out), seq=ready.seq, why=SUPPRESSED_WORDS, now=now)
-    end_run_if_done(connection, ready.run_id, now=now, actor=actor)
+    end_run_if_done(Act(connection, now, actor), ready.run_id)
     return None
 
 

@@ -10,7 +10,7 @@ from campaigns.cli.runs.progress import Look, Rates, limit_text, progress_line
 from campaigns.domain.sending.pacing import Limits
 from campaigns.flow.runs.outlook import ShownRun, shown
 from campaigns.store.runs.lane_work import LaneWork
-from campaigns.store.views.run_times import OpenHours
+from campaigns.store.runs.times import OpenHours
 from campaigns.store.views.runs import LaneView
 from tests.flow.runs.shown_runs import LIMITS, NOW, a_run, held
 

@@ -11,6 +11,7 @@ from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.sending.forecast import HOURS
 from campaigns.flow.runs.outlook import SEARCH, Wait
 from campaigns.flow.runs.pause_resume_cancel import pause_run, resume_run
+from tests.flow.reconcile.lost_answers import old_item
 from tests.flow.runs.played import TICK_SECONDS, Timed, timed
 from tests.world import ANNA, LIMITS, NOT_SENT, THROTTLED, UNKNOWN, World, accepted
 
@@ -67,6 +68,7 @@ def looks_made(world: World) -> int:
 def test_an_unknown_that_the_policy_sends_again(world: World) -> None:
     run_id = world.launched([1, 2], on_unknown="resend")
     played = timed(world, PACED)
+    old_item(world)
     played.answer(UNKNOWN)
     is_kept(played, run_id)
     assert played.shown(run_id).accepted == 2
@@ -134,10 +136,10 @@ def test_a_held_run_has_no_end_and_says_what_it_waits_for(world: World) -> None:
 
 
 def test_a_run_that_is_cancelled_while_its_unknown_is_searched_for(world: World) -> None:
-    from campaigns.flow.handoff.cancel import cancel
+    from campaigns.flow.handoff.cancel import cancel_run
 
     run_id = world.launched(USERS)
     played = timed(world, PACED)
     played.answer(UNKNOWN)
-    cancel(world.store, run_id, reason="enough", actor=ANNA)
+    cancel_run(world.store, run_id, reason="enough", actor=ANNA)
     is_kept(played, run_id)
