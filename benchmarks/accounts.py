@@ -26,7 +26,7 @@ from campaigns.flow.campaigns.launch import launch
 from campaigns.store.database.engine import Store, open_store
 from campaigns.store.database.migrations import upgrade
 from campaigns.store.health.heartbeats import heartbeats
-from campaigns.store.views import runs as run_views
+from campaigns.store.views.run_lines import runs as runs_of
 
 BATCHES, USERS = 5, 500
 VENDOR_MILLISECONDS = 300.0
@@ -56,7 +56,7 @@ class Watch:
         time.sleep(LOOK_SECONDS)
         with self.store.read() as connection:
             now, beat = self.store.now(connection), heartbeats(connection).get("beat")
-            runs = run_views.runs(connection)
+            runs = runs_of(connection)
         if beat is not None:
             self.longest_without_tick = max(self.longest_without_tick, (now - beat).total_seconds())
         for run in runs:

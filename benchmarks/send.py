@@ -31,7 +31,7 @@ from campaigns.flow.campaigns.drafts import Draft, create_campaign
 from campaigns.flow.campaigns.launch import launch
 from campaigns.store.database.engine import Store, open_store
 from campaigns.store.database.migrations import upgrade
-from campaigns.store.views import runs as run_views
+from campaigns.store.views.run_lines import runs as runs_of
 
 ACCOUNTS = [f"acct_{n:02}" for n in range(16)]
 LANES = len(ACCOUNTS)
@@ -196,7 +196,7 @@ def _ours(stage: Stage, setting: Setting) -> Figures:
 
     figures = stage.measure(begin, lambda: _is_idle(store), setting)
     with store.read() as connection:
-        states = {each.state for each in run_views.runs(connection)}
+        states = {each.state for each in runs_of(connection)}
     if states != {"finished"}:
         raise AssertionError(f"runs ended as {states}")
     return figures
@@ -213,7 +213,7 @@ def _launch(store: Store, upstream: str, users: list[list[list[int]]]) -> None:
 
 def _is_idle(store: Store) -> bool:
     with store.read() as connection:
-        return all(each.state == "finished" for each in run_views.runs(connection))
+        return all(each.state == "finished" for each in runs_of(connection))
 
 
 def _peer(stage: Stage, setting: Setting) -> Figures:

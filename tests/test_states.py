@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 from campaigns.domain.audience.user_sets import pack, unpack
 from campaigns.domain.errors import CampaignsError
 from campaigns.domain.states import BATCH_MOVES, BATCH_SENTENCES, RUN_MOVES, RUN_SENTENCES, BatchState, RunState
+from campaigns.store.audit.events import Act as EventAct
 from campaigns.store.database.engine import Store, open_store
 from campaigns.store.runs.runs import end_run_if_done, freeze_plan, move_run
 from campaigns.store.sending.attempts import OpenAttempt, ReadyBatch, next_batch, open_attempt, settle_batch
@@ -170,7 +171,7 @@ def test_only_a_due_run_is_planned(connection: Connection) -> None:
             _put_run(connection, start)
             connection.execute(text("UPDATE batch SET seq = 50"))
             how: Any = {"batches": [], "excluded": {}, "recipients": 2, "suppressions": 0, "plan_sha256": "0" * 64}
-            planned = freeze_plan(connection, RUN, whole_list=False, **how, now=START, actor=ANNA)
+            planned = freeze_plan(EventAct(connection, START, ANNA), RUN, whole_list=False, **how)
             assert planned == (start is RunState.DUE)
             assert _run(connection) == (RunState.PLANNED if planned else start)
             connection.rollback()
@@ -200,7 +201,7 @@ def test_a_run_ends_when_nothing_of_it_waits(connection: Connection, batch: Batc
         with connection.begin():
             _put_run(connection, start)
             _put_batch(connection, batch)
-            end_run_if_done(connection, RUN, now=START, actor=ANNA)
+            end_run_if_done(EventAct(connection, START, ANNA), RUN)
             assert _run(connection) == _end(start, waits=batch in {"ready", "sending", "split"}, failed=failed)
             connection.rollback()
 

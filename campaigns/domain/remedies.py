@@ -57,6 +57,11 @@ class Do(StrEnum):
     PROBE_ACCOUNT = "accounts.probe"
     VERIFY_AUDIT = "audit.verify"
     EVENTS_AFTER = "audit.list"
+    WATCH_RUN = "runs.watch"
+    SHOW_RUN = "runs.show"
+    RERUN_CURRENT = "runs.rerun_current"
+    SHOW_UNSENDS = "runs.attempts_unsend"
+    RECALL_AGAIN = "runs.recall_again"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,12 +26,13 @@ from campaigns.flow.audience.suppress import unsuppress
 from campaigns.flow.backup.hosts import join
 from campaigns.flow.campaigns.drafts import Changes, edit_campaign
 from campaigns.flow.campaigns.launch import launch
+from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.lanes.tick import tick
 from campaigns.flow.planning.plan import plan_run
 from campaigns.flow.reconcile import abandoned
 from campaigns.flow.reconcile.abandoned import expire_attempts
 from campaigns.flow.reconcile.decide import decide
-from campaigns.flow.runs.pause_resume_cancel import cancel_run, pause_run
+from campaigns.flow.runs.pause_resume_cancel import pause_run
 from campaigns.flow.runs.rerun import rerun
 from campaigns.flow.schedules.backfill import backfill
 from campaigns.flow.schedules.due import open_due, open_due_runs
@@ -43,7 +44,8 @@ from campaigns.store.database.engine import Store, open_store
 from campaigns.store.sending import attempts
 from campaigns.store.sending.attempts import OpenAttempt, expired_attempts, settle_batch
 from campaigns.store.tables.batches import batch
-from campaigns.store.views import runs as run_views
+from campaigns.store.views.run_lines import RunFilter
+from campaigns.store.views.run_lines import runs as runs_of
 from tests.clock import DrivenClock
 from tests.crash_points.steps import (
     ATTEMPT,
@@ -266,7 +268,7 @@ def _due(place: Place) -> int:
     campaign_id = _armed(place)
     open_due_runs(place.world.store, actor=BEAT)
     with place.world.store.read() as connection:
-        return run_views.runs(connection, campaign_id)[0].id
+        return runs_of(connection, RunFilter(campaign_id=campaign_id))[0].id
 
 
 def _ended_with(answer: Outcome) -> Callable[[Place], int]:

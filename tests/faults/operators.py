@@ -18,9 +18,10 @@ from campaigns.domain.audience.user_sets import unpack
 from campaigns.domain.errors import NotAllowed, NotFound, TryLater
 from campaigns.domain.states import BatchState, HoldKind
 from campaigns.flow.accounts.accounts import release_account
+from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.reconcile.decide import Verdict, decide
 from campaigns.flow.reconcile.search import ask_to_look
-from campaigns.flow.runs.pause_resume_cancel import cancel_run, pause_run, resume_run
+from campaigns.flow.runs.pause_resume_cancel import pause_run, resume_run
 from campaigns.flow.runs.rerun import rerun
 from campaigns.store.database.engine import Store
 from tests.faults.moments import seconds_of

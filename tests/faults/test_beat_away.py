@@ -21,7 +21,8 @@ from campaigns.flow.campaigns.drafts import Draft, create_campaign
 from campaigns.flow.campaigns.launch import launch
 from campaigns.store.health import heartbeats
 from campaigns.store.tables.campaigns import campaign as campaign_table
-from campaigns.store.views import runs as run_views
+from campaigns.store.views.run_lines import RunFilter
+from campaigns.store.views.run_lines import runs as runs_of
 from tests.faults.conftest import Install
 from tests.faults.installation import Installation, wait_for
 
@@ -95,7 +96,7 @@ def _last_tick(installation: Installation) -> datetime | None:
 
 def _runs(installation: Installation, campaign_id: int) -> list[dict[str, Any]]:
     with installation.store.read() as connection:
-        found = [plain(line) for line in run_views.runs(connection, campaign_id)]
+        found = [plain(line) for line in runs_of(connection, RunFilter(campaign_id=campaign_id))]
     return sorted(found, key=lambda run: str(run["scheduled_for"]))
 
 

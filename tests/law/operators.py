@@ -15,7 +15,7 @@ from campaigns.domain.states import RUN_OPEN, BatchState
 from campaigns.flow.accounts.accounts import release_account
 from campaigns.flow.audience.suppress import suppress as suppress_users
 from campaigns.flow.campaigns.archive import archive_campaign
-from campaigns.flow.handoff.cancel import cancel
+from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.recall.recall import recall_run
 from campaigns.flow.reconcile.decide import Verdict, decide
 from campaigns.flow.reconcile.search import ask_to_look
@@ -68,7 +68,7 @@ class Operators:
     def resume(self, run_id: int) -> None:
         """Close one hold of a run. Who is told of a message, or of a restore, and goes on all the same, means it."""
         (run,) = [each for each in self.place.books() if each.id == run_id]
-        closed = resume_run(self.place.store, run_id, **WHY)["closed"]
+        closed = resume_run(self.place.store, run_id, **WHY).closed
         users = run.users or self._audience(run)
         if closed == "restored":
             self.place.ledger.allow(users)
@@ -85,14 +85,14 @@ class Operators:
         pause_run(self.place.store, run_id, **WHY)
 
     def cancel(self, run_id: int) -> None:
-        cancel(self.place.store, run_id, **WHY)
+        cancel_run(self.place.store, run_id, **WHY)
 
     def recall(self, run_id: int) -> None:
         recall_run(self.place.store, run_id, **WHY)
 
     def rerun(self, run_id: int, *, cancelled: bool = False) -> int:
         """A child run over those who were not reached."""
-        made = rerun(self.place.store, run_id, upstream=UPSTREAM, states=AGAIN[cancelled], **WHY)["run_id"]
+        made = rerun(self.place.store, run_id, upstream=UPSTREAM, states=AGAIN[cancelled], **WHY).child
         assert isinstance(made, int)
         return made
 

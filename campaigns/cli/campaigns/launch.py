@@ -13,6 +13,7 @@ from campaigns.cli.kit.held import say_held
 from campaigns.cli.kit.in_force import note_nobody_serves
 from campaigns.cli.kit.output import counted, json_option, moment, note, show
 from campaigns.cli.kit.session import CAMPAIGN, actor, campaign_name, opened, run_name
+from campaigns.cli.runs.runs import timeout_option
 from campaigns.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ SHOWN_TEXT = 60
 @click.option("--reason", metavar="TEXT", help="Why it is launched again.")
 @click.option("--as-written", is_flag=True, help="Send braces, %words% and tags in the text as they are.")
 @click.option("--although-closed", is_flag=True, help="Launch although it expires before its sending hours open.")
+@timeout_option
 @json_option
 def launch(
     campaign_id: int,
@@ -48,6 +50,7 @@ def launch(
     reason: str | None,
     as_written: bool,
     although_closed: bool,
+    timeout: float | None,
     as_json: bool,
 ) -> None:
     """Start a campaign, or arm its schedule.
@@ -77,7 +80,7 @@ def launch(
             note_nobody_serves(parts)
             show(launched, as_json=as_json, people=lambda: _say_launched(launched))
             return
-        click.get_current_context().exit(_wait(parts, launched, as_json=as_json))
+        click.get_current_context().exit(_wait(parts, launched, timeout=timeout, as_json=as_json))
 
 
 def _launch(parts: Parts, campaign_id: int, how: How) -> Launched:
@@ -96,15 +99,19 @@ def _launch(parts: Parts, campaign_id: int, how: How) -> Launched:
     )
 
 
-def _wait(parts: Parts, launched: Launched, *, as_json: bool) -> int:
-    from campaigns.cli.runs.watch import run_of_schedule, watch
+def _wait(parts: Parts, launched: Launched, *, timeout: float | None, as_json: bool) -> int:
+    from campaigns.cli.runs.watch import wait_for_launch
 
     _say_warnings(launched.warnings)
-    run_id = launched.run_id
-    if run_id is None:
-        assert launched.starts_at is not None  # of an armed schedule
-        run_id = run_of_schedule(parts, launched.campaign_id, launched.starts_at.isoformat())
-    return watch(parts, run_id, as_json=as_json, launched={**plain(launched), "run_id": run_id})
+    return wait_for_launch(
+        parts,
+        launched.campaign_id,
+        launched.run_id,
+        starts_at=launched.starts_at,
+        timeout=timeout,
+        as_json=as_json,
+        launched=plain(launched),
+    )
 
 
 def _agreed(parts: Parts, campaign_id: int, how: How) -> How:

@@ -14,6 +14,7 @@ from campaigns.store.proof.verify import Verified, verify
 from campaigns.store.sending.batches import batch_sets
 from campaigns.store.views import batches as batch_views
 from campaigns.store.views import runs as run_views
+from campaigns.store.views.run_lines import runs as runs_of
 from campaigns.store.views.runs import RunView
 
 COUNTS = ("accepted", "rejected", "unknown", "cancelled")
@@ -38,7 +39,7 @@ class Audit:
 def make_audit(store: Store, record: list[AcceptedSend]) -> Audit:
     """Compare everything that we know with everything that the sandbox accepted."""
     with store.read() as connection:
-        runs = [run_views.run_of(connection, line.id) for line in reversed(run_views.runs(connection))]
+        runs = [run_views.run_of(connection, line.id) for line in reversed(runs_of(connection))]
         run_ids = [run.id for run in runs]
         ours = union(map(unpack, batch_sets(connection, run_ids=run_ids, states=[BatchState.ACCEPTED])))
         committed = {row.request_sha256 for run_id in run_ids for row in batch_views.attempts(connection, run_id)}

@@ -104,7 +104,7 @@ class Story:
     def _follow(self, run_id: int) -> None:
         """Watch a run to its end, and kill its worker on the way while a request hangs."""
         rates = Rates()
-        with self.telling.progress(self.parts.limits) as shown:
+        with self.telling.progress() as shown:
             for look in looks(self.parts, run_id):
                 rates.add(look)
                 shown(look, rates)
@@ -193,6 +193,6 @@ class Story:
             reason="the vendor is well again",
             actor=ACTOR,
         )
-        child = int(again["run_id"])
-        self.telling.step("rerun", f"run {child} for the {again['recipients']:,} whom run {run_id} did not reach")
+        child = again.child
+        self.telling.step("rerun", f"run {child} for the {again.recipients:,} whom run {run_id} did not reach")
         self._follow(child)

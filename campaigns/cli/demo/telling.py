@@ -5,16 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from campaigns.cli.kit.streams import drawing
 from campaigns.cli.runs.progress import Look, Rates
 from campaigns.cli.runs.watch import drawn, lines
-
-if TYPE_CHECKING:
-    from campaigns.domain.sending.pacing import Limits
 
 WIDTH = 11
 
@@ -62,15 +59,15 @@ class Telling:
         self._console.print(grid)
 
     @contextmanager
-    def progress(self, limits: Limits) -> Iterator[Callable[[Look, Rates], None]]:
+    def progress(self) -> Iterator[Callable[[Look, Rates], None]]:
         """Where looks at a run go: the bar of `runs watch`, or its lines."""
         if not self.is_terminal:
-            yield lines(limits, to_stderr=self._to_stderr)
+            yield lines(to_stderr=self._to_stderr)
             return
         from rich.live import Live
 
         with Live(console=self._console, refresh_per_second=8) as live:
-            yield lambda look, rates: live.update(drawn(look, rates, limits))
+            yield lambda look, rates: live.update(drawn(look, rates))
 
     def table(self, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
         """A table whose first column is text and whose others are numbers."""

@@ -58,6 +58,11 @@ SENTENCES: dict[Do, str] = {
     Do.PROBE_ACCOUNT: "`campaigns probe {account} --to USER` probes again.",
     Do.VERIFY_AUDIT: "`campaigns audit verify` names every such row.",
     Do.EVENTS_AFTER: "`campaigns audit list --after {value}` goes on behind it.",
+    Do.WATCH_RUN: "`campaigns runs watch {run}` shows its progress.",
+    Do.SHOW_RUN: "`campaigns runs show {run}` shows where its recipients stand.",
+    Do.RERUN_CURRENT: "`campaigns runs rerun {run} --current --reason TEXT` sends the newest content.",
+    Do.SHOW_UNSENDS: "`campaigns runs attempts {run} --unsend` lists the requests that were to unsend it.",
+    Do.RECALL_AGAIN: "`campaigns runs recall {run} --reason TEXT` tries again.",
 }
 """Fields in braces are those of the remedy. A test reads each command with the real command line."""
 

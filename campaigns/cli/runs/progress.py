@@ -8,17 +8,14 @@ from datetime import datetime
 
 from campaigns.cli.kit.output import counted, duration, moment, one_line
 from campaigns.domain.sending.forecast import EXPIRY, HOURS, SPREAD
-from campaigns.domain.sending.pacing import Limits, estimate
-from campaigns.domain.states import RunState
 from campaigns.flow.runs.outlook import (
     End,
     ShownRun,
+    Wait,
     batches_done,
     batches_left,
     has_ended,
-    later,
     recipients_done,
-    waits_for_own_time,
 )
 from campaigns.store.views.runs import RunView
 
@@ -29,13 +26,24 @@ LEAST_RATE_SECONDS = 3.0
 QUIET_SECONDS = 15.0
 """A worker or beat without a heartbeat for longer is called missing."""
 
-SHORT_WAIT_SECONDS = 3.0
-"""Waits up to this belong to the ordinary pace, and are not mentioned."""
-
 MUCH_SLOWER = 1.5
 """A measured pace that is slower than the estimate by this factor replaces it."""
 
 REQUEST_TIME = "request time"
+
+WAITS = {
+    Wait.HOLD: "paused: {reason}",
+    Wait.RECALL: "waits until run {run} is recalled",
+    Wait.EARLIER_RUN: "waits until run {run} has ended",
+    Wait.PLAN: "planning",
+    Wait.SEARCH: "searching the vendor's queue for an unknown batch of run {run}",
+    Wait.OWN_TIME: "not handed over; sent at {until}",
+    Wait.HOURS: "outside its sending hours until {until}",
+    Wait.LANE: "the account waits {left} more ({reason})",
+    Wait.NEXT_BATCH: "its next batch goes at {until}",
+    Wait.VENDOR: "with the vendor until {until}",
+}
+UNSENT_FIRST = "messages of {account} are unsent first"
 
 EXIT_CODES = {End.SUCCESS: 0, End.STOPPED: 4, End.REJECTED: 5, End.UNKNOWN: 6, End.REFUSED: 7}
 
@@ -48,7 +56,6 @@ class Look:
     run: ShownRun
     now: datetime  # by the database's clock
     quiet: dict[str, float | None] = field(default_factory=dict)  # part -> since its heartbeat; None: it has none
-    lane_waits: float = 0.0  # until the account may start again
 
 
 @dataclass(slots=True)
@@ -88,70 +95,57 @@ def recall_text(run: RunView) -> str | None:
     return line
 
 
-def _seconds(later_time: datetime, now: datetime) -> float:
-    return (later_time - now).total_seconds()
-
-
-def limit_text(look: Look, rates: Rates, limits: Limits) -> str:
+def limit_text(look: Look, rates: Rates) -> str:
     """When the run will end and what limits that, or why it does not go on."""
     run = look.run
     if has_ended(run):
-        recall = recall_text(run)
-        return "ended" if recall is None else f"ended; {recall}"
-    obstacle = _obstacle(look)
-    if obstacle is not None:
+        recall, wait = recall_text(run), wait_text(run, look.now)
+        return "; ".join(text for text in ("ended", recall, wait) if text is not None)
+    obstacle = _nothing_moves(look)
+    if obstacle is not None and not run.holds:
         return obstacle
-    left = batches_left(run)
-    if not left:
-        return _before_or_after_its_batches(run)
-    if run.eta is not None and run.bound_by in {HOURS, SPREAD, EXPIRY}:
-        return f"about {duration(_seconds(run.eta, look.now))} left, bound by the {run.bound_by}"
-    by_limits = estimate(left, limits)
-    measured = rates.per_second
-    seconds = by_limits.seconds
-    if measured and measured[1] > 0:
-        at_this_pace = left / measured[1]
-        if at_this_pace > MUCH_SLOWER * by_limits.seconds:
-            return f"about {duration(at_this_pace)} left at the measured pace"
-        if by_limits.bound_by == REQUEST_TIME:  # which the estimate can only guess
-            seconds = at_this_pace
-    return f"about {duration(seconds)} left, bound by the {by_limits.bound_by}"
+    parts = [wait_text(run, look.now), _left(look, rates)]
+    return "; ".join(part for part in parts if part is not None) or "settling"
 
 
-def _before_or_after_its_batches(run: RunView) -> str:
-    if run.waits_for_recall_of:
-        return f"waits until run {run.waits_for_recall_of[0]} is recalled"
-    if run.state is RunState.DUE and run.after_run_id:
-        return f"waits until run {run.after_run_id} has ended"
-    return "planning" if run.state is RunState.DUE else "settling"
-
-
-def wait_text(run: RunView) -> str:
-    """Until when a run waits by itself, and why: sending hours, or it was too late to hand it over."""
-    reason = "not handed over; sent at" if waits_for_own_time(run) else "outside its sending hours until"
-    return f"{reason} {moment(run.resumes_at)}"
-
-
-def _obstacle(look: Look) -> str | None:
+def _left(look: Look, rates: Rates) -> str | None:
     run = look.run
-    if run.holds:
-        return f"held: {one_line(run.holds[0].reason)}"
+    if run.eta is None:
+        return None
+    seconds, left, measured = (run.eta - look.now).total_seconds(), batches_left(run), rates.per_second
+    if run.wait is None and measured and measured[1] > 0 and run.bound_by not in {HOURS, SPREAD, EXPIRY}:
+        at_this_pace = left / measured[1]
+        if at_this_pace > MUCH_SLOWER * seconds:
+            return f"about {duration(at_this_pace)} left at the measured pace"
+        if run.bound_by == REQUEST_TIME:  # which the estimate can only guess
+            seconds = at_this_pace
+    return f"about {duration(seconds)} left, limited by the {run.bound_by}"
+
+
+def wait_text(run: ShownRun, now: datetime) -> str | None:
+    """What a run waits for; None when it goes on, and when it has ended."""
+    wait = run.wait
+    if wait is None:
+        return None
+    template = UNSENT_FIRST if wait.kind is Wait.RECALL and wait.run_id is None else WAITS[wait.kind]
+    return template.format(
+        reason=one_line(wait.reason or "its turn"),
+        until=moment(wait.until),
+        run=f"r{wait.run_id}",
+        account=run.account,
+        left=duration(0.0 if wait.until is None else (wait.until - now).total_seconds()),
+    )
+
+
+def _nothing_moves(look: Look) -> str | None:
     for part, seconds in look.quiet.items():
         if seconds is None or seconds > QUIET_SECONDS:
             seen = "was ever seen" if seconds is None else f"seen for {duration(seconds)}"
             return f"nothing moves: no {part} {seen}; is `campaigns up` running?"
-    if later(run.resumes_at, look.now) is not None:
-        return wait_text(run)
-    if look.lane_waits > SHORT_WAIT_SECONDS:
-        reason = (run.lane.waits_for if run.lane else None) or "its turn"
-        return f"the account waits {duration(look.lane_waits)} more ({one_line(reason)})"
-    next_at = later(run.next_batch_at, look.now)
-    if next_at is not None and _seconds(next_at, look.now) > SHORT_WAIT_SECONDS:
-        return f"its next batch goes at {moment(next_at)}"
     return None
 
 
-def progress_line(look: Look, rates: Rates, limits: Limits) -> str:
+def progress_line(look: Look, rates: Rates) -> str:
     """One line about the run."""
     run = look.run
     of = "" if run.whole_list else f" of {run.planned:,}"
@@ -162,4 +156,4 @@ def progress_line(look: Look, rates: Rates, limits: Limits) -> str:
     measured = rates.per_second
     if measured is not None and not has_ended(run):
         line += f"; {measured[0]:,.0f} recipients/s, {measured[1] * 60:,.0f} requests/min"
-    return f"{line}; {limit_text(look, rates, limits)}"
+    return f"{line}; {limit_text(look, rates)}"

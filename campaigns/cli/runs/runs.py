@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,16 +10,36 @@ from campaigns.cli.kit.held import say_held
 from campaigns.cli.kit.in_force import note_nobody_serves
 from campaigns.cli.kit.output import counted, json_option, print_json_list
 from campaigns.cli.kit.output import show as show_result
-from campaigns.cli.kit.session import CAMPAIGN, RUN, actor, opened
-from campaigns.cli.kit.tables import Column, Kind, print_facts, print_table
+from campaigns.cli.kit.session import RUN, actor, opened
+from campaigns.cli.kit.tables import print_facts
 from campaigns.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from campaigns.flow.handoff.cancel import Cancelled
+    from campaigns.flow.runs.pause_resume_cancel import Resumed
+    from campaigns.flow.runs.rerun import RerunAnswer
 
 SEQ_DIGITS = 7
 """Digits of the largest batch number taken; ten million fans one by one would need eight."""
 
 BATCH_STATES = ("ready", "sending", "accepted", "saved", "rejected", "unknown", "cancelled", "split")
 
+
+def _seconds(_ctx: click.Context, _param: click.Parameter, text: str | None) -> float | None:
+    if text is None:
+        return None
+    from campaigns.inputs.times import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as fault:
+        raise UsageError(f"--timeout {fault}.") from None
+
+
 run_argument = click.argument("run_id", type=RUN, metavar="RUN")
+timeout_option = click.option(
+    "--timeout", callback=_seconds, metavar="LENGTH", help="Wait no longer than this, such as 10m; exit 75 then."
+)
 reason_option = click.option("--reason", required=True, metavar="TEXT", help="Why, for the audit.")
 batch_option = click.option(
     "--batch", "batch", multiple=True, metavar="SEQ", help="Only these batches: 3, or 3,5-7; may be given again."
@@ -32,41 +51,6 @@ def runs() -> None:
     """Look at runs, and act on them."""
 
 
-@runs.command("list")
-@click.option("--campaign", "campaign_id", type=CAMPAIGN, metavar="ID", help="Only runs of this campaign.")
-@json_option
-def list_runs(campaign_id: int | None, *, as_json: bool) -> None:
-    """List the runs, the newest first."""
-    from campaigns.store.views import runs as run_views
-
-    with opened() as parts, parts.store.read() as connection:
-        lines = run_views.runs(connection, campaign_id=campaign_id)
-    if as_json:
-        print_json_list(lines)
-        return
-    columns = (
-        Column("id", Kind.NUMBER),
-        Column("campaign id", Kind.NUMBER, 2),
-        Column("campaign", rank=1),
-        Column("kind", Kind.NAME, 2),
-        Column("state", Kind.NAME),
-        Column("scheduled for", Kind.TIME, 1),
-        Column("planned", Kind.COUNT),
-        Column("batches", Kind.COUNT, 3),
-        Column("created at", Kind.TIME, 2),
-        Column("finished at", Kind.TIME, 3),
-        Column("reason", rank=3),
-    )
-    rows = (
-        (
-            *(line.id, line.campaign_id, line.campaign, line.kind, line.state, line.scheduled_for, line.planned),
-            *(line.batches, line.created_at, line.finished_at, line.reason),
-        )
-        for line in lines
-    )
-    print_table(columns, rows, empty="There is no run yet; `campaigns launch` opens one.")
-
-
 @runs.command()
 @run_argument
 @json_option
@@ -76,20 +60,23 @@ def show(run_id: int, *, as_json: bool) -> None:
     from campaigns.flow.runs.outlook import show_run
 
     with opened() as parts, parts.store.read() as connection:
-        run = show_run(connection, run_id, limits=parts.limits, now=parts.store.now(connection))
+        now = parts.store.now(connection)
+        run = show_run(connection, run_id, limits=parts.limits, now=now)
         if run.lane is not None:
             note_nobody_serves(parts, run.upstream)
-    show_result(run, as_json=as_json, people=lambda: print_facts(run_facts(run)))
+    show_result(run, as_json=as_json, people=lambda: print_facts(run_facts(run, now)))
 
 
 @runs.command()
 @run_argument
+@timeout_option
 @json_option
-def watch(run_id: int, *, as_json: bool) -> None:
+def watch(run_id: int, *, timeout: float | None, as_json: bool) -> None:
     """Watch a run until it ends.
 
     Or until it cannot go on by itself. Exit codes: 7 the vendor refused, else 6 unknowns wait, else 5 some were
-    rejected, else 0; 4 paused, cancelled or expired. Ctrl-C ends the watching, not the run.
+    rejected, else 0; 4 paused, cancelled or expired; 75 the --timeout was over before. Ctrl-C and --timeout end the
+    watching, not the run.
     """
     from campaigns.cli.runs.watch import watch as watch_run
     from campaigns.store.runs.runs import find_run
@@ -97,7 +84,7 @@ def watch(run_id: int, *, as_json: bool) -> None:
     with opened() as parts:
         with parts.store.read() as connection:
             find_run(connection, run_id)
-        code = watch_run(parts, run_id, as_json=as_json)
+        code = watch_run(parts, run_id, timeout=timeout, as_json=as_json)
     click.get_current_context().exit(code)
 
 
@@ -148,7 +135,9 @@ def pause(run_id: int, *, reason: str, as_json: bool) -> None:
     """
     from campaigns.flow.runs.pause_resume_cancel import pause_run
 
-    _control(pause_run, run_id, reason, as_json=as_json, done="is paused")
+    with opened() as parts:
+        paused = pause_run(parts.store, run_id, reason=given_reason(reason), actor=actor())
+    show_result(paused, as_json=as_json, people=lambda: click.echo(f"Run r{run_id} is paused."))
 
 
 @runs.command()
@@ -162,7 +151,9 @@ def resume(run_id: int, *, reason: str, as_json: bool) -> None:
     """
     from campaigns.flow.runs.pause_resume_cancel import resume_run
 
-    _control(resume_run, run_id, reason, as_json=as_json, done="goes on")
+    with opened() as parts:
+        resumed = resume_run(parts.store, run_id, reason=given_reason(reason), actor=actor())
+    show_result(resumed, as_json=as_json, people=lambda: click.echo(_resumed_text(resumed)))
 
 
 @runs.command()
@@ -174,9 +165,11 @@ def cancel(run_id: int, *, reason: str, as_json: bool) -> None:
 
     A request in flight is settled first. What was handed over to the vendor is taken back before its time.
     """
-    from campaigns.flow.handoff.cancel import cancel as cancel_run
+    from campaigns.flow.handoff.cancel import cancel_run
 
-    _control(cancel_run, run_id, reason, as_json=as_json, done="is {state}")
+    with opened() as parts:
+        cancelled = cancel_run(parts.store, run_id, reason=given_reason(reason), actor=actor())
+    show_result(cancelled, as_json=as_json, people=lambda: click.echo(_cancelled_text(cancelled)))
 
 
 @runs.command()
@@ -221,15 +214,21 @@ def rerun(
             upstream=parts.upstream_name,
             actor=actor(),
         )
-    show_result(made, as_json=as_json, people=lambda: _say_rerun(made, dry_run=dry_run))
+    show_result(made, as_json=as_json, people=lambda: _print_rerun(made, dry_run=dry_run))
 
 
-def _control(verb: Callable[..., dict[str, Any]], run_id: int, reason: str, *, as_json: bool, done: str) -> None:
-    with opened() as parts:
-        changed = verb(parts.store, run_id, reason=given_reason(reason), actor=actor())
-    back = changed.get("recalling")
-    words = f" A worker takes {counted(back, 'batch')} back." if back else ""
-    show_result(changed, as_json=as_json, people=lambda: click.echo(f"Run {run_id} {done.format(**changed)}.{words}"))
+def _resumed_text(resumed: Resumed) -> str:
+    if not resumed.paused:
+        return f"Run r{resumed.run_id} goes on."
+    kinds = ", ".join(resumed.still_held_by)
+    return f"One pause of run r{resumed.run_id} ({resumed.closed}) has ended; it is still paused: {kinds}."
+
+
+def _cancelled_text(cancelled: Cancelled) -> str:
+    back = cancelled.recalling
+    recall = f" A worker unsends {counted(back, 'batch')} of it." if back else ""
+    batches = counted(cancelled.cancelled_batches, "batch")
+    return f"Run r{cancelled.run_id} is {cancelled.state}: {batches} cancelled.{recall}"
 
 
 def batch_numbers(given: tuple[str, ...]) -> list[int] | None:
@@ -253,8 +252,8 @@ def given_reason(text: str) -> str:
     return text.strip()
 
 
-def _say_rerun(made: dict[str, Any], *, dry_run: bool) -> None:
-    what = f"{counted(made['recipients'], 'recipient')} in {counted(made['batches'], 'batch')}"
-    would = f"A rerun of run {made['parent_run_id']} would send to {what}; nothing was opened."
-    click.echo(would if dry_run else f"Run {made['run_id']} is opened over {what} of run {made['parent_run_id']}.")
-    say_held(made["run_id"], made["held"])
+def _print_rerun(made: RerunAnswer, *, dry_run: bool) -> None:
+    who = f"{counted(made.recipients, 'recipient')} in {counted(made.batches, 'batch')}"
+    would = f"A rerun of run r{made.parent_run_id} would send to {who}; nothing was opened."
+    click.echo(would if dry_run else f"Run r{made.run_id} is opened over {who} of run r{made.parent_run_id}.")
+    say_held(made.run_id, made.held)

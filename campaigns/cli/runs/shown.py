@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from campaigns.cli.kit.output import moment
 from campaigns.cli.kit.tables import Column, Fact, Kind, print_table
@@ -56,12 +57,12 @@ def print_attempts(requests: Sequence[AttemptView] | Sequence[UnsendView]) -> No
     print_table(ATTEMPT_COLUMNS, rows, empty="No request was made yet.")
 
 
-def run_facts(run: ShownRun) -> list[Fact]:
+def run_facts(run: ShownRun, now: datetime) -> list[Fact]:
     """The lines of `runs show`."""
     return [
         *_identity(run),
         *_counts(run),
-        *_waits(run),
+        *_waits(run, now),
         *_history(run),
     ]
 
@@ -102,18 +103,19 @@ def _counts(run: ShownRun) -> list[Fact]:
     ]
 
 
-def _waits(run: ShownRun) -> list[Fact]:
+def _waits(run: ShownRun, now: datetime) -> list[Fact]:
+    wait = wait_text(run, now)
     return [
         Fact("holds", [f"{hold.kind}: {hold.reason}" for hold in run.holds]),
         Fact("lane", None if run.lane is None else _lane_text(run.lane)),
-        *([Fact("waits", wait_text(run))] if run.resumes_at else []),
+        *([] if wait is None else [Fact("waits", wait)]),
         Fact("sending hours", [f"{each.hours} {each.zone}" for each in run.sending_hours]),
         Fact("next batch at", run.next_batch_at, Kind.TIME),
         Fact("last batch at", run.last_batch_at, Kind.TIME),
         Fact("expires at", run.expires_at, Kind.TIME),
         Fact("expired", run.expired, Kind.COUNT),
         Fact("eta", run.eta, Kind.TIME),
-        Fact("bound by", run.bound_by),
+        Fact("limited by", run.bound_by),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,15 +14,16 @@ import click
 
 from campaigns.as_json import plain
 from campaigns.cli.kit.in_force import note_nobody_serves
-from campaigns.cli.kit.output import note, one_line, print_json
+from campaigns.cli.kit.output import counted, note, one_line, print_json
+from campaigns.cli.kit.remedies import in_words
 from campaigns.cli.kit.streams import drawing
-from campaigns.cli.runs.progress import EXIT_CODES, Look, Rates, progress_line, recall_text
+from campaigns.cli.runs.progress import EXIT_CODES, Look, Rates, progress_line, recall_text, wait_text
 from campaigns.domain.errors import DatabaseAway
-from campaigns.domain.states import RunKind
-from campaigns.flow.runs.outlook import End, ShownRun, end_of, recipients_done, show_run
+from campaigns.domain.remedies import Do, Remedy
+from campaigns.domain.upstream.outcome import HoldScope
+from campaigns.flow.runs.outlook import End, ShownRun, end_of, has_ended, recipients_done, show_run
 
 if TYPE_CHECKING:
-    from campaigns.domain.sending.pacing import Limits
     from campaigns.wiring import Parts
 
 POLL_SECONDS = 0.5
@@ -31,52 +33,86 @@ LINE_SECONDS = 5.0
 AWAY_SECONDS = 30.0
 """For how long the database may be away before the watching ends."""
 
-INTERRUPTED = 130
+INTERRUPTED, TIMED_OUT = 130, 75
 
 
-def watch(parts: Parts, run_id: int, *, as_json: bool, launched: Mapping[str, Any] | None = None) -> int:
+def watch(
+    parts: Parts,
+    run_id: int,
+    *,
+    timeout: float | None = None,
+    as_json: bool,
+    launched: Mapping[str, Any] | None = None,
+) -> int:
     """Show a run until it ends or cannot go on by itself; returns the exit code. Ctrl-C ends the watching only.
 
-    `launched`: what the JSON says of the launch, beside the run.
+    `timeout`: seconds after which the watching ends, too; the run goes on. `launched`: the JSON of the launch that it
+    began with, printed beside the run.
     """
-    rates = Rates()
+    rates, stops_at = Rates(), _stops_at(timeout)
     end: End | None = None
     note_nobody_serves(parts)
     try:
-        with _display(parts.limits, as_json=as_json) as display:
+        with _display(as_json=as_json) as display:
             for look in looks(parts, run_id):
                 rates.add(look)
                 display(look, rates)
                 end = end_of(look.run)
-                if end is not None:
+                if end is not None or look.at >= stops_at:
                     break
     except KeyboardInterrupt:
-        note(f"The watching has ended; run {run_id} goes on, and `campaigns runs watch {run_id}` looks again.")
+        note(f"The watching has ended; run r{run_id} goes on, and `campaigns runs watch r{run_id}` looks again.")
         return INTERRUPTED
     if as_json:
-        print_json({**(launched or {}), **plain(look.run)})
-    else:
-        click.echo(_end(look.run, end))
-    return EXIT_CODES[End.SUCCESS if end is None else end]
+        print_json({**(launched or {}), **plain(look.run), "run_id": run_id})
+    elif end is not None:
+        click.echo(end_text(look.run, end))
+    if end is None:
+        note(f"The time is over; run r{run_id} goes on, and `campaigns runs watch r{run_id}` looks again.")
+        return TIMED_OUT
+    return EXIT_CODES[end]
 
 
-def run_of_schedule(parts: Parts, campaign_id: int, starts_at: str) -> int:
+def wait_for_launch(
+    parts: Parts,
+    campaign_id: int,
+    run_id: int | None,
+    *,
+    starts_at: datetime | None,
+    timeout: float | None,
+    as_json: bool,
+    launched: Mapping[str, Any],
+) -> int:
+    """Watch what a launch has opened, or will open at its time, until it ends; returns the exit code.
+
+    Without a run the campaign was armed: the wait begins with its occurrence at `starts_at`, or a later one.
+    """
+    began = time.monotonic()
+    if run_id is None:
+        assert starts_at is not None
+        run_id = _run_of_schedule(parts, campaign_id, starts_at, _stops_at(timeout))
+    if run_id is None:
+        note(f"The time is over; campaign c{campaign_id} stays armed.")
+        return TIMED_OUT
+    left = None if timeout is None else max(0.0, timeout - (time.monotonic() - began))
+    return watch(parts, run_id, timeout=left, as_json=as_json, launched=launched)
+
+
+def _stops_at(timeout: float | None) -> float:
+    return math.inf if timeout is None else time.monotonic() + timeout
+
+
+def _run_of_schedule(parts: Parts, campaign_id: int, starts_at: datetime, stops_at: float) -> int | None:
     """Wait until the occurrence that a campaign was armed for, or a later one, has its run; returns that run's ID."""
-    from campaigns.store.views import runs as run_views
+    from campaigns.store.views.run_lines import occurrences_of
 
-    note(f"Campaign {campaign_id} is armed; waiting for its time. Ctrl-C ends the waiting, not the campaign.")
+    note(f"Campaign c{campaign_id} is armed; waiting for its time. Ctrl-C ends the waiting, not the campaign.")
     while True:
         with parts.store.read() as connection:
-            runs = run_views.runs(connection, campaign_id=campaign_id)
-        armed_for = datetime.fromisoformat(starts_at)
-        times = [
-            (run.scheduled_for, run.id)
-            for run in runs
-            if run.kind is RunKind.SCHEDULE and run.scheduled_for is not None
-        ]
-        since = [run_id for time, run_id in sorted(times) if time >= armed_for]
-        if since:
-            return since[0]
+            occurrences = occurrences_of(connection, campaign_id)
+        run_id = next((run_id for occurs_at, run_id in occurrences if occurs_at >= starts_at), None)
+        if run_id is not None or time.monotonic() >= stops_at:
+            return run_id
         time.sleep(POLL_SECONDS)  # the database calls nobody when it changes
 
 
@@ -102,25 +138,23 @@ def _look(parts: Parts, run_id: int) -> Look:
         now, seen = parts.store.now(connection), heartbeats(connection)
         run = show_run(connection, run_id, limits=parts.limits, now=now)
     quiet = {part: (now - seen[part]).total_seconds() if part in seen else None for part in ("beat", "worker")}
-    available_at = None if run.lane is None else run.lane.available_at
-    waits = 0.0 if available_at is None else (available_at - now).total_seconds()
-    return Look(time.monotonic(), run, now, quiet, waits)
+    return Look(time.monotonic(), run, now, quiet)
 
 
 @contextmanager
-def _display(limits: Limits, *, as_json: bool) -> Iterator[Callable[[Look, Rates], None]]:
+def _display(*, as_json: bool) -> Iterator[Callable[[Look, Rates], None]]:
     """Where progress goes: a live bar on a terminal, else a line every few seconds."""
     if not sys.stderr.isatty():
-        yield lines(limits, to_stderr=as_json)
+        yield lines(to_stderr=as_json)
         return
     from rich.console import Console
     from rich.live import Live
 
     with Live(console=Console(file=drawing(sys.stderr)), refresh_per_second=4) as live:
-        yield lambda look, rates: live.update(drawn(look, rates, limits))
+        yield lambda look, rates: live.update(drawn(look, rates))
 
 
-def lines(limits: Limits, *, to_stderr: bool) -> Callable[[Look, Rates], None]:
+def lines(*, to_stderr: bool) -> Callable[[Look, Rates], None]:
     """Say a line about a run every few seconds, and whenever its state changes."""
     last: tuple[float, str] = (float("-inf"), "")
 
@@ -128,13 +162,13 @@ def lines(limits: Limits, *, to_stderr: bool) -> Callable[[Look, Rates], None]:
         nonlocal last
         if look.at - last[0] >= LINE_SECONDS or look.run.state != last[1]:
             last = (look.at, look.run.state)
-            click.echo(progress_line(look, rates, limits), err=to_stderr)
+            click.echo(progress_line(look, rates), err=to_stderr)
             sys.stdout.flush()  # whoever reads the pipe wants it now
 
     return display
 
 
-def drawn(look: Look, rates: Rates, limits: Limits) -> Any:
+def drawn(look: Look, rates: Rates) -> Any:
     """The bar of a run with the words about it, as rich draws them."""
     from rich.progress_bar import ProgressBar
     from rich.table import Table
@@ -142,36 +176,54 @@ def drawn(look: Look, rates: Rates, limits: Limits) -> Any:
 
     grid = Table.grid()  # a bar ends no line by itself
     grid.add_row(ProgressBar(total=look.run.planned or 1, completed=recipients_done(look.run), width=60))
-    grid.add_row(Text(one_line(progress_line(look, rates, limits))))
+    grid.add_row(Text(one_line(progress_line(look, rates))))
     return grid
 
 
-def _end(run: ShownRun, end: End | None) -> str:
-    """What the end means and what to do next."""
-    number, reasons = run.id, "; ".join(one_line(hold.reason).rstrip(".") for hold in run.holds)
+def end_text(run: ShownRun, end: End) -> str:
+    """What the end means, where all its recipients stand, and what to do next."""
+    parts = [f"Run r{run.id} {_end_fact(run, end)}: {counts_text(run)}"]
+    recall, wait = recall_text(run), None if run.wait is None else wait_text(run, run.wait.until or run.created_at)
+    parts += [text for text in (recall, wait if has_ended(run) else None) if text is not None]
+    return " ".join([f"{'; '.join(parts)}.", *_next_steps(run, end)])
+
+
+def counts_text(run: ShownRun) -> str:
+    """Where all recipients of a run stand, those whom it left out among them."""
+    counts = (
+        *((run.saved, "saved at the vendor for later"), (run.rejected, "rejected"), (run.unknown, "unknown")),
+        *((run.cancelled, "cancelled"), (run.waiting, "waiting"), (sum(run.excluded.values()), "left out")),
+    )
+    return ", ".join([f"{run.accepted:,} accepted", *(f"{count:,} {name}" for count, name in counts if count)])
+
+
+def _end_fact(run: ShownRun, end: End) -> str:
+    reasons = "; ".join(one_line(hold.reason).rstrip(".") for hold in run.holds)
     if end is End.REFUSED:
-        fix = f"Fix that, then `campaigns accounts release {run.account} --reason TEXT` lets it go on."
-        return f"Run {number} is held, because the vendor refused: {reasons}. {fix}"
-    if end is End.STOPPED and run.holds:
-        return f"Run {number} is paused: {reasons}. `campaigns runs resume {number} --reason TEXT` lets it go on."
-    if end is End.STOPPED and run.expired:
-        again = f"`campaigns runs rerun {number} --cancelled --reason TEXT` reaches them."
-        return f"Run {number} expired before {run.expired:,} recipients were sent to, who are cancelled; {again}"
-    if end is End.UNKNOWN:
-        wait = f"they wait for `campaigns runs decide {number}`, and nobody of them is sent to again before."
-        return f"Run {number} ended with {run.unknown:,} unknown: {wait}"
-    if end is End.REJECTED:
-        return _failed(run)
-    saved = f", {run.saved:,} saved at the vendor for later" if run.saved else ""
-    recall = recall_text(run)
-    recalled = f"; {recall}" if recall else ""
-    return f"Run {number} is {run.state}: {run.accepted:,} accepted{saved}{recalled}."
-
-
-def _failed(run: ShownRun) -> str:
-    number = run.id
+        return f"is paused, because the vendor refused ({reasons})"
+    if end is End.STOPPED and not has_ended(run):
+        return f"is paused ({reasons})"
+    if run.expired:
+        return f"expired before {counted(run.expired, 'recipient')} were sent to"
     if run.recall is not None and run.recall.failed:
-        again = f"`campaigns runs attempts {number} --unsend` says why, `campaigns runs recall {number}` tries again."
-        return f"Run {number} was not taken back whole: {recall_text(run)}. {again}"
-    again = f"`campaigns runs rerun {number} --reason TEXT` tries them again."
-    return f"Run {number} ended with {run.rejected:,} rejected; {again}"
+        return "was not taken back whole"
+    return f"is {run.state.value.replace('_', ' ')}"
+
+
+def _next_steps(run: ShownRun, end: End) -> list[str]:
+    """What to do next, as commands."""
+    number, remedies = run.id, []
+    own = [hold for hold in run.holds if hold.scope is HoldScope.RUN]
+    if end is End.REFUSED or (end is End.STOPPED and not has_ended(run) and not own):
+        remedies.append(Remedy(Do.RELEASE_ACCOUNT, account=run.account))
+    elif end is End.STOPPED and not has_ended(run):
+        remedies.append(Remedy(Do.RESUME_RUN, run=number))
+    elif run.expired and not run.whole_list:
+        remedies.append(Remedy(Do.RERUN_CANCELLED, run=number))
+    elif end is End.UNKNOWN:
+        remedies.append(Remedy(Do.DECIDE, run=number))
+    elif run.recall is not None and run.recall.failed:
+        remedies += [Remedy(Do.SHOW_UNSENDS, run=number), Remedy(Do.RECALL_AGAIN, run=number)]
+    elif end is End.REJECTED:
+        remedies.append(Remedy(Do.SHOW_ATTEMPTS if run.whole_list else Do.RERUN, run=number))
+    return in_words(remedies)

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from campaigns.domain.schedules.sending_hours import Window, advance, open_seconds, opens_at
-from campaigns.domain.sending.pacing import REQUEST_SECONDS, Limits, estimate
+from campaigns.domain.sending.pacing import REQUEST_SECONDS, Limits, estimate, wake_seconds
 
 HOURS, SPREAD, EXPIRY = "sending hours", "spread", "expiry"
-"""What may bind a run beside what bounds its pace."""
+"""What may limit a run besides its pace."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What is to be expected if nothing gets in the way."""
+    """When a run starts and ends if nothing new gets in its way."""
 
     starts_at: datetime
     ends_at: datetime
@@ -31,12 +31,17 @@ def forecast(
     windows: Sequence[Window] = (),
     last_at: datetime | None = None,
     expires_at: datetime | None = None,
+    busy_accounts: int = 0,
 ) -> Forecast:
-    """What becomes of so many batches that may go from `start` on, the last of them not before `last_at`."""
+    """When this many batches start and end that may go from `start` on, the last of them not before `last_at`.
+
+    `busy_accounts`: other accounts of the team that send meanwhile.
+    """
     start = start.astimezone(UTC)
-    pace = estimate(batches, limits)
+    pace = estimate(batches, limits, busy_accounts=busy_accounts)
     starts_at = opens_at(windows, start) or start
-    by_pace = advance(windows, starts_at, pace.seconds)
+    pace_seconds = pace.seconds + wake_seconds(batches, limits, busy_accounts=busy_accounts)
+    by_pace = advance(windows, starts_at, pace_seconds)
     by_spread = starts_at if last_at is None else last_at + timedelta(seconds=REQUEST_SECONDS)
     ends_at, bound_by = (by_spread, SPREAD) if by_spread > by_pace else (by_pace, pace.bound_by)
     if open_seconds(windows, start, ends_at) < (ends_at - start).total_seconds():
@@ -44,18 +49,19 @@ def forecast(
     if expires_at is None or ends_at <= expires_at:
         return Forecast(starts_at, ends_at, bound_by)
     spread_seconds = 0.0 if last_at is None else open_seconds(windows, start, last_at)
-    in_time = _started_within(open_seconds(windows, starts_at, expires_at), batches, limits, spread_seconds)
+    open_until_expiry = open_seconds(windows, starts_at, expires_at)
+    in_time = _started_within(open_until_expiry, batches, limits, spread_seconds, busy_accounts)
     if in_time == batches:
         return Forecast(starts_at, ends_at, bound_by)
     return Forecast(starts_at, max(expires_at, start), EXPIRY, batches - in_time)
 
 
-def _started_within(seconds: float, batches: int, limits: Limits, spread_seconds: float) -> int:
-    """How many of the batches start in less than so much open time."""
+def _started_within(seconds: float, batches: int, limits: Limits, spread_seconds: float, busy_accounts: int) -> int:
+    """How many of the batches start within less than `seconds` of open time."""
     least, most = 0, batches
     while least < most:
         middle = (least + most + 1) // 2
-        by_pace = estimate(middle, limits).seconds - REQUEST_SECONDS
+        by_pace = estimate(middle, limits, busy_accounts=busy_accounts).seconds - REQUEST_SECONDS
         by_spread = spread_seconds * (middle - 1) / max(batches - 1, 1)
         if max(by_pace, by_spread) < seconds:
             least = middle

@@ -9,26 +9,32 @@ WINDOW_SECONDS = 60.0
 """The vendor's limit is "requests a minute" (vendor's docs, rate limits page, read 2026-11)."""
 
 SETTLE_SECONDS = 2.0
-"""After Redis lost the rate budget: so long until the database is asked what was granted before."""
+"""How long after Redis lost the rate budget the database is asked what was granted before."""
 
 PERMIT_SECONDS = 1.9
-"""So long after its permit was asked for the row of a request must stand, or it is asked for again. Less than the
-settling, since two clocks are compared."""
+"""The row of a request must be committed within this time after its permit was asked for; else the permit is asked for
+again. It is shorter than SETTLE_SECONDS, since two clocks are compared."""
 
 REQUEST_SECONDS = 0.5
-"""What a request is taken to last until it was measured."""
+"""How long a request is assumed to last before that was measured."""
+
+LONGEST_WAIT_IN_MEMORY = 2.0
+"""At most this many seconds does a lane wait while it holds its thread; a longer wait becomes a time in SQL."""
+
+WAKE_SECONDS = 1.0
+"""How long after such a wait the beat may need to wake the lane: one tick, as the settings have it by default."""
 
 FIRST_BACK_OFF_SECONDS = 0.5
 LONGEST_BACK_OFF_SECONDS = 60.0
 
 
 LARGEST_BATCH = 1_000_000
-"""User IDs in one request at most: far beyond what a vendor takes, and within what every database counts."""
+"""At most this many user IDs in one request: far beyond what a vendor takes, and within what every database counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What bounds the sending, as the settings give it. Times are seconds."""
+    """What limits the sending, as the settings give it. Times are seconds."""
 
     rate_per_minute: int
     reserve: float  # share of the rate kept for status, reconcile and people
@@ -37,16 +43,16 @@ class Limits:
     lease_seconds: float
     max_attempts: int
     batch_size: int
-    settle_seconds: float = 30.0  # looks at an unknown come 1, 2, 4, 8 ... times this long after its deadline
+    settle_seconds: float = 30.0  # an unknown is searched for 1, 2, 4, 8 ... times this long after its deadline
     settle_looks: int = 4
     error_share: float = 0.5  # a run is held when this share of its ended batches is rejected ...
-    error_batches: int = 10  # ... and at least so many; 0: never
-    questions_per_run: int = 500  # so many questions at most do workers ask about a run by themselves
+    error_batches: int = 10  # ... and at least this many; 0: never
+    questions_per_run: int = 500  # at most this many questions do workers ask about a run by themselves
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """How long a run takes from its first request to its last answer, and what bounds it."""
+    """How long a run takes from its first request to its last reply, and what limits it."""
 
     seconds: float
     bound_by: str  # "account gap", "team budget" or "request time"
@@ -59,18 +65,23 @@ def reserve_slots(limit: int, share: float) -> int:
 
 
 def estimate(
-    batches: int, limits: Limits, *, accounts: int = 1, seconds_per_request: float = REQUEST_SECONDS
+    batches: int,
+    limits: Limits,
+    *,
+    accounts: int = 1,
+    busy_accounts: int = 0,
+    seconds_per_request: float = REQUEST_SECONDS,
 ) -> Estimate:
-    """How long `batches` requests take, spread evenly over the lanes of `accounts` and with nothing else going on.
+    """How long `batches` requests take, spread evenly over the lanes of `accounts`, beside `busy_accounts` others.
 
     A lane has one request in flight and keeps the account's gap between starts. The team's budget lets the senders'
-    share out at once and gives each slot back one window after its answer.
+    share out at once and gives each slot back one window after its reply.
     """
     if batches <= 0:
         return Estimate(0.0, "request time")
     lanes = min(accounts, batches)
     interval = max(limits.account_gap_seconds, seconds_per_request)
-    share = limits.rate_per_minute - reserve_slots(limits.rate_per_minute, limits.reserve)
+    share = _own_share(limits, busy_accounts, interval)
     by_lane = (batches - 1) // lanes * interval
     windows, rest = divmod(batches - 1, share)
     by_budget = windows * (WINDOW_SECONDS + seconds_per_request) + rest // lanes * interval
@@ -80,8 +91,24 @@ def estimate(
     return Estimate(by_lane + seconds_per_request, "account gap" if gap_binds else "request time")
 
 
+def wake_seconds(batches: int, limits: Limits, *, busy_accounts: int = 0) -> float:
+    """How long the lane of an account may sleep on after waits that are times in SQL, until the beat has woken it."""
+    interval = max(limits.account_gap_seconds, REQUEST_SECONDS)
+    waits = max(0, batches - 1)
+    if limits.account_gap_seconds <= LONGEST_WAIT_IN_MEMORY:
+        waits //= _own_share(limits, busy_accounts, interval)
+    return waits * WAKE_SECONDS
+
+
+def _own_share(limits: Limits, busy_accounts: int, interval: float) -> int:
+    """The slots of a window that are left to one account: an even share, or what the others cannot use."""
+    share = limits.rate_per_minute - reserve_slots(limits.rate_per_minute, limits.reserve)
+    unused = math.floor(share - busy_accounts * WINDOW_SECONDS / interval)
+    return max(1, share // (busy_accounts + 1), unused)
+
+
 def back_off_seconds(failures: int, jitter: float) -> float:
-    """How long to wait after so many failures in a row: 0.5, 1, 2 ... 60 s, less up to half of it by `jitter`.
+    """How long to wait after this many failures in a row: 0.5, 1, 2 ... 60 s, less up to half of it by `jitter`.
 
     `jitter` is a random number in [0, 1) that the caller draws, so that lanes that failed together part.
     """
@@ -92,17 +119,17 @@ def back_off_seconds(failures: int, jitter: float) -> float:
 
 
 CIRCUIT_FAILURES = 5
-"""So many requests in a row that did not get through open an account's circuit."""
+"""An account's circuit opens after this many requests in a row that did not get through."""
 
 CIRCUIT_UNKNOWNS = 2
-"""So many answers in a row that proved nothing do, too: each of them costs an operator's time."""
+"""An account's circuit also opens after this many unknown outcomes in a row; each costs an operator time."""
 
 TEAM_CIRCUIT_ACCOUNTS = 3
-"""So many open circuits at once mean that the vendor is the trouble: the team's other accounts wait as well."""
+"""With this many open circuits at once the vendor itself has failed: the other accounts of the team wait as well."""
 
 
 def circuit_is_open(failures: int) -> bool:
-    """Whether an account's failures in a row have opened its circuit; an answer that proves something shuts it."""
+    """Whether an account's failures in a row have opened its circuit; a reply that proves something closes it."""
     return failures >= CIRCUIT_FAILURES
 
 

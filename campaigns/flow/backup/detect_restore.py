@@ -149,9 +149,9 @@ def _doubt(act: Act, memory: Memory, lane: LaneFence, highest: int) -> str:
             reason=MAY_HAVE_BEEN_SENT,
             detail={"batches": len(seqs)},
         )
-        end_run_if_done(connection, run_id, now=act.now, actor=act.actor)
+        end_run_if_done(act, run_id)
     for run_id in runs_not_planned(connection, account_id):
-        hold_restored(connection, run_id, actor=act.actor, now=act.now)
+        hold_restored(act, run_id)
     return begin_incarnation(act, reason=reason)
 
 

@@ -121,9 +121,7 @@ def _open(store: Store, checked: Checked, how: How, actor: str) -> Launched | No
             state=(CampaignState.SCHEDULED if stays_armed else CampaignState.LAUNCHED).value,
         )
         run_id = add_run(
-            connection,
-            now=now,
-            actor=actor,
+            Act(connection, now, actor),
             reason=how.again_reason,
             as_written=how.as_written,
             campaign_id=campaign.id,
@@ -138,6 +136,6 @@ def _open(store: Store, checked: Checked, how: How, actor: str) -> Launched | No
         )
         write_plan(Act(connection, now, actor), run_id, plan, batches)
         if may_repeat:
-            hold_restored(connection, run_id, actor=actor, now=now)
+            hold_restored(Act(connection, now, actor), run_id)
     held = MAY_HAVE_BEEN_SENT if may_repeat else None
     return Launched(campaign.id, run_id, RunState.PLANNED, held, checked.warnings)

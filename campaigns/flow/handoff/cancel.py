@@ -1,63 +1,77 @@
-"""Cancel a handed-over run before its time by unsending it; the vendor's copy is never edited.
+"""Cancel a run: what has not left is cancelled, and what was handed over is unsent before its time.
 
-Only while a look shows that its time is more than five minutes away. What is confirmed by then was provably never sent:
-its batch is cancelled, and a rerun may send to those users again.
+A handed-over message is unsent only while the vendor shows that its time is more than five minutes away. What is
+confirmed by then was provably never sent: its batch is cancelled, and a rerun may send to those users again. The
+vendor's copy is never edited.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
-
-from sqlalchemy import Connection
+from dataclasses import dataclass
 
 from campaigns.domain.errors import NotAllowed
+from campaigns.domain.people import Reason
+from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.states import RUN_OPEN, RunState
 from campaigns.flow.recall.recall import MAY_SEND, ask_back
-from campaigns.flow.runs.pause_resume_cancel import cancel_open_run, cancel_run
+from campaigns.flow.runs.pause_resume_cancel import cancel_open_run, lock_run, refuse_ended
+from campaigns.store.audit.events import Act
 from campaigns.store.database.engine import Store
 from campaigns.store.handoff.handed_over import HandedOver, handed_over, is_ahead, open_runs_ahead, runs_handed_over
 from campaigns.store.runs.runs import RunRow, find_run
-from campaigns.store.sending.lanes import hold_lane
 
 
-def cancel(store: Store, run_id: int, *, reason: str, actor: str) -> dict[str, Any]:
-    """Cancel what has not left of a run, and take back what the vendor is still to send of it. Raises NotAllowed.
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """What a cancel came to at once; what is in flight, and what the vendor holds, ends later."""
 
-    `recalling` counts the batches that a worker takes back from now on. A request in flight, or one that is looked for,
-    may turn out to be handed over: it is taken back as soon as that is known.
+    run_id: int
+    state: RunState
+    cancelled_batches: int
+    recalling: int  # batches that a worker unsends from now on
+
+
+def cancel_run(store: Store, run_id: int, *, reason: str, actor: str) -> Cancelled:
+    """Cancel what has not left of a run, and have unsent what the vendor is still to send of it. Raises NotAllowed.
+
+    A request in flight, or one that is searched for, may turn out to be handed over: it is unsent as soon as that is
+    known.
     """
+    reason = Reason(reason)
     with store.write() as connection:
-        hold_lane(connection, find_run(connection, run_id).account_id)
-        found, now = find_run(connection, run_id), store.now(connection)
-        ahead = len(_still_ahead(connection, run_id, now))
-        if ahead or (found.state in MAY_SEND and is_ahead(connection, run_id, now=now)):
-            batches, is_asked = _cancel_ahead(connection, found, reason=reason, actor=actor, now=now)
+        run = lock_run(connection, run_id)
+        act = Act(connection, store.now(connection), actor)
+        ahead = len(_still_ahead(act, run_id))
+        if ahead or (run.state in MAY_SEND and is_ahead(connection, run_id, now=act.now)):
+            batches, is_asked = _cancel_ahead(act, run, reason=reason)
             if ahead and not is_asked:
-                raise NotAllowed(f"Run {run_id} is being recalled already; `campaigns runs watch {run_id}` shows it.")
-            state = find_run(connection, run_id).state.value
-            return {"run_id": run_id, "state": state, "cancelled_batches": batches, "recalling": ahead}
-    return {**cancel_run(store, run_id, reason=reason, actor=actor), "recalling": 0}
+                raise NotAllowed(f"Run {run_id} is being recalled already.", Remedy(Do.WATCH_RUN, run=run_id))
+        else:
+            refuse_ended(run, "cancelled")
+            if run.state is RunState.CANCELLING:
+                raise NotAllowed(f"Run {run_id} is being cancelled already; a request of it is still in flight.")
+            batches = cancel_open_run(act, run, reason=reason)
+        return Cancelled(run_id, find_run(connection, run_id).state, batches, ahead)
 
 
-def take_back_ahead(connection: Connection, campaign_id: int, *, reason: str, actor: str, now: datetime) -> list[int]:
-    """Have everything taken back that the vendor is still to send of a campaign; answers the runs.
+def take_back_ahead(act: Act, campaign_id: int, *, reason: str) -> list[int]:
+    """Have everything unsent that the vendor is still to send of a campaign; returns the runs.
 
-    One that is only half handed over is cancelled, since nothing is taken back of a run that still sends.
+    A run that is only half handed over is cancelled, since nothing is unsent of a run that still sends.
     """
+    connection, now = act.connection, act.now
     runs = {*runs_handed_over(connection, campaign_id, now=now), *open_runs_ahead(connection, campaign_id, now=now)}
-    how: dict[str, Any] = {"reason": reason, "actor": actor, "now": now}
-    return [run_id for run_id in sorted(runs) if _cancel_ahead(connection, find_run(connection, run_id), **how)[1]]
+    return [run_id for run_id in sorted(runs) if _cancel_ahead(act, find_run(connection, run_id), reason=reason)[1]]
 
 
-def _cancel_ahead(connection: Connection, found: RunRow, *, reason: str, actor: str, now: datetime) -> tuple[int, bool]:
-    """Cancel what is ready of a run, and have taken back what left; the batches, and whether that was asked for."""
+def _cancel_ahead(act: Act, run: RunRow, *, reason: str) -> tuple[int, bool]:
+    """Cancel what is ready of a run and have unsent what left; the batches, and whether a recall was asked for."""
     batches = 0
-    if found.state in RUN_OPEN:
-        batches = cancel_open_run(connection, found, reason=reason, actor=actor, now=now)
-    may_be_out = find_run(connection, found.id).state is RunState.CANCELLING or _still_ahead(connection, found.id, now)
-    return batches, bool(may_be_out) and ask_back(connection, found.id, reason=reason, actor=actor, now=now)
+    if run.state in RUN_OPEN:
+        batches = cancel_open_run(act, run, reason=reason)
+    may_be_out = find_run(act.connection, run.id).state is RunState.CANCELLING or _still_ahead(act, run.id)
+    return batches, bool(may_be_out) and ask_back(act, run.id, reason=reason)
 
 
-def _still_ahead(connection: Connection, run_id: int, now: datetime) -> list[HandedOver]:
-    return [batch for batch in handed_over(connection, run_id) if batch.due > now]
+def _still_ahead(act: Act, run_id: int) -> list[HandedOver]:
+    return [batch for batch in handed_over(act.connection, run_id) if batch.due > act.now]

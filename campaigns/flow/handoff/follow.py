@@ -2,8 +2,8 @@
 
 One question for the whole list, and one for each batch that the list does not settle, with permits of the reserve and
 without a transaction. What the vendor shows is kept as evidence beside the batch, which stays accepted: the vendor took
-it. What it has not sent holds the run, so that a person is told. What is settled, or was asked since the watch was due,
-is not asked again, also after a crash or when the budget had no room for more.
+it. When the vendor has not sent a message, the run is paused for a person. What no longer changes, or was asked since
+the watch was due, is not asked again, also after a crash or when the budget had no room for more.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from campaigns.store.runs.runs import find_run
 from campaigns.store.sending.lanes import hold_lane
 
 ASKED_FOR = WATCHED_FOR + WATCHED_AGAIN
-"""So long after the first question about a run the last one is asked, whatever stood in the way."""
+"""The last question about a run is asked at most this long after the first one, whatever stood in the way."""
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class _Watch:
     batches: list[HandedOver]  # those that the vendor should have sent by now
     listed: list[QueueItem] | None  # the list, if it was asked for since the watch was due
     fates: dict[str, Fate]  # by message ID: what is settled, or was asked since the watch was due
-    last_known: dict[str, Fate]  # by message ID: what was shown last, however long ago
+    last_known: dict[str, Fate]  # by message ID: what the vendor showed last, however long ago
     is_over: bool  # it was asked about for long enough
 
 
@@ -112,12 +112,12 @@ def _follow(sender: LaneContext, watch: _Watch) -> bool:
         waits = Fate.WAITS in fates.values() or find_run(connection, found.run_id).state in RUN_OPEN
         again = waits and not ends and (not batches or now < min(each.due for each in batches) + WATCHED_FOR)
         if settle_watch(connection, found, watch_at=now + WATCHED_AGAIN if again else None) and fates and not again:
-            _keep(connection, found, batches, fates, actor=sender.owner, now=now)
+            _keep(Act(connection, now, sender.owner), found, batches, fates)
     return True
 
 
 def _ask_unless_over(sender: LaneContext, watch: _Watch) -> tuple[dict[int, Fate], bool]:
-    """What became of each batch, by its ID; and whether nothing more may be asked, so that this is the last word."""
+    """What became of each batch, by its ID; and whether nothing more may be asked, so that this is final."""
     if watch.batches and not watch.is_over:
         try:
             return _fates(sender, watch), False
@@ -174,17 +174,9 @@ def _fate(item: ItemContent | None) -> Fate:
     return Fate.MISSING if item is None else fate_of(item)
 
 
-def _keep(
-    connection: Connection,
-    found: Watched,
-    batches: list[HandedOver],
-    fates: dict[int, Fate],
-    *,
-    actor: str,
-    now: datetime,
-) -> None:
+def _keep(act: Act, found: Watched, batches: list[HandedOver], fates: dict[int, Fate]) -> None:
     for each in batches:
-        Act(connection, now, actor).record_evidence(
+        act.record_evidence(
             each.batch_id,
             kind=EvidenceKind.LOOK,
             number=each.number,
@@ -192,20 +184,20 @@ def _keep(
             detail={"handed_over": fates[each.batch_id].name.lower(), "message_id": each.message_id},
         )
     failed = [each for each in batches if fates[each.batch_id] is not Fate.SENT]
-    why = _why(failed, fates)
-    Act(connection, now, actor).record(
+    reason = _reason(failed, fates)
+    act.record(
         EventKind.HANDOVER_SEEN,
         run_id=found.run_id,
         campaign_id=found.campaign_id,
         account_id=found.account_id,
-        reason=why,
+        reason=reason,
         detail={"sent": len(batches) - len(failed), "not_sent": len(failed)},
     )
-    if why is not None:
-        place_hold(Act(connection, now, actor), Held(run_id=found.run_id), HoldKind.HANDOVER, reason=why)
+    if reason is not None:
+        place_hold(act, Held(run_id=found.run_id), HoldKind.HANDOVER, reason=reason)
 
 
-def _why(failed: list[HandedOver], fates: dict[int, Fate]) -> str | None:
+def _reason(failed: list[HandedOver], fates: dict[int, Fate]) -> str | None:
     if not failed:
         return None
     named = ", ".join(f"{each.seq} ({fates[each.batch_id]})" for each in failed[:MOST_NAMED])

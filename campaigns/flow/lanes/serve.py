@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import DatabaseBusy, FencesAway, PacerAway, VendorAway, VendorRefused
+from campaigns.domain.sending.pacing import LONGEST_WAIT_IN_MEMORY
 from campaigns.domain.states import HoldKind
 from campaigns.flow.backup.detect_restore import Memory, Recognised, confirm, recognise
 from campaigns.flow.handoff.follow import follow_handed_over
@@ -17,7 +18,7 @@ from campaigns.flow.recall.unsend import carry_out_recalls
 from campaigns.flow.reconcile.abandoned import expire_attempts
 from campaigns.flow.reconcile.search import look_for_unknowns
 from campaigns.flow.sending.circuit_breaker import team_waits
-from campaigns.flow.sending.lane_context import LONGEST_WAIT_IN_MEMORY, LaneContext, Step
+from campaigns.flow.sending.lane_context import LaneContext, Step
 from campaigns.flow.sending.send import send_one
 from campaigns.store.accounts.accounts import bind_team
 from campaigns.store.accounts.bindings import find_upstream

@@ -185,7 +185,7 @@ def write_plan(
     """
     over, start = plan.revision.times.over_seconds, max(scheduled_for or act.now, act.now)
     return freeze_plan(
-        act.connection,
+        act,
         run_id,
         batches=batches,
         whole_list=plan.whole_list,
@@ -193,8 +193,6 @@ def write_plan(
         recipients=plan.recipients,
         suppressions=plan.suppressions,
         plan_sha256=plan.sha256,
-        now=act.now,
-        actor=act.actor,
         available_at=spread_over(plan.windows, start, over, plan.batch_count) if over else (),
     )
 

@@ -125,9 +125,7 @@ def _open(act: Act, account_id: str, user: int, message: dict[str, Any], *, upst
     )
     add_revision(act, Revision(campaign_id, 1, message=message, audience=audience, batch_size=1, mark=True))
     run_id = add_run(
-        act.connection,
-        now=act.now,
-        actor=act.actor,
+        act,
         reason="a probe",
         campaign_id=campaign_id,
         revision=1,
@@ -145,7 +143,7 @@ def _open(act: Act, account_id: str, user: int, message: dict[str, Any], *, upst
 def _plan(act: Act, run_id: int, user: int, message: dict[str, Any], suppressions: int) -> None:
     identity = json.dumps([run_id, user, message], sort_keys=True)
     freeze_plan(
-        act.connection,
+        act,
         run_id,
         batches=[pack(BitMap64([user]))],
         whole_list=False,
@@ -153,6 +151,4 @@ def _plan(act: Act, run_id: int, user: int, message: dict[str, Any], suppression
         recipients=1,
         suppressions=suppressions,
         plan_sha256=hashlib.sha256(identity.encode()).hexdigest(),
-        now=act.now,
-        actor=act.actor,
     )

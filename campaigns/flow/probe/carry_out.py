@@ -148,7 +148,7 @@ NOT_CONFIRMED = "its deletion was not confirmed, and is tried again"
 
 
 def _ask_back(act: Act, probe: ProbeRow) -> None:
-    ask_back(act.connection, probe.run_id, reason="a probe is deleted", actor=act.actor, now=act.now)
+    ask_back(act, probe.run_id, reason="a probe is deleted")
 
 
 def _see_gone(context: LaneContext, probe: ProbeRow) -> None:

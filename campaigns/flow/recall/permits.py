@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from campaigns.domain.errors import PacerAway
-from campaigns.domain.sending.pacing import PERMIT_SECONDS
+from campaigns.domain.sending.pacing import LONGEST_WAIT_IN_MEMORY, PERMIT_SECONDS
 from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome
 from campaigns.flow.sending.ask_vendor import Permitted, forget_permit, permit_to_ask
-from campaigns.flow.sending.lane_context import LONGEST_WAIT_IN_MEMORY, LaneContext
+from campaigns.flow.sending.lane_context import LaneContext
 from campaigns.store.sending.identity import permit_key
 from campaigns.store.sending.lanes import LaneClaim
 

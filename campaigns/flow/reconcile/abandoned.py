@@ -47,7 +47,7 @@ def _abandon(store: Store, opened: OpenAttempt, *, settle_seconds: float, actor:
             batch_seq=opened.batch_seq,
             detail={"number": opened.number},
         )
-        end_run_if_done(connection, opened.run_id, now=now, actor=actor)
+        end_run_if_done(Act(connection, now, actor), opened.run_id)
         crash_point("abandon.written")
     crash_point("abandon.committed")
     return True

@@ -103,7 +103,7 @@ def decide(
             _reopen(act, run, reason)
         for row in rows:
             _settle(act, run, row, decision, [each.id for each in rows])
-        end_run_if_done(connection, run_id, now=act.now, actor=act.actor)
+        end_run_if_done(act, run_id)
         recipients = sum(row.size for row in rows)
         return Decided(run_id, verdict, [row.seq for row in rows], recipients, find_run(connection, run_id).state)
 

@@ -91,7 +91,7 @@ def _settle(turn: _Turn, case: Case, judgement: Judgement) -> bool:
     _keep(turn, batch, judgement, {"to": to.value, "last": look_at is None})
     if look_at is None:
         _record_settled(turn, batch, to, judgement)
-        end_run_if_done(act.connection, batch.run_id, now=act.now, actor=act.actor)
+        end_run_if_done(act, batch.run_id)
     return look_at is None and judgement.finding in {Finding.ABSENT, Finding.UNCLEAR}
 
 
@@ -287,4 +287,4 @@ def _give(
     )
     kind = EventKind.MESSAGE_FOUND if to is None else EventKind.UNKNOWN_FOUND
     _record_found(turn, row, message_id, reason, kind=kind)
-    end_run_if_done(connection, row.run_id, now=now, actor=turn.act.actor)
+    end_run_if_done(turn.act, row.run_id)

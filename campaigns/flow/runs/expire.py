@@ -1,4 +1,4 @@
-"""Cancel what has not left of a run whose time is over, whatever it was waiting for."""
+"""Cancel what has not left of a run that has expired, whatever it waits for."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from campaigns.store.sending.lanes import hold_lane_briefly
 
 
 def expire_runs(store: Store, *, actor: str) -> list[int]:
-    """Cancel what is ready of every run whose time is over, held ones too; answers the runs.
+    """Cancel what is ready of every run that has expired, paused ones too; returns the runs.
 
     A request in flight is settled as ever, and the run ends by it; one that was not planned yet is skipped. Nothing
     leaves after its expiry even when nobody calls this: a send asks for itself. Any number of callers may do this. An
     account whose lock somebody keeps is left for the next call.
     """
     with store.read() as connection:
-        found = expired_runs(connection, now=store.now(connection))
+        expired_now = expired_runs(connection, now=store.now(connection))
     ended = for_each_free(
-        found,
+        expired_now,
         lambda expired: expired.account_id,
         lambda expired: expired.run_id if _expire(store, expired.run_id, actor=actor) else None,
     )
@@ -32,23 +32,23 @@ def expire_runs(store: Store, *, actor: str) -> list[int]:
 def _expire(store: Store, run_id: int, *, actor: str) -> bool:
     with store.write() as connection:
         hold_lane_briefly(connection, find_run(connection, run_id).account_id)
-        found = find_run(connection, run_id)  # again under the lock: its last holder may have ended it
-        now = store.now(connection)
-        assert found.expires_at is not None
-        why = f"{EXPIRED}: it was to be sent by {found.expires_at.isoformat(timespec='seconds')}"
-        skipped = found.state is RunState.DUE
-        batches = 0 if skipped else cancel_ready(connection, run_id, why=why, now=now)
+        run = find_run(connection, run_id)  # again under the lock: its last holder may have ended it
+        act = Act(connection, store.now(connection), actor)
+        assert run.expires_at is not None
+        reason = f"{EXPIRED}: it was to be sent by {run.expires_at.isoformat(timespec='seconds')}"
+        skipped = run.state is RunState.DUE
+        batches = 0 if skipped else cancel_ready(connection, run_id, why=reason, now=act.now)
         if skipped:
-            move_run(connection, run_id, start=RunState.DUE, end=RunState.SKIPPED, now=now, reason=why)
+            move_run(connection, run_id, start=RunState.DUE, end=RunState.SKIPPED, now=act.now, reason=reason)
         elif not batches:
             return False
-        Act(connection, now, actor).record(
+        act.record(
             EventKind.RUN_EXPIRED,
             run_id=run_id,
-            campaign_id=found.campaign_id,
-            account_id=found.account_id,
-            reason=why,
+            campaign_id=run.campaign_id,
+            account_id=run.account_id,
+            reason=reason,
             detail={"batches": batches, "skipped": skipped},
         )
-        end_run_if_done(connection, run_id, now=now, actor=actor)
+        end_run_if_done(act, run_id)
         return True

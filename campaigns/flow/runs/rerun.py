@@ -13,6 +13,8 @@ from sqlalchemy import Connection
 from campaigns.domain.audience.user_sets import UserSet, pack, subtract, union, unpack
 from campaigns.domain.errors import NotAllowed, NotFound
 from campaigns.domain.messages.message import Message, from_json, message_faults
+from campaigns.domain.people import Reason
+from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.schedules.handoff import WATCHED_AFTER, as_sent
 from campaigns.domain.schedules.timing import expires_at
 from campaigns.domain.states import BatchState, CampaignState, RunKind
@@ -21,6 +23,7 @@ from campaigns.flow.planning.plan import confirm_texts, text_faults
 from campaigns.flow.planning.split import split
 from campaigns.flow.runs.hold_restored import hold_restored
 from campaigns.store.audience.suppressions import suppressed_users
+from campaigns.store.audit.events import Act
 from campaigns.store.backup.restored import MAY_HAVE_BEEN_SENT, rerun_may_repeat
 from campaigns.store.campaigns.campaigns import CampaignRow, RevisionRow, find_campaign, find_revision, refuse_probe
 from campaigns.store.database.engine import Store
@@ -36,8 +39,26 @@ REACHED = (BatchState.ACCEPTED, BatchState.SAVED, BatchState.UNKNOWN, BatchState
 
 
 @dataclass(frozen=True, slots=True)
-class Rerun:
-    """Who a rerun would send to."""
+class RerunAnswer:
+    """A child run, or who it would send to when nothing was opened."""
+
+    run_id: int | None
+    parent_run_id: int
+    recipients: int
+    batches: int
+    excluded: dict[str, int]  # by reason
+    held: str | None  # why the run is paused from its start
+
+    @property
+    def child(self) -> int:
+        """The run that was opened; not to be asked for after a dry run."""
+        assert self.run_id is not None
+        return self.run_id
+
+
+@dataclass(frozen=True, slots=True)
+class _Rerun:
+    """Who a rerun sends to, and what."""
 
     parent: RunRow
     revision: RevisionRow
@@ -61,59 +82,60 @@ def rerun(
     reason: str,
     dry_run: bool = False,
     actor: str,
-) -> dict[str, Any]:
+) -> RerunAnswer:
     """Open a child run over exactly the recipients of these batches whom nothing of the lineage may have reached.
 
     `states` are of rejected and cancelled; `seqs` narrows to some batches; `current` takes the campaign's newest
-    content instead of the parent's. It keeps to the sending hours; its expiry counts from now; it is not spread:
+    content instead of the parent's. It keeps to the sending hours; its expiry counts from now; it is not spread, since
     those it goes to have waited long enough. The check and the opening are one transaction under the account's lock,
-    so two operators at once cannot both take the same users. One of a run from before a restore is held until somebody
-    has looked. Raises NotAllowed when nobody is left.
+    so two operators at once cannot both take the same users. A rerun of a run from before a restore is paused until
+    somebody has looked at the vendor. `dry_run` opens nothing and needs no reason. Raises NotAllowed when nobody is
+    left.
     """
     if dry_run:
         with store.read() as connection:
             now = store.now(connection)
             return _answer(_work_out(connection, run_id, upstream, states, seqs, current=current, now=now), None)
+    reason = Reason(reason)
     with store.write() as connection:
         account_id = find_run(connection, run_id).account_id
         suppressions = lock_lanes(connection, [account_id])[account_id]
-        now = store.now(connection)
-        found = _work_out(connection, run_id, upstream, states, seqs, current=current, now=now)
-        how: dict[str, Any] = {"now": now, "actor": actor}
-        made = add_run(
-            connection,
-            **how,
-            reason=reason,
-            campaign_id=found.parent.campaign_id,
-            revision=found.revision.number,
-            audience_version_id=found.parent.audience_version_id,
-            account_id=account_id,
-            upstream=found.parent.upstream,
-            kind=RunKind.RERUN,
-            parent_run_id=found.parent.id,
-            root_run_id=found.parent.lineage,
-            content=found.content,
-            message=found.message,
-            watch_at=None if found.due is None or found.due <= now else found.due + WATCHED_AFTER,
-            expires_at=expires_at(found.revision.times, now),
-        )
-        freeze_plan(
-            connection,
-            made,
-            batches=found.batches,
-            whole_list=False,
-            excluded=found.excluded,
-            recipients=found.recipients,
-            suppressions=suppressions,
-            plan_sha256=found.revision.sha256,
-            **how,
-        )
-        return _answer(found, _held_if_it_may_repeat(connection, found, made, **how))
+        act = Act(connection, store.now(connection), actor)
+        planned = _work_out(connection, run_id, upstream, states, seqs, current=current, now=act.now)
+        return _answer(planned, _open(act, planned, suppressions=suppressions, reason=reason))
 
 
-def _held_if_it_may_repeat(connection: Connection, found: Rerun, run_id: int, *, actor: str, now: datetime) -> int:
-    if found.may_repeat:
-        hold_restored(connection, run_id, actor=actor, now=now)
+def _open(act: Act, planned: _Rerun, *, suppressions: int, reason: str) -> int:
+    """Open the child run and freeze its plan; returns its ID."""
+    parent, due = planned.parent, planned.due
+    run_id = add_run(
+        act,
+        reason=reason,
+        campaign_id=parent.campaign_id,
+        revision=planned.revision.number,
+        audience_version_id=parent.audience_version_id,
+        account_id=parent.account_id,
+        upstream=parent.upstream,
+        kind=RunKind.RERUN,
+        parent_run_id=parent.id,
+        root_run_id=parent.lineage,
+        content=planned.content,
+        message=planned.message,
+        watch_at=None if due is None or due <= act.now else due + WATCHED_AFTER,
+        expires_at=expires_at(planned.revision.times, act.now),
+    )
+    freeze_plan(
+        act,
+        run_id,
+        batches=planned.batches,
+        whole_list=False,
+        excluded=planned.excluded,
+        recipients=planned.recipients,
+        suppressions=suppressions,
+        plan_sha256=planned.revision.sha256,
+    )
+    if planned.may_repeat:
+        hold_restored(act, run_id)
     return run_id
 
 
@@ -126,12 +148,12 @@ def _work_out(
     *,
     current: bool,
     now: datetime,
-) -> Rerun:
+) -> _Rerun:
     parent = find_run(connection, run_id)
     campaign = find_campaign(connection, parent.campaign_id)
     refuse_probe(campaign)
     if campaign.state is CampaignState.ARCHIVED:
-        raise NotAllowed(f"Run {run_id} is of campaign {campaign.id}, which is archived and opens no run any more.")
+        raise NotAllowed(f"Run {run_id} is of campaign {campaign.id}, which is archived and no longer opens runs.")
     revision = find_revision(connection, campaign.id, campaign.revision if current else parent.revision)
     content, own = _said(connection, parent, campaign, revision, current=current, now=now)
     message = as_sent(from_json(own or revision.message), now)
@@ -148,17 +170,17 @@ def _work_out(
         ],
     )
     if not users:
-        words = " or ".join(sorted(states))
-        why = f"; {len(wanted)} were left out again" if wanted else ""
+        names = " or ".join(sorted(states))
+        again = f"; {len(wanted)} were left out again" if wanted else ""
         raise NotAllowed(
-            f"Run {run_id} has nobody to send to again: no {words} recipient of it is still unreached{why}. "
-            f"`campaigns runs show {run_id}` tells where its recipients stand."
+            f"Run {run_id} has nobody to send to again: no {names} recipient of it is still unreached{again}.",
+            Remedy(Do.SHOW_RUN, run=run_id),
         )
     batches = split(users, revision.batch_size)
     _refuse_faults(run_id, message, len(users), len(batches), now)
     excluded = {reason: pack(out) for reason, out in left_out.items()}
     may_repeat = rerun_may_repeat(connection, run_id)
-    return Rerun(parent, revision, content, own, message.scheduled_date, batches, len(users), excluded, may_repeat)
+    return _Rerun(parent, revision, content, own, message.scheduled_date, batches, len(users), excluded, may_repeat)
 
 
 def _said(
@@ -210,24 +232,28 @@ def _refuse(
         raise NotAllowed(f"Run {parent.id} belongs to {parent.upstream}, but the settings name {upstream}.")
     if parent.whole_list:
         raise NotAllowed(
-            f"Run {parent.id} went to whole lists of the vendor; who of them was reached cannot be known, "
-            "so it is never sent again. Launch the campaign with --again if everybody may get it twice."
+            f"Run {parent.id} went to whole lists of the vendor; who of them was reached cannot be known, so it is "
+            "never sent again. Launch the campaign again if everybody may get it twice.",
+            Remedy(Do.LAUNCH_AGAIN, campaign=parent.campaign_id),
         )
     if message.vendor_chooses:
         raise NotAllowed(
-            f"Run {parent.id} cannot be sent again with content that leaves recipients to the vendor (whole lists "
-            "or --subscribed-within): a rerun goes to those alone who were not reached. Take "
-            "them out of the campaign first."
+            f"Run {parent.id} cannot be sent again with content that leaves recipients to the vendor (whole lists, or "
+            "fans who subscribed lately): a rerun goes only to those who were not reached. Take that out of the "
+            "campaign first.",
+            Remedy(Do.EDIT_CAMPAIGN, campaign=parent.campaign_id),
         )
     if message.uses_one_use_media:
         raise NotAllowed(
-            f"Run {parent.id} used a one-use ofapi_media_ ID, which its first request burned. Edit the campaign to "
-            "vault IDs and rerun with --current."
+            f"Run {parent.id} used a one-use ofapi_media_ ID, which its first request used up. Give the campaign vault "
+            "IDs, then rerun with the newest content.",
+            Remedy(Do.EDIT_CAMPAIGN, campaign=parent.campaign_id),
+            Remedy(Do.RERUN_CURRENT, run=parent.id),
         )
     known = {row.seq for row in batches_by_seq(connection, parent.id, seqs=seqs)}
     missing = sorted(set(seqs or ()) - known)
     if missing:
-        raise NotFound(f"Run {parent.id} has no batch {missing[0]}; `campaigns runs batches {parent.id}` lists them.")
+        raise NotFound(f"Run {parent.id} has no batch {missing[0]}.", Remedy(Do.LIST_BATCHES, run=parent.id))
 
 
 def _reached(connection: Connection, lineage: int) -> BitMap64:
@@ -248,12 +274,12 @@ def _users(
     return union(unpack(blob) for blob in batch_sets(connection, run_ids=run_ids, states=states, seqs=seqs))
 
 
-def _answer(found: Rerun, run_id: int | None) -> dict[str, Any]:
-    return {
-        "run_id": run_id,
-        "parent_run_id": found.parent.id,
-        "recipients": found.recipients,
-        "batches": len(found.batches),
-        "excluded": {reason: out.size for reason, out in found.excluded.items()},
-        "held": MAY_HAVE_BEEN_SENT if found.may_repeat else None,
-    }
+def _answer(planned: _Rerun, run_id: int | None) -> RerunAnswer:
+    return RerunAnswer(
+        run_id=run_id,
+        parent_run_id=planned.parent.id,
+        recipients=planned.recipients,
+        batches=len(planned.batches),
+        excluded={reason: out.size for reason, out in planned.excluded.items()},
+        held=MAY_HAVE_BEEN_SENT if planned.may_repeat else None,
+    )

@@ -187,7 +187,7 @@ def _open(opening: Opening, gaps: Gaps, reason: str) -> list[BackfilledRun]:
         may_repeat = occurrence_may_repeat(opening, gap.at)
         run_id = open_backfilled(opening, gap.at, skipped_run_id=gap.skipped_run_id, after=after, reason=reason)
         if may_repeat:
-            hold_restored(act.connection, run_id, actor=act.actor, now=act.now)
+            hold_restored(act, run_id)
         opened.append(BackfilledRun(gap.at, gap.was, run_id, after))
         after = run_id
     if opened:

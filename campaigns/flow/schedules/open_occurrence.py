@@ -58,25 +58,21 @@ def open_occurrence(opening: Opening, occurrence: datetime) -> int | None:
     )
     after = _cancel(opening, place.cancels, in_its_place) if place.cancels else place.after
     run_id = add_run(
-        act.connection,
-        now=act.now,
-        actor=act.actor,
+        act,
         reason=None,
         kind=RunKind.SCHEDULE,
         scheduled_for=occurrence,
         **_columns(opening, occurrence, after=after, counts_from=occurrence),
     )
     if may_repeat:
-        hold_restored(act.connection, run_id, actor=act.actor, now=act.now)
+        hold_restored(act, run_id)
     if timing.overlap == "unsend":
         recall_earlier(
-            act.connection,
+            act,
             opening.campaign.id,
             for_run_id=run_id,
             besides=place.cancels,
             reason=in_its_place,
-            actor=act.actor,
-            now=act.now,
         )
     return run_id
 
@@ -105,22 +101,14 @@ def open_backfilled(
     columns = _columns(opening, occurrence, after=after, counts_from=act.now)
     if skipped_run_id is not None and take_up_skipped(act, skipped_run_id, reason=reason, **columns):
         return skipped_run_id
-    return add_run(
-        act.connection,
-        now=act.now,
-        actor=act.actor,
-        reason=reason,
-        kind=RunKind.SCHEDULE,
-        scheduled_for=occurrence,
-        **columns,
-    )
+    return add_run(act, reason=reason, kind=RunKind.SCHEDULE, scheduled_for=occurrence, **columns)
 
 
 def _cancel(opening: Opening, run_ids: tuple[int, ...], reason: str) -> int | None:
     """Cancel runs that have not ended; returns the run to wait for, if a request of one is in flight."""
     act = opening.act
     for run_id in run_ids:
-        cancel_open_run(act.connection, find_run(act.connection, run_id), reason=reason, actor=act.actor, now=act.now)
+        cancel_open_run(act, find_run(act.connection, run_id), reason=reason)
     return last_in_line(unfinished_runs(act.connection, opening.campaign.id))
 
 

@@ -148,7 +148,7 @@ def _pause(opening: Opening, reason: Reason) -> SchedulePaused:
         )
     paused = {"paused_at": act.now, "paused_by": act.actor, "pause_reason": str(reason)}
     change_campaign(act.connection, campaign, now=act.now, **paused)
-    recalling = take_back_ahead(act.connection, campaign.id, reason=reason, actor=act.actor, now=act.now)
+    recalling = take_back_ahead(act, campaign.id, reason=reason)
     _record(opening, EventKind.SCHEDULE_PAUSED, reason)
     going_on = (run.id for run in unfinished_runs(act.connection, campaign.id) if run.id not in recalling)
     return SchedulePaused(

@@ -16,9 +16,6 @@ from campaigns.store.audit.events import Act
 from campaigns.store.database.engine import Store
 from campaigns.store.sending.lanes import LaneClaim
 
-LONGEST_WAIT_IN_MEMORY = 2.0
-"""A lane keeps its thread while it waits at most this many seconds. A longer wait is written to SQL and frees it."""
-
 
 @dataclass(frozen=True, slots=True)
 class LaneContext:

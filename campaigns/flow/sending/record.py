@@ -152,7 +152,7 @@ def _record(act: Act, opened: OpenAttempt, outcome: Outcome, rules: _Rules) -> R
         stop_halving(act, opened, outcome)
         hold_if_failing(act, opened, outcome, rules.limits)
     if step.state is not BatchState.READY:
-        end_run_if_done(connection, opened.run_id, now=now, actor=act.actor)
+        end_run_if_done(act, opened.run_id)
     return Recorded(step.state, step.wait_seconds)
 
 

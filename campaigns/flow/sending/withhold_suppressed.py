@@ -51,7 +51,7 @@ def users_left(
     )
     _record_suppressed(act, account_id, ready, len(out))
     if not keep:
-        end_run_if_done(connection, ready.run_id, now=act.now, actor=act.actor)
+        end_run_if_done(act, ready.run_id)
     return list(keep) or None
 
 
@@ -86,7 +86,7 @@ def _named_beside(
     if users - out or names_lists:
         return list(users - out)
     shrink_batch(connection, ready, keep=None, out=pack(out), seq=ready.seq, error=SUPPRESSED_WORDS, now=act.now)
-    end_run_if_done(connection, ready.run_id, now=act.now, actor=act.actor)
+    end_run_if_done(act, ready.run_id)
     return None
 
 

@@ -82,7 +82,14 @@ def _read(connection: Connection, asked: Select[Any]) -> Iterator[HandedOver]:
         date = row.message.get("scheduled_date")
         due = None if date is None else datetime.fromisoformat(date)
         if due is not None and is_handed_over(due, row.started_at):
-            yield HandedOver(row.id, row.seq, row.attempts, row.message_id, due, row.run_id)
+            yield HandedOver(
+                batch_id=row.id,
+                seq=row.seq,
+                number=row.attempts,
+                message_id=row.message_id,
+                due=due,
+                run_id=row.run_id,
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +115,9 @@ def due_watch(connection: Connection, account_id: str, *, upstream: str, now: da
         .order_by(run.c.watch_at, run.c.id)
         .limit(1)
     ).one_or_none()
-    return None if row is None else Watched(*row)
+    if row is None:
+        return None
+    return Watched(run_id=row.id, campaign_id=row.campaign_id, account_id=row.account_id, watch_at=row.watch_at)
 
 
 def settle_watch(connection: Connection, found: Watched, *, watch_at: datetime | None) -> bool:

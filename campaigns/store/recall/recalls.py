@@ -1,4 +1,4 @@
-"""Recalls: which runs are to be taken back, whether one may go on now, and what it came to."""
+"""Recalls: which runs are to be recalled, whether a recall may go on now, and how it ended."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 from campaigns.domain.states import RUN_OPEN, BatchState, RunState
+from campaigns.store.audit.events import Act
 from campaigns.store.holds.holds import holds_recalls
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.probes import probe
@@ -41,53 +42,40 @@ class RecallRow:
     account_id: str
     reason: str
     failures: int
-    until_gone: bool = False  # of a probe: the vendor's word is not enough, the message must be seen gone
+    until_gone: bool = False  # of a probe: the reply is not enough, a look must show that the message is gone
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where the accepted batches of a run stand, by their numbers."""
+    """The accepted and the unknown batches of a run, by their numbers."""
 
     unsent: list[int]
-    out: list[int]  # accepted, and not taken back
+    out: list[int]  # accepted, and not unsent
     unknown: list[int]
 
 
-def add_recall(
-    connection: Connection,
-    run_id: int,
-    account_id: str,
-    *,
-    for_run_id: int | None,
-    actor: str,
-    reason: str,
-    now: datetime,
-) -> int:
-    """Ask for a run to be taken back; the keys refuse a second open one, and a second one for the same new run."""
-    made = connection.scalar(
-        insert(recall)
-        .values(
+def add_recall(act: Act, run_id: int, account_id: str, *, for_run_id: int | None, reason: str) -> None:
+    """Ask for a run to be recalled; the keys refuse a second open recall, and a second one for the same new run."""
+    act.connection.execute(
+        insert(recall).values(
             run_id=run_id,
             account_id=account_id,
             for_run_id=for_run_id,
-            actor=actor,
+            actor=act.actor,
             reason=reason,
-            requested_at=now,
-            available_at=now,
+            requested_at=act.now,
+            available_at=act.now,
         )
-        .returning(recall.c.id)
     )
-    assert isinstance(made, int)
-    return made
 
 
 def has_open_recall(connection: Connection, run_id: int) -> bool:
-    """Whether a run is being taken back."""
+    """Whether a run is being recalled."""
     return connection.scalar(select(recall.c.id).where(recall.c.run_id == run_id, IS_OPEN).limit(1)) is not None
 
 
 def recalled_for(connection: Connection, run_id: int) -> list[int]:
-    """The runs that were to be taken back before this one may start."""
+    """The runs that must be recalled before this one may start."""
     statement = select(recall.c.run_id).where(recall.c.for_run_id == run_id).order_by(recall.c.id)
     return list(connection.scalars(statement))
 
@@ -110,7 +98,7 @@ def earlier_run(connection: Connection, campaign_id: int, run_id: int) -> int | 
 def never_recalled(connection: Connection, campaign_id: int, run_id: int, *, since: datetime) -> list[int]:
     """The campaign's other runs planned since then, reruns too, that may be out and of which no recall has ended.
 
-    One whose recall has ended with something still out is not among them: a person was told so, and decided.
+    A run whose recall has ended with something still out is not among them: a person has decided about it.
     """
     ended = select(recall.c.id).where(recall.c.run_id == run.c.id, recall.c.finished_at.is_not(None))
     out = select(batch.c.id).where(batch.c.run_id == run.c.id, batch.c.state.in_(sorted(MAY_BE_OUT)))
@@ -130,12 +118,12 @@ def never_recalled(connection: Connection, campaign_id: int, run_id: int, *, sin
 
 
 def waits_for_recall() -> ColumnElement[bool]:
-    """The condition that a row of `run` must stay due until an earlier run was taken back."""
+    """The condition that a row of `run` must stay due until an earlier run is recalled."""
     return select(recall.c.id).where(recall.c.for_run_id == run.c.id, IS_OPEN).correlate(run).exists()
 
 
 def recall_is_due(account_id: ColumnElement[str], now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
-    """The condition that something of an account can be taken back now: until that is done, its lane sends nothing."""
+    """The condition that something of an account can be unsent now: until that is done, its lane sends nothing."""
     taken_back = run.alias("taken_back")
     return (
         select(recall.c.id)
@@ -147,7 +135,7 @@ def recall_is_due(account_id: ColumnElement[str], now: datetime | BindParameter[
 
 
 def due_recalls(upstream: str, now: datetime) -> Select[tuple[str]]:
-    """The accounts of which something can be taken back now, by way of its `run`."""
+    """A SELECT of the accounts that have a recall to carry on now."""
     return (
         select(run.c.account_id)
         .join(recall, recall.c.run_id == run.c.id)
@@ -156,7 +144,7 @@ def due_recalls(upstream: str, now: datetime) -> Select[tuple[str]]:
 
 
 def due_recall(connection: Connection, account_id: str, *, upstream: str, now: datetime) -> RecallRow | None:
-    """The account's recall to go on with now, the oldest first."""
+    """The account's recall to carry on now, the oldest first; None when there is none."""
     row = connection.execute(
         select(
             recall.c.id,
@@ -165,7 +153,7 @@ def due_recall(connection: Connection, account_id: str, *, upstream: str, now: d
             recall.c.account_id,
             recall.c.reason,
             recall.c.failures,
-            probe.c.id.is_not(None),
+            probe.c.id.is_not(None).label("until_gone"),
         )
         .join(run, run.c.id == recall.c.run_id)
         .outerjoin(probe, probe.c.run_id == run.c.id)
@@ -173,11 +161,11 @@ def due_recall(connection: Connection, account_id: str, *, upstream: str, now: d
         .order_by(recall.c.id)
         .limit(1)
     ).one_or_none()
-    return None if row is None else RecallRow(*row)
+    return None if row is None else RecallRow(**row._mapping)  # noqa: SLF001 - the row's public name for it
 
 
 def _may_go_on(of: Any, now: datetime | BindParameter[datetime]) -> list[ColumnElement[bool]]:
-    """A recall begins when nothing of its run is sent, in flight or looked for any more. Holds keep it waiting.
+    """A recall begins when nothing of its run waits, is in flight or is searched for any more. Holds keep it waiting.
 
     A stop does not, since a recall takes messages back.
     """
@@ -196,7 +184,7 @@ def _may_go_on(of: Any, now: datetime | BindParameter[datetime]) -> list[ColumnE
 def postpone_recall(
     connection: Connection, recall_id: int, *, until: datetime, waits_for: str | None, failures: int
 ) -> None:
-    """When the lane goes on with it, and why not at once."""
+    """Let the lane go on with a recall later, and say what it waits for."""
     connection.execute(
         update(recall)
         .where(recall.c.id == recall_id, IS_OPEN)
@@ -205,7 +193,7 @@ def postpone_recall(
 
 
 def finish_recall(connection: Connection, recall_id: int, standing: Standing, *, now: datetime) -> bool:
-    """End a recall with what it came to; False when somebody did before."""
+    """End a recall with its counts; False when somebody did before."""
     ended = connection.scalar(
         update(recall)
         .where(recall.c.id == recall_id, IS_OPEN)

@@ -86,8 +86,8 @@ class Books:
         return self.planned == settled + self.waiting
 
 
-SAID_OF_A_NEW_RUN = ("kind", "revision", "occurrence", "content")
-"""What the event that opens a run says of it, where it is so."""
+DETAIL_OF_A_NEW_RUN = ("kind", "revision", "occurrence", "content")
+"""Columns that the event of a new run keeps, where they are set."""
 
 
 def find_run(connection: Connection, run_id: int) -> RunRow:
@@ -99,35 +99,33 @@ def find_run(connection: Connection, run_id: int) -> RunRow:
     return RunRow(**{**row._mapping, "kind": RunKind(row.kind), "state": RunState(row.state)})  # noqa: SLF001
 
 
-def add_run(
-    connection: Connection, *, now: datetime, actor: str, reason: str | None, as_written: bool = False, **columns: Any
-) -> int:
+def add_run(act: Act, *, reason: str | None, as_written: bool = False, **columns: Any) -> int:
     """Open a run in state `due`; the unique keys refuse a second one for the same occurrence or launch.
 
-    Raises NotAllowed on an account that was removed. `as_written`: whoever launched it confirmed that what is doubtful
-    in its text is meant so, which the event keeps.
+    Raises NotAllowed on an account that was removed. `as_written`: whoever launched it agreed that the doubtful parts
+    of its text are meant so; the event keeps that.
     """
-    refuse_removed(connection, columns["account_id"])
-    made = connection.scalar(
+    refuse_removed(act.connection, columns["account_id"])
+    run_id = act.connection.scalar(
         insert(run)
-        .values(state=RunState.DUE.value, actor=actor, reason=reason, created_at=now, **columns)
+        .values(state=RunState.DUE.value, actor=act.actor, reason=reason, created_at=act.now, **columns)
         .returning(run.c.id)
     )
-    assert isinstance(made, int)
-    Act(connection, now, actor).record(
+    assert isinstance(run_id, int)
+    act.record(
         EventKind.RUN_OPENED,
-        run_id=made,
+        run_id=run_id,
         campaign_id=columns["campaign_id"],
         account_id=columns["account_id"],
         reason=reason,
-        detail={name: columns[name] for name in SAID_OF_A_NEW_RUN if columns.get(name) is not None}
+        detail={name: columns[name] for name in DETAIL_OF_A_NEW_RUN if columns.get(name) is not None}
         | ({"as_written": True} if as_written else {}),
     )
-    return made
+    return run_id
 
 
 def freeze_plan(
-    connection: Connection,
+    act: Act,
     run_id: int,
     *,
     batches: Iterable[UserSet],
@@ -136,15 +134,14 @@ def freeze_plan(
     recipients: int,
     suppressions: int,
     plan_sha256: str,
-    now: datetime,
-    actor: str,
     available_at: Iterable[datetime] = (),
 ) -> bool:
     """Write who gets a due run, in the caller's one transaction; False when somebody planned it before.
 
-    `available_at`: when each batch may go, in their order; those that it says nothing of may go at once. A run that is
-    left with nobody to send to is finished at once.
+    `available_at`: when each batch may go, in their order; those after its end may go at once. A run that is left with
+    nobody to send to is finished at once.
     """
+    connection, now = act.connection, act.now
     planned = connection.execute(
         update(run)
         .where(run.c.id == run_id, run.c.state == RunState.DUE.value)
@@ -172,21 +169,15 @@ def freeze_plan(
         "excluded": {reason: users.size for reason, users in excluded.items()},
         "plan_sha256": plan_sha256,
     }
-    _say_planned(connection, run_id, planned, detail, at=now, actor=actor)
-    end_run_if_done(connection, run_id, now=now, actor=actor)
-    return True
-
-
-def _say_planned(
-    connection: Connection, run_id: int, planned: Any, detail: dict[str, Any], *, at: datetime, actor: str
-) -> None:
-    Act(connection, at, actor).record(
+    act.record(
         EventKind.RUN_PLANNED,
         run_id=run_id,
         campaign_id=planned.campaign_id,
         account_id=planned.account_id,
         detail=detail,
     )
+    end_run_if_done(act, run_id)
+    return True
 
 
 def books(connection: Connection, run_id: int) -> Books:
@@ -214,7 +205,7 @@ def books(connection: Connection, run_id: int) -> Books:
 def move_run(
     connection: Connection, run_id: int, *, start: RunState, end: RunState, now: datetime, **columns: Any
 ) -> bool:
-    """One guarded step of a run; False when it was no longer in `start`. Raises KeyError for a step that is illegal."""
+    """One guarded step of a run; False when it was no longer in `start`. Raises KeyError for an illegal step."""
     RUN_MOVES[start][end]
     moved = connection.scalar(
         update(run)
@@ -225,28 +216,29 @@ def move_run(
     return moved is not None
 
 
-def end_run_if_done(connection: Connection, run_id: int, *, now: datetime, actor: str) -> None:
+def end_run_if_done(act: Act, run_id: int) -> None:
     """End the run when nothing of it waits, after checking in this same transaction that its books balance.
 
-    Books that do not balance leave the run open and held, for a person: the batches tell the truth, the sum is wrong.
+    Books that do not balance leave the run open and paused, for a person: the batches are right, the sum is wrong.
     """
+    connection = act.connection
     if anything_waits(connection, run_id) or anything_is_looked_for(connection, run_id):
         return
     connection.execute(select(run.c.id).where(run.c.id == run_id).with_for_update())
     if anything_waits(connection, run_id) or anything_is_looked_for(connection, run_id):
         return
-    found, counted = find_run(connection, run_id), books(connection, run_id)
+    row, counted = find_run(connection, run_id), books(connection, run_id)
     if not counted.balanced:
-        place_hold(Act(connection, now, actor), Held(run_id=run_id), HoldKind.BOOKS, reason=f"{counted}")
+        place_hold(act, Held(run_id=run_id), HoldKind.BOOKS, reason=f"{counted}")
         return
-    end = _end_of(found.state, counted)
-    if end is None or not move_run(connection, run_id, start=found.state, end=end, now=now):
+    end = _end_of(row.state, counted)
+    if end is None or not move_run(connection, run_id, start=row.state, end=end, now=act.now):
         return
-    Act(connection, now, actor).record(
+    act.record(
         EventKind.RUN_ENDED,
         run_id=run_id,
-        campaign_id=found.campaign_id,
-        account_id=found.account_id,
+        campaign_id=row.campaign_id,
+        account_id=row.account_id,
         detail={
             "state": end.value,
             "planned": counted.planned,

@@ -1,4 +1,4 @@
-"""Runs as people and programs see them: the lines of the list, and one run with all that is stored about it."""
+"""One run as people and programs see it, with all that is stored about it."""
 
 from __future__ import annotations
 
@@ -10,36 +10,16 @@ from sqlalchemy import Connection, func, select
 
 from campaigns.domain.states import RUN_OPEN, BatchState, HoldKind, RunKind, RunState
 from campaigns.domain.upstream.outcome import HoldScope
-from campaigns.store.campaigns.campaigns import find_campaign
 from campaigns.store.reconcile.questions import questions_of_run
 from campaigns.store.runs.content import content_of_run
 from campaigns.store.runs.runs import RunRow, books, find_run
+from campaigns.store.runs.times import OpenHours, times_of
 from campaigns.store.tables.accounts import lane
 from campaigns.store.tables.attempts import attempt_outcome
 from campaigns.store.tables.audience import exclusion
 from campaigns.store.tables.batches import batch
-from campaigns.store.tables.campaigns import campaign
-from campaigns.store.tables.runs import hold, run
+from campaigns.store.tables.runs import hold
 from campaigns.store.views.recalls import RecallView, recalls_of
-from campaigns.store.views.run_times import OpenHours, times_of
-
-
-@dataclass(frozen=True, slots=True)
-class RunLine:
-    """A run as one line of the list."""
-
-    id: int
-    campaign_id: int
-    campaign: str
-    account: str
-    kind: RunKind
-    state: RunState
-    scheduled_for: datetime | None
-    reason: str | None
-    planned: int
-    batches: int
-    created_at: datetime
-    finished_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,32 +92,6 @@ class RunView:
     last_batch_at: datetime | None
     expires_at: datetime | None
     expired: int
-
-
-def runs(connection: Connection, campaign_id: int | None = None) -> list[RunLine]:
-    """Runs, the newest first, of one campaign or of all."""
-    if campaign_id is not None:
-        find_campaign(connection, campaign_id)
-    statement = select(
-        run.c.id,
-        run.c.campaign_id,
-        campaign.c.name.label("campaign"),
-        run.c.account_id.label("account"),
-        run.c.kind,
-        run.c.state,
-        run.c.scheduled_for,
-        run.c.reason,
-        run.c.planned,
-        run.c.batch_count.label("batches"),
-        run.c.created_at,
-        run.c.finished_at,
-    ).join(campaign, campaign.c.id == run.c.campaign_id)
-    if campaign_id is not None:
-        statement = statement.where(run.c.campaign_id == campaign_id)
-    return [
-        RunLine(**{**row._mapping, "kind": RunKind(row.kind), "state": RunState(row.state)})  # noqa: SLF001
-        for row in connection.execute(statement.order_by(run.c.id.desc()))
-    ]
 
 
 def run_of(connection: Connection, run_id: int) -> RunView:

@@ -6,10 +6,11 @@ import dataclasses
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from campaigns.cli.runs.progress import Look, Rates, limit_text, progress_line, wait_text
+from campaigns.cli.runs.progress import Look, Rates, limit_text, progress_line
 from campaigns.domain.sending.pacing import Limits
 from campaigns.flow.runs.outlook import ShownRun, shown
-from campaigns.store.views.run_times import OpenHours
+from campaigns.store.runs.lane_work import LaneWork
+from campaigns.store.runs.times import OpenHours
 from campaigns.store.views.runs import LaneView
 from tests.flow.runs.shown_runs import LIMITS, NOW, a_run, held
 
@@ -17,24 +18,24 @@ SEEN: dict[str, float | None] = {"beat": 1.0, "worker": 1.0}
 
 
 def look_at(run: ShownRun, at: float = 0.0, *, now: datetime = NOW, limits: Limits = LIMITS, **facts: Any) -> Look:
-    return Look(at, shown(run, limits=limits, now=now), now, **{"quiet": SEEN, **facts})
+    return Look(at, shown(run, LaneWork(), limits=limits, now=now), now, **{"quiet": SEEN, **facts})
 
 
 def limit_of(run: ShownRun, *, now: datetime = NOW, **facts: Any) -> str:
-    return limit_text(look_at(run, now=now, **facts), Rates(), LIMITS)
+    return limit_text(look_at(run, now=now, **facts), Rates())
 
 
 def test_the_end_time_names_the_account_gap() -> None:
-    assert limit_of(a_run()) == "about 1 min 40 s left, bound by the account gap"
+    assert limit_of(a_run()) == "about 1 min 40 s left, limited by the account gap"
 
 
 def test_the_end_time_names_the_team_budget() -> None:
     tight = dataclasses.replace(LIMITS, rate_per_minute=20)
-    assert "bound by the team budget" in limit_text(look_at(a_run(), limits=tight), Rates(), tight)
+    assert "limited by the team budget" in limit_text(look_at(a_run(), limits=tight), Rates())
 
 
 def test_a_hold_is_named_with_its_reason() -> None:
-    assert limit_of(a_run(holds=[held("credits", "402 no\ncredits")])) == "held: 402 no credits"
+    assert limit_of(a_run(holds=[held("credits", "402 no\ncredits")])) == "paused: 402 no credits"
 
 
 def test_a_missing_worker_or_beat_is_named() -> None:
@@ -44,9 +45,12 @@ def test_a_missing_worker_or_beat_is_named() -> None:
 
 
 def test_a_cool_down_is_named() -> None:
-    run = a_run(lane=LaneView(None, None, "cool-down"))
-    assert limit_of(run, lane_waits=20.0) == "the account waits 20 s more (cool-down)"
-    assert "left" in limit_of(run, lane_waits=1.0)
+    lane = LaneView(None, NOW + timedelta(seconds=20), "cool-down")
+    assert (
+        limit_of(a_run(lane=lane))
+        == "the account waits 20 s more (cool-down); about 2 min left, limited by the cool-down"
+    )
+    assert limit_of(a_run(lane=lane), now=NOW + timedelta(seconds=19)).startswith("about")
 
 
 def test_rates_are_measured_over_the_last_minute() -> None:
@@ -64,7 +68,7 @@ def test_a_pace_much_slower_than_the_estimate_is_believed() -> None:
     rates.add(look_at(a_run(batches={"accepted": 0, "ready": 100})))
     last = look_at(a_run(batches={"accepted": 1, "ready": 99}), 10.0)
     rates.add(last)
-    assert limit_text(last, rates, LIMITS) == "about 16 min 30 s left at the measured pace"
+    assert limit_text(last, rates) == "about 16 min 30 s left at the measured pace"
 
 
 def test_the_request_time_is_measured_and_not_guessed() -> None:
@@ -72,9 +76,9 @@ def test_the_request_time_is_measured_and_not_guessed() -> None:
     rates = Rates()
     rates.add(look_at(a_run(batches={"accepted": 0, "ready": 200}), limits=quick))
     last = look_at(a_run(batches={"accepted": 100, "ready": 100}), 10.0, limits=quick)
-    assert limit_text(last, Rates(), quick) == "about 50 s left, bound by the request time"
+    assert limit_text(last, Rates()) == "about 50 s left, limited by the request time"
     rates.add(last)
-    assert limit_text(last, rates, quick) == "about 10 s left, bound by the request time"
+    assert limit_text(last, rates) == "about 10 s left, limited by the request time"
 
 
 def test_one_line_says_it_all() -> None:
@@ -82,15 +86,15 @@ def test_one_line_says_it_all() -> None:
     rates.add(look_at(a_run()))
     last = look_at(a_run(accepted=500, rejected=20, waiting=480, batches={"accepted": 10, "ready": 10}), 10.0)
     rates.add(last)
-    assert progress_line(last, rates, LIMITS) == (
+    assert progress_line(last, rates) == (
         "run 7 sending: 500 of 1,000 accepted, 20 rejected, 480 waiting; 52 recipients/s, 60 requests/min; "
-        "about 10 s left, bound by the account gap"
+        "about 10 s left, limited by the account gap"
     )
 
 
 def test_nobody_knows_how_many_are_on_a_whole_list() -> None:
     run = a_run(whole_list=True, planned=1, waiting=1, batches={"ready": 1})
-    assert progress_line(look_at(run), Rates(), LIMITS).startswith("run 7 sending: 0 accepted, 1 waiting;")
+    assert progress_line(look_at(run), Rates()).startswith("run 7 sending: 0 accepted, 1 waiting;")
 
 
 NIGHT = datetime(2026, 11, 24, 22, 30, tzinfo=UTC)
@@ -101,21 +105,27 @@ def test_a_run_outside_its_hours_says_until_when() -> None:
     run = a_run(sending_hours=DAYTIME, resumes_at=datetime(2026, 11, 25, 9, tzinfo=UTC))
     assert limit_of(run, now=NIGHT).startswith("outside its sending hours until 2026-11-25 ")
     assert limit_of(run, now=NIGHT - timedelta(hours=1)).startswith("outside"), "an account's hours may have ended it"
-    assert limit_of(a_run(sending_hours=DAYTIME), now=NIGHT) == "about 10 h 31 min left, bound by the sending hours"
+    assert limit_of(a_run(sending_hours=DAYTIME), now=NIGHT) == "about 10 h 31 min left, limited by the sending hours"
 
 
-def test_a_spread_run_names_its_next_batch_and_what_binds_it() -> None:
+def test_a_spread_run_names_its_next_batch_and_what_limits_it() -> None:
     run = a_run(next_batch_at=NIGHT + timedelta(minutes=5), last_batch_at=NIGHT + timedelta(hours=1))
     assert limit_of(run, now=NIGHT).startswith("its next batch goes at 2026-11-")
-    assert limit_of(run, now=NIGHT + timedelta(minutes=5)) == "about 55 min left, bound by the spread"
+    assert limit_of(run, now=NIGHT + timedelta(minutes=5)) == "about 55 min left, limited by the spread"
 
 
 def test_a_run_that_will_expire_says_so() -> None:
     run = a_run(expires_at=NIGHT + timedelta(minutes=1))
-    assert limit_of(run, now=NIGHT) == "about 1 min left, bound by the expiry"
+    assert limit_of(run, now=NIGHT) == "about 1 min left, limited by the expiry"
 
 
 def test_a_run_that_was_too_late_to_be_handed_over_says_when_it_is_sent() -> None:
-    at = datetime(2026, 3, 2, 18, tzinfo=UTC)
-    assert wait_text(a_run(resumes_at=at, scheduled_date=at)).startswith("not handed over; sent at ")
-    assert wait_text(a_run(resumes_at=at)).startswith("outside its sending hours until ")
+    at = NOW + timedelta(hours=6)
+    assert limit_of(a_run(resumes_at=at, scheduled_date=at)).startswith("not handed over; sent at ")
+    assert limit_of(a_run(resumes_at=at)).startswith("outside its sending hours until ")
+
+
+def test_a_run_that_was_handed_over_is_with_the_vendor_until_its_time() -> None:
+    run = a_run(state="finished", accepted=1000, waiting=0, batches={}, scheduled_date=NOW + timedelta(hours=4))
+    assert limit_of(run).startswith("ended; with the vendor until 2026-11-24 ")
+    assert limit_of(run, now=NOW + timedelta(hours=4)) == "ended"

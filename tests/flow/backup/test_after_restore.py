@@ -10,10 +10,11 @@ import pytest
 from campaigns.domain.schedules.timing import Timing
 from campaigns.flow.accounts.accounts import release_account
 from campaigns.flow.campaigns.launch import launch
-from campaigns.flow.runs.pause_resume_cancel import cancel_run, resume_run
-from campaigns.flow.runs.rerun import rerun
+from campaigns.flow.handoff.cancel import cancel_run
+from campaigns.flow.runs.pause_resume_cancel import resume_run
+from campaigns.flow.runs.rerun import RerunAnswer, rerun
 from campaigns.store.backup.restored import MAY_HAVE_BEEN_SENT
-from campaigns.store.views import runs as run_views
+from campaigns.store.views.run_lines import runs as runs_of
 from tests.flow.backup.conftest import Backup
 from tests.flow.schedules.timetable import work
 from tests.world import ACCOUNT, ANNA, REJECTED, UPSTREAM, World
@@ -30,7 +31,7 @@ def released(restored: World) -> None:
     release_account(restored.store, ACCOUNT, reason="compared", actor=ANNA)
 
 
-def rerun_of(world: World, run_id: int) -> dict[str, object]:
+def rerun_of(world: World, run_id: int) -> RerunAnswer:
     return rerun(world.store, run_id, upstream=UPSTREAM, reason="mended", actor=ANNA)
 
 
@@ -48,11 +49,10 @@ def test_a_rerun_made_again_after_a_restore_reaches_nobody_before_somebody_has_l
 
     preview = rerun(restored.store, run_id, upstream=UPSTREAM, reason="mended", dry_run=True, actor=ANNA)
     made = rerun_of(restored, run_id)
-    child = made["run_id"]
-    assert isinstance(child, int)
+    child = made.child
     restored.serve()
 
-    assert made["held"] == preview["held"] == MAY_HAVE_BEEN_SENT
+    assert made.held == preview.held == MAY_HAVE_BEEN_SENT
     assert holds(restored, child) == ["restored"]
     assert world.requests_by_user() == sent
     resume_run(restored.store, child, reason="they do not have it", actor=ANNA)
@@ -72,7 +72,7 @@ def test_a_rerun_of_a_run_made_since_the_restore_goes_on_at_once(world: World, b
 
     made = rerun_of(restored, later)
 
-    assert made["held"] is None
+    assert made.held is None
     restored.serve()
     assert world.requests_by_user()[2] == 2
 
@@ -122,7 +122,7 @@ def test_without_a_restore_nothing_is_held(world: World) -> None:
     run_id = world.launched([1])
     world.serve()
 
-    assert rerun_of(world, run_id)["held"] is None
+    assert rerun_of(world, run_id).held is None
 
 
 @pytest.mark.parametrize("handoff", [True, False])
@@ -175,4 +175,4 @@ def next_evening(world: World) -> None:
 
 def scheduled(world: World) -> list[int]:
     with world.store.read() as connection:
-        return [line.id for line in run_views.runs(connection) if line.kind == "schedule"]
+        return [line.id for line in runs_of(connection) if line.kind == "schedule"]

@@ -18,7 +18,7 @@ from campaigns.domain.remedies import Do, Remedy
 from campaigns.flow.campaigns.archive import archive_campaign
 from campaigns.flow.campaigns.drafts import Changes, Draft, create_campaign, edit_campaign
 from campaigns.flow.campaigns.launch import launch
-from campaigns.flow.runs.pause_resume_cancel import cancel_run
+from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.store.views import campaigns as campaign_views
 from tests.one_database import on_both
 from tests.world import ACCOUNT, ANNA, UPSTREAM, World

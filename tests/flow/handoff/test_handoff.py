@@ -20,7 +20,7 @@ from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome
 from campaigns.flow.accounts.accounts import add_account
 from campaigns.flow.campaigns.drafts import Changes, edit_campaign
 from campaigns.flow.campaigns.launch import launch
-from campaigns.flow.handoff.cancel import cancel
+from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.planning.preview import preview
 from campaigns.flow.recall.recall import recall_run
 from campaigns.flow.runs.pause_resume_cancel import resume_run
@@ -252,10 +252,10 @@ def test_what_was_handed_over_is_looked_at_and_then_taken_back(world: World) -> 
     run_id = handed_over(world, users=[1, 2])
     shows(world, "acct_one-1", is_canceled=False, can_unsend=False)
 
-    told = cancel(world.store, run_id, reason="wrong price", actor=ANNA)
+    told = cancel_run(world.store, run_id, reason="wrong price", actor=ANNA)
     world.serve()
 
-    assert (told["recalling"], told["cancelled_batches"]) == (1, 0)
+    assert (told.recalling, told.cancelled_batches) == (1, 0)
     assert world.gateway.questions == ["item acct_one-1"] * 2, "before the DELETE, and after it was confirmed"
     assert world.gateway.deleted == ["acct_one-1"]
     (batch,) = world.batches(run_id)
@@ -269,7 +269,7 @@ def test_a_delete_that_is_confirmed_and_not_done_proves_nothing(world: World) ->
     shows(world, "acct_one-1")
     world.gateway.deleting = [UnsendOutcome(UnsendKind.UNSENT, http_status=200)] * 20  # the item stays as it is
 
-    cancel(world.store, run_id, reason="wrong price", actor=ANNA)
+    cancel_run(world.store, run_id, reason="wrong price", actor=ANNA)
     for _ in range(20):
         world.serve()
         world.clock.advance(60)
@@ -288,7 +288,7 @@ def test_what_was_taken_at_the_vendors_word_is_not_said_to_be_unsent_for_sure(
     shows(world, "acct_one-1")
     monkeypatch.setattr("campaigns.flow.recall.unsend._must_be_seen", lambda _: False)
 
-    cancel(world.store, run_id, reason="wrong price", actor=ANNA)
+    cancel_run(world.store, run_id, reason="wrong price", actor=ANNA)
     world.serve()
 
     assert (world.run(run_id)["recall"]["unsent"], world.states(run_id)) == (1, ["accepted"])
@@ -303,7 +303,7 @@ def test_what_the_vendor_shows_no_more_after_it_confirmed_is_taken_back(world: W
         return UnsendOutcome(UnsendKind.UNSENT, http_status=200)
 
     world.gateway.deleting = [delete]
-    cancel(world.store, run_id, reason="wrong price", actor=ANNA)
+    cancel_run(world.store, run_id, reason="wrong price", actor=ANNA)
     world.serve()
 
     assert (world.states(run_id), len(world.gateway.deleted)) == (["cancelled"], 1)
@@ -342,7 +342,7 @@ def test_nothing_is_deleted_unless_a_look_shows_that_it_is_time(world: World, da
     shows(world, "acct_one-1", date)
     world.clock.now = TODAY - timedelta(minutes=5)
 
-    cancel(world.store, run_id, reason="wrong price", actor=ANNA)
+    cancel_run(world.store, run_id, reason="wrong price", actor=ANNA)
     world.serve()
 
     assert world.gateway.deleted == []
@@ -393,10 +393,10 @@ def test_a_run_of_which_half_is_handed_over_is_cancelled_whole(world: World) -> 
     world.serve(turns=1)
     shows(world, "acct_one-1")
 
-    told = cancel(world.store, run_id, reason="wrong price", actor=ANNA)
+    told = cancel_run(world.store, run_id, reason="wrong price", actor=ANNA)
     world.serve()
 
-    assert (told["cancelled_batches"], told["recalling"]) == (2, 1)
+    assert (told.cancelled_batches, told.recalling) == (2, 1)
     assert world.states(run_id) == ["cancelled"] * 3
     assert world.run(run_id)["state"] == "cancelled"
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from sqlalchemy import text
 
+from campaigns.as_json import plain
 from campaigns.domain.errors import VendorAway
 from campaigns.domain.schedules.handoff import WATCHED_AFTER, WATCHED_AGAIN
 from campaigns.domain.upstream.outcome import Outcome
 from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
-from campaigns.flow.handoff.cancel import cancel
+from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.planning.plan import plan_run
 from campaigns.flow.recall.recall import recall_run
 from campaigns.flow.runs.pause_resume_cancel import pause_run
@@ -50,7 +51,7 @@ def test_a_cancel_during_the_hand_over_takes_it_back(world: World) -> None:
     armed(world, users=[1])
     (run_id,) = opened(world)
     told: dict[str, Any] = {}
-    answers_while(world, lambda: told.update(cancel(world.store, run_id, reason="wrong price", actor=ANNA)))
+    answers_while(world, lambda: told.update(plain(cancel_run(world.store, run_id, reason="wrong price", actor=ANNA))))
 
     world.serve()
     assert (told["state"], told["recalling"]) == ("cancelling", 0)
@@ -70,7 +71,7 @@ def test_a_cancel_while_a_lost_hand_over_is_looked_for_takes_back_what_is_found(
     world.gateway.contents["1"] = ItemContent("1", "Hello", True, 0)
     shows(world, "3")
 
-    assert cancel(world.store, run_id, reason="wrong price", actor=ANNA)["state"] == "cancelling"
+    assert cancel_run(world.store, run_id, reason="wrong price", actor=ANNA).state == "cancelling"
     world.serve_out()
     world.serve()
 
@@ -82,10 +83,10 @@ def test_a_cancel_of_what_is_not_handed_over_yet_leaves_nothing_to_take_back(wor
     armed(world)
     (run_id,) = opened(world)
 
-    told = cancel(world.store, run_id, reason="wrong price", actor=ANNA)
+    told = cancel_run(world.store, run_id, reason="wrong price", actor=ANNA)
     world.serve()
 
-    assert (told["state"], told["cancelled_batches"], told["recalling"]) == ("cancelled", 3, 0)
+    assert (told.state, told.cancelled_batches, told.recalling) == ("cancelled", 3, 0)
     assert (world.gateway.received, world.gateway.deleted) == ([], [])
 
 
@@ -162,7 +163,7 @@ def test_each_request_has_a_slot_of_its_own_after_one_that_was_looked_at_first(w
     sent = world.launch(world.campaign([2]))
     world.serve()
     shows(world, "acct_one-1")
-    cancel(world.store, ahead, reason="wrong price", actor=ANNA)
+    cancel_run(world.store, ahead, reason="wrong price", actor=ANNA)
     recall_run(world.store, sent, reason="wrong price", actor=ANNA)
 
     world.serve()

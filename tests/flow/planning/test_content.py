@@ -71,7 +71,7 @@ def test_a_rerun_keeps_what_its_parent_said_and_takes_no_turn(world: World) -> N
     world.gateway.script = [REJECTED]
     parent = launched_again(world, campaign_id)
     world.serve()
-    child = rerun(world.store, parent, upstream=UPSTREAM, reason="again", actor=ANNA)["run_id"]
+    child = rerun(world.store, parent, upstream=UPSTREAM, reason="again", actor=ANNA).child
 
     assert world.run(child)["text"] == "One 1"
     assert world.run(child)["occurrence"] is None
@@ -145,6 +145,6 @@ def test_a_rerun_with_the_newest_words_takes_its_parents_turn(world: World) -> N
     world.serve()
     edit_campaign(world.store, campaign_id, Changes(contents=({"text": "a"}, {"text": "Edited {n}"})), actor=ANNA)
 
-    child = rerun(world.store, parent, upstream=UPSTREAM, current=True, reason="again", actor=ANNA)["run_id"]
+    child = rerun(world.store, parent, upstream=UPSTREAM, current=True, reason="again", actor=ANNA).child
 
     assert (world.run(child)["content"], world.run(child)["text"]) == (2, "Edited 2")

@@ -13,9 +13,10 @@ from campaigns.domain.remedies import Do
 from campaigns.domain.states import RunState
 from campaigns.flow.audience.suppress import suppress, unsuppress
 from campaigns.flow.campaigns.launch import launch
+from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.planning.plan import plan_run
 from campaigns.flow.planning.preview import preview
-from campaigns.flow.runs.pause_resume_cancel import cancel_run, resume_run
+from campaigns.flow.runs.pause_resume_cancel import resume_run
 from campaigns.flow.schedules.due import open_due_runs
 from tests.one_database import on_both
 from tests.world import ACCOUNT, ANNA, LIMITS, UPSTREAM, World
@@ -83,7 +84,7 @@ def test_a_due_run_is_planned_once(world: World) -> None:
 
 def test_a_run_that_was_cancelled_while_due_is_not_planned(world: World) -> None:
     run_id = _due(world)
-    assert cancel_run(world.store, run_id, reason="stop", actor=ANNA)["state"] == RunState.CANCELLED
+    assert cancel_run(world.store, run_id, reason="stop", actor=ANNA).state == RunState.CANCELLED
 
     assert plan_run(world.store, run_id, actor=BEAT) is False
     assert world.batches(run_id) == []

@@ -10,7 +10,8 @@ from campaigns.domain.upstream.queue_items import ItemContent
 from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome
 from campaigns.flow.accounts.accounts import release_account
 from campaigns.flow.campaigns.drafts import Changes, edit_campaign
-from campaigns.flow.runs.pause_resume_cancel import cancel_run, resume_run
+from campaigns.flow.handoff.cancel import cancel_run
+from campaigns.flow.runs.pause_resume_cancel import resume_run
 from campaigns.flow.runs.rerun import rerun
 from campaigns.flow.schedules.backfill import backfill
 from campaigns.flow.schedules.gaps import Period
@@ -189,7 +190,7 @@ def test_a_rerun_is_taken_back_together_with_the_run_it_completed(world: World) 
     first = first_run(world)
     world.gateway.script = [REJECTED]
     ticks(world)
-    again = rerun(world.store, first, upstream=UPSTREAM, reason="corrected", actor=ANNA)["run_id"]
+    again = rerun(world.store, first, upstream=UPSTREAM, reason="corrected", actor=ANNA).child
     ticks(world)
 
     second = next_run(world)
@@ -206,7 +207,7 @@ def test_a_rerun_of_an_older_run_is_taken_back_and_so_is_the_run_that_came_after
     ticks(world)
     second = next_run(world)
     ticks(world)
-    again = rerun(world.store, first, upstream=UPSTREAM, reason="corrected", actor=ANNA)["run_id"]
+    again = rerun(world.store, first, upstream=UPSTREAM, reason="corrected", actor=ANNA).child
     ticks(world)
     assert [world.run(run_id)["accepted"] for run_id in (first, second, again)] == [3, 5, 2]
 

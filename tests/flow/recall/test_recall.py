@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pyroaring import BitMap64
 
+from campaigns.as_json import plain
 from campaigns.domain.errors import NotAllowed, VendorAway
 from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.outcome import HoldOrder, HoldScope
@@ -16,10 +17,10 @@ from campaigns.domain.upstream.queue_items import ItemContent
 from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome
 from campaigns.flow.accounts.accounts import release_account
 from campaigns.flow.audience.suppress import suppress
+from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.lanes.tick import tick
-from campaigns.flow.recall.recall import recall_run
+from campaigns.flow.recall.recall import RecallAnswer, recall_run
 from campaigns.flow.reconcile.decide import decide
-from campaigns.flow.runs.pause_resume_cancel import cancel_run
 from campaigns.flow.runs.rerun import rerun
 from campaigns.ports import Permit
 from campaigns.store.views import events as event_views
@@ -37,7 +38,7 @@ SIGNED_OUT = UnsendOutcome(
 )
 
 
-def asked(world: World, run_id: int) -> dict[str, Any]:
+def asked(world: World, run_id: int) -> RecallAnswer:
     return recall_run(world.store, run_id, reason="wrong price", actor=ANNA)
 
 
@@ -80,7 +81,7 @@ def test_each_accepted_batch_is_taken_back_the_newest_first(world: World) -> Non
     run_id = sent(world)
 
     told = asked(world, run_id)
-    assert (told["batches"], world.run(run_id)["recall"]["finished_at"]) == (3, None)
+    assert (told.batches, world.run(run_id)["recall"]["finished_at"]) == (3, None)
     assert world.serve() == 3
 
     assert world.gateway.deleted == ["acct_one-3", "acct_one-2", "acct_one-1"]
@@ -125,7 +126,7 @@ def test_who_was_taken_back_is_told_and_never_sent_to_by_a_rerun(world: World) -
     assert (taken_back[0].state, taken_back[0].follow) == ("accepted", "unsent")
     assert (rejected[0].state, rejected[0].follow) == ("rejected", None)
     again = rerun(world.store, run_id, upstream=UPSTREAM, reason="again", actor=ANNA)
-    assert again["recipients"] == 2
+    assert again.recipients == 2
 
 
 @on_both
@@ -299,7 +300,7 @@ def test_a_batch_without_a_message_id_and_an_unknown_one_are_named(world: World)
     world.serve_out()
     decide(world.store, run_id, seqs=[1], verdict="accepted", reason="a fan has it", actor=ANNA)
 
-    assert asked(world, run_id) == {
+    assert plain(asked(world, run_id)) == {
         "run_id": run_id,
         "state": "finished_with_failures",
         "batches": 2,

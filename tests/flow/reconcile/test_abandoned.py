@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from campaigns.domain.upstream.outcome import Outcome
+from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.reconcile.abandoned import expire_attempts
-from campaigns.flow.runs.pause_resume_cancel import cancel_run
 from tests.one_database import on_both
 from tests.world import ACCOUNT, ANNA, LIMITS, World
 
@@ -57,7 +57,7 @@ def test_a_lane_is_not_taken_while_a_request_of_the_account_is_in_flight(
 
 def test_an_abandoned_attempt_ends_a_run_that_is_being_cancelled(world: World) -> None:
     run_id = _abandoned(world)
-    assert cancel_run(world.store, run_id, reason="stop", actor=ANNA)["state"] == "cancelling"
+    assert cancel_run(world.store, run_id, reason="stop", actor=ANNA).state == "cancelling"
 
     world.clock.advance(LIMITS.lease_seconds)
     expire_attempts(world.store, settle_seconds=1, actor=BEAT)

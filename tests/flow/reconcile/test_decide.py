@@ -9,8 +9,8 @@ from sqlalchemy import text
 
 from campaigns.domain.errors import NotAllowed, NotFound, UsageError
 from campaigns.domain.states import BatchState
+from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.reconcile.decide import Decided, decide
-from campaigns.flow.runs.pause_resume_cancel import cancel_run
 from campaigns.flow.runs.rerun import rerun
 from campaigns.store.views import events as event_views
 from tests.one_database import on_both
@@ -58,7 +58,7 @@ def test_what_was_not_sent_is_cancelled_and_may_be_rerun(world: World) -> None:
     again = rerun(
         world.store, run_id, upstream=UPSTREAM, states=frozenset({BatchState.CANCELLED}), reason="once more", actor=ANNA
     )
-    assert again["recipients"] == 2
+    assert again.recipients == 2
 
 
 def test_a_resend_reopens_the_run_and_sends_with_the_next_number(world: World) -> None:

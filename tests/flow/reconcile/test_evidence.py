@@ -12,8 +12,9 @@ from campaigns.domain.errors import NotAllowed
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.states import BatchState
 from campaigns.flow.audience.suppress import suppress, unsuppress
+from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.reconcile.decide import Decided, decide
-from campaigns.flow.runs.pause_resume_cancel import cancel_run, pause_run, resume_run
+from campaigns.flow.runs.pause_resume_cancel import pause_run, resume_run
 from campaigns.flow.runs.rerun import rerun
 from campaigns.store.database.engine import Store
 from tests.clock import DrivenClock
@@ -54,7 +55,7 @@ def kinds_of_holds(world: World, run_id: int) -> list[str]:
 def test_a_rerun_that_was_opened_before_a_late_answer_is_not_sent(world: World) -> None:
     run_id = lost_answer(world)
     decided(world, run_id, "not-sent")
-    child = rerun(world.store, run_id, upstream=UPSTREAM, states=CANCELLED, reason="again", actor=ANNA)["run_id"]
+    child = rerun(world.store, run_id, upstream=UPSTREAM, states=CANCELLED, reason="again", actor=ANNA).child
     pause_run(world.store, child, reason="wait", actor=ANNA)
 
     answers_late(world, accepted("777"))
@@ -70,7 +71,7 @@ def test_a_rerun_that_was_opened_before_a_late_answer_is_not_sent(world: World) 
 def test_resuming_such_a_run_without_naming_the_message_holds_it_again(world: World) -> None:
     run_id = lost_answer(world)
     decided(world, run_id, "not-sent")
-    child = rerun(world.store, run_id, upstream=UPSTREAM, states=CANCELLED, reason="again", actor=ANNA)["run_id"]
+    child = rerun(world.store, run_id, upstream=UPSTREAM, states=CANCELLED, reason="again", actor=ANNA).child
     answers_late(world, accepted("777"))
 
     for _ in range(2):
@@ -85,7 +86,7 @@ def test_resuming_such_a_run_without_naming_the_message_holds_it_again(world: Wo
 def test_the_batch_is_accepted_by_its_late_answer_once_the_rerun_is_cancelled(world: World) -> None:
     run_id = lost_answer(world)
     decided(world, run_id, "not-sent")
-    child = rerun(world.store, run_id, upstream=UPSTREAM, states=CANCELLED, reason="again", actor=ANNA)["run_id"]
+    child = rerun(world.store, run_id, upstream=UPSTREAM, states=CANCELLED, reason="again", actor=ANNA).child
     answers_late(world, accepted("777"))
 
     with pytest.raises(NotAllowed, match="has some of its users") as refusal:
@@ -269,7 +270,7 @@ def test_a_late_answer_counts_for_who_was_left_out_since_its_request(doubted: Wo
 
 def test_a_late_answer_stops_a_rerun_to_who_was_left_out_since_its_request(doubted: World) -> None:
     run_id = left_out_since(doubted)
-    child = rerun(doubted.store, run_id, upstream=UPSTREAM, states=CANCELLED, reason="again", actor=ANNA)["run_id"]
+    child = rerun(doubted.store, run_id, upstream=UPSTREAM, states=CANCELLED, reason="again", actor=ANNA).child
     answers_late(doubted, accepted("777"))
     doubted.clock.advance(60)  # the cool-down is over
     doubted.serve_out()
@@ -294,5 +295,5 @@ def test_who_was_left_out_before_the_request_did_not_get_its_message(world: Worl
     again = rerun(world.store, run_id, upstream=UPSTREAM, states=CANCELLED, reason="again", actor=ANNA)
     world.serve_out()
 
-    assert again["recipients"] == 1
+    assert again.recipients == 1
     assert world.requests_by_user() == {1: 1, 2: 1}

@@ -9,8 +9,8 @@ from sqlalchemy import text
 
 from campaigns.domain.errors import NotAllowed, VendorAway
 from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
+from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.reconcile.decide import decide
-from campaigns.flow.runs.pause_resume_cancel import cancel_run
 from campaigns.ports import Permit
 from tests.flow.reconcile.lost_answers import look, lost_answer, old_item, shows
 from tests.world import ACCOUNT, ANNA, LIMITS, UNKNOWN, World, accepted
@@ -230,7 +230,7 @@ def test_a_vendor_that_cannot_be_asked_costs_no_look(world: World) -> None:
 
 def test_a_cancelled_run_ends_when_the_search_does(world: World) -> None:
     run_id = lost_answer(world, on_unknown="resend")
-    assert cancel_run(world.store, run_id, reason="stop", actor=ANNA)["state"] == "cancelling"
+    assert cancel_run(world.store, run_id, reason="stop", actor=ANNA).state == "cancelling"
 
     look(world, LIMITS.settle_looks)
 

@@ -12,12 +12,13 @@ from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.states import BatchState
 from campaigns.domain.upstream.outcome import Outcome
 from campaigns.flow.campaigns.launch import launch
+from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.lanes.tick import tick
 from campaigns.flow.planning.plan import plan_run
 from campaigns.flow.planning.preview import preview
 from campaigns.flow.reconcile.decide import decide
 from campaigns.flow.runs.expire import expire_runs
-from campaigns.flow.runs.pause_resume_cancel import cancel_run, pause_run
+from campaigns.flow.runs.pause_resume_cancel import pause_run
 from campaigns.flow.runs.rerun import rerun
 from campaigns.flow.sending import pick_batch
 from tests.world import ACCOUNT, ANNA, LIMITS, REJECTED, THROTTLED, UNKNOWN, UPSTREAM, World, accepted
@@ -190,7 +191,7 @@ def test_an_expired_run_is_not_reopened_but_a_rerun_reaches_its_fans_in_its_own_
     with pytest.raises(NotAllowed, match=r"expired at .* nothing of it is sent any more"):
         decide(world.store, run_id, seqs=None, verdict="resend", reason="again", actor=ANNA)
     decide(world.store, run_id, seqs=None, verdict="not-sent", reason="looked", actor=ANNA)
-    child = rerun(world.store, run_id, upstream=UPSTREAM, states=CANCELLED, reason="late", actor=ANNA)["run_id"]
+    child = rerun(world.store, run_id, upstream=UPSTREAM, states=CANCELLED, reason="late", actor=ANNA).child
 
     assert datetime.fromisoformat(world.run(child)["expires_at"]) == world.clock.now + timedelta(hours=1)
     world.serve()

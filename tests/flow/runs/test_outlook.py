@@ -9,6 +9,7 @@ import pytest
 
 from campaigns.domain.sending.forecast import Forecast
 from campaigns.flow.runs.outlook import End, end_of, outlook
+from campaigns.store.runs.lane_work import LaneWork
 from tests.flow.runs.shown_runs import LIMITS, NOW, a_run, held
 
 
@@ -43,7 +44,7 @@ def test_what_an_end_means_to_a_script(facts: dict[str, Any], end: End | None) -
 
 
 def expected_end(**facts: Any) -> Forecast | None:
-    return outlook(a_run(**facts), limits=LIMITS, now=NOW)
+    return outlook(a_run(**facts), LaneWork(), limits=LIMITS, now=NOW)
 
 
 def test_there_is_an_end_time_only_while_nothing_is_in_the_way() -> None:

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from campaigns.as_json import plain
 from campaigns.domain.errors import NotAllowed, NotFound
 from campaigns.flow.accounts.accounts import release_account
-from campaigns.flow.runs.pause_resume_cancel import cancel_run, pause_run, resume_run
+from campaigns.flow.handoff.cancel import cancel_run
+from campaigns.flow.runs.pause_resume_cancel import pause_run, resume_run
 from campaigns.store.views import events as event_views
 from tests.one_database import on_both
 from tests.world import ACCOUNT, ANNA, LOGGED_OUT, NO_CREDITS, UNKNOWN, World, accepted
@@ -52,7 +54,7 @@ def test_resuming_closes_one_hold_and_never_anothers(world: World) -> None:
     world.serve()
     pause_run(world.store, run_id, reason="wait", actor=ANNA)
 
-    assert resume_run(world.store, run_id, reason="go on", actor=ANNA)["closed"] == "operator"
+    assert resume_run(world.store, run_id, reason="go on", actor=ANNA).closed == "operator"
     assert [hold["kind"] for hold in world.run(run_id)["holds"]] == ["account"]
     with pytest.raises(NotAllowed, match="accounts release acct_one"):
         resume_run(world.store, run_id, reason="go on", actor=ANNA)
@@ -81,7 +83,7 @@ def test_a_cancelled_run_cancels_all_that_has_not_left_and_says_who_and_why(worl
 
     told = cancel_run(world.store, run_id, reason="wrong picture", actor=ANNA)
 
-    assert told == {"run_id": run_id, "state": "cancelled", "cancelled_batches": 3}
+    assert plain(told) == {"run_id": run_id, "state": "cancelled", "cancelled_batches": 3, "recalling": 0}
     assert world.run(run_id)["cancelled"] == 5
     assert world.run(run_id)["reason"] == "wrong picture"
     with world.store.read() as connection:
@@ -93,7 +95,7 @@ def test_a_paused_run_can_be_cancelled(world: World) -> None:
     run_id = world.launched()
     pause_run(world.store, run_id, reason="wait", actor=ANNA)
 
-    assert cancel_run(world.store, run_id, reason="stop", actor=ANNA)["state"] == "cancelled"
+    assert cancel_run(world.store, run_id, reason="stop", actor=ANNA).state == "cancelled"
 
 
 def test_a_run_is_not_cancelled_twice(world: World) -> None:

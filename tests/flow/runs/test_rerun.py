@@ -7,15 +7,16 @@ from typing import Any
 import pytest
 from pyroaring import BitMap64
 
+from campaigns.as_json import plain
 from campaigns.domain.errors import NotAllowed, NotFound
 from campaigns.domain.messages.message import make_message
 from campaigns.domain.states import BatchState
 from campaigns.flow.audience.suppress import suppress
 from campaigns.flow.campaigns.archive import archive_campaign
 from campaigns.flow.campaigns.drafts import Changes, edit_campaign
+from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.reconcile.abandoned import expire_attempts
 from campaigns.flow.reconcile.decide import decide
-from campaigns.flow.runs.pause_resume_cancel import cancel_run
 from campaigns.flow.runs.rerun import rerun
 from tests.one_database import on_both
 from tests.world import ANNA, LIMITS, REJECTED, UNKNOWN, UPSTREAM, World, accepted
@@ -200,7 +201,8 @@ def _run(world: World, answers: list[Any], *, turns: int | None = None) -> int:
 
 
 def _rerun(world: World, run_id: int, **how: Any) -> dict[str, Any]:
-    return rerun(world.store, run_id, upstream=UPSTREAM, reason="once more", actor=ANNA, **how)
+    answer: dict[str, Any] = plain(rerun(world.store, run_id, upstream=UPSTREAM, reason="once more", actor=ANNA, **how))
+    return answer
 
 
 def _edit(world: World, run_id: int, **changes: Any) -> None:

@@ -21,7 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.schedules.timing import Misfire, Timing
 from campaigns.flow.campaigns.drafts import Changes, edit_campaign
-from campaigns.flow.runs.pause_resume_cancel import cancel_run
+from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.schedules import due, open_occurrence
 from campaigns.flow.schedules.pause_resume_skip import pause_schedule, resume_schedule, skip_next
 from campaigns.store.database.engine import open_store

@@ -8,8 +8,9 @@ import pytest
 
 from campaigns.domain.states import BatchState
 from campaigns.domain.upstream.outcome import Outcome
+from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.planning.plan import plan_run
-from campaigns.flow.runs.pause_resume_cancel import cancel_run, pause_run
+from campaigns.flow.runs.pause_resume_cancel import pause_run
 from campaigns.flow.runs.rerun import rerun
 from tests.flow.schedules.timetable import (
     BEAT,

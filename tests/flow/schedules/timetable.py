@@ -14,7 +14,8 @@ from campaigns.flow.lanes.tick import tick
 from campaigns.flow.planning.plan import plan_run
 from campaigns.flow.schedules.due import open_due_runs
 from campaigns.store.views import campaigns as campaign_views
-from campaigns.store.views import runs as run_views
+from campaigns.store.views.run_lines import RunFilter
+from campaigns.store.views.run_lines import runs as runs_of
 from tests.world import ANNA, UPSTREAM, World
 
 BEAT = "worker:beat"
@@ -55,7 +56,7 @@ def work(world: World) -> list[int]:
 def runs(world: World, campaign_id: int) -> list[dict[str, Any]]:
     """The runs of a campaign, by the time of their occurrence; those by hand come first."""
     with world.store.read() as connection:
-        found = [plain(line) for line in run_views.runs(connection, campaign_id)]
+        found = [plain(line) for line in runs_of(connection, RunFilter(campaign_id=campaign_id))]
     return sorted(found, key=lambda run: (run["scheduled_for"] or "", run["id"]))
 
 

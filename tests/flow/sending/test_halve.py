@@ -105,6 +105,6 @@ def test_a_rerun_of_a_halved_batch_takes_the_bad_user_alone(world: World) -> Non
     made = rerun(world.store, run_id, upstream=UPSTREAM, seqs=[1], reason="unblocked", actor=ANNA)
     world.serve()
 
-    assert made["recipients"] == 1
+    assert made.recipients == 1
     assert sorted(picky.accepted) == list(range(1, 17))
     assert BitMap64(picky.accepted) == BitMap64(range(1, 17))

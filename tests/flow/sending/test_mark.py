@@ -112,7 +112,7 @@ def test_a_rerun_keeps_the_choice_of_what_it_sends_again(world: World, *, mark: 
     world.serve()
     how: dict[str, Any] = {"upstream": UPSTREAM, "reason": "mended", "actor": ANNA}
 
-    again = rerun(world.store, run_id, states=frozenset({BatchState.REJECTED}), **how)["run_id"]
+    again = rerun(world.store, run_id, states=frozenset({BatchState.REJECTED}), **how).child
     world.serve()
 
     marks = [each["mark"] for run in (run_id, again) for each in world.attempts(run)]

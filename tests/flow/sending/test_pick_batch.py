@@ -319,7 +319,7 @@ def test_a_rerun_keeps_the_hours_but_is_not_spread(world: World) -> None:
             text("UPDATE run SET state = 'finished_with_failures', finished_at = created_at, served_at = created_at")
         )
     at(world, berlin("2026-03-06T23:00"))
-    child = rerun(world.store, run_id, upstream=UPSTREAM, reason="again", actor=ANNA)["run_id"]
+    child = rerun(world.store, run_id, upstream=UPSTREAM, reason="again", actor=ANNA).child
 
     assert times(world, child) == [berlin("2026-03-06T23:00")] * 2
     assert world.serve() == 0

@@ -11,8 +11,8 @@ from campaigns.domain.errors import DatabaseAway
 from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.outcome import HoldOrder, HoldScope, Outcome, OutcomeKind
 from campaigns.domain.upstream.reply import VendorReport
+from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.reconcile.abandoned import expire_attempts
-from campaigns.flow.runs.pause_resume_cancel import cancel_run
 from campaigns.flow.sending import record
 from campaigns.store.views import accounts as account_views
 from campaigns.store.views import events as event_views

@@ -6,7 +6,8 @@ import pytest
 from pyroaring import BitMap64
 
 from campaigns.flow.audience.suppress import suppress
-from campaigns.flow.runs.pause_resume_cancel import cancel_run, pause_run, resume_run
+from campaigns.flow.handoff.cancel import cancel_run
+from campaigns.flow.runs.pause_resume_cancel import pause_run, resume_run
 from campaigns.ports import Permit
 from tests.one_database import on_both
 from tests.world import (
@@ -173,7 +174,7 @@ def test_a_cancelled_run_keeps_what_left_and_cancels_the_rest(world: World) -> N
     run_id = world.launched()
 
     def cancel() -> object:
-        assert cancel_run(world.store, run_id, reason="stop", actor=ANNA)["state"] == "cancelling"
+        assert cancel_run(world.store, run_id, reason="stop", actor=ANNA).state == "cancelling"
         return accepted("m1")
 
     world.gateway.script = [cancel]  # type: ignore[list-item]

@@ -15,8 +15,8 @@ from campaigns.domain.schedules.timing import Timing
 from campaigns.flow.campaigns.archive import archive_campaign
 from campaigns.flow.campaigns.drafts import Changes, edit_campaign
 from campaigns.flow.campaigns.launch import launch
+from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.planning.plan import plan_run
-from campaigns.flow.runs.pause_resume_cancel import cancel_run
 from campaigns.flow.schedules import due
 from campaigns.flow.schedules.backfill import backfill
 from campaigns.flow.schedules.due import open_due_runs

@@ -17,12 +17,13 @@ from campaigns.flow.audience.suppress import suppress, unsuppress
 from campaigns.flow.campaigns.archive import archive_campaign
 from campaigns.flow.campaigns.drafts import Changes, edit_campaign
 from campaigns.flow.campaigns.launch import launch
+from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.lanes.serve import serve_lane
 from campaigns.flow.lanes.tick import tick
 from campaigns.flow.planning.plan import plan_run
 from campaigns.flow.reconcile.abandoned import expire_attempts
 from campaigns.flow.reconcile.decide import decide
-from campaigns.flow.runs.pause_resume_cancel import cancel_run, pause_run
+from campaigns.flow.runs.pause_resume_cancel import pause_run
 from campaigns.flow.runs.rerun import rerun
 from campaigns.flow.schedules.due import open_due_runs
 from campaigns.flow.sending.record import record_outcome

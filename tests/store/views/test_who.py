@@ -11,8 +11,8 @@ from campaigns.domain.errors import NotFound
 from campaigns.domain.schedules.timing import Timing
 from campaigns.flow.audience.suppress import suppress
 from campaigns.flow.campaigns.launch import launch
+from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.lanes.tick import tick
-from campaigns.flow.runs.pause_resume_cancel import cancel_run
 from campaigns.store.database.engine import Store
 from campaigns.store.views.who import WhyNot, who, why_not
 from tests.clock import DrivenClock

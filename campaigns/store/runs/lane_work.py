@@ -1,0 +1,86 @@
+"""What else an account's lane has to do before, or between, the batches of one of its runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from campaigns.domain.states import RUN_SENDS, BatchState
+from campaigns.store.campaigns.campaigns import find_revision
+from campaigns.store.holds.holds import run_is_held
+from campaigns.store.holds.hours_and_expiry import run_is_in_time
+from campaigns.store.recall.recalls import recall_is_due
+from campaigns.store.tables.accounts import lane
+from campaigns.store.tables.batches import batch
+from campaigns.store.tables.runs import run
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """An unknown batch of the account that is being searched for: until it is settled the lane sends nothing."""
+
+    run_id: int
+    looks: int  # made so far
+    look_at: datetime  # the next one
+
+
+@dataclass(frozen=True, slots=True)
+class LaneWork:
+    """What an account's lane does beside a run, and what that run may get back to send."""
+
+    searches: tuple[Search, ...] = ()
+    is_recalling: bool = False  # something of the account is unsent first
+    others: tuple[int, ...] = ()  # batches that are ready in each other run of the account
+    busy_accounts: int = 0  # other accounts of the vendor that have something to send
+    resends_unknown: bool = False  # by the campaign's policy, after the last look
+
+
+def lane_work(connection: Connection, run_id: int, *, now: datetime) -> LaneWork:
+    """What the lane of a run's account does beside it at this moment."""
+    row = connection.execute(
+        select(
+            run.c.account_id,
+            run.c.upstream,
+            run.c.campaign_id,
+            run.c.revision,
+            recall_is_due(run.c.account_id, now).label("is_recalling"),
+        ).where(run.c.id == run_id)
+    ).one()
+    ready = _ready_by_run(connection, row.upstream, now)
+    return LaneWork(
+        searches=_searches(connection, row.account_id),
+        is_recalling=bool(row.is_recalling),
+        others=tuple(count for other, account, count in ready if account == row.account_id and other != run_id),
+        busy_accounts=len({account for _, account, _ in ready} - {row.account_id}),
+        resends_unknown=find_revision(connection, row.campaign_id, row.revision).on_unknown == "resend",
+    )
+
+
+def _searches(connection: Connection, account_id: str) -> tuple[Search, ...]:
+    """Questions about an account may be put off, and its searches with them."""
+    rows = connection.execute(
+        select(batch.c.run_id, batch.c.looks, batch.c.look_at, lane.c.ask_at)
+        .join(lane, lane.c.account_id == batch.c.account_id)
+        .where(batch.c.account_id == account_id, batch.c.look_at.is_not(None))
+    )
+    return tuple(Search(row.run_id, row.looks, max(row.look_at, row.ask_at or row.look_at)) for row in rows)
+
+
+def _ready_by_run(connection: Connection, upstream: str, now: datetime) -> list[tuple[int, str, int]]:
+    """The runs that may send now, each with its account and the number of its ready batches."""
+    rows = connection.execute(
+        select(run.c.id, run.c.account_id, func.count().label("batches"))
+        .join(batch, batch.c.run_id == run.c.id)
+        .where(
+            run.c.upstream == upstream,
+            run.c.state.in_(sorted(RUN_SENDS)),
+            run_is_in_time(now),
+            ~run_is_held(),
+            batch.c.state == BatchState.READY.value,
+            batch.c.available_at <= now,
+        )
+        .group_by(run.c.id, run.c.account_id)
+    )
+    return [(row.id, row.account_id, int(row.batches)) for row in rows]
