@@ -57,6 +57,7 @@ def downgrade(database_url: str, revision: str) -> None:
 def head() -> str:
     """The newest migration of this release: the one that no other migration builds on."""
     names = [dict(_NAMES.findall(path.read_text())) for path in (scripts_folder() / "versions").glob("*.py")]
+    newest: str
     (newest,) = {each["revision"] for each in names} - {each.get("down_revision") for each in names}
     return newest
 
@@ -66,7 +67,8 @@ def current(store: Store) -> str | None:
     with store.read() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None
-        return connection.scalar(text("SELECT version_num FROM alembic_version"))
+        revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        return revision
 
 
 def require_head(store: Store) -> None:
