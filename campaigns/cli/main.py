@@ -8,12 +8,15 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, NoReturn
 
 import click
 
 from campaigns import __version__
+from campaigns.cli.kit.help_pages.commands import write_commands
+from campaigns.cli.kit.help_pages.flags import settings_flags
+from campaigns.cli.kit.help_pages.options import prepare
 from campaigns.cli.kit.remedies import worded
 from campaigns.cli.kit.repeated import refuse_repeated
 from campaigns.cli.kit.streams import CannotPrint, printable_streams, write_nowhere
@@ -55,6 +58,9 @@ EXIT_CODES: dict[type[errors.CampaignsError], int] = {
 
 LONGEST_SHOWN = 100
 
+COMPLETE = "_CAMPAIGNS_COMPLETE"
+"""A shell sets this variable when it asks for completions; the name is click's."""
+
 COMMANDS: dict[str, str] = {
     "demo": "system.roles:demo",
     "up": "system.roles:up",
@@ -86,21 +92,14 @@ COMMANDS: dict[str, str] = {
 }
 """Where each command lives; a module is imported when its command is asked for, so that `--help` stays fast."""
 
-FLAGS: dict[str, str] = {
-    "home": "CAMPAIGNS_HOME",
-    "database_url": "DATABASE_URL",
-    "redis_url": "REDIS_URL",
-    "log_level": "LOG_LEVEL",
-}
-"""Options of `campaigns` itself that stand for a setting and win over the environment."""
-
 
 class AnsweringGroup(click.Group):
     """Turns every refusal, fault and interruption of its commands into one sentence and an exit code."""
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run the command; exits with its code, or returns that when not standalone."""
-        with printable_streams():
+        # A shell that asks for completions gets bytes, which click writes past our streams.
+        with nullcontext() if COMPLETE in os.environ else printable_streams():
             code = self._answer(*args, **extra)
             try:
                 sys.stdout.flush()
@@ -163,8 +162,13 @@ class LazyGroup(AnsweringGroup):
         if place is None:
             return None
         module, _, name = place.partition(":")
-        found: click.Command = getattr(importlib.import_module(f"campaigns.cli.{module}"), name)
-        return found
+        command: click.Command = getattr(importlib.import_module(f"campaigns.cli.{module}"), name)
+        prepare(command, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands in groups."""
+        write_commands(formatter, {name: self.get_command(ctx, name) for name in COMMANDS})
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -270,7 +274,7 @@ def _stop_writing() -> None:
 @click.pass_context
 def cli(ctx: click.Context, /, **flags: str | None) -> None:
     """Queue bulk campaigns that message nobody twice, lose nobody, and can prove it."""
-    ctx.obj = {FLAGS[name]: value for name, value in flags.items() if value is not None}
+    ctx.obj = settings_flags(flags)
 
 
 def main() -> NoReturn:

@@ -106,6 +106,7 @@ def every_answer(shell: Shell, world: World) -> dict[str, Any]:
     does("edit", "1", "--text", "Hello")
     does("list")
     does("show", "1")
+    does("status")
     does("plan", "1")
     does("schedule explain", "0 18 * * FRI", "--zone", "Europe/Berlin")
     does("launch", "1")

@@ -16,6 +16,7 @@ from campaigns.cli.inputs.cleared import cleared_keys
 from campaigns.cli.inputs.field_table import BY_OPTION
 from campaigns.cli.inputs.fields import Given, field_options, gather, in_options
 from campaigns.cli.inputs.when import TIME_KEYS, When, read_when
+from campaigns.cli.kit.help_pages.options import GroupedCommand
 from campaigns.cli.kit.output import json_option, one_line, say_warnings, show
 from campaigns.cli.kit.recipient_files import file_facts, read_file, say_read
 from campaigns.cli.kit.session import CAMPAIGN, actor, opened
@@ -38,7 +39,7 @@ ON_UNKNOWN = ("hold", "resend")
 ROTATE = ("turn", "random")
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("file", required=False, metavar="[FILE.yaml|-]")
 @field_options()
 @json_option
@@ -58,7 +59,7 @@ def create(file: str | None, *, as_json: bool, **options: Any) -> None:
     show(made, as_json=as_json, people=lambda: _say_created(made))
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("campaign_id", type=CAMPAIGN, metavar="ID")
 @click.argument("file", required=False, metavar="[FILE.yaml|-]")
 @field_options(without="account")

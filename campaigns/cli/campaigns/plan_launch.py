@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from campaigns.cli.kit.held import say_held
+from campaigns.cli.kit.help_pages.options import GroupedCommand
 from campaigns.cli.kit.output import cell, json_option, moment, one_line, print_facts, say_warnings, show
 from campaigns.cli.kit.runs_table import print_runs
 from campaigns.cli.kit.session import CAMPAIGN, actor, opened
@@ -38,7 +39,7 @@ def plan(campaign_id: int, *, as_json: bool) -> None:
     show(found, as_json=as_json, people=lambda: _say_plan(found))
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("campaign_id", type=CAMPAIGN, metavar="ID")
 @click.option("--plan", "plan_hash", metavar="HASH", help="Launch only if this is still the plan.")
 @click.option("--now", is_flag=True, help="Start at once, beside the schedule of a scheduled campaign.")

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
+from campaigns.cli.kit.help_pages.completion import complete
 from campaigns.cli.kit.in_force import say_what_is_in_force
 from campaigns.domain.errors import NotAllowed, NotFound, UsageError
 
@@ -118,6 +120,12 @@ class Id(click.ParamType[int]):
         if len(text) > len(str(LARGEST_ID)) or int(text) > LARGEST_ID:
             raise NotFound(f"There is no {self.name} {text}; `campaigns {self.lists}` shows them.")
         return int(text)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
+        """The IDs that begin so, the newest first."""
+        from campaigns.store.views.tonight.recent_ids import campaign_ids, run_ids
+
+        return complete(ctx, incomplete, run_ids if self.name == "run" else campaign_ids)
 
     @property
     def lists(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from datetime import UTC, datetime
 
@@ -131,4 +132,5 @@ def test_on_a_terminal_the_width_is_that_of_the_terminal(monkeypatch: pytest.Mon
     monkeypatch.setattr(sys, "stdout", stream)
     monkeypatch.setenv("COLUMNS", "100")
     print_table(COLUMNS, [ROW], empty="")
-    assert stream.getvalue().splitlines()[0].split() == ["id", "account", "state", "planned", "reason"]
+    title = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue()).splitlines()[0]
+    assert title.split() == ["id", "account", "state", "planned", "reason"]
