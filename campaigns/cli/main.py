@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import os
 import sys
@@ -14,15 +13,18 @@ from typing import Any, NoReturn
 import click
 
 from campaigns import __version__
+from campaigns.as_json import to_json
 from campaigns.cli.kit.help_pages.commands import write_commands
 from campaigns.cli.kit.help_pages.flags import settings_flags
 from campaigns.cli.kit.help_pages.options import prepare
+from campaigns.cli.kit.refusals.repeated import refuse_repeated
+from campaigns.cli.kit.refusals.unexpected import shortage, unexpected
 from campaigns.cli.kit.remedies import worded
-from campaigns.cli.kit.repeated import refuse_repeated
 from campaigns.cli.kit.streams import CannotPrint, printable_streams, write_nowhere
 from campaigns.domain import errors
 from campaigns.domain.printable import IS_TEXT
-from campaigns.private_files import FULL_DISK, keep_private
+from campaigns.domain.remedies import Remedy
+from campaigns.private_files import keep_private
 
 UNEXPECTED = 1
 USAGE = 2
@@ -30,11 +32,6 @@ TRY_LATER = 75
 INTERRUPTED = 130
 READER_GONE = 141
 """As a shell reports SIGPIPE: the reader of a pipe stopped reading."""
-
-NO_MEMORY = (
-    "There is not enough memory for this command; what was not committed was not done. Raise its limit (`ulimit -v`, "
-    "or that of the container), or free some, and try again."
-)
 
 EXIT_CODES: dict[type[errors.CampaignsError], int] = {
     errors.CampaignsError: UNEXPECTED,
@@ -130,23 +127,23 @@ class AnsweringGroup(click.Group):
 
     def _answer(self, *args: Any, **extra: Any) -> int:
         given = args[0] if args else extra.get("args")
+        words = sys.argv[1:] if given is None else list(given)
         try:
-            words = sys.argv[1:] if given is None else given
             _refuse_bytes(words)
             refuse_repeated(self, words)
             result: Any = click.Group.main(self, *args, **{**extra, "standalone_mode": False})
         except click.ClickException as fault:
-            _say(_usage_sentence(fault))
+            _refuse(words, _usage_sentence(fault), code=errors.UsageError.code)
             return fault.exit_code
         except click.Abort:
-            _say("Interrupted.")
+            _refuse(words, "Interrupted.", code="interrupted")
             return INTERRUPTED
         except errors.CampaignsError as refusal:
-            _say(worded(refusal))
+            _refuse(words, worded(refusal), code=refusal.code, remedies=refusal.remedies)
             return EXIT_CODES[type(refusal)]
         except Exception as fault:  # noqa: BLE001 - the last line: whatever it is, a person gets one sentence
-            lack = _lack(fault)
-            _say(lack or _unexpected(fault))
+            lack = shortage(fault)
+            _refuse(words, lack or unexpected(fault), code="no_room" if lack else "unexpected")
             return TRY_LATER if lack else UNEXPECTED
         return result if isinstance(result, int) else 0
 
@@ -178,6 +175,13 @@ class LazyGroup(AnsweringGroup):
         return super().resolve_command(ctx, args)
 
 
+def _refuse(words: Sequence[str], sentence: str, *, code: str, remedies: Sequence[Remedy] = ()) -> None:
+    """Say a refusal on standard error; for a program that asked for JSON, say it once more as its last line."""
+    _say(sentence)
+    if "--json" in words:
+        _say(to_json({"code": code, "message": sentence, "remedies": remedies}))
+
+
 def _say(sentence: str) -> None:
     try:
         click.echo(sentence, err=True)
@@ -204,37 +208,6 @@ def _usage_sentence(fault: click.ClickException) -> str:
 
 def _is_debugging(ctx: click.Context) -> bool:
     return str((ctx.obj or {}).get("LOG_LEVEL") or os.environ.get("LOG_LEVEL")).upper() == "DEBUG"
-
-
-def _is_short_of_memory(fault: Exception) -> bool:
-    """Whether the system gave no more: `ulimit -v`, the limit of a container, or a machine that has none left."""
-    return (
-        isinstance(fault, MemoryError)
-        or (isinstance(fault, OSError) and fault.errno == errno.ENOMEM)
-        or "can't start new thread" in str(fault)
-        or (isinstance(fault, ImportError) and "failed to map segment" in str(fault))
-    )
-
-
-def _lack(fault: Exception) -> str | None:
-    """The sentence for a machine that has no memory or no room left; None: that is not the fault."""
-    if _is_short_of_memory(fault):
-        return NO_MEMORY
-    if not isinstance(fault, OSError) or fault.errno not in FULL_DISK:
-        return None
-    place = f" of '{fault.filename}'" if fault.filename else ""
-    return (
-        f"The disk{place} is full ({fault.strerror}); what was not committed was not done. Make room there "
-        "(`campaigns doctor` shows the room of each disk), and try again."
-    )
-
-
-def _unexpected(fault: Exception) -> str:
-    words = " ".join(str(fault).split())[:200]
-    return (
-        f"Unexpected {type(fault).__name__}{f' ({words})' if words else ''}: this is a fault of campaigns; please "
-        "report this sentence with the command you ran, and the traceback that LOG_LEVEL=DEBUG shows."
-    )
 
 
 @contextmanager

@@ -142,13 +142,16 @@ class Supervisor:
             if code is None or self._ended.is_set():
                 return None
             is_quick = clock() - began < self._steady_seconds
+            last_words = tuple(kept.last_words)
             mended = code > 0 and not (mended and is_quick) and self._mend(kept)
             if mended:
                 continue
             quick_deaths = quick_deaths + 1 if is_quick else 1
             if code > 0 and not self._settled:
+                self._output.repeat(last_words, name)
                 return self._give_up(f"{name} ended with {_words(code)} before everything was ready.", code)
             if quick_deaths > len(self._delays):
+                self._output.repeat(last_words, name)
                 return self._give_up(f"{name} ended {quick_deaths} times in a row, at last with {_words(code)}.", 1)
             delay = self._delays[quick_deaths - 1]
             self._output.say(f"{name} ended with {_words(code)}; it starts again in {delay:g} s.")

@@ -47,13 +47,13 @@ def demo(*, keep: bool, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65535), metavar="N", help="Where pages go; this release has none yet.")
-@click.option("--no-web", is_flag=True, help="Start no pages; this release has none yet.")
+@click.option("--port", type=click.IntRange(0, 65535), hidden=True, help="Where pages go; there are none yet.")
+@click.option("--no-web", is_flag=True, hidden=True, help="Start no pages; there are none yet.")
 def up(*, port: int | None, no_web: bool) -> None:  # noqa: ARG001 - accepted already, so that scripts need no change
     """Run every part on this machine.
 
-    Redis, database, worker, beat, and the sandbox when no key is set. Ctrl-C stops it all within 15 s. With
-    DATABASE_URL and REDIS_URL set, those servers are used instead.
+    Redis, database, worker, beat, and the sandbox when no key is set. Ctrl-C stops all of it within 15 s. With
+    DATABASE_URL and REDIS_URL set, those servers are used instead. The parts log to `parts.log` in CAMPAIGNS_HOME.
     """
     from campaigns.embedded.up import run_up
     from campaigns.store.database.server_facts import refuse_no_database
