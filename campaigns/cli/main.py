@@ -31,7 +31,7 @@ USAGE = 2
 TRY_LATER = 75
 INTERRUPTED = 130
 READER_GONE = 141
-"""As a shell reports SIGPIPE: the reader of a pipe stopped reading."""
+"""The reader of a pipe stopped reading; a shell reports SIGPIPE by this number."""
 
 EXIT_CODES: dict[type[errors.CampaignsError], int] = {
     errors.CampaignsError: UNEXPECTED,
@@ -91,7 +91,7 @@ COMMANDS: dict[str, str] = {
 
 
 class AnsweringGroup(click.Group):
-    """Turns every refusal, fault and interruption of its commands into one sentence and an exit code."""
+    """Ends every refusal, fault and interruption of its commands with one sentence and an exit code."""
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run the command; exits with its code, or returns that when not standalone."""
@@ -149,7 +149,7 @@ class AnsweringGroup(click.Group):
 
 
 class LazyGroup(AnsweringGroup):
-    """Loads a command when it is named."""
+    """Imports the module of a command when the command is named."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(COMMANDS)
@@ -198,7 +198,7 @@ def _refuse_bytes(words: Sequence[str]) -> None:
 
 
 def _usage_sentence(fault: click.ClickException) -> str:
-    """Click's complaint without its three lines of usage: what was wrong, and where to read more."""
+    """Click's message without its lines of usage, and where to read more."""
     message = fault.format_message()
     context = getattr(fault, "ctx", None)
     if context is None or isinstance(fault, click.exceptions.NoArgsIsHelpError):
@@ -220,7 +220,7 @@ def _quiet_when_reader_is_gone() -> Iterator[None]:
 
 
 def _stop_writing() -> None:
-    """Send what is still buffered nowhere, so that the interpreter's own last flush stays quiet."""
+    """Discard what is buffered, so that the interpreter's last flush does not fail."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -36,7 +36,7 @@ class Output:
 
     `log`: the file for the lines of parts; without one they stand between those of `up`. A terminal that is paused, or
     a pipe that nobody reads, must stop neither the parts nor their supervisor: beyond some thousand waiting lines new
-    ones are dropped, and how many is said once there is room again.
+    ones are dropped, and their number is written when there is room again.
     """
 
     def __init__(self, descriptor: int | None = None, *, log: Path | None = None) -> None:

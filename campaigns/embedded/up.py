@@ -94,7 +94,7 @@ class _Installation:
         }
 
     async def start(self, supervisor: Supervisor) -> None:
-        """Start each part when what it needs is ready, and say `ready` in the end."""
+        """Start each part when what it needs is ready, and write `ready` at the end."""
         if self._settings.redis_url_setting is None:
             broker = broker_in(self._home)
             await supervisor.start(broker_part(broker, self.without(*SETTINGS)))

@@ -1,4 +1,4 @@
-"""The runs to come, for people: on the clocks of the schedule's zone, with the days on which those change."""
+"""A table of the next runs, on the clocks of the schedule's zone, with the days on which those change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from campaigns.cli.kit.output import print_table
 
 
 def print_runs(moments: Iterable[datetime | str], zone: str | None) -> None:
-    """A table of runs to come after an empty line; nothing when there are none. Without a zone: on UTC's clocks."""
+    """Print an empty line and the table; nothing when there are no runs. Without a zone: on UTC's clocks."""
     from campaigns.domain.clocks import clock_change, zone_of
 
     name = zone or "UTC"

@@ -24,14 +24,15 @@ Part = TypeVar("Part")
 LARGEST_ID = 2**63 - 1
 
 SAID = "campaigns.in_force"
-"""Under this name a command notes that it has said which vendor is in force."""
+"""The name in click's `meta` under which a command notes that it has named the vendor in force."""
 
 
 def settings_in_force(*, asks_vendor: bool = True, **flags: Any) -> Settings:
     """The settings, with the options of `campaigns` itself above the environment. Raises SettingsError.
 
-    Says on standard error, once for each command, which vendor is in force and what is odd about the settings. A role
-    that never asks the vendor may have no key while others have one, so it says nothing of the vendor.
+    Writes on standard error, once for each command, which vendor is in force, and warnings about the settings.
+    `asks_vendor`: False for a role that never asks the vendor. It may have no key while others have one, so it does
+    not name the vendor.
     """
     from campaigns.settings import load_settings
 
@@ -75,7 +76,7 @@ def opened(*, with_vendor: bool = True) -> Iterator[Parts]:
 
 
 def refuse_missing_file(database_url: str) -> None:
-    """Raise NotAllowed for a SQLite file that is not there; asking SQLite would make an empty one in its place.
+    """Raise NotAllowed for a SQLite file that does not exist, which SQLite itself would create empty.
 
     Raises SettingsError for a file that is something else.
     """
@@ -113,10 +114,10 @@ class Id(click.ParamType[int]):
         self.name = name
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ARG002
-        """The number in the text; one too large to be given by any database is simply not found."""
+        """The number in the text. Raises UsageError, and NotFound for a number that no database gives."""
         text = str(value).strip()
         if not (text.isascii() and text.isdigit()):
-            raise UsageError(f"'{text}' is no {self.name} ID; `campaigns {self.lists}` shows them.")
+            raise UsageError(f"'{text}' is not a valid {self.name} ID; `campaigns {self.lists}` shows them.")
         if len(text) > len(str(LARGEST_ID)) or int(text) > LARGEST_ID:
             raise NotFound(f"There is no {self.name} {text}; `campaigns {self.lists}` shows them.")
         return int(text)
