@@ -33,7 +33,7 @@ WINDOW_SECONDS = 60.0
 """The vendor counts requests by the minute (its rate limit page, read 2026-11); fixed or sliding is not stated."""
 
 SANDBOX_KEY = SecretStr("sandbox")
-"""What is sent as the key when none is set; only the sandbox takes it."""
+"""The key for the sandbox. It is sent when no key is set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +50,14 @@ class Asking:
 
 @dataclass
 class Parts:
-    """Everything built, each when first asked for."""
+    """The parts of the product. Each is built when it is first used."""
 
     settings: Settings
     store: Store
 
     @cached_property
     def limits(self) -> Limits:
-        """The numbers that bound sending."""
+        """The limits on sending, from the settings."""
         settings = self.settings
         return Limits(
             rate_per_minute=settings.rate_per_minute,
@@ -76,7 +76,7 @@ class Parts:
 
     @property
     def upstream_name(self) -> str:
-        """What accounts and runs are bound to."""
+        """The vendor in force, as accounts and runs name it."""
         return self.settings.upstream_name
 
     def gateway(self) -> Gateway:
@@ -94,7 +94,7 @@ class Parts:
         )
 
     def pacer(self) -> Pacer:
-        """The shared rate budget. Raises PacerAway when nobody said where Redis is."""
+        """The shared rate budget. Raises PacerAway when no Redis is configured or running."""
         from campaigns.adapters.redis.pacer import RedisPacer
         from campaigns.flow.lanes.tick import recovery
 
@@ -126,23 +126,23 @@ class Parts:
 
     @cached_property
     def spool(self) -> Spool:
-        """Where this host keeps outcomes that the database would not take."""
+        """The files of this host for outcomes that the database did not take."""
         from campaigns.adapters.disk.spool import FileSpool
 
         return FileSpool(self.settings.home.resolve())
 
     def memory(self) -> Memory:
-        """What this host holds the database against. Raises PacerAway as `pacer` does."""
+        """What this host compares the database with, to detect a restore. Raises PacerAway as `pacer` does."""
         from campaigns.flow.backup.detect_restore import Memory
 
         return Memory(self.store, self.fences, self.spool, socket.gethostname(), worker_name())
 
     def asker(self, gateway: Gateway, pacer: Pacer, *, owner: str) -> Asking:
-        """What asking the vendor needs; `owner` is who asks."""
+        """What a question to the vendor needs; `owner` names who asks."""
         return Asking(self.store, gateway, pacer, self.upstream_name, owner, clock_of_the_machine)
 
     def sender(self, *, stopping: threading.Event) -> LaneContext:
-        """What the lanes of this process share: one HTTP client, one Redis connection pool, one name."""
+        """What all lanes of this process use: one HTTP client, one Redis connection pool, one name."""
         from campaigns.flow.sending.known_team import KnownTeam
         from campaigns.flow.sending.lane_context import LaneContext
 
@@ -184,7 +184,7 @@ def clock_of_the_machine() -> float:
 
 
 def worker_name() -> str:
-    """Who we are, in leases and in the audit: host, process and a number that no other start has."""
+    """The name of this worker in leases and in the audit: host, process, and a random number."""
     return f"worker:{socket.gethostname()}:{os.getpid()}:{random.randrange(16**6):06x}"  # noqa: S311 - a name
 
 

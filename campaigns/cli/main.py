@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import os
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, NoReturn
 
 import click
 
 from campaigns import __version__
+from campaigns.as_json import to_json
+from campaigns.cli.kit.help_pages.commands import write_commands
+from campaigns.cli.kit.help_pages.flags import settings_flags
+from campaigns.cli.kit.help_pages.options import prepare
+from campaigns.cli.kit.refusals.repeated import refuse_repeated
+from campaigns.cli.kit.refusals.unexpected import shortage, unexpected
 from campaigns.cli.kit.remedies import worded
-from campaigns.cli.kit.repeated import refuse_repeated
 from campaigns.cli.kit.streams import CannotPrint, printable_streams, write_nowhere
 from campaigns.domain import errors
 from campaigns.domain.printable import IS_TEXT
-from campaigns.private_files import FULL_DISK, keep_private
+from campaigns.domain.remedies import Remedy
+from campaigns.private_files import keep_private
 
 UNEXPECTED = 1
 USAGE = 2
 TRY_LATER = 75
 INTERRUPTED = 130
 READER_GONE = 141
-"""As a shell reports SIGPIPE: the reader of a pipe stopped reading."""
-
-NO_MEMORY = (
-    "There is not enough memory for this command; what was not committed was not done. Raise its limit (`ulimit -v`, "
-    "or that of the container), or free some, and try again."
-)
+"""The reader of a pipe stopped reading; a shell reports SIGPIPE by this number."""
 
 EXIT_CODES: dict[type[errors.CampaignsError], int] = {
     errors.CampaignsError: UNEXPECTED,
@@ -55,6 +55,9 @@ EXIT_CODES: dict[type[errors.CampaignsError], int] = {
 """Every class of the error tree; a test walks the tree and fails on one that is missing."""
 
 LONGEST_SHOWN = 100
+
+COMPLETE = "_CAMPAIGNS_COMPLETE"
+"""A shell sets this variable when it asks for completions; the name is click's."""
 
 COMMANDS: dict[str, str] = {
     "demo": "system.roles:demo",
@@ -92,21 +95,14 @@ COMMANDS: dict[str, str] = {
 }
 """Where each command lives; a module is imported when its command is asked for, so that `--help` stays fast."""
 
-FLAGS: dict[str, str] = {
-    "home": "CAMPAIGNS_HOME",
-    "database_url": "DATABASE_URL",
-    "redis_url": "REDIS_URL",
-    "log_level": "LOG_LEVEL",
-}
-"""Options of `campaigns` itself that stand for a setting and win over the environment."""
-
 
 class AnsweringGroup(click.Group):
-    """Turns every refusal, fault and interruption of its commands into one sentence and an exit code."""
+    """Ends every refusal, fault and interruption of its commands with one sentence and an exit code."""
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run the command; exits with its code, or returns that when not standalone."""
-        with printable_streams():
+        # A shell that asks for completions gets bytes, which click writes past our streams.
+        with nullcontext() if COMPLETE in os.environ else printable_streams():
             code = self._answer(*args, **extra)
             try:
                 sys.stdout.flush()
@@ -137,29 +133,29 @@ class AnsweringGroup(click.Group):
 
     def _answer(self, *args: Any, **extra: Any) -> int:
         given = args[0] if args else extra.get("args")
+        words = sys.argv[1:] if given is None else list(given)
         try:
-            words = sys.argv[1:] if given is None else given
             _refuse_bytes(words)
             refuse_repeated(self, words)
             result: Any = click.Group.main(self, *args, **{**extra, "standalone_mode": False})
         except click.ClickException as fault:
-            _say(_usage_sentence(fault))
+            _refuse(words, _usage_sentence(fault), code=errors.UsageError.code)
             return fault.exit_code
         except click.Abort:
-            _say("Interrupted.")
+            _refuse(words, "Interrupted.", code="interrupted")
             return INTERRUPTED
         except errors.CampaignsError as refusal:
-            _say(worded(refusal))
+            _refuse(words, worded(refusal), code=refusal.code, remedies=refusal.remedies)
             return EXIT_CODES[type(refusal)]
         except Exception as fault:  # noqa: BLE001 - the last line: whatever it is, a person gets one sentence
-            lack = _lack(fault)
-            _say(lack or _unexpected(fault))
+            lack = shortage(fault)
+            _refuse(words, lack or unexpected(fault), code="no_room" if lack else "unexpected")
             return TRY_LATER if lack else UNEXPECTED
         return result if isinstance(result, int) else 0
 
 
 class LazyGroup(AnsweringGroup):
-    """Loads a command when it is named."""
+    """Imports the module of a command when the command is named."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(COMMANDS)
@@ -169,8 +165,13 @@ class LazyGroup(AnsweringGroup):
         if place is None:
             return None
         module, _, name = place.partition(":")
-        found: click.Command = getattr(importlib.import_module(f"campaigns.cli.{module}"), name)
-        return found
+        command: click.Command = getattr(importlib.import_module(f"campaigns.cli.{module}"), name)
+        prepare(command, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands in groups."""
+        write_commands(formatter, {name: self.get_command(ctx, name) for name in COMMANDS})
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -178,6 +179,13 @@ class LazyGroup(AnsweringGroup):
         if args[0] not in COMMANDS and not args[0].startswith("-"):
             raise click.NoSuchCommand(args[0], possibilities=COMMANDS, ctx=ctx)
         return super().resolve_command(ctx, args)
+
+
+def _refuse(words: Sequence[str], sentence: str, *, code: str, remedies: Sequence[Remedy] = ()) -> None:
+    """Say a refusal on standard error; for a program that asked for JSON, say it once more as its last line."""
+    _say(sentence)
+    if "--json" in words:
+        _say(to_json({"code": code, "message": sentence, "remedies": remedies}))
 
 
 def _say(sentence: str) -> None:
@@ -196,7 +204,7 @@ def _refuse_bytes(words: Sequence[str]) -> None:
 
 
 def _usage_sentence(fault: click.ClickException) -> str:
-    """Click's complaint without its three lines of usage: what was wrong, and where to read more."""
+    """Click's message without its lines of usage, and where to read more."""
     message = fault.format_message()
     context = getattr(fault, "ctx", None)
     if context is None or isinstance(fault, click.exceptions.NoArgsIsHelpError):
@@ -206,37 +214,6 @@ def _usage_sentence(fault: click.ClickException) -> str:
 
 def _is_debugging(ctx: click.Context) -> bool:
     return str((ctx.obj or {}).get("LOG_LEVEL") or os.environ.get("LOG_LEVEL")).upper() == "DEBUG"
-
-
-def _is_short_of_memory(fault: Exception) -> bool:
-    """Whether the system gave no more: `ulimit -v`, the limit of a container, or a machine that has none left."""
-    return (
-        isinstance(fault, MemoryError)
-        or (isinstance(fault, OSError) and fault.errno == errno.ENOMEM)
-        or "can't start new thread" in str(fault)
-        or (isinstance(fault, ImportError) and "failed to map segment" in str(fault))
-    )
-
-
-def _lack(fault: Exception) -> str | None:
-    """The sentence for a machine that has no memory or no room left; None: that is not the fault."""
-    if _is_short_of_memory(fault):
-        return NO_MEMORY
-    if not isinstance(fault, OSError) or fault.errno not in FULL_DISK:
-        return None
-    place = f" of '{fault.filename}'" if fault.filename else ""
-    return (
-        f"The disk{place} is full ({fault.strerror}); what was not committed was not done. Make room there "
-        "(`campaigns doctor` shows the room of each disk), and try again."
-    )
-
-
-def _unexpected(fault: Exception) -> str:
-    words = " ".join(str(fault).split())[:200]
-    return (
-        f"Unexpected {type(fault).__name__}{f' ({words})' if words else ''}: this is a fault of campaigns; please "
-        "report this sentence with the command you ran, and the traceback that LOG_LEVEL=DEBUG shows."
-    )
 
 
 @contextmanager
@@ -249,7 +226,7 @@ def _quiet_when_reader_is_gone() -> Iterator[None]:
 
 
 def _stop_writing() -> None:
-    """Send what is still buffered nowhere, so that the interpreter's own last flush stays quiet."""
+    """Discard what is buffered, so that the interpreter's last flush does not fail."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -276,7 +253,7 @@ def _stop_writing() -> None:
 @click.pass_context
 def cli(ctx: click.Context, /, **flags: str | None) -> None:
     """Queue bulk campaigns that message nobody twice, lose nobody, and can prove it."""
-    ctx.obj = {FLAGS[name]: value for name, value in flags.items() if value is not None}
+    ctx.obj = settings_flags(flags)
 
 
 def main() -> NoReturn:

@@ -37,7 +37,7 @@ UNREADABLE = (
     "Wrong RDB checksum",
     "error in RDB reading",
 )
-"""What a Redis or Valkey says before it ends, because a power cut damaged what it kept. A disk that is full is none."""
+"""What a Redis or Valkey logs before it ends because a power cut damaged its file; never because of a full disk."""
 
 RULES = """\
 appendonly yes
@@ -98,7 +98,7 @@ def broker_in(home: Path) -> Broker:
 def broker_part(broker: Broker, environment: Mapping[str, str]) -> Part:
     """The server as a part. Its configuration, not its command line, holds the password: anyone may read the latter.
 
-    What it kept is put aside when it cannot be read: the budget is rebuilt from the database, wake-ups are repeated,
+    Its file is put aside when it cannot be read: the budget is rebuilt from the database, wake-ups are repeated,
     and lanes wait until each host has compared its fences. Raises SettingsError when there is no server to start.
     """
     server = find_server()
@@ -112,17 +112,17 @@ def broker_part(broker: Broker, environment: Mapping[str, str]) -> Part:
         environment,
         broker.answers,
         grace_seconds=2.0,
-        mend=lambda last_words: put_damaged_aside(broker.folder, last_words),
+        repair=lambda last_words: put_damaged_aside(broker.folder, last_words),
     )
 
 
 def put_damaged_aside(folder: Path, last_words: Sequence[str]) -> str | None:
     """Move what a server could not read out of its way; returns what was done, None when something else ended it.
 
-    `last_words` are the lines that the server said before it ended. Nothing is deleted.
+    `last_words` are the last lines of the server. Nothing is deleted.
     """
     kept = folder / APPENDED
-    if not kept.is_dir() or not any(words in line for line in last_words for words in UNREADABLE):
+    if not kept.is_dir() or not any(mark in line for line in last_words for mark in UNREADABLE):
         return None
     number = 1 + sum(1 for _ in folder.glob(f"{APPENDED}.damaged-*"))
     aside = kept.rename(folder / f"{APPENDED}.damaged-{number}")
@@ -143,7 +143,7 @@ def free_port() -> int:
 def _named(path: Path) -> str:
     """A path as the server's command line wants it: one with `*`, `?` or `[` is a pattern there.
 
-    A pattern that fits nothing is no fault to the server: it would start with rules of its own, on a public port.
+    The server does not refuse a pattern that matches nothing: it would start with its defaults, on a public port.
     """
     text = str(path)
     return glob.escape(text.replace("\\", "\\\\")) if set("*?[") & set(text) else text

@@ -21,7 +21,7 @@ POLL_SECONDS = 0.1
 def prepare_home(home: Path) -> Path:
     """The folder, made if need be, by its absolute path. Raises SettingsError when nothing can be written there.
 
-    A disk without room is no fault of the setting: its OSError passes.
+    A full disk is not a fault of the setting: its OSError is passed on.
     """
     home = home.absolute()
     try:

@@ -1,14 +1,22 @@
-"""What the parts of `campaigns up` say, line by line with the part's name before it, on standard error."""
+"""The lines of `campaigns up`: its own on standard error, those of its parts in a file of bounded size."""
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import queue
 import sys
 import threading
 import time
+from collections.abc import Iterable
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
 
 from campaigns.domain.printable import printable
+
+MOST_LOG_BYTES = 5_000_000
+"""The file is put aside as `parts.log.1` when it has this size, and the one put aside before is deleted."""
 
 LINES_WAITING = 10_000
 LAST_WORDS_SECONDS = 1.0
@@ -16,16 +24,26 @@ LAST_WORDS_SECONDS = 1.0
 _END = b""
 
 
-class Output:
-    """Lines from many parts, written by a thread of their own.
+class _Log(RotatingFileHandler):
+    """A file of lines. A disk that is full stops neither the parts nor their supervisor."""
 
-    A terminal that is paused, or a pipe that nobody reads, must stop neither the parts nor their supervisor: beyond
-    some thousand waiting lines new ones are dropped, and how many is said once there is room again.
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Lose the line."""
+
+
+class Output:
+    """Lines from `up` and its parts, written by a thread of their own.
+
+    `log`: the file for the lines of parts; without one they stand between those of `up`. A terminal that is paused, or
+    a pipe that nobody reads, must stop neither the parts nor their supervisor: beyond some thousand waiting lines new
+    ones are dropped, and their number is written when there is room again.
     """
 
-    def __init__(self, descriptor: int | None = None) -> None:
+    def __init__(self, descriptor: int | None = None, *, log: Path | None = None) -> None:
         self._descriptor = sys.stderr.fileno() if descriptor is None else descriptor
         self._encoding = sys.stderr.encoding or "utf-8"
+        # The entry point has made every new file our user's alone (`keep_private`).
+        self._log = None if log is None else _Log(log, maxBytes=MOST_LOG_BYTES, backupCount=1, encoding="utf-8")
         self._lines: queue.Queue[bytes] = queue.Queue(LINES_WAITING)
         self._dropped = 0
         # A daemon, and no buffer of Python's between it and the descriptor: a blocked write must not hold up our end.
@@ -33,12 +51,21 @@ class Output:
         self._writer.start()
 
     def say(self, line: str, part: str | None = None) -> None:
-        """Write one line, after the part's name when it is a part that speaks. Never blocks, never fails."""
-        text = line if part is None else f"{part:<8} | {line}"
+        """Write one line, after the part's name when it is a part's. Waits for no reader, and never fails."""
+        text = printable(line if part is None else f"{part:<8} | {line}")
+        if part is not None and self._log is not None:
+            self._log.handle(logging.makeLogRecord({"msg": text}))
+            return
         try:
-            self._lines.put_nowait(f"{printable(text)}\n".encode(self._encoding, errors="backslashreplace"))
+            self._lines.put_nowait(f"{text}\n".encode(self._encoding, errors="backslashreplace"))
         except queue.Full:
             self._dropped += 1
+
+    def repeat(self, lines: Iterable[str], part: str) -> None:
+        """Show the last lines of a part that ended everything, where they went to the file alone."""
+        if self._log is not None:
+            for line in lines:
+                self.say(f"{part:<8} | {line}")
 
     def close(self) -> None:
         """Write what is waiting, for at most a second."""
@@ -48,6 +75,9 @@ class Output:
         if not self._lines.full():
             self._lines.put(_END)
             self._writer.join(max(0.0, give_up_at - time.monotonic()))
+        if self._log is not None:
+            with contextlib.suppress(OSError):  # of a disk that is full
+                self._log.close()
 
     def _write(self) -> None:
         while (line := self._lines.get()) != _END:

@@ -1,4 +1,4 @@
-"""What ties a child to its parent, so that a parent killed at any instruction leaves nobody behind.
+"""Tie a child to its parent, so that a parent that is killed at any moment leaves no child behind.
 
 Also the program that ties itself and then becomes the child; run as a file of its own, standard library only. Doing
 the same between fork and exec of a program with threads could hang the child in a lock that a thread held.
@@ -16,11 +16,11 @@ PR_SET_PDEATHSIG = 1
 """From Linux' <sys/prctl.h>: the kernel signals us when the thread that started us ends."""
 
 NOT_FOUND = 127
-"""As a shell answers for a command that it cannot start."""
+"""The exit code of a shell for a command that it cannot start."""
 
 
 def bound(command: Sequence[str], number: int = signal.SIGTERM) -> list[str]:
-    """The command so that it gets this signal when the program that starts it ends, however that ends.
+    """The command, changed so that it gets this signal when the program that starts it ends, in whatever way.
 
     Linux only; elsewhere it is the command as it was. Start it from the main thread: the kernel looks at the thread
     that started it, not at the whole program. Nor does the tie survive a change of user behind it.

@@ -41,15 +41,15 @@ def find_server() -> Path:
 
 
 def server_version(path: str) -> tuple[int, int] | None:
-    """What `--version` says, as (major, minor); None when it does not start or says nothing that we understand."""
+    """The version as (major, minor); None when the server does not start or prints no version."""
     try:
-        said = subprocess.run(  # noqa: S603 - a server found on PATH, asked for its version
+        output = subprocess.run(  # noqa: S603 - a server found on PATH, asked for its version
             [path, "--version"], capture_output=True, text=True, timeout=VERSION_SECONDS, check=False
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return None
-    found = re.search(r"\bv=(\d+)\.(\d+)", said)
-    return (int(found[1]), int(found[2])) if found else None
+    version = re.search(r"\bv=(\d+)\.(\d+)", output)
+    return (int(version[1]), int(version[2])) if version else None
 
 
 def _bundled() -> Path | None:

@@ -25,7 +25,7 @@ from campaigns.embedded.output import Output
 from campaigns.embedded.parent_death import bound
 
 DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-"""Seconds before each new start; one quick death more than there are delays ends everything."""
+"""Seconds before each restart. One more quick death than there are delays ends everything."""
 
 STEADY_SECONDS = 30.0
 """A part that lived that long has not died quickly: counting begins anew."""
@@ -36,7 +36,7 @@ LAST_WORDS_SECONDS = 1.0
 LONGEST_LINE = 1 << 16
 
 LAST_LINES = 20
-"""So many lines of each part are remembered, for what can be mended by them."""
+"""The last lines of each part that are remembered: they show what can be repaired."""
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -50,12 +50,12 @@ class Part:
     environment: Mapping[str, str]
     ready: Callable[[], bool] = lambda: True
     grace_seconds: float = 5.0
-    # Given the last lines of a child that ended with a fault: what was mended, so that it is worth another start.
-    mend: Callable[[Sequence[str]], str | None] = lambda _: None
+    # Gets the last lines of a child that failed. Returns what it repaired; None: nothing, so a restart may fail again.
+    repair: Callable[[Sequence[str]], str | None] = lambda _: None
 
 
 @dataclass(slots=True)
-class _Kept:
+class _Running:
     """A part as it runs: its present child, and the task that starts it again."""
 
     part: Part
@@ -67,7 +67,7 @@ class _Kept:
 
 
 class Supervisor:
-    """Runs parts until a signal asks to stop, or one of them cannot be kept alive. Use it from the main thread.
+    """Runs parts until a signal asks to stop, or one of them cannot be running alive. Use it from the main thread.
 
     `kept_open`: file descriptors that every child inherits, such as a lock that must last as long as any of them.
     `environment` is that of the watcher, which needs none of our settings.
@@ -86,7 +86,7 @@ class Supervisor:
         self._kept_open = kept_open
         self._delays = delays
         self._steady_seconds = steady_seconds
-        self._kept: list[_Kept] = []
+        self._running: list[_Running] = []
         self._ended = asyncio.Event()
         self._settled = False
         self._code = 0
@@ -121,62 +121,65 @@ class Supervisor:
 
     async def start(self, part: Part) -> None:
         """Start `part`, and return when it is ready. Raises CampaignsError when that takes too long."""
-        kept = _Kept(part)
-        kept.keeping = asyncio.create_task(self._keep(kept))
-        self._kept.append(kept)
+        running = _Running(part)
+        running.keeping = asyncio.create_task(self._keep(running))
+        self._running.append(running)
         give_up_at = time.monotonic() + READY_SECONDS
-        while kept.child is None or not part.ready():
+        while running.child is None or not part.ready():
             if time.monotonic() > give_up_at:
                 raise CampaignsError(f"{part.name} was started, but was not ready after {READY_SECONDS:g} s.")
             await asyncio.sleep(POLL_SECONDS)
 
-    async def _keep(self, kept: _Kept) -> None:
+    async def _keep(self, running: _Running) -> None:
         """Start the part, again and again, until everything ends."""
-        name, quick_deaths, mended, clock = kept.part.name, 0, False, asyncio.get_running_loop().time
+        name, quick_deaths, repaired, clock = running.part.name, 0, False, asyncio.get_running_loop().time
         while True:
             began = clock()
             try:
-                code = await self._live(kept)
+                code = await self._live(running)
             except OSError as error:
                 return self._give_up(f"{name} cannot be started ({error}).", 1)
             if code is None or self._ended.is_set():
                 return None
             is_quick = clock() - began < self._steady_seconds
-            mended = code > 0 and not (mended and is_quick) and self._mend(kept)
-            if mended:
+            last_words = tuple(running.last_words)
+            repaired = code > 0 and not (repaired and is_quick) and self._repair(running)
+            if repaired:
                 continue
             quick_deaths = quick_deaths + 1 if is_quick else 1
             if code > 0 and not self._settled:
+                self._output.repeat(last_words, name)
                 return self._give_up(f"{name} ended with {_words(code)} before everything was ready.", code)
             if quick_deaths > len(self._delays):
+                self._output.repeat(last_words, name)
                 return self._give_up(f"{name} ended {quick_deaths} times in a row, at last with {_words(code)}.", 1)
             delay = self._delays[quick_deaths - 1]
             self._output.say(f"{name} ended with {_words(code)}; it starts again in {delay:g} s.")
             await self._pause(delay)
 
-    def _mend(self, kept: _Kept) -> bool:
-        """Whether something was mended, so that the part is started again at once."""
-        done = kept.part.mend(kept.last_words)
-        kept.last_words.clear()
+    def _repair(self, running: _Running) -> bool:
+        """Whether something was repaired, so that the part is started again at once."""
+        done = running.part.repair(running.last_words)
+        running.last_words.clear()
         if done is not None:
             self._output.say(done)
         return done is not None
 
-    async def _live(self, kept: _Kept) -> int | None:
+    async def _live(self, running: _Running) -> int | None:
         """One life of a part, from its start to its exit code; None when everything ended before it began."""
-        async with kept.starting:
+        async with running.starting:
             if self._ended.is_set():
                 return None
-            kept.child, said = await self._spawn(kept)
-        self._tell(f"+{kept.child.pid} {kept.part.grace_seconds}")
-        code = await kept.child.wait()
-        self._tell(f"-{kept.child.pid}")
-        await asyncio.wait({said}, timeout=LAST_WORDS_SECONDS)
-        said.cancel()
+            running.child, writing = await self._spawn(running)
+        self._tell(f"+{running.child.pid} {running.part.grace_seconds}")
+        code = await running.child.wait()
+        self._tell(f"-{running.child.pid}")
+        await asyncio.wait({writing}, timeout=LAST_WORDS_SECONDS)
+        writing.cancel()
         return code
 
-    async def _spawn(self, kept: _Kept) -> tuple[asyncio.subprocess.Process, asyncio.Task[None]]:
-        part = kept.part
+    async def _spawn(self, running: _Running) -> tuple[asyncio.subprocess.Process, asyncio.Task[None]]:
+        part = running.part
         # A pipe of our own and not asyncio's: a child has ended when it ended, whoever still holds its output open.
         reading, writing = os.pipe()
         try:
@@ -194,15 +197,15 @@ class Supervisor:
             raise
         finally:
             os.close(writing)
-        return child, asyncio.create_task(self._repeat(kept, reading))
+        return child, asyncio.create_task(self._repeat(running, reading))
 
-    async def _repeat(self, kept: _Kept, reading: int) -> None:
-        """Say what a child says, after its name, until nobody can write any more."""
+    async def _repeat(self, running: _Running, reading: int) -> None:
+        """Write out each line of a child after its name, until its output ends."""
 
-        def say(said: bytes) -> None:
-            line = said.decode(errors="replace")
-            kept.last_words.append(line)
-            self._output.say(line, kept.part.name)
+        def write(text: bytes) -> None:
+            line = text.decode(errors="replace")
+            running.last_words.append(line)
+            self._output.say(line, running.part.name)
 
         stream = asyncio.StreamReader()
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(
@@ -210,14 +213,14 @@ class Supervisor:
         )
         try:
             rest = b""
-            while said := await stream.read(LONGEST_LINE):
-                *lines, rest = (rest + said).split(b"\n")
+            while piece := await stream.read(LONGEST_LINE):
+                *lines, rest = (rest + piece).split(b"\n")
                 if len(rest) > LONGEST_LINE:
                     lines, rest = [*lines, rest], b""
                 for line in lines:
-                    say(line)
+                    write(line)
             if rest:
-                say(rest)
+                write(rest)
         finally:
             transport.close()
 
@@ -226,9 +229,9 @@ class Supervisor:
             self._output.say("Stopping; once more kills.")
             self._ended.set()
             return
-        for kept in self._kept:
-            if kept.child is not None and kept.child.returncode is None:
-                _signal(kept.child, signal.SIGKILL)
+        for running in self._running:
+            if running.child is not None and running.child.returncode is None:
+                _signal(running.child, signal.SIGKILL)
 
     def _give_up(self, sentence: str, code: int) -> None:
         if not self._ended.is_set():
@@ -242,28 +245,28 @@ class Supervisor:
                 await self._ended.wait()
 
     async def _stop_all(self) -> None:
-        for kept in reversed(self._kept):
-            await self._stop(kept)
+        for running in reversed(self._running):
+            await self._stop(running)
         if self._watcher.stdin is not None:
             with contextlib.suppress(BrokenPipeError):  # a signal to our whole group has ended it already
                 self._watcher.stdin.close()
         self._watcher.wait()
 
-    async def _stop(self, kept: _Kept) -> None:
-        async with kept.starting:
-            child, keeping = kept.child, kept.keeping
+    async def _stop(self, running: _Running) -> None:
+        async with running.starting:
+            child, keeping = running.child, running.keeping
         if child is not None and child.returncode is None:
             _signal(child, signal.SIGTERM)
             if keeping is not None:
-                await asyncio.wait({keeping}, timeout=kept.part.grace_seconds)
+                await asyncio.wait({keeping}, timeout=running.part.grace_seconds)
             if child.returncode is None:
-                self._output.say(f"{kept.part.name} did not stop in {kept.part.grace_seconds:g} s and is killed.")
+                self._output.say(f"{running.part.name} did not stop in {running.part.grace_seconds:g} s and is killed.")
             _signal(child, signal.SIGKILL)
         if keeping is not None:
             await keeping
 
     def _tell(self, line: str) -> None:
-        """Keep the watcher informed. Were it killed itself, the parent-death signal would be what is left."""
+        """Tell the watcher which parts run. If it was killed itself, the parent-death signal remains."""
         if self._watcher.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 self._watcher.stdin.write(f"{line}\n".encode())

@@ -25,6 +25,9 @@ from campaigns.store.database.engine import Store, open_store
 from campaigns.store.database.migrations import upgrade
 from campaigns.store.health.heartbeats import heartbeats
 
+PARTS_LOG = "parts.log"
+"""The file in the home for the lines of all parts."""
+
 FIRST_TICK_SECONDS = 30.0
 POLL_SECONDS = 0.1
 CONNECT_SECONDS = 1.0
@@ -41,12 +44,15 @@ T = TypeVar("T")
 def run_up(settings: Settings, environment: Mapping[str, str]) -> int:
     """Run everything until Ctrl-C or SIGTERM, which stop it within 15 s; returns the exit code. Needs the main thread.
 
-    `environment` is what the parts get, besides the addresses that are made here. Everything is said on standard
-    error; `ready` once a tick has come through beat, broker, worker and database. Raises NotAllowed when another `up`
-    has this home, SettingsError when the home or a server cannot be used, and what a migration raises.
+    `environment` is what the parts get, besides the addresses that are made here. Our own lines go to standard error,
+    those of the parts to a file in the home. `ready` is written once a tick has come through beat, broker, worker and
+    database. Raises NotAllowed when another `up` has this home, SettingsError when the home or a server cannot be used,
+    and what a migration raises.
     """
     home = prepare_home(settings.home)
-    output = Output()
+    log = home / PARTS_LOG
+    output = Output(log=log)
+    output.say(f"The parts log to '{log}'.")
     try:
         with only_up(home, output.say) as lock, _recorded_in(home):
             return asyncio.run(_run(_Installation(settings, home, environment, output), lock))
@@ -88,7 +94,7 @@ class _Installation:
         }
 
     async def start(self, supervisor: Supervisor) -> None:
-        """Start each part when what it needs is ready, and say `ready` in the end."""
+        """Start each part when what it needs is ready, and write `ready` at the end."""
         if self._settings.redis_url_setting is None:
             broker = broker_in(self._home)
             await supervisor.start(broker_part(broker, self.without(*SETTINGS)))
@@ -111,8 +117,8 @@ class _Installation:
         while not await _in_thread(lambda: _ticked(store, began)):
             if time.monotonic() > give_up_at:
                 raise CampaignsError(
-                    f"Everything was started, but no tick came through in {FIRST_TICK_SECONDS:g} s; the lines above "
-                    "say why, and so does `campaigns doctor`."
+                    f"Everything was started, but no tick came through in {FIRST_TICK_SECONDS:g} s; the end of "
+                    f"'{self._home / PARTS_LOG}' says why, and so does `campaigns doctor`."
                 )
             await asyncio.sleep(POLL_SECONDS)
         self.output.say("ready")

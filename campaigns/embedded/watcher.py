@@ -17,10 +17,10 @@ from collections.abc import Iterable
 POLL_SECONDS = 0.05
 
 
-def watch(told: Iterable[str]) -> None:
-    """Follow what the supervisor tells until it is gone, then end what it left."""
+def watch(lines: Iterable[str]) -> None:
+    """Read the supervisor's lines until it has ended, then end the groups that it left."""
     left: dict[int, float] = {}
-    for line in told:
+    for line in lines:
         group, _, grace = line[1:].partition(" ")
         if line.startswith("+"):
             left[int(group)] = float(grace)

@@ -72,6 +72,8 @@ class Shell:
         """The one sentence of a command that must be refused with this code, printing nothing else."""
         result = self.run(*words, stdin=stdin)
         said = [line for line in result.stderr.splitlines() if not says_vendor(line)]
+        if "--json" in words:  # the same once more, for programs
+            said.pop()
         assert (result.exit_code, result.stdout, len(said)) == (code, "", 1), result.output
         return said[0]
 

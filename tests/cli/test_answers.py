@@ -9,7 +9,8 @@ import sys
 import pytest
 from click.testing import CliRunner, Result
 
-from campaigns.cli.main import EXIT_CODES, NO_MEMORY, AnsweringGroup, cli
+from campaigns.cli.kit.refusals.unexpected import NO_MEMORY
+from campaigns.cli.main import EXIT_CODES, AnsweringGroup, cli
 from campaigns.domain import errors
 
 

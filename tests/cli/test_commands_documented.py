@@ -31,7 +31,7 @@ COMMANDS = {" ".join(path): command for path, command in EVERY_COMMAND.items()}
 
 
 def options(command: click.Command) -> set[str]:
-    return {each.opts[0] for each in command.params if isinstance(each, click.Option)}
+    return {each.opts[0] for each in command.params if isinstance(each, click.Option) and not each.hidden}
 
 
 def test_every_command_is_documented_and_no_other() -> None:
@@ -119,6 +119,7 @@ def every_answer(shell: Shell, world: World) -> dict[str, Any]:
     does("edit", "1", "--text", "Hello")
     does("list")
     does("show", "1")
+    does("status")
     does("plan", "1")
     does("schedule explain", "0 18 * * FRI", "--zone", "Europe/Berlin")
     does("launch", "--yes", "1")

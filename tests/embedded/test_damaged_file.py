@@ -99,15 +99,15 @@ def test_what_ends_a_server_for_another_reason_is_left_alone(tmp_path: Path) -> 
     assert (tmp_path / APPENDED).is_dir()
 
 
-def test_what_is_mended_once_and_fails_again_ends_everything(tmp_path: Path) -> None:
+def test_what_is_repaired_once_and_fails_again_ends_everything(tmp_path: Path) -> None:
     """A disk that spoils whatever is written must not fill itself with folders that were set aside."""
     with (tmp_path / "said").open("wb") as said:
         output = Output(said.fileno())
         part = Part(
-            "broker", lambda: ("sh", "-c", "echo damaged; exit 3"), PATH, lambda: False, mend=lambda _: "mended"
+            "broker", lambda: ("sh", "-c", "echo damaged; exit 3"), PATH, lambda: False, repair=lambda _: "repaired"
         )
         assert asyncio.run(Supervisor(output, delays=(0.0,)).run(lambda supervisor: supervisor.start(part))) == 3
         output.close()
     lines = (tmp_path / "said").read_text().splitlines()
-    assert (lines.count("mended"), lines.count("broker   | damaged")) == (1, 2)
+    assert (lines.count("repaired"), lines.count("broker   | damaged")) == (1, 2)
     assert "broker ended with exit code 3 before everything was ready. Everything is stopped." in lines

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -109,7 +110,10 @@ def test_it_keeps_its_parts_survives_a_kill_and_leaves_nothing_behind(installati
         killed = installation.part(words)
         os.kill(killed, signal.SIGKILL)
         wait_until(lambda killed=killed, words=words: installation.part(words) != killed)  # type: ignore[misc]
-    wait_until(lambda: installation.said.read_text().count("The sandbox listens") == 2)
+    wait_until(lambda: (home / "parts.log").read_text().count("The sandbox listens") == 2)
+    lines = installation.said.read_text().splitlines()
+    assert [line for line in lines if " | " in line] == []
+    assert lines[-1].endswith("it starts again in 0.5 s.")
     assert (home / "sandbox.url").read_text() == address
 
     installation.up.kill()
@@ -140,6 +144,7 @@ def test_a_server_that_is_away_is_said_and_ends_it(installation: Installation) -
     installation.begin(REDIS_URL="redis://127.0.0.1:1/0")
     assert installation.up.wait(60) == 75
     assert " ended with exit code 75 before everything was ready." in installation.said.read_text()
+    assert re.search(r"^(worker|beat) +\| .*127\.0\.0\.1:1", installation.said.read_text(), re.MULTILINE)
     assert installation.is_clean()
 
 

@@ -11,6 +11,7 @@ import click
 
 from campaigns.as_json import plain
 from campaigns.cli.kit.field_options import field_options, naming_options
+from campaigns.cli.kit.help_pages.options import GroupedCommand
 from campaigns.cli.kit.output import json_option, note, one_line, show
 from campaigns.cli.kit.recipient_files import file_facts, read_file, say_read, text_of
 from campaigns.cli.kit.session import CAMPAIGN, actor, campaign_name, opened
@@ -31,7 +32,7 @@ UNCHANGED = ("name", "batch_size", "on_unknown", "accept_suppressed", "mark", "a
 """Fields that go into an edit as they were given."""
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("file", required=False, metavar="[FILE.yaml|-]")
 @field_options()
 @json_option
@@ -47,7 +48,7 @@ def create(file: str | None, *, as_json: bool, **options: Any) -> None:
     show(plain(created) | _file_json(reading), as_json=as_json, people=lambda: _say_created(created))
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("campaign_id", type=CAMPAIGN, metavar="ID")
 @click.argument("file", required=False, metavar="[FILE.yaml|-]")
 @field_options(without="account")

@@ -10,6 +10,7 @@ from campaigns.as_json import plain
 from campaigns.cli.campaigns.plan import warning_sentence
 from campaigns.cli.kit.agree import agree, yes_option
 from campaigns.cli.kit.held import say_held
+from campaigns.cli.kit.help_pages.options import GroupedCommand
 from campaigns.cli.kit.in_force import note_nobody_serves
 from campaigns.cli.kit.output import counted, json_option, moment, note, show
 from campaigns.cli.kit.session import CAMPAIGN, actor, campaign_name, opened, run_name
@@ -27,7 +28,7 @@ SHOWN_TEXT = 60
 """How many characters of the text a person sees before agreeing."""
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("campaign_id", type=CAMPAIGN, metavar="ID")
 @click.option("--plan", "plan_hash", metavar="HASH", help="Launch without asking if this is still the plan.")
 @yes_option

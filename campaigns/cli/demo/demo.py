@@ -14,16 +14,17 @@ from campaigns.cli.demo.installation import SHORT, DemoSettings, own_home, runni
 from campaigns.cli.demo.story import Story
 from campaigns.cli.demo.telling import Telling
 from campaigns.cli.kit.output import counted, note, print_json
+from campaigns.cli.kit.tables import Column, Kind
 from campaigns.settings import Settings
 
 AGREE, DIFFER, INTERRUPTED = 0, 1, 130
 
 
 def run_demo(as_json: bool, *, keep: bool = False) -> int:
-    """Play the demo; 0 when the books balance and agree with the sandbox's record, else 1 with what differs.
+    """Play the demo. Returns 0 when the books balance and agree with the sandbox's record, else 1 with what differs.
 
-    It has a home of its own, gone at the end unless `keep`. Ctrl-C and SIGTERM stop every part and leave nothing
-    behind: 130. Needs the main thread.
+    It has a home of its own, which is deleted at the end unless `keep`. Ctrl-C and SIGTERM stop every part, leave
+    nothing behind, and return 130. Needs the main thread.
     """
     telling = Telling(to_stderr=as_json)
     began = time.monotonic()
@@ -69,7 +70,7 @@ def _introduce(home: Path, telling: Telling) -> None:
     usual = DemoSettings()
     names = {str(field.alias): name for name, field in Settings.model_fields.items()}
     rows = [(name, f"{value:g}", f"{getattr(usual, names[name]):g}") for name, value in SHORT.items()]
-    telling.table(("setting", "here", "usually"), rows)
+    telling.table((Column("setting"), Column("here", Kind.NUMBER), Column("usually", Kind.NUMBER)), rows)
     telling.say()
 
 
@@ -82,8 +83,8 @@ def _conclude(audit: Audit, telling: Telling, seconds: float) -> None:
     ]
     together = audit.together
     rows.append(("together", together["planned"], *(together[name] for name in COUNTS)))
-    rows.append(("the sandbox's record", "", audit.sandbox["users"], "", "", ""))
-    telling.table(("", "planned", *COUNTS), rows)
+    rows.append(("the sandbox's record", None, audit.sandbox["users"], None, None, None))
+    telling.table((Column(""), *(Column(name, Kind.COUNT) for name in ("planned", *COUNTS))), rows)
     if audit.differences:
         telling.aside("The books and the record differ:", "bold red")
         for difference in audit.differences:
@@ -116,7 +117,7 @@ def _as_json(audit: Audit, seconds: float, home: Path | None) -> dict[str, Any]:
 
 @contextmanager
 def _terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM and a closed terminal end it as Ctrl-C does: in order."""
+    """Let SIGTERM and a closed terminal end the block as Ctrl-C does."""
     numbers = (signal.SIGTERM, signal.SIGHUP)
 
     def interrupt(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""A whole installation for the demo alone: a home, settings and parts that nothing of the user's can reach."""
+"""An installation for the demo alone: its home, settings and parts are apart from those of the user."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SHORT: Mapping[str, Any] = {
     "CAMPAIGNS_ACCOUNT_GAP_SECONDS": 0.0,
     "CAMPAIGNS_TICK_SECONDS": 0.5,
 }
-"""Settings that let in half a minute be seen what takes a quarter of an hour otherwise."""
+"""With these settings the demo takes half a minute instead of a quarter of an hour."""
 
 READY_SECONDS = 90.0
 POLL_SECONDS = 0.05
@@ -36,7 +36,7 @@ LAST_LINES = 15
 
 
 class DemoSettings(Settings):
-    """Settings that are told and not found: no environment and no `.env` has a say."""
+    """Settings that read neither the environment nor `.env`."""
 
     @classmethod
     def settings_customise_sources(cls, settings_cls: Any, init_settings: Any, *_: Any, **__: Any) -> tuple[Any, ...]:  # noqa: ARG003
@@ -45,7 +45,7 @@ class DemoSettings(Settings):
 
 @contextmanager
 def own_home(*, keep: bool) -> Iterator[Path]:
-    """A fresh folder, gone at the end unless it is to be kept."""
+    """A new folder, which is deleted at the end unless `keep`."""
     home = Path(tempfile.mkdtemp(prefix="campaigns-demo-"))
     try:
         yield home
@@ -56,9 +56,9 @@ def own_home(*, keep: bool) -> Iterator[Path]:
 
 @contextmanager
 def running_parts(home: Path) -> Iterator[Settings]:
-    """Everything that `campaigns up` starts, in that home and ready; stopped at the end, whatever happens.
+    """Everything that `campaigns up` starts, in that home and ready. It is stopped at the end, whatever happens.
 
-    Raises CampaignsError with the last words of the parts when they do not come up.
+    Raises CampaignsError with the last lines of `up` when the parts do not start.
     """
     settings = DemoSettings(CAMPAIGNS_HOME=home, **SHORT)
     log = home / "up.log"
@@ -81,22 +81,22 @@ def running_parts(home: Path) -> Iterator[Settings]:
 
 def _environment(home: Path) -> dict[str, str]:
     ours = {str(field.alias) for field in Settings.model_fields.values()}
-    kept = {name: value for name, value in os.environ.items() if name not in ours}
-    told = {"CAMPAIGNS_HOME": home, **SHORT}
-    return {**kept, **{name: str(value) for name, value in told.items()}}
+    others = {name: value for name, value in os.environ.items() if name not in ours}
+    settings = {"CAMPAIGNS_HOME": home, **SHORT}
+    return {**others, **{name: str(value) for name, value in settings.items()}}
 
 
 def _await_ready(child: subprocess.Popen[bytes], log: Path) -> None:
     give_up_at = time.monotonic() + READY_SECONDS
     while "ready" not in (lines := log.read_text(errors="replace").splitlines()):
         if child.poll() is not None or time.monotonic() > give_up_at:
-            words = "\n".join(lines[-LAST_LINES:])
-            raise CampaignsError(f"The parts of the demo did not come up; their last words:\n{words}")
+            last_lines = "\n".join(lines[-LAST_LINES:])
+            raise CampaignsError(f"The parts of the demo did not start. Their last lines:\n{last_lines}")
         time.sleep(POLL_SECONDS)  # a file cannot be waited for
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:
-    """Stop the parts in order. A second Ctrl-C does not hurry it: it takes 15 s at most, and leaves nothing behind."""
+    """Stop the parts in order, within 15 s. A second Ctrl-C changes nothing: all parts have to end."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         child.terminate()

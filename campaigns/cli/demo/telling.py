@@ -1,15 +1,16 @@
-"""How the demo talks: numbered steps, live progress on a terminal, plain lines in a pipe."""
+"""What the demo prints: numbered steps, live progress on a terminal, plain lines in a pipe."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import click
 
 from campaigns.cli.kit.streams import drawing
+from campaigns.cli.kit.tables import Column, table_lines
 from campaigns.cli.runs.progress import Look, Rates
 from campaigns.cli.runs.watch import drawn, lines
 
@@ -17,7 +18,7 @@ WIDTH = 11
 
 
 class Telling:
-    """Says everything on standard output, or on standard error when that is kept for JSON."""
+    """Prints on standard output, or on standard error when standard output is kept for JSON."""
 
     def __init__(self, *, to_stderr: bool) -> None:
         from rich.console import Console
@@ -36,7 +37,7 @@ class Telling:
         self._say(sentence, "")
 
     def step(self, command: str, sentence: str) -> None:
-        """One more step: the command that does it by hand, and what came of it."""
+        """One more step: the command that does it by hand, and its result."""
         self._steps += 1
         self._line(f"{self._steps:>2}  {command:<{WIDTH}}", sentence, "")
 
@@ -69,14 +70,10 @@ class Telling:
         with Live(console=self._console, refresh_per_second=8) as live:
             yield lambda look, rates: live.update(drawn(look, rates))
 
-    def table(self, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
-        """A table whose first column is text and whose others are numbers."""
-        cells = [[f"{cell:,}" if isinstance(cell, int) else cell for cell in row] for row in rows]
-        widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
-        for number, row in enumerate([columns, *cells]):
-            first, *rest = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-            padded = [first, *(cell.strip().rjust(width) for cell, width in zip(rest, widths[1:], strict=True))]
-            self._say(("    " + "  ".join(padded)).rstrip(), "dim" if number == 0 else "")
+    def table(self, columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> None:
+        """A table below a step."""
+        for number, line in enumerate(table_lines(columns, rows)):
+            self._say(f"    {line}", "dim" if number == 0 else "")
 
     def _say(self, sentence: str, style: str) -> None:
         if self.is_terminal:

@@ -1,4 +1,4 @@
-"""Which vendor is in force, what is odd about where the settings come from, and whether a worker serves that vendor."""
+"""Notes above the output of a command: the vendor in force, whether it is served, and where settings come from."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ SANDBOX_NOTE = "No vendor key is set: everything goes to the local sandbox."
 
 PREFIX = "CAMPAIGNS_"
 READ_ELSEWHERE = {"CAMPAIGNS_CRASH"}
-"""Names that are no settings, and are read all the same: where a process of a test dies."""
+"""Names that are not settings but are read: tests name there where a process dies."""
 
 KEYS = ("ONLYFANSAPI_API_KEY", "ONLYFANSAPI_API_KEY_FILE")
 ADDRESS = "CAMPAIGNS_UPSTREAM_URL"
 
 Source = Mapping[str, str | None]
-"""What one place says, by the names of settings in lower case."""
+"""The values of one source, by the names of settings in lower case."""
 
 
 def say_what_is_in_force(settings: Settings, *, with_vendor: bool) -> None:
-    """Say which vendor is in force, if that is wanted, and every remark, on standard error."""
+    """Write every remark on standard error, and before them the vendor in force if `with_vendor`."""
     if with_vendor:
         note(vendor_in_force(settings))
     for remark in remarks(settings):
@@ -35,7 +35,7 @@ def say_what_is_in_force(settings: Settings, *, with_vendor: bool) -> None:
 
 
 def vendor_in_force(settings: Settings) -> str:
-    """Whether what is sent reaches fans, and through which host."""
+    """The sentence that says whether messages reach fans, and through which host."""
     address = settings.upstream_url_setting
     if settings.is_live:
         return f"LIVE: what is sent reaches fans through {shown(str(settings.upstream_url))}."
@@ -58,7 +58,7 @@ def note_nobody_serves(parts: Parts, upstream: str | None = None) -> None:
 
 
 def remarks(settings: Settings) -> list[str]:
-    """What is worth knowing about where the settings come from, a sentence each, without a value of any."""
+    """Sentences about where the settings come from. None of them repeats a value."""
     from campaigns.settings import Settings, sources
 
     environment, file = sources()

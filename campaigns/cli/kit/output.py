@@ -1,4 +1,4 @@
-"""What commands print: JSON for programs, aligned tables for people, one form of numbers and times for both."""
+"""What commands print: JSON for programs, aligned tables for people, and one form of numbers and times."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from campaigns.as_json import to_json
 from campaigns.cli.kit.streams import drawing
 
 NOTHING = "-"
-"""How a table shows a value that is not there."""
+"""How a table shows that there is no value."""
 
 TIMES = {"at", "for", "date", "eta", "starts", "ends"}
 """Last words of names that hold a time."""
 
 NUMBERS_THAT_NAME = {"id", "run", "runs", "seq", "batch", "number", "revision", "http_status", "status"}
-"""Last words of names whose numbers count nothing, so that no thousands are parted in them."""
+"""Last words of names whose numbers name something: they have no thousands separators."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON value on standard output.")
 
@@ -38,7 +38,7 @@ def print_json_list(values: Iterable[Any]) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
-    """A table: drawn by rich on a terminal, plain aligned text in a pipe; `empty` is said when there is no row.
+    """A table: drawn by rich on a terminal, plain aligned text in a pipe; `empty` is the sentence for no row.
 
     Columns whose values are all numbers stand to the right.
     """
@@ -116,12 +116,12 @@ def cell(value: Any) -> str:
 
 
 def one_line(text: str) -> str:
-    """The text with everything that could move a terminal's cursor taken out."""
+    """The text without anything that could move a terminal's cursor."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 
 def moment(value: datetime | str | None, zone: str | None = None) -> str:
-    """A time for people, with its offset: on the zone's clocks, else on this machine's."""
+    """A time for display, with its offset: on the zone's clocks, else on this machine's."""
     if value is None:
         return NOTHING
     time = datetime.fromisoformat(value) if isinstance(value, str) else value
@@ -135,7 +135,7 @@ def moment(value: datetime | str | None, zone: str | None = None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A length of time for people, in its two largest units: `3 min 20 s`."""
+    """A length of time for display, in its two largest units: `3 min 20 s`."""
     whole = max(0, round(seconds))
     units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
     parts: list[str] = []
@@ -160,12 +160,12 @@ def counted(number: int, thing: str) -> str:
     return f"{number:,} {thing}{ending}"
 
 
-def say_warnings(told: Mapping[str, Any]) -> None:
-    """Say each of the warnings of a result, on stderr."""
-    for warning in told["warnings"]:
+def say_warnings(result: Mapping[str, Any]) -> None:
+    """Write each warning of a result on standard error."""
+    for warning in result["warnings"]:
         note(f"Note: {warning}")
 
 
 def note(sentence: str) -> None:
-    """Talk, on standard error, where it never mixes with data."""
+    """Write a sentence on standard error, where it never mixes with data."""
     click.echo(sentence, err=True)

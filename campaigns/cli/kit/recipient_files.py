@@ -41,7 +41,7 @@ WORKBOOKS = (b"PK\x03\x04", OLD_WORKBOOK)
 
 
 def read_file(place: str, *, option: str, skip_bad: bool = False, sheet: str | None = None) -> Reading:
-    """Everybody whom a file, or standard input for `-`, names. Raises UsageError.
+    """The user IDs in a file, or in standard input for `-`. Raises UsageError.
 
     `sheet` names the sheet of a workbook, which is needed when it has several.
     """
@@ -52,7 +52,7 @@ def read_file(place: str, *, option: str, skip_bad: bool = False, sheet: str | N
         if head.startswith(WORKBOOKS):
             return _read_workbook(head, whole, name, skip_bad=skip_bad, sheet=sheet)
         if sheet is not None:
-            raise UsageError(f"--sheet '{one_line(sheet)}' is a sheet of a workbook, but {name} is no workbook.")
+            raise UsageError(f"--sheet '{one_line(sheet)}' is a sheet of a workbook, but {name} is not a workbook.")
         with closing(Progress(name, size)) as progress:
             return read_users(whole, name=name, skip_bad=skip_bad, progress=_bounded(progress, name))
 
@@ -60,7 +60,7 @@ def read_file(place: str, *, option: str, skip_bad: bool = False, sheet: str | N
 def _bounded(progress: Progress, name: str) -> Callable[[int], None]:
     """The progress of a file that may have no end, such as a device or a pipe."""
 
-    def told(bytes_read: int) -> None:
+    def checked(bytes_read: int) -> None:
         if bytes_read > LARGEST_LIST_BYTES:
             raise UsageError(
                 f"{name} is larger than a file of recipients may be ({LARGEST_LIST_BYTES:,} bytes); give the column of "
@@ -68,7 +68,7 @@ def _bounded(progress: Progress, name: str) -> Callable[[int], None]:
             )
         progress(bytes_read)
 
-    return told
+    return checked
 
 
 def _looked_at(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
@@ -133,7 +133,7 @@ def _chosen(sheets: list[str], sheet: str | None, name: str) -> str:
 
 
 def say_read(reading: Reading) -> None:
-    """Say on standard error how a file was understood, what was read, and where each of its lines went."""
+    """Write on standard error how a file was understood, what was read, and how its lines were counted."""
     words = f"Read {counted(len(reading.users), 'user ID')}"
     if reading.duplicates:
         words += f", dropped {counted(reading.duplicates, 'duplicate')}"
@@ -163,7 +163,7 @@ def form_words(form: FileForm) -> str:
 
 
 def file_facts(reading: Reading) -> dict[str, Any]:
-    """What `--json` says of a file: its books, and how it was understood."""
+    """The part of the JSON about a file: its counts, and how it was understood."""
     form = asdict(reading.form) if reading.form is not None else {}
     return {**asdict(reading.books), **form, "hidden": reading.hidden}
 
@@ -203,7 +203,7 @@ def reason(error: OSError | ValueError) -> str:
     if isinstance(error, PermissionError):
         return "you may not read it"
     words = error.strerror if isinstance(error, OSError) else None
-    return words or str(error) or "it is no file"
+    return words or str(error) or "it is not a file"
 
 
 class Progress:
@@ -218,7 +218,7 @@ class Progress:
         self.width = 0
 
     def __call__(self, bytes_read: int) -> None:
-        """Say that so many bytes of the file have been read."""
+        """Show that this many bytes of the file have been read."""
         now = time.monotonic()
         if self.is_shown and now - self.drawn >= REDRAW_SECONDS:
             self.drawn = now

@@ -1,4 +1,4 @@
-"""The runs to come, for people: on the clocks of the schedule's zone, with the days on which those change."""
+"""A table of the next runs, on the clocks of the schedule's zone, with the days on which those change."""
 
 from __future__ import annotations
 

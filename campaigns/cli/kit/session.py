@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
+from campaigns.cli.kit.help_pages.completion import complete
 from campaigns.cli.kit.in_force import say_what_is_in_force
 from campaigns.domain.errors import NotAllowed, NotFound, UsageError
 from campaigns.domain.remedies import Do, Remedy
@@ -23,14 +25,15 @@ Part = TypeVar("Part")
 LARGEST_ID = 2**63 - 1
 
 SAID = "campaigns.in_force"
-"""Under this name a command notes that it has said which vendor is in force."""
+"""The name in click's `meta` under which a command notes that it has named the vendor in force."""
 
 
 def settings_in_force(*, asks_vendor: bool = True, **flags: Any) -> Settings:
     """The settings, with the options of `campaigns` itself above the environment. Raises SettingsError.
 
-    Says on standard error, once for each command, which vendor is in force and what is odd about the settings. A role
-    that never asks the vendor may have no key while others have one, so it says nothing of the vendor.
+    Writes on standard error, once for each command, which vendor is in force, and warnings about the settings.
+    `asks_vendor`: False for a role that never asks the vendor. It may have no key while others have one, so it does
+    not name the vendor.
     """
     from campaigns.settings import load_settings
 
@@ -74,7 +77,7 @@ def opened(*, with_vendor: bool = True) -> Iterator[Parts]:
 
 
 def refuse_missing_file(database_url: str) -> None:
-    """Raise NotAllowed for a SQLite file that is not there; asking SQLite would make an empty one in its place.
+    """Raise NotAllowed for a SQLite file that does not exist, which SQLite itself would create empty.
 
     Raises SettingsError for a file that is something else.
     """
@@ -120,6 +123,12 @@ class Id(click.ParamType[int]):
         if len(digits) > len(str(LARGEST_ID)) or int(digits) > LARGEST_ID:
             raise NotFound(f"There is no {self.name} {text}.", self.remedy)
         return int(digits)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
+        """The IDs that begin so, the newest first."""
+        from campaigns.store.views.tonight.recent_ids import campaign_ids, run_ids
+
+        return complete(ctx, incomplete, run_ids if self.name == "run" else campaign_ids)
 
     @property
     def letter(self) -> str:

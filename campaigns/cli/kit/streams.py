@@ -1,4 +1,4 @@
-"""Standard output and error as commands write to them: whatever they are, and whatever is written."""
+"""Standard output and standard error for commands, whatever these are connected to and whatever is written."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from campaigns.domain.printable import escaped, printable
 
 
 class CannotPrint(click.ClickException):
-    """Standard output is closed or full. Said once; what is written afterwards goes nowhere."""
+    """Standard output is closed or full. Raised once; what is written afterwards is lost."""
 
     def __init__(self, why: str) -> None:
         super().__init__(
-            f"Standard output cannot be written to ({why}), so the answer is not complete. What the command did before "
-            "is done; `campaigns audit list` shows it."
+            f"Standard output cannot be written to ({why}), so the output is not complete. What the command did before "
+            "remains done; `campaigns audit list` shows it."
         )
 
 
@@ -46,7 +46,7 @@ class Printable(io.TextIOBase):
         return "strict"
 
     def styled(self) -> Printable:
-        """The same stream for a text that draws with escape sequences, and whose words are clean."""
+        """The same stream for text that draws with escape sequences and was cleaned before."""
         return Printable(self._stream, talk=self._talk, styled=True)
 
     def writable(self) -> bool:
@@ -80,7 +80,7 @@ class Printable(io.TextIOBase):
         try:
             text.encode(self.encoding)
         except UnicodeEncodeError:
-            return "".join(each if _encodes(each, self.encoding) else escaped(each) for each in text)
+            return "".join(one if _encodes(one, self.encoding) else escaped(one) for one in text)
         return text
 
     @contextmanager
@@ -120,12 +120,12 @@ def printable_streams() -> Iterator[None]:
 
 
 def drawing(stream: TextIO) -> TextIO:
-    """A stream for what rich draws, whose words must be clean already."""
+    """A stream for what rich draws; its text must be clean already."""
     return cast("TextIO", stream.styled()) if isinstance(stream, Printable) else stream
 
 
 def write_nowhere(stream: TextIO | io.TextIOBase) -> None:
-    """Send what is still buffered, and all that comes, nowhere: the interpreter's own last flush stays quiet."""
+    """Discard what is buffered and what follows, so that the interpreter's last flush does not fail."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())

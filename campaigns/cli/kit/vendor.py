@@ -1,4 +1,4 @@
-"""What people ask the vendor about the key, counted with everything else that the team asks."""
+"""Questions of people to the vendor about the key; they count in the team's budget."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from campaigns.wiring import Parts
 
 PATIENCE_SECONDS = 3.0
-"""So long a person waits for a place in the budget ..."""
+"""How long a command waits at most for a place in the budget."""
 
 LEAST_WAIT_SECONDS = 0.05
-"""... and at least so long between two tries."""
+"""The shortest wait between two tries."""
 
 
 def ask_about_key(parts: Parts) -> tuple[str, list[VendorAccount]]:
     """The team of the key and the accounts that it sees. Raises VendorRefused, VendorAway, or PacerAway: no room now.
 
-    Each is a question with a permit, and on record. Where the budget or the database is away, both are asked all the
-    same: nobody sends meanwhile, and whoever mends that must see whether the vendor answers.
+    Each question takes a permit and is recorded. When the budget or the database is away, both are asked without:
+    nobody sends meanwhile, and a person who fixes that must see whether the vendor answers.
     """
     with closed_after(parts.gateway()) as gateway:
         if not _is_counted(parts):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,6 @@ from campaigns.cli.kit.tables import Column, Kind, drawn_table, table_lines
 from campaigns.domain.states import RUN_OPEN, RunState
 
 if TYPE_CHECKING:
-    from campaigns.flow.runs.needs import Need
     from campaigns.flow.runs.tonight import RunTonight, Tonight
     from campaigns.store.views.tonight.accounts import NextRun
 
@@ -24,8 +23,19 @@ RUNS = (
     Column("done/of", Kind.NAME),
     Column("rejected", Kind.COUNT, 1),
     Column("unknown", Kind.COUNT, 1),
-    Column("ends", Kind.NAME, 0),
+    Column("ends", Kind.NAME),
     Column("limited by", Kind.TEXT, 3),
+)
+ENDED = (
+    Column("account", Kind.NAME),
+    Column("run", Kind.NAME),
+    Column("campaign", Kind.TEXT, 4),
+    Column("state", Kind.TEXT),
+    Column("accepted/of", Kind.NAME),
+    Column("rejected", Kind.COUNT),
+    Column("unknown", Kind.COUNT),
+    Column("cancelled", Kind.COUNT, 2),
+    Column("ended", Kind.NAME, 1),
 )
 NEXT = (
     Column("account", Kind.NAME),
@@ -49,7 +59,7 @@ def screen_of(seen: Tonight, vendor: str, *, width: int, is_old: bool = False) -
     parts += [Text("The database is away since then; it is tried again.", style="bold red")] if is_old else []
     parts += [Text()]
     parts += [Text(_needs_title(seen), style="bold red" if seen.needs else "bold green")]
-    parts += [_hanging(f"{number}. ", _need(need), width) for number, need in enumerate(seen.needs, start=1)]
+    parts += [_hanging(mark, line, width) for mark, line in _needs(seen)]
     for title, columns, rows, rest in _tables(seen):
         parts += [Text(), Text(title, style="bold")]
         parts += [drawn_table(columns, rows, width=width)] if rows else []
@@ -61,7 +71,7 @@ def screen_of(seen: Tonight, vendor: str, *, width: int, is_old: bool = False) -
 def screen_lines(seen: Tonight, vendor: str) -> list[str]:
     """The same as lines for a pipe."""
     lines = [one_line(vendor), _head(seen), "", _needs_title(seen)]
-    lines += [f"{number}. {_need(need)}" for number, need in enumerate(seen.needs, start=1)]
+    lines += [f"{mark}{line}" for mark, line in _needs(seen)]
     for title, columns, rows, rest in _tables(seen):
         lines += ["", title, *(table_lines(columns, rows) if rows else []), *([rest] if rest else [])]
     return [*lines, *(["", _idle(seen)] if seen.idle_accounts else [])]
@@ -92,8 +102,13 @@ def _needs_title(seen: Tonight) -> str:
     return f"What needs a person ({len(seen.needs)}):"
 
 
-def _need(need: Need) -> str:
-    return one_line(" ".join([need.sentence, *in_words(need.remedies)]))
+def _needs(seen: Tonight) -> Iterator[tuple[str, str]]:
+    """The lines of all needs, each with the mark before it: what is wrong, and below it each thing to do."""
+    for number, need in enumerate(seen.needs, start=1):
+        mark = f"{number}. "
+        yield mark, one_line(need.sentence)
+        for remedy in in_words(need.remedies):
+            yield " " * len(mark), one_line(remedy)
 
 
 def _hanging(mark: str, text: str, width: int) -> Any:
@@ -114,12 +129,17 @@ def _tables(seen: Tonight) -> list[tuple[str, Sequence[Column], list[list[Any]],
     more_ended, more_next = len(ended) - MOST_ENDED, len(seen.next_runs) - MOST_NEXT
     following = [_next(each, seen.at) for each in seen.next_runs[:MOST_NEXT]]
     tables: list[tuple[str, Sequence[Column], list[list[Any]], str | None]] = [
-        (f"Runs ({len(open_runs)}):" if open_runs else "No run is open.", RUNS, _rows(open_runs, seen.at), None)
+        (
+            f"Runs ({len(open_runs)}):" if open_runs else "No run is open.",
+            RUNS,
+            [_open(each, seen.at) for each in open_runs],
+            None,
+        )
     ]
     if ended:
         rest = f"and {more_ended} more; `campaigns runs list` shows them" if more_ended > 0 else None
-        rows = _rows(ended[:MOST_ENDED][::-1], seen.at)
-        tables.append((f"Ended in the last 24 hours ({len(ended)}):", RUNS, rows, rest))
+        rows = [_ended(each, seen.at) for each in reversed(ended[:MOST_ENDED])]
+        tables.append((f"Ended in the last 24 hours ({len(ended)}):", ENDED, rows, rest))
     if following:
         rest = f"and {more_next} more; `campaigns list` shows them" if more_next > 0 else None
         tables.append((f"Next ({len(seen.next_runs)}):", NEXT, following, rest))
@@ -137,21 +157,29 @@ def _next(coming: NextRun, now: datetime) -> list[Any]:
     ]
 
 
-def _rows(runs: list[RunTonight], now: datetime) -> list[list[Any]]:
+def _open(run: RunTonight, now: datetime) -> list[Any]:
+    of = _of(run.done, run)
+    ends = clock(run.eta, now)
     return [
-        [
-            each.account,
-            f"r{each.id}",
-            each.campaign,
-            _state(each, now),
-            f"{each.done:,}/{'whole list' if each.whole_list else f'{each.planned:,}'}",
-            each.rejected,
-            each.unknown,
-            clock(each.finished_at or each.eta, now),
-            each.bound_by,
-        ]
-        for each in runs
+        run.account,
+        f"r{run.id}",
+        run.campaign,
+        _state(run, now),
+        of,
+        run.rejected,
+        run.unknown,
+        ends,
+        run.bound_by,
     ]
+
+
+def _ended(run: RunTonight, now: datetime) -> list[Any]:
+    counts = [_of(run.accepted + run.saved, run), run.rejected, run.unknown, run.cancelled]
+    return [run.account, f"r{run.id}", run.campaign, run.state.replace("_", " "), *counts, clock(run.finished_at, now)]
+
+
+def _of(number: int, run: RunTonight) -> str:
+    return f"{number:,}/{'whole list' if run.whole_list else f'{run.planned:,}'}"
 
 
 def _state(run: RunTonight, now: datetime) -> str:

@@ -1,4 +1,4 @@
-"""The roles of an installation: all of it on one machine, or one part each."""
+"""The commands that run an installation: everything on one machine, or one part."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 APP = "campaigns.worker.app:app"
 
 BEAT_QUIET_SECONDS = 30.0
-"""Beat says that it ticks every five seconds; one that is silent for this long is stuck or gone."""
+"""Beat writes every five seconds that it ticks. One that is silent for longer is stuck or not running."""
 
 MOST_THREADS = 1000
 """Each has a connection of its own to the database."""
@@ -38,8 +38,8 @@ log_level_option = click.option(
 def demo(*, keep: bool, as_json: bool) -> None:
     """Run the whole main job in the sandbox.
 
-    In a home of its own, with faults, ignoring DATABASE_URL, REDIS_URL and the key. Exit 0 when the books
-    balance and agree with what the sandbox says it accepted.
+    It has a home of its own, plays faults, and ignores DATABASE_URL, REDIS_URL and the key. Exit 0 when the books
+    balance and agree with what the sandbox accepted.
     """
     from campaigns.cli.demo.demo import run_demo
 
@@ -47,13 +47,13 @@ def demo(*, keep: bool, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65535), metavar="N", help="Where pages go; this release has none yet.")
-@click.option("--no-web", is_flag=True, help="Start no pages; this release has none yet.")
+@click.option("--port", type=click.IntRange(0, 65535), hidden=True, help="Where pages go; there are none yet.")
+@click.option("--no-web", is_flag=True, hidden=True, help="Start no pages; there are none yet.")
 def up(*, port: int | None, no_web: bool) -> None:  # noqa: ARG001 - accepted already, so that scripts need no change
     """Run every part on this machine.
 
-    Redis, database, worker, beat, and the sandbox when no key is set. Ctrl-C stops it all within 15 s. With
-    DATABASE_URL and REDIS_URL set, those servers are used instead.
+    Redis, database, worker, beat, and the sandbox when no key is set. Ctrl-C stops all of it within 15 s. With
+    DATABASE_URL and REDIS_URL set, those servers are used instead. The parts log to `parts.log` in CAMPAIGNS_HOME.
     """
     from campaigns.embedded.up import run_up
     from campaigns.store.database.server_facts import refuse_no_database
@@ -123,7 +123,7 @@ def sandbox(*, port: int, faults: Path | None, ledger: Path | None) -> None:
 
 
 def _check_beat() -> None:
-    """Raise TryLater unless a beat has said in the database that it ticks; for health checks."""
+    """Raise TryLater unless the database shows a beat that ticks; for health checks."""
     from campaigns.store.health.heartbeats import BEAT_SENDS, heartbeats
 
     with opened() as parts, parts.store.read() as connection:
@@ -135,7 +135,7 @@ def _check_beat() -> None:
 
 
 def _require_parts(settings: Settings) -> None:
-    """Raise unless the database is at head and Redis answers: a role that starts without them only fills its log."""
+    """Raise unless the database is at head and Redis answers: without them a role would only fill its log."""
     from campaigns.adapters.redis.server_facts import redis_facts
     from campaigns.store.database import migrations
 
@@ -152,7 +152,7 @@ def _require_parts(settings: Settings) -> None:
 
 
 def _become(settings: Settings, role: str, options: list[str], **flags: object) -> NoReturn:
-    """Print the plain command and turn into it, so that signals and exit codes are its own."""
+    """Print the plain command and replace this process by it, so that signals and exit codes are the command's."""
     command = [sys.executable, "-m", "celery", "-q", "-A", APP, role, "-l", settings.log_level, *options]
     note(shlex.join(["celery", *command[3:]]))
     sys.stdout.flush()

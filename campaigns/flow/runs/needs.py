@@ -120,7 +120,7 @@ def _hold(picture: Picture, held: HoldRow) -> Need:
     if held.kind is HoldKind.OPERATOR:
         sentence = f"{subject} by {_person(held.actor)}: {_ended(held.reason)}"
     else:
-        fix = " Remove the cause, then let it go on." if held.kind.is_vendors else ""
+        fix = " First remove the cause." if held.kind.is_vendors else ""
         sentence = f"{subject}: {WHY_PAUSED[held.kind]} ({held.reason.rstrip('.')}).{fix}"
     return Need(Matter.PAUSED, sentence, held.account, held.run_id, remedies)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from campaigns.domain.schedules.sending_hours import advance
@@ -188,13 +188,15 @@ def _outlook(row: RunOfTonight, scene: _Scene, starts_at: datetime) -> Forecast 
     """
     if row.state not in RUN_OPEN or not row.batches_left:
         return None
-    left, now = scene.left[row.upstream], scene.now
-    last_at = row.last_batch_at if row.last_batch_at is not None and row.last_batch_at > now else None
+    left = scene.left[row.upstream]
+    last_at = row.last_batch_at if row.last_batch_at is not None and row.last_batch_at > scene.now else None
     expected = forecast(
         left[row.account], scene.limits, starts_at, windows=row.windows, last_at=last_at, expires_at=row.expires_at
     )
     shared = estimate(left[row.account] * len(left), scene.limits, accounts=len(left))
     by_budget = advance(row.windows, expected.starts_at, shared.seconds)
+    if row.windows and row.resumes_at == starts_at > scene.now:
+        return replace(expected, ends_at=max(expected.ends_at, by_budget), bound_by=HOURS)
     if expected.late or by_budget <= expected.ends_at:
         return expected
     return Forecast(expected.starts_at, by_budget, shared.bound_by)

@@ -57,8 +57,9 @@ def downgrade(database_url: str, revision: str) -> None:
 def head() -> str:
     """The newest migration of this release: the one that no other migration builds on."""
     names = [dict(_NAMES.findall(path.read_text())) for path in (scripts_folder() / "versions").glob("*.py")]
+    newest: str
     (newest,) = {each["revision"] for each in names} - {each.get("down_revision") for each in names}
-    return str(newest)
+    return newest
 
 
 def current(store: Store) -> str | None:

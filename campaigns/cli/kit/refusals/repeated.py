@@ -1,4 +1,4 @@
-"""Options that take one value and are given two: click takes the last and says nothing; we refuse."""
+"""Refuse an option that takes one value and is given twice: click would silently take the last."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from campaigns.domain.errors import UsageError
 def refuse_repeated(command: click.Command, words: Sequence[str], parent: click.Context | None = None) -> None:
     """Raise UsageError for an option with one value that is given again, in a command or in one below it.
 
-    What cannot be parsed is passed over: click itself refuses it afterwards, in its own words.
+    What cannot be parsed is left to click, which refuses it afterwards.
     """
     context = click.Context(command, info_name=command.name, parent=parent)
     try:

@@ -1,0 +1,1 @@
+"""What commands refuse or cannot finish, in sentences."""

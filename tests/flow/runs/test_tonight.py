@@ -1,0 +1,190 @@
+"""The picture of all accounts: what needs a person, when runs end and what limits that, in a few statements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from campaigns.domain.schedules.timing import Timing
+from campaigns.domain.sending.pacing import Limits
+from campaigns.domain.states import HoldKind
+from campaigns.flow.runs.needs import Matter
+from campaigns.flow.runs.pause_resume_cancel import pause_run
+from campaigns.flow.runs.rerun import rerun
+from campaigns.flow.runs.tonight import Tonight, tonight
+from campaigns.store.audit.events import Act
+from campaigns.store.holds.holds import Held, place_hold
+from tests.evening import signs
+from tests.one_database import AGAIN_ON_POSTGRESQL
+from tests.world import ACCOUNT, ANNA, LIMITS, REJECTED, UNKNOWN, UPSTREAM, World, accepted
+
+pytestmark = pytest.mark.parametrize("database_url", AGAIN_ON_POSTGRESQL, indirect=True)
+
+SLOW = replace(LIMITS, account_gap_seconds=10.0)
+
+
+def look(world: World, limits: Limits = LIMITS) -> Tonight:
+    return tonight(world.store, limits, upstream=UPSTREAM, is_live=False)
+
+
+def matters(world: World) -> list[tuple[Matter, int | None]]:
+    return [(each.matter, each.run_id) for each in look(world).needs]
+
+
+def hold(world: World, held: Held, kind: HoldKind, reason: str) -> None:
+    with world.store.write() as connection:
+        place_hold(Act(connection, world.clock.now, ANNA), held, kind, reason=reason)
+
+
+@contextmanager
+def counted(world: World) -> Iterator[list[str]]:
+    """The statements that are executed meanwhile."""
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        statements.append(statement)
+
+    event.listen(world.store.reader, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(world.store.reader, "before_cursor_execute", note)
+
+
+def test_it_takes_as_many_statements_for_forty_accounts_as_for_one(world: World) -> None:
+    world.launched([1, 2, 3])
+    with counted(world) as before:
+        look(world)
+    for number in range(39):
+        account = world.account(f"acct_{number}")
+        run = world.launch(world.campaign([1, 2, 3], account_id=account))
+        pause_run(world.store, run, reason="wait", actor=ANNA)
+    with counted(world) as after:
+        seen = look(world)
+
+    assert (len(seen.runs), len(seen.needs)) == (40, 40)
+    assert len(after) == len(before) < 15
+
+
+def test_a_batch_that_is_searched_for_needs_nobody_until_the_search_has_ended(world: World) -> None:
+    signs(world)
+    run = world.launched([1, 2])
+    world.gateway.script = [UNKNOWN]
+    world.serve()
+
+    assert matters(world) == []
+    assert look(world).runs[0].searched == 1
+
+    world.serve_out()
+    signs(world)
+    assert matters(world) == [(Matter.UNKNOWN, run)]
+
+
+def test_a_rejected_batch_is_settled_by_its_rerun_and_leaves_the_screen_after_a_day(world: World) -> None:
+    run = world.launched([1, 2, 3, 4])
+    world.gateway.script = [accepted("1"), REJECTED]
+    world.serve_out()
+    signs(world)
+    assert matters(world) == [(Matter.REJECTED, run)]
+
+    rerun(world.store, run, upstream=UPSTREAM, reason="again", actor=ANNA)
+    assert matters(world) == []
+
+    world.serve_out()
+    world.clock.advance(timedelta(hours=24, seconds=1).total_seconds())
+    signs(world)
+    assert look(world).runs == []
+
+
+def test_an_unknown_outcome_stays_however_old_it_is(world: World) -> None:
+    run = world.launched([1, 2])
+    world.gateway.script = [UNKNOWN]
+    world.serve_out()
+    world.clock.advance(timedelta(days=40).total_seconds())
+    signs(world)
+
+    assert matters(world) == [(Matter.UNKNOWN, run)]
+    assert look(world).runs == []
+
+
+def test_a_stop_of_everything_is_said_once_and_before_all_else(world: World) -> None:
+    run = world.launched([1, 2])
+    pause_run(world.store, run, reason="wait", actor=ANNA)
+    hold(world, Held(upstream=UPSTREAM), HoldKind.STOP, "wrong price")
+    hold(world, Held(upstream="https://elsewhere.example"), HoldKind.STOP, "wrong price")
+    signs(world)
+
+    seen = look(world)
+    assert [each.matter for each in seen.needs] == [Matter.STOPPED, Matter.PAUSED]
+    assert seen.needs[0].sentence == "Everything is stopped by anna: wrong price."
+    assert seen.runs[0].paused is not None
+    assert seen.runs[0].paused.kind is HoldKind.STOP
+
+
+def test_a_paused_run_says_who_paused_it_and_why(world: World) -> None:
+    run = world.launched([1, 2])
+    pause_run(world.store, run, reason="typo in the text.", actor=ANNA)
+    signs(world)
+
+    (need,) = look(world).needs
+    assert need.sentence == f'Run {run} of "Friday" (acct_one) is paused by anna: typo in the text.'
+
+
+def test_without_beat_and_worker_it_says_that_nothing_is_sent(world: World) -> None:
+    world.account()
+    assert [each.sentence for each in look(world).needs] == [
+        "Nothing is sent, because no beat and no worker is running."
+    ]
+    signs(world)
+    assert look(world).needs == []
+    world.clock.advance(3600 + 16)
+    assert matters(world) == [(Matter.NOT_SERVED, None)]
+
+
+def test_an_account_of_another_vendor_is_named(world: World) -> None:
+    world.launched([1, 2])
+    signs(world)
+    seen = tonight(world.store, LIMITS, upstream="https://app.example", is_live=True)
+    assert [(each.matter, each.account) for each in seen.needs] == [(Matter.OTHER_VENDOR, ACCOUNT)]
+
+
+def test_runs_of_one_account_end_with_the_last_of_them(world: World) -> None:
+    world.launched(range(1, 7))  # three batches
+    world.launch(world.campaign(range(1, 5)))  # two more
+
+    seen = look(world, SLOW)
+
+    ends = world.clock.now + timedelta(seconds=4 * 10 + 0.5)
+    assert [(each.eta, each.bound_by) for each in seen.runs] == [(ends, "account gap")] * 2
+
+
+def test_accounts_that_send_together_share_the_budget_of_the_team(world: World) -> None:
+    limits = replace(LIMITS, rate_per_minute=4, reserve=0.0)
+    world.launched(range(1, 7))
+    alone = look(world, limits).runs[0]
+    assert (alone.eta, alone.bound_by) == (world.clock.now + timedelta(seconds=1.5), "request time")
+
+    world.account("acct_two")
+    world.launch(world.campaign(range(1, 7), account_id="acct_two"))
+
+    for each in look(world, limits).runs:
+        assert each.bound_by == "team budget"
+        assert each.eta is not None
+        assert each.eta > world.clock.now + timedelta(seconds=60)
+
+
+def test_a_run_outside_its_hours_says_until_when_it_waits(world: World) -> None:
+    world.launched([1, 2], timing=Timing(hours="18:00-22:00", zone="UTC"))
+    world.serve()
+    opens = world.clock.now.replace(hour=18)
+
+    (run,) = look(world).runs
+
+    assert (run.waits_until, run.waits_for, run.bound_by) == (opens, "sending hours", "sending hours")
+    assert run.eta == opens + timedelta(seconds=0.5)
