@@ -1,4 +1,4 @@
-"""Migrations: bring a database to the newest shape, or say that it is not there yet."""
+"""Migrations: bring a database to the newest schema, or report that it is not there yet."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def config(database_url: str) -> Config:
 
 
 def upgrade(database_url: str, revision: str = "head") -> None:
-    """Bring the database to `revision`; doing it twice, or at the same time, does it once."""
+    """Bring the database to `revision`. To do it twice, or twice at the same time, does it once."""
     command.upgrade(config(database_url), revision)
 
 
 def downgrade(database_url: str, revision: str) -> None:
-    """Take the database back to `revision`, losing what only the newer shape can hold."""
+    """Take the database back to `revision`. What only the newer schema can hold is lost."""
     command.downgrade(config(database_url), revision)
 
 
@@ -48,13 +48,13 @@ def head() -> str:
 
 
 def current(store: Store) -> str | None:
-    """The migration that the database stands at; None when it has no tables."""
+    """The migration that the database is at; None when it has no tables."""
     with store.read() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 
 def require_head(store: Store) -> None:
-    """Raise NotAllowed unless the database stands at this release's newest migration."""
+    """Raise NotAllowed unless the database is at this release's newest migration."""
     found, wanted = current(store), head()
     if found == wanted:
         return
