@@ -1,7 +1,7 @@
 """The addresses of the settings: each is read once, by one grammar, before a library sees it.
 
 Libraries disagree about a URL whose password has a bare `@`, `/`, `?` or `#` in it: one of them takes a piece of the
-password for the host, and prints it when that cannot be found. Such a URL is refused, and nothing of it repeated.
+password for the host, and prints it when that cannot be found. Such a URL is refused, and no part of it is repeated.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ HIGHEST_PORT = 65_535
 
 LABEL = re.compile(r"[^.]{1,63}").fullmatch
 LONGEST_NAME = 253
-"""Of a host, in characters; a label between two dots has at most 63 (RFC 1035)."""
+"""Longest name of a host, in characters; a label between two dots has at most 63 (RFC 1035)."""
 
 Rule = Callable[[str], object]
-"""Something true for a value that can be used."""
+"""Matches a value that can be used."""
 
 NUMBER = re.compile(r"[0-9]{1,9}").fullmatch
 
@@ -46,7 +46,7 @@ def _any(_: str) -> bool:
 
 
 def _is_host(name: str) -> bool:
-    """Whether a host can be looked up. The folder of a socket and an empty one, which is a default, count as such."""
+    """Whether a host can be looked up. The folder of a socket counts, and so does an empty host, which is a default."""
     if not name or name.startswith("/") or "%" in name:
         return True
     if name.startswith("["):
@@ -82,7 +82,7 @@ POSTGRESQL_OPTIONS: Mapping[str, Rule] = {
     "target_session_attrs": _one_of("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
     "client_encoding": _one_of("utf8", "UTF8", "utf-8", "UTF-8"),
 }
-"""What libpq understands and this product leaves to the operator."""
+"""Options that libpq understands and that this product leaves to the operator."""
 
 REDIS_OPTIONS: Mapping[str, Mapping[str, Rule]] = {
     "redis": {},
@@ -92,7 +92,7 @@ REDIS_OPTIONS: Mapping[str, Mapping[str, Rule]] = {
     "unix": {"db": NUMBER, "virtual_host": NUMBER},
     "redis+socket": {"db": NUMBER, "virtual_host": NUMBER},
 }
-"""What both redis-py and kombu can be told in a URL."""
+"""Options of a URL that both redis-py and kombu understand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +108,13 @@ class Address:
 
     @property
     def shown(self) -> str:
-        """The address for people: no login and no options."""
+        """The address for display: without login and options."""
         places = (host + (f":{port}" if port else "") for host, port in zip(self.hosts, self.ports, strict=True))
         return f"{self.scheme}://{','.join(places)}{self.path}"
 
 
 def parse(url: str) -> Address | None:
-    """The parts of a URL; None when it cannot be read in one way alone."""
+    """The parts of a URL; None when it can be read in more than one way, or in none."""
     read = URL.fullmatch(url)
     if read is None or not url.isprintable() or " " in url or "%00" in url:
         return None
@@ -134,7 +134,7 @@ def parse(url: str) -> Address | None:
 
 
 def shown(url: str) -> str:
-    """A URL for people: scheme, host and path of one that can be read, and of any other nothing."""
+    """A URL for display: scheme, host and path if it can be read, else nothing of it."""
     read = parse(url)
     return "an address that cannot be read" if read is None else read.shown
 
@@ -155,7 +155,7 @@ def _is_here(host: str) -> bool:
 
 
 def vendor_fault(url: str) -> str | None:
-    """Why a URL cannot be the vendor's base URL, in words that follow the setting's name; None when it can."""
+    """Why a URL cannot be the vendor's base URL, as a text that follows the setting's name; None when it can."""
     read = parse(url)
     if read is None:
         return f"cannot be read as an address: {CURE}, and give the vendor's without a password"
@@ -167,11 +167,11 @@ def vendor_fault(url: str) -> str | None:
 
 
 def proxy_fault(url: str) -> str | None:
-    """Why a URL cannot be the egress proxy's, in words that follow the setting's name; None when it can."""
+    """Why a URL cannot be the egress proxy's, as a text that follows the setting's name; None when it can."""
     read = parse(url)
     if read is None:
         return f"cannot be read as an address: {CURE}"
-    # Through a proxy that is itself reached by TLS, the client library offers no way to bound a write in time.
+    # If the proxy itself is reached by TLS, the client library has no way to limit the time of a write.
     if read.scheme != "http" or len(read.hosts) != 1 or not read.hosts[0] or read.path not in {"", "/"} or read.options:
         return (
             "must be http://[USER:PASSWORD@]HOST:PORT; what passes through it is encrypted for the vendor all the same"
@@ -180,7 +180,7 @@ def proxy_fault(url: str) -> str | None:
 
 
 def database_fault(url: str) -> str | None:
-    """Why a URL cannot be the database's, in words that follow the setting's name; None when it can."""
+    """Why a URL cannot be the database's, as a text that follows the setting's name; None when it can."""
     scheme, separator, rest = url.partition("://")
     if separator and scheme == "sqlite":
         return _sqlite_fault(rest)
@@ -205,7 +205,7 @@ def _sqlite_fault(rest: str) -> str | None:
 
 
 def redis_fault(url: str) -> str | None:
-    """Why a URL cannot be that of a Redis, in words that follow the setting's name; None when it can."""
+    """Why a URL cannot be that of a Redis, as a text that follows the setting's name; None when it can."""
     if not url.startswith(("redis://", "rediss://", "unix://", "redis+socket://")):
         return "must start with redis://, rediss:// or unix://"
     read = parse(url)
@@ -229,7 +229,7 @@ def _options_fault(read: Address, known: Mapping[str, Rule]) -> str | None:
 
 
 def several_hosts(url: str) -> str:
-    """A URL with several hosts, as PostgreSQL writes it (`//one:5432,two:5432/name`), as SQLAlchemy wants it."""
+    """A URL with several hosts, as PostgreSQL writes it (`//one:5432,two:5432/name`), in the form of SQLAlchemy."""
     parts = urlsplit(url)
     user, at, hosts = parts.netloc.rpartition("@")
     if "," not in hosts:
@@ -239,7 +239,7 @@ def several_hosts(url: str) -> str:
 
 
 def socket_url(url: str, scheme: str, option: str) -> str:
-    """The address of a socket as one of the two clients writes it: redis-py `unix:` and `db`, kombu otherwise."""
+    """The address of a socket in the form of one of the two clients: `unix:` and `db` for redis-py, else for kombu."""
     named, separator, rest = url.partition("://")
     if named not in {"unix", "redis+socket"}:
         return url

@@ -1,6 +1,6 @@
-"""The file `.env` of the working folder: each of its lines is understood, or none is used.
+"""The file `.env` of the working folder: either every line of it is understood, or none is used.
 
-A line that is dropped would let its default stand in its place, and the default of the vendor's key is the sandbox.
+If a line were dropped, the default would be used instead, and the default of the vendor's key is the sandbox.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from campaigns.private_files import read_plain_file
 ENV_FILE = Path(".env")
 
 LARGEST_FILE = 1_000_000
-"""In bytes; a file of settings has some thousand."""
+"""Largest file in bytes; a file of settings has some thousand."""
 
 
 class EnvFile(EnvSettingsSource):
-    """What `.env` in the working folder says, by names in lower case. Raises SettingsError when it cannot be used."""
+    """The settings in the file `.env` here, by names in lower case. Raises SettingsError if it cannot be used."""
 
     def _load_env_vars(self) -> Mapping[str, str | None]:
         try:
@@ -32,9 +32,10 @@ class EnvFile(EnvSettingsSource):
 
 
 def read_env_file(path: Path) -> dict[str, str]:
-    """The settings that stand in a file, as they stand there: a `$` is a `$`. Empty when there is no such file.
+    """The settings in a file, as they are written: a `$` is a `$`. Empty when there is no such file.
 
-    Raises ValueError with why it cannot be used: words that follow the file's name, without any of its content.
+    Raises ValueError with the reason why it cannot be used: a text that follows the file's name and repeats nothing of
+    its content.
     """
     if not path.exists() or path.is_dir():
         return {}

@@ -1,4 +1,4 @@
-"""Whose the files are that we write: our own user's, and nobody else's.
+"""The files that we write belong to our own user, and nobody else can read them.
 
 A home holds passwords of the embedded broker, message texts and user IDs. Somebody else who can write there can have
 another database, broker or vendor used in place of ours.
@@ -16,15 +16,15 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 OTHERS = 0o077
-"""What the group and all others may do."""
+"""The rights of the group and of all others."""
 
 OTHERS_WRITE = 0o022
 
 FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT})
-"""What the system says when there is no room left, or no more of it for our user."""
+"""The errors of the system when the disk, or our share of it, is full."""
 
 OLD_SCHEDULE = "beat-schedule"
-"""Where earlier releases kept a pickle of Celery's beat."""
+"""The files in which earlier releases kept a pickle of Celery's beat."""
 
 
 class UnfitFile(OSError):
@@ -39,19 +39,19 @@ class UnfitFile(OSError):
 
 
 class NotPrivate(UnfitFile):
-    """A folder that somebody else owns or may write."""
+    """A folder that somebody else owns or may write to."""
 
 
 def keep_private() -> None:
-    """Let every file that this process makes be its user's alone. The first thing that each entry point does."""
+    """Make every file that this process creates its user's alone. Each entry point calls this first."""
     os.umask(OTHERS)
 
 
 def private_folder(folder: Path) -> Path:
-    """The folder, made for our user alone if it is not there; returns it.
+    """Make a folder for our user alone if it does not exist; returns it.
 
-    A folder that others may read is closed to them, with a line in the log. Raises NotPrivate, which is an OSError, for
-    one that another user owns or may write, and OSError when it cannot be made.
+    If others may read the folder, it is closed to them, with a line in the log. Raises NotPrivate, which is an OSError,
+    if another user owns it or may write to it, and OSError when it cannot be made.
     """
     try:
         found = folder.stat()
@@ -74,7 +74,7 @@ def private_folder(folder: Path) -> Path:
 
 
 def close_file(path: Path) -> None:
-    """Take the rights of all other users away from a file, with a line in the log; one of another owner stays."""
+    """Take all rights of other users away from a file, with a line in the log. One of another owner is not changed."""
     try:
         found = path.stat()
         if not found.st_mode & OTHERS or not stat.S_ISREG(found.st_mode):
@@ -108,4 +108,4 @@ def remove_old_schedule(home: Path) -> None:
     with suppress(OSError):
         for left in home.glob(f"{OLD_SCHEDULE}*"):
             left.unlink()
-            log.warning("The old file '%s' was deleted: beat keeps nothing on disk any more.", left)
+            log.warning("The old file '%s' was deleted: beat no longer keeps anything on disk.", left)

@@ -23,18 +23,18 @@ from campaigns.vendor_key import key_fault, read_key_file
 VENDOR_URL = "https://app.onlyfansapi.com"
 
 LEASE_MARGIN_SECONDS = 2.0
-"""What a lease must have left over beyond the deadline of a POST, for two commits and a slow disk."""
+"""Seconds that a lease must be longer than the deadline of a POST, for two commits and a slow disk."""
 
 LONGEST_SHOWN = 100
 
 BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 
 SECRETS = Path("/run/secrets")
-"""Where containers find secrets as files: one for a setting, named like it."""
+"""The folder in which containers find secrets as files: one for each setting, named like it."""
 
 
 class Settings(BaseSettings):
-    """The settings in force. Names and defaults are documented in docs/settings.md, held to this class by a test."""
+    """The settings in force. docs/settings.md has their names and defaults; a test compares it with this class."""
 
     model_config = SettingsConfigDict(secrets_dir=SECRETS if SECRETS.is_dir() else None, extra="ignore", frozen=True)
 
@@ -96,7 +96,7 @@ class Settings(BaseSettings):
     @field_validator("home")
     @classmethod
     def _one_place(cls, home: Path) -> Path:
-        """The same folder for every command and part, from wherever it is asked."""
+        """The same folder for every command and part, whatever the working folder is."""
         try:
             return home.expanduser().absolute()
         except RuntimeError:
@@ -135,7 +135,7 @@ class Settings(BaseSettings):
             yield str(error).removesuffix(".")
 
     def _url_faults(self) -> Iterator[str]:
-        """One sentence for each address that cannot be used. None repeats what was set: it may hold a password."""
+        """One sentence for each address that cannot be used. None repeats the value: it may hold a password."""
         checks = (
             ("CAMPAIGNS_UPSTREAM_URL", self.upstream_url_setting, addresses.vendor_fault),
             ("CAMPAIGNS_PROXY_URL", self.proxy_url, addresses.proxy_fault),
@@ -177,14 +177,14 @@ class Settings(BaseSettings):
 
     @property
     def redis_url(self) -> str | None:
-        """Where Redis is, as redis-py spells it; None when it is the embedded server and that is not running."""
+        """The URL of Redis, for redis-py; None when it is the embedded server and that is not running."""
         if self.redis_url_setting is not None:
             return addresses.socket_url(_verified(self.redis_url_setting), "unix", "db")
         return self._recorded("redis.url")
 
     @property
     def broker_url(self) -> str | None:
-        """Where Celery's broker is, as kombu spells it."""
+        """The URL of Celery's broker, for kombu."""
         url = _verified(self.broker_url_setting) if self.broker_url_setting else self.redis_url
         return addresses.socket_url(url, "redis+socket", "virtual_host") if url else None
 
@@ -197,25 +197,25 @@ class Settings(BaseSettings):
 
     @property
     def is_live(self) -> bool:
-        """Whether what is sent goes to a vendor on another machine, and so may reach fans."""
+        """Whether requests go to a vendor on another machine, and so may reach fans."""
         return self.has_key and not addresses.is_loopback(self.upstream_url_setting or VENDOR_URL)
 
     @property
     def proxy_url(self) -> str | None:
-        """The egress proxy on the way to the vendor, with its password. One on this machine is reached without it."""
+        """The egress proxy on the way to the vendor, with its password. None for a vendor on this machine."""
         return None if self.proxy_url_setting is None else self.proxy_url_setting.get_secret_value()
 
     @property
     def upstream_name(self) -> str:
-        """What accounts and runs are bound to: an address, or the word `sandbox` whatever port that has today."""
+        """The vendor that accounts and runs belong to: an address, or `sandbox`, whatever its port is today."""
         if not self.has_key:
             return "sandbox"
         return (self.upstream_url_setting or VENDOR_URL).rstrip("/")
 
     def private_home(self) -> Path:
-        """The home, which need not be there yet. Raises SettingsError when somebody else may write it.
+        """The home, which may not exist yet. Raises SettingsError when somebody else may write to it.
 
-        Who can write there decides which database, broker and vendor we use.
+        Everybody who can write there decides which database, broker and vendor we use.
         """
         try:
             return private_folder(self.home) if self.home.exists() else self.home
@@ -245,9 +245,9 @@ def _redis_fault(url: str) -> str | None:
 
 
 def load_settings(**flags: Any) -> Settings:
-    """The settings in force: flag, then environment, then `.env`, then default.
+    """The settings in force: each from the first of option, environment, `.env`, secret file and default that has it.
 
-    `flags` are keyed by the documented names and win over the environment; None means "not given".
+    `flags` has the documented names as keys and wins over the environment; None means "not given".
     Raises SettingsError with every fault in one message.
     """
     given = {name: value for name, value in flags.items() if value is not None}
@@ -259,7 +259,7 @@ def load_settings(**flags: Any) -> Settings:
 
 
 def sources() -> tuple[Mapping[str, str | None], Mapping[str, str | None]]:
-    """What the environment and the file `.env` say, by names in lower case; both may hold secrets."""
+    """The values of the environment and of the file `.env`, by names in lower case; both may hold secrets."""
     return EnvSettingsSource(Settings).env_vars, EnvFile(Settings).env_vars
 
 
@@ -281,7 +281,7 @@ def _shown(value: object) -> str:
 
 
 def _bounds(place: str) -> str | None:
-    """What a setting that is a number can be, in words; None for another one."""
+    """The limits of a setting that is a number, as a text; None for another setting."""
     field = next((each for each in Settings.model_fields.values() if each.alias == place), None)
     ends = [
         f"{words} {getattr(rule, end):,}"

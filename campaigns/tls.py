@@ -1,7 +1,7 @@
-"""How our connections make sure who is at the other end before they send a secret.
+"""How our connections verify the server before they send a secret.
 
-redis-py verifies a `rediss://` server by default and Kombu does not. The two also spell the options differently. So
-each address is written out here once, and both get the same words.
+redis-py verifies a `rediss://` server by default and Kombu does not. They also spell the options differently. So
+each address is completed here once, and both get the same options.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ CERTIFICATE = {
     "optional": REQUIRED,  # for a client it is the same: a server always shows a certificate
     "none": NONE,
 }
-"""The words of `ssl_cert_reqs`; Celery's documents write them as CERT_REQUIRED, CERT_OPTIONAL and CERT_NONE."""
+"""The values of `ssl_cert_reqs`; Celery's documents write them as CERT_REQUIRED, CERT_OPTIONAL and CERT_NONE."""
 
 YES_OR_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def verified(url: SplitResult) -> SplitResult:
-    """A `rediss://` address that says how its server is verified: by certificate and name, unless it says otherwise.
+    """A `rediss://` address with the options that verify its server by certificate and name, unless it has others.
 
-    Raises ValueError, which names the option, for a word that nobody understands: a misspelt one must not verify less.
+    Raises ValueError, which names the option, for an unknown value: a misspelt one must not verify less.
     """
     options = dict(parse_qsl(url.query, keep_blank_values=True))
     certificate = options.get("ssl_cert_reqs", REQUIRED).lower().removeprefix("cert_")
@@ -43,12 +43,12 @@ def verified(url: SplitResult) -> SplitResult:
 
 
 def unverified(url: SplitResult) -> str | None:
-    """What is not verified of a server that is reached over TLS, in words; None when all of it is."""
+    """What is not verified of a server that is reached over TLS, as a text; None when everything is."""
     if url.scheme != "rediss":
         return None
     options = dict(parse_qsl(verified(url).query))
     if options["ssl_cert_reqs"] == NONE:
-        return "the server's certificate is not verified (ssl_cert_reqs=none): whoever answers gets the password"
+        return "the server's certificate is not verified (ssl_cert_reqs=none): any server gets the password"
     if options["ssl_check_hostname"] == "false":
         return "the server's name is not verified (ssl_check_hostname=false): any server of that CA gets the password"
     return None

@@ -1,4 +1,4 @@
-"""The vendor's key, as it is set or read from its file: one that could not travel is refused before anything starts."""
+"""The vendor's key, from a setting or a file. A key that could not be sent is refused before anything starts."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from pathlib import Path
 from campaigns.private_files import read_plain_file
 
 LARGEST_FILE = 4096
-"""In bytes; a key has some sixty."""
+"""Largest key file in bytes; a key has about sixty."""
 
 FITS = re.compile("[!-~]+").fullmatch
-"""A header takes printable ASCII; a blank in a key is a slip of the copying hand."""
+"""Matches a key: a header takes printable ASCII, and a blank in a key is a mistake in copying."""
 
 CURE = "put the vendor key alone into it"
 
 
 def key_fault(key: str) -> str | None:
-    """Why a key cannot be used, in words that follow its setting and repeat nothing of it; None when it can."""
+    """Why a key cannot be used, as a text that follows its setting and repeats nothing of it; None when it can."""
     if FITS(key):
         return None
     return "holds a blank, a line break or a character outside ASCII; copy the vendor key again, alone"
 
 
 def read_key_file(path: Path) -> str:
-    """The key in a file. Raises ValueError with why there is none: words that follow the file's name."""
+    """The key in a file. Raises ValueError with the reason why there is none: a text that follows the file's name."""
     try:
         content = read_plain_file(path, LARGEST_FILE)
     except OSError as error:

@@ -7,18 +7,18 @@ CampaignsError
 ├── NotFound              no such campaign, run, batch or account
 ├── NotAllowed            it exists, but its state forbids what was asked
 │   └── StaleClaim        the claim was lost to somebody else; the caller stops
-│       └── RequestLost   the database knows no such request: it was restored from a backup, or made anew
+│       └── RequestLost   the database knows no such request: it was restored from a backup, or is a new one
 ├── Damaged               what is stored cannot be read
 ├── VendorRefused         the vendor refuses the key, the account or the credits
 └── TryLater              the database, Redis or the vendor is away
     ├── DatabaseAway
-    │   ├── DatabaseBusy  somebody else keeps what is needed locked
+    │   ├── DatabaseBusy  somebody else has locked what is needed
     │   └── RoleTooWeak   the database does not let our role do it
     ├── PacerAway         the shared rate budget cannot be reached: nothing is sent
-    ├── FencesAway        the committed fences cannot be kept outside the database: nothing is sent
+    ├── FencesAway        the committed fences cannot be written outside the database: nothing is sent
     └── VendorAway
 
-The edges map classes to exit codes and HTTP statuses; a test walks this tree and fails on a class that is missing.
+The edges map classes to exit codes and HTTP statuses; a test fails if a class of this tree is missing there.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 
 class CampaignsError(Exception):
-    """Something was asked that cannot be done.
+    """A request cannot be carried out.
 
     The message states what was asked and why it cannot be done; it names no command and no option. `remedies` is what a
-    person can do next, which each edge puts into its own words. `code` is for programs, and never changes.
+    person can do next; each edge words it in its own way. `code` is for programs, and never changes.
     """
 
     code: str = "failed"
@@ -50,7 +50,7 @@ class CampaignsError(Exception):
 
 
 class UsageError(CampaignsError):
-    """What was typed, or what stands in a file, cannot be used."""
+    """What was typed, or what a file contains, cannot be used."""
 
     code = "invalid"
 
@@ -95,25 +95,25 @@ class NotFound(CampaignsError):
 
 
 class NotAllowed(CampaignsError):
-    """The thing exists, but its present state forbids what was asked; nothing was changed."""
+    """The thing exists, but its state does not allow what was asked; nothing was changed."""
 
     code = "not_allowed"
 
 
 class StaleClaim(NotAllowed):
-    """Somebody else holds the claim now; the late writer changed nothing."""
+    """Somebody else has the claim now; the late writer changed nothing."""
 
     code = "stale_claim"
 
 
 class RequestLost(StaleClaim):
-    """The database does not know the request, so its answer is written onto nothing; it is evidence of a restore."""
+    """The database does not know the request of this reply, which is evidence of a restore; nothing was written."""
 
     code = "request_lost"
 
 
 class Damaged(CampaignsError):
-    """What is stored cannot be read: it was changed behind our back, or the disk is failing."""
+    """What is stored cannot be read: it was changed by another program, or the disk is failing."""
 
     code = "damaged"
 
@@ -125,7 +125,7 @@ class VendorRefused(CampaignsError):
 
     def __init__(self, message: str, *remedies: Remedy, hold: HoldKind | None = None) -> None:
         super().__init__(message, *remedies)
-        self.hold = hold  # the kind of hold that says whom it concerns; None: only what was asked for
+        self.hold = hold  # the kind of hold that it causes; None: it concerns only this request
 
 
 class TryLater(CampaignsError):
@@ -135,7 +135,7 @@ class TryLater(CampaignsError):
 
     def __init__(self, message: str, *remedies: Remedy, after_seconds: float | None = None) -> None:
         super().__init__(message, *remedies)
-        self.after_seconds = after_seconds  # how long until asking again makes sense, where that is known
+        self.after_seconds = after_seconds  # how long to wait before the next try, if that is known
 
 
 class DatabaseAway(TryLater):
@@ -145,13 +145,13 @@ class DatabaseAway(TryLater):
 
 
 class DatabaseBusy(DatabaseAway):
-    """Somebody else keeps the lock that is needed, for longer than we wait."""
+    """Somebody else has the lock that is needed, for longer than we wait."""
 
     code = "database_busy"
 
 
 class RoleTooWeak(DatabaseAway):
-    """The database does not let our role do what is needed; the message names the GRANT that does."""
+    """The database does not let our role do what is needed; the message names the GRANT that allows it."""
 
     code = "role_too_weak"
 
@@ -163,7 +163,7 @@ class PacerAway(TryLater):
 
 
 class FencesAway(TryLater):
-    """What would recognise a restored database cannot be kept or read, so nothing is sent."""
+    """The fences outside the database cannot be written or read, so nothing is sent."""
 
     code = "fences_away"
 

@@ -1,4 +1,4 @@
-"""Who acts, and why: two texts that the audit keeps for good, so neither is ever empty."""
+"""Who acts, and why: two texts that the audit keeps for ever, so neither may be empty."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from campaigns.domain.errors import UsageError
 
 
 class _Given(str):
-    """A text with something in it, without the blanks around it."""
+    """A text that is not empty, without the blanks around it."""
 
     __slots__ = ()
 
@@ -26,7 +26,7 @@ class Actor(_Given):
 
     __slots__ = ()
 
-    MISSING = "Nobody is named as the one who acts; the audit keeps a name with every change."
+    MISSING = "No actor is named. The audit keeps a name with every change."
 
 
 class Reason(_Given):
@@ -34,4 +34,4 @@ class Reason(_Given):
 
     __slots__ = ()
 
-    MISSING = "The reason is empty; give one, the audit keeps it."
+    MISSING = "The reason is empty. Give a reason: the audit keeps it."

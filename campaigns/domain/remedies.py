@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Do(StrEnum):
-    """One thing that a person can do. Each edge has words for every one of them; tests hold that."""
+    """One thing that a person can do. Each edge has a text for each of them; a test checks that."""
 
     CANCEL_RUN = "runs.cancel"
     RESUME_RUN = "runs.resume"
@@ -66,10 +66,10 @@ class Do(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """One thing to do, and what to do it to; only what the thing needs is set."""
+    """One thing to do, and its objects. Only the objects that it needs are set."""
 
     do: Do
     campaign: int | None = None
     run: int | None = None
     account: str | None = None
-    value: str | None = None  # anything else that its words name
+    value: str | None = None  # anything else that its text names

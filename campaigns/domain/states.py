@@ -1,7 +1,7 @@
-"""The states of campaigns, runs and batches: a sentence for each, and the only moves there are.
+"""The states of campaigns, runs and batches: a sentence for each, and the only moves that are possible.
 
-`docs/states.md` is printed from these tables; the database refuses any other word, and each move is one guarded
-UPDATE in `campaigns.store`.
+`docs/states.md` is printed from these tables. The database refuses any other state, and each move is one guarded UPDATE
+in `campaigns.store`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class CampaignState(StrEnum):
-    """Where a campaign stands."""
+    """The states of a campaign."""
 
     DRAFT = "draft"
     SCHEDULED = "scheduled"
@@ -19,7 +19,7 @@ class CampaignState(StrEnum):
 
 
 class RunState(StrEnum):
-    """Where a run stands. Paused is not among them: a run is paused while a hold on it is open."""
+    """The states of a run. Paused is not a state: a run is paused while a hold on it is open."""
 
     DUE = "due"
     PLANNED = "planned"
@@ -32,7 +32,7 @@ class RunState(StrEnum):
 
 
 class BatchState(StrEnum):
-    """Where a batch stands."""
+    """The states of a batch."""
 
     READY = "ready"
     SENDING = "sending"
@@ -91,44 +91,45 @@ class EvidenceKind(StrEnum):
 
 
 CAMPAIGN_SENTENCES: dict[CampaignState, str] = {
-    CampaignState.DRAFT: "Written, never launched; edits change what a launch will say.",
-    CampaignState.SCHEDULED: "Armed: a run is opened each time its time comes, by whichever beat looks first.",
-    CampaignState.LAUNCHED: "Launched, and nothing is scheduled any more; another launch must say so.",
-    CampaignState.ARCHIVED: "Put away: it opens no run, and nothing of it is ever deleted.",
+    CampaignState.DRAFT: "Written, never launched. An edit changes what a launch will send.",
+    CampaignState.SCHEDULED: "Armed: each time it is due, the first beat that looks opens a run.",
+    CampaignState.LAUNCHED: "Launched, and nothing is scheduled. Another launch must be asked for explicitly.",
+    CampaignState.ARCHIVED: "Hidden: it opens no run. Nothing of it is ever deleted.",
 }
 
 RUN_SENTENCES: dict[RunState, str] = {
-    RunState.DUE: "Opened; who gets it is not frozen yet, or it waits for an earlier run. The next tick plans it.",
-    RunState.PLANNED: "Its recipients are frozen and cut into batches; no request was made yet.",
+    RunState.DUE: "Opened. Its recipients are not frozen yet, or it waits for an earlier run. The next tick plans it.",
+    RunState.PLANNED: "Its recipients are frozen and cut into batches. No request was made yet.",
     RunState.SENDING: "At least one attempt was committed, and batches are waiting or in flight.",
-    RunState.CANCELLING: "An operator cancelled it while a request was in flight; it ends when that one is settled.",
-    RunState.FINISHED: "Nothing waits and everybody who was not cancelled is accepted or saved.",
-    RunState.FINISHED_WITH_FAILURES: "Nothing waits, but some are rejected or unknown; a decision may reopen it.",
-    RunState.CANCELLED: "Ended by an operator; what had not left by then is cancelled.",
-    RunState.SKIPPED: "Its occurrence was found but deliberately not sent; the reason stands on the run.",
+    RunState.CANCELLING: "An operator cancelled it while a request was in flight. It ends after that request.",
+    RunState.FINISHED: "Nothing waits. Every recipient is accepted, saved or cancelled.",
+    RunState.FINISHED_WITH_FAILURES: "Nothing waits, but some are rejected or unknown. A decision may reopen it.",
+    RunState.CANCELLED: "Ended by an operator. Everything that was not sent by then is cancelled.",
+    RunState.SKIPPED: "Its occurrence was deliberately not sent. The run has the reason.",
 }
 
 BATCH_SENTENCES: dict[BatchState, str] = {
-    BatchState.READY: "Waits for its account's lane, not before `available_at`; provably nothing of it was sent.",
-    BatchState.SENDING: "An attempt is committed; from here a crash means unknown, never ready.",
-    BatchState.ACCEPTED: "The vendor took it; its message ID is recorded. That is all anybody knows.",
-    BatchState.SAVED: "The vendor keeps it for later instead of sending it; nothing of it was sent by us.",
-    BatchState.REJECTED: "Refused by the vendor, or given up after attempts that provably never left.",
-    BatchState.UNKNOWN: "It may have reached the vendor. Left only on evidence or by a recorded decision.",
-    BatchState.CANCELLED: "Will not be sent: run cancelled or expired, users suppressed, or somebody decided so.",
-    BatchState.SPLIT: "Halved; its children took over its users, so it counts in no sum.",
+    BatchState.READY: "Waits for its account's lane, not before `available_at`. Provably, nothing of it was sent.",
+    BatchState.SENDING: "An attempt is committed. From here a crash means unknown, never ready.",
+    BatchState.ACCEPTED: "The vendor took it, and its message ID is recorded. Nobody knows more than that.",
+    BatchState.SAVED: "The vendor keeps it for later instead of sending it.",
+    BatchState.REJECTED: "Refused by the vendor, or given up after attempts that provably sent nothing.",
+    BatchState.UNKNOWN: "It may have reached the vendor. Only evidence or a recorded decision changes that.",
+    BatchState.CANCELLED: "Will not be sent: its run was cancelled or expired, its users are suppressed, or somebody "
+    "decided so.",
+    BatchState.SPLIT: "Halved. Its two halves have its users now, so it counts in no sum.",
 }
 
 RUN_MOVES: dict[RunState, dict[RunState, str]] = {
     RunState.DUE: {
         RunState.PLANNED: "the plan was committed",
         RunState.CANCELLED: "an operator cancelled it",
-        RunState.SKIPPED: "misfire or overlap, it expired, or its message must not be sent any more",
+        RunState.SKIPPED: "misfire or overlap, it expired, or its message must not be sent now",
     },
     RunState.PLANNED: {
         RunState.SENDING: "the first attempt was committed",
-        RunState.FINISHED_WITH_FAILURES: "the database was restored, and all that was ready may have been sent",
-        RunState.FINISHED: "nobody was left to send to, at the plan, by suppressions after it or because it expired",
+        RunState.FINISHED_WITH_FAILURES: "the database was restored, and everything that was ready may have been sent",
+        RunState.FINISHED: "nobody is left to send to: at the plan, by later suppressions, or because it expired",
         RunState.CANCELLED: "an operator cancelled it, nothing in flight",
         RunState.CANCELLING: "an operator cancelled it, a request in flight",
     },
@@ -138,7 +139,7 @@ RUN_MOVES: dict[RunState, dict[RunState, str]] = {
         RunState.CANCELLING: "an operator cancelled it, a request in flight",
         RunState.CANCELLED: "an operator cancelled it, nothing in flight",
     },
-    RunState.CANCELLING: {RunState.CANCELLED: "the last request in flight was settled"},
+    RunState.CANCELLING: {RunState.CANCELLED: "the outcome of the last request in flight was recorded"},
     RunState.FINISHED: {RunState.SENDING: "an operator overruled a search and decided to send a batch again"},
     RunState.FINISHED_WITH_FAILURES: {
         RunState.SENDING: "an operator decided to send an unknown batch again",
@@ -153,58 +154,58 @@ BATCH_MOVES: dict[BatchState, dict[BatchState, str]] = {
         BatchState.SENDING: "an attempt was committed",
         BatchState.UNKNOWN: "the database was restored from a backup: it may have been sent since",
         BatchState.CANCELLED: "its run was cancelled or expired, or all its users are suppressed",
-        BatchState.REJECTED: "its siblings were all refused: the cause is not one user",
-        BatchState.ACCEPTED: "an operator decided so, as a message ID of it is on record",
-        BatchState.SAVED: "as to accepted, where the vendor was asked to keep it for later",
+        BatchState.REJECTED: "the other halves of its batch were all refused: one user is not the cause",
+        BatchState.ACCEPTED: "an operator decided so, because a message ID of it is recorded",
+        BatchState.SAVED: "as for accepted, where the vendor was asked to keep it for later",
     },
     BatchState.SENDING: {
         BatchState.ACCEPTED: "2xx with a message ID",
         BatchState.SAVED: "2xx with a message ID, where the vendor was asked to keep it for later",
-        BatchState.REJECTED: "the vendor refused it, or the last allowed attempt provably never left",
-        BatchState.UNKNOWN: "anything that proves nothing, a lease that ran out among it",
-        BatchState.READY: "the attempt provably did not leave, or was refused before it was acted on",
-        BatchState.CANCELLED: "as to ready, in a run that is being cancelled",
+        BatchState.REJECTED: "the vendor refused it, or the last allowed attempt provably sent nothing",
+        BatchState.UNKNOWN: "the reply proves nothing, or none came before the lease ended",
+        BatchState.READY: "the attempt provably sent nothing, or was refused before it was acted on",
+        BatchState.CANCELLED: "as for ready, in a run that is being cancelled",
         BatchState.SPLIT: "the vendor refused it, and one bad user may be the cause: its halves are tried",
     },
     BatchState.UNKNOWN: {
-        BatchState.ACCEPTED: "the vendor's queue shows the one item that it can be, or an operator's decision",
-        BatchState.SAVED: "as to accepted, where the vendor was asked to keep it for later",
-        BatchState.CANCELLED: "an operator decided that it was not sent, or a late answer proves it in a cancelled run",
-        BatchState.READY: "an operator decided to send it again, policy `resend` after the last look, or a late answer "
-        "that proves that it was not sent",
-        BatchState.REJECTED: "a late answer: the vendor refused it, or it was not sent and its run has ended",
+        BatchState.ACCEPTED: "the vendor's queue shows the one item that it can be, or an operator decided so",
+        BatchState.SAVED: "as for accepted, where the vendor was asked to keep it for later",
+        BatchState.CANCELLED: "an operator decided that it was not sent, or a late reply proves it in a cancelled run",
+        BatchState.READY: "an operator decided to send it again, policy `resend` after the last search, or a late "
+        "reply proves that it was not sent",
+        BatchState.REJECTED: "a late reply: the vendor refused it, or it was not sent and its run has ended",
     },
     BatchState.ACCEPTED: {
-        BatchState.CANCELLED: "an operator overruled a search, or it was handed over and taken back before its time",
-        BatchState.READY: "an operator overruled a search: send it again",
+        BatchState.CANCELLED: "an operator overruled a search; or it was handed over, and was unsent before its time",
+        BatchState.READY: "an operator overruled a search and decided to send it again",
     },
     BatchState.SAVED: {},
     BatchState.REJECTED: {},
     BatchState.CANCELLED: {
-        BatchState.ACCEPTED: "an operator decided so, as a message ID of it is on record",
-        BatchState.SAVED: "as to accepted, where the vendor was asked to keep it for later",
+        BatchState.ACCEPTED: "an operator decided so, because a message ID of it is recorded",
+        BatchState.SAVED: "as for accepted, where the vendor was asked to keep it for later",
     },
     BatchState.SPLIT: {},
 }
 
 RUN_OPEN = frozenset({RunState.DUE, RunState.PLANNED, RunState.SENDING, RunState.CANCELLING})
-"""States in which something of the run may still happen by itself."""
+"""States of a run in which something may still happen by itself."""
 
 RUN_SENDS = frozenset({RunState.PLANNED, RunState.SENDING})
-"""States in which a new attempt may be committed."""
+"""States of a run in which a new attempt may be committed."""
 
 BATCH_TAKEN = frozenset({BatchState.ACCEPTED, BatchState.SAVED})
-"""States of which the vendor has a message, with an ID."""
+"""States of a batch that the vendor took: its message has an ID."""
 
 BATCH_WAITS = frozenset({BatchState.READY, BatchState.SENDING})
-"""States that the books count as waiting."""
+"""States of a batch that the sums of its run count as waiting."""
 
 
 def taken_state(*, saves: bool) -> BatchState:
-    """Where a batch goes that the vendor has taken."""
+    """The state of a batch that the vendor took. `saves`: the vendor was asked to keep it for later."""
     return BatchState.SAVED if saves else BatchState.ACCEPTED
 
 
 def ended_state(*, rejected: int, unknown: int) -> RunState:
-    """How a run that has nothing waiting ends, from its counted recipients."""
+    """The final state of a run in which nothing waits, from the numbers of its rejected and unknown recipients."""
     return RunState.FINISHED_WITH_FAILURES if rejected or unknown else RunState.FINISHED

@@ -15,7 +15,7 @@ USAGE_EXIT_CODE = 2
 
 
 def main() -> int:
-    """Be the vendor until SIGTERM or SIGINT; exit code 2 when it cannot start."""
+    """Run the sandbox until SIGTERM or SIGINT; exit code 2 when it cannot start."""
     keep_private()
     parser = argparse.ArgumentParser(prog="python -m campaigns.sandbox", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="the only address to listen on")
@@ -39,7 +39,7 @@ def main() -> int:
 
 
 def _announce(url: str, url_file: Path | None) -> None:
-    """A reader of the file sees no URL or the whole URL."""
+    """Write it in one step: a reader of the file sees no URL or the whole URL."""
     if url_file is not None:
         unfinished = url_file.with_name(f".{url_file.name}.{os.getpid()}")
         unfinished.write_text(url + "\n", encoding="utf-8")

@@ -1,7 +1,7 @@
 """The fields of a request's body: JSON, a form, or a form with files.
 
-The vendor's description declares JSON alone, and yet files in `mediaFiles` and `previews`; those can only come as
-multipart. No source shows the names of its parts, so they are read as PHP reads them: `userIds[]`, `userIds[0]`.
+The vendor's description has only JSON, and yet files in `mediaFiles` and `previews`, which can only come as multipart.
+No source shows the names of its parts, so they are read as PHP reads them: `userIds[]`, `userIds[0]`.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
 
 
 class Upload(str):
-    """A file that came with the request itself, by the name that the record has for it."""
+    """A file that came with the request itself, with its name in the record."""
 
     __slots__ = ()
 
 
 def read_fields(content_type: str, body: bytes) -> dict[str, Any]:
-    """The fields; none in a body that cannot be read, as in Laravel. In JSON they have types, in forms the field's."""
+    """The fields; none if the body cannot be read, as in Laravel. JSON has types; in a form each field has its type."""
     match content_type.partition(";")[0].strip().lower():
         case "multipart/form-data":
             return _gathered(_parts(content_type, body))
@@ -74,7 +74,7 @@ def _gathered(pairs: Iterator[tuple[str, str]] | list[tuple[str, str]]) -> dict[
 
 
 def _typed(name: str, written: str) -> Any:
-    """The value in the type of its field; the text itself when it is no such value, for the checks to refuse."""
+    """The value in the type of its field; the text itself if it has another type, which the checks then refuse."""
     wanted = TYPES.get(name)
     if wanted is bool:
         return BOOLEANS.get(written.lower(), written)

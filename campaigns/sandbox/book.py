@@ -1,4 +1,4 @@
-"""What the vendor remembers: queue items, accounts seen, spent media; rebuilt from the ledger at every start."""
+"""The memory of the vendor: queue items, accounts, used media. It is rebuilt from the ledger at every start."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from campaigns.sandbox.replies import encode
 from campaigns.sandbox.validation import one_use_media, read_content, read_due_time, read_lists, read_users
 
 FIRST_ID = 40_627_236_721  # real ones exceed 32 bits
-ID_STEP = 17  # other creators' items lie between
+ID_STEP = 17  # items of other creators are between them
 
 
 @dataclass(slots=True)
 class Book:
     """The vendor's memory. Not thread-safe; its owner holds a lock.
 
-    Every change is an entry: a dict for the ledger that says all, so that replaying entries gives the same book.
+    Every change is an entry: a dict for the ledger that has everything, so that replaying entries gives the same book.
     """
 
     next_id: int = FIRST_ID
@@ -28,12 +28,12 @@ class Book:
     _items: dict[str, dict[int, QueueItem]] = field(default_factory=dict)
 
     def take_id(self) -> int:
-        """A fresh queue ID."""
+        """A new queue ID."""
         taken, self.next_id = self.next_id, self.next_id + ID_STEP
         return taken
 
     def apply(self, entry: Mapping[str, Any], item: QueueItem | None = None) -> None:
-        """Change the book as an entry says; entries about items that are not there change nothing.
+        """Change the book by an entry; an entry about an item that does not exist changes nothing.
 
         `item` is the item that the entry describes, for callers who have built it already.
         """
@@ -119,7 +119,7 @@ def updated_item(item: QueueItem, entry: Mapping[str, Any]) -> QueueItem:
 
 
 def ledger_line(entry: Mapping[str, Any], raw_request: bytes | None = None) -> bytes:
-    """An entry as one line of the ledger. The request goes in as it came, if it is one line of UTF-8."""
+    """An entry as one line of the ledger. The request is written as it came, if it is one line of UTF-8."""
     if raw_request is None or not raw_request.startswith(b"{") or any(byte in raw_request for byte in b"\n\r\0"):
         return encode(entry)
     head = encode({name: value for name, value in entry.items() if name != "request"})

@@ -1,4 +1,4 @@
-"""How the vendor shows a text again: as it came, or changed in one of the ways that no source rules out."""
+"""How the vendor shows a text: as it came, or changed in one of the ways that no source excludes."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _BREAKS = {"br": "<br />", "paragraph": "</p><p>", "space": " ", "lost": ""}
 
 @dataclass(frozen=True, slots=True)
 class Echo:
-    """What is done to a text before it is shown."""
+    """The changes to a text before it is shown."""
 
-    marks: Marks = "kept"  # stripped: characters that no font draws are taken out
+    marks: Marks = "kept"  # stripped: characters that no font draws are removed
     line_breaks: LineBreaks = "kept"
-    escapes: Escapes = "kept"  # of `<`, `>` and `&`; stripped: what looks like a tag is taken out
+    escapes: Escapes = "kept"  # of `<`, `>` and `&`; stripped: what looks like a tag is removed
 
     def of(self, text: str) -> str:
         """The text as it is shown."""

@@ -1,8 +1,9 @@
-"""Which fault which request gets: the catalogue of faults, and the plan that hands them out.
+"""Which request gets which fault: the list of faults, and the plan that assigns them.
 
-Two sorts: a fault of the *answer* (at most one a request) and faults of the *item* that a send leaves in the queue
-(any number, beside a fault of the answer). A plan is scripted lines, in order, and seeded rates. Rates draw from a hash
-of seed, request, account and the number of the request: the same work meets the same faults however threads interleave.
+There are two kinds: a fault of the *answer* (at most one a request) and faults of the *item* that a send leaves in the
+queue (any number, beside a fault of the answer). A plan has scripted lines, in order, and seeded rates. Rates draw from
+a hash of seed, request, account and the number of the request: the same work gets the same faults however threads
+interleave.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ RequestKind = Literal[
 
 
 class Stage(StrEnum):
-    """Where a fault strikes."""
+    """When a fault happens."""
 
     BEFORE = "before"  # the request is refused or lost before the vendor acts on it
     AFTER = "after"  # the vendor acts (a send is accepted), then the answer goes wrong
@@ -34,7 +35,7 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One kind of misbehaviour; `parameters` names what a faults file may set for it."""
+    """One kind of fault; `parameters` names what a faults file may set for it."""
 
     stage: Stage
     parameters: frozenset[str] = frozenset()
@@ -43,7 +44,7 @@ class Fault:
 
     @property
     def only_for(self) -> str | None:
-        """The one kind of request that it may strike; None: any."""
+        """The only kind of request that may get it; None: any."""
         return "delete" if self.deletes_only else "send" if self.sends_only else None
 
 
@@ -52,7 +53,7 @@ def _fault(stage: Stage, *parameters: str, sends_only: bool = False, deletes_onl
 
 
 FAULTS: dict[str, Fault] = {
-    # accepted, and the client cannot know it
+    # accepted, and the client cannot know that
     "lost_answer": _fault(Stage.AFTER, "cut"),
     "half_answer": _fault(Stage.AFTER),
     "answer_500_after_accepting": _fault(Stage.AFTER),
@@ -65,7 +66,7 @@ FAULTS: dict[str, Fault] = {
     "drip": _fault(Stage.AFTER, "seconds"),
     "hang": _fault(Stage.AFTER, "seconds"),
     "slow_answer": _fault(Stage.AFTER, "seconds"),
-    # nothing accepted, and the client cannot know it
+    # nothing accepted, and the client cannot know that
     "dropped_before_acting": _fault(Stage.BEFORE, "cut"),
     "hang_before_acting": _fault(Stage.BEFORE, "seconds"),
     "answer_500_before_acting": _fault(Stage.BEFORE),
@@ -105,7 +106,7 @@ PARAMETERS = frozenset().union(*(fault.parameters for fault in FAULTS.values()))
 
 
 class Effect(BaseModel):
-    """A fault with its parameters, and the requests that it may strike."""
+    """A fault with its parameters, and the requests that may get it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -136,7 +137,7 @@ class Effect(BaseModel):
 
     @property
     def stage(self) -> Stage:
-        """Where the fault strikes."""
+        """When the fault happens."""
         return FAULTS[self.fault].stage
 
     @property
@@ -146,11 +147,11 @@ class Effect(BaseModel):
         return words[self.retry_after] if isinstance(self.retry_after, str) else self.retry_after
 
     def concerns(self, kind: str, account: str | None) -> bool:
-        """Whether a request of this kind and account may be struck."""
+        """Whether a request of this kind and account may get it."""
         return self.request in (kind, "any") and self.account in (None, account)
 
     def shown(self) -> dict[str, Any]:
-        """What a person wrote, for the inspection."""
+        """The entry of the faults file, for the inspection."""
         return self.model_dump(exclude_unset=True)
 
 
@@ -162,14 +163,14 @@ class ScriptLine(Effect):
 
 
 class Rate(Effect):
-    """A fault that strikes with a probability."""
+    """A fault that happens with a probability."""
 
     rate: float = Field(ge=0, le=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What one request gets."""
+    """The faults of one request."""
 
     answer: Effect | None = None
     item: tuple[Effect, ...] = ()
@@ -196,7 +197,7 @@ class _Line:
 
 @dataclass(slots=True)
 class FaultPlan:
-    """Hands out faults, request by request. Thread-safe; forgets its counts with the instance."""
+    """Assigns faults, request by request. Thread-safe. The counts live as long as the instance."""
 
     script: Sequence[ScriptLine]
     rates: Sequence[Rate]
@@ -220,7 +221,7 @@ class FaultPlan:
         return Chosen(answer, tuple(effect for effect in effects if effect.stage is Stage.ITEM))
 
     def remaining(self) -> list[dict[str, Any]]:
-        """The scripted lines with how many requests each has seen and struck."""
+        """The scripted lines, each with the number of requests that it has seen and that got its fault."""
         with self._lock:
             return [{**line.effect.shown(), "seen": line.seen, "struck": line.struck} for line in self._lines]
 

@@ -1,4 +1,4 @@
-"""What the sandbox tells about itself, under /sandbox/: never part of the vendor's API, and free of keys and limits."""
+"""The inspection of the sandbox, under /sandbox/: not part of the vendor's API, and without keys and limits."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _shown_item(item: QueueItem, *, with_users: bool) -> dict[str, Any]:
 
 
 def _summary(vendor: Vendor, request: Request) -> dict[str, Any]:
-    """Counts over every accepted send, or over those of one `account` or `text`; requests are always all.
+    """Counts of every accepted send, or of those of one `account` or `text`; requests are always all.
 
     A user counts as repeated when one account's sends reached them more than once.
     """
@@ -117,7 +117,7 @@ def _shown_request(seen: Seen) -> dict[str, Any]:
 
 
 def _faults(vendor: Vendor, _: Request) -> dict[str, Any]:
-    """The setup in force, with how often each line of the script has struck."""
+    """The setup in force, with how often each line of the script was applied."""
     with vendor.lock:
         world = vendor.world
         shown = world.setup.model_dump(mode="json", exclude={"script", "rates", "keys"})
@@ -127,7 +127,7 @@ def _faults(vendor: Vendor, _: Request) -> dict[str, Any]:
 
 
 def _put_faults(vendor: Vendor, request: Request) -> dict[str, Any]:
-    """Put another setup in force, whole: what the body leaves out is as in an empty file."""
+    """Use another setup, as a whole: what the body leaves out is as in an empty file."""
     vendor.adopt(parse_setup(request.body.decode("utf-8", "replace"), source="The body"))
     return _faults(vendor, request)
 

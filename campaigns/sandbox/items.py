@@ -1,4 +1,4 @@
-"""Queue items: what a send leaves behind, how its delivery goes on, and the three shapes in which the API shows it."""
+"""Queue items: what a send leaves behind, the progress of its delivery, and the shapes in which the API shows it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pyroaring import BitMap64
 
 from campaigns.sandbox.echo import AS_SENT, Echo
 
-UNSENDABLE_SECONDS = 1_000_000  # a constant of the vendor's while an item can be unsent, not a countdown
+UNSENDABLE_SECONDS = 1_000_000  # the vendor shows this constant while an item can be unsent; it does not count down
 CROPPED_TEXT_LENGTH = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """When an item shows and how its delivery goes, in seconds after it was accepted (or is due)."""
+    """When an item is shown and how fast it is delivered, in seconds after it was accepted (or is due)."""
 
     listed_after: float = 0.0
     listed_for: float | None = None
@@ -30,7 +30,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What an item says."""
+    """The content of an item."""
 
     text: str
     price: float = 0.0
@@ -76,7 +76,7 @@ class QueueItem:
         return not self.saved and now >= self.date and now - self.accepted_at >= self.timing.listed_after
 
     def is_ahead(self, now: float) -> bool:
-        """Whether it is still to be sent at its own time, which is what the calendar shows, whatever the list does."""
+        """Whether it will be sent at its own time: then the calendar shows it, whatever the list shows."""
         return self.due_at is not None and now < self.due_at and not self.saved and self.cancelled_at is None
 
     def is_ready(self, now: float) -> bool:
@@ -99,7 +99,7 @@ class QueueItem:
         return max(self.date, self.accepted_at + self.timing.ready_after) + self.timing.start_after
 
     def can_unsend(self, now: float) -> bool:
-        """Whether a DELETE would still take it back, or delete it before its time."""
+        """Whether a DELETE would still unsend it, or delete it before its time."""
         if self.cancelled_at is not None:
             return False
         over = self.timing.unsendable_for is not None and now - self.date >= self.timing.unsendable_for
@@ -109,7 +109,7 @@ class QueueItem:
         return UNSENDABLE_SECONDS if self.can_unsend(now) else 0
 
     def short_form(self, now: float) -> dict[str, Any]:
-        """The shape of the answer to a send and of the queue list; `total` is -1 until delivery starts."""
+        """The shape of the reply to a send and of the queue list; `total` is -1 until delivery starts."""
         counted = not self.saved and now >= self._delivery_starts_at
         total = len(self.users) if counted else -1
         pending = total - self.delivered_count(now) if counted else 0
@@ -149,7 +149,7 @@ class QueueItem:
         }
 
     def saved_form(self, echo: Echo = AS_SENT) -> dict[str, Any]:
-        """The shape of the list of saved items: when it was made, what it says and for whom (shape from the SDK)."""
+        """The shape of the list of saved items: date, content and recipients (shape from the SDK)."""
         text = echo.of(self.content.text)
         return {
             "id": self.id,
@@ -166,7 +166,7 @@ class QueueItem:
         }
 
     def calendar_form(self, now: float, echo: Echo = AS_SENT) -> dict[str, Any]:
-        """The shape of a row of the calendar: when it is to be sent, what it says and to which lists (from the SDK)."""
+        """The shape of a row of the calendar: its time, content and lists (from the SDK)."""
         text = echo.of(self.content.text)
         return {
             "id": self.id,

@@ -13,16 +13,16 @@ SETTLE_SECONDS = 1.0  # a client that does not read its answer must not block th
 
 @dataclass(slots=True)
 class Seen:
-    """One request. `status` is None while it is open, and when it got no answer."""
+    """One request. `status` is None while it is open, and when it got no reply."""
 
     at: float
     method: str
     path: str
     kind: str | None
     account: str | None
-    retry_count: int | None  # what official clients say about their own retries
+    retry_count: int | None  # the number that official clients send with their own retries
     number: int = 0
-    in_flight: int = 0  # of its account when it came, itself included
+    in_flight: int = 0  # number of its account when it came, this one included
     outcome: str = "open"
     status: int | None = None
     fault: str | None = None
@@ -32,7 +32,7 @@ class Seen:
 
 @dataclass(slots=True)
 class Journal:
-    """The request log. Thread-safe. The oldest beyond 100,000 are forgotten; counts are not."""
+    """The request log. Thread-safe. It keeps the newest 100,000 requests, and the counts of all."""
 
     _requests: deque[Seen] = field(default_factory=lambda: deque(maxlen=KEPT_REQUESTS))
     _outcomes: Counter[str] = field(default_factory=Counter)
@@ -54,7 +54,7 @@ class Journal:
             return seen
 
     def end(self, seen: Seen) -> None:
-        """Note that its last byte is about to leave, or that its connection is about to be cut. Once is enough."""
+        """Record that its last byte is about to leave, or that its connection is cut. A second call does nothing."""
         with self._lock:
             if seen.ended:
                 return
@@ -67,19 +67,19 @@ class Journal:
                     self._open[seen.account, True] -= 1
 
     def close(self, seen: Seen) -> None:
-        """Note that the server is done with it, whatever became of its answer."""
+        """Record that the server is done with it, whatever became of its reply."""
         self.end(seen)
         with self._lock:
             self._leaving -= 1
             self._lock.notify_all()
 
     def wait_until_settled(self) -> None:
-        """Let answers that are just leaving be noted as delivered: a client may ask before they are."""
+        """Wait until replies that are just leaving are recorded as delivered: a client may ask before that."""
         with self._lock:
             self._lock.wait_for(lambda: self._leaving == 0, SETTLE_SECONDS)
 
     def requests(self, *, after: int, limit: int) -> list[Seen]:
-        """Those with a higher number, oldest first."""
+        """Requests with a higher number, oldest first."""
         with self._lock:
             return [seen for seen in self._requests if seen.number > after][:limit]
 

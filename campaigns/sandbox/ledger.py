@@ -1,4 +1,4 @@
-"""What was accepted, in a file of JSON Lines that a kill -9 cannot take back."""
+"""What was accepted, in a file of JSON Lines that survives a kill -9."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from campaigns.domain.errors import UsageError
 
 
 class Ledger:
-    """An append-only record, or none at all when there is no path. Thread-safe.
+    """An append-only record, or no record when there is no path. Thread-safe.
 
     A durable line is on the disk when `append` returns; lines of several threads share one sync. A crash in the middle
-    leaves at most one unfinished last line, which was never answered for; opening the file cuts it off.
+    leaves at most one unfinished last line, whose request got no reply; opening the file cuts it off.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -30,7 +30,7 @@ class Ledger:
         self._synced = 0
 
     def replay(self) -> Iterator[dict[str, Any]]:
-        """Every line of earlier lives, oldest first. Raises UsageError for a line that is no JSON object."""
+        """Every line of earlier runs, oldest first. Raises UsageError for a line that is not a JSON object."""
         if self._path is None:
             return
         whole = 0
@@ -43,7 +43,7 @@ class Ledger:
         os.ftruncate(self._file, whole)
 
     def append(self, line: bytes, *, durable: bool = True) -> None:
-        """Add one line (without its newline). Raises OSError when the disk refuses; whether the line stayed is open."""
+        """Add one line (without its newline). Raises OSError when the disk fails; then the line may be there or not."""
         if self._file < 0:
             return
         with self._write_lock:
@@ -61,7 +61,7 @@ class Ledger:
                 os.fsync(self._file)
 
     def close(self) -> None:
-        """Let another sandbox have the file."""
+        """Close the file, so that another sandbox may use it."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
@@ -69,7 +69,7 @@ class Ledger:
     def _sync(self, mine: int) -> None:
         with self._sync_lock:
             if self._synced >= mine:
-                return  # the sync of another thread, begun after our write, took our line with it
+                return  # the sync of another thread, which began after our write, included our line
             upto = self._written
             os.fsync(self._file)
             self._synced = upto
@@ -111,7 +111,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _write_all(file: int, content: bytes) -> None:
-    """A line that was cut short would spoil the next one, so it is taken back before the error goes up."""
+    """A line that was cut short would damage the next one, so it is removed before the error is raised."""
     start = os.fstat(file).st_size
     view = memoryview(content)
     try:

@@ -1,4 +1,4 @@
-"""What each fault of an answer does to it. The catalogue of their names is in faults.py."""
+"""What each fault of an answer does to it. faults.py has the list of their names."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FAILED = "Something went wrong"
 
 
 def before_acting(effect: Effect, call: Call, now: float) -> Reply | Refused:
-    """The answer of a request that the vendor does not act on: a refusal, or silence."""
+    """The reply to a request that the vendor does not act on: a refusal, or none."""
     transport = _silence(effect)
     if transport is not None:
         return Reply(NO_ANSWER, b"", effect.fault, transport=transport)
@@ -41,7 +41,7 @@ def before_acting(effect: Effect, call: Call, now: float) -> Reply | Refused:
 
 
 def after_acting(effect: Effect, reply: Reply) -> Reply:
-    """What becomes of the answer of a request that the vendor has acted on."""
+    """What becomes of the reply to a request that the vendor has acted on."""
     changes: dict[str, Any] = {}
     match effect.fault:
         case "half_answer":
@@ -63,7 +63,7 @@ def after_acting(effect: Effect, reply: Reply) -> Reply:
 
 
 def _silence(effect: Effect) -> Transport | None:
-    """How the faults that give no answer end the connection; None for all others."""
+    """How the faults without a reply end the connection; None for all others."""
     match effect.fault:
         case "lost_answer" | "dropped_before_acting":
             return Transport(effect.cut)

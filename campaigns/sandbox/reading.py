@@ -35,13 +35,13 @@ def accounts(turn: Turn) -> Done:
 
 
 def list_queue(turn: Turn) -> Done:
-    """Pending, scheduled and recent items in the short form, newest first, unpaged, so far back as the setup says."""
+    """Pending, scheduled and recent items in the short form, newest first, without pages, for the time of the setup."""
     listed = [item for item in turn.world.book.items(turn.account) if item.listed(turn.now)]
     return Done({"data": [item.short_form(turn.now) for item in listed[: turn.world.setup.list_depth]]})
 
 
 def list_saved(turn: Turn) -> Done:
-    """What is kept for later, newest first, page by page; each item says for whom. Raises Refused (422)."""
+    """Items that are kept for later, newest first, page by page, with their recipients. Raises Refused (422)."""
     limit = _number(turn.request.query, "limit", default=0, lowest=1, highest=50)
     offset = _number(turn.request.query, "offset", default=0, lowest=0, highest=2**31)
     if not limit:
@@ -51,7 +51,7 @@ def list_saved(turn: Turn) -> Done:
 
 
 def calendar(turn: Turn) -> Done:
-    """What is to be sent from day `publishDateStart` to day `publishDateEnd`, the next first. Raises Refused (422)."""
+    """Items that are due from day `publishDateStart` to day `publishDateEnd`, the next first. Raises Refused (422)."""
     query = turn.request.query
     zone, limit = _zone(query), _number(query, "limit", default=20, lowest=1, highest=100)
     first, last = _day(query, "publishDateStart"), _day(query, "publishDateEnd")
@@ -71,7 +71,7 @@ def calendar(turn: Turn) -> Done:
 
 
 def get_item(turn: Turn) -> Done:
-    """One item in the long form. Raises Refused for one that is not there."""
+    """One item in the long form. Raises Refused if it does not exist."""
     return Done({"data": {"success": True, "queue": find_item(turn).long_form(turn.now, turn.world.setup.echo)}})
 
 
@@ -106,7 +106,7 @@ def user_lists(turn: Turn) -> Done:
 
 
 def user_list(turn: Turn) -> Done:
-    """One list. Raises Refused for one that is not there."""
+    """One list. Raises Refused if it does not exist."""
     return Done({"data": _list(turn, turn.call.of)})
 
 

@@ -1,4 +1,4 @@
-"""What the sandbox answers: replies, the shapes of refusals, `_meta` and its headers.
+"""The replies of the sandbox: shapes of refusals, `_meta` and its headers.
 
 Sources: the vendor's OpenAPI description and its pages on response structure, credits and rate limits, read 2026-11.
 Shapes that no source shows are assumptions; docs/sandbox.md lists them.
@@ -22,11 +22,11 @@ CLOUDFLARE_PAGE = (
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """How an answer travels, or how it fails to.
+    """How a reply is sent, or fails to arrive.
 
-    plain: whole, after `seconds`. close: no answer, the connection is closed. reset: no answer, the connection is
-    reset. half: cut in the middle of the body. drip: one byte every `seconds`. hang: no answer until the client goes
-    away, or until `seconds` (0: for ever) are over and the connection is closed.
+    plain: whole, after `seconds`. close: no reply, the connection is closed. reset: no reply, the connection is reset.
+    half: cut in the middle of the body. drip: one byte every `seconds`. hang: no reply until the client disconnects, or
+    until `seconds` (0: for ever) are over and the connection is closed.
     """
 
     how: Literal["plain", "close", "reset", "half", "drip", "hang"] = "plain"
@@ -38,7 +38,7 @@ PLAIN = Transport()
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer, ready for the wire. `outcome` is the word that the request log keeps for it."""
+    """One reply, ready to be sent. `outcome` is its outcome in the request log."""
 
     status: int
     body: bytes
@@ -95,7 +95,7 @@ class Charge:
 
 @dataclass(frozen=True)
 class Refused(Exception):
-    """A request ends here with this answer; raised by the rules, turned into a Reply at one place."""
+    """A request ends with this refusal; raised by the rules, turned into a Reply in one place."""
 
     status: int
     body: dict[str, Any] | bytes
@@ -103,11 +103,11 @@ class Refused(Exception):
     credits_used: int = 0
     with_meta: bool = False
     headers: tuple[tuple[str, str], ...] = ()
-    burns_media: bool = False  # OnlyFans was asked, so one-use media is spent
-    remaining_minute: int | None = field(default=None)  # overrides the meter's number: a limiter says 0
+    burns_media: bool = False  # OnlyFans was asked, so one-use media is used up
+    remaining_minute: int | None = field(default=None)  # replaces the meter's number: a limiter reports 0
 
     def reply(self, charge: Charge) -> Reply:
-        """The answer as bytes, with `_meta` where the vendor sends it."""
+        """The reply as bytes, with `_meta` where the vendor sends it."""
         if self.remaining_minute is not None:
             charge = replace(charge, remaining_minute=self.remaining_minute)
         headers = (*charge.headers(), *self.headers) if self.with_meta else (*charge.limit_headers(), *self.headers)
@@ -118,7 +118,7 @@ class Refused(Exception):
 
 
 def encode(value: Any) -> bytes:
-    """Compact JSON in ASCII, so that a lone surrogate in a text cannot spoil it."""
+    """Compact JSON in ASCII, so that a lone surrogate in a text does no harm."""
     return json.dumps(value, separators=(",", ":")).encode()
 
 
@@ -169,7 +169,7 @@ def invalid(errors: dict[str, list[str]]) -> Refused:
 def onlyfans_error(
     status: int, upstream_status: int, words: str, *, outcome: str, hint: dict[str, str] | None = None
 ) -> Refused:
-    """An error of OnlyFans passed on: the reply's status and the one OnlyFans gave may differ. Costs a credit."""
+    """An error of OnlyFans passed on: the reply's status and that of OnlyFans may differ. Costs a credit."""
     body = {
         "error": "ONLYFANS_COM_ERROR",
         "message": words,
@@ -191,7 +191,7 @@ def throttled_by_vendor(retry_after: tuple[tuple[str, str], ...]) -> Refused:
 
 
 def throttled_by_onlyfans(retry_after: tuple[tuple[str, str], ...], *, cloudflare: bool) -> Refused:
-    """429 of OnlyFans for one account, passed on; with `cloudflare` in the variant that its front refuses."""
+    """429 of OnlyFans for one account, passed on; `cloudflare`: the front of OnlyFans refuses it."""
     code = "ONLYFANS_COM_RATE_LIMIT_ERROR"
     words = f"CF:{code} the front of OnlyFans slows this account down" if cloudflare else "Slow down"
     body = {"error": code, "message": words, "description": "OnlyFans limits this account for a while."}

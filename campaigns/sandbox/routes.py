@@ -1,4 +1,4 @@
-"""Requests as they come off the wire, and which of the vendor's endpoints they are for."""
+"""Requests as they arrive, and the vendor's endpoint of each."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request that found its endpoint."""
+    """A request with its endpoint."""
 
     kind: RequestKind
     account: str | None = None
@@ -62,7 +62,7 @@ class Call:
 
 
 def is_of_this_machine(host: str) -> bool:
-    """Whether a Host header names the machine that the asker is on."""
+    """Whether a Host header names this machine."""
     named = urlsplit(f"//{host}").hostname if HOST.fullmatch(host) else None
     if named is None or named == "localhost":
         return named is not None
@@ -83,7 +83,7 @@ def route(request: Request) -> Call:
 
 
 def account_of(request: Request) -> str | None:
-    """The account that a path names, right or wrong, for the log."""
+    """The account in a path, whether it exists or not, for the log."""
     parts = request.path.strip("/").split("/")
     return unquote(parts[1]) if len(parts) > 2 and parts[0] == "api" else None  # noqa: PLR2004
 
@@ -94,11 +94,11 @@ LOOKS: Mapping[tuple[str, ...], RequestKind] = {
     ("queue",): "calendar",
     ("user-lists",): "user_lists",
 }
-"""What can only be looked at of an account, by the rest of the path."""
+"""Endpoints of an account that only read, by the rest of the path."""
 
 
 def _kinds(parts: list[str]) -> tuple[Mapping[str, RequestKind], str | None, str]:
-    """What each method means at a path, the account, and the ID in the path."""
+    """The endpoints of a path by method, the account, and the ID in the path."""
     kinds: Mapping[str, RequestKind] = {}
     account: str | None = None
     of = ""

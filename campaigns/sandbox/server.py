@@ -1,4 +1,4 @@
-"""Sockets: one thread a connection, HTTP/1.1 by h11, and full control over how an answer fails to arrive."""
+"""Sockets: one thread for each connection, HTTP/1.1 by h11, and full control over how a reply fails to arrive."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ LEAVE_SECONDS = 2.0
 
 
 class Sandbox:
-    """A vendor that listens. `start` returns when it does; `stop` cuts every connection and returns when all is quiet.
+    """The vendor on a socket. `start` returns when it listens; `stop` cuts every connection and returns when all have
+    ended.
 
     Raises UsageError when the port is taken or the ledger cannot be used.
     """
@@ -64,7 +65,7 @@ class Sandbox:
         self._acceptor.start()
 
     def stop(self) -> None:
-        """Listen no more, cut what is open, close the ledger. May be called again."""
+        """Stop listening, cut open connections, close the ledger. May be called again."""
         if self._stopping.is_set():
             return
         self._stopping.set()
@@ -90,7 +91,7 @@ class Sandbox:
             try:
                 connection, _ = self._listener.accept()
             except OSError:
-                # The client is gone again, or this process has no descriptors left: then waiting is all that helps.
+                # The client is gone, or this process has no descriptors left: then only waiting helps.
                 self._stopping.wait(ACCEPT_PAUSE_SECONDS)
                 continue
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -103,7 +104,7 @@ class Sandbox:
         try:
             _Conversation(connection, self.vendor, self._stopping).run()
         except OSError:
-            pass  # the client went away: nothing is left to say
+            pass  # the client has disconnected: there is nobody to reply to
         finally:
             with self._lock:
                 self._connections.pop(connection, None)
@@ -118,7 +119,7 @@ class _Conversation:
         self._vendor = vendor
         self._stopping = stopping
         self._http = h11.Connection(h11.SERVER)
-        self._head_only = False  # an answer to HEAD has the headers of a body, and none
+        self._head_only = False  # a reply to HEAD has the headers of a body, and no body
 
     def run(self) -> None:
         """Serve until either side ends it. Raises OSError when the client is gone."""
@@ -160,7 +161,7 @@ class _Conversation:
                 return None
 
     def _serve(self, request: Request) -> bool:
-        """Answer one request; False when the connection is over."""
+        """Reply to one request; False when the connection is over."""
         if request.path.startswith(PREFIX):
             self._socket.sendall(self._encoded(inspect(self._vendor, request)))
             return True
@@ -184,7 +185,7 @@ class _Conversation:
             case "hang":
                 self._wait_for_the_client_to_leave(transport.seconds)
             case "reset":
-                # Lingering for no time at all makes close() send a reset instead of an orderly end.
+                # With a linger time of zero, close() sends a reset instead of an orderly end.
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         return False
 
@@ -214,14 +215,14 @@ class _Conversation:
         self._socket.sendall(answer[: head + (len(answer) - head) // 2])
 
     def _wait_for_the_client_to_leave(self, seconds: float) -> None:
-        """`stop` shuts the socket down, which reads as the client's leaving."""
+        """`stop` shuts the socket down, which looks as if the client had disconnected."""
         self._socket.settimeout(seconds or None)
         with contextlib.suppress(TimeoutError):
             while self._socket.recv(READ_SIZE):
                 pass
 
     def _let_it_be_read(self) -> None:
-        """A connection that is closed with bytes unread is reset, and the client never sees the answer."""
+        """Read what is left: a connection that is closed with unread bytes is reset, and the reply is lost."""
         self._socket.shutdown(socket.SHUT_WR)
         self._socket.settimeout(LEAVE_SECONDS)
         until = time.monotonic() + LEAVE_SECONDS
@@ -255,7 +256,7 @@ class _Conversation:
 def _check_head(head: h11.Request) -> None:
     """Raises h11.RemoteProtocolError before a byte of the body is read.
 
-    A page of the internet can let its name mean 127.0.0.1, and would read the record of what was accepted.
+    A web page can make its host name resolve to 127.0.0.1, and could then read the record of what was accepted.
     """
     headers = dict(head.headers)
     host = headers.get(b"host", b"localhost").decode("latin-1")

@@ -1,4 +1,4 @@
-"""Being the vendor until somebody says stop."""
+"""Run the sandbox until a signal stops it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from campaigns.sandbox.signals import stop_signals
 def serve(
     host: str, port: int, *, faults_file: Path | None, ledger_file: Path | None, announce: Callable[[str], None]
 ) -> None:
-    """Be the vendor until SIGTERM or SIGINT; must run in the main thread.
+    """Run the sandbox until SIGTERM or SIGINT; must run in the main thread.
 
     `announce` gets the base URL once it listens. Raises UsageError for a faults file that cannot be used, a port in use
     or a ledger of another sandbox. A kill loses nothing that was accepted, if there is a ledger.

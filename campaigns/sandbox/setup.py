@@ -1,4 +1,4 @@
-"""The faults file: what the sandbox's vendor is like, and what goes wrong with it.
+"""The faults file: the properties of the sandbox's vendor, and its faults.
 
 Everything has a default, so an empty file is a healthy vendor. All faults of a file are reported in one message.
 """
@@ -19,11 +19,11 @@ from campaigns.private_files import read_plain_file
 from campaigns.sandbox.echo import Echo, Escapes, LineBreaks, Marks
 from campaigns.sandbox.faults import FaultPlan, Rate, ScriptLine
 
-USERS_OF_AN_UNNAMED_LIST = 25  # more than a page of ten, so that paging is met
+USERS_OF_AN_UNNAMED_LIST = 25  # more than a page of ten, so that paging is used
 LARGEST_USER_ID = 2**63 - 1
 
 LARGEST_FAULTS_FILE = 8_000_000
-"""In bytes."""
+"""Largest faults file, in bytes."""
 
 BRACKETS = re.compile(r"[\[\]{}]")
 DEEPEST = 20
@@ -37,10 +37,10 @@ class Setup(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     team: str = "sandbox"
-    keys: tuple[str, ...] | None = None  # None: any key is good
+    keys: tuple[str, ...] | None = None  # None: any key is accepted
     accounts: tuple[str, ...] | None = None  # None: any acct_... exists
     logged_out: tuple[str, ...] = ()
-    lists: Mapping[str, tuple[int, ...]] | None = None  # None: any list exists, with 25 users made up
+    lists: Mapping[str, tuple[int, ...]] | None = None  # None: any list exists, with 25 invented users
     limit_per_minute: int | None = Field(1000, ge=1)
     window: Literal["fixed", "calendar", "sliding"] = "fixed"
     window_seconds: float = Field(60.0, gt=0, allow_inf_nan=False)
@@ -88,7 +88,7 @@ class Setup(BaseModel):
         users = [*self.bad_users, *(user for members in (self.lists or {}).values() for user in members)]
         wrong = next((user for user in users if not 0 < user <= LARGEST_USER_ID), None)
         if wrong is not None:
-            raise ValueError(f"{wrong} is no user ID")
+            raise ValueError(f"{wrong} is not a user ID")
         if sum(rate.rate for rate in self.rates if rate.stage != "item") > 1:
             raise ValueError("the rates of the faults of one answer add up to more than 1")
         return self
@@ -99,11 +99,11 @@ class Setup(BaseModel):
         return Echo(self.echo_marks, self.echo_line_breaks, self.echo_escapes)
 
     def fault_plan(self) -> FaultPlan:
-        """A plan that starts counting from nothing."""
+        """A new plan, with its counts at zero."""
         return FaultPlan(self.script, self.rates, self.seed)
 
     def list_members(self, account: str, name: str) -> tuple[int, ...] | None:
-        """The users of a list, made up from its name when the file names no lists; None when it does not exist."""
+        """The users of a list, invented from its name when the file names no lists; None when it does not exist."""
         if self.lists is not None:
             return self.lists.get(name)
         digest = blake2b(f"{account}/{name}".encode(), digest_size=4).digest()
@@ -122,7 +122,7 @@ def parse_setup(text: str, *, source: str) -> Setup:
         fields = yaml.safe_load(text)
     except RecursionError:
         raise UsageError(f"{source} is nested too deep; its entries need three levels at most.") from None
-    except (yaml.YAMLError, ValueError, OverflowError) as error:  # a date or a number that is none raises the others
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # a malformed date or number raises the others
         raise UsageError(f"{source} is not YAML: {' '.join(str(error).split())}.") from None
     if fields is None:
         fields = {}
@@ -150,7 +150,7 @@ def read_setup(path: Path | None) -> Setup:
 
 
 def _check_depth(text: str) -> None:
-    """Raise RecursionError for brackets in brackets, which cost the reader of YAML more and more before it gives up."""
+    """Raise RecursionError for deeply nested brackets, which take the YAML reader ever longer before it gives up."""
     depth = 0
     for sign in BRACKETS.findall(text):
         depth += 1 if sign in "[{" else -1
@@ -159,7 +159,7 @@ def _check_depth(text: str) -> None:
 
 
 def _kind(found: Any) -> str:
-    """What stands there instead of names. A value may be shown whole only when it is one value."""
+    """The description of a value that is not a mapping. Only a single value is shown whole."""
     return "a list" if isinstance(found, list | tuple | set) else f"the single value {str(found)[:60]!r}"
 
 

@@ -11,7 +11,7 @@ LONGEST_USER_ID = len(str(LARGEST_USER_ID))
 
 
 def user_id_faults(users: Any, cap: int | None) -> Iterator[tuple[str, str]]:
-    """Every fault of a value of `userIds`, by field; `cap` is the most that it may hold."""
+    """Every fault of a value of `userIds`, by field; `cap` is the most IDs that it may have."""
     if not isinstance(users, list):
         yield "userIds", "The userIds field must be an array."
         return
@@ -25,7 +25,7 @@ def user_id_faults(users: Any, cap: int | None) -> Iterator[tuple[str, str]]:
 
 
 def _are_plain_ids(users: list[Any]) -> bool:
-    """Whether all are strings of digits in range: a quick yes for what clients send, far cheaper than one by one."""
+    """Whether all are strings of digits in range: much cheaper than one by one, for what clients usually send."""
     try:
         digits = "".join(users)
     except TypeError:

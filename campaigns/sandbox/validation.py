@@ -1,6 +1,6 @@
 """The vendor's own checks of a body, before OnlyFans is asked: each fault is a 422 in Laravel's shape.
 
-Rules from the vendor's OpenAPI description of 2026-09. Assumed, since no source says it: that a body without
+Rules from the vendor's OpenAPI description of 2026-09. No source says, so it is assumed, that a body without
 recipients, an unknown field, a scheduled date in the past, a price that is a string, and a spent one-use media ID are
 refused here.
 """
@@ -33,10 +33,10 @@ FIELDS = frozenset({
     "text", "userIds", "userLists", "excludedLists", "subscribedWithinLastDays", "lockedText", "price", "mediaFiles",
     "previews", "giphyId", "rfTag", "rfPartner", "rfGuest", "scheduledDate", "saveForLater", "blockBannedWords",
 })  # fmt: skip
-"""Those of a send; an update has fewer, and ignores the others."""
+"""Fields of a send; an update has fewer, and ignores the others."""
 
 Body = Mapping[str, Any]
-Fault = tuple[str, str]  # field, words
+Fault = tuple[str, str]  # field, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def update_faults(draft: Draft) -> dict[str, list[str]]:
 
 
 def read_content(body: Body) -> Content:
-    """What a faultless body says."""
+    """The content of a valid body."""
     forms = [str(form) for name in ("rfTag", "rfPartner", "rfGuest") for form in _as_list(body.get(name))]
     return Content(
         text=body["text"],
@@ -75,23 +75,23 @@ def read_content(body: Body) -> Content:
 
 
 def read_users(body: Body) -> BitMap64:
-    """The users that a faultless body names one by one."""
+    """The users that a valid body names one by one."""
     return BitMap64(map(int, body.get("userIds") or ()))
 
 
 def read_lists(body: Body, field: str) -> tuple[str, ...]:
-    """The lists that a faultless body names."""
+    """The lists that a valid body names."""
     return _texts(body, field)
 
 
 def one_use_media(content: Content) -> frozenset[str]:
-    """The media IDs that work once only."""
+    """The media IDs that work only once."""
     named = (*content.media_files, *content.previews)
     return frozenset(medium for medium in named if medium.startswith(ONE_USE_PREFIX))
 
 
 def read_due_time(body: Body) -> float | None:
-    """When a faultless body wants to be sent; a time without an offset is UTC."""
+    """The scheduled time of a valid body; a time without an offset is UTC."""
     value = body.get("scheduledDate")
     return None if value is None else _instant(value)
 
@@ -125,7 +125,7 @@ def _known(draft: Draft) -> Iterator[Fault]:
 
 
 def _media(draft: Draft) -> Iterator[Fault]:
-    """IDs, or files that came with the request; a name is neither."""
+    """Check media: IDs, or files that came with the request; a name is neither."""
     media = draft.body.get("mediaFiles")
     if isinstance(media, list) and not all(isinstance(one, Upload) or MEDIUM.fullmatch(str(one)) for one in media):
         yield "mediaFiles", "The mediaFiles field must hold IDs of the vault or of uploads."
@@ -155,7 +155,7 @@ def _booleans(*fields: str) -> Rule:
 
 
 def _release_forms(draft: Draft) -> Iterator[Fault]:
-    """The description says array, the schema says string: both are taken."""
+    """Check a field that is an array in the description and a string in the schema: both are accepted."""
     for field in ("rfTag", "rfPartner", "rfGuest"):
         if not all(type(entry) in (str, int) for entry in _as_list(draft.body.get(field))):
             yield field, f"The {field} field must hold IDs only."
@@ -226,7 +226,7 @@ def _banned_words(draft: Draft) -> Iterator[Fault]:
 
 
 def _previews_are_media(draft: Draft) -> Iterator[Fault]:
-    """A preview is one of the media, or the place of a file that came with the request."""
+    """A preview is one of the media, or the position of a file that came with the request."""
     previews, media = draft.body.get("previews"), draft.body.get("mediaFiles") or []
     if isinstance(previews, list) and isinstance(media, list):
         uploads = sum(isinstance(medium, Upload) for medium in media)

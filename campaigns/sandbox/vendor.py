@@ -1,4 +1,4 @@
-"""The vendor's API without sockets: requests in, replies out, with what was accepted on the disk first."""
+"""The vendor's API without sockets: requests in, replies out. What was accepted is on the disk before the reply."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ LONGEST_RETRY_COUNT = 10
 class Exchange:
     """One request and its reply.
 
-    The server says `ends` before the last byte leaves, `delivered` after it has, and in any case `close`.
+    The server calls `ends` before the last byte leaves, `delivered` after that, and in any case `close`.
     """
 
     reply: Reply
@@ -59,16 +59,16 @@ class Exchange:
     _accepted: tuple[str, int] | None = None
 
     def ends(self) -> None:
-        """The request is over for the vendor: nothing of it is in flight any more."""
+        """The request is over for the vendor: nothing of it is in flight."""
         self._journal.end(self.seen)
 
     def delivered(self) -> None:
-        """The whole answer was given to the network; a kill in between leaves it noted as not delivered."""
+        """The whole reply was given to the network. After a kill in between, it is recorded as not delivered."""
         if self._accepted is not None:
             self._vendor.note_delivered(*self._accepted)
 
     def close(self) -> None:
-        """The server is done with it, whatever became of the answer."""
+        """The server is done with it, whatever became of the reply."""
         self._journal.close(self.seen)
 
 
@@ -89,7 +89,7 @@ class Vendor:
     def answer(self, request: Request) -> Exchange:
         """Judge one request, act on it, and prepare its reply.
 
-        When the ledger's disk refuses, the answer is a 500 that proves nothing, as from a vendor in trouble.
+        When the ledger's disk fails, the reply is a 500 that proves nothing, as from a vendor with a fault.
         """
         now, journal = self.clock(), self.journal
         try:
@@ -114,26 +114,26 @@ class Vendor:
         return self._noted(journal, seen, reply, (done.message.account, done.message.id))
 
     def note_delivered(self, account: str, message_id: int) -> None:
-        """Note that the answer to an accepted send left whole. Not synced: a kill keeps it, a power cut may not."""
+        """Record that the reply to an accepted send left whole. Not synced: it survives a kill, not a power cut."""
         entry = {"kind": "delivered", "account": account, "id": message_id}
         self._ledger.append(ledger_line(entry), durable=False)
         with self.lock:
             self.world.book.apply(entry)
 
     def adopt(self, setup: Setup) -> None:
-        """Put another setup in force; what was accepted stays."""
+        """Use another setup; what was accepted stays."""
         with self.lock:
             self.world.adopt(setup)
 
     def forget(self) -> None:
-        """Everything as at a first start, in the ledger too; the setup stays, its script begins anew."""
+        """Everything as at a first start, in the ledger too; the setup stays, its script begins again."""
         with self.lock:
             self._ledger.clear()
             self.world.forget()
             self.journal = Journal()
 
     def _decided(self, turn: Turn) -> tuple[Reply, Done | None]:
-        """The reply, and what is to be remembered before it leaves."""
+        """The reply, and the entries to record before it leaves."""
         with self.lock:
             done = None
             try:
@@ -163,8 +163,8 @@ class Vendor:
             check(turn)
 
     def _not_acted_on(self, turn: Turn, fault: Effect) -> Reply:
-        """Raises Refused for a fault that has an answer."""
-        turn.chosen = Chosen(fault)  # there will be no item, so its faults come to nothing
+        """Raises Refused for a fault with a reply."""
+        turn.chosen = Chosen(fault)  # there will be no item, so its faults have no effect
         if fault.fault == "account_logged_out":
             self.world.logged_out.add(turn.account)
         reply = before_acting(fault, turn.call, turn.now)
@@ -175,7 +175,7 @@ class Vendor:
         raise reply
 
     def _remember(self, done: Done) -> None:
-        """On the disk first, then in the book: nothing is shown that a kill could take back."""
+        """Write to the disk first, then to the book: nothing is shown that a kill could undo."""
         for change in done.changes:
             self._ledger.append(ledger_line(change.entry, change.raw_request))
         if done.changes:

@@ -1,4 +1,4 @@
-"""The vendor's state in one place: the setup in force, the book, the budgets, who is logged out."""
+"""The vendor's state in one place: the setup in force, the book, the budgets, accounts that are logged out."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ACCOUNT_PREFIX = "acct_"
 
 @dataclass(slots=True)
 class World:
-    """Everything that the rules of the API look at. Not thread-safe; the vendor holds a lock."""
+    """Everything that the rules of the API depend on. Not thread-safe; the vendor holds a lock."""
 
     setup: Setup
     started_at: float
@@ -42,7 +42,7 @@ class World:
         self._begin()
 
     def adopt(self, setup: Setup) -> None:
-        """Put another setup in force: its script begins anew; items, and what is used of the minute, stay.
+        """Use another setup: its script begins again; items, and the used part of the minute, stay.
 
         Credits stay too, unless the setup names a number of them.
         """
@@ -90,7 +90,7 @@ class World:
             raise no_credits()
 
     def charge(self, used: int, now: float) -> Charge:
-        """Take credits for a request, and say what is left of every budget."""
+        """Take the credits of a request; returns what is left of every budget."""
         used = min(used, self.credits)
         self.credits -= used
         return Charge(used, self.credits, self.setup.limit_per_minute, self.window.remaining(now))
@@ -115,13 +115,13 @@ class Turn:
 
     @property
     def account(self) -> str:
-        """The account that it is about; empty for requests about the team."""
+        """The account of the request; empty for requests about the team."""
         return self.call.account or ""
 
 
 @dataclass(slots=True)
 class Change:
-    """An entry for the ledger and the book, with what was built from it on the way."""
+    """An entry for the ledger and the book, with the item that was built from it."""
 
     entry: dict[str, Any]
     raw_request: bytes | None = None
@@ -130,7 +130,7 @@ class Change:
 
 @dataclass(slots=True)
 class Done:
-    """What an endpoint did: the reply's body without `_meta`, and the changes to remember before it leaves."""
+    """The result of an endpoint: the reply's body without `_meta`, and the changes to record before it leaves."""
 
     body: Any
     changes: list[Change] = field(default_factory=list)

@@ -34,7 +34,7 @@ MOST_DIGITS = 19
 SLOW_START_SECONDS = 5.0
 FOREIGN_TEXT = "Posted by another tool"
 RECENT_LIST = "recent"
-NOT_COUNTED_YET = {"isDone": False, "total": -1, "pending": 0}  # however quick delivery is, the answer is quicker
+NOT_COUNTED_YET = {"isDone": False, "total": -1, "pending": 0}  # however fast delivery is, the reply is faster
 UPDATE_FIELDS = (
     "text", "userLists", "userIds", "lockedText", "price", "mediaFiles", "previews", "giphyId", "scheduledDate",
     "blockBannedWords",
@@ -42,7 +42,7 @@ UPDATE_FIELDS = (
 
 
 def check_send(turn: Turn) -> None:
-    """Raises Refused: 422 for what the vendor checks, 400 for what OnlyFans would refuse."""
+    """Check a send. Raises Refused: 422 for what the vendor checks, 400 for what OnlyFans would refuse."""
     world = turn.world
     errors = send_faults(Draft(turn.body, world.setup, turn.now))
     if not errors:
@@ -112,7 +112,7 @@ def update(turn: Turn) -> Done:
 
 
 def delete(turn: Turn) -> Done:
-    """Unsend an item, or delete one that is scheduled or saved. Raises Refused for one that is not there."""
+    """Unsend an item, or delete one that is scheduled or saved. Raises Refused if it does not exist."""
     item = find_item(turn)
     setup = turn.world.setup
     if item.cancelled_at is not None and setup.delete_again == "not_found":
@@ -133,7 +133,7 @@ def updatable(body: Body) -> dict[str, Any]:
 
 
 def find_item(turn: Turn) -> QueueItem:
-    """The item that a path names. Raises Refused (OnlyFans' 404)."""
+    """The item of a path. Raises Refused (OnlyFans' 404)."""
     named, item = turn.call.of, None
     if named.isascii() and named.isdecimal() and len(named) <= MOST_DIGITS:
         item = turn.world.book.item(turn.account, int(named))
@@ -143,7 +143,7 @@ def find_item(turn: Turn) -> QueueItem:
 
 
 def not_there() -> Exception:
-    """OnlyFans does not know the item; it had to be asked, so this costs a credit."""
+    """The refusal for an item that OnlyFans does not know. OnlyFans had to be asked, so this costs a credit."""
     return onlyfans_error(404, 404, "Message not found", outcome="not_found")
 
 
@@ -154,7 +154,7 @@ def _check_lists(turn: Turn, body: Body) -> None:
 
 
 def _expanded(turn: Turn, body: Body) -> list[int]:
-    """Members of the lists, less those of excluded lists; who is named by ID is not excluded (an assumption)."""
+    """Members of the lists without those of excluded lists; a user named by ID is not excluded (an assumption)."""
     names = list(read_lists(body, "userLists"))
     if body.get("subscribedWithinLastDays"):
         names.append(RECENT_LIST)
@@ -171,7 +171,7 @@ def _bad_users(world: World, body: Body) -> list[int]:
 
 
 def _skipped(world: World, body: Body, effect: Effect | None) -> list[int]:
-    """Users whom OnlyFans leaves out without a word: bad ones, and with the fault the first `count` of the request."""
+    """Users whom OnlyFans leaves out silently: bad ones, and with the fault the first `count` of the request."""
     skipped = _bad_users(world, body)
     if effect is not None:
         skipped += list(read_users(body))[: effect.count]

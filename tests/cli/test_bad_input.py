@@ -197,7 +197,7 @@ def test_migrating_makes_it_ready(empty_shell: Shell) -> None:
 
 def test_a_database_that_is_no_database(shell: Shell) -> None:
     shell.file("home/campaigns.db", "this is a letter to Anna, not a database" * 100)
-    assert "is no SQLite database" in shell.refusal("list", code=2)
+    assert "is not a SQLite database" in shell.refusal("list", code=2)
 
 
 def test_no_redis_is_known(shell: Shell) -> None:

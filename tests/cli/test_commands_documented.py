@@ -108,8 +108,8 @@ def every_answer(shell: Shell, world: World) -> dict[str, Any]:
     def does(command: str, *words: str) -> None:
         day[command] = shell.ok(*command.split(), *words)
 
-    does("db upgrade")
-    does("db check")
+    for command in ("db upgrade", "db check"):
+        does(command)
     does("accounts add", "acct_one", "--name", "Anna", "--zone", "Europe/Berlin", "--hours", "9:00-22:00")
     does("accounts set", "acct_one", "--clear", "hours")
     shell.ok("accounts", "add", "acct_two")
@@ -129,10 +129,8 @@ def every_answer(shell: Shell, world: World) -> dict[str, Any]:
     world.gateway.script = [LOST, REFUSED, LOGGED_OUT]
     world.serve_out()
     does("accounts release", "acct_one", "--reason", "x")
-    does("runs show", "1")
-    does("runs batches", "1")
-    does("runs attempts", "1")
-    does("reconcile", "1")
+    for command in ("runs show", "runs batches", "runs attempts", "reconcile"):
+        does(command, "1")
     does("runs decide", "1", "--all", "--as", "not-sent", "--reason", "x")
     does("runs cancel", "1", "--reason", "x")
     does("runs rerun", "1", "--reason", "x")

@@ -95,7 +95,7 @@ def test_scripts_come_before_rates() -> None:
         ("rates: {hang: often}", "rates.0.rate"),
         ("limit_per_minute: 0", "limit_per_minute"),
         ("limit: 60", "limit: there is no such entry"),
-        ("bad_users: [0]", "0 is no user ID"),
+        ("bad_users: [0]", "0 is not a user ID"),
         ("lists: {fans: [x]}", "lists.fans.0"),
         ("[1, 2]", "named entries"),
         ("a: [", "is not YAML"),

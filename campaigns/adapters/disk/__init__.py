@@ -1,1 +1,1 @@
-"""Outcomes that this host keeps while the database is away."""
+"""Files on this host: outcomes that wait for the database, the ID of the home, and workbooks."""

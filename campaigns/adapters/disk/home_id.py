@@ -12,9 +12,9 @@ from campaigns.private_files import private_folder
 
 
 def host_id(home: Path) -> str:
-    """The ID of this home, made once however many processes ask at the same time. Raises OSError.
+    """The ID of this home. It is made once, however many processes ask at the same time. Raises OSError.
 
-    A file that a power cut left damaged is written anew: that is another host then, and the one before it is missing.
+    A file that a power cut damaged is replaced: from then on this is another host, and the earlier one is missing.
     """
     private_folder(home)
     file = os.open(home / "host", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -31,7 +31,7 @@ def host_id(home: Path) -> str:
         os.close(file)
     folder = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(folder)  # the file's name, too, must survive
+        os.fsync(folder)  # the file's name must survive too
     finally:
         os.close(folder)
     return made

@@ -1,8 +1,9 @@
 """Outcomes that could not be written, in one file of this host, forced to the disk one by one.
 
-A line is a JSON object with its own checksum and has a line break on either side, so that a line torn by a power cut
-spoils no other. What cannot be read or written is put aside in a file of its own, never dropped, and so is what speaks
-of a request that the database does not know. The lines hold IDs, states and numbers; no key and no message text.
+A line is a JSON object with its own checksum and has a line break on either side, so that a line that a power cut has
+torn does not damage others. A line that cannot be read or written is moved to a file of its own, never dropped; so is
+an outcome of a request that the database does not know. The lines hold IDs, states and numbers; no key and no message
+text.
 """
 
 from __future__ import annotations
@@ -22,20 +23,20 @@ from campaigns.ports import LostAnswer, Replayed, RequestUnknown, Spool
 from campaigns.private_files import private_folder
 
 ASIDE = "outcomes.damaged-"
-"""How the files begin in which lines are put that cannot be read or written."""
+"""Beginning of the names of files with lines that cannot be read or written."""
 
 LOST = "outcomes.lost-"
-"""How the files begin with answers to requests that the database does not know: evidence of what a restore lost."""
+"""Beginning of the names of files with replies to requests that the database does not know: a restore lost them."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpoolContent:
-    """What a host keeps, for people."""
+    """The outcomes that a host keeps, for display."""
 
-    waiting: int  # outcomes that a worker will write when the database is there
-    damaged: int  # lines that it will put aside
-    aside: tuple[str, ...]  # the files in which such lines were put
-    lost: tuple[str, ...] = ()  # the files with answers to requests that the database does not know
+    waiting: int  # outcomes that a worker will write when the database is back
+    damaged: int  # lines that it will move aside
+    aside: tuple[str, ...]  # the files with such lines
+    lost: tuple[str, ...] = ()  # the files with replies to requests that the database does not know
 
 
 class FileSpool(Spool):
@@ -61,7 +62,7 @@ class FileSpool(Spool):
             return self._replay(write)
 
     def content(self) -> SpoolContent:
-        """What is kept now, without touching it. Raises OSError when it cannot be read."""
+        """What is kept now. Nothing is changed. Raises OSError when it cannot be read."""
         aside, lost = (tuple(map(str, self._files(kind))) for kind in (ASIDE, LOST))
         if not self._path.exists():
             return SpoolContent(0, 0, aside, lost)
@@ -75,7 +76,7 @@ class FileSpool(Spool):
         for path in self._files(LOST):
             with suppress(OSError):
                 for line in filter(_is_whole, _lines_of(path)):
-                    answers[line] = _lost_answer(_read(line))  # once, however often it was put aside
+                    answers[line] = _lost_answer(_read(line))  # once, however often it was moved aside
         return list(answers.values())
 
     def _files(self, kind: str) -> list[Path]:
@@ -104,7 +105,7 @@ class FileSpool(Spool):
         return Replayed(done - len(damaged) - len(lost), len(damaged), aside, len(lost), lost_aside)
 
     def _put_aside(self, kind: str, lines: list[bytes]) -> str | None:
-        """In files of their own; a crash before the lines are gone from the spool puts them aside a second time."""
+        """Move lines to a file of their own. After a crash before they left the spool, they are moved again."""
         if not lines:
             return None
         aside = self._home / f"{kind}{time.time_ns()}"
@@ -112,7 +113,7 @@ class FileSpool(Spool):
         return str(aside)
 
     def _rewrite(self, lines: list[bytes]) -> None:
-        """A crash before this hands lines over again, which changes nothing: an outcome is written once."""
+        """After a crash before this, lines are written again, which changes nothing: an outcome is recorded once."""
         rest = self._path.with_suffix(".rest")
         rest.unlink(missing_ok=True)
         if lines:
@@ -138,7 +139,7 @@ def _lost_answer(kept: Mapping[str, Any]) -> LostAnswer:
 
 
 def _lines_of(path: Path) -> list[bytes]:
-    """Its lines; none when somebody else has written all of them meanwhile, and the file is gone."""
+    """The lines of a file; none when another process has written all of them meanwhile and the file is gone."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -152,7 +153,7 @@ def _line(kept: Mapping[str, Any]) -> bytes:
 
 
 def _read(line: bytes) -> Mapping[str, Any]:
-    """What a line keeps. Raises ValueError when it is damaged."""
+    """The content of a line. Raises ValueError when it is damaged."""
     found = json.loads(line)
     kept = found.get("kept") if isinstance(found, dict) else None
     if not isinstance(kept, dict) or found.get("sum") != _checksum(json.dumps(kept, sort_keys=True)):

@@ -1,8 +1,8 @@
-"""Workbooks (.xlsx): the rows of a sheet as a stream, with a bound on everything that is unpacked.
+"""Workbooks (.xlsx): the rows of a sheet as a stream, with a limit on everything that is unpacked.
 
-openpyxl reads the structure, the strings and each row; `defusedxml`, which it takes when that is installed, refuses
-entities. A row comes from its parser itself: its own read-only sheet trusts the size that the file states, and leaves
-out rows that come out of order, both without a word.
+openpyxl reads the structure, the strings and each row; `defusedxml`, which it uses when that is installed, refuses
+entities. Rows come from openpyxl's parser, not from its read-only sheet: that one trusts the size that the file states,
+and leaves out rows that are not in order, both without an error.
 """
 
 from __future__ import annotations
@@ -23,38 +23,38 @@ from campaigns.domain.errors import UsageError
 
 MIB = 1 << 20
 MOST_ROWS = 1 << 20
-"""What a sheet can have."""
+"""Most rows and columns of a sheet."""
 
 ROWS_AT_ONCE = 500
 
 PART_BYTES = 8 * MIB
 STRINGS_BYTES = 128 * MIB
 SHEET_BYTES = 1024 * MIB
-"""Bounds on what is unpacked of the small parts, the texts, and a sheet. A million users with a name take 110 MiB."""
+"""Most bytes to unpack of the small parts, the texts, and a sheet. A million users with a name take 110 MiB."""
 
 AS_CSV = "save the sheet as CSV (UTF-8) and give that file"
 SAVE_AGAIN = f"open it in a spreadsheet and save it as .xlsx (not Strict), or {AS_CSV}"
 
 UNREADABLE = "(unreadable)"
-"""Stands behind what a cell holds and no spreadsheet could mean, so that it is never taken for a user ID."""
+"""Is appended to a value that no spreadsheet can have, so that it is never taken for a user ID."""
 
 CELL_TYPES = frozenset({"n", "s", "b", "d", "e", "str", "inlineStr"})
 ENCRYPTED = 1
 STRICT = b"purl.oclc.org/ooxml"
-"""Stands in the parts of a workbook that was saved as `Strict Open XML`."""
+"""A text in the parts of a workbook that was saved as `Strict Open XML`."""
 
 FOREIGN = {
     "content.xml": "is an OpenDocument workbook (.ods)",
     "xl/workbook.bin": "is a binary workbook (.xlsb)",
     "Index/Document.iwa": "is a workbook of Numbers",
 }
-"""What else is a zip file, by a part that only it has."""
+"""Other kinds of zip files, by a part that only they have."""
 
 
 class Workbook:
-    """An open workreader.wb. Raises UsageError when it cannot be read, or is larger unpacked than its bounds.
+    """An open workbook. Raises UsageError when it cannot be read, or is too large unpacked.
 
-    Needs a stream that can be searched; the caller closes it.
+    The stream must be seekable; the caller closes it.
     """
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
@@ -71,13 +71,13 @@ class Workbook:
 
     @property
     def sheets(self) -> list[str]:
-        """The names of its sheets, hidden ones included."""
+        """The names of its sheets, also of hidden ones."""
         return list(self._sheets)
 
     def rows(self, sheet: str, progress: Callable[[int], None] | None = None) -> Iterator[SheetRow]:
-        """The stored rows of a sheet, in order; `progress` is told the bytes unpacked so far.
+        """The stored rows of a sheet, in order. `progress` is called with the number of bytes unpacked so far.
 
-        Raises UsageError as the workbook does, and when the rows are not in order.
+        Raises UsageError when the sheet cannot be read, is too large, or has rows that are not in order.
         """
         with _refusing(self._name):
             parser = self._parser(sheet, progress)
@@ -100,7 +100,7 @@ class Workbook:
                 yield SheetRow(number, {at: value for at, value in columns.items() if value != ""}, hidden)
 
     def _parser(self, sheet: str, progress: Callable[[int], None] | None) -> _Parser:
-        reader: Any = self._reader  # openpyxl keeps what its own sheets read with in private attributes
+        reader: Any = self._reader  # the attributes that openpyxl's own sheets read with are private
         sheets: dict[str, Any] = self._sheets
         reader.archive.allow(SHEET_BYTES, progress)
         return _Parser(
@@ -114,7 +114,7 @@ class Workbook:
 
 
 class _Parser(WorkSheetParser):
-    """Tells a cell with a formula that was never calculated from an empty one, which is left out as ""."""
+    """Distinguishes a formula that was never calculated from an empty cell, which is left out as ""."""
 
     def parse_cell(self, element: Any) -> dict[str, Any]:
         place, before = element.get("r"), self.col_counter
@@ -124,9 +124,9 @@ class _Parser(WorkSheetParser):
                 raise ValueError(raw)
             cell: dict[str, Any] = super().parse_cell(element)
         except (ValueError, LookupError, TypeError, OverflowError):
-            if kind == "s":  # a text that is not in the table of texts: which texts are the right ones, nobody knows
+            if kind == "s":  # a text that is not in the table of texts: then nobody knows which texts are right
                 raise
-            # A place that is none raises here and refuses the file: nobody knows in which column the cell is.
+            # A wrong reference raises here, and the file is refused: nobody knows in which column the cell is.
             self.col_counter = coordinate_to_tuple(place)[1] if place else before + 1
             return {"column": self.col_counter, "value": f"{raw or ''} {UNREADABLE}"}
         if cell["value"] is None and element.find(FORMULA_TAG) is None:
@@ -135,7 +135,7 @@ class _Parser(WorkSheetParser):
 
 
 def _is_plain(kind: str, raw: str) -> bool:
-    """Whether openpyxl reads the value as a spreadsheet does: it takes -1 for the last text, and 1_0 for a number."""
+    """Whether a spreadsheet would read the value too: openpyxl takes -1 for the last text, and 1_0 for a number."""
     return kind in CELL_TYPES and not (kind == "s" and not raw.isdecimal()) and not (kind == "n" and "_" in raw)
 
 
@@ -150,25 +150,25 @@ class _Reader(ExcelReader):
         self.archive.allow(PART_BYTES)
 
     def read_worksheets(self) -> None:
-        """As openpyxl's, which leaves a sheet out without a word when its part is missing."""
+        """As openpyxl's, but for a sheet whose part is missing: openpyxl leaves it out without an error."""
         for sheet, relation in self.parser.find_sheets():
             if relation.target not in self.valid_files and "chartsheet" not in relation.Type:
                 raise _NotOurs(f"is damaged: the part with its sheet '{sheet.name}' is missing")
         super().read_worksheets()
 
     def read_chartsheet(self, sheet: Any, rel: Any) -> None:
-        """Leave charts and their pictures unread: they name no recipients."""
+        """Do not read charts and their pictures: they have no recipients."""
 
 
 class _Archive(zipfile.ZipFile):
-    """A zip file that unpacks no more than is allowed, whatever sizes it states."""
+    """A zip file that unpacks at most what is allowed, whatever sizes it states."""
 
     left = PART_BYTES
     allowed = PART_BYTES
     progress: Callable[[int], None] | None = None
 
     def allow(self, bytes_unpacked: int, progress: Callable[[int], None] | None = None) -> None:
-        """Let so many bytes be unpacked from now on."""
+        """Allow this number of bytes to be unpacked from now on."""
         self.left = self.allowed = bytes_unpacked
         self.progress = progress
 
@@ -196,7 +196,7 @@ class _TooLarge(Exception):
 
 
 class _NotOurs(Exception):
-    """The file is something else than a workbook that is read here; says what, after the name of the file."""
+    """Raised for a file that is not a workbook that can be read here. The text says what it is, after its name."""
 
 
 def _refuse_foreign(archive: _Archive) -> None:
@@ -205,7 +205,7 @@ def _refuse_foreign(archive: _Archive) -> None:
         if part in names:
             raise _NotOurs(what)
     if "[Content_Types].xml" not in names:
-        raise _NotOurs("is a zip file, but no .xlsx workbook")
+        raise _NotOurs("is a zip file, but not an .xlsx workbook")
     if any(each.flag_bits & ENCRYPTED for each in archive.infolist()):
         raise _NotOurs("is locked by a password")
 
@@ -218,7 +218,7 @@ def _why_empty(archive: _Archive) -> str:
 
 @contextmanager
 def _refusing(name: str) -> Iterator[None]:
-    """Turn whatever a damaged or hostile workbook makes its readers raise into one sentence."""
+    """Turn every exception that a damaged or hostile workbook causes into one sentence."""
     with warnings.catch_warnings(action="ignore"):
         try:
             yield
@@ -226,7 +226,7 @@ def _refusing(name: str) -> Iterator[None]:
             raise UsageError(f"{name} is larger unpacked than a workbook of recipients may be; {AS_CSV}.") from None
         except _NotOurs as what:
             raise UsageError(f"{name} {what}; {SAVE_AGAIN}.") from None
-        except Exception as fault:  # zip, XML and openpyxl raise what they like
+        except Exception as fault:  # zip, XML and openpyxl raise many classes
             if isinstance(fault, OSError) and fault.errno is not None:
                 raise
             raise UsageError(

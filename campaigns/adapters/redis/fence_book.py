@@ -1,14 +1,14 @@
 """The highest fence of each lane, in Redis and in a file of each host: a restored database is behind one of them.
 
-Redis is shared by all hosts; the files survive a Redis that was emptied or restored together with the database. A
-fence is noted in both before its request leaves, and each host keeps in its file what the database shows it, too. The
-file of a lane has two slots, each with its own checksum: one is overwritten, and should that be torn by a power cut,
-the other still says the fence before.
+Redis is shared by all hosts; the files survive a Redis that was emptied or restored together with the database. A fence
+is written to both before its request leaves, and each host also keeps in its file what the database shows. The file of
+a lane has two slots, each with its own checksum. One of them is overwritten; if a power cut tears that slot, the other
+still has the fence before.
 
-Redis holds one sorted set: a member for each lane, and one for each host that has told it all that it remembers. Since
-they are lost together, a host without its member says that Redis lost its state since. One more member counts how often
-hosts have looked at the set. Each host keeps the highest count that it saw: a lower one says that Redis was put back to
-an earlier state. Then no host has told Redis anything, and each has to tell again.
+Redis holds one sorted set: a member for each lane, and one for each host that has reported everything that it
+remembers. They are lost together, so a host without a member means that Redis has lost its state. One more member
+counts how often hosts have looked at the set. Each host keeps the highest count that it saw: a lower count means that
+Redis was restored to an earlier state. Then the reports of all hosts are void, and each has to report again.
 """
 
 from __future__ import annotations
@@ -35,39 +35,39 @@ from campaigns.private_files import private_folder
 SOCKET_SECONDS = 2.0
 
 REPLAYS = 1
-"""Noting the same fence twice is noting it once, so a quick second try is safe."""
+"""To write the same fence twice has the effect of once, so a quick second try is safe."""
 
 SYNC_SECONDS = 1.0
-"""The file is written with each fence and forced to the disk this often: only a power cut can take the last second of
-it, and what it then says is still above every backup but one of that very second. Fences that were only seen are left
+"""Seconds between two times that a file is forced to the disk; it is written with each fence. A power cut can lose only
+the last second, and the file is still ahead of every backup but one of that second. Fences that were only seen are left
 to the system, which writes them within half a minute."""
 
 KEY = b"campaigns:fences"
 
 HOST = "host:"
-"""How the member of a host begins; the name of a lane has no colon."""
+"""Beginning of the member of a host; the name of a lane has no colon."""
 
 AHEAD = 1000
-"""How far the count of looks is moved on when Redis was put back: past what any other host saw, as a rule, so that each
-word has to be given once. One who saw more takes the words back once more."""
+"""Added to the count of looks when Redis was restored. As a rule the count is then higher than any other host saw, so
+that each host has to report only once. A host that saw more makes all reports void once more."""
 
 SENT = "sent:"
-"""How the member begins that keeps the highest fence with which a request of a lane was let go, here or elsewhere. A
-claim has a fence too, and no request may have had the same."""
+"""Beginning of the member with the highest fence of a request of a lane that was allowed, here or elsewhere. A claim
+has a fence too, and no request may have had the same."""
 
 LOOKS = "looks"
-"""The member that counts looks, and the file of each host that keeps the highest count it saw; no lane is called so,
-since a lane's name has an @ in it."""
+"""Name of the member that counts looks, and of the file in which each host keeps the highest count that it saw. No lane
+has this name: the name of a lane has an @ in it."""
 
 LANE = re.compile(r"[A-Za-z0-9_@.-]{1,200}")
 
 SLOT = 32
-"""Bytes of a slot: 20 digits, a blank, 8 digits of checksum, filled up."""
+"""Bytes of a slot: 20 digits, a blank, 8 digits of checksum, padded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """The highest fence of a lane as each of the two knows it; None: it knows none."""
+    """The highest fence of a lane in each of the two memories; None: it has none."""
 
     shared: int | None  # in Redis
     here: int | None  # in this host's file
@@ -102,8 +102,8 @@ class KeptFences(FenceBook):
             return False
         keys = [lane, f"{SENT}{lane}"]
         try:
-            # Read and written in one step, as a claim is: of two that have one fence, one learns of the other. When the
-            # answer is lost and this is tried again, it refuses itself, which is safe.
+            # Read and written in one step, as for a claim: of two with the same fence, one learns of the other. When
+            # the answer is lost and this is tried again, it refuses itself, which is safe.
             with self._redis.pipeline() as together:
                 together.zmscore(KEY, keys)
                 together.zadd(KEY, dict.fromkeys(keys, fence), gt=True)
@@ -113,10 +113,10 @@ class KeptFences(FenceBook):
         return max(score or 0 for score in before) < fence
 
     def tell(self) -> None:
-        self._host = None  # asked anew: a home that was emptied is another host's
+        self._host = None  # read again: a home that was emptied is another host
         memory = {f"{HOST}{self.host}": 1} | self._remembered()
         try:
-            self._redis.zadd(KEY, memory, gt=True)  # one command, so the word is never there without what it speaks of
+            self._redis.zadd(KEY, memory, gt=True)  # one command, so a report is never there without its fences
         except (RedisError, OSError) as error:
             raise _unreachable(error) from error
 
@@ -136,7 +136,7 @@ class KeptFences(FenceBook):
         return Remembered(max(int(sent or 0), here if here > fence else 0), missing)
 
     def _shared(self, lane: str, hosts: Collection[str]) -> tuple[int, set[str]]:
-        """A lane's fence in Redis (0: none), and which of these hosts and this one have told it what they remember."""
+        """A lane's fence in Redis (0: none), and which of these hosts and this one have reported to it."""
         members = sorted({*hosts, self.host})
         shared, *words = self._look([lane, *(f"{HOST}{one}" for one in members)])
         return int(shared or 0), {one for one, word in zip(members, words, strict=True) if word is not None}
@@ -154,19 +154,19 @@ class KeptFences(FenceBook):
         return ahead
 
     def missing(self, hosts: Collection[str]) -> set[str]:
-        """Which of these hosts have not told Redis what they remember since it last lost its state."""
+        """The hosts, of these, that have not reported to Redis since it last lost its state."""
         return {one for one in hosts if self._scores([f"{HOST}{one}"]) == [None]}
 
     def noted(self, lane: str) -> Noted:
-        """What each of the two says. Raises FencesAway."""
+        """The fence in each of the two memories. Raises FencesAway."""
         (shared,) = self._scores([lane])
         return Noted(None if shared is None else int(shared), self._read(lane))
 
     def _look(self, members: list[str], raises: Mapping[str, int] | None = None) -> list[float | None]:
-        """As `_scores`; the look is counted, and fences are raised after it in the same step.
+        """As `_scores`; the look is counted, and fences are raised in the same step.
 
-        No host has told Redis anything if that was put back since this host's last look. The count kept here is read
-        before Redis counts, so that looks at the same time never seem to go back.
+        If Redis was restored since this host's last look, no host counts as having reported. The count kept here is
+        read before Redis counts, so that looks at the same time never seem to go back.
         """
         before = self._read(LOOKS) or 0
         try:
@@ -185,7 +185,7 @@ class KeptFences(FenceBook):
         return list(scores)
 
     def _forget_hosts(self, before: int) -> int:
-        """Take back every host's word; returns the count of looks from then on. Raises redis' errors."""
+        """Make the reports of all hosts void; returns the count of looks from then on. Raises redis' errors."""
         words = [member for member, _ in self._redis.zscan_iter(KEY, match=f"{HOST}*")]
         with self._redis.pipeline() as together:
             if words:
@@ -195,19 +195,19 @@ class KeptFences(FenceBook):
         return before + AHEAD
 
     def _scores(self, members: list[str]) -> list[float | None]:
-        """What Redis holds under these members, as of one moment."""
+        """The scores of these members in Redis, of one moment."""
         try:
             return list(self._redis.zmscore(KEY, members))
         except (RedisError, OSError) as error:
             raise _unreachable(error) from error
 
     def _remembered(self) -> dict[str, int]:
-        """Every lane of which this host's files know a fence."""
+        """Every lane with a fence in this host's files."""
         try:
             lanes = [path.name for path in self._folder.iterdir()] if self._folder.exists() else []
         except OSError as error:
             raise _away(f"its files cannot be listed: {error.strerror}") from error
-        # Telling the count would hide from the next look that Redis was put back.
+        # To write the count would hide from the next look that Redis was restored.
         fences = {lane: self._read(lane) for lane in lanes if LANE.fullmatch(lane) and lane != LOOKS}
         return {lane: fence for lane, fence in fences.items() if fence is not None}
 
@@ -229,7 +229,7 @@ class KeptFences(FenceBook):
             raise _away(f"its file cannot be read: {error.strerror}") from error
 
     def _write(self, lane: str, fence: int, *, forced: bool) -> int:
-        """Raise the file of a lane to a fence; returns what it says then, which may be higher."""
+        """Raise the file of a lane to a fence; returns the fence in the file then, which may be higher."""
         try:
             private_folder(self._folder)
             file = os.open(self._path(lane), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -259,7 +259,7 @@ class KeptFences(FenceBook):
         if lane not in self._synced:
             folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
             try:
-                os.fsync(folder)  # the file's name, too, must survive
+                os.fsync(folder)  # the file's name must survive too
             finally:
                 os.close(folder)
         self._synced[lane] = now

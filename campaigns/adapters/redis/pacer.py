@@ -1,12 +1,13 @@
 """The shared rate budget, kept in Redis so that all workers together stay below the vendor's limit.
 
-The bracket: a slot is taken before a request and is free again one window after its answer; after a lost answer, one
-window after its deadline. Whatever the vendor's windows of that length are, fixed or sliding, at any phase, none can
-hold more than the limit: take the last granted request that a window counts; every other one it counts was answered
-after the window began, so its slot was still held at that grant. No clocks are compared, only durations on Redis'.
+A slot is taken before a request and is free again one window after its reply; after a lost reply, one window after its
+deadline. So no window of the vendor can hold more than the limit, whether its windows are fixed or sliding, at any
+phase. Proof: take the last granted request that a window counts. The reply to every other request that it counts came
+after the window began, so the slot of that request was still taken at the grant. No clocks are compared, only durations
+on Redis'.
 
-Messages and DELETEs have the senders' share, questions have the reserve. All leave a row in the database, from which a
-state that Redis lost is built again: who was granted a permit and has no row SETTLE_SECONDS later asks again for it.
+Messages and DELETEs use the senders' share, questions use the reserve. Each has a row in the database, from which a
+state that Redis lost is built again. A caller with a permit and without a row SETTLE_SECONDS later asks again for it.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ from campaigns.domain.sending.pacing import SETTLE_SECONDS
 from campaigns.ports import AccountPace, Pacer, PacerState, Permit, Recovery
 
 SOCKET_SECONDS = 2.0
-"""Longest wait for one reply. The library's own defaults, 5 s and ten retries, would block a lane for a minute."""
+"""Seconds to wait for one reply. The library's own defaults, 5 s and ten retries, would block a lane for a minute."""
 
 REPLAYS = 1
-"""Every verb may be replayed, so one quick second try is safe: it covers a server that was restarted."""
+"""Every call may be repeated, so one quick second try is safe: it helps when the server was restarted."""
 
 CLOCK_TOLERANCE = 0.001
-"""How much longer than the vendor's window a slot is held: two clocks being slewed part by 0.1 % at most."""
+"""Seconds that a slot is held longer than the vendor's window: two clocks that are slewed differ by at most 0.1 %."""
 
 KEYS = ("slots", "reserved", "flights", "gaps", "cool", "state", "rebuild")
 
@@ -42,9 +43,9 @@ _DONE, _DENIED, _LOST = 1, 0, -1
 class RedisPacer(Pacer):
     """The budget of one upstream; safe for many threads, and for any number of processes and hosts on one Redis.
 
-    `recover` says what the database knows about recent use; it is asked when Redis has no state, or state of another
-    life: after the first start, a restart, a flush or an eviction, or a server's clock that stepped back.
-    `longest_hold_seconds` is the deadline that attempts without an answer are then assumed to have had.
+    `recover` returns what the database knows about recent use. It is called when Redis has no state, or an outdated
+    one: after the first start, a restart, a flush or an eviction, or when a server's clock stepped back.
+    `longest_hold_seconds` is the deadline that attempts without a reply are then assumed to have had.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class RedisPacer(Pacer):
             retry=Retry(ConstantBackoff(0.05), REPLAYS),
         )
         self._script = self._redis.register_script(files(__package__).joinpath("pacer.lua").read_text())
-        # In bytes, since they are sent with every call and the library would encode them anew each time.
+        # In bytes, because they are sent with every call and the library would encode them each time.
         self._keys = [f"campaigns:pace:{upstream}:{name}".encode() for name in KEYS]
         budget = (_micros(window_seconds * (1 + CLOCK_TOLERANCE)), rate_per_minute, reserve)
         self._budget = tuple(str(each).encode() for each in budget)
@@ -75,7 +76,7 @@ class RedisPacer(Pacer):
         self._longest_hold = longest_hold_seconds
         self._settle = _micros(SETTLE_SECONDS)
         self._vendor_limit: int | None = None
-        # Tests drive time here, in microseconds; the empty string means Redis' own clock.
+        # Tests set the time here, in microseconds; the empty string means Redis' own clock.
         self._clock: Callable[[], int | str] = str
 
     def acquire(self, key: str, account: str, *, hold_seconds: float, reserved: bool = False) -> Permit:
@@ -86,7 +87,7 @@ class RedisPacer(Pacer):
         return Permit(False, rest[0] / 1e6, rest[1].decode() if status == _DENIED else "rebuilding")
 
     def answered(self, key: str, *, limit_minute: int | None = None, remaining_minute: int | None = None) -> None:
-        # A limit of nothing would stop the sending for good, since no answer could ever raise it again.
+        # A limit of zero would stop the sending for ever, because no reply could raise it again.
         limit = limit_minute if limit_minute is not None and limit_minute > 0 else None
         if limit is not None:
             self._vendor_limit = limit
@@ -126,7 +127,7 @@ class RedisPacer(Pacer):
         self._redis.close()
 
     def _ask(self, verb: str, *arguments: Any) -> list[Any]:
-        """Call a verb that needs the state; when that is lost, rebuild it if it is this caller's turn."""
+        """Call a script that needs the state. If the state is lost, rebuild it if it is this caller's turn."""
         token = secrets.token_hex(8)
         reply = self._call(verb, token, *arguments)
         if reply[0] != _LOST or reply[1] > 0:
@@ -141,7 +142,7 @@ class RedisPacer(Pacer):
             self._call("release", token)
             raise PacerAway(
                 f"The shared rate budget was lost and cannot be rebuilt from the database ({error}); "
-                "nothing is sent until it answers."
+                "nothing is sent until the database is back."
             ) from error
         uses = [field for use in recovery.uses for field in _use_fields(use)]
         cool_downs = [field for account, left in recovery.cool_downs.items() for field in (account, _micros(left))]
@@ -164,7 +165,7 @@ class RedisPacer(Pacer):
         except (RedisError, OSError) as error:
             raise PacerAway(
                 f"The shared rate budget cannot be reached ({type(error).__name__}: {error}); "
-                "nothing is sent until Redis answers."
+                "nothing is sent until Redis is back."
             ) from error
         return reply
 

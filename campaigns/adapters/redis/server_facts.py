@@ -1,4 +1,4 @@
-"""What a Redis or Valkey server says about itself, for people who ask whether it is set up to be relied on."""
+"""Facts about a Redis or Valkey server, for a check whether it is set up safely."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from campaigns.addresses import shown
 from campaigns.domain.errors import PacerAway
 
 ANSWER_SECONDS = 3.0
-"""A server that needs longer to say its version is of no use to a limiter that asks it before each request."""
+"""Seconds to wait for a reply. A slower server is useless for a limiter that is called before each request."""
 
 
 @dataclass(frozen=True, slots=True)
 class RedisFacts:
-    """How a server is set up, and what its clock says."""
+    """The configuration of a server, and its clock."""
 
     name: str  # "Redis" or "Valkey"
     version: str
     appends: bool  # whether it keeps an append-only file
-    append_succeeds: bool  # whether its last write to that file did; a full disk makes it refuse all writes
+    append_succeeds: bool  # whether its last write to that file succeeded; with a full disk it refuses all writes
     max_memory: int  # bytes; 0 means no limit of its own
-    eviction: str  # what it does when that is reached; only "noeviction" loses nothing
-    clock_ahead_seconds: float  # its clock against this machine's, at most half a round trip wrong
+    eviction: str  # what it does at that limit; only "noeviction" loses nothing
+    clock_ahead_seconds: float  # its clock minus this machine's, at most half a round trip wrong
 
 
 def redis_facts(url: str, *, setting: str = "REDIS_URL") -> RedisFacts:
-    """Ask the server behind `url` once, without retries; `setting` is where that address comes from.
+    """Ask the server at `url` once, without retries; `setting` is the setting with that address.
 
     Raises PacerAway, whose message holds no password.
     """

@@ -1,7 +1,7 @@
-"""The coding of a reply's body: one `gzip` or `deflate` is taken off, with a bound on what comes out.
+"""The coding of a reply's body: one `gzip` or `deflate` is decoded, with a limit on the result.
 
-The vendor is asked for no coding at all. A few bytes may stand for gigabytes, so the work is done here, chunk by chunk,
-and not by the HTTP library, which inflates a chunk whole before anybody can count it.
+The vendor is asked for no coding at all. A few bytes may decode to gigabytes, so this is done here, chunk by chunk, and
+not by the HTTP library, which inflates a whole chunk before anybody can count it.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ ZLIB_METHOD = 8
 
 
 class Unreadable(httpx.HTTPError):
-    """The body of a reply cannot be read, or would cost more than any reply of the vendor's is worth."""
+    """The body of a reply cannot be read, or is larger than any reply of the vendor may be."""
 
 
 class Decoder:
-    """Takes the coding off one body and returns `largest` bytes of it at most.
+    """Decodes one body and returns at most `largest` bytes of it.
 
-    Raises Unreadable: here for a coding that is not read, in `feed` for a damaged body and before the chunk that would
-    exceed the bound, in `end` for a body that stops in the middle.
+    Raises Unreadable: here for an unknown coding, in `feed` for a damaged body and before the chunk that would exceed
+    the limit, in `end` for a body that stops in the middle.
     """
 
     def __init__(self, coding: str, largest: int) -> None:

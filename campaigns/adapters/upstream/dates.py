@@ -1,4 +1,4 @@
-"""Dates in the vendor's replies, in UTC. One that cannot be read, or that nothing can be reckoned with, is none."""
+"""Dates in the vendor's replies, in UTC. A date that cannot be read or computed with counts as missing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LONGEST = 100
 
 
 def http_date(written: str) -> datetime | None:
-    """A date of HTTP's, of any year."""
+    """An HTTP date, of any year."""
     if len(written) > LONGEST:
         return None
     try:
@@ -22,7 +22,7 @@ def http_date(written: str) -> datetime | None:
 
 
 def vendor_clock(written: str | None) -> datetime | None:
-    """The vendor's own time of an answer, in whole seconds, from its `Date` header."""
+    """The vendor's own time of a reply, in whole seconds, from its `Date` header."""
     moment = None if written is None else http_date(written)
     return moment if moment is not None and moment.year in YEARS else None
 

@@ -1,7 +1,7 @@
-"""A total deadline for HTTP: httpx's own time-outs are per socket operation, so a dripping server outlives them.
+"""A total deadline for HTTP: httpx's own time-outs are per socket operation, so a slow server can exceed them.
 
-Every operation's time-out is lowered to what is left of the deadline, for connecting (name resolution and each address
-of a host included), the TLS handshake, each write and each read.
+The time-out of each operation is at most what is left of the deadline: for connecting (with name resolution, and each
+address of a host), the TLS handshake, each write and each read.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ import httpcore
 from campaigns.adapters.upstream import http_client as httpx
 
 KEEPALIVE_SECONDS = 5.0
-"""An idle connection is kept this long: reused for the next send of a busy lane, gone before a server drops it."""
+"""Seconds that an idle connection is kept: for the next send of a busy lane, but not until a server drops it."""
 
 READ_AT_ONCE = 4_096
-"""So little that what it holds, be it hundreds of heads or chunks, is worked off within a moment after the deadline."""
+"""Bytes of one read: few enough that even hundreds of heads or chunks in it are parsed soon after the deadline."""
 
 LONGEST_HEAD = 65_536
 MOST_HEAD_LINES = 500
 HEAD_ENDS = re.compile(rb"\n\r?\n")
 INTERIM = re.compile(rb"HTTP/1\.[01] 1(?!01)")
-"""A head that another one follows: 100 Continue and its like. 101 is the last one."""
+"""Matches a status line of an interim reply, such as 100 Continue, but not 101, which is final."""
 
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*\r\n", re.IGNORECASE)
 
@@ -41,7 +41,7 @@ _ends_at: ContextVar[float] = ContextVar("ends_at")
 
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """Let everything that this thread does over a `DeadlineTransport` inside the block take `seconds` in total."""
+    """Limit everything that this thread does over a `DeadlineTransport` inside the block to `seconds` in total."""
     token = _ends_at.set(time.monotonic() + seconds)
     try:
         yield
@@ -62,25 +62,25 @@ def _lowered(timeout: float | None, over: type[Exception]) -> float:
 
 
 class DeadlineTransport(httpx.HTTPTransport):
-    """HTTP/1.1 under a total deadline: no retries, no redirects, one TLS context, and no proxy but the one given."""
+    """HTTP/1.1 with a total deadline: no retries, no redirects, one TLS context, and only the given proxy."""
 
     def __init__(self, context: ssl.SSLContext, proxy_url: str | None = None) -> None:
         super().__init__(verify=context, trust_env=False)
         options: dict[str, Any] = {
             "ssl_context": context,
-            "max_connections": None,  # the threads that send are the bound
+            "max_connections": None,  # limited by the number of threads that send
             "keepalive_expiry": KEEPALIVE_SECONDS,
             "http1": True,
             "http2": False,
             "retries": 0,
             "network_backend": _Backend(),
         }
-        # httpx offers no way to hand a network backend in, so the pool it made is replaced (httpx is pinned to 0.28).
+        # httpx has no way to pass a network backend, so its pool is replaced (httpx is pinned to 0.28).
         self._pool = _proxied(proxy_url, options) if proxy_url else httpcore.ConnectionPool(**options)
 
 
 def _proxied(url: str, options: dict[str, Any]) -> httpcore.ConnectionPool:
-    """A pool that reaches the vendor through a tunnel of the proxy's, which sees no more than its host's name."""
+    """A pool that reaches the vendor through a tunnel of the proxy, which sees only the vendor's host name."""
     parts = urlsplit(url)
     login = (unquote(parts.username or "").encode(), unquote(parts.password or "").encode())
     place = f"http://{parts.netloc.rpartition('@')[2]}"
@@ -91,7 +91,7 @@ class TransportOfEachThread(httpx.BaseTransport):
     """A `DeadlineTransport` for each thread, over one TLS context.
 
     A pool that threads share may close a connection that another thread was just given: httpcore 1.0 takes it for idle
-    until its request begins, and closes it when its time is over then. The send would be unknown for nothing.
+    until its request begins, and closes it if its time is over then. The send would be unknown without need.
     """
 
     def __init__(self, context: ssl.SSLContext, proxy_url: str | None = None) -> None:
@@ -139,8 +139,8 @@ class _Backend(httpcore.NetworkBackend):
 def _resolve(host: str, port: int, seconds: float) -> list[str]:
     """The addresses of a host, in the resolver's order.
 
-    The resolver takes no time-out (some wait half a minute), so it is asked in a thread that is left behind when it is
-    late: nothing was sent by then, and nothing will be.
+    The resolver takes no time-out (some wait half a minute), so it runs in a thread that is abandoned when it is late:
+    nothing was sent by then, and nothing will be.
     """
     answers: queue.SimpleQueue[list[str] | Exception] = queue.SimpleQueue()
 
@@ -162,7 +162,7 @@ def _resolve(host: str, port: int, seconds: float) -> list[str]:
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection whose every read and write ends with the deadline; it is not reused when a reply had a tail."""
+    """A connection whose reads and writes end at the deadline. It is not reused after a reply with extra bytes."""
 
     def __init__(self, inner: httpcore.NetworkStream) -> None:
         self._inner = inner
@@ -179,7 +179,7 @@ class _Stream(httpcore.NetworkStream):
         return received
 
     def _take_head(self, received: bytes) -> None:
-        """Keep the head of the reply; raise for one that would take too long to parse, before anybody begins."""
+        """Keep the head of the reply; raise before parsing for one that would take too long to parse."""
         self._head += received
         while (end := HEAD_ENDS.search(self._head)) and INTERIM.match(self._head):
             del self._head[: end.end()]
@@ -192,7 +192,7 @@ class _Stream(httpcore.NetworkStream):
             )
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        # Piece by piece by our own loop: the one below would give each piece the whole time-out again.
+        # Our own loop writes piece by piece: that of httpcore would give each piece the whole time-out again.
         sock: socket.socket = self._inner.get_extra_info("socket")
         self._head.clear()
         self._received = 0
@@ -219,13 +219,13 @@ class _Stream(httpcore.NetworkStream):
     def get_extra_info(self, info: str) -> Any:
         found = self._inner.get_extra_info(info)
         if info == "is_readable":
-            # Asked of an idle connection only; yes means "do not reuse". What came behind the last reply already sits
-            # in the parser and would be taken for the answer to the next request.
+            # Called for an idle connection only; True means "do not reuse". Bytes after the last reply are already
+            # in the parser and would be taken for the reply to the next request.
             return found or not self._ended_with_its_reply()
         return found
 
     def _ended_with_its_reply(self) -> bool:
-        """Whether what was read is one reply and no byte more; without a length that cannot be told."""
+        """Whether exactly one reply was read, and no byte more; without a length nobody knows."""
         end = HEAD_ENDS.search(self._head)
         length = CONTENT_LENGTH.search(self._head, 0, end.end()) if end else None
         return bool(end and length and self._received == end.end() + int(length.group(1)))

@@ -1,7 +1,7 @@
-"""One request over HTTP/1.1, the last check before its first byte, and what came back of its reply.
+"""One request over HTTP/1.1, the last check before its first byte, and the part of its reply that came.
 
-No reply costs more than its bounds in memory, nor more than a moment of work after the deadline: what is read is
-counted before it is kept, and what is kept is counted before it is parsed.
+The memory for a reply is limited, and so is the work after the deadline: bytes are counted before they are kept, and
+what is kept is counted before it is parsed.
 """
 
 from __future__ import annotations
@@ -15,36 +15,36 @@ from campaigns.adapters.upstream.content_coding import Decoder, Unreadable
 from campaigns.adapters.upstream.deadline import seconds_left
 
 STARTS = "http11.send_request_headers.started"
-"""httpcore's last event before the first byte of a request is handed to the socket."""
+"""httpcore's last event before the first byte of a request goes to the socket."""
 
 SECONDS_FOR_A_BYTE = 2e-8
 SECONDS_FOR_A_VALUE = 5e-6
-"""What reading a reply needs, for the worst that was measured, with room for a slower machine."""
+"""Seconds to read a reply: the worst that was measured, with room for a slower machine."""
 
 SECONDS_AFTERWARDS = 0.05
-"""So long a reply may keep us busy after its deadline."""
+"""Seconds that the work on a reply may take after its deadline."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The most that a reply may hold. In memory it takes 16 bytes for each of its bytes at most, parsed and all."""
+    """Limits of a reply. Parsed, it takes at most 16 bytes of memory for each of its bytes."""
 
     bytes: int  # without its coding
     values: int  # of its JSON
 
 
 OF_CHANGES = Bounds(1_000_000, 20_000)
-"""The reply to a send or to a DELETE: half a kilobyte, or a refusal that names each user."""
+"""Limits of the reply to a send or to a DELETE: half a kilobyte, or a refusal that names each user."""
 
 OF_QUESTIONS = Bounds(8_000_000, 400_000)
-"""The answer to a question: the list of accounts holds some kilobytes for each of them."""
+"""Limits of the answer to a question: the list of accounts has some kilobytes for each account."""
 TUNNEL = b"CONNECT"
-"""What a proxy is asked first: it names the vendor's host, and has no byte of the request in it."""
+"""The method of the first request to a proxy: it names the vendor's host, and has no byte of the vendor's request."""
 
 
 @dataclass(slots=True)
 class Exchange:
-    """One request and what has come back so far, kept when the rest does not come."""
+    """One request and the part of its reply that has come, which is kept if the rest does not come."""
 
     method: str
     url: str
@@ -55,7 +55,7 @@ class Exchange:
     content: bytearray = field(default_factory=bytearray)
 
     def run(self, transport: httpx.BaseTransport, request: httpx.Request) -> int:
-        """Make the request, read the whole reply and return its status; raises whatever comes between."""
+        """Make the request, read the whole reply and return its status; raises every error of HTTP and network."""
         response = transport.handle_request(request)
         try:
             self.status = response.status_code
@@ -73,7 +73,7 @@ class Exchange:
             response.close()
 
     def _check_values(self) -> None:
-        """Raise for a reply that would take too long to parse, before anybody begins."""
+        """Raise, before parsing, for a reply that would take too long to parse."""
         values = sum(self.content.count(sign) for sign in b",[{")
         if values > self.bounds.values:
             raise Unreadable(f"the reply holds more than {self.bounds.values} values")
@@ -83,7 +83,7 @@ class Exchange:
 
 
 def _raw(response: httpx.Response) -> httpx.SyncByteStream:
-    """The bytes of a body as they come off the wire: nothing of the library inflates or counts them."""
+    """The bytes of a body as they come over the network: the library neither inflates nor counts them."""
     assert isinstance(response.stream, httpx.SyncByteStream)
     return response.stream
 

@@ -1,7 +1,7 @@
-"""The vendor's API over HTTP/1.1: one request per call, and an account of what it proved.
+"""The vendor's API over HTTP/1.1: each call makes one request, and returns what it proved.
 
-Nothing below this line retries, follows a redirect, or reads proxies from the environment: a second POST is the one
-mistake that cannot be taken back.
+Nothing in this module retries, follows a redirect, or reads proxies from the environment: a second POST is the one
+mistake that cannot be undone.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ from campaigns.tls import trust_also
 _Shown = TypeVar("_Shown")
 
 READ_SECONDS = 30.0
-"""Total deadline of a question, as against a send."""
+"""Total deadline of a question in seconds; a send has its own."""
 
 SAVED_AT_ONCE = 50
-"""Saved messages of one question; a search looks at the newest alone."""
+"""Saved messages that one question asks for; a search looks only at the newest."""
 
 LONGEST_SLUG = 100
 
 
 class HttpGateway(Gateway):
-    """The vendor behind one base URL with one key. Safe to share between threads; make it after a fork."""
+    """The vendor at one base URL with one key. Safe to share between threads; make it after a fork."""
 
     def __init__(
         self,
@@ -62,17 +62,17 @@ class HttpGateway(Gateway):
         authorities: Path | None = None,
         proxy_url: str | None = None,
     ) -> None:
-        """`authorities`: a file with CAs to trust beside the usual ones. Connects to nothing yet.
+        """`authorities`: a file with CAs to trust beside the usual ones. Nothing is connected yet.
 
-        `proxy_url`: a proxy that every request goes through, but for a vendor on this machine. Raises UsageError for an
-        address or a key that cannot be used, SettingsError for such a file.
+        `proxy_url`: a proxy for every request, except to a vendor on this machine. Raises UsageError for an address or
+        a key that cannot be used, SettingsError for such a file.
         """
         secret = key if isinstance(key, str) else key.get_secret_value()
         _check(base_url, secret)
         self._base = base_url.rstrip("/")
         self._redactor = Redactor(secret)
-        # The transport alone: what a client puts around it (redirects, cookies, authentication) is not wanted here, and
-        # costs as much again as the request.
+        # The transport alone: the features of a client (redirects, cookies, authentication) are not wanted here, and
+        # cost as much again as the request.
         context = httpx.create_ssl_context(trust_env=False)
         if authorities is not None:
             trust_also(context, "CAMPAIGNS_UPSTREAM_CA_FILE", authorities)
@@ -85,12 +85,12 @@ class HttpGateway(Gateway):
                 "authorization": f"Bearer {secret}",
                 "user-agent": f"campaigns/{__version__}",
                 "accept": "application/json",
-                # Replies are small. One that is compressed all the same is read with a bound on its real size.
+                # Replies are small. One that is compressed nevertheless is read with a limit on its real size.
                 "accept-encoding": "identity",
                 "content-type": "application/json",
             }
         )
-        # The deadline sets all the others.
+        # The total deadline replaces all other time-outs.
         self._timeout = httpx.Timeout(None, connect=connect_seconds).as_dict()
         self._urls: dict[str, httpx.URL] = {}
         self._heard = threading.local()
@@ -102,24 +102,24 @@ class HttpGateway(Gateway):
     def send(
         self, account: str, body: bytes, *, deadline_seconds: float, may_start: Callable[[], str | None]
     ) -> Outcome:
-        """POST one mass message, once, and say what that proved; never raises for the network or the vendor.
+        """POST one mass message, once; returns what that proved. Never raises for a fault of the network or the vendor.
 
         A crash in here leaves an attempt without an outcome, which counts as unknown.
         """
         if not _is_word(account):
-            return classify(NoReply(bytes_left=False, error=f"not sent: '{account}' is no account ID of the vendor's"))
+            return classify(NoReply(bytes_left=False, error=f"'{account}' is not an account ID of the vendor"))
         exchange = Exchange("POST", f"{self._base}/api/{account}/mass-messaging", body, OF_CHANGES)
         return classify(self._facts(exchange, may_start, deadline_seconds))
 
     def unsend(
         self, account: str, message_id: str, *, deadline_seconds: float, may_start: Callable[[], str | None]
     ) -> UnsendOutcome:
-        """DELETE one message, once, and say what that proved; never raises for the network or the vendor.
+        """DELETE one message, once; returns what that proved. Never raises for a fault of the network or the vendor.
 
-        A crash in here leaves an attempt without an outcome; it may be made again.
+        A crash in here leaves an attempt without an outcome; the DELETE may be repeated.
         """
         if not (_is_word(account) and _is_word(message_id)):
-            return UnsendOutcome(UnsendKind.REFUSED, f"'{message_id}' of '{account}' is no message ID of the vendor's")
+            return UnsendOutcome(UnsendKind.REFUSED, f"'{message_id}' of '{account}' is not a message ID of the vendor")
         url = f"{self._base}/api/{account}/mass-messaging/{message_id}"
         facts = self._facts(Exchange("DELETE", url, None, OF_CHANGES), may_start, deadline_seconds)
         return classify_unsend(facts, message_id)
@@ -129,19 +129,19 @@ class HttpGateway(Gateway):
         return self._known(read_queue(self._ask(f"/api/{account}/mass-messaging")), "a list of mass messages")
 
     def saved(self, account: str) -> list[SavedItem]:
-        """The newest messages that are kept for later. Raises VendorRefused or VendorAway."""
+        """The newest messages that the vendor keeps for later. Raises VendorRefused or VendorAway."""
         shown = self._ask(f"/api/{account}/saved-for-later/messages?limit={SAVED_AT_ONCE}&offset=0")
         return self._known(read_saved(shown), "a list of saved messages")
 
     def scheduled(self, account: str, first: date, last: date) -> list[ItemContent]:
-        """What is to be sent on these days. Raises VendorRefused or VendorAway, also when it is not shown whole."""
+        """The messages scheduled for these days. Raises VendorRefused, or VendorAway, also if not all are shown."""
         shown = self._ask(scheduled_path(account, first, last))
         return self._known(read_scheduled(shown), "all messages that are scheduled")
 
     def item(self, account: str, message_id: str) -> ItemContent | None:
-        """What one mass message holds; None when it is not shown. Raises VendorRefused or VendorAway."""
+        """The content of one mass message; None when it is not shown. Raises VendorRefused or VendorAway."""
         if not (_is_word(account) and MESSAGE_ID.fullmatch(message_id)):
-            return None  # the vendor shows nothing under such a name, and its address would be another one
+            return None  # the vendor has no such message, and the URL would be another one
         return read_item(self._ask(f"/api/{account}/mass-messaging/{message_id}", missing=404))
 
     def overview(self, account: str, *, since: datetime, until: datetime) -> Overview:
@@ -165,7 +165,7 @@ class HttpGateway(Gateway):
         return [_account(each) for each in found if isinstance(each, dict) and _is_word(each.get("id"))]
 
     def last_report(self) -> VendorReport | None:
-        """What the reply to this thread's last question said about credits and limits; None when no reply came."""
+        """Credits and limits in the reply to this thread's last question; None when no reply came."""
         found: VendorReport | None = getattr(self._heard, "report", None)
         return found
 
@@ -174,7 +174,7 @@ class HttpGateway(Gateway):
         return None if exchange is None else read_json(exchange.content)
 
     def _get(self, path: str, *, missing: int | None = None) -> Exchange | None:
-        """A question that was answered; None: with the status that means "there is none"."""
+        """The reply to a question; None: it had the status that means "there is none"."""
         exchange = Exchange("GET", self._base + path, None, OF_QUESTIONS)
         self._heard.report = None
         try:
@@ -203,7 +203,7 @@ class HttpGateway(Gateway):
         )
 
     def _known(self, shown: _Shown | None, wanted: str) -> _Shown:
-        """What the vendor showed; raises VendorAway when that could not be read."""
+        """What the vendor showed. Raises VendorAway when that could not be read."""
         if shown is None:
             raise VendorAway(
                 f"The vendor at {self._base} was asked for {wanted} and answered something else; check the address."
@@ -233,7 +233,7 @@ class HttpGateway(Gateway):
         return read_reply(status, exchange.headers, content, redactor=self._redactor, now=now)
 
     def _parsed(self, url: str) -> httpx.URL:
-        """The address, parsed once: that takes as long as building the rest of a request."""
+        """The base URL, parsed once: parsing takes as long as building the rest of a request."""
         found = self._urls.get(url)
         if found is None:
             found = self._urls[url] = httpx.URL(url)
@@ -252,12 +252,12 @@ class HttpGateway(Gateway):
 
 
 def _is_word(name: object) -> bool:
-    """Whether it can stand in a path as it is: no dots, no slashes. An operator may have typed a message ID."""
+    """Whether a text can be part of a path as it is: no dots, no slashes. An operator may have typed a message ID."""
     return isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9_-]+", name) is not None
 
 
 def _account(found: dict[str, Any]) -> VendorAccount:
-    """The three values we need; the rest of what the vendor tells about an account is private and not kept."""
+    """The three values that we need; the rest of what the vendor shows of an account is private and not kept."""
     name = found.get("display_name") or found.get("onlyfans_username")
     shown = name if isinstance(name, str) and name.isprintable() else None
     return VendorAccount(found["id"], shown, found.get("is_authenticated") is True)

@@ -1,7 +1,7 @@
-"""The HTTP client that we use, named in this one place: httpx 0.28, which has had no release since December 2024.
+"""The HTTP client that we use, imported only here: httpx 0.28, which has had no release since December 2024.
 
-Whoever replaces it changes this module, and `deadline.py`, which is the only one to know httpcore. What takes their
-place, and when, stands in docs/decisions/0021.
+To replace it, change this module and `deadline.py`, the only one that knows httpcore. docs/decisions/0021 says what may
+replace them, and when.
 """
 
 from __future__ import annotations

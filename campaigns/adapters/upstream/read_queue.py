@@ -1,4 +1,4 @@
-"""Reading the vendor's list of mass messages and one item of it: what is needed to find a lost answer."""
+"""Read the vendor's list of mass messages and one item of it: what a search for an unknown batch needs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from campaigns.adapters.upstream.dates import iso_date, vendor_clock
 from campaigns.domain.upstream.queue_items import ItemContent, Overview, QueueItem, SavedItem
 
 MOST_OF_OVERVIEW = 50
-"""Items that the vendor gives at once (an integrator's limit, read 2026-09)."""
+"""Items in one reply of the vendor (an integrator's limit, read 2026-09)."""
 
 MOST_OF_CALENDAR = 100
-"""Rows of the calendar that the vendor gives at once (its SDK, read 2026-09); so many may not be all there are."""
+"""Rows of the calendar in one reply (the vendor's SDK, read 2026-09); a reply with this number may not be complete."""
 
 LONGEST_WRITTEN = 100
 DIGITS_OF_A_USER = 19
@@ -23,7 +23,7 @@ LARGEST_NUMBER = 2**63
 
 
 def read_queue(found: Any) -> list[QueueItem] | None:
-    """The items of a list reply (`data`: an array of the short form); None when it is none."""
+    """The items of a list reply (`data`: an array of the short form); None for another reply."""
     items = found.get("data") if isinstance(found, dict) else None
     if not isinstance(items, list):
         return None
@@ -50,14 +50,14 @@ def read_item(found: Any) -> ItemContent | None:
 
 
 def overview_path(account: str, since: datetime, until: datetime) -> str:
-    """Where the overview between two moments is asked for; no source names the zone of its dates, so UTC is assumed."""
+    """The path of the overview between two moments. No source names the zone of its dates, so UTC is assumed."""
     dates = {"startDate": since, "endDate": until}
     shown = {name: moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") for name, moment in dates.items()}
     return f"/api/{account}/mass-messaging/overview?{urlencode({**shown, 'limit': MOST_OF_OVERVIEW})}"
 
 
 def read_overview(found: Any, headers: Mapping[str, str]) -> Overview | None:
-    """The items of an overview reply (`data.items`), and the vendor's clock; None when it is none."""
+    """The items of an overview reply (`data.items`), and the vendor's clock; None for another reply."""
     data = found.get("data") if isinstance(found, dict) else None
     items = data.get("items") if isinstance(data, dict) else None
     if not isinstance(items, list):
@@ -83,7 +83,7 @@ def _content(item: dict[str, Any], media: Any) -> ItemContent:
 
 
 def _as_written(value: Any) -> str | None:
-    """A value whose type no source is sure of, as the vendor wrote it, cut at 100 characters."""
+    """A value of which no source states the type, as the vendor wrote it, cut at 100 characters."""
     try:
         return None if value is None else json.dumps(value, sort_keys=True)[:LONGEST_WRITTEN]
     except RecursionError:
@@ -91,7 +91,7 @@ def _as_written(value: Any) -> str | None:
 
 
 def read_saved(found: Any) -> list[SavedItem] | None:
-    """The items of a reply about saved messages (`data`: an array, each with its `entity`); None when it is none.
+    """The items of a reply about saved messages (`data`: an array, each with its `entity`); None for another reply.
 
     The ID is the entity's `queueId`, by which the other calls know the message.
     """
@@ -111,13 +111,13 @@ def read_saved(found: Any) -> list[SavedItem] | None:
 
 
 def scheduled_path(account: str, first: date, last: date) -> str:
-    """Where the calendar of the days from `first` to `last` (UTC) is asked for."""
+    """The path of the calendar from day `first` to day `last` (UTC)."""
     days = {"publishDateStart": first.isoformat(), "publishDateEnd": last.isoformat(), "timezone": "UTC"}
     return f"/api/{account}/queue?{urlencode({**days, 'limit': MOST_OF_CALENDAR, 'type[]': 'chat'})}"
 
 
 def read_scheduled(found: Any) -> list[ItemContent] | None:
-    """The messages in a reply about the calendar (as `read_saved`); None when it is none, or is not whole."""
+    """The messages in a reply about the calendar (as `read_saved`); None for another reply, or an incomplete one."""
     entities = _entities(found)
     data = found.get("data") if isinstance(found, dict) else None
     is_synced = not (isinstance(data, dict) and data.get("syncInProcess"))
@@ -136,7 +136,7 @@ def read_scheduled(found: Any) -> list[ItemContent] | None:
 
 
 def _entities(found: Any) -> list[tuple[dict[str, Any], dict[str, Any]]] | None:
-    """The rows of a list whose messages stand in an `entity`, each with that; None when it is no list."""
+    """The rows of a list with a message in `entity`, each with that; None when it is not a list."""
     rows = found.get("data") if isinstance(found, dict) else None
     if isinstance(rows, dict):
         rows = rows.get("list", rows.get("items"))
@@ -166,7 +166,7 @@ def _is_user(value: Any) -> bool:
 
 
 def _count(value: Any) -> int | None:
-    """How many; some write a whole number as `967.0`."""
+    """A number of users or messages; some replies write a whole number as `967.0`."""
     whole = int(value) if isinstance(value, float) and value.is_integer() else value
     is_count = isinstance(whole, int) and not isinstance(whole, bool) and 0 <= whole < LARGEST_NUMBER
     return whole if is_count else None
@@ -181,5 +181,5 @@ def _is_id(value: Any) -> bool:
 
 
 def _id(value: int | str) -> str:
-    """An ID as text that a database can hold. An odd one still counts: it is an item that nobody of ours owns."""
+    """An ID as text that a database can hold. An odd ID counts too: it is an item of no request of ours."""
     return str(value)[:LONGEST_WRITTEN].encode("utf-8", "replace").decode().replace("\x00", "\N{REPLACEMENT CHARACTER}")

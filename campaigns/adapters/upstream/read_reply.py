@@ -1,7 +1,7 @@
-"""Reading a reply of the vendor's: JSON, `_meta`, headers, Retry-After.
+"""Read a reply of the vendor: JSON, `_meta`, headers, Retry-After.
 
-What a reply proves is in its status and in a few fields of its body. All else is optional: a header or a field that
-cannot be read is one that is not there, and changes nothing of what the rest proves.
+What a reply proves is in its status and in a few fields of its body. Everything else is optional: a header or a field
+that cannot be read counts as missing, and does not change what the rest proves.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from campaigns.domain.upstream.reply import ERROR_FIELDS, Reply, VendorReport, f
 
 LONGEST_RESPONSE = 4096
 LONGEST_HEADER = 100
-"""Characters of a header that has a value of ours; a longer one cannot be read."""
+"""Longest header that is read, in characters."""
 
 SHORTEST_RETRY_AFTER_SECONDS = 1.0
-"""A limiter that refuses and says "now" is asked again a second later, not in a loop."""
+"""Least wait in seconds: after a limiter that says "now" the next request waits a second."""
 LONGEST_RETRY_AFTER_SECONDS = 86_400.0
 LARGEST_NUMBER = 2**31 - 1
 
@@ -45,7 +45,7 @@ def read_reply(
 
 
 def read_json(content: bytes | bytearray) -> Any:
-    """The JSON value in a body; None when there is none."""
+    """The JSON value of a body; None when it is not JSON."""
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
@@ -53,15 +53,16 @@ def read_json(content: bytes | bytearray) -> Any:
 
 
 def read_response(content: bytes | bytearray, redactor: Redactor) -> str | None:
-    """The raw body as it is kept, without secrets; how long it is when it is no text. None when empty."""
+    """The raw body as it is recorded, without secrets; its length when it is not text. None when empty."""
     return redactor.body(content, LONGEST_RESPONSE)
 
 
 def read_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """How long a Retry-After header asks to wait, from 1 s to a day; None when there is no such header.
+    """Seconds that a Retry-After header asks to wait, from 1 s to a day; None when there is no such header.
 
-    It holds seconds or a date (RFC 9110, 10.2.3). A date is measured from the reply's own Date, so that a wrong clock
-    here does no harm, else from `now`. One that cannot be read still is a limiter's mark: then the default holds.
+    It has seconds or a date (RFC 9110, 10.2.3). A date is compared with the reply's own Date, so that a wrong clock
+    here does no harm, else with `now`. A header that cannot be read is still the sign of a limiter: the default is
+    used.
     """
     written = headers.get("retry-after")
     if written is None:
@@ -80,7 +81,7 @@ def _seconds(written: str, headers: Mapping[str, str], now: datetime) -> float |
 
 
 def read_report(headers: Mapping[str, str], body: Mapping[str, Any], redactor: Redactor) -> VendorReport:
-    """What a reply says about credits, cache and limits; the headers win over the body's `_meta`.
+    """Credits, cache and limits in a reply; the headers win over the body's `_meta`.
 
     Every field may be null or absent (day limits are gone from the vendor's newer replies) and then is None.
     """

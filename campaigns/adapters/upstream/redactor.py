@@ -1,4 +1,4 @@
-"""What must not be kept of a reply: the vendor key, however it is written, and what no database can store."""
+"""Removes from a reply what must not be recorded: the vendor key in any form, and what no database can store."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ CREDENTIALS = re.compile(
 )
 REMOVED = "[removed]"
 LONGEST_VALUE = 500
-"""Characters of a text inside a JSON value that is kept."""
+"""Longest text that is kept of a JSON value, in characters."""
 
 MOST_VALUES = 200
-"""Values of a JSON value that is kept; the vendor's own has eleven."""
+"""Most values that are kept of a JSON value; the vendor's own has eleven."""
 
 DEEPEST = 20
 LARGEST_NUMBER = 2**63
@@ -26,9 +26,9 @@ BYTES_OF_A_CHARACTER = 4
 
 
 class Redactor:
-    """Removes the vendor key, however it is written, and anything that looks like an Authorization value.
+    """Removes the vendor key in any form, and everything that looks like an Authorization value.
 
-    What is longer than what is kept of it is cut first, so that its length costs nothing.
+    A text that is too long is cut first, so that its length costs nothing.
     """
 
     def __init__(self, key: str) -> None:
@@ -44,22 +44,22 @@ class Redactor:
             cleaned = cleaned.replace(form, REMOVED)
         cleaned = CREDENTIALS.sub(rf"\g<1>{REMOVED}", cleaned)
         if len(cut) < len(text):
-            cleaned = cleaned[: -self._longest]  # the end may hold a part of the key, which no form matches
+            cleaned = cleaned[: -self._longest]  # the end may have a part of the key, which no pattern matches
         return cleaned[:most].encode("utf-8", "replace").decode().replace("\x00", "\N{REPLACEMENT CHARACTER}")
 
     def body(self, content: bytes | bytearray, most: int) -> str | None:
-        """The beginning of a body as text; how many bytes it has when it is none, and None when it is empty."""
+        """The beginning of a body as text; its number of bytes when it is not text, and None when it is empty."""
         head = bytes(content[: BYTES_OF_A_CHARACTER * (most + 2 * self._longest + 1)])
         try:
             text = codecs.getincrementaldecoder("utf-8")().decode(head)
         except UnicodeDecodeError:
             text = "\x00"
         if "\x00" in text:
-            return f"({len(content)} bytes that are no text)"
+            return f"({len(content)} bytes that are not text)"
         return self.text(text, most) or None
 
     def tree(self, value: Any) -> Any:
-        """A JSON value without secrets, numbers that no database keeps, and more than any reply needs."""
+        """A JSON value without secrets, without numbers that no database can hold, and cut to what a reply needs."""
         return self._tree(value, 0, [MOST_VALUES])
 
     def _tree(self, value: Any, depth: int, left: list[int]) -> Any:

@@ -1,4 +1,4 @@
-"""What the sandbox really accepted, asked over its inspection endpoint: for the demo and tests, never for sending."""
+"""What the sandbox really accepted, from its inspection endpoint: for the demo and tests, never for sending."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ANSWER_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class AcceptedSend:
-    """One request that the sandbox accepted, whether its answer arrived or not."""
+    """One request that the sandbox accepted, whether its reply arrived or not."""
 
     message_id: str
     account: str
@@ -24,10 +24,10 @@ class AcceptedSend:
 
 
 class SandboxRecord:
-    """The truth about a sandbox that runs. Every method raises VendorAway when it does not answer."""
+    """The record of a running sandbox. Every method raises VendorAway when the sandbox does not respond."""
 
     def __init__(self, url: str) -> None:
-        # No proxies of the environment: it is on this machine.
+        # No proxies of the environment: the sandbox is on this machine.
         self._client = httpx.Client(base_url=url, timeout=ANSWER_SECONDS, trust_env=False)
 
     def accepted(self) -> list[AcceptedSend]:
@@ -38,20 +38,20 @@ class SandboxRecord:
         ]
 
     def summary(self) -> dict[str, Any]:
-        """Counts over everything that it accepted and every request that it saw."""
+        """Counts of everything that it accepted and of every request that it saw."""
         return self._ask("GET", "summary")
 
     def struck(self, fault: str) -> int:
-        """How often the lines of its script for this fault have struck."""
+        """How often the lines of its script for this fault were applied."""
         script = self._ask("GET", "faults")["script"]
         return sum(line["struck"] for line in script if line["fault"] == fault)
 
     def put_faults(self, text: str) -> None:
-        """Let it misbehave as this faults file says, counting requests from now on."""
+        """Make it misbehave as this faults file says; requests are counted from now on."""
         self._ask("PUT", "faults", text)
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         self._client.close()
 
     def _ask(self, method: str, name: str, text: str | None = None) -> dict[str, Any]:

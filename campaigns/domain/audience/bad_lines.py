@@ -1,4 +1,4 @@
-"""The refusal of a file with lines that hold no user ID, with what to do about the values in them."""
+"""The error for a file with lines without a user ID, with what to do about their values."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import re
 from campaigns.domain.audience.gathering import LARGEST_USER_ID, Reading
 
 ROUNDED = "(rounded)"
-"""Stands behind a number of more than 15 digits from a workbook: the spreadsheet has not kept them all."""
+"""Follows a number of more than 15 digits from a workbook: the spreadsheet has not kept all digits."""
 
 FORMULA = "(formula)"
-"""Stands for a cell with a formula of which the workbook keeps no result."""
+"""Replaces a cell with a formula of which the workbook has no result."""
 
 NO_CELL = "(no cell in the column of user IDs)"
-"""Stands behind the row of a sheet that has other cells only: a sum below a table, for one."""
+"""Follows the row of a sheet that has only other cells, for instance a sum below a table."""
 
 BESIDE = "(a cell right of the header)"
-"""Stands behind the row of a sheet whose cells may have moved to the right."""
+"""Follows the row of a sheet whose cells may have moved to the right."""
 
 
 def not_the_width(cells: int, header: int) -> str:
-    """Stands behind a row of CSV that has not as many cells as the header."""
+    """Follows a row of CSV that has not the same number of cells as the header."""
     return f"({cells} {'cell' if cells == 1 else 'cells'}, {header} in the header)"
 
 
@@ -31,7 +31,7 @@ _WAYS_OUT = (
     ),
     (
         re.compile(rf".*{re.escape(NO_CELL)}"),
-        "give each row its user ID, and take out rows that are nobody, such as a total",
+        "give each row its user ID, and remove rows without a user, such as a total",
     ),
     (
         re.compile(rf".*{re.escape(BESIDE)}"),
@@ -51,7 +51,7 @@ _WAYS_OUT = (
     ),
     (
         re.compile(rf"=[^0-9\"].*|{re.escape(FORMULA)}"),
-        "a formula is no user ID: copy the column and paste it as values",
+        "a formula is not a user ID: copy the column and paste it as values",
     ),
     (
         re.compile(r"@.*|.*onlyfans\.com/.*|u[0-9]+", re.IGNORECASE),
@@ -61,7 +61,7 @@ _WAYS_OUT = (
 
 
 def bad_lines(reading: Reading, name: str) -> str:
-    """One sentence that names the first bad lines, and one that says how to go on."""
+    """One sentence that names the first bad lines, and one with what to do."""
     listed = ", ".join(f"line {number} '{value}'" for number, value in reading.bad)
     more = f" and {reading.bad_count - len(reading.bad)} more" if reading.bad_count > len(reading.bad) else ""
     hold = "hold" if reading.bad_count > 1 else "holds"

@@ -1,4 +1,4 @@
-"""CSV with several columns, read strictly: a quote that is not closed hides rows, so it refuses the file."""
+"""CSV with several columns, read strictly: a quote that is not closed hides rows, so the file is refused."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ _NOTHING_IMPORTED = (
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """How the rows of a file are parted, and where the user IDs stand in them."""
+    """The layout of a file's rows: the separator, and the column of the user IDs."""
 
     separator: str
-    width: int  # cells of the header
-    named: int  # the same without empty ones at its end, which rows may leave out
+    width: int  # number of cells of the header
+    named: int  # the same without empty cells at its end, which rows may leave out
     users: int
 
 
 def cells_up_to_the_last(cells: Sequence[str]) -> int:
-    """How many cells a row has without empty ones at its end, which spreadsheets add and leave out."""
+    """The number of cells of a row, without empty cells at its end, which spreadsheets add and leave out."""
     return next((count for count in range(len(cells), 0, -1) if cells[count - 1].strip()), 0)
 
 
 def read_csv(number: int, blocks: Iterator[bytes], columns: Columns, gathering: Gathering, name: str) -> None:
     """The column of user IDs, from the line with that number on. Raises UsageError for a fault inside a quoted field.
 
-    Blocks without a quote are read at once, or at least each for itself.
+    Blocks without a quote are read at once, or at least each by itself.
     """
     for block in blocks:
         if b'"' in block:
-            # A quoted field may go on in the next block, so nobody but the parser can tell where rows begin now.
+            # A quoted field may go on in the next block, so from here only the parser knows where rows begin.
             _Rows(number, chain(block, blocks), columns, gathering, name).read()
             return
         if not gathering.take_block(_column_of(block, columns)):
@@ -52,7 +52,7 @@ def read_csv(number: int, blocks: Iterator[bytes], columns: Columns, gathering: 
 
 
 def _column_of(block: bytes, columns: Columns) -> bytes:
-    """The user IDs one a line, or something that is not all digits when a row needs care."""
+    """The user IDs, one a line; or a text that is not all digits, if a row needs care."""
     lines, separator, column = block.splitlines(), columns.separator.encode(), columns.users
     widths = {line.count(separator) + 1 for line in lines}  # half the cost of the length of each row that is split
     if not widths <= set(range(columns.named, columns.width + 1)):
@@ -99,22 +99,22 @@ class _Rows:
                 yield line
 
     def _take(self, begins: int, row: list[str]) -> None:
-        if len(self._lines) > 1:  # counted from the fields, so that a line which the parser lost shows in the books
+        if len(self._lines) > 1:  # counted from the fields, so that a line that the parser lost shows in the counts
             self._gathering.reading.inside_quotes += sum(map(_line_ends, row))
-        if not "".join(row).strip():  # nothing, or separators alone, which spreadsheets write for empty rows
+        if not "".join(row).strip():  # empty, or only separators, which spreadsheets write for empty rows
             self._gathering.reading.blank += 1
             return
         value = row[self._column] if self._column < len(row) else ""
         if len(self._lines) > 1:
             self._refuse_swallowed_row(begins, value)
         if len(row) < self._columns.named or cells_up_to_the_last(row) > self._columns.width:
-            # Its cells may have moved, by a decimal comma or a cut, so nobody can tell which of them is the user ID.
+            # Its cells may have moved, by a decimal comma or a cut, so nobody knows which of them is the user ID.
             self._gathering.refuse(begins, self._separator.join(row), not_the_width(len(row), self._columns.width))
         else:
             self._gathering.take(begins, value)
 
     def _refuse_open_quote(self, begins: int) -> None:
-        """Refuse the file when the parser gave up inside a quoted field, or right behind one."""
+        """Refuse the file when the parser gave up inside a quoted field, or right after one."""
         fault = quote_fault("".join(self._lines), self._separator)
         if fault is not None:
             line, words = fault
@@ -123,7 +123,7 @@ class _Rows:
             )
 
     def _refuse_swallowed_row(self, begins: int, value: str) -> None:
-        """Refuse a quoted field that holds what reads like a row: two quotes of two rows may have met there."""
+        """Refuse a quoted field that contains a text like a row: it may begin in one row and end in another."""
         own = parse_user(value)
         for offset, line in enumerate(self._lines):
             cells = line.split(self._separator)
@@ -137,7 +137,7 @@ class _Rows:
 
 
 def quote_fault(row: str, separator: str) -> tuple[int, str] | None:
-    """Why no parser can read on behind a quoted field of a row, and on which line of the row it opens, from 0.
+    """Why no parser can go on after a quoted field of a row, and the line of the row on which it opens, from 0.
 
     None when all its quoted fields are closed where a separator or the line's end follows.
     """
@@ -157,7 +157,7 @@ def quote_fault(row: str, separator: str) -> tuple[int, str] | None:
 
 
 def first_spanning_quote(row: str, separator: str) -> int:
-    """On which line of a row, from 0, the first quoted field opens that does not end on its line."""
+    """The line of a row, from 0, on which the first quoted field opens that does not end on its line."""
     spanning = (start for start, field in _fields(row, separator) if re.search(r"[\r\n]", field["body"] or ""))
     return _line_of(row, next(spanning, 0))
 

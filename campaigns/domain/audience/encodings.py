@@ -1,4 +1,4 @@
-"""The encoding of a recipient file: what its first bytes say, and the file as UTF-8 whatever it was."""
+"""The encoding of a recipient file, from its first bytes, and the file as UTF-8."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import codecs
 from collections.abc import Iterator
 
 HEAD_BYTES = 1024
-"""How much of a file without a byte-order mark is looked at for UTF-16."""
+"""Bytes that are examined to recognise UTF-16 in a file without a byte-order mark."""
 
 UTF8, WINDOWS = "UTF-8", "Windows-1252"
 
 _MARKS = (
     (codecs.BOM_UTF8, UTF8),
-    (codecs.BOM_UTF32_LE, "UTF-32-LE"),  # before UTF-16: its mark begins with the one of UTF-16
+    (codecs.BOM_UTF32_LE, "UTF-32-LE"),  # before UTF-16: its mark begins with that of UTF-16
     (codecs.BOM_UTF32_BE, "UTF-32-BE"),
     (codecs.BOM_UTF16_LE, "UTF-16-LE"),
     (codecs.BOM_UTF16_BE, "UTF-16-BE"),
@@ -22,8 +22,8 @@ _MARKS = (
 def as_utf8(pieces: Iterator[bytes]) -> tuple[str, Iterator[bytes]]:
     """The encoding of a file, and its bytes as UTF-8 without a byte-order mark.
 
-    A file that is neither UTF-16 nor UTF-32 is passed on as it is; `is_utf8` tells whether it is UTF-8 or another
-    extension of ASCII. A byte that is not valid in UTF-16 becomes a character that no user ID has.
+    A file that is neither UTF-16 nor UTF-32 is not changed; `is_utf8` tells whether it is UTF-8 or another extension
+    of ASCII. A byte that is not valid in UTF-16 becomes a character that no user ID has.
     """
     head = b""
     for piece in pieces:
@@ -47,7 +47,7 @@ def is_utf8(block: bytes) -> bool:
 
 
 def decoded(text: bytes) -> str:
-    """Bytes for people: UTF-8, or Windows-1252 when they are not that."""
+    """Bytes as text for display: as UTF-8, or else as Windows-1252."""
     try:
         return text.decode()
     except UnicodeDecodeError:
@@ -55,7 +55,7 @@ def decoded(text: bytes) -> str:
 
 
 def _unmarked(head: bytes) -> str:
-    """UTF-16 shows itself by the zero byte of each plain letter and digit, always on the same side."""
+    """UTF-16 is recognised by the zero byte of each plain letter and digit, always on the same side."""
     even, odd = head[:HEAD_BYTES:2], head[1:HEAD_BYTES:2]
     if 0 in odd and 0 not in even and 2 * odd.count(0) >= len(odd):
         return "UTF-16-LE"

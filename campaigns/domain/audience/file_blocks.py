@@ -10,11 +10,11 @@ from campaigns.domain.errors import UsageError
 
 BLOCK_BYTES = 2**20
 LONGEST_LINE_BYTES = 16 * 2**20
-"""A longer line is no recipient, but a file of another kind; it is refused before it fills the memory."""
+"""Longest line, in bytes. A longer line belongs to another kind of file; it is refused before it fills the memory."""
 
 
 class LineBooks(Protocol):
-    """Where the lines of a file are counted, and its encoding is noted."""
+    """The counts of a file's lines, and its encoding."""
 
     file_lines: int
     encoding: str
@@ -23,7 +23,7 @@ class LineBooks(Protocol):
 def read_blocks(
     stream: BinaryIO, name: str, progress: Callable[[int], None] | None, books: LineBooks
 ) -> Iterator[bytes]:
-    """The file in blocks of UTF-8 that end where a line ends; its lines and its encoding go into the books."""
+    """The file in blocks of UTF-8 that end where a line ends. Its lines are counted, and its encoding is recorded."""
     books.encoding, pieces = as_utf8(_read(stream, progress))
     last = b""
     for block in _whole_lines(pieces, name):
@@ -56,7 +56,7 @@ def _whole_lines(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
             rest = rest[end:]
         if len(rest) > LONGEST_LINE_BYTES:
             raise UsageError(
-                f"{name} has a line of more than {LONGEST_LINE_BYTES} bytes, so it is no recipient file; "
+                f"{name} has a line of more than {LONGEST_LINE_BYTES} bytes, so it is not a recipient file; "
                 "give CSV, JSON Lines, or one ID a line."
             )
     if rest:
@@ -64,17 +64,17 @@ def _whole_lines(pieces: Iterator[bytes], name: str) -> Iterator[bytes]:
 
 
 def line_count(block: bytes) -> int:
-    """How many lines end in a block, whatever their ends are."""
+    """The number of line ends in a block, of any kind."""
     return block.count(b"\n") + block.count(b"\r") - block.count(b"\r\n")
 
 
 def numbered_lines(number: int, block: bytes) -> Iterator[tuple[int, str]]:
-    """The lines with their numbers; bytes that are no UTF-8 become characters that no ID has."""
+    """The lines with their numbers; bytes that are not UTF-8 become characters that no ID has."""
     for n, line in enumerate(block.splitlines(keepends=True), number):
         yield n, line.decode(errors="surrogateescape")
 
 
 def chain(block: bytes, blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """A block and those that follow it."""
+    """A block and the blocks after it."""
     yield block
     yield from blocks

@@ -1,4 +1,4 @@
-"""What a recipient file held, gathered line by line: its user IDs, and the books of its lines."""
+"""What is read from a recipient file line by line: its user IDs, and the counts of its lines."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from campaigns.domain.audience.encodings import decoded
 from campaigns.domain.errors import UsageError
 
 LARGEST_USER_ID = 2**63 - 1
-"""User IDs are 64-bit integers in the database, and signed there."""
+"""Largest user ID: the database has signed 64-bit integers."""
 
 GATHERED_IDS = 4_000_000
-"""IDs gathered (8 bytes each) before they join the bitmap: in portions of 100,000 it takes up to four times as long."""
+"""IDs collected (8 bytes each) before they are added to the bitmap: with 100,000 it takes up to four times as long."""
 
 BAD_LINES_SHOWN = 5
 
@@ -23,26 +23,26 @@ _DIGITS_AND_LINE_ENDS = b"0123456789\r\n"
 
 @dataclass(frozen=True, slots=True)
 class FileBooks:
-    """Where each line of a file went: `lines` is the sum of all the others."""
+    """What each line of a file was: `lines` is the sum of all the others."""
 
     lines: int
     ids: int
     duplicates: int
     bad: int
     blank: int
-    inside_quotes: int  # lines that go on with a quoted field of the line before
+    inside_quotes: int  # lines that continue a quoted field of the line before
     header: int
 
     @property
     def balanced(self) -> bool:
-        """Whether each line of the file is in the books once."""
+        """Whether each line of the file is counted once."""
         parts = self.ids + self.duplicates + self.bad + self.blank + self.inside_quotes + self.header
         return self.lines == parts
 
 
 @dataclass(frozen=True, slots=True)
 class FileForm:
-    """How a recipient file was understood; None where it has no such thing."""
+    """How a recipient file was read; None for what it does not have."""
 
     kind: str
     encoding: str | None = None
@@ -53,24 +53,24 @@ class FileForm:
 
 @dataclass(slots=True)
 class Reading:
-    """What a recipient file held."""
+    """The content of a recipient file."""
 
     users: BitMap64 = field(default_factory=BitMap64)
-    lines: int = 0  # lines that held an ID
+    lines: int = 0  # lines with an ID
     duplicates: int = 0
     bad: list[tuple[int, str]] = field(default_factory=list)  # (line number, value), the first few
     bad_count: int = 0
     blank: int = 0
     inside_quotes: int = 0
     header: int = 0
-    file_lines: int = 0  # all lines, counted from the bytes and not from what was read
+    file_lines: int = 0  # all lines, counted from the bytes and not from the values
     hidden: int = 0  # rows with an ID that a spreadsheet does not show
     encoding: str = "UTF-8"
     form: FileForm | None = None  # None when the IDs come from no file
 
     @property
     def books(self) -> FileBooks:
-        """The books of the file."""
+        """The counts of the file's lines."""
         return FileBooks(
             lines=self.file_lines,
             ids=self.lines - self.duplicates,
@@ -83,7 +83,7 @@ class Reading:
 
 
 class Gathering:
-    """The reading as it grows."""
+    """A reading while the file is read."""
 
     def __init__(self) -> None:
         self.reading = Reading()
@@ -99,13 +99,13 @@ class Gathering:
         self._join_when_full()
 
     def refuse(self, number: int, text: str, mark: str = "") -> None:
-        """One bad line, whatever its text reads like; `mark` is shown whole behind the text and says what is wrong."""
+        """One bad line, whatever its text is; `mark` is shown whole after the text and says what is wrong."""
         self.reading.bad_count += 1
         if len(self.reading.bad) < BAD_LINES_SHOWN:
             self.reading.bad.append((number, f"{shown(text)} {mark}".strip()))
 
     def take_block(self, block: bytes) -> bool:
-        """A block of one ID a line, at once; False, and nothing taken, when it needs care."""
+        """Add a block of one ID a line at once. False, and nothing is added, when it needs care."""
         may_be_zero = block.startswith(b"0") or b"\n0" in block or b"\r0" in block
         if may_be_zero or block.translate(None, _DIGITS_AND_LINE_ENDS):
             return False
@@ -119,7 +119,7 @@ class Gathering:
         return True
 
     def finish(self) -> Reading:
-        """The reading, with nobody left outside its users."""
+        """The reading, with all IDs in its users."""
         self._join()
         self.reading.duplicates = self.reading.lines - len(self.reading.users)
         return self.reading
@@ -135,7 +135,7 @@ class Gathering:
 
 
 def parse_user(value: str) -> int | None:
-    """The user ID in a text, or None when that is no 64-bit positive integer."""
+    """The user ID in a text, or None when it is not a positive 64-bit integer."""
     value = value.strip()
     if not (value.isascii() and value.isdigit()):
         return None
@@ -145,13 +145,13 @@ def parse_user(value: str) -> int | None:
 
 
 def shown(value: str) -> str:
-    """A value as a message may show it: short, and nothing in it that a terminal would act on."""
+    """A value for display in a message: short, and without characters that a terminal would act on."""
     text = decoded(value.strip()[:40].encode(errors="surrogateescape"))
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def check_books(books: FileBooks, name: str) -> None:
-    """Refuse a file of which a line is not accounted for, or counted twice. Raises UsageError."""
+    """Refuse a file of which a line is not counted, or counted twice. Raises UsageError."""
     if not books.balanced:
         raise UsageError(
             f"{name} has {books.lines} lines, but its books do not add up to that ({books.ids} IDs, {books.duplicates} "
@@ -161,6 +161,6 @@ def check_books(books: FileBooks, name: str) -> None:
 
 
 def _blank_lines(block: bytes) -> int:
-    """How many lines of a block of digits and line ends are empty; most blocks have none, which is seen at once."""
+    """The number of empty lines in a block of digits and line ends; most blocks have none, which is seen at once."""
     may_be = block[:1] in b"\r\n" or b"\n\n" in block or b"\n\r" in block or b"\r\r" in block
     return block.splitlines().count(b"") if may_be else 0

@@ -1,4 +1,4 @@
-"""The first line of a recipient file: which separator it has, and which of its columns holds the user IDs."""
+"""The first line of a recipient file: its separator, and its column of user IDs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from campaigns.domain.audience.gathering import parse_user, shown
 from campaigns.domain.errors import UsageError
 
 SEPARATORS_OF_LISTS = ";\t|"
-"""What parts IDs on one line. Not a comma: 1,234 may be one number, or a row without a header."""
+"""Separators of IDs on one line. Not a comma: 1,234 may be one number, or a row without a header."""
 
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE)
 
@@ -23,12 +23,12 @@ class Header:
     """What the first line is."""
 
     cells: Sequence[str]
-    separator: str | None = None  # None: there is a single column
-    column: int | None = None  # of the user IDs; None: the line is no header
+    separator: str | None = None  # None: there is only one column
+    column: int | None = None  # of the user IDs; None: the line is not a header
 
     @property
     def is_list(self) -> bool:
-        """Whether the line holds the IDs themselves, side by side."""
+        """Whether the line has IDs, side by side."""
         return self.column is None and self.separator is not None
 
 
@@ -43,9 +43,9 @@ def separator_line(line: str, name: str) -> str | None:
 
 
 def read_header(number: int, line: str, name: str, separator: str | None = None) -> Header:
-    """What the first line says, which stands on that line of the file; `separator` when the file names it.
+    """Read the first line, which has that number in the file; `separator` if the file names it.
 
-    Raises UsageError when the line names columns and none of them, or two, are the user IDs.
+    Raises UsageError when the line names columns and not exactly one of them has the user IDs.
     """
     rows = _parsed(line, separator)
     named = {sign: cells for sign, cells in rows.items() if len(cells) > 1 and any(map(_names_users, cells))}
@@ -68,7 +68,7 @@ def read_header(number: int, line: str, name: str, separator: str | None = None)
 
 
 def column_of_users(cells: Sequence[str], name: str) -> int:
-    """Which column of a header holds the user IDs. Raises UsageError unless exactly one does."""
+    """The column of a header with the user IDs. Raises UsageError unless there is exactly one."""
     found = [column for column, cell in enumerate(cells) if _names_users(cell)]
     if not found:
         raise no_users_column(cells, name)
@@ -79,7 +79,7 @@ def column_of_users(cells: Sequence[str], name: str) -> int:
 
 
 def no_users_column(cells: Sequence[str], name: str, separator: str | None = None) -> UsageError:
-    """The refusal of a header that names no column of user IDs; it quotes the header as it stands."""
+    """The error for a header without a column of user IDs; it quotes the header."""
     listed = ", ".join(f"'{shown(cell)}'" for cell in cells[:8])
     parted = f" with a {separator} as separator" if separator is not None and len(cells) > 1 else ""
     if any(map(parse_user, cells)):
@@ -116,7 +116,7 @@ def _unreadable(number: int, line: str, name: str) -> UsageError:
             f"{name}: line {number} opens a quote that does not end there, so the header cannot be read; write it "
             "on one line, and close the quote or take it out."
         )
-    return UsageError(f"{name}: the first line is no CSV; give CSV, JSON Lines, or one ID a line.")
+    return UsageError(f"{name}: the first line is not CSV; give CSV, JSON Lines, or one ID a line.")
 
 
 def _names_users(cell: str) -> bool:

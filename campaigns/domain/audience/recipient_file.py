@@ -1,7 +1,7 @@
-"""Reading recipient files: plain IDs, CSV or JSON Lines, ten million of them in seconds.
+"""Read recipient files: plain IDs, CSV or JSON Lines, ten million IDs in seconds.
 
-Blocks of bytes that hold nothing but digits and line ends, which is nearly all of a large file, are read at once; any
-other block is read line by line with care. Both give the same, line numbers included.
+Blocks of bytes with only digits and line ends, which are nearly all of a large file, are read at once. Any other block
+is read line by line with care. Both have the same result, line numbers included.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from campaigns.domain.audience.header import Header, no_users_column, read_heade
 from campaigns.domain.errors import UsageError
 
 BLANKS = f" \t\r\n\v\f{''.join(SEPARATORS)}"
-"""A line of these alone is blank: spreadsheets write separators for rows in which nothing stands."""
+"""A line of only these bytes is blank: spreadsheets write separators for empty rows."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON. Raises ValueError when it has two user IDs, of which nobody can tell which is meant."""
+    """An object of JSON. Raises ValueError when it has two user IDs: nobody knows which is meant."""
     found = dict(pairs)
     if len(found) < len(pairs) and [name for name, _ in pairs].count("user_id") > 1:
         raise ValueError("user_id twice")
@@ -41,11 +41,12 @@ def read_users(
 
     The file is CSV with a header that names a `user_id` column (or with one unnamed column), JSON Lines with
     `user_id`, or plain IDs. CSV may have commas, semicolons, tabs or vertical bars, and a line `sep=;` before its
-    header. It is UTF-8, UTF-16 or Windows-1252. What was understood is the reading's `form`. Duplicates are counted
-    and dropped. Without `skip_bad` one bad line refuses the whole file; with it, such lines are left out and counted.
-    A row that has not the cells of the header is a bad line: an ID is taken from its own column and nowhere else.
-    A fault inside a quoted field, and books that do not balance, refuse the file in any case. `progress` is told the
-    bytes read so far, about once a megabyte. Raises UsageError, which names the file by `name`.
+    header. It is UTF-8, UTF-16 or Windows-1252. The result's `form` states how it was read. Duplicates are
+    counted and dropped. Without `skip_bad` the whole file is refused for one bad line; with it, bad lines are left out
+    and counted. A row without the same number of cells as the header is a bad line: an ID is taken only from its own
+    column. For a fault inside a quoted field, and for counts that do not add up, the file is refused in any case.
+    `progress` is called with the bytes read so far, about once a megabyte. Raises UsageError, which names the file by
+    `name`.
     """
     gathering = Gathering()
     form = _read(1, read_blocks(stream, name, progress, gathering.reading), gathering, name)
@@ -54,7 +55,7 @@ def read_users(
 
 
 def complete(gathering: Gathering, name: str, *, skip_bad: bool) -> Reading:
-    """The reading of a whole file. Raises UsageError for bad lines, for nobody, and for books that do not balance."""
+    """Read a whole file. Raises UsageError for bad lines, for no user, and for counts that do not add up."""
     reading = gathering.finish()
     if reading.bad_count and not skip_bad:
         raise UsageError(bad_lines(reading, name))
@@ -67,7 +68,7 @@ def complete(gathering: Gathering, name: str, *, skip_bad: bool) -> Reading:
 def _read(
     number: int, blocks: Iterator[bytes], gathering: Gathering, name: str, separator: str | None = None
 ) -> FileForm:
-    """Find the first line that is not blank, decide by it what the file is, and read it all."""
+    """Find the first line that is not blank, recognise the format by it, and read the whole file."""
     blanks = BLANKS.encode()
     for block in blocks:
         if not block.strip(blanks):
@@ -113,7 +114,7 @@ def _read_from_first_value(
 
 
 def _read_list(number: int, header: Header, blocks: Iterator[bytes], gathering: Gathering, name: str) -> FileForm:
-    """IDs side by side on the only line that holds anything; in the books each counts as a line of its own."""
+    """IDs side by side on the only line that is not blank; each of them counts as a line."""
     values = [cell for cell in header.cells if cell.strip()]
     separator = SEPARATORS[header.separator or ","]
     for value in values:
@@ -134,7 +135,7 @@ def _read_single(
     *,
     all_digits: bool = False,
 ) -> None:
-    """One value a line, None where it has none; with `all_digits` a block may be read at once."""
+    """One value a line, None if it has none; with `all_digits` a block may be read at once."""
     for block in blocks:
         if not (all_digits and gathering.take_block(block)):
             for n, line in numbered_lines(number, block):
@@ -148,7 +149,7 @@ def _read_single(
 
 
 def _bare_value(line: str) -> str:
-    """The value of a line with a single column, which needs no CSV parser (three times slower)."""
+    """The value of a line with one column, which needs no CSV parser (three times slower)."""
     value = line.strip()
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
 
@@ -159,5 +160,5 @@ def _json_value(line: str) -> str | None:
     except (ValueError, RecursionError):
         return None
     user = found.get("user_id") if isinstance(found, dict) else None
-    # A JSON float is refused rather than rounded: IDs exceed what a float can hold.
+    # A JSON float is refused and not rounded: an ID may have more digits than a float.
     return str(user) if isinstance(user, int | str) and not isinstance(user, bool) else None

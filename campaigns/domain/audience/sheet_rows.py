@@ -1,4 +1,4 @@
-"""Reading the user IDs from the rows of a sheet, as a workbook's reader gives them."""
+"""Read the user IDs from the rows of a sheet."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from campaigns.domain.audience.header import column_of_users
 from campaigns.domain.audience.recipient_file import complete
 
 EXACT_BELOW = 10**15
-"""A number in a cell has at most 15 digits; of a longer one the spreadsheet keeps no more than these."""
+"""Most digits of a number in a cell; of a longer number the spreadsheet keeps only these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +26,16 @@ class SheetRow:
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    users: int  # where the user IDs stand
-    last: int  # of the header
+    users: int  # column of the user IDs
+    last: int  # last column of the header
 
 
 def read_sheet(rows: Iterable[SheetRow], *, name: str, sheet: str, skip_bad: bool = False) -> Reading:
-    """Every user ID in the rows of a sheet, in the order of their numbers; rows left out between them are blank.
+    """Every user ID in the rows of a sheet, in the order of the rows' numbers; rows that are missing are blank.
 
     The first row that is not blank is a header with a `user_id` column, or the sheet has one column of IDs. Rules and
     errors are those of `read_users`; a row counts as a line. A row without an ID in that column, or with a cell right
-    of the header, is a bad line. So is a number of more than 15 digits, since the spreadsheet has rounded it.
+    of the header, is a bad line. So is a number of more than 15 digits, because the spreadsheet has rounded it.
     """
     gathering = Gathering()
     reading, columns, header = gathering.reading, None, None
@@ -53,7 +53,7 @@ def read_sheet(rows: Iterable[SheetRow], *, name: str, sheet: str, skip_bad: boo
 
 
 def cell_text(value: Any) -> str:
-    """The text of a cell: a number without decimals as digits; what cannot be a user ID is a text that shows it."""
+    """The text of a cell: a number without decimals as digits; any other value as a text that is not a user ID."""
     if value is None:
         return FORMULA
     if isinstance(value, bool):
@@ -82,7 +82,7 @@ def _take(number: int, cells: Mapping[int, str], columns: _Columns, gathering: G
 
 
 def _first_row(number: int, cells: Mapping[int, str], gathering: Gathering, name: str) -> tuple[_Columns, str | None]:
-    """The columns of the sheet, and what its header calls the user IDs; None when the row is itself a user's."""
+    """The columns of the sheet, and the header's name of the user IDs; None when the row has a user ID itself."""
     places, texts = list(cells), list(cells.values())
     if len(texts) == 1 and any(character.isdigit() for character in texts[0]):
         gathering.take(number, texts[0])

@@ -1,4 +1,4 @@
-"""Recipients are integer sets: reading them, subtracting from them, cutting them, and packing them into blobs.
+"""Recipients are integer sets: read, subtract, cut, and pack them into blobs.
 
 A packed set is the portable serialisation of a 64-bit Roaring bitmap (a public format, github.com/RoaringBitmap/
 RoaringFormatSpec). Ten million random IDs take about two bytes each.
@@ -39,12 +39,12 @@ __all__ = [
 _LOWEST_BYTE_FIRST = array("H", [1]).tobytes() == b"\x01\x00"
 
 DIGEST_VERSION = 2
-"""How digests of sets are made now: over the IDs themselves. Version 1 was the SHA-256 of the blob."""
+"""The version of digests of sets: 2 is the SHA-256 of the IDs themselves, 1 was that of the blob."""
 
 
 @dataclass(frozen=True, slots=True)
 class UserSet:
-    """A packed set of user IDs, as it stands in a row. Equal sets are equal here, however they came about."""
+    """A packed set of user IDs, as it is stored in a row. Equal sets are equal here, however they were made."""
 
     size: int
     first_user: int | None
@@ -55,20 +55,20 @@ class UserSet:
 
 
 def pack(users: BitMap64) -> UserSet:
-    """The set as a row keeps it: blob, size, first and last ID, and the digest of its IDs."""
+    """The set for a row: blob, size, first and last ID, and the digest of its IDs."""
     return _packed(users.to_array())
 
 
 def set_digest(users: BitMap64) -> str:
-    """SHA-256 over the IDs in order, 8 bytes each, the most significant byte first: the digest of the set alone."""
+    """SHA-256 of the IDs in order, 8 bytes each, the most significant byte first: it depends only on the set."""
     return _digest_of_ids(users.to_array())
 
 
 def is_digest_of(users: BitMap64, blob: bytes, sha256: str, version: int) -> bool:
-    """Whether a digest kept with that version is the one of this set and its blob.
+    """Whether a stored digest of that version fits this set and its blob.
 
-    The blob's own digest is right with any version: the previous release writes it when it takes users out of a batch
-    that this release has cut.
+    The blob's own digest fits with any version: the previous release writes it when it removes users from a batch that
+    this release has cut.
     """
     if version not in range(1, DIGEST_VERSION + 1):
         return False
@@ -76,16 +76,16 @@ def is_digest_of(users: BitMap64, blob: bytes, sha256: str, version: int) -> boo
 
 
 def _packed(ids: array[int]) -> UserSet:
-    """The set of IDs in order; the array is turned over, so the caller is done with it."""
+    """The set of IDs in order. The array is reversed in place, so the caller must not use it afterwards."""
     size, (first, last) = len(ids), (ids[0], ids[-1]) if ids else (None, None)
-    # Built anew from the IDs in order: how a bitmap lays out its containers depends on what was done to it before.
+    # Built again from the IDs in order: the layout of a bitmap depends on what was done to it before.
     users = BitMap64(ids)
     users.run_optimize()
     return UserSet(size, first, last, _digest_of_ids(ids), users.serialize())
 
 
 def _digest_of_ids(ids: array[int]) -> str:
-    """The digest of IDs in order; the array is turned over, so the caller is done with it."""
+    """The digest of IDs in order. The array is reversed in place, so the caller must not use it afterwards."""
     if _LOWEST_BYTE_FIRST:
         ids.byteswap()
     return hashlib.sha256(ids).hexdigest()
@@ -97,7 +97,7 @@ def unpack(blob: bytes) -> BitMap64:
 
 
 def to_ids(blob: bytes) -> list[int]:
-    """The IDs in a blob made by `pack`, in order, as a request body needs them."""
+    """The IDs in a blob made by `pack`, in order, for the body of a request."""
     ids: list[int] = unpack(blob).to_array().tolist()
     return ids
 
@@ -108,13 +108,13 @@ def cut(users: BitMap64, size: int) -> Iterator[BitMap64]:
 
 
 def cut_packed(users: BitMap64, size: int) -> Iterator[UserSet]:
-    """The pieces of `cut` as rows keep them; `users` is copied once, at 8 bytes an ID."""
+    """The pieces of `cut` for rows; `users` is copied once, at 8 bytes an ID."""
     return map(_packed, _pieces(users, size))
 
 
 def _pieces(users: BitMap64, size: int) -> Iterator[array[int]]:
     if size < 1:
-        raise ValueError(f"A batch of {size} users is no batch.")
+        raise ValueError(f"A batch of {size} users is not possible.")
     ids = users.to_array()
     for start in range(0, len(ids), size):
         yield ids[start : start + size]
@@ -139,7 +139,7 @@ def disjoint(sets: Iterable[BitMap64]) -> bool:
 def subtract(
     users: BitMap64, reasons: Iterable[tuple[str, Callable[[], BitMap64]]]
 ) -> tuple[BitMap64, dict[str, BitMap64]]:
-    """Who is left, and who was left out by which reason; the first reason that applies keeps the user."""
+    """The users who are left, and those left out by each reason. The first reason that applies counts."""
     excluded: dict[str, BitMap64] = {}
     for reason, find in reasons:
         out = users & find()

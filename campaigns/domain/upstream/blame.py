@@ -1,4 +1,4 @@
-"""What a refusal blames, in the vendor's own words and fields, and what to try about it. Late words are not read."""
+"""What a refusal blames, by the vendor's own text and fields, and what to try. Text far down in a reply is not read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from campaigns.domain.upstream.reply import ERROR_FIELDS, Reply, in_words
 
 LIMITER_WORDS = re.compile(r"rate[_ -]?limit|too many attempts", re.IGNORECASE)
 """How a limiter names itself in its error fields: `ONLYFANS_COM_RATE_LIMIT_ERROR` (with or without `CF:`),
-and the words of the vendor's framework. "Too Many Requests" is no mark: it is only what 429 means."""
+and the words of the vendor's framework. "Too Many Requests" does not count: it is only the name of 429."""
 
 BANNED_WORDS = re.compile(r"banned[ _-]?word", re.IGNORECASE)
 
@@ -27,7 +27,7 @@ MOST_FIELDS = 100
 
 
 def is_limiter(reply: Reply) -> bool:
-    """Whether its words are those of a limiter."""
+    """Whether a reply has the text of a limiter."""
     return _says(reply, LIMITER_WORDS)
 
 

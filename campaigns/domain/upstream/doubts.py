@@ -1,4 +1,4 @@
-"""What an answer with a message ID says against it."""
+"""What in a reply with a message ID speaks against its acceptance."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from campaigns.domain.upstream.reply import Reply, flag
 _FAULTS = (
     ("hasError", True, "failed (hasError)"),
     ("isCanceled", True, "is cancelled (isCanceled)"),
-    ("success", False, "was no success"),
+    ("success", False, "was not a success"),
 )
-"""Flags that contradict an acceptance, in `data` or at the top, and what they say."""
+"""Flags that contradict an acceptance, in `data` or at the top, and what they mean."""
 
 _ERRORS = ("error", "errors")
 
 
 def fault_of_accepted(reply: Reply) -> str | None:
-    """What an answer with a message ID says against it: the vendor has the message, and fans may have it or not."""
+    """Why a reply with a message ID is not an acceptance: the vendor has the message, and fans may have it or not."""
     body = reply.body or {}
     data = body.get("data")
     for told in (data if isinstance(data, Mapping) else {}, body):

@@ -1,7 +1,8 @@
 """What is known after one request, and the table that decides it.
 
-The gateway reports facts (a reply, or how far the request got before it failed); `classify` turns them into an
-`Outcome` by the first row that matches. Anything no row foresees is `unknown`: the request may have reached the vendor.
+The gateway reports facts: a reply, or how far the request got before it failed. `classify` turns them into an `Outcome`
+by the first row of `TABLE` that matches. If no row matches, it is `unknown`: the request may have reached the vendor.
+docs/outcomes.md explains the rows.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 DEFAULT_RETRY_AFTER_SECONDS = 60.0
-"""How long to wait when a limiter does not say: the vendor's budget is counted by the minute (its rate limits page)."""
+"""Wait after a limiter that names no time: the vendor counts its budget by the minute (its rate limits page)."""
 
 LONGEST_ERROR = 500
 
@@ -41,11 +42,11 @@ TEAM_REFUSALS = {
 
 TOO_LARGE = 413
 REFUSES_THE_REQUEST = frozenset({410, 414, 415, 431, 451})
-"""In JSON: the vendor refused this request for what it is, and would refuse the run's others."""
+"""Statuses that, in a JSON reply, refuse the request for what it is: the run's other requests would be refused too."""
 
 PROVES_NOTHING = frozenset({408, 409, 425, 429})
-"""Statuses from 400 to 499 that do not say that nothing was done: too slow, in conflict (perhaps with itself), or
-passed on by something that does not say who refused."""
+"""Statuses from 400 to 499 that do not prove that nothing was done: a time-out, a conflict (perhaps with the request
+itself), too early, or a limit of somebody unknown."""
 
 
 class OutcomeKind(StrEnum):
@@ -54,7 +55,7 @@ class OutcomeKind(StrEnum):
     ACCEPTED = "accepted"  # 2xx with a message ID: the vendor took it
     REJECTED = "rejected"  # the vendor refused this content or these recipients; nothing was sent
     UNKNOWN = "unknown"  # nothing is proved; the fans may have been messaged
-    NOT_SENT = "not_sent"  # proved: no byte of the request left, or the vendor said so
+    NOT_SENT = "not_sent"  # proved: no byte of the request left, or the vendor states that it was not sent
     THROTTLED = "throttled"  # a limiter refused it before acting; costs no attempt
     HELD = "held"  # refused for a reason that concerns more than this batch: key, account, credits, configuration
 
@@ -73,7 +74,7 @@ class HoldScope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HoldOrder:
-    """A refusal that must stop more than one batch: what to hold, and the word that stands for why."""
+    """A refusal that must stop more than one batch: what to hold, and the kind of the hold."""
 
     scope: HoldScope
     kind: HoldKind
@@ -81,13 +82,13 @@ class HoldOrder:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one attempt proved, and everything worth keeping of the reply."""
+    """What one attempt proved, and everything of the reply that is recorded."""
 
     kind: OutcomeKind
-    error: str | None = None  # one line for people, no secrets, at most 500 characters
+    error: str | None = None  # one line for display, no secrets, at most 500 characters
     http_status: int | None = None
     upstream_status: int | None = None  # the status OnlyFans gave the vendor, when the reply wraps one
-    message_id: str | None = None  # ACCEPTED, or UNKNOWN when the reply names it and says something against it
+    message_id: str | None = None  # of ACCEPTED; of UNKNOWN if the reply names one and contradicts it
     retry_after_seconds: float | None = None  # THROTTLED only
     hold: HoldOrder | None = None  # HELD, or REJECTED where the run's other batches would be refused too
     one_user_may_be_the_cause: bool = False  # REJECTED only: halving may find the user
@@ -97,15 +98,15 @@ class Outcome:
 
     @property
     def may_halve(self) -> bool:
-        """Whether a part of the refused users may be taken."""
+        """Whether the vendor may accept a part of the refused users."""
         return self.kind is OutcomeKind.REJECTED and (self.one_user_may_be_the_cause or self.is_too_large)
 
 
 def classify(facts: NoReply | Reply) -> Outcome:
     """What an attempt proved: the first row of the table that matches, else unknown.
 
-    A match that says "nothing was sent" is overruled when another part of the same reply contradicts it: then nothing
-    is proved, and nobody may get it twice.
+    A row that means "nothing was sent" does not count if another part of the same reply contradicts it: then nothing is
+    proved, and to send again could reach somebody twice.
     """
     if isinstance(facts, NoReply):
         return _without_reply(facts)
@@ -118,7 +119,7 @@ def classify(facts: NoReply | Reply) -> Outcome:
 
 
 ABANDONED_WORDS = "its worker went away before the outcome was written"
-"""The error of an attempt that nobody brought an answer for: it says something of us, and nothing of the vendor."""
+"""The error of an attempt whose worker disappeared: it is about us, and not about the vendor."""
 
 
 def one_line(words: str) -> str:
@@ -135,7 +136,7 @@ def _without_reply(facts: NoReply) -> Outcome:
 
 
 def _doubt(reply: Reply, outcome: Outcome) -> str | None:
-    """Why a reply that seems to prove that nothing was sent does not; None when it does, or claims nothing."""
+    """Why a reply does not prove that nothing was sent, as its row claims; None when it does, or claims nothing."""
     if outcome.kind in {OutcomeKind.ACCEPTED, OutcomeKind.UNKNOWN}:
         return None
     if reply.named_message is not None:
@@ -147,7 +148,7 @@ def _doubt(reply: Reply, outcome: Outcome) -> str | None:
         return None
     if outcome.kind is OutcomeKind.THROTTLED and upstream == 429:  # noqa: PLR2004
         return None
-    return "OnlyFans had the request, and its answer proves nothing"
+    return "OnlyFans had the request, and its reply proves nothing"
 
 
 def _refuses(status: int) -> bool:
@@ -170,7 +171,7 @@ def _outcome(reply: Reply, kind: OutcomeKind, why: str = "", **more: Any) -> Out
 
 
 def _unknown(reply: Reply, why: str) -> Outcome:
-    """Nothing is proved; a message that the reply names is ours all the same."""
+    """Nothing is proved; a message that the reply names is ours nevertheless."""
     return _outcome(reply, OutcomeKind.UNKNOWN, why, message_id=reply.named_message)
 
 
@@ -185,7 +186,7 @@ def _said_not_sent(reply: Reply) -> Outcome | None:
 
 
 def _throttled(reply: Reply) -> Outcome | None:
-    """429, the reply's or a wrapped one, when a limiter's marks show that it was refused before anything was done."""
+    """429, the reply's or a wrapped one, with signs of a limiter, which refused it before anything was done."""
     if 429 not in {reply.status, reply.upstream_status}:  # noqa: PLR2004
         return None
     if not is_limiter(reply) and reply.retry_after_seconds is None and reply.report.remaining_minute != 0:
@@ -195,10 +196,10 @@ def _throttled(reply: Reply) -> Outcome | None:
 
 
 def _account_refused(reply: Reply) -> Outcome | None:
-    """The account refused: by OnlyFans (its login there), or by the vendor.
+    """The account was refused: by OnlyFans (its login there), or by the vendor.
 
-    A wrapped 401 or 403 concerns the account whatever the reply's own status, since the key was let through. A 403 in
-    JSON is the vendor refusing this account to this key: keys can be limited to accounts.
+    A wrapped 401 or 403 is about the account whatever the reply's own status, because the key was accepted. With a 403
+    in JSON the vendor refuses this account to this key: keys can be limited to accounts.
     """
     if reply.upstream_status in {401, 403} or (reply.status == 401 and reply.wraps_onlyfans):  # noqa: PLR2004
         why = "OnlyFans refuses the account"
@@ -212,20 +213,20 @@ def _account_refused(reply: Reply) -> Outcome | None:
 
 
 def _team_refused(reply: Reply) -> Outcome | None:
-    """Key or credits refused, or everything: a 403 without JSON comes from the edge, which refuses every account."""
+    """Key, credits or everything was refused: a 403 without JSON comes from the edge, which refuses every account."""
     kind, why = TEAM_REFUSALS.get(reply.status, (None, ""))
     return None if kind is None else _held(reply, HoldScope.TEAM, kind, why)
 
 
 def _too_large(reply: Reply) -> Outcome | None:
-    """In HTML too: what stands in front of the vendor refuses it before the vendor reads it."""
+    """In HTML too: a proxy in front of the vendor refuses a large request before the vendor reads it."""
     if (reply.upstream_status or reply.status) != TOO_LARGE:
         return None
     return _outcome(reply, OutcomeKind.REJECTED, "the request is too large for the vendor", is_too_large=True)
 
 
 def _refused(reply: Reply) -> Outcome | None:
-    """The content or the recipients refused, by OnlyFans or by the vendor's validation."""
+    """The content or the recipients were refused, by OnlyFans or by the vendor's validation."""
     upstream = reply.upstream_status
     by_onlyfans = upstream is not None and _refuses(upstream)
     by_vendor = reply.status in {400, 422} and reply.body is not None
@@ -237,7 +238,7 @@ def _refused(reply: Reply) -> Outcome | None:
 
 
 def _request_refused(reply: Reply) -> Outcome | None:
-    """The request refused for what it is, as the run's others would be."""
+    """The request was refused for what it is; the run's other requests would be refused too."""
     if reply.status not in REFUSES_THE_REQUEST or reply.body is None:
         return None
     return _outcome(reply, OutcomeKind.REJECTED, hold=HoldOrder(HoldScope.RUN, HoldKind.REFUSED))
@@ -269,8 +270,8 @@ TABLE: tuple[Callable[[Reply], Outcome | None], ...] = (
     _misdirected,
     _accepted,
 )
-"""The rows for a whole reply, in order; no match is unknown."""
+"""The rows for a whole reply, in order. If none matches, the outcome is unknown."""
 
 
 MOST_NAMED = 20
-"""So many batches are named in a reason and an event; the rest is counted."""
+"""Most batches that a reason and an event name; the others are counted."""

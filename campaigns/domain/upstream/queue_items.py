@@ -9,7 +9,7 @@ from datetime import datetime
 from campaigns.domain.messages.marks import read_marks
 
 MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
-"""What can be a message ID of the vendor's: so far numbers. It is a part of addresses that are asked."""
+"""Matches a message ID of the vendor: so far these are numbers. It becomes a part of URLs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +25,14 @@ class QueueItem:
 
 @dataclass(frozen=True, slots=True)
 class ItemContent:
-    """What the vendor says one item holds; None where it does not say."""
+    """The content of one item, as the vendor shows it; None where it shows nothing."""
 
     id: str
     text: str | None
     is_free: bool | None
     sent_count: int | None
-    date: datetime | None = None  # when it was sent, or will be
-    is_canceled: bool | None = None  # taken back, or deleted before its time
+    date: datetime | None = None  # when it was sent, or will be sent
+    is_canceled: bool | None = None  # unsent, or deleted before its time
     can_unsend: bool | None = None
     has_error: bool | None = None
     price: str | None = None  # as the vendor writes it
@@ -40,7 +40,7 @@ class ItemContent:
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """The marks in its text: each names the attempt of ours that sent it, or was copied from such a message."""
+        """The marks in its text: each identifies the attempt that sent it, or was copied from such a message."""
         return read_marks(self.text or "")
 
 
@@ -60,4 +60,4 @@ class SavedItem:
     date: datetime | None  # when it was made
     text: str | None
     is_free: bool | None
-    users: frozenset[int] | None = None  # None: the vendor does not say for whom it is kept
+    users: frozenset[int] | None = None  # None: the vendor does not show its recipients

@@ -1,4 +1,4 @@
-"""What came back for one request, read but not judged: the facts that `outcome.classify` decides on."""
+"""The reply to one request, read but not judged: the facts from which `outcome.classify` decides."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 ERROR_FIELDS = ("error", "code", "message", "description")
-"""Where the vendor's error bodies say what is wrong; each of the known shapes uses one or two."""
+"""Fields in which the vendor's error bodies state the error; each of the known shapes uses one or two."""
 
 LONGEST_WORDS = 4096
 
@@ -16,7 +16,7 @@ _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
 def flag(found: object) -> bool | None:
-    """A flag in any of its spellings; None when it is none."""
+    """A flag in any of its spellings; None for any other value."""
     return _FLAGS.get(str(found).strip().lower()) if isinstance(found, str | int) else None
 
 
@@ -30,7 +30,7 @@ def in_words(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class VendorReport:
-    """What a reply said about itself: `_meta` and headers, each None where absent or null."""
+    """Data about a reply: `_meta` and headers, each None where absent or null."""
 
     credits_used: int | None = None
     credits_balance: int | None = None
@@ -43,19 +43,19 @@ class VendorReport:
     remaining_day: int | None = None
     limits_notice: str | None = None
     cached_at: str | None = None
-    date: str | None = None  # the vendor's clock when it answered: its `Date` header, in ISO 8601
-    data: dict[str, Any] = field(default_factory=dict)  # the reply's `data` as it came, every field
+    date: str | None = None  # the vendor's clock at the reply: its `Date` header, in ISO 8601
+    data: dict[str, Any] = field(default_factory=dict)  # the reply's `data`, every field
 
 
 @dataclass(frozen=True, slots=True)
 class NoReply:
     """A request that got no whole reply, for whatever reason."""
 
-    bytes_left: bool  # False only when it is proved that no byte of the request was handed to the network
+    bytes_left: bool  # False only if provably no byte of the request was given to the network
     error: str
     http_status: int | None = None  # when a status line came, but not the rest
     report: VendorReport = field(default_factory=VendorReport)
-    response: str | None = None  # what came of the body, redacted
+    response: str | None = None  # the part of the body that came, redacted
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +63,15 @@ class Reply:
     """A whole reply, read but not judged."""
 
     status: int
-    body: Mapping[str, Any] | None = None  # None: not JSON, or JSON but no object
+    body: Mapping[str, Any] | None = None  # None: not JSON, or JSON that is not an object
     retry_after_seconds: float | None = None  # None: there was no Retry-After
     report: VendorReport = field(default_factory=VendorReport)
     response: str | None = None  # the raw body, redacted
-    words: str = ""  # what it says for people, redacted
+    words: str = ""  # its error text, redacted
 
     @property
     def is_success(self) -> bool:
-        """Whether the status says that it worked."""
+        """Whether the status is a success."""
         return 200 <= self.status < 300  # noqa: PLR2004
 
     @property
@@ -83,8 +83,8 @@ class Reply:
     def named_message(self) -> str | None:
         """A message ID anywhere in the reply: the vendor may have the message, whatever else the reply says.
 
-        `data.id`, or a whole number as `id` of an item in `data`, at the top, or in what OnlyFans answered. A text that
-        is no number there may as well name the error.
+        `data.id`, or a whole number as `id` of an item in `data`, at the top, or in OnlyFans's reply. There, a text
+        that is not a number may name the error.
         """
         body = self.body or {}
         wrapped = body.get("onlyfans_response")
@@ -97,12 +97,12 @@ class Reply:
 
     @property
     def wraps_onlyfans(self) -> bool:
-        """Whether the vendor passes on what OnlyFans answered: then the vendor itself let the request through."""
+        """Whether the vendor passes on OnlyFans's reply: then the vendor itself accepted the request."""
         return isinstance((self.body or {}).get("onlyfans_response"), Mapping)
 
     @property
     def upstream_status(self) -> int | None:
-        """The status that OnlyFans gave the vendor; None when the reply wraps none, 0 when it is no HTTP status."""
+        """The status of OnlyFans's reply to the vendor; None when there is none, 0 when it is not an HTTP status."""
         wrapped = (self.body or {}).get("onlyfans_response")
         found = wrapped.get("status") if isinstance(wrapped, Mapping) else None
         if found is None:
@@ -112,7 +112,7 @@ class Reply:
 
     @property
     def request_outcome(self) -> str | None:
-        """The vendor's own word on what became of the request (its idempotency page, documented for chats only)."""
+        """The vendor's own statement of the outcome (its idempotency page, documented for chats only)."""
         found = (self.body or {}).get("request_outcome")
         return found if isinstance(found, str) else None
 

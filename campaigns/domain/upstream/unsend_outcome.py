@@ -1,7 +1,7 @@
-"""What is known after one request to take a message back, and what that means for the next one.
+"""What is known after one request to unsend a message, and what that means for the next request.
 
-Unlike a send, a DELETE may be asked again: taking back what is taken back changes nothing, and reaches no fan. So an
-answer that proves nothing is no state to be resolved by a person; the item is looked at and, if need be, asked again.
+Unlike a POST, a DELETE may be repeated: to unsend an unsent message changes nothing, and reaches no fan. So nobody has
+to decide after a reply that proves nothing: the item is looked at and, if need be, deleted again.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from campaigns.domain.upstream.reply import NoReply, Reply, VendorReport
 
 
 class UnsendKind(StrEnum):
-    """What one request to take a message back proved."""
+    """What one request to unsend a message proved."""
 
-    UNSENT = "unsent"  # the vendor says that it is taken back
-    REFUSED = "refused"  # the vendor says that it will not, or does not know the message
+    UNSENT = "unsent"  # the vendor confirms it
+    REFUSED = "refused"  # the vendor will not, or does not know the message
     UNCLEAR = "unclear"  # nothing is proved
-    NOT_SENT = "not_sent"  # proved: no byte of the request left, or the vendor said so
+    NOT_SENT = "not_sent"  # proved: no byte of the request left, or the vendor states that
     THROTTLED = "throttled"  # a limiter refused it before acting
     HELD = "held"  # refused for a reason that concerns more than this message: key, account, credits, configuration
-    IMPOSSIBLE = "impossible"  # given up: it cannot be taken back (any more)
+    IMPOSSIBLE = "impossible"  # given up: it cannot be unsent, or no longer
 
 
 ENDS_IT = frozenset({UnsendKind.UNSENT, UnsendKind.IMPOSSIBLE})
-"""After these a recall asks no more for the message."""
+"""Final results: a recall makes no further request for the message."""
 
 YET_TO_BE_SEEN = "the vendor confirmed it; the message is yet to be seen gone"
-"""What stands beside a DELETE that the vendor confirmed, where its word is not enough."""
+"""The error of a DELETE that the vendor confirmed, where the message must also be seen to be gone."""
 
 LOOKS_FIRST = frozenset({UnsendKind.REFUSED, UnsendKind.UNCLEAR})
-"""After these the item is looked at before anything else."""
+"""Results after which the item is looked at before anything else."""
 
 MEANS: dict[OutcomeKind, UnsendKind] = {
-    OutcomeKind.ACCEPTED: UnsendKind.UNCLEAR,  # the answer to a send, not to this
+    OutcomeKind.ACCEPTED: UnsendKind.UNCLEAR,  # the reply to a POST, not to a DELETE
     OutcomeKind.REJECTED: UnsendKind.REFUSED,
     OutcomeKind.UNKNOWN: UnsendKind.UNCLEAR,
     OutcomeKind.NOT_SENT: UnsendKind.NOT_SENT,
@@ -49,10 +49,10 @@ MEANS: dict[OutcomeKind, UnsendKind] = {
 
 @dataclass(frozen=True, slots=True)
 class UnsendOutcome:
-    """What one request proved, and everything worth keeping of the reply."""
+    """What one request proved, and everything of the reply that is recorded."""
 
     kind: UnsendKind
-    error: str | None = None  # one line for people, no secrets
+    error: str | None = None  # one line for display, no secrets
     http_status: int | None = None
     upstream_status: int | None = None
     retry_after_seconds: float | None = None  # THROTTLED only
@@ -62,7 +62,7 @@ class UnsendOutcome:
 
 
 def classify_unsend(facts: NoReply | Reply, message_id: str) -> UnsendOutcome:
-    """What a DELETE proved. Refusals that concern key, account, credits or pace are read as those of a send."""
+    """What a DELETE proved. Refusals of key, account or credits, and throttling, are read as for a send."""
     outcome = classify(facts)
     if isinstance(facts, Reply):
         if facts.is_success:
@@ -78,27 +78,27 @@ def classify_unsend(facts: NoReply | Reply, message_id: str) -> UnsendOutcome:
 def judge_item(
     item: ItemContent | None, before: UnsendKind | None, words: str | None, *, until_gone: bool = False
 ) -> UnsendOutcome | None:
-    """What a look at the item settles, after a request that ended as `before`; None: ask to take it back again.
+    """What a look at the item settles, after a request that ended as `before`; None: make another DELETE.
 
-    `words`: the vendor's, from that request. `until_gone`: an item that is not shown is deleted, once that was asked
-    for; before, no source says whether the vendor shows a scheduled one.
-    `canUnsend` is the vendor's flag to go by; its seconds are no countdown (an integrator's measurements, 2026-11).
+    `words`: the vendor's text of that request. `until_gone`: after a DELETE, an item that is not shown is deleted;
+    before one it is not known whether the vendor shows a scheduled item.
+    `canUnsend` is the flag that counts; the vendor's seconds do not count down (an integrator's measurements, 2026-11).
     """
     if item is not None and item.is_canceled:
-        return UnsendOutcome(UnsendKind.UNSENT, "the vendor shows it as taken back")
+        return UnsendOutcome(UnsendKind.UNSENT, "the vendor shows it as unsent")
     if item is None and until_gone:
-        return None if before is None else UnsendOutcome(UnsendKind.UNSENT, "the vendor does not show it any more")
+        return None if before is None else UnsendOutcome(UnsendKind.UNSENT, "the vendor no longer shows it")
     if item is None:
-        return UnsendOutcome(UnsendKind.IMPOSSIBLE, "the vendor does not show the message any more")
+        return UnsendOutcome(UnsendKind.IMPOSSIBLE, "the vendor no longer shows the message")
     if item.can_unsend is False:
-        return UnsendOutcome(UnsendKind.IMPOSSIBLE, "the vendor shows that it cannot be taken back any more")
+        return UnsendOutcome(UnsendKind.IMPOSSIBLE, "the vendor shows that it can no longer be unsent")
     if before is UnsendKind.REFUSED:
         return UnsendOutcome(UnsendKind.IMPOSSIBLE, one_line(f"the vendor refused, and still shows it: {words}"))
     return None
 
 
 def unless_seen(outcome: UnsendOutcome) -> UnsendOutcome:
-    """What an answer proves about a message that must be seen gone: not that it is."""
+    """What a reply proves about a message that must be seen to be gone: not that it is gone."""
     if outcome.kind is not UnsendKind.UNSENT:
         return outcome
     return replace(outcome, kind=UnsendKind.UNCLEAR, error=YET_TO_BE_SEEN)
@@ -112,14 +112,14 @@ def _answered(reply: Reply, outcome: Outcome, message_id: str) -> UnsendOutcome:
     if reply.wraps_onlyfans:
         return _kept(outcome, MEANS[outcome.kind])
     if is_other:
-        return _kept(outcome, UnsendKind.UNCLEAR, "the answer is about something else")
+        return _kept(outcome, UnsendKind.UNCLEAR, "the reply is about something else")
     if success is not False and cancelled is True:
         return _kept(outcome, UnsendKind.UNSENT)
     if success is True and cancelled is None:
         return _kept(outcome, UnsendKind.UNSENT)
     if success is False and cancelled is not True:
-        return _kept(outcome, UnsendKind.REFUSED, "the vendor says that it did not take it back")
-    return _kept(outcome, UnsendKind.UNCLEAR, "the answer does not say whether it was taken back")
+        return _kept(outcome, UnsendKind.REFUSED, "the vendor says that it did not unsend it")
+    return _kept(outcome, UnsendKind.UNCLEAR, "the reply does not say whether it was unsent")
 
 
 def _mapping(found: object) -> Mapping[str, Any]:

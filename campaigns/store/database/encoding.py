@@ -1,4 +1,4 @@
-"""Text from outside, in a form that the database can hold: an answer must not be lost for a character in it."""
+"""Text from outside, in a form that the database can hold: no reply may be lost because of a character in it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ UTF8 = "UTF8"
 
 
 def server_encoding(connection: Connection) -> str:
-    """In what the database keeps texts, as PostgreSQL names it; SQLite keeps all that Unicode has."""
+    """The database's encoding, by PostgreSQL's name. SQLite can hold all of Unicode."""
     if connection.dialect.name == "sqlite":
         return UTF8
     driver: Any = connection.connection.dbapi_connection
@@ -19,7 +19,7 @@ def server_encoding(connection: Connection) -> str:
 
 
 def holdable(connection: Connection, words: str | None) -> str | None:
-    r"""The words with all that the database cannot hold written as an escape: an emoji, a NUL (`\x00`), half a pair."""
+    r"""The text, with escapes for what the database cannot hold: an emoji, a NUL (`\x00`), half a surrogate pair."""
     if words is None or (words.isascii() and "\0" not in words):
         return words
     codec = _codec(server_encoding(connection))
@@ -27,7 +27,7 @@ def holdable(connection: Connection, words: str | None) -> str | None:
 
 
 def _codec(encoding: str) -> str:
-    """Python's name of it; ASCII for one that Python does not know, or that says nothing of what its bytes mean."""
+    """Python's name of an encoding; ASCII for one that Python does not know, or that accepts any bytes."""
     if encoding == UTF8:
         return "utf-8"
     try:

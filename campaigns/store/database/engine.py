@@ -1,4 +1,4 @@
-"""Connections: how SQLite and PostgreSQL are opened so that what is committed stays, and nobody waits for long.
+"""Connections: SQLite and PostgreSQL are opened so that a commit is durable and nobody waits for long.
 
 SQLite: write-ahead log, `synchronous=FULL` (an attempt that was committed must survive a power cut, or its fans may be
 messaged twice), and writers that begin IMMEDIATE with a retry of our own: SQLite's own back-off sleeps up to 100 ms and
@@ -27,21 +27,21 @@ from campaigns.store.database.faults import named_faults
 from campaigns.store.database.postgresql import open_engines
 
 WRITE_LOCK_SECONDS = 30.0
-"""How long a writer tries for SQLite's one write lock before it says that the database is locked."""
+"""Seconds that a writer tries to get SQLite's one write lock before it reports that the database is locked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The database: one engine that writes and one that only asks."""
+    """The database: one engine that writes and one that only reads."""
 
     writer: Engine
     reader: Engine
     clock: Callable[[Connection], datetime]
-    # SQLite lets one write at a time; sixteen threads that poll for that burn as much CPU as their sending takes.
+    # SQLite allows one writer at a time. Sixteen threads that poll for it use as much CPU as their sending.
     turn: AbstractContextManager[object] = field(default_factory=nullcontext)
 
     def now(self, connection: Connection) -> datetime:
-        """The one clock that all hosts share: the database's."""
+        """Now, by the clock that all hosts share: the database's."""
         return self.clock(connection)
 
     @contextmanager
@@ -55,7 +55,7 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """One consistent look that blocks nobody. Raises DatabaseAway, RoleTooWeak."""
+        """One consistent snapshot that blocks nobody. Raises DatabaseAway, RoleTooWeak."""
         with named_faults(self.reader.url), self.reader.connect() as connection:
             yield connection
 
@@ -72,7 +72,7 @@ def open_store(
     clock: Callable[[Connection], datetime] | None = None,
     prepare_threshold: int | None = None,
 ) -> Store:
-    """The store behind a SQLAlchemy URL; connects only when first asked. Tests may drive the clock."""
+    """The store at a SQLAlchemy URL. It connects only when it is first used. Tests may pass a clock."""
     clock = clock or database_now
     if make_url(url).get_backend_name() == "sqlite":
         reader = _sqlite(url, connections, writes=False)
@@ -82,7 +82,7 @@ def open_store(
 
 
 class _Turn:
-    """One thread of this process at a time; who waits sleeps. Other processes are met at SQLite's own lock."""
+    """Lets one thread of this process write at a time; others sleep. SQLite's own lock is for other processes."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -99,7 +99,7 @@ class _Turn:
 
 
 def database_now(connection: Connection) -> datetime:
-    """The database's clock: the one clock that all hosts share. SQLite's is that of its only host."""
+    """The database's clock, which all hosts share. For SQLite it is the clock of its only host."""
     if connection.dialect.name == "sqlite":
         return datetime.now(UTC)
     now: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
@@ -124,7 +124,7 @@ def _sqlite(url: str, connections: int, *, writes: bool) -> Engine:
     def prepare(connection: sqlite3.Connection, _record: Any) -> None:
         if makes_file:
             _close_to_others(str(path))
-        connection.isolation_level = None  # transactions begin below, not where the driver thinks they should
+        connection.isolation_level = None  # transactions begin below, and not by the driver itself
         cursor = connection.cursor()
         cursor.execute("PRAGMA busy_timeout = 0" if writes else "PRAGMA busy_timeout = 5000")
         if writes:
@@ -138,7 +138,7 @@ def _sqlite(url: str, connections: int, *, writes: bool) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # The driver itself is asked: every send begins two, and SQLAlchemy's way costs ten times as much.
+        # On the driver itself: every send begins two transactions, and SQLAlchemy's way costs ten times as much.
         driver: Any = connection.connection.dbapi_connection
         try:
             _retry(lambda: driver.execute(begins))
@@ -149,13 +149,13 @@ def _sqlite(url: str, connections: int, *, writes: bool) -> Engine:
 
 
 def _close_to_others(path: str) -> None:
-    """Before the first row: SQLite gives the files that it makes later the rights of the first."""
+    """Makes the file before its first row: SQLite gives later files the rights of the first."""
     for end in ("", "-wal", "-shm"):
         close_file(Path(f"{path}{end}"))
 
 
 def _retry(take_lock: Callable[[], object]) -> None:
-    """Try for the write lock every few milliseconds, at random, so that everybody has the same chance."""
+    """Try to get the write lock every few milliseconds, at random, so that all writers have the same chance."""
     give_up_at = time.monotonic() + WRITE_LOCK_SECONDS
     while True:
         try:

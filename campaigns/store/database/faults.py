@@ -1,7 +1,7 @@
-"""Faults of the database, judged by what the server itself calls them: SQLSTATE, and never by the driver's classes.
+"""Faults of the database, classified by the server's SQLSTATE, never by the driver's classes.
 
-psycopg files the refusal of a demoted primary (25006) under internal errors and a deadlock under operational ones, so
-its classes say nothing about who is to blame. SQLite has no such codes; there the driver's class has to do.
+psycopg calls the refusal of a demoted primary (25006) an internal error and a deadlock an operational one, so its
+classes do not show the cause. SQLite has no such codes; for it the driver's class is used.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from campaigns.domain.errors import DatabaseAway, DatabaseBusy, RoleTooWeak
 
 BUSY = "55P03"
-"""Somebody else had the lock for longer than we wait (`lock_timeout`, NOWAIT)."""
+"""SQLSTATE: somebody else had the lock for longer than we wait (`lock_timeout`, NOWAIT)."""
 
 FORBIDDEN = frozenset({"42501", "3F000"})
-"""Our role may not do it; or it sees no schema where it might make a table."""
+"""SQLSTATEs: our role may not do it, or sees no schema in which it may make a table."""
 
 GRANTS = {
     "schema": "USAGE, CREATE ON SCHEMA public",
@@ -33,41 +33,41 @@ GRANTS = {
     "function": "EXECUTE ON ALL FUNCTIONS IN SCHEMA public",
     "database": "CONNECT ON DATABASE",
 }
-"""What helps, by the word that the server's refusal names. Another language of the server's matches none of them."""
+"""The GRANT that helps, by the kind of object that the server's refusal names. Only English refusals match."""
 
 AWAY_CLASSES = ("08", "28", "53", "57", "58")
-"""Connections, sign-in, resources (disk, memory, places), an operator's intervention, the server's own system."""
+"""SQLSTATE classes: connections, sign-in, resources (disk, memory, slots), an operator's intervention, the system."""
 
 AWAY_STATES = frozenset(
     {
         BUSY,
-        "25006",  # a standby, or a primary that was demoted under our open sockets: it takes no writes
+        "25006",  # a standby, or a primary that was demoted while we were connected: it accepts no writes
         "25P03",  # we were idle in a transaction for too long, and the server ended the session
         "40001",  # rolled back by the server; the same work done again may pass
         "40P01",  # chosen to end a deadlock
     }
 )
-"""What is wrong with the server, or passes by itself; the request itself may be good."""
+"""SQLSTATEs of a fault of the server, or one that passes by itself; the request itself may be correct."""
 
 TLS_WORDS = ("SSL was required", "certificate verify failed", "server certificate", "root certificate")
-"""What libpq says when the other end cannot prove who it is."""
+"""libpq's messages when the server cannot prove who it is."""
 
 FULL = ("disk is full", "No space left", "could not extend", "could not write")
-"""How SQLite and PostgreSQL say that there is no room."""
+"""Messages of SQLite and PostgreSQL when the disk is full."""
 
 MAYBE_FULL = ("disk I/O error", "unable to open database file")
-"""What SQLite says of many a fault, and of a journal or an index that it has no room for."""
+"""Messages of SQLite for many faults, also when it has no room for a journal or an index."""
 
 NO_ROOM_BYTES = 100_000
-"""SQLite's journal and its index need as much to be opened."""
+"""Bytes that SQLite's journal and its index need when they are opened."""
 
 SPOILING_CLASSES = ("08", "53", "57", "58")
 SPOILING_STATES = frozenset({"25006", "25P03"})
-"""After these a connection is not worth keeping: it leads to a server that cannot or must not do the work."""
+"""SQLSTATEs after which a connection is closed: its server cannot or must not do the work."""
 
 
 def sqlstate(fault: BaseException | None) -> str | None:
-    """What PostgreSQL calls a driver's error; None for SQLite, and for what failed before the server spoke."""
+    """The SQLSTATE of an error; None for SQLite, and for an error without a reply of the server."""
     found = getattr(fault, "sqlstate", None)
     return found if isinstance(found, str) else None
 
@@ -79,7 +79,7 @@ def spoils_connection(fault: BaseException | None) -> bool:
 
 
 def drop_spoilt_connections(engine: Engine) -> None:
-    """Let no connection go back to the pool that met such a fault, and none that was opened before it either.
+    """Close a connection that met such a fault, and all that were opened before it: none returns to the pool.
 
     After a failover every open socket of the pool leads to the old primary.
     """
@@ -93,7 +93,7 @@ def drop_spoilt_connections(engine: Engine) -> None:
 
 
 def forget_row(fault: BaseException | None) -> bool:
-    """Take the server's DETAIL out of a driver's error, as it repeats the row with its texts; False: there is none."""
+    """Remove the server's DETAIL from an error, because it repeats the row with its texts; False: there is none."""
     told = getattr(fault, "diag", None)
     if fault is None or told is None or not told.message_detail:
         return False
@@ -103,9 +103,9 @@ def forget_row(fault: BaseException | None) -> bool:
 
 @contextmanager
 def named_faults(url: URL) -> Iterator[None]:
-    """Raise DatabaseAway, DatabaseBusy or RoleTooWeak where the database at `url` is the trouble.
+    """Raise DatabaseAway, DatabaseBusy or RoleTooWeak if the database at `url` is the cause.
 
-    Other faults pass unchanged.
+    Other errors are not changed.
     """
     try:
         yield
@@ -125,18 +125,18 @@ def named_faults(url: URL) -> Iterator[None]:
 
 
 def _is_away(error: DBAPIError) -> bool:
-    """Whether the database is the trouble, not what was asked of it."""
+    """Whether the database is the cause, and not the request."""
     state = sqlstate(error.orig)
     if error.connection_invalidated:
         return True
     if state is not None:
         return state in AWAY_STATES or state.startswith(AWAY_CLASSES)
-    # Without a code: no connection was made, or it is SQLite, whose plain error means a broken file.
+    # No code: there was no connection, or it is SQLite, whose plain error means a broken file.
     return isinstance(error, OperationalError) or type(error.orig) is sqlite3.DatabaseError
 
 
 def too_weak(url: URL, told: str) -> RoleTooWeak:
-    """The refusal for a role that may not do something, with the GRANT that helps; `told`: the server's words."""
+    """The error for a role that may not do something, with the GRANT that helps; `told`: the server's message."""
     words = " ".join(told.splitlines()[:1])
     role = url.username or "ROLE"
     named = role if re.fullmatch("[a-z_][a-z0-9_]*", role) else f'"{role}"'
@@ -154,7 +154,7 @@ def too_weak(url: URL, told: str) -> RoleTooWeak:
 
 
 def says_full(words: str) -> bool:
-    """Whether the words of a fault say that a disk has no room."""
+    """Whether the message of a fault says that a disk is full."""
     return any(each in words for each in FULL)
 
 

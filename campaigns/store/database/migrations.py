@@ -1,4 +1,4 @@
-"""Bring a database to the newest migration, or refuse one that is not there yet.
+"""Migrations: bring a database to the newest schema, or report that it is not there yet.
 
 Every command asks for the newest migration, so it is read from the migrations' files: importing alembic for it takes
 a third of the time of `campaigns list`.
@@ -41,14 +41,14 @@ def config(database_url: str) -> Config:
 
 
 def upgrade(database_url: str, revision: str = "head") -> None:
-    """Bring the database to `revision`; doing it twice, or at the same time, does it once."""
+    """Bring the database to `revision`. To do it twice, or twice at the same time, does it once."""
     from alembic import command
 
     command.upgrade(config(database_url), revision)
 
 
 def downgrade(database_url: str, revision: str) -> None:
-    """Take the database back to `revision`, losing what only the newer shape can hold."""
+    """Take the database back to `revision`. What only the newer schema can hold is lost."""
     from alembic import command
 
     command.downgrade(config(database_url), revision)
@@ -63,7 +63,7 @@ def head() -> str:
 
 
 def current(store: Store) -> str | None:
-    """The migration of the database; None when it has no tables."""
+    """The migration that the database is at; None when it has no tables."""
     with store.read() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None
@@ -72,7 +72,7 @@ def current(store: Store) -> str | None:
 
 
 def require_head(store: Store) -> None:
-    """Raise NotAllowed unless the database stands at this release's newest migration."""
+    """Raise NotAllowed unless the database is at this release's newest migration."""
     found, wanted = current(store), head()
     if found == wanted:
         return

@@ -1,4 +1,4 @@
-"""How PostgreSQL is opened: what each connection asks for, and how long a transaction may wait or keep others waiting.
+"""How PostgreSQL is opened: the options of a connection, and how long a transaction may wait or block others.
 
 All of it works behind PgBouncer in transaction mode, where one connection of ours is many of the server's: nothing is
 prepared on the server, and nothing is set for longer than a transaction.
@@ -15,48 +15,48 @@ from campaigns.store.database.faults import drop_spoilt_connections
 from campaigns.store.database.postgresql_tls import tls_arguments
 
 LOCK_SECONDS = 10.0
-"""How long a statement waits for a lock that somebody else has."""
+"""Seconds that a statement waits for a lock of somebody else."""
 
 BRIEF_SECONDS = 0.5
-"""How long one waits who has others to serve meanwhile."""
+"""Seconds that a transaction waits for a lock if other accounts can be served meanwhile."""
 
 IDLE_SECONDS = 30.0
-"""How long the server keeps a transaction, with all its locks, of which it hears nothing: its host may be gone."""
+"""Seconds that the server keeps an idle transaction, with all its locks: its host may be gone."""
 
 CONNECT_ARGS: dict[str, Any] = {
     "connect_timeout": 10,
-    "client_encoding": "utf8",  # whatever the server keeps texts in
-    # A server that is gone says nothing. Without these the system takes two hours to notice.
+    "client_encoding": "utf8",  # whatever encoding the server uses
+    # A server that is gone sends nothing. Without these options the system needs two hours to notice.
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
-    "tcp_user_timeout": 30_000,  # milliseconds, for what was sent and is not acknowledged
+    "tcp_user_timeout": 30_000,  # milliseconds, for data that was sent and is not acknowledged
 }
-"""Seconds, as libpq names them; what the URL says itself stands. None applies to a local socket."""
+"""Options by libpq's names, in seconds. Options of the URL win. None of them applies to a local socket."""
 
 AS_PYTHON_READS = " SET LOCAL DateStyle = 'ISO'"
-"""A database, or a role, may be set up to write dates in another style, which the driver cannot read."""
+"""The date style that the driver can read; a database or a role may have another one by default."""
 
 BEGIN = (
     f"BEGIN ISOLATION LEVEL READ COMMITTED;{AS_PYTHON_READS};"
     f" SET LOCAL lock_timeout = {LOCK_SECONDS * 1000:.0f};"
     f" SET LOCAL idle_in_transaction_session_timeout = {IDLE_SECONDS * 1000:.0f}"
 )
-"""How a transaction that writes begins: one message, so that the time-outs cost no round trip.
+"""Begins a transaction that writes: one message, so that the time-outs cost no round trip.
 
-SET LOCAL, since PgBouncer takes no start-up options and would hand a plain SET on to the next client.
+SET LOCAL, because PgBouncer takes no start-up options and would pass a plain SET on to the next client.
 """
 
 
 BEGIN_LOOK = f"BEGIN ISOLATION LEVEL REPEATABLE READ;{AS_PYTHON_READS}"
-"""How a transaction that only asks begins: one snapshot for all of it, else each question would see another moment."""
+"""Begins a transaction that only reads: one snapshot for all its queries."""
 
 
 def open_engines(url: URL, *, connections: int, prepare_threshold: int | None) -> tuple[Engine, Engine]:
-    """The engine that writes and the one that only asks, on one pool; connects only when first asked.
+    """The engine that writes and the one that only reads, on one pool. They connect only when they are first used.
 
     `prepare_threshold`: after how many uses psycopg prepares a statement on the server; None: never. A pooler in
-    transaction mode that does not know prepared statements hands one client the rows of another.
+    transaction mode that does not know prepared statements gives one client the rows of another.
     """
     arguments = {name: value for name, value in CONNECT_ARGS.items() if name not in url.query} | tls_arguments(url)
     pool = create_engine(
@@ -76,7 +76,7 @@ def open_engines(url: URL, *, connections: int, prepare_threshold: int | None) -
 
 
 def _begin(connection: Connection, how: str) -> None:
-    """Begin on libpq itself: a cursor for these three commands costs four times as much, and every send begins two.
+    """Begin on libpq itself: a cursor costs four times as much, and every send begins two transactions.
 
     The driver sees that a transaction is open, and sends no BEGIN of its own.
     """
@@ -95,15 +95,15 @@ def _begin(connection: Connection, how: str) -> None:
 
 
 def wait_briefly(connection: Connection) -> None:
-    """Wait for locks no longer than BRIEF_SECONDS until this transaction ends; who meets one gets DatabaseBusy."""
+    """Wait for each lock at most BRIEF_SECONDS until this transaction ends; then raise DatabaseBusy."""
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SET LOCAL lock_timeout = {BRIEF_SECONDS * 1000:.0f}"))
 
 
 def wait_for_ever(connection: Connection) -> None:
-    """Let this transaction take the time that it takes: a migration or an import.
+    """Take away the time limits of this transaction: it is a migration or an import.
 
-    It waits for locks without an end, and the server keeps it however long we compute between two statements.
+    It waits for locks without a limit, and the server keeps it however long we compute between two statements.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL lock_timeout = 0"))

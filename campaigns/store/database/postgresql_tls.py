@@ -1,6 +1,6 @@
-"""How the connection to PostgreSQL makes sure who is at the other end.
+"""How the connection to PostgreSQL verifies the server.
 
-libpq's own default (`sslmode=prefer`) verifies nothing and falls back to plain text: whoever answers is given the
+libpq's own default (`sslmode=prefer`) verifies nothing and falls back to plain text: any server that replies gets the
 password. So a server on another machine is verified by its certificate and its name, unless the address says otherwise.
 """
 
@@ -18,24 +18,24 @@ from sqlalchemy import URL, Connection
 VERIFIED = "verify-full"
 
 ROOTS = Path("~/.postgresql/root.crt")
-"""Where libpq looks for CAs by itself."""
+"""The file in which libpq looks for CAs by itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """How one connection to a server on another machine is protected."""
+    """The protection of one connection to a server on another machine."""
 
     mode: str  # libpq's sslmode
     is_encrypted: bool
 
     @property
     def is_verified(self) -> bool:
-        """Whether only the right server can be at the other end."""
+        """Whether the connection can lead only to the right server."""
         return self.is_encrypted and self.mode == VERIFIED
 
 
 def tls_arguments(url: URL) -> dict[str, str]:
-    """What is asked of TLS beside what the address and libpq's own environment say."""
+    """TLS options beside those of the address and of libpq's own environment."""
     asked: dict[str, str] = {}
     mode = url.query.get("sslmode") or os.environ.get("PGSSLMODE")
     if mode is None and not all(map(_is_here, _hosts(url))):
@@ -47,7 +47,7 @@ def tls_arguments(url: URL) -> dict[str, str]:
 
 
 def line_of(connection: Connection) -> Line | None:
-    """How this connection is protected; None on SQLite and for a server on this machine."""
+    """The protection of this connection; None on SQLite and for a server on this machine."""
     if connection.dialect.name != "postgresql":
         return None
     driver: Any = connection.connection.dbapi_connection
@@ -63,7 +63,7 @@ def _hosts(url: URL) -> list[str]:
 
 
 def _is_here(host: str) -> bool:
-    """Whether it is a socket or loopback, where nobody stands between."""
+    """Whether it is a socket or loopback, where nobody is in between."""
     if not host or host.startswith("/") or host == "localhost":
         return True
     try:

@@ -1,8 +1,8 @@
-"""Running the statements of the send path on the driver itself: SQLAlchemy compiles each of them once and for all.
+"""Run the statements of the send path on the driver itself: SQLAlchemy compiles each of them once.
 
 Executing a statement through SQLAlchemy costs ten times what SQLite takes to run it, and a send runs ten of them. The
-text, the conversion of what goes in, the transaction and the errors are still SQLAlchemy's. What comes out are the
-driver's plain rows, so it is for columns of numbers, texts and bytes.
+text, the conversion of parameters, the transaction and the errors are still SQLAlchemy's. The result is the
+driver's plain rows, so this is for columns of numbers, texts and bytes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class _Prepared:
     conversions: tuple[tuple[str, Callable[[Any], Any]], ...]
 
     def values(self, given: Mapping[str, Any]) -> tuple[Any, ...] | dict[str, Any]:
-        """What the driver is handed."""
+        """The parameters for the driver."""
         values = {**self.constants, **given}
         for name, convert in self.conversions:
             values[name] = convert(values[name])
@@ -35,10 +35,10 @@ class _Prepared:
 
 
 def run_prepared(connection: Connection, statement: ClauseElement, given: Mapping[str, Any]) -> Any:
-    """Run a statement in the connection's transaction; answers the driver's cursor.
+    """Run a statement in the connection's transaction; returns the driver's cursor.
 
-    The statement is one that was built once for good: it is remembered, compiled for the names of the first call. It
-    has no `IN` over a list of values. Raises what SQLAlchemy would.
+    The statement must be a constant: it is cached, compiled for the names of the first call. It has no `IN` over a
+    list of values. Raises what SQLAlchemy would.
     """
     dialect = connection.dialect
     prepared = _compiled.get((statement, dialect.name)) or _prepare(statement, dialect, list(given))

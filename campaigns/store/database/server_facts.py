@@ -13,11 +13,11 @@ from campaigns.store.database.engine import Store
 from campaigns.store.database.faults import too_weak
 
 SQLITE = b"SQLite format 3\0"
-"""The first bytes of each of its files but an empty one."""
+"""The first bytes of a SQLite file that is not empty."""
 
 
 def is_missing_file(database_url: str) -> bool:
-    """Whether the URL names a SQLite file that is not there; connecting would make an empty one in its place."""
+    """Whether the URL names a SQLite file that does not exist; to connect would make an empty one."""
     url = make_url(database_url)
     return url.get_backend_name() == "sqlite" and not Path(url.database or "").exists()
 
@@ -25,7 +25,7 @@ def is_missing_file(database_url: str) -> bool:
 def refuse_no_database(database_url: str) -> None:
     """Raise SettingsError for a SQLite URL whose path is a folder, or a file that holds something else.
 
-    For the start of a command or a role: a file that is damaged later is a database that is away.
+    For the start of a command or a role. A file that is damaged later counts as a database that is away.
     """
     url = make_url(database_url)
     if url.get_backend_name() != "sqlite":
@@ -37,22 +37,22 @@ def refuse_no_database(database_url: str) -> None:
         with path.open("rb") as file:
             begin = file.read(len(SQLITE))
     except OSError:
-        return  # it is not there yet, or SQLite says why it cannot be read
+        return  # it does not exist yet, or SQLite will say why it cannot be read
     if begin and begin != SQLITE:
         raise SettingsError(
-            f"DATABASE_URL (else CAMPAIGNS_HOME) leads to {path}, which is no SQLite database; name another one."
+            f"DATABASE_URL (else CAMPAIGNS_HOME) leads to {path}, which is not a SQLite database; name another one."
         )
 
 
 def commits_are_durable(connection: Connection) -> bool:
-    """Whether a confirmed commit survives a power cut; on SQLite our own connections see to that."""
+    """Whether a confirmed commit survives a power cut; on SQLite our own connections ensure that."""
     if connection.dialect.name == "sqlite":
         return True
     return str(connection.execute(text("SHOW synchronous_commit")).scalar_one()) != "off"
 
 
 def is_standby(connection: Connection) -> bool:
-    """Whether the server only follows another one: it answers questions and takes no writes."""
+    """Whether the server is a standby: it can be read, and accepts no writes."""
     if connection.dialect.name == "sqlite":
         return False
     return bool(connection.execute(text("SELECT pg_is_in_recovery()")).scalar_one())
@@ -71,7 +71,7 @@ def refuse_encoding(connection: Connection) -> None:
 
 
 def require_sight(store: Store) -> None:
-    """Raise RoleTooWeak where our role may not look into the schema: tables that are there then seem not to be."""
+    """Raise RoleTooWeak if our role may not use the schema: then its tables seem not to exist."""
     with store.read() as connection:
         if connection.dialect.name == "sqlite":
             return
@@ -82,7 +82,7 @@ def require_sight(store: Store) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """The role that we work as on PostgreSQL."""
+    """The role of our connections on PostgreSQL."""
 
     name: str
     is_superuser: bool
@@ -90,12 +90,12 @@ class Role:
 
     @property
     def may_change_rules(self) -> bool:
-        """Whether it can take away the triggers that keep the record from being rewritten."""
+        """Whether it can remove the triggers that protect what is written once."""
         return self.is_superuser or self.owns_tables
 
 
 def own_role(connection: Connection) -> Role | None:
-    """The role of this connection; None on SQLite, where whoever can write the file can do anything."""
+    """The role of this connection; None on SQLite, where everybody who can write to the file can do anything."""
     if connection.dialect.name == "sqlite":
         return None
     asked = text(

@@ -1,4 +1,4 @@
-"""Attempts, their outcomes, evidence, and the message IDs that are ours. Written once."""
+"""Attempts, their outcomes, evidence, and the message IDs of our requests. Written once."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ attempt = Table(
     Column("worker", Text, nullable=False),
     Column("started_at", Instant, nullable=False),
     Column("deadline_at", Instant, nullable=False),
-    Column("form", JSON(none_as_null=True)),  # how its body was built; NULL: by a release that did not say
+    Column("form", JSON(none_as_null=True)),  # how its body was built; NULL: by a release that did not record it
     Column("mark", String(16)),  # the invisible mark in its text (domain/messages/marks.py); NULL: it has none
     PrimaryKeyConstraint("batch_id", "number"),
     UniqueConstraint("account_id", "fence"),
-    # One open attempt per batch: the next may be written only when the outcome of the one before stands.
+    # One open attempt per batch: the next needs the recorded outcome of the one before.
     ForeignKeyConstraint(
         ["batch_id", "previous"],
         ["attempt_outcome.batch_id", "attempt_outcome.number"],
@@ -73,12 +73,12 @@ attempt_outcome = Table(
     Column("upstream_status", Integer),
     Column("message_id", Text),
     Column("error", Text),
-    Column("retry_at", Instant),  # throttled: not before
+    Column("retry_at", Instant),  # throttled: no retry before then
     Column("credits_used", Integer),
     Column("credits_balance", BigInteger),
     Column("limit_minute", Integer),
     Column("remaining_minute", Integer),
-    Column("report", JSON(none_as_null=True)),  # the rest of what the reply said about itself
+    Column("report", JSON(none_as_null=True)),  # the other recorded fields of the reply
     Column("response", Text),
     PrimaryKeyConstraint("batch_id", "number"),
     ForeignKeyConstraint(["batch_id", "number"], ["attempt.batch_id", "attempt.number"]),
@@ -105,7 +105,7 @@ evidence = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("batch_id", ForeignKey("batch.id"), nullable=False, index=True),
-    Column("number", Integer),  # the attempt it speaks of
+    Column("number", Integer),  # the attempt that it is about
     Column("kind", String(20), nullable=False),
     Column("at", Instant, nullable=False),
     Column("actor", Text, nullable=False),
@@ -125,7 +125,7 @@ evidence = Table(
 message = Table(
     "message",
     metadata,
-    # The vendor's message IDs that are ours; the key says that one is owned once per account.
+    # The vendor's message IDs of our requests. The key ensures that one batch of an account owns each of them.
     Column("account_id", ForeignKey("account.id"), nullable=False),
     Column("message_id", Text, nullable=False),
     Column("batch_id", ForeignKey("batch.id"), nullable=False, index=True),
@@ -137,12 +137,12 @@ message = Table(
 ownership = Table(
     "ownership",
     metadata,
-    # A message ID that was given back, or taken by another batch after that. The newest row counts; an ID that has none
-    # belongs to the batch of its row in `message`.
+    # A message ID that its batch gave back, or that another batch took after that. The newest row counts; an ID without
+    # a row belongs to the batch of its row in `message`.
     Column("id", Id, primary_key=True),
     Column("account_id", ForeignKey("account.id"), nullable=False),
     Column("message_id", Text, nullable=False),
-    Column("batch_id", ForeignKey("batch.id")),  # NULL: it was given back, and belongs to nobody of ours
+    Column("batch_id", ForeignKey("batch.id")),  # NULL: it was given back, and belongs to no batch
     Column("at", Instant, nullable=False),
     ForeignKeyConstraint(["account_id", "message_id"], ["message.account_id", "message.message_id"]),
     Index("ownership_of_message", "account_id", "message_id"),

@@ -40,7 +40,7 @@ event = Table(
 unsealed = Table(
     "unsealed",
     metadata,
-    # Written with each event and deleted when it is sealed: the one table here whose rows go.
+    # A row is written with each event, and deleted when the event is sealed: only here rows are deleted.
     Column("event_id", Id, ForeignKey("event.id"), primary_key=True, autoincrement=False),
 )
 
@@ -48,18 +48,18 @@ unsealed = Table(
 seal = Table(
     "seal",
     metadata,
-    Column("number", Id, primary_key=True, autoincrement=False),  # its place in the trail, from 1; without gaps
+    Column("number", Id, primary_key=True, autoincrement=False),  # its place among all seals, from 1; without gaps
     Column("chain", String(100), nullable=False),  # run:ID, account:ID or global
     Column("position", BigInteger, nullable=False),  # its place in that chain, from 1; without gaps
     Column("event_id", ForeignKey("event.id"), nullable=False, unique=True),
-    Column("sha256", String(64), nullable=False),  # over the chain's digest before it and the event
-    Column("trail_sha256", String(64), nullable=False),  # over the trail's digest before it and sha256
+    Column("sha256", String(64), nullable=False),  # of the event and the digest before it in the chain
+    Column("trail_sha256", String(64), nullable=False),  # of sha256 and the digest before it of all seals
     Column("sealed_at", Instant, nullable=False),
-    # Of the event that ends a run: which attempts (by fence) and evidence (by ID) it speaks for, and their digest.
+    # Of the event that ends a run: which attempts (by fence) and evidence (by ID) it covers, and their digest.
     Column("covered_attempts", LargeBinary),
     Column("covered_evidence", LargeBinary),
     Column("covered_sha256", String(64)),
-    # What the digests are made of, see store/audit/canonical.py; the release before versions has 1.
+    # What the digests are made of, see store/audit/canonical.py; 1: by the release before there were versions.
     Column("version", Integer, nullable=False, server_default=text("1")),
     # Of the event that finishes a recall: the run's finished recalls (by ID) and requests (by fence), and their digest.
     Column("recalls_covered", LargeBinary),

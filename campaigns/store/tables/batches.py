@@ -27,24 +27,24 @@ batch = Table(
     Column("account_id", ForeignKey("account.id"), nullable=False),
     Column("seq", Integer, nullable=False),
     Column("parent_batch_id", ForeignKey("batch.id")),
-    Column("root_batch_id", ForeignKey("batch.id")),  # the batch that halving began with; NULL: not halved from any
+    Column("root_batch_id", ForeignKey("batch.id")),  # the batch that was halved first; NULL: it is not a half
     Column("state", String(20), nullable=False),
-    # Which go first: halves (-1) before whole batches (0), so that one family tells soon whether it is one bad user.
+    # Order of sending: halves (-1) before whole batches (0), so that one bad user is soon found.
     Column("rank", Integer, nullable=False, server_default=text("0")),
     Column("fence", BigInteger, nullable=False, server_default=text("0")),
     Column("available_at", Instant, nullable=False),
     Column("lease_until", Instant),
     Column("attempts", Integer, nullable=False, server_default=text("0")),  # requests committed
-    Column("failures", Integer, nullable=False, server_default=text("0")),  # of them, those that provably never left
+    Column("failures", Integer, nullable=False, server_default=text("0")),  # of them, those that provably sent nothing
     Column("message_id", Text),
     Column("error", Text),
-    Column("looks", Integer, nullable=False, server_default=text("0")),  # how often the vendor was asked for it
-    Column("look_at", Instant),  # when it is looked for next; NULL: it is not, or not any more
+    Column("looks", Integer, nullable=False, server_default=text("0")),  # number of searches for it at the vendor
+    Column("look_at", Instant),  # when the next search is due; NULL: none is
     Column("updated_at", Instant, nullable=False),
     *user_set(optional=True),
-    Column("find_at", Instant),  # it was decided accepted without an ID: when its message is looked up
-    # It is accepted, but its message is only known to be one of its set's: of the account's batches with this number.
-    # Each of them holds one of the IDs, so that those can be counted and taken back; whose it is is not known.
+    Column("find_at", Instant),  # decided accepted without an ID: when its message is looked up
+    # The batch is accepted, but its message is only known to be one of a set: that of the account's batches with this
+    # number. Each of them has one of the IDs, so that these can be counted and unsent; which is whose is not known.
     Column("message_set", BigInteger),
     Column("set_message_id", Text),
     user_set_version(),

@@ -29,15 +29,15 @@ campaign = Table(
     Column("state", String(20), nullable=False),
     Column("revision", Integer, nullable=False),
     Column("launches", Integer, nullable=False, server_default=text("0")),
-    Column("due_at", Instant),  # set while scheduled
+    Column("due_at", Instant),  # set while the state is scheduled
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
-    Column("due_for", Instant),  # the next occurrence itself, where it opens at another time (jitter, hand-off)
-    Column("occurrences", Integer, nullable=False, server_default=text("0")),  # opened to send, by the schedule
-    Column("paused_at", Instant),  # its schedule: what comes due meanwhile is skipped
+    Column("due_for", Instant),  # the next occurrence, if its run is opened at another time (jitter, hand-off)
+    Column("occurrences", Integer, nullable=False, server_default=text("0")),  # runs that the schedule opened to send
+    Column("paused_at", Instant),  # its schedule: occurrences are skipped while it is set
     Column("paused_by", Text),
     Column("pause_reason", Text),
-    Column("kind", String(10), nullable=False, server_default=text("'campaign'")),  # 'probe': asked of the vendor by us
+    Column("kind", String(10), nullable=False, server_default=text("'campaign'")),  # 'probe': made by `campaigns probe`
     one_of("state", CampaignState),
     CheckConstraint("(state = 'scheduled') = (due_at IS NOT NULL)", name="scheduled_has_time"),
     CheckConstraint("kind IN ('campaign', 'probe')", name="kind_is_known"),
@@ -62,11 +62,11 @@ revision = Table(
     Column("sha256", String(64), nullable=False),
     Column("actor", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
-    Column("timing", JSON(none_as_null=True)),  # domain/timing.py; NULL: it starts by hand or at starts_at
-    Column("contents", JSON(none_as_null=True)),  # messages that occurrences take in turn; NULL: only `message`
-    Column("mark", Boolean),  # each text carries an invisible mark; NULL: from before there were marks, so it has none
-    Column("as_written", Boolean),  # its placeholders and characters are meant so; NULL: nobody was asked
-    Column("often", Boolean),  # more than one run in 24 hours is meant; NULL: nobody was asked
+    Column("timing", JSON(none_as_null=True)),  # domain/schedules/timing.py; NULL: by hand, or at starts_at
+    Column("contents", JSON(none_as_null=True)),  # messages that its runs send in turn; NULL: only `message`
+    Column("mark", Boolean),  # each text has an invisible mark; NULL: written before there were marks, so it has none
+    Column("as_written", Boolean),  # its placeholders and characters are intended; NULL: nobody was asked
+    Column("often", Boolean),  # more than one run in 24 hours is intended; NULL: nobody was asked
     PrimaryKeyConstraint("campaign_id", "number"),
     CheckConstraint("batch_size > 0", name="batch_size_fits"),
     CheckConstraint("on_unknown IN ('hold', 'resend')", name="on_unknown_is_known"),

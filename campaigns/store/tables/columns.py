@@ -1,4 +1,4 @@
-"""What the tables are made of: one metadata, instants in UTC, packed user sets, words from an enumeration."""
+"""Building blocks of the tables: the metadata, instants in UTC, packed user sets, columns of an enumeration."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ metadata = MetaData(
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware instant in UTC; SQLite keeps it as text in UTC, which sorts as time does."""
+    """An aware instant in UTC. SQLite stores it as text in UTC, which sorts in the order of time."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -54,11 +54,11 @@ class Instant(TypeDecorator[datetime]):
 
 
 Id = BigInteger().with_variant(Integer, "sqlite")
-"""SQLite numbers rows by itself only in a column declared INTEGER."""
+"""The type of an ID. SQLite numbers rows by itself only in a column that is declared INTEGER."""
 
 
 def one_of(column: str, words: type[StrEnum]) -> CheckConstraint:
-    """The rule that a column holds one of an enumeration's words."""
+    """The rule that a column has one of the values of an enumeration."""
     listed = ", ".join(f"'{word.value}'" for word in words)
     return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_is_known")
 
@@ -68,13 +68,13 @@ NAMES_USERS = ("users", "users_sha256", "first_user", "last_user")
 
 
 def user_set(*, optional: bool = False) -> list[Any]:
-    """The columns of one packed user set, and the rules that make its numbers fit each other.
+    """The columns of one packed user set, and the rule that its numbers fit each other.
 
-    `optional`: a whole-list batch names no users, since only the vendor knows who is on the list.
+    `optional`: a whole-list batch names no users, because only the vendor knows who is on the list.
     """
     fits = "size > 0 AND first_user > 0 AND first_user <= last_user AND size <= last_user - first_user + 1"
     if optional:
-        # Each column by name: a rule that comes to NULL is kept, not broken.
+        # Each column by name: a CHECK that evaluates to NULL does not refuse the row.
         known = " AND ".join(f"{column} IS NOT NULL" for column in NAMES_USERS)
         none = " AND ".join(f"{column} IS NULL" for column in NAMES_USERS)
         fits = f"({none} AND size = 1) OR ({known} AND {fits})"
@@ -89,9 +89,9 @@ def user_set(*, optional: bool = False) -> list[Any]:
 
 
 def user_set_version() -> Column[int]:
-    """How a set's digest is made, see domain/audience/user_sets.py; what an earlier release wrote has version 1.
+    """The version of a set's digest, see domain/audience/user_sets.py; 1: by a release before there were versions.
 
-    Apart from `user_set`, since a table has its columns in the order in which migrations added them.
+    Not part of `user_set`, because a table has its columns in the order in which migrations added them.
     """
     return Column("users_sha256_version", Integer, nullable=False, server_default=text("1"))
 

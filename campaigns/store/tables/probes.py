@@ -1,4 +1,4 @@
-"""Probes of accounts (a probe's row moves), and what each learned (written once)."""
+"""Probes of accounts (the row of a probe changes), and what each learned (written once)."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ probe = Table(
     Column("scheduled_for", Instant, nullable=False),
     Column("actor", Text, nullable=False),
     Column("asked_at", Instant, nullable=False),
-    Column("available_at", Instant, nullable=False),  # the lane does nothing for it before
-    Column("looks", Integer, nullable=False, server_default=text("0")),  # at the list, before it was read
-    Column("recalls", Integer, nullable=False, server_default=text("0")),  # how often its deletion was asked for
+    Column("available_at", Instant, nullable=False),  # the lane does nothing for it before then
+    Column("looks", Integer, nullable=False, server_default=text("0")),  # looks at the list before the message was read
+    Column("recalls", Integer, nullable=False, server_default=text("0")),  # number of requests to delete it
     Column("failures", Integer, nullable=False, server_default=text("0")),  # questions in a row without an answer
-    Column("waits_for", Text),  # why it does not go on, for people
+    Column("waits_for", Text),  # why it does not go on, for display
     Column("finished_at", Instant),
     Column("ended", String(10)),
-    Column("words", Text),  # why it ended so
+    Column("words", Text),  # why it ended in this way
     one_of("ended", ProbeEnd),
     CheckConstraint("(finished_at IS NULL) = (ended IS NULL)", name="finished_has_end"),
     CheckConstraint("user_id > 0 AND looks >= 0 AND recalls >= 0 AND failures >= 0", name="numbers_fit"),
-    # One at a time: a second message of the same text could not be told from the first.
+    # One at a time: a second message of the same text could not be distinguished from the first.
     Index(
         "probe_open_by_account",
         "account_id",
@@ -79,7 +79,7 @@ probe_result = Table(
     Column("in_overview", Boolean, nullable=False),
     Column("clock_skew_seconds", Float),
     Column("echo", JSON(none_as_null=True)),  # the text as the vendor showed it, by where it did
-    Column("mark_up", Boolean),  # whether a tag and an entity are read as such; NULL: it was not asked, or not shown
+    Column("mark_up", Boolean),  # whether a tag and an entity are read as such; NULL: not asked, or not shown
     one_of("line_breaks", LineBreaks),
     one_of("escapes", Escapes),
     CheckConstraint(f"basis = '{SCHEDULED}'", name="basis_is_known"),

@@ -11,15 +11,15 @@ question = Table(
     "question",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("permit_key", Text, nullable=False, unique=True),  # what the shared rate budget knows it by
+    Column("permit_key", Text, nullable=False, unique=True),  # its key in the shared rate budget
     Column("upstream", Text, nullable=False),
     Column("kind", String(20), nullable=False),
     Column("purpose", String(20), nullable=False),
-    Column("account_id", ForeignKey("account.id")),  # NULL: it is about the key
-    Column("run_id", ForeignKey("run.id")),  # whom its credits are booked to
+    Column("account_id", ForeignKey("account.id")),  # NULL: the question is about the key
+    Column("run_id", ForeignKey("run.id")),  # the run that its credits are charged to
     Column("batch_id", ForeignKey("batch.id")),
     Column("message_id", Text),
-    Column("look", Integer),  # for which look at the batch, counted from 0
+    Column("look", Integer),  # for which search for the batch, counted from 0
     Column("actor", Text, nullable=False),
     Column("asked_at", Instant, nullable=False),
     one_of("kind", QuestionKind),
@@ -42,7 +42,7 @@ answer = Table(
     Column("question_id", Id, ForeignKey("question.id"), primary_key=True, autoincrement=False),
     Column("at", Instant, nullable=False),
     Column("replied", Boolean, nullable=False),  # false: no reply came, so the vendor may still be counting it
-    Column("error", Text),  # why it says nothing
+    Column("error", Text),  # why the answer cannot be used
     Column("credits_used", Integer),
     Column("found", JSON(none_as_null=True)),  # what the vendor showed; NULL: nothing that can be used
 )

@@ -1,4 +1,4 @@
-"""The tables of recalls: what was asked for (its row moves), and each request with what it proved (written once)."""
+"""Recalls (the row of a recall changes), and each unsend request with what it proved (written once)."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ recall = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("run_id", ForeignKey("run.id"), nullable=False),
-    Column("for_run_id", ForeignKey("run.id")),  # the run that waits in `due` until this has ended; NULL: nobody does
+    Column("for_run_id", ForeignKey("run.id")),  # the run that waits in `due` until this has ended; NULL: none
     Column("account_id", ForeignKey("account.id"), nullable=False),
     Column("actor", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("requested_at", Instant, nullable=False),
-    Column("available_at", Instant, nullable=False),  # the lane does nothing for it before
-    Column("waits_for", Text),  # why, in a word or two, for people
+    Column("available_at", Instant, nullable=False),  # the lane does nothing for it before then
+    Column("waits_for", Text),  # why, in a word or two, for display
     Column("failures", Integer, nullable=False, server_default=text("0")),  # requests in a row that did not get through
     Column("finished_at", Instant),
-    # What it came to, in batches; NULL while it is open.
+    # Its result, in batches; NULL while it is open.
     Column("batches", Integer),
     Column("unsent", Integer),
     Column("failed", Integer),
@@ -55,7 +55,7 @@ recall = Table(
         sqlite_where=text("finished_at IS NULL"),
         postgresql_where=text("finished_at IS NULL"),
     ),
-    # Asked for by an operator: one at a time. Those that a new run waits for stand beside it.
+    # One recall at a time that an operator asked for. Recalls that a new run waits for may be open beside it.
     Index(
         "recall_open_by_run",
         "run_id",
@@ -98,7 +98,7 @@ unsend_outcome = Table(
     Column("batch_id", Id, nullable=False),
     Column("number", Integer, nullable=False),
     Column("kind", String(20), nullable=False),
-    Column("by_look", Boolean, nullable=False),  # a look at the item settled it, and nothing was deleted
+    Column("by_look", Boolean, nullable=False),  # a look at the item settled it, without a DELETE
     Column("finished_at", Instant, nullable=False),
     Column("http_status", Integer),
     Column("upstream_status", Integer),

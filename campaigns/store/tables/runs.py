@@ -34,31 +34,31 @@ run = Table(
     Column("upstream", Text, nullable=False),
     Column("team", Text),
     Column("kind", String(10), nullable=False),
-    Column("launch", Integer),  # which launch of its campaign; NULL for reruns and occurrences
+    Column("launch", Integer),  # number of the launch of its campaign; NULL for reruns and occurrences
     Column("scheduled_for", Instant),
     Column("parent_run_id", ForeignKey("run.id")),
-    Column("root_run_id", BigInteger),  # the first run of its lineage; NULL: it is the first itself
+    Column("root_run_id", BigInteger),  # the first run of its lineage; NULL: this is the first
     Column("state", String(30), nullable=False),
     Column("reason", Text),
     Column("whole_list", Boolean, nullable=False, server_default=text("false")),
     Column("planned", BigInteger, nullable=False, server_default=text("0")),
     Column("batch_count", Integer, nullable=False, server_default=text("0")),
     Column("plan_sha256", String(64)),
-    Column("suppressions", BigInteger, nullable=False, server_default=text("0")),  # its lane's number at the plan
+    Column("suppressions", BigInteger, nullable=False, server_default=text("0")),  # its lane's number, at the plan
     Column("actor", Text, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("hinted_at", Instant),
     Column("planned_at", Instant),
-    Column("served_at", Instant),  # when its last attempt was committed: the lane serves the longest unserved first
+    Column("served_at", Instant),  # when its last attempt was committed: the lane serves the run that waits longest
     Column("finished_at", Instant),
     Column("after_run_id", BigInteger),  # waits in `due` until that run has ended
-    Column("resumes_at", Instant),  # outside its sending hours until then
-    Column("expires_at", Instant),  # what is ready then is cancelled
-    Column("occurrence", Integer),  # the how-manieth of its campaign that was opened to send
-    Column("content", Integer),  # which of the revision's contents it sends, from 1
-    # What it says, where that is not what its revision says: a content in turn, or variables filled in.
+    Column("resumes_at", Instant),  # it is outside its sending hours until then
+    Column("expires_at", Instant),  # batches that are ready then are cancelled
+    Column("occurrence", Integer),  # its number among the runs of its campaign that were opened to send
+    Column("content", Integer),  # the number of the revision's content that it sends, from 1
+    # Its message, if that is not its revision's: a content in turn, or one with variables filled in.
     Column("message", JSON(none_as_null=True)),
-    Column("watch_at", Instant),  # it was handed over, and the vendor is asked then what became of it
+    Column("watch_at", Instant),  # it was handed over; when to ask the vendor what became of it
     ForeignKeyConstraint(["campaign_id", "revision"], ["revision.campaign_id", "revision.number"]),
     UniqueConstraint("campaign_id", "scheduled_for"),
     UniqueConstraint("campaign_id", "launch"),
@@ -114,7 +114,7 @@ hold = Table(
         name="scope_names_one",
     ),
     CheckConstraint("(closed_at IS NULL) = (closed_by IS NULL)", name="closed_by_somebody"),
-    # One open hold of a kind on a thing: ten batches refused for one reason are one hold.
+    # At most one open hold of each kind on a thing: ten batches that are refused for one reason make one hold.
     *(
         Index(
             f"hold_open_by_{scope}",

@@ -82,7 +82,7 @@ def test_a_row_without_an_id_is_a_bad_line_and_never_a_blank_one() -> None:
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ([("user_id", "n", "spent"), (7, "A", 10), (None, None, 30)], r"'30 \(no cell .*take out rows that are nobody"),
+        ([("user_id", "n", "spent"), (7, "A", 10), (None, None, 30)], r"'30 \(no cell .*remove rows without a user"),
         ([7, 8, (None, 30)], r"line 3 '30 \(a cell right of the header\)'"),
         ([(None, 7), (None, 8), (30,)], r"line 3 '30 \(no cell"),
         (
@@ -228,7 +228,7 @@ def without_a_part() -> bytes:
     [
         (zipped("mimetype", "content.xml"), r"is an OpenDocument workbook \(\.ods\)"),
         (zipped("[Content_Types].xml", "xl/workbook.bin"), r"is a binary workbook \(\.xlsb\)"),
-        (zipped("fans.csv"), r"is a zip file, but no \.xlsx workbook"),
+        (zipped("fans.csv"), r"is a zip file, but not an \.xlsx workbook"),
         (strict(), "is saved as Strict Open XML, which is not read here"),
         (charts_alone(), "has no sheet with cells"),
         (without_a_part(), "is damaged: the part with its sheet 'Fans' is missing"),

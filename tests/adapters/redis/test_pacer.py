@@ -382,7 +382,7 @@ class TestFailingClosed:
             unused.bind(("127.0.0.1", 0))
             driven = DrivenPacers(f"redis://127.0.0.1:{unused.getsockname()[1]}")
             for call in self.each_call(driven.make()):
-                with pytest.raises(PacerAway, match="nothing is sent until Redis answers"):
+                with pytest.raises(PacerAway, match="nothing is sent until Redis is back"):
                     call()
         driven.close()
 

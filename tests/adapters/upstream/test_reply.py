@@ -176,9 +176,9 @@ def test_a_response_is_cut_after_it_was_cleaned() -> None:
 
 def test_what_is_no_text_is_not_shown_as_text() -> None:
     for binary in (b"\x1f\x8b\x08\x00\xff" * 9000, b"\xff\xfe", b"a\x00b"):
-        assert read_response(binary, REDACTOR) == f"({len(binary)} bytes that are no text)"
+        assert read_response(binary, REDACTOR) == f"({len(binary)} bytes that are not text)"
         reply = read_reply(502, httpx.Headers(), binary, redactor=REDACTOR, now=NOW)
-        assert classify(reply).error == f"HTTP 502: ({len(binary)} bytes that are no text)"
+        assert classify(reply).error == f"HTTP 502: ({len(binary)} bytes that are not text)"
     assert read_response("caf\u00e9 \U0001f600".encode()[:-1], REDACTOR) == "caf\u00e9 "
 
 

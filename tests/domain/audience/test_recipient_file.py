@@ -152,7 +152,7 @@ def test_a_file_of_bad_lines_only_is_refused_even_when_they_may_be_skipped() -> 
         (b"name,mail\nAnna,a@b\n", r"no user_id column \(found 'name', 'mail'\)"),
         (b"Anna\n", r"no user_id column \(found 'Anna'\)"),
         (b"a\xff,b\n1,2\n", r"found 'a\u00ff', 'b'\) with a comma as separator"),
-        (b"x" * 140_000 + b"\n", "the first line is no CSV"),
+        (b"x" * 140_000 + b"\n", "the first line is not CSV"),
     ],
 )
 def test_a_file_of_another_kind_is_refused_with_the_way_out(content: bytes, words: str) -> None:

@@ -223,7 +223,7 @@ def test_a_look_that_cannot_be_made_does_not_keep_a_message_from_being_taken_bac
 
 @pytest.mark.parametrize(
     ("can_unsend", "why"),
-    [(False, "cannot be taken back any more"), (True, "the vendor refused, and still shows it: HTTP 400: too late")],
+    [(False, "can no longer be unsent"), (True, "the vendor refused, and still shows it: HTTP 400: too late")],
 )
 def test_a_message_that_cannot_be_taken_back_is_counted_and_named(world: World, *, can_unsend: bool, why: str) -> None:
     run_id = sent(world)
@@ -290,7 +290,7 @@ def test_batches_that_are_out_for_one_reason_are_named_together(world: World) ->
 
     with world.store.read() as connection:
         reason = str(list(event_views.events(connection, run_id))[-1].reason)
-    assert reason.endswith("are still out: 2, 3 (the vendor shows that it cannot be taken back any more)")
+    assert reason.endswith("are still out: 2, 3 (the vendor shows that it can no longer be unsent)")
 
 
 @on_both
