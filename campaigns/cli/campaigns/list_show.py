@@ -42,7 +42,9 @@ COLUMNS = (
 
 
 @click.command("list")
-@click.option("--state", type=click.Choice(list(CampaignState)), help="Only campaigns in this state.")
+@click.option(
+    "--state", type=click.Choice([each.value for each in CampaignState]), help="Only campaigns in this state."
+)
 @click.option("--account", "account_id", metavar="ACCT", help="Only campaigns of this account.")
 @click.option(
     "--limit", type=click.IntRange(1), metavar="N", help=f"At most this many, the newest ones; {NEWEST} unless given."
