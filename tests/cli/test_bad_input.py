@@ -146,7 +146,7 @@ def test_options_that_cannot_stand(ready: Shell, options: tuple[str, ...], said:
 
 
 def test_several_faults_are_named_in_one_sentence(ready: Shell) -> None:
-    sentence = ready.refusal(*CREATE, "--users", "-", "--batch-size", "0", "--on-unknown", "x", code=2)
+    sentence = ready.refusal(*CREATE, "--users", "-", "--batch-size", "0", "--on-unknown", "x", code=2, stdin=b"1")
     assert "--on-unknown" in sentence
     assert "--batch-size" in sentence
 
@@ -355,7 +355,7 @@ def test_an_edit_of_an_armed_campaign_says_from_when_it_holds(ready: Shell) -> N
 
 def test_an_edit_of_nothing(ready: Shell) -> None:
     campaign = str(ready.campaign())
-    assert "Nothing was asked" in ready.refusal("edit", campaign, code=2)
+    assert "No change to campaign c1 was given" in ready.refusal("edit", campaign, code=2)
     path = ready.file("other.yaml", "account: acct_two\n")
     assert "stays with its account" in ready.refusal("edit", campaign, path, code=2)
     assert "cannot be taken away" in ready.refusal("edit", campaign, "--clear", "text", code=2)

@@ -32,6 +32,7 @@ COLUMNS = (
     Column("state", Kind.NAME),
     Column("recipients", Kind.COUNT, 1),
     Column("next run", Kind.TIME, 2),
+    Column("paused because", Kind.TEXT, 3),
     Column("open runs", Kind.COUNT, 3),
     Column("schedule", Kind.TEXT, 4),
     Column("launches", Kind.COUNT, 5),
@@ -69,11 +70,8 @@ def list_campaigns(
     )
     with opened() as parts, parts.store.read() as connection:
         lines = campaigns(connection, wanted)
-    show_result(
-        lines[:shown],
-        as_json=as_json,
-        people=lambda: _table(lines[:shown], has_more=lines[shown:] != [] if shown else False),
-    )
+    listed = lines[:shown]
+    show_result(listed, as_json=as_json, people=lambda: _table(listed, has_more=len(lines) > len(listed)))
 
 
 @click.command()
@@ -107,6 +105,7 @@ def _table(lines: list[CampaignLine], *, has_more: bool) -> None:
                 state_of(line),
                 line.recipients,
                 line.next_at,
+                line.paused,
                 line.open_runs,
                 line.schedule,
                 line.launches,
