@@ -32,7 +32,7 @@ COLUMNS = (
     Column("state", Kind.NAME),
     Column("recipients", Kind.COUNT, 1),
     Column("next run", Kind.TIME, 2),
-    Column("paused because", Kind.TEXT, 3),
+    Column("pause", Kind.TEXT, 3),
     Column("open runs", Kind.COUNT, 3),
     Column("schedule", Kind.TEXT, 4),
     Column("launches", Kind.COUNT, 5),
