@@ -54,9 +54,17 @@ def test_a_full_disk_is_told_as_such(code: int) -> None:
     assert result.stderr.count("\n") == 1
 
 
+def test_every_fault_of_an_input_is_named_by_its_option() -> None:
+    faults = (errors.InputFault("is missing", "account_id"), errors.InputFault("has passed", "from"))
+    result = answer_to(errors.InvalidInput(*faults, closing="Nothing was stored."))
+    assert (result.exit_code, result.stderr) == (2, "--account is missing; --from has passed. Nothing was stored.\n")
+
+
 @pytest.mark.parametrize("refusal", EXIT_CODES)
 def test_a_refusal_is_its_sentence_and_its_code(refusal: type[errors.CampaignsError]) -> None:
-    result = answer_to(refusal("The plan has changed; look again."))
+    sentence = "The plan has changed; look again."
+    fault = errors.InvalidInput(errors.InputFault(sentence)) if refusal is errors.InvalidInput else refusal(sentence)
+    result = answer_to(fault)
     assert (result.exit_code, result.stdout, result.stderr) == (
         EXIT_CODES[refusal],
         "",

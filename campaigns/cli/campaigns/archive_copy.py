@@ -66,7 +66,7 @@ def archive(campaign_id: int, *, is_agreed: bool, as_json: bool) -> None:
 def unarchive(campaign_id: int, *, as_json: bool) -> None:
     """Bring an archived campaign back.
 
-    Nothing of it is scheduled: `launch` arms its schedule.
+    As a draft or as launched; nothing of it is scheduled.
     """
     from campaigns.flow.campaigns.archive import unarchive_campaign
 

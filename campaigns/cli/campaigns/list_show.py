@@ -36,6 +36,7 @@ COLUMNS = (
     Column("state", Kind.NAME),
     Column("recipients", Kind.COUNT, 1),
     Column("next run", Kind.TIME, 2),
+    Column("pause", Kind.TEXT, 3),
     Column("open runs", Kind.COUNT, 3),
     Column("schedule", Kind.TEXT, 4),
     Column("launches", Kind.COUNT, 5),
@@ -46,7 +47,9 @@ COLUMNS = (
 
 
 @click.command("list")
-@click.option("--state", type=click.Choice(list(CampaignState)), help="Only campaigns in this state.")
+@click.option(
+    "--state", type=click.Choice([each.value for each in CampaignState]), help="Only campaigns in this state."
+)
 @click.option("--account", "account_id", metavar="ACCT", help="Only campaigns of this account.")
 @click.option(
     "--limit", type=click.IntRange(1), metavar="N", help=f"At most this many, the newest ones; {NEWEST} unless given."
@@ -71,11 +74,8 @@ def list_campaigns(
     )
     with opened() as parts, parts.store.read() as connection:
         lines = campaigns(connection, wanted)
-    show_result(
-        lines[:shown],
-        as_json=as_json,
-        people=lambda: _table(lines[:shown], has_more=lines[shown:] != [] if shown else False),
-    )
+    listed = lines[:shown]
+    show_result(listed, as_json=as_json, people=lambda: _table(listed, has_more=len(lines) > len(listed)))
 
 
 @click.command()
@@ -112,6 +112,7 @@ def _table(lines: list[CampaignLine], *, has_more: bool) -> None:
                 state_of(line),
                 line.recipients,
                 line.next_at,
+                line.paused,
                 line.open_runs,
                 line.schedule,
                 line.launches,

@@ -1,1 +1,1 @@
-"""What a campaign says: its fields, its contents in turn, and the bytes of a request."""
+"""The message of a campaign: its fields, its contents in turn, and the bytes of a request."""

@@ -1,6 +1,6 @@
-"""The form of a request's body: all that its bytes depend on besides the message and the users.
+"""The form of a request's body: everything that its bytes depend on besides the message and the users.
 
-Each attempt stores it, so that its body can be built again and compared with the digest on record.
+Each attempt stores its form, so that its body can be built again and compared with the stored digest.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from campaigns.domain.messages.message import Message, marked, request_body
 from campaigns.domain.messages.text_modes import TEXT_FORMS, TextForm, formed
 
 VERSION = 1
-"""Of the body builder: it grows when the same message, users and form would give other bytes."""
+"""The version of the body builder. It grows when the same message, users and form would give other bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class BodyForm:
-    """How the body of an attempt was built."""
+    """How the body of one attempt was built."""
 
-    rf_as: Literal["array", "string"] = "array"  # how release-form IDs travel: CAMPAIGNS_RF_AS
+    rf_as: Literal["array", "string"] = "array"  # how release-form IDs are written: CAMPAIGNS_RF_AS
     text_mode: TextForm = "as_written"  # what is done to the text of the message
     mark: str | None = None  # the invisible mark that the text carries
     version: int = VERSION
 
 
 def form_to_json(form: BodyForm) -> dict[str, Any]:
-    """The form as a row stores it."""
+    """The form as JSON for a row."""
     return asdict(form)
 
 
 def form_from_json(stored: Mapping[str, Any]) -> BodyForm:
-    """The form in a row made by `form_to_json`. Raises ValueError when this release cannot build such a body."""
+    """The form from JSON of `form_to_json`. Raises ValueError when this release cannot build such a body."""
     known = {"rf_as": ("array", "string"), "text_mode": TEXT_FORMS, "version": (VERSION,)}
     fits = all(stored.get(name) in values for name, values in known.items())
     mark = stored.get("mark")
@@ -43,12 +43,12 @@ def form_from_json(stored: Mapping[str, Any]) -> BodyForm:
 
 
 def text_form_on_record(stored: Mapping[str, Any] | None) -> TextForm:
-    """What was done to the text of a request on record; one of an earlier release has no form, and went as written."""
+    """The text form of a stored request. An earlier release stored no form; its texts were sent as written."""
     return "escaped" if (stored or {}).get("text_mode") == "escaped" else "as_written"
 
 
 def build_body(message: Message, users: Iterable[int] | None, form: BodyForm) -> bytes:
-    """The exact bytes of the POST of this message to these users (None: whole lists) in that form.
+    """The exact bytes of the POST of this message to these users, in that form; None for whole lists alone.
 
     Raises ValueError as `request_body` does.
     """

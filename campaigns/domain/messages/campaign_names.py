@@ -1,4 +1,4 @@
-"""What a campaign may be called: one line that every screen can draw."""
+"""Names of campaigns: one line that every screen can draw."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _TURNS_TEXT = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\
 
 
 def name_faults(name: str) -> list[str]:
-    """What forbids a name, each as half a sentence; empty when it may be used."""
+    """Why a name cannot be stored, a clause each; empty when it can."""
     faults = []
     if not is_visible(name):
         faults.append("the name shows nothing")
     if len(name) > LONGEST_NAME:
         faults.append(f"the name has {len(name):,} characters, but may have at most {LONGEST_NAME}")
-    odd = next((each for each in name if unicodedata.category(each) in _NOT_DRAWN or each in _TURNS_TEXT), None)
+    odd = next((sign for sign in name if unicodedata.category(sign) in _NOT_DRAWN or sign in _TURNS_TEXT), None)
     if odd is not None:
-        faults.append(f"the name holds U+{ord(odd):04X}, which breaks the line or the screen; leave it out")
+        faults.append(f"the name contains U+{ord(odd):04X}, which breaks the line or the screen; leave it out")
     return faults

@@ -50,7 +50,7 @@ _NAMES = "|".join(VARIABLES)
 VARIABLE = re.compile(rf"\{{\{{({_NAMES})\}}\}}|\{{({_NAMES})\}}")
 
 
-def said_at(
+def message_at(
     message: Mapping[str, Any],
     contents: Sequence[Mapping[str, Any]] | None,
     *,
@@ -69,11 +69,11 @@ def said_at(
     it, for a run that is handed over.
     """
     content = content_number(campaign_id, number, len(contents), rotate) if contents else None
-    said = dict(message) if content is None else to_json(_as_stored(message, (contents or ())[content - 1]))
-    said["text"] = rendered(str(said["text"]), at=at, number=number, zone=zone)
+    stored = dict(message) if content is None else to_json(_as_stored(message, (contents or ())[content - 1]))
+    stored["text"] = rendered(str(stored["text"]), at=at, number=number, zone=zone)
     if scheduled_date is not None:
-        said["scheduled_date"] = scheduled_date.isoformat()
-    return content, None if content is None and said == dict(message) else said
+        stored["scheduled_date"] = scheduled_date.isoformat()
+    return content, None if content is None and stored == dict(message) else stored
 
 
 def content_number(campaign_id: int, number: int, count: int, rotate: Rotate) -> int:
@@ -103,8 +103,8 @@ def rendered(text: str, *, at: datetime, number: int, zone: str | None) -> str:
     """A text with its variables filled in; `{{date}}` writes `{date}`, and all other braces stay as they are."""
     local = local_of(at, zone_of(zone or "UTC"))
 
-    def filled(found: re.Match[str]) -> str:
-        return f"{{{found[1]}}}" if found[1] else VARIABLES[found[2]](local, number)
+    def filled(match: re.Match[str]) -> str:
+        return f"{{{match[1]}}}" if match[1] else VARIABLES[match[2]](local, number)
 
     return VARIABLE.sub(filled, text)
 
@@ -125,14 +125,14 @@ def contents_faults(message: Message, contents: Sequence[Mapping[str, Any]], *, 
     faults = []
     if len(contents) > MOST_CONTENTS:
         faults.append(f"{len(contents)} contents are more than {MOST_CONTENTS}")
-    said = [("the message", message)] if recurs and not contents else []
-    for place, content in enumerate(contents, start=1):
-        faults += [f"content {place}: {fault}" for fault in _foreign_fields(content)]
+    messages = [("the message", message)] if recurs and not contents else []
+    for number, content in enumerate(contents, start=1):
+        faults += [f"content {number}: {fault}" for fault in _foreign_fields(content)]
         if not _foreign_fields(content):
-            said += _said_by(f"content {place}", message, content, faults)
+            messages += _message_of_content(f"content {number}", message, content, faults)
     faults += [
         f"{name} has an {ONE_USE_MEDIA} ID, which the first run would use up; use vault IDs"
-        for name, each in said
+        for name, each in messages
         if each.uses_one_use_media
     ]
     return faults
@@ -143,7 +143,9 @@ def _foreign_fields(content: Mapping[str, Any]) -> list[str]:
     return [f"{name} belongs to the campaign and cannot differ in a content" for name in foreign]
 
 
-def _said_by(name: str, message: Message, content: Mapping[str, Any], faults: list[str]) -> list[tuple[str, Message]]:
+def _message_of_content(
+    name: str, message: Message, content: Mapping[str, Any], faults: list[str]
+) -> list[tuple[str, Message]]:
     try:
         return [(name, content_message(to_json(message), content))]
     except UsageError as fault:

@@ -1,7 +1,7 @@
-"""Reading one field of a message: what may stand in it, and what is said about anything else.
+"""Read one field of a message: which values are valid, and the fault of any other value.
 
 Rules are those of the vendor's send call (its OpenAPI description and reference page, read 2026-09). Values come from
-options, campaign files and stored messages, so numbers may be written as text.
+options, campaign files and stored messages, so numbers may be text.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ LONGEST_LOOK_BACK_DAYS = 30
 BANNED_WORD_LEVELS = ("strict_ban", "risky", "replace_soften")
 
 ONE_USE_MEDIA = "ofapi_media_"
-"""What the IDs of fresh uploads start with: the first request that names one uses it up."""
+"""Prefix of the IDs of new uploads. The first request with such an ID uses it up."""
 
 LONGEST_ID = 19
-"""Digits of the largest ID that 64 bits hold."""
+"""Digits of the largest ID that fits into 64 bits."""
 
 MEDIA_ID = re.compile(rf"[0-9]+|{ONE_USE_MEDIA}[A-Za-z0-9_-]+")
 GIPHY_ID = re.compile(r"[A-Za-z0-9_-]+")
@@ -35,11 +35,11 @@ CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
-"""Characters that draw nothing though Unicode counts them among letters, signs or symbols."""
+"""Characters that are not drawn although Unicode counts them as letters, signs or symbols."""
 
 
 def is_visible(text: str) -> bool:
-    """Whether anything of a text is drawn: not spaces, format characters and variation selectors alone."""
+    """Whether anything of a text is drawn: spaces, format characters and variation selectors alone are not."""
     return any(
         unicodedata.category(each)[0] not in "ZC" and each not in INVISIBLE and not "\ufe00" <= each <= "\ufe0f"
         for each in text
@@ -47,7 +47,7 @@ def is_visible(text: str) -> bool:
 
 
 class FieldFault(Exception):
-    """A value that cannot stand in its field; the text goes on from the field's name."""
+    """A value that is not valid in its field; the text goes on from the field's name."""
 
 
 def _text(given: object) -> str:
@@ -56,20 +56,20 @@ def _text(given: object) -> str:
     if not given.strip():
         raise FieldFault("is empty")
     if CONTROL.search(given):
-        raise FieldFault("holds a control character")
+        raise FieldFault("contains a control character")
     try:
         given.encode()
     except UnicodeEncodeError:
-        raise FieldFault("is no valid Unicode text") from None
+        raise FieldFault("is not valid Unicode text") from None
     return given
 
 
 def _message_text(given: object) -> str:
     text = _text(without_copied_marks(_text(given)))
     if not is_visible(text):
-        raise FieldFault("shows nothing: it holds invisible characters alone")
+        raise FieldFault("shows nothing: it has only invisible characters")
     if read_marks(text):
-        raise FieldFault("holds the invisible mark of another message, written as entities (&#8288; and the like)")
+        raise FieldFault("contains the invisible mark of another message, written as entities (such as &#8288;)")
     return text
 
 
@@ -93,7 +93,7 @@ def _lists(given: object) -> tuple[str, ...]:
     ids = _ids(given)
     several = [each for each in ids if re.search(r"[\s,;]", each)]
     if several:
-        raise FieldFault(f"has '{several[0]}', which is no list ID: give each list by itself")
+        raise FieldFault(f"has '{several[0]}', which is not a valid list ID: give each list by itself")
     return ids
 
 

@@ -1,4 +1,4 @@
-"""What is doubtful in the lists of a message."""
+"""Doubtful uses of the vendor's lists in a message."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ EXCLUSION_UNSURE = "no source says that the vendor applies excluded lists to exp
 
 
 def list_doubts(message: Message) -> list[str]:
-    """What an operator should know about the lists; nothing of it forbids a launch."""
+    """Warnings about the lists of a message; none of them refuses a launch."""
     return [EXCLUSION_UNSURE] if message.excluded_lists and not message.vendor_chooses else []

@@ -1,7 +1,7 @@
-"""What a campaign says: its fields, the vendor's rules for them, and the exact bytes of the request.
+"""The message of a campaign: its fields, the vendor's rules for them, and the exact bytes of the request.
 
 Rules and names are those of the vendor's send call (its OpenAPI description and reference page, read 2026-09). User
-IDs are no part of a message: each batch brings its own.
+IDs are not part of a message: each batch has its own.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from campaigns.domain.messages.text_modes import TextMode, as_seen
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a campaign says, and the vendor's whole lists it goes to; everything but the user IDs."""
+    """What is sent, and the vendor's whole lists that get it: everything except the user IDs."""
 
     text: str
     locked_text: bool | None = None
@@ -39,23 +39,23 @@ class Message:
     user_lists: tuple[str, ...] = ()
     excluded_lists: tuple[str, ...] = ()
     subscribed_within_last_days: int | None = None  # a filter: it names no recipients
-    text_mode: TextMode | None = None  # None: it goes out as it is written
+    text_mode: TextMode | None = None  # None: it is sent as written
 
     @property
     def vendor_chooses(self) -> bool:
-        """Whether the vendor alone knows who gets it: then the campaign is one request of unknown size."""
+        """Whether only the vendor knows who gets it: then the campaign is one request of unknown size."""
         return bool(self.user_lists) or self.subscribed_within_last_days is not None
 
     @property
     def uses_one_use_media(self) -> bool:
-        """Whether one request uses its media up, so that it can be neither split nor sent again."""
+        """Whether one request uses up its media, so that it can be neither split nor sent again."""
         return any(media.startswith(ONE_USE_MEDIA) for media in (*self.media_files, *self.previews))
 
 
 def make_message(fields: Mapping[str, object]) -> Message:
-    """The message in these fields, named as in `Message`; None means "not given".
+    """The message with these fields, named as in `Message`; None means "not given".
 
-    Numbers may be given as text. Raises UsageError that names every fault in one sentence.
+    Numbers may be text. Raises UsageError that names every fault in one sentence.
     """
     values: dict[str, Any] = {}
     faults: list[str] = []
@@ -84,7 +84,7 @@ def make_message(fields: Mapping[str, object]) -> Message:
 def message_faults(
     message: Message, *, user_count: int | None, batch_count: int | None, now: datetime | None
 ) -> list[str]:
-    """What forbids sending this message to this audience, each fault as half a sentence; empty when nothing does.
+    """Why this message cannot be sent to this audience, a clause each; empty when it can.
 
     `user_count` is None when the campaign has no user IDs; `batch_count` and `now` are None while they are not known.
     """
@@ -113,7 +113,7 @@ FILTER_ALONE = "subscribed_within_last_days only narrows who gets it: give user 
 
 
 def to_json(message: Message) -> dict[str, object]:
-    """The message as a row stores it: plain JSON values, the same for equal messages."""
+    """The message as JSON for a row; equal messages give equal JSON."""
     stored: dict[str, object] = {}
     for each in fields(message):
         value = getattr(message, each.name)
@@ -130,9 +130,9 @@ def to_json(message: Message) -> dict[str, object]:
 
 
 def from_json(stored: Mapping[str, Any]) -> Message:
-    """The message in a row made by `to_json`.
+    """The message from JSON of `to_json`.
 
-    Raises ValueError on a field it does not know: a row of a newer release must not be sent with a part left out.
+    Raises ValueError for an unknown field: a message that a newer release stored must not be sent without a part of it.
     """
     unknown = stored.keys() - READERS.keys()
     if unknown:
@@ -150,7 +150,7 @@ def from_json(stored: Mapping[str, Any]) -> Message:
 
 
 def marked(message: Message, mark: str | None) -> Message:
-    """What an attempt says: the message with that mark and no other; None: without any."""
+    """The message with that mark and no other; None: without any mark."""
     text = without_copied_marks(message.text)  # one that a release without marks has stored
     text = text if mark is None else with_mark(text, mark)
     return message if text == message.text else replace(message, text=text)
@@ -161,9 +161,9 @@ def request_body(
 ) -> bytes:
     """The exact bytes of the POST: fields in a fixed order, absent ones left out, user IDs as strings.
 
-    `rf_as` chooses how release-form IDs travel: the vendor's description calls them an array and types them a string.
-    Raises ValueError for a body without recipients, which the vendor might read as "everyone": a look-back on
-    subscriptions names none.
+    `rf_as` chooses how release-form IDs are written: the vendor's description calls them an array and types them a
+    string. Raises ValueError for a body without recipients, which the vendor might read as "everyone". A limit on the
+    age of subscriptions names no recipients.
     """
     user_ids = [str(user) for user in users or ()]
     if not user_ids and not message.user_lists:
@@ -212,23 +212,23 @@ def _wire_time(moment: datetime) -> str:
 def _unknown_name(name: str) -> str:
     nearest = difflib.get_close_matches(str(name), READERS, n=1)
     hint = f" (did you mean {nearest[0]}?)" if nearest else ""
-    return f"'{name}' is no field of a message{hint}"
+    return f"'{name}' is not a field of a message{hint}"
 
 
 BAD = object()
-"""Stands for a value that was given but cannot be used, so that no second fault is blamed on it."""
+"""A value that was given but cannot be used; other rules ignore it, so that it gives one fault alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule of the vendor's that ties fields together."""
+    """A rule of the vendor about several fields."""
 
     names: tuple[str, ...]
     breaks: Callable[[Mapping[str, Any]], bool]
     fault: str
 
     def is_broken(self, values: Mapping[str, Any]) -> bool:
-        """Whether usable values break it; a field with a fault of its own breaks no other rule."""
+        """Whether usable values break the rule. A field with a fault of its own breaks no other rule."""
         return all(values.get(name) is not BAD for name in self.names) and self.breaks(values)
 
 

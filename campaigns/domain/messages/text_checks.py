@@ -40,23 +40,23 @@ class TextWarning:
 def text_warnings(mode: TextMode | None, texts: Iterable[str]) -> list[TextWarning]:
     """The doubtful parts of texts of that mode, each kind once."""
     every = list(texts)
-    found = []
+    warnings = []
     if mode is TextMode.PLAIN:
         mark_up = _finds(every, _mark_up)
         if mark_up:
             words = (
                 f"{_named(mark_up)} in a plain text is shown to fans as characters; for mark-up the text must be HTML"
             )
-            found.append(TextWarning(words, stops=True, is_mark_up=True))
-    found += [TextWarning(_of_braces(each), stops=True) for each in _finds(every, _braces)]
-    found += [
+            warnings.append(TextWarning(words, stops=True, is_mark_up=True))
+    warnings += [TextWarning(_of_braces(each), stops=True) for each in _finds(every, _braces)]
+    warnings += [
         TextWarning(f"{_short(each)} in the text is a placeholder of another tool and goes out as written", stops=True)
         for each in _finds(every, _percents)
     ]
     brackets = _finds(every, _BRACKETS.findall)
     if brackets:
-        found.append(TextWarning(f"{_named(brackets)} in the text goes out as written", stops=False))
-    return found
+        warnings.append(TextWarning(f"{_named(brackets)} in the text goes out as written", stops=False))
+    return warnings
 
 
 def doubts_of(message: Mapping[str, Any], contents: Sequence[Mapping[str, Any]] | None) -> list[TextWarning]:
@@ -96,18 +96,18 @@ def _percents(text: str) -> list[str]:
     return _PERCENT.findall(_ADDRESS.sub("", text))
 
 
-def _of_braces(found: str) -> str:
-    word = found.strip("{}*| ")
+def _of_braces(part: str) -> str:
+    word = part.strip("{}*| ")
     near = difflib.get_close_matches(word.lower(), VARIABLES, n=1)
     known = ", ".join(f"{{{name}}}" for name in VARIABLES)
     meant = f"did you mean {{{near[0]}}}?" if near else f"variables are {known}"
-    return f"{_short(found)} in the text is not a variable and goes out as written; {meant}"
+    return f"{_short(part)} in the text is not a variable and goes out as written; {meant}"
 
 
-def _named(found: Sequence[str]) -> str:
-    more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
-    return ", ".join(_short(each) for each in found[:MOST_NAMED]) + more
+def _named(parts: Sequence[str]) -> str:
+    more = f" and {len(parts) - MOST_NAMED} more" if len(parts) > MOST_NAMED else ""
+    return ", ".join(_short(part) for part in parts[:MOST_NAMED]) + more
 
 
-def _short(found: str) -> str:
-    return found if len(found) <= LONGEST_NAMED else f"{found[: LONGEST_NAMED - 1]}\u2026"
+def _short(part: str) -> str:
+    return part if len(part) <= LONGEST_NAMED else f"{part[: LONGEST_NAMED - 1]}\u2026"

@@ -1,8 +1,8 @@
-"""What is done to the text of a message on its way: plain text becomes mark-up, all else goes out as it is written.
+"""How the text of a message is sent: plain text is converted to mark-up, any other text is sent as written.
 
-The vendor reads a text as HTML: it asks for `<br>` in one `<p>` where a line ends (its page on text formatting, read
-2026-11). So plain text needs its `&`, `<` and `>` escaped and its line breaks written as tags, unless the account was
-measured to do both itself.
+The vendor reads a text as HTML: its page on text formatting (read 2026-11) asks for `<br>` in one `<p>` where a line
+ends. So in a plain text `&`, `<` and `>` are escaped and line breaks become tags, unless a probe of the account showed
+that the vendor does both itself.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from enum import StrEnum
 from typing import Literal
 
 TextForm = Literal["as_written", "escaped"]
-"""What was done to the text of one request: nothing, or plain text was made into mark-up."""
+"""How the text of one request was sent: as written, or converted from plain text to mark-up."""
 
 TEXT_FORMS: tuple[TextForm, ...] = ("as_written", "escaped")
 
 TextAs = Literal["html", "unchanged"]
-"""How plain text travels where no probe says it (CAMPAIGNS_TEXT_AS): as mark-up, or as it is."""
+"""How plain text is sent where no probe of the account tells (CAMPAIGNS_TEXT_AS): as mark-up, or unchanged."""
 
 
 class TextMode(StrEnum):
-    """What the text of a message is. One that says nothing goes out as written: it is from before there were modes."""
+    """The kind of a text. A message without a mode is from a release without modes, and is sent as written."""
 
     PLAIN = "plain"
     HTML = "html"
@@ -36,14 +36,14 @@ _SPACES = re.compile(r"[ \t\r\n\f]+")
 
 
 def mode_after_edit(source: TextMode | None, *, is_html: bool | None, names_text: bool) -> TextMode | None:
-    """The mode after a change: as it is named, else plain for a new text, else that of the source."""
+    """The mode after a change: the given one, else plain for a new text, else the mode before."""
     if is_html is not None:
         return TextMode.HTML if is_html else TextMode.PLAIN
     return TextMode.PLAIN if names_text else source
 
 
 def form_of_text(mode: TextMode | None, *, takes_mark_up: bool | None, otherwise: TextAs) -> TextForm:
-    """What is done to a text of that mode; `takes_mark_up`: what the account's probe measured, None where none did."""
+    """How a text of that mode is sent. `takes_mark_up` is what the account's probe measured; None: not measured."""
     if mode is not TextMode.PLAIN:
         return "as_written"
     wants_mark_up = otherwise == "html" if takes_mark_up is None else takes_mark_up
@@ -51,7 +51,7 @@ def form_of_text(mode: TextMode | None, *, takes_mark_up: bool | None, otherwise
 
 
 def formed(text: str, form: TextForm) -> str:
-    """The text as it travels. One line without `&`, `<` and `>` needs nothing, and stays as it is."""
+    """The text as it is sent. One line without `&`, `<` and `>` stays unchanged."""
     if form == "as_written":
         return text
     plain = text.strip("\r\n\u2028\u2029")
@@ -60,9 +60,9 @@ def formed(text: str, form: TextForm) -> str:
 
 
 def as_seen(travels: str, *, is_mark_up: bool = True) -> str:
-    """What fans see of a text that travels so: tags drawn, entities read, other white space folded.
+    """What fans see of a sent text: tags drawn, entities decoded, other white space folded.
 
-    `is_mark_up`: the vendor reads it as HTML; else it shows the characters as they are.
+    `is_mark_up`: the vendor reads it as HTML; otherwise it shows the characters unchanged.
     """
     if not is_mark_up:
         return travels

@@ -61,7 +61,7 @@ def archive_campaign(store: Store, campaign_id: int, *, actor: str) -> Moved:
 
 
 def unarchive_campaign(store: Store, campaign_id: int, *, actor: str) -> Moved:
-    """Bring an archived campaign back. Nothing of it is scheduled: a schedule is armed by a launch.
+    """Bring an archived campaign back. Nothing of it is scheduled, also when its schedule was armed before.
 
     Raises NotAllowed for a campaign that is not archived.
     """

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from campaigns.domain.messages.contents import said_at
+from campaigns.domain.messages.contents import message_at
 from campaigns.store.accounts.bindings import zone_of_account
 from campaigns.store.campaigns.campaigns import CampaignRow, RevisionRow
 from campaigns.store.runs.content import next_occurrence
@@ -57,7 +57,7 @@ def said_by(
     scheduled_date: datetime | None = None,
 ) -> RunContent:
     """The content of the run with that number at that nominal time."""
-    content, message = said_at(
+    content, message = message_at(
         revision.message,
         revision.contents,
         campaign_id=campaign.id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from click import unstyle
 
 from tests.cli.conftest import Shell, talk
 
@@ -93,3 +94,17 @@ def test_people_see_runs_with_their_letter(three: Shell) -> None:
 
     assert "campaign     c1\n" in told
     assert "open runs    r1\n" in told
+
+
+def test_a_narrow_terminal_gets_fewer_columns_and_nothing_that_is_broken(
+    three: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("campaigns.cli.kit.streams.Printable.isatty", lambda _: True)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    header, _rule, *lines = unstyle(three.run("list").stdout).strip().splitlines()
+
+    assert header.split() == ["campaign", "name", "account", "state", "recipients"]
+    assert [line.split()[0] for line in lines] == ["c1", "c2"]
+    assert "scheduled, paused" in lines[1]
+    assert all(len(line) <= 80 for line in lines)

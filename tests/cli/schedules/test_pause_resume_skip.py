@@ -25,7 +25,7 @@ def armed(shell: Shell) -> Shell:
     """Campaign 1, armed for Fridays."""
     campaign_id = str(shell.campaign(*FRIDAYS))
     assert shell.run("launch", "--yes", campaign_id).stdout.startswith(
-        f"Campaign 1 is armed: {WORDS}. Its next occurrence is at"
+        f"Campaign c1 is armed: {WORDS}. Its next occurrence is at"
     )
     return shell
 

@@ -13,8 +13,8 @@ from campaigns.domain.messages.contents import (
     Rotate,
     content_number,
     contents_faults,
+    message_at,
     rendered,
-    said_at,
 )
 from campaigns.domain.messages.message import Message, from_json, make_message, message_faults, to_json
 from campaigns.domain.messages.text_modes import TextMode
@@ -28,7 +28,7 @@ def taken(count: int, occurrences: int, rotate: Rotate, campaign: int = 7) -> li
 
 def said(text: str, contents: list[dict[str, Any]] | None = None, number: int = 1, **more: Any) -> Any:
     message = to_json(make_message({"text": text, "price": "5", "media_files": ["11"]}))
-    return said_at(message, contents, campaign_id=7, number=number, at=FRIDAY, zone="Europe/Berlin", **more)
+    return message_at(message, contents, campaign_id=7, number=number, at=FRIDAY, zone="Europe/Berlin", **more)
 
 
 def test_contents_are_taken_in_turn() -> None:
@@ -133,7 +133,7 @@ def test_one_use_media_is_refused_where_more_than_one_run_may_come() -> None:
 
 def test_a_content_that_an_earlier_release_took_still_goes_out() -> None:
     message = to_json(Message("Hello"))
-    _, said = said_at(
+    _, said = message_at(
         message, [{"media_files": ["7", "7"], "price": "5"}], campaign_id=1, number=1, at=FRIDAY, zone=None
     )
     assert said is not None
@@ -142,6 +142,6 @@ def test_a_content_that_an_earlier_release_took_still_goes_out() -> None:
 
 def test_the_mode_of_a_campaign_holds_for_all_its_contents() -> None:
     message = to_json(Message("Hello", text_mode=TextMode.PLAIN))
-    _, said = said_at(message, [{"text": "Hi"}], campaign_id=1, number=1, at=FRIDAY, zone=None)
+    _, said = message_at(message, [{"text": "Hi"}], campaign_id=1, number=1, at=FRIDAY, zone=None)
     assert said is not None
     assert from_json(said) == Message("Hi", text_mode=TextMode.PLAIN)

@@ -99,7 +99,7 @@ def test_a_text_that_was_copied_from_a_marked_message_goes_out_without_that_mark
     assert content_message(to_json(make_message({"text": "Hi"})), {"text": copied}).text == "Hello you"
     assert marked(Message(copied), None).text == "Hello you", "a release without marks had stored it"
     assert read_marks(marked(Message(copied), MARK).text) == (MARK,)
-    with pytest.raises(UsageError, match="holds the invisible mark of another message"):
+    with pytest.raises(UsageError, match="contains the invisible mark of another message"):
         make_message({"text": "".join(f"&#{ord(char)};" for char in copied)})
     with pytest.raises(UsageError, match="text is empty"):
         make_message({"text": with_mark("", OTHER)})

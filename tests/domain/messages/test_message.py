@@ -86,10 +86,10 @@ def test_media_ids_may_be_numbers_however_long() -> None:
         ({"giphy_id": "a b"}, "giphy_id is 'a b', which is not a valid Giphy ID"),
         (
             {"user_lists": ["fans,recent"]},
-            "user_lists has 'fans,recent', which is no list ID: give each list by itself",
+            "user_lists has 'fans,recent', which is not a valid list ID: give each list by itself",
         ),
         ({"excluded_lists": ["7;8"]}, "excluded_lists has '7;8'"),
-        ({"user_lists": ["fans recent"]}, "user_lists has 'fans recent', which is no list ID"),
+        ({"user_lists": ["fans recent"]}, "user_lists has 'fans recent', which is not a valid list ID"),
         ({"user_lists": ["fans", "7"], "excluded_lists": ["7"]}, "user_lists and excluded_lists name the same list"),
         ({"text": "\u200b\u2063 \ufe0f\u3164"}, "text shows nothing"),
         ({"text": "<p>&nbsp;<br></p>", "text_mode": "html"}, "text shows nothing"),
