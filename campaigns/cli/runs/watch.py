@@ -35,10 +35,11 @@ AWAY_SECONDS = 30.0
 INTERRUPTED, TIMED_OUT = 130, 75
 
 
-def watch(parts: Parts, run_id: int, *, timeout: float | None = None, as_json: bool) -> int:
+def watch(parts: Parts, run_id: int, *, timeout: float | None = None, as_json: bool, is_launch: bool = False) -> int:
     """Show a run until it ends or cannot go on by itself; returns the exit code. Ctrl-C ends the watching only.
 
-    `timeout`: seconds after which the watching ends, too; the run goes on.
+    `timeout`: seconds after which the watching ends, too; the run goes on. `is_launch`: its JSON has the run's ID as
+    `run_id`, as every answer of a launch has it.
     """
     rates, stops_at = Rates(), _stops_at(timeout)
     end: End | None = None
@@ -54,7 +55,7 @@ def watch(parts: Parts, run_id: int, *, timeout: float | None = None, as_json: b
         note(f"The watching has ended; run r{run_id} goes on, and `campaigns runs watch r{run_id}` looks again.")
         return INTERRUPTED
     if as_json:
-        print_json({**plain(look.run), "run_id": run_id})
+        print_json({**plain(look.run), "run_id": run_id} if is_launch else look.run)
     elif end is not None:
         click.echo(end_text(look.run, end))
     if end is None:
@@ -84,7 +85,7 @@ def wait_for_launch(
         note(f"The time is over; campaign c{campaign_id} stays armed.")
         return TIMED_OUT
     left = None if timeout is None else max(0.0, timeout - (time.monotonic() - began))
-    return watch(parts, run_id, timeout=left, as_json=as_json)
+    return watch(parts, run_id, timeout=left, as_json=as_json, is_launch=True)
 
 
 def _stops_at(timeout: float | None) -> float:
