@@ -66,7 +66,7 @@ def test_what_names_nobody_is_refused(ended: Shell) -> None:
 
 def test_nobody_here_knows_who_is_on_a_whole_list(shell: Shell) -> None:
     shell.ok("accounts", "add", "acct_one")
-    shell.ok("create", "--account", "acct_one", "--text", "Hello", "--list", "5", "--accept-local-suppressions")
+    shell.ok("create", "--account", "acct_one", "--text", "Hello", "--list", "5", "--accept-suppressed")
     shell.ok("launch", "1")
     command = ("runs", "recipients", "1", "--state", "ready", "--output", "-")
     assert "went to whole lists" in shell.refusal(*command, code=4)
