@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import sys
+
+import click
 import pytest
 
+from campaigns.cli.kit import tables
 from campaigns.cli.runs import listed
+from campaigns.domain.states import HoldKind, RunKind, RunState
+from campaigns.store.views.run_lines import RunLine
 from tests.cli.conftest import Shell
+from tests.flow.runs.shown_runs import NOW
 from tests.world import NO_CREDITS, UNKNOWN, World, accepted
 
 
@@ -75,3 +83,49 @@ def test_people_see_the_newest_and_are_told_of_the_others(three_runs: Shell, mon
     assert "the newest 2; --all lists all of them" in three_runs.run("runs", "list").stderr
     assert [row[0] for row in lines(three_runs, "--all")] == ["r1", "r2", "r3"]
     assert len(three_runs.ok("runs", "list")) == 3
+
+
+class Terminal(io.StringIO):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+LONG = RunLine(
+    id=123_456,
+    campaign_id=98_765,
+    campaign="Everybody who has not seen the new set of November yet",
+    account="acct_0123456789abcdef",
+    kind=RunKind.SCHEDULE,
+    state=RunState.SENDING,
+    scheduled_for=NOW,
+    reason=None,
+    planned=9_999_999,
+    batches=20_000,
+    created_at=NOW,
+    finished_at=None,
+    parent_run_id=123_455,
+    whole_list=False,
+    accepted=8_888_888,
+    saved=0,
+    rejected=123_456,
+    unknown=65_432,
+    cancelled=0,
+    holds=[HoldKind.CONFIGURATION],
+)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_no_number_id_or_time_is_broken_on_a_terminal(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", str(width))
+
+    tables.print_table(listed.COLUMNS, [listed.row_of(LONG)], empty="")
+
+    drawn = click.unstyle(terminal.getvalue())
+    assert max(map(len, drawn.splitlines())) <= width
+    for cell in ("r123456", "sending, paused: configuration", "9,077,776 of 9,999,999", "65,432"):
+        assert cell in drawn
+    assert ("acct_0123456789abcdef" in drawn) == (width == 120)

@@ -9,7 +9,7 @@ import pytest
 from campaigns.cli.runs.watch import end_text
 from campaigns.flow.runs.outlook import end_of
 from tests.cli.conftest import Shell
-from tests.flow.runs.shown_runs import a_run, held, held_account
+from tests.flow.runs.shown_runs import NOW, a_run, held, held_account
 from tests.world import World
 
 DONE: dict[str, Any] = {"state": "finished", "waiting": 0, "batches": {}, "accepted": 90}
@@ -71,7 +71,7 @@ def test_every_end_names_all_recipients_and_the_way_on(facts: dict[str, Any], se
     run = a_run(**facts)
     end = end_of(run)
     assert end is not None
-    assert end_text(run, end) == sentence
+    assert end_text(run, end, NOW) == sentence
 
 
 @pytest.mark.parametrize("words", [("launch", "1", "--wait"), ("runs", "watch", "1")])
