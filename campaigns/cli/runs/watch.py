@@ -52,14 +52,14 @@ def watch(parts: Parts, run_id: int, *, timeout: float | None = None, as_json: b
                 if end is not None or look.at >= stops_at:
                     break
     except KeyboardInterrupt:
-        note(f"The watching has ended; run r{run_id} goes on, and `campaigns runs watch r{run_id}` looks again.")
+        note(f"The watching has ended; run r{run_id} goes on, and `campaigns runs watch {run_id}` looks again.")
         return INTERRUPTED
     if as_json:
         print_json({**plain(look.run), "run_id": run_id} if is_launch else look.run)
     elif end is not None:
         click.echo(end_text(look.run, end, look.now))
     if end is None:
-        note(f"The time is over; run r{run_id} goes on, and `campaigns runs watch r{run_id}` looks again.")
+        note(f"The time is over; run r{run_id} goes on, and `campaigns runs watch {run_id}` looks again.")
         return TIMED_OUT
     return EXIT_CODES[end]
 

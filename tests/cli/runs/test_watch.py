@@ -83,7 +83,7 @@ def test_a_timeout_ends_the_watching_and_not_the_run(shell: Shell, world: World,
     watched = shell.run(*words, "--timeout", "0s")
 
     assert watched.exit_code == 75
-    assert "The time is over; run r1 goes on, and `campaigns runs watch r1` looks again." in watched.stderr
+    assert "The time is over; run r1 goes on, and `campaigns runs watch 1` looks again." in watched.stderr
     world.serve()
     assert shell.ok("runs", "show", "1")["state"] == "finished"
 
