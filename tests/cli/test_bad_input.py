@@ -371,7 +371,7 @@ def test_rerun_of_nothing(ready: Shell, world: World) -> None:
 
 @pytest.mark.parametrize("batch", ["x", "3-", "0x1", "1,,2", "99999999"])
 def test_what_is_no_batch_number(shell: Shell, batch: str) -> None:
-    assert "is no batch number" in shell.refusal("runs", "rerun", "1", "--batch", batch, "--reason", "x", code=2)
+    assert "is not a batch number" in shell.refusal("runs", "rerun", "1", "--batch", batch, "--reason", "x", code=2)
 
 
 def test_a_batch_that_there_is_not(ready: Shell, world: World) -> None:

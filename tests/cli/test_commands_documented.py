@@ -135,7 +135,7 @@ def every_answer(shell: Shell, world: World) -> dict[str, Any]:
     does("runs cancel", "1", "--reason", "x")
     does("runs rerun", "1", "--reason", "x")
     world.serve_out()
-    does("runs recall", "2", "--reason", "x")
+    does("runs recall", "2", "--reason", "x", "--yes")
     does("who", "3")
     does("suppress add", "7", "--reason", "x")
     does("suppress list")

@@ -46,23 +46,23 @@ def test_a_launch_that_waits_ends_as_the_run_does(launched: Shell, world: World)
     result = launched.run("runs", "watch", "1", "--json")
     assert result.exit_code == 0
     assert json.loads(result.stdout) == launched.ok("runs", "show", "1")
-    assert "run 1 finished: 5 of 5 accepted, 0 waiting; ended" in result.stderr
+    assert "run r1 finished: 5 of 5 accepted, 0 waiting; ended" in result.stderr
 
 
 def test_watching_in_a_pipe_prints_lines_for_people(launched: Shell, world: World) -> None:
     world.serve()
     result = launched.run("runs", "watch", "1")
     assert result.stdout.splitlines() == [
-        "run 1 finished: 5 of 5 accepted, 0 waiting; ended",
-        "Run 1 is finished: 5 accepted.",
+        "run r1 finished: 5 of 5 accepted, 0 waiting; ended",
+        "Run r1 is finished: 5 accepted.",
     ]
 
 
 @pytest.mark.parametrize(
     ("answers", "code", "said"),
     [
-        ([REJECTED], 5, "2 rejected; `campaigns runs rerun 1 --reason TEXT`"),
-        ([REJECTED, UNKNOWN], 6, "2 unknown: they wait for `campaigns runs decide 1`"),
+        ([REJECTED], 5, "2 rejected. `campaigns runs rerun 1 --reason TEXT`"),
+        ([REJECTED, UNKNOWN], 6, "2 unknown. `campaigns runs decide 1`"),
         ([BAD_KEY], 7, "the key is wrong"),
         ([LOGGED_OUT], 7, "`campaigns accounts release acct_one --reason TEXT`"),
     ],
@@ -79,7 +79,7 @@ def test_watching_a_paused_or_cancelled_run_ends_with_4(launched: Shell) -> None
     launched.ok("runs", "pause", "1", "--reason", "wrong picture")
     result = launched.run("runs", "watch", "1")
     assert result.exit_code == 4
-    assert "Run 1 is paused: wrong picture. `campaigns runs resume 1" in result.stdout
+    assert "Run r1 is paused (wrong picture): 0 accepted, 5 waiting. `campaigns runs resume 1" in result.stdout
     launched.ok("runs", "resume", "1", "--reason", "corrected")
     launched.ok("runs", "cancel", "1", "--reason", "sold out")
     assert launched.run("runs", "watch", "1").exit_code == 4
@@ -99,7 +99,7 @@ def test_ctrl_c_ends_the_watching_and_not_the_run(launched: Shell) -> None:
     with started("runs", "watch", "1") as watching:
         await_words(watching, "no beat was ever seen")
         watching.send_signal(signal.SIGINT)
-        assert "run 1 goes on" in await_words(watching, "looks again")
+        assert "run r1 goes on" in await_words(watching, "looks again")
         assert watching.wait(GIVE_UP_SECONDS) == 130
     assert launched.ok("runs", "show", "1")["state"] == "planned"
 

@@ -79,7 +79,7 @@ def list_runs(
     if as_json:
         print_json_list(lines[:most])
         return
-    print_table(COLUMNS, map(_row, reversed(lines[:most])), empty="There is no such run.")
+    print_table(COLUMNS, map(row_of, reversed(lines[:most])), empty="There is no such run.")
     if most is not None and len(lines) > most:
         note(f"These are the newest {most:,}; --all lists all of them.")
 
@@ -96,7 +96,8 @@ def _since(text: str, now: datetime) -> datetime:
         raise UsageError(f"--since '{text}' is longer ago than there are dates.") from None
 
 
-def _row(line: RunLine) -> tuple[object, ...]:
+def row_of(line: RunLine) -> tuple[object, ...]:
+    """The cells of a run, in the order of COLUMNS."""
     return (
         *(f"r{line.id}", line.campaign, f"c{line.campaign_id}", line.account, state_text(line), done_text(line)),
         *(line.rejected, line.unknown, line.kind, None if line.parent_run_id is None else f"r{line.parent_run_id}"),

@@ -149,7 +149,7 @@ def progress_line(look: Look, rates: Rates) -> str:
     """One line about the run."""
     run = look.run
     of = "" if run.whole_list else f" of {run.planned:,}"
-    line = f"run {run.id} {run.state}: {run.accepted:,}{of} accepted"
+    line = f"run r{run.id} {run.state}: {run.accepted:,}{of} accepted"
     counts = ((run.saved, "saved"), (run.rejected, "rejected"), (run.unknown, "unknown"), (run.cancelled, "cancelled"))
     line += "".join(f", {count:,} {name}" for count, name in counts if count)
     line += f", {run.waiting:,} waiting"

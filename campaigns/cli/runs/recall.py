@@ -75,4 +75,4 @@ def _asked(answer: RecallAnswer) -> str:
     out = f"{counted(answer.batches, 'batch')} of run r{answer.run_id} will be unsent"
     begins = "" if answer.state != "cancelling" else ", once the request in flight has ended"
     unknown = f"; {counted(answer.unknown, 'unknown batch')} cannot be" if answer.unknown else ""
-    return f"{out}{begins}{unknown}. `campaigns runs watch r{answer.run_id}` shows its progress."
+    return f"{out}{begins}{unknown}. `campaigns runs watch {answer.run_id}` shows its progress."

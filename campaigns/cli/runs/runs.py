@@ -1,4 +1,4 @@
-"""`runs`: what happened to each occurrence, and what an operator may do about it."""
+"""`runs`: what happened to each run, and what an operator can do about it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from campaigns.flow.runs.rerun import RerunAnswer
 
 SEQ_DIGITS = 7
-"""Digits of the largest batch number taken; ten million fans one by one would need eight."""
+"""A batch number has at most this many digits: ten million fans in batches of one would need eight."""
 
 BATCH_STATES = ("ready", "sending", "accepted", "saved", "rejected", "unknown", "cancelled", "split")
 
@@ -55,7 +55,7 @@ def runs() -> None:
 @run_argument
 @json_option
 def show(run_id: int, *, as_json: bool) -> None:
-    """Show one run: its books and its holds."""
+    """Show one run: where its recipients stand, what pauses it, and when it will end."""
     from campaigns.cli.runs.shown import run_facts
     from campaigns.flow.runs.outlook import show_run
 
@@ -108,7 +108,7 @@ def batches(run_id: int, *, state: str | None, as_json: bool) -> None:
 
 @runs.command()
 @run_argument
-@click.option("--unsend", is_flag=True, help="Those made to take it back, instead of those that sent it.")
+@click.option("--unsend", is_flag=True, help="The requests that were to unsend it, instead of those that sent it.")
 @json_option
 def attempts(run_id: int, *, unsend: bool, as_json: bool) -> None:
     """List every request made for a run."""
@@ -129,9 +129,9 @@ def attempts(run_id: int, *, unsend: bool, as_json: bool) -> None:
 @reason_option
 @json_option
 def pause(run_id: int, *, reason: str, as_json: bool) -> None:
-    """Hold a run.
+    """Pause a run.
 
-    No new request is made; one that is in flight is settled.
+    No new request is made; one that is in flight is waited for.
     """
     from campaigns.flow.runs.pause_resume_cancel import pause_run
 
@@ -147,7 +147,7 @@ def pause(run_id: int, *, reason: str, as_json: bool) -> None:
 def resume(run_id: int, *, reason: str, as_json: bool) -> None:
     """Let a paused run go on.
 
-    Closes the operator's hold; others, such as the vendor's refusal, stay.
+    Ends the operator's pause; others, such as a refusal of the vendor, stay.
     """
     from campaigns.flow.runs.pause_resume_cancel import resume_run
 
@@ -163,7 +163,7 @@ def resume(run_id: int, *, reason: str, as_json: bool) -> None:
 def cancel(run_id: int, *, reason: str, as_json: bool) -> None:
     """Cancel what has not left yet.
 
-    A request in flight is settled first. What was handed over to the vendor is taken back before its time.
+    A request in flight is waited for. What was handed over to the vendor is unsent before its time.
     """
     from campaigns.flow.handoff.cancel import cancel_run
 
@@ -177,9 +177,9 @@ def cancel(run_id: int, *, reason: str, as_json: bool) -> None:
 @click.option("--rejected", is_flag=True, help="Those whom the vendor refused (this alone when nothing is chosen).")
 @click.option("--cancelled", is_flag=True, help="Those who were cancelled.")
 @batch_option
-@click.option("--current", is_flag=True, help="With the campaign's present content instead of the run's.")
+@click.option("--current", is_flag=True, help="With the campaign's newest content instead of the run's.")
 @reason_option
-@click.option("--dry-run", is_flag=True, help="Say who it would be; open nothing.")
+@click.option("--dry-run", is_flag=True, help="Show whom it would send to; open nothing.")
 @json_option
 def rerun(
     run_id: int,
@@ -192,10 +192,10 @@ def rerun(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Send again to those provably not reached.
+    """Send again to those who were provably not reached.
 
-    Opens a child run. Nobody who is accepted, unknown or waiting anywhere in the lineage is in it, nor who is
-    suppressed today.
+    Opens a child run. It leaves out everybody who is accepted, unknown or waiting in the run or in one of its reruns,
+    and everybody who is suppressed today.
     """
     from campaigns.domain.states import BatchState
     from campaigns.flow.runs.rerun import rerun as rerun_run
@@ -238,7 +238,9 @@ def batch_numbers(given: tuple[str, ...]) -> list[int] | None:
         first, dash, last = part.strip().partition("-")
         ends = [first, last if dash else first]
         if not all(end.isascii() and end.isdigit() and len(end) <= SEQ_DIGITS for end in ends):
-            raise UsageError(f"--batch '{part}' is no batch number; write 3, or 3,5-7, as `runs batches` numbers them.")
+            raise UsageError(
+                f"--batch '{part}' is not a batch number; write 3, or 3,5-7, as `runs batches` numbers them."
+            )
         if int(ends[0]) > int(ends[1]):
             raise UsageError(f"--batch '{part}' names no batch: write the smaller number first, as 5-7.")
         numbers.update(range(int(ends[0]), int(ends[1]) + 1))
@@ -246,7 +248,7 @@ def batch_numbers(given: tuple[str, ...]) -> list[int] | None:
 
 
 def given_reason(text: str) -> str:
-    """A reason that says something. Raises UsageError."""
+    """The reason without the blanks around it. Raises UsageError when nothing is left."""
     if not text.strip():
         raise UsageError("--reason is empty; say why, the audit keeps it.")
     return text.strip()

@@ -69,13 +69,13 @@ def run_facts(run: ShownRun, now: datetime) -> list[Fact]:
 
 def _identity(run: ShownRun) -> list[Fact]:
     return [
-        Fact("id", run.id, Kind.NUMBER),
-        Fact("campaign id", run.campaign_id, Kind.NUMBER),
+        Fact("id", f"r{run.id}", Kind.NAME),
+        Fact("campaign", f"c{run.campaign_id}", Kind.NAME),
         Fact("revision", run.revision, Kind.NUMBER),
         Fact("account", run.account, Kind.NAME),
-        Fact("upstream", run.upstream, Kind.NAME),
+        Fact("vendor", run.upstream, Kind.NAME),
         Fact("kind", run.kind, Kind.NAME),
-        Fact("parent run", run.parent_run_id, Kind.NUMBER),
+        Fact("parent run", _run(run.parent_run_id), Kind.NAME),
         Fact("scheduled for", run.scheduled_for, Kind.TIME),
         Fact("state", run.state, Kind.NAME),
     ]
@@ -93,7 +93,7 @@ def _counts(run: ShownRun) -> list[Fact]:
         Fact("waiting", run.waiting, Kind.COUNT),
         Fact("recalled", run.recalled, Kind.COUNT),
         Fact("recall", recall_text(run)),
-        Fact("waits for recall of", run.waits_for_recall_of, Kind.NUMBER),
+        Fact("waits for recall of", [_run(other) for other in run.waits_for_recall_of], Kind.NAME),
         Fact("left out", run.excluded, Kind.COUNT),
         Fact("batches", run.batches, Kind.COUNT),
         Fact("whole list", run.whole_list),
@@ -106,7 +106,7 @@ def _counts(run: ShownRun) -> list[Fact]:
 def _waits(run: ShownRun, now: datetime) -> list[Fact]:
     wait = wait_text(run, now)
     return [
-        Fact("holds", [f"{hold.kind}: {hold.reason}" for hold in run.holds]),
+        Fact("paused by", [f"{hold.kind}: {hold.reason}" for hold in run.holds]),
         Fact("lane", None if run.lane is None else _lane_text(run.lane)),
         *([] if wait is None else [Fact("waits", wait)]),
         Fact("sending hours", [f"{each.hours} {each.zone}" for each in run.sending_hours]),
@@ -123,7 +123,7 @@ def _history(run: ShownRun) -> list[Fact]:
     return [
         Fact("reason", run.reason),
         Fact("actor", run.actor),
-        Fact("after run", run.after_run_id, Kind.NUMBER),
+        Fact("after run", _run(run.after_run_id), Kind.NAME),
         Fact("created at", run.created_at, Kind.TIME),
         Fact("planned at", run.planned_at, Kind.TIME),
         Fact("served at", run.served_at, Kind.TIME),
@@ -133,6 +133,10 @@ def _history(run: ShownRun) -> list[Fact]:
         Fact("text", run.text),
         Fact("scheduled date", run.scheduled_date, Kind.TIME),
     ]
+
+
+def _run(run_id: int | None) -> str | None:
+    return None if run_id is None else f"r{run_id}"
 
 
 def _lane_text(lane: LaneView) -> str | None:

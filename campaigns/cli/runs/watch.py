@@ -61,14 +61,14 @@ def watch(
                 if end is not None or look.at >= stops_at:
                     break
     except KeyboardInterrupt:
-        note(f"The watching has ended; run r{run_id} goes on, and `campaigns runs watch r{run_id}` looks again.")
+        note(f"The watching has ended; run r{run_id} goes on, and `campaigns runs watch {run_id}` looks again.")
         return INTERRUPTED
     if as_json:
         print_json({**(launched or {}), **plain(look.run), "run_id": run_id})
     elif end is not None:
-        click.echo(end_text(look.run, end))
+        click.echo(end_text(look.run, end, look.now))
     if end is None:
-        note(f"The time is over; run r{run_id} goes on, and `campaigns runs watch r{run_id}` looks again.")
+        note(f"The time is over; run r{run_id} goes on, and `campaigns runs watch {run_id}` looks again.")
         return TIMED_OUT
     return EXIT_CODES[end]
 
@@ -180,11 +180,11 @@ def drawn(look: Look, rates: Rates) -> Any:
     return grid
 
 
-def end_text(run: ShownRun, end: End) -> str:
+def end_text(run: ShownRun, end: End, now: datetime) -> str:
     """What the end means, where all its recipients stand, and what to do next."""
     parts = [f"Run r{run.id} {_end_fact(run, end)}: {counts_text(run)}"]
-    recall, wait = recall_text(run), None if run.wait is None else wait_text(run, run.wait.until or run.created_at)
-    parts += [text for text in (recall, wait if has_ended(run) else None) if text is not None]
+    more = (recall_text(run), wait_text(run, now) if has_ended(run) else None)
+    parts += [text for text in more if text is not None]
     return " ".join([f"{'; '.join(parts)}.", *_next_steps(run, end)])
 
 
@@ -198,7 +198,7 @@ def counts_text(run: ShownRun) -> str:
 
 
 def _end_fact(run: ShownRun, end: End) -> str:
-    reasons = "; ".join(one_line(hold.reason).rstrip(".") for hold in run.holds)
+    reasons = "; ".join(dict.fromkeys(one_line(hold.reason).rstrip(".") for hold in run.holds))
     if end is End.REFUSED:
         return f"is paused, because the vendor refused ({reasons})"
     if end is End.STOPPED and not has_ended(run):

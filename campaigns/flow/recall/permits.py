@@ -1,4 +1,4 @@
-"""Permits of the shared rate budget for a DELETE and the look before it, and what the pacer is told afterwards.
+"""Permits of the shared rate budget for a DELETE and the look before it, and the report to the pacer afterwards.
 
 A DELETE uses the senders' share, in place of a message of the account; the look is a question and uses the reserve.
 """
@@ -16,12 +16,12 @@ from campaigns.store.sending.identity import permit_key
 from campaigns.store.sending.lanes import LaneClaim
 
 AWAY_SECONDS = 2.0
-"""How soon a recall goes on when the shared rate budget could not be reached."""
+"""How soon a recall goes on after the shared rate budget could not be reached, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Permits:
-    """Both are taken before anything is committed, so that no look is made for a DELETE that has no room."""
+    """Taken before anything is committed, so that no look is made for a DELETE that has no room."""
 
     to_delete: Permitted
     to_look: Permitted | None  # None: the DELETE is made at once
@@ -29,14 +29,14 @@ class Permits:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """No permit now: how long to wait, and what for."""
+    """There is no permit now: how long to wait in seconds, and for what."""
 
     seconds: float
     why: str
 
 
 def take_permits(sender: LaneContext, claim: LaneClaim, *, looks_first: bool) -> Permits | Wait:
-    """Slots for a DELETE, under the fence that its request is going to have, and for a look at the message."""
+    """Slots for a DELETE, under the fence that its request will have, and for a look at the message."""
     to_delete = _acquire(sender, permit_key(claim.name, claim.fence + 1, claim.incarnation), claim.account_id)
     if isinstance(to_delete, Wait) or not looks_first:
         return to_delete if isinstance(to_delete, Wait) else Permits(to_delete, None)
@@ -48,14 +48,14 @@ def take_permits(sender: LaneContext, claim: LaneClaim, *, looks_first: bool) ->
 
 
 def give_back(sender: LaneContext, permits: Permits) -> None:
-    """Nothing was asked for with them."""
+    """Give slots back that were not used."""
     forget_permit(sender, permits.to_delete)
     if permits.to_look is not None:
         forget_permit(sender, permits.to_look)
 
 
 def still_permitted(sender: LaneContext, permits: Permits) -> bool:
-    """Whether the DELETE, now committed, still has its slot: one that grew old meanwhile is asked for again."""
+    """Whether the committed DELETE still has its slot; a slot that is too old by now is asked for again."""
     permit = permits.to_delete
     if sender.monotonic() - permit.at <= PERMIT_SECONDS:
         return True
@@ -63,7 +63,7 @@ def still_permitted(sender: LaneContext, permits: Permits) -> bool:
 
 
 def tell_pacer(sender: LaneContext, permits: Permits, outcome: UnsendOutcome) -> None:
-    """What came of the DELETE. Without an answer the vendor may still be counting it, so its slot is held on."""
+    """Report the outcome of the DELETE. Without a reply the vendor may still count it, so its slot stays taken."""
     permit, report = permits.to_delete, outcome.report
     try:
         if outcome.http_status is not None:
@@ -75,11 +75,11 @@ def tell_pacer(sender: LaneContext, permits: Permits, outcome: UnsendOutcome) ->
         if outcome.kind is UnsendKind.THROTTLED:
             sender.pacer.cool_down(permit.account_id, outcome.retry_after_seconds or 0.0)
     except PacerAway:
-        return  # the slot frees itself, later than it could; lane and recall wait by their own times
+        return  # the slot is freed by itself, later than it could be; lane and recall wait by their own times
 
 
 def _acquire(sender: LaneContext, key: str, account_id: str) -> Permitted | Wait:
-    """A short wait, such as the account's gap, is waited for here: else the lane would send in between."""
+    """Take a slot. A short wait, such as the account's gap, is spent here: else the lane would send in between."""
     waited = 0.0
     while True:
         permitted = Permitted(key, account_id, sender.monotonic())

@@ -1,9 +1,9 @@
-"""Unsend the messages of an account's recalls: one DELETE for each accepted batch, as an attempt on the record.
+"""Unsend the messages of an account's recalls: one DELETE for each accepted batch, recorded like an attempt.
 
 Before anything new is sent. Each request is committed before it is made, and no transaction is open during it. Unlike
-a POST it may be made again: taking back what is taken back changes nothing, and no fan is reached by it. So after a
-crash, or an answer that proves nothing, the item is looked at and, if it still stands, asked for again; nobody has to
-decide. Where the look cannot be made, asking again does no harm either.
+a POST it may be repeated: to unsend a message twice changes nothing, and reaches no fan. So after a crash, or a reply
+that proves nothing, the message is looked at and, if it is still there, the DELETE is repeated; nobody has to decide.
+Where the look cannot be made, a repeated DELETE does no harm either.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ class _Try:
 
 
 def carry_out_recalls(sender: LaneContext, claim: LaneClaim, goes_on: Callable[[], bool]) -> tuple[Step, int]:
-    """Do what is due of the account's recalls; answers how the lane stands, and the DELETEs made.
+    """Carry on the account's recalls that are due; returns the step of the lane, and the number of DELETEs made.
 
-    Raises DatabaseAway; whatever it raises, the lane is then among the stranded.
+    Raises DatabaseAway; whatever it raises, the lane is then among the stranded ones.
     """
     made = 0
     step = Step(claim)
@@ -69,14 +69,14 @@ def carry_out_recalls(sender: LaneContext, claim: LaneClaim, goes_on: Callable[[
             with sender.store.read() as connection:
                 now = sender.store.now(connection)
                 step = replace(step, failures=lane_failures(connection, claim.account_id))
-                found = due_recall(connection, claim.account_id, upstream=sender.upstream, now=now)
-                wanted = None if found is None else next_wanted(connection, found)
-            if found is None or step.leave or not goes_on() or sender.stopping():
+                recall = due_recall(connection, claim.account_id, upstream=sender.upstream, now=now)
+                wanted = None if recall is None else next_wanted(connection, recall)
+            if recall is None or step.leave or not goes_on() or sender.stopping():
                 break
             if wanted is None:
-                finish_if_done(sender.store, found, upstream=sender.upstream, actor=sender.owner)
+                finish_if_done(sender.store, recall, upstream=sender.upstream, actor=sender.owner)
                 continue
-            step = _take_back(sender, step, found, wanted)
+            step = _unsend(sender, step, recall, wanted)
             made += step.sent
     except Exception:
         sender.stranded[claim.account_id] = step
@@ -84,15 +84,15 @@ def carry_out_recalls(sender: LaneContext, claim: LaneClaim, goes_on: Callable[[
     return replace(step, sent=False), made
 
 
-def _take_back(sender: LaneContext, step: Step, found: RecallRow, wanted: WantedBack) -> Step:
+def _unsend(sender: LaneContext, step: Step, recall: RecallRow, wanted: WantedBack) -> Step:
     assert step.claim is not None
     due = _due_ahead(sender, wanted)
     permits = take_permits(sender, step.claim, looks_first=wanted.before is not None or due is not None)
     if isinstance(permits, Wait):
-        _postpone(sender, found, permits)
+        _postpone(sender, recall, permits)
         return step
     try:
-        opened, claim = _commit(sender, step.claim, found, wanted)
+        opened, claim = _commit(sender, step.claim, recall, wanted)
     except StaleClaim:
         give_back(sender, permits)
         return step
@@ -100,7 +100,7 @@ def _take_back(sender: LaneContext, step: Step, found: RecallRow, wanted: Wanted
         give_back(sender, permits)
         return replace(step, claim=None)
     crash_point("unsend.committed")
-    tried = _Try(found, wanted, opened, claim, permits, due)
+    tried = _Try(recall, wanted, opened, claim, permits, due)
     looked = _look(sender, tried) if still_permitted(sender, permits) else NO_ROOM
     outcome, stopped = (looked, False) if looked is not None else _delete(sender, tried)
     crash_point("unsend.answered")
@@ -109,7 +109,7 @@ def _take_back(sender: LaneContext, step: Step, found: RecallRow, wanted: Wanted
 
 
 def _commit(
-    sender: LaneContext, claim: LaneClaim, found: RecallRow, wanted: WantedBack
+    sender: LaneContext, claim: LaneClaim, recall: RecallRow, wanted: WantedBack
 ) -> tuple[OpenUnsend | None, LaneClaim | None]:
     """Commit the next request under a renewed lease; nothing when the lane was lost. Raises StaleClaim."""
     limits = sender.limits
@@ -120,32 +120,32 @@ def _commit(
             return None, None
         ours, _ = renewed
         # Read again under the lock: a hold may stop it, and a decision may have moved the batch.
-        if due_recall(connection, claim.account_id, upstream=sender.upstream, now=now) != found:
-            raise StaleClaim(f"Recall {found.id} cannot go on now.")
+        if due_recall(connection, claim.account_id, upstream=sender.upstream, now=now) != recall:
+            raise StaleClaim(f"Recall {recall.id} cannot go on now.")
         deadline = timedelta(seconds=limits.request_timeout_seconds)
         opened = open_unsend(
-            connection, found, wanted, fence=ours.fence, worker=sender.owner, now=now, deadline=deadline
+            connection, recall, wanted, fence=ours.fence, worker=sender.owner, now=now, deadline=deadline
         )
         return opened, ours
 
 
 def _look(sender: LaneContext, tried: _Try) -> UnsendOutcome | None:
-    """What the item shows; None when it shows that it still stands, or cannot be looked at: then it is asked again."""
-    wanted, found, permit = tried.wanted, tried.recall, tried.permits.to_look
+    """What a look at the message proves; None when it is still there, or cannot be looked at: repeat the DELETE."""
+    wanted, recall, permit = tried.wanted, tried.recall, tried.permits.to_look
     if permit is None:
         return None
-    about = (found.account_id, found.run_id, wanted.batch_id, wanted.message_id)
+    about = (recall.account_id, recall.run_id, wanted.batch_id, wanted.message_id)
     question = Question(QuestionKind.ITEM, Purpose.RECALL, *about)
     try:
         item = ask(
-            sender, question, lambda: sender.gateway.item(found.account_id, wanted.message_id), item_as_kept, permit
+            sender, question, lambda: sender.gateway.item(recall.account_id, wanted.message_id), item_as_kept, permit
         )
     except (VendorAway, VendorRefused, PacerAway) as obstacle:
-        # What the vendor is still to send is not touched before it was seen how long that takes.
+        # What the vendor is still to send is not unsent before a look has shown how much time is left.
         judged = None if tried.due is None else UnsendOutcome(UnsendKind.NOT_SENT, f"could not look: {obstacle}")
     else:
         shown = _as_shown(tried, item)
-        until_gone = found.until_gone or (_must_be_seen(tried) and wanted.confirmed)
+        until_gone = recall.until_gone or (_must_be_seen(tried) and wanted.confirmed)
         judged = judge_item(shown, wanted.before, wanted.words, until_gone=until_gone)
         judged = judged or _judge_time(sender, tried, item)
     if judged is None and wanted.doubts >= sender.limits.max_attempts:
@@ -154,7 +154,7 @@ def _look(sender: LaneContext, tried: _Try) -> UnsendOutcome | None:
 
 
 def _as_shown(tried: _Try, item: ItemContent | None) -> ItemContent | None:
-    """The item; no source says what `canUnsend` means of one that is still to be sent."""
+    """The item without `canUnsend`, if it is still to be sent: no source says what that means then."""
     return item if item is None or tried.due is None else replace(item, can_unsend=None)
 
 
@@ -169,12 +169,12 @@ def _judge_time(sender: LaneContext, tried: _Try, item: ItemContent | None) -> U
 def _due_ahead(sender: LaneContext, wanted: WantedBack) -> datetime | None:
     """When the vendor is to send a batch that was handed over, if that is still to come."""
     with sender.store.read() as connection:
-        found, now = handed_over_batch(connection, wanted.batch_id), sender.store.now(connection)
-    return found.due if found is not None and found.due > now else None
+        batch, now = handed_over_batch(connection, wanted.batch_id), sender.store.now(connection)
+    return batch.due if batch is not None and batch.due > now else None
 
 
 def _delete(sender: LaneContext, tried: _Try) -> tuple[UnsendOutcome, bool]:
-    """Ask for it to be taken back. The second answer: we stopped it ourselves, before a byte left."""
+    """Make the DELETE. The second value: we stopped it ourselves, before a byte left."""
     limits, stopped, permitted_at = sender.limits, False, tried.permits.to_delete.at
 
     def may_start() -> str | None:
@@ -197,21 +197,21 @@ def _delete(sender: LaneContext, tried: _Try) -> tuple[UnsendOutcome, bool]:
 
 
 def _must_be_seen(tried: _Try) -> bool:
-    """Whether the vendor's word is not enough, since something is sent to the same fans once it is taken back."""
+    """Whether a reply is not enough and a look must confirm it: something is sent to the same fans afterwards."""
     return tried.recall.until_gone or tried.due is not None or tried.recall.for_run_id is not None
 
 
 def _record(sender: LaneContext, tried: _Try, outcome: UnsendOutcome, *, stopped: bool, by_look: bool) -> Step:
-    found = tried.recall
+    recall = tried.recall
     failures, wait, waits_for = _pause(sender, tried, outcome, stopped=stopped)
     with sender.store.write() as connection:
-        _lock(connection, found, outcome)
+        _lock(connection, recall, outcome)
         now = sender.store.now(connection)
         if add_unsend_outcome(connection, tried.opened, outcome, by_look=by_look, now=now):
             until = now + timedelta(seconds=wait)
-            postpone_recall(connection, found.id, until=until, waits_for=waits_for, failures=failures)
+            postpone_recall(connection, recall.id, until=until, waits_for=waits_for, failures=failures)
             if outcome.hold is not None:
-                _hold(connection, found, outcome, actor=sender.owner, now=now)
+                _hold(Act(connection, now, sender.owner), recall, outcome)
         crash_point("unsend.written")
     crash_point("unsend.recorded")
     throttled = outcome.kind is UnsendKind.THROTTLED
@@ -225,35 +225,35 @@ def _record(sender: LaneContext, tried: _Try, outcome: UnsendOutcome, *, stopped
 
 
 def _pause(sender: LaneContext, tried: _Try, outcome: UnsendOutcome, *, stopped: bool) -> tuple[int, float, str | None]:
-    """Failures in a row, how long the recall waits, and what for. What was just confirmed is looked at at once."""
-    found = tried.recall
-    if outcome.error == YET_TO_BE_SEEN and not found.until_gone and not tried.wanted.confirmed:
+    """Failures in a row, how long the recall waits, and what for. A confirmed message is looked at at once."""
+    recall = tried.recall
+    if outcome.error == YET_TO_BE_SEEN and not recall.until_gone and not tried.wanted.confirmed:
         return 0, 0.0, None
     if outcome.kind is UnsendKind.THROTTLED:
-        return found.failures, outcome.retry_after_seconds or 0.0, "cool-down"
+        return recall.failures, outcome.retry_after_seconds or 0.0, "cool-down"
     if outcome.kind in {UnsendKind.UNCLEAR, UnsendKind.NOT_SENT} and not stopped:
-        return found.failures + 1, back_off_seconds(found.failures + 1, sender.chance()), "the vendor"
+        return recall.failures + 1, back_off_seconds(recall.failures + 1, sender.chance()), "the vendor"
     return 0, 0.0, None
 
 
-def _hold(connection: Connection, found: RecallRow, outcome: UnsendOutcome, *, actor: str, now: datetime) -> None:
+def _hold(act: Act, recall: RecallRow, outcome: UnsendOutcome) -> None:
     assert outcome.hold is not None
     if outcome.hold.scope is HoldScope.TEAM:
-        held = Held(upstream=find_run(connection, found.run_id).upstream)
+        held = Held(upstream=find_run(act.connection, recall.run_id).upstream)
     else:
-        held = Held(account_id=found.account_id)
+        held = Held(account_id=recall.account_id)
     reason = outcome.error or f"the vendor answered {outcome.http_status}"
-    place_hold(Act(connection, now, actor), held, outcome.hold.kind, reason=reason)
+    place_hold(act, held, outcome.hold.kind, reason=reason)
 
 
-def _lock(connection: Connection, found: RecallRow, outcome: UnsendOutcome) -> None:
+def _lock(connection: Connection, recall: RecallRow, outcome: UnsendOutcome) -> None:
     if outcome.hold is not None and outcome.hold.scope is HoldScope.TEAM:
         lock_lanes(connection)
     else:
-        hold_lane(connection, found.account_id)
+        hold_lane(connection, recall.account_id)
 
 
-def _postpone(sender: LaneContext, found: RecallRow, wait: Wait) -> None:
+def _postpone(sender: LaneContext, recall: RecallRow, wait: Wait) -> None:
     with sender.store.write() as connection:
         until = sender.store.now(connection) + timedelta(seconds=max(wait.seconds, 0.1))
-        postpone_recall(connection, found.id, until=until, waits_for=wait.why, failures=found.failures)
+        postpone_recall(connection, recall.id, until=until, waits_for=wait.why, failures=recall.failures)

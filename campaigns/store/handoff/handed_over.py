@@ -18,7 +18,7 @@ from campaigns.store.tables.runs import run
 
 @dataclass(frozen=True, slots=True)
 class HandedOver:
-    """A batch that the vendor sends, or has sent."""
+    """A batch that the vendor sends at its own time, or has sent."""
 
     batch_id: int
     seq: int
@@ -29,12 +29,12 @@ class HandedOver:
 
 
 def handed_over(connection: Connection, run_id: int) -> list[HandedOver]:
-    """The batches of a run that are handed over, whether their time has come or not."""
+    """The batches of a run that are handed over, before and after their time."""
     return list(_read(connection, _asked(batch.c.run_id == run_id)))
 
 
 def handed_over_batch(connection: Connection, batch_id: int) -> HandedOver | None:
-    """One batch, if it is handed over."""
+    """The batch, if it is handed over."""
     return next(_read(connection, _asked(batch.c.id == batch_id)), None)
 
 
@@ -94,7 +94,7 @@ def _read(connection: Connection, asked: Select[Any]) -> Iterator[HandedOver]:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A run that was handed over, of which the vendor is to be asked."""
+    """A run that was handed over, about which the vendor is to be asked."""
 
     run_id: int
     campaign_id: int
@@ -121,7 +121,7 @@ def due_watch(connection: Connection, account_id: str, *, upstream: str, now: da
 
 
 def settle_watch(connection: Connection, found: Watched, *, watch_at: datetime | None) -> bool:
-    """When the vendor is asked next, None: never again; False when somebody went on meanwhile."""
+    """Set when the vendor is asked next, None for never; False when somebody else went on meanwhile."""
     moved = connection.scalar(
         update(run)
         .where(run.c.id == found.run_id, run.c.watch_at == found.watch_at)

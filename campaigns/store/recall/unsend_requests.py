@@ -1,7 +1,7 @@
-"""Requests to take messages back: which is made next, that it is made, what it proved.
+"""Requests to unsend messages: which is made next, that it is made, what it proved.
 
-A batch that was taken back stays `accepted`, since the vendor did take it; that it is unsent stands beside it, in what
-its requests proved. It is tied to the message: a batch sent again after a decision has another one.
+A batch whose message was unsent stays `accepted`, since the vendor did take it; that it is unsent is known from the
+outcomes of its requests. An outcome belongs to one message: a batch sent again after a decision has another message.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from campaigns.store.tables.batches import batch
 from campaigns.store.tables.recalls import recall, unsend, unsend_outcome
 
 UNSENT = UnsendKind.UNSENT.value
-"""What stands beside `accepted` of a batch that was taken back."""
+"""What `follow` shows of an accepted batch whose message was unsent."""
 
 
 @dataclass(frozen=True, slots=True)
 class WantedBack:
-    """A batch whose message is still out, and what was tried before in this recall."""
+    """A batch whose message is still out, and what this recall has tried so far."""
 
     batch_id: int
     seq: int
     message_id: str
     tried: int  # requests committed
-    in_flight: bool  # the last one has no outcome: its worker went away
+    in_flight: bool  # the last one has no outcome: its worker died
     doubts: int  # requests that were refused or proved nothing
-    before: UnsendKind | None  # the last of those
-    words: str | None  # and what was said then
-    confirmed: bool = False  # the vendor said once that it is taken back, and it was not seen so yet
+    before: UnsendKind | None  # the outcome of the last of those
+    words: str | None  # and its error
+    confirmed: bool = False  # a reply confirmed that it is unsent, and no look has shown that yet
 
 
 @dataclass(frozen=True, slots=True)
 class OpenUnsend:
-    """A committed request to take a message back, whose outcome is not known yet."""
+    """A committed request to unsend a message, whose outcome is not known yet."""
 
     recall_id: int
     batch_id: int
@@ -53,8 +53,8 @@ class OpenUnsend:
     message_id: str
 
 
-def next_wanted(connection: Connection, found: RecallRow) -> WantedBack | None:
-    """The batch to take back now: the newest of those that were tried least often."""
+def next_wanted(connection: Connection, recall_row: RecallRow) -> WantedBack | None:
+    """The batch to unsend now: the newest of those that were tried least often; None when nothing is left to do."""
     tries = (
         select(
             unsend.c.batch_id,
@@ -64,7 +64,7 @@ def next_wanted(connection: Connection, found: RecallRow) -> WantedBack | None:
             func.sum(case((unsend_outcome.c.error == YET_TO_BE_SEEN, 1), else_=0)).label("confirmed"),
         )
         .outerjoin(unsend_outcome, _same_request())
-        .where(unsend.c.recall_id == found.id)
+        .where(unsend.c.recall_id == recall_row.id)
         .group_by(unsend.c.batch_id)
         .subquery()
     )
@@ -77,11 +77,11 @@ def next_wanted(connection: Connection, found: RecallRow) -> WantedBack | None:
         )
         .outerjoin(tries, tries.c.batch_id == batch.c.id)
         .where(
-            _is_accepted_of(found.run_id),
+            _is_accepted_of(recall_row.run_id),
             message_held().is_not(None),
             ~is_unsent(),
-            ~_has_ended(found.id),
-            ~_shares_with_what_stays(found.run_id),
+            ~_has_ended(recall_row.id),
+            ~_shares_with_what_stays(recall_row.run_id),
         )
         .order_by(func.coalesce(tries.c.tried, 0), batch.c.updated_at.desc(), batch.c.id.desc())
         .limit(1)
@@ -89,7 +89,7 @@ def next_wanted(connection: Connection, found: RecallRow) -> WantedBack | None:
     if row is None:
         return None
     tried, known = row.tried or 0, row.known or 0
-    before, words = _last_doubt(connection, found.id, row.id)
+    before, words = _last_doubt(connection, recall_row.id, row.id)
     if known < tried:
         before, words = UnsendKind.UNCLEAR, ABANDONED_WORDS
     doubts = int(row.doubts or 0) + (tried - known)
@@ -121,7 +121,7 @@ def open_unsend(
     now: datetime,
     deadline: timedelta,
 ) -> OpenUnsend:
-    """Write a request before it is made; the caller holds the lane. Raises StaleClaim when it is wanted no more."""
+    """Write a request before it is made; the caller holds the lane. Raises StaleClaim when it is no longer wanted."""
     still = select(recall.c.id).where(recall.c.id == found.id, recall.c.finished_at.is_(None))
     same = select(batch.c.id).where(
         batch.c.id == wanted.batch_id,
@@ -131,7 +131,7 @@ def open_unsend(
         ~_shares_with_what_stays(found.run_id),
     )
     if connection.scalar(still) is None or connection.scalar(same) is None:
-        raise StaleClaim(f"Batch {wanted.seq} of run {found.run_id} is not to be taken back any more.")
+        raise StaleClaim(f"Batch {wanted.seq} of run {found.run_id} is no longer to be unsent.")
     if wanted.in_flight:
         abandoned = OpenUnsend(found.id, wanted.batch_id, wanted.tried, found.account_id, wanted.message_id)
         add_unsend_outcome(connection, abandoned, UnsendOutcome(UnsendKind.UNCLEAR, ABANDONED_WORDS), now=now)
@@ -155,9 +155,9 @@ def open_unsend(
 def add_unsend_outcome(
     connection: Connection, opened: OpenUnsend, outcome: UnsendOutcome, *, by_look: bool = False, now: datetime
 ) -> bool:
-    """Write what a request proved; False when that stands already: its lease ran out, and somebody else went on.
+    """Write what a request proved; False when an outcome is there already: the lease ran out, and another went on.
 
-    False, too, when the database does not know the request, since it was restored from a backup meanwhile.
+    Also False when the database does not know the request, since it was restored from a backup meanwhile.
     """
     mine = and_(*(unsend.c[each.name] == getattr(opened, each.name) for each in fields(opened)))
     found = connection.execute(
@@ -188,7 +188,7 @@ def add_unsend_outcome(
 
 
 def standing_of(connection: Connection, run_id: int) -> Standing:
-    """Where the batches of a run stand that a recall is about."""
+    """The accepted and the unknown batches of a run, and which of the accepted ones are unsent."""
     rows = connection.execute(
         select(batch.c.seq, batch.c.state, is_unsent().label("is_unsent"))
         .where(batch.c.run_id == run_id, batch.c.state.in_([BatchState.ACCEPTED.value, BatchState.UNKNOWN.value]))
@@ -203,7 +203,7 @@ def standing_of(connection: Connection, run_id: int) -> Standing:
 
 
 def unsent_at(connection: Connection, run_id: int, *, seen: bool = False) -> dict[int, datetime]:
-    """When each batch of a run was taken back, by its ID; `seen`: only of those that a look showed as taken back."""
+    """When each batch of a run was unsent, by its ID; `seen`: only those that a look showed as unsent."""
     rows = connection.execute(
         select(batch.c.id, func.min(unsend_outcome.c.finished_at).label("at"))
         .join(unsend, and_(unsend.c.batch_id == batch.c.id, unsend.c.message_id == message_held()))
@@ -216,7 +216,7 @@ def unsent_at(connection: Connection, run_id: int, *, seen: bool = False) -> dic
 
 
 def why_still_out(connection: Connection, recall_id: int, seqs: Sequence[int]) -> dict[int, str]:
-    """What the last request of a recall said about these batches; nothing for one that has no message ID."""
+    """The error with which a recall gave these batches up; nothing for one that has no message ID."""
     rows = connection.execute(
         select(batch.c.seq, unsend_outcome.c.error)
         .join(batch, batch.c.id == unsend_outcome.c.batch_id)
@@ -230,7 +230,7 @@ def why_still_out(connection: Connection, recall_id: int, seqs: Sequence[int]) -
 
 
 def is_unsent(of: Any = batch) -> ColumnElement[bool]:
-    """The condition that the message that a row of `batch` has, or holds of its set, was taken back."""
+    """The condition that the message that a row of `batch` has, or holds of its set, was unsent."""
     return (
         select(unsend.c.number)
         .join(unsend_outcome, _same_request())
@@ -245,7 +245,7 @@ def is_unsent(of: Any = batch) -> ColumnElement[bool]:
 
 
 def _shares_with_what_stays(run_id: int) -> ColumnElement[bool]:
-    """The condition that a row of `batch` shares its messages with a batch of a run that is not being taken back."""
+    """The condition that a row of `batch` shares its messages with a batch of a run that is not being recalled."""
     other = batch.alias("sharer")
     open_recall = select(recall.c.id).where(recall.c.run_id == other.c.run_id, recall.c.finished_at.is_(None))
     return (
@@ -263,7 +263,7 @@ def _shares_with_what_stays(run_id: int) -> ColumnElement[bool]:
 
 
 def waits_for_decision(connection: Connection, run_id: int) -> list[int]:
-    """The batches of a run that cannot be taken back before it is decided which of a set's messages are theirs."""
+    """The batches of a run that cannot be unsent before it is decided which of a set's messages are theirs."""
     rows = connection.scalars(
         select(batch.c.seq)
         .where(_is_accepted_of(run_id), ~is_unsent(), _shares_with_what_stays(run_id))
@@ -273,7 +273,7 @@ def waits_for_decision(connection: Connection, run_id: int) -> list[int]:
 
 
 def _has_ended(recall_id: int) -> ColumnElement[bool]:
-    """The condition that this recall asks no more for a row of `batch`."""
+    """The condition that this recall is done with a row of `batch`."""
     return (
         select(unsend_outcome.c.number)
         .where(

@@ -1,4 +1,4 @@
-"""Runs that wait to be planned, and when somebody was last told so."""
+"""Runs that wait to be planned, and when a worker was last woken for each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from campaigns.store.tables.runs import run
 
 
 def runs_to_plan(connection: Connection, *, now: datetime, again_before: datetime) -> list[int]:
-    """Due runs that wait for no other and that nobody was told of lately, the oldest first."""
+    """Due runs that wait for no other run and for which nobody was woken lately, the oldest first."""
     return list(
         connection.scalars(
             select(run.c.id)
@@ -29,7 +29,7 @@ def runs_to_plan(connection: Connection, *, now: datetime, again_before: datetim
 
 
 def mark_plan_wanted(connection: Connection, run_ids: Sequence[int], *, now: datetime) -> list[int]:
-    """Remember when somebody was last told to plan these runs; returns those that nobody else keeps locked."""
+    """Remember when a worker was last woken to plan these runs; returns those that nobody else keeps locked."""
     unlocked = select(run.c.id).where(run.c.id.in_(run_ids)).order_by(run.c.id).with_for_update(skip_locked=True)
     free = list(connection.scalars(unlocked))
     connection.execute(update(run).where(run.c.id.in_(free)).values(hinted_at=now))

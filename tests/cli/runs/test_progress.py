@@ -87,14 +87,14 @@ def test_one_line_says_it_all() -> None:
     last = look_at(a_run(accepted=500, rejected=20, waiting=480, batches={"accepted": 10, "ready": 10}), 10.0)
     rates.add(last)
     assert progress_line(last, rates) == (
-        "run 7 sending: 500 of 1,000 accepted, 20 rejected, 480 waiting; 52 recipients/s, 60 requests/min; "
+        "run r7 sending: 500 of 1,000 accepted, 20 rejected, 480 waiting; 52 recipients/s, 60 requests/min; "
         "about 10 s left, limited by the account gap"
     )
 
 
 def test_nobody_knows_how_many_are_on_a_whole_list() -> None:
     run = a_run(whole_list=True, planned=1, waiting=1, batches={"ready": 1})
-    assert progress_line(look_at(run), Rates()).startswith("run 7 sending: 0 accepted, 1 waiting;")
+    assert progress_line(look_at(run), Rates()).startswith("run r7 sending: 0 accepted, 1 waiting;")
 
 
 NIGHT = datetime(2026, 11, 24, 22, 30, tzinfo=UTC)

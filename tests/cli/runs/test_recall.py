@@ -17,7 +17,7 @@ def recalled(shell: Shell, world: World) -> Shell:
     """Run 1: three batches, accepted, and asked to be taken back."""
     shell.ok("launch", "--yes", str(shell.campaign("--batch-size", "2")))
     world.serve()
-    asked = shell.ok("runs", "recall", "1", "--reason", "wrong price")
+    asked = shell.ok("runs", "recall", "1", "--reason", "wrong price", "--yes")
     assert asked == {"run_id": 1, "state": "finished", "batches": 3, "unsent": 0, "unknown": 0}
     return shell
 
@@ -32,8 +32,8 @@ def test_a_recall_is_shown_from_its_start_to_its_end(recalled: Shell, world: Wor
     watched = recalled.run("runs", "watch", "1")
     assert watched.exit_code == 0
     assert watched.stdout.splitlines() == [
-        "run 1 finished: 5 of 5 accepted, 0 waiting; ended; 3 of 3 accepted batches taken back",
-        "Run 1 is finished: 5 accepted; 3 of 3 accepted batches taken back.",
+        "run r1 finished: 5 of 5 accepted, 0 waiting; ended; 3 of 3 accepted batches taken back",
+        "Run r1 is finished: 5 accepted; 3 of 3 accepted batches taken back.",
     ]
     assert recalled.ok("runs", "show", "1")["recalled"] == 5
     assert {row["follow"] for row in recalled.ok("runs", "batches", "1")} == {"unsent"}
@@ -48,8 +48,9 @@ def test_what_could_not_be_taken_back_is_told_with_what_to_do(recalled: Shell, w
     world.serve()
     watched = recalled.run("runs", "watch", "1")
     assert watched.exit_code == 5
-    assert "Run 1 was not taken back whole: 2 of 3 accepted batches taken back, 1 still out." in watched.stdout
-    assert "`campaigns runs recall 1` tries again" in watched.stdout
+    end = "Run r1 was not taken back whole: 5 accepted; 2 of 3 accepted batches taken back, 1 still out."
+    assert end in watched.stdout
+    assert "`campaigns runs recall 1 --reason TEXT` tries again" in watched.stdout
 
 
 def test_a_recall_that_the_vendor_refuses_ends_the_watching_with_7(recalled: Shell, world: World) -> None:
@@ -66,4 +67,18 @@ def test_a_recall_that_means_nothing_is_refused(recalled: Shell) -> None:
     assert "--reason is empty" in recalled.refusal("runs", "recall", "1", "--reason", " ", code=2)
     recalled.ok("launch", "--yes", "1", "--again", "--reason", "x")
     said = recalled.refusal("runs", "recall", "2", "--reason", "x", code=4)
-    assert "may send more; first `campaigns runs cancel 2 --reason TEXT`" in said
+    assert "may send more; cancel it first" in said
+    assert "`campaigns runs cancel 2 --reason TEXT`" in said
+
+
+def test_a_recall_is_asked_about_first(shell: Shell, world: World) -> None:
+    shell.ok("launch", str(shell.campaign("--batch-size", "2")))
+    world.serve()
+    would = shell.run("runs", "recall", "1", "--reason", "x", "--dry-run")
+    assert would.stdout == "A recall of run r1 would unsend 3 batches (5 recipients); nothing was asked for.\n"
+
+    refused = shell.refusal("runs", "recall", "1", "--reason", "x", code=2)
+
+    assert "Recall run r1?" in refused
+    assert "pass --yes" in refused
+    assert shell.ok("runs", "show", "1")["recall"] is None

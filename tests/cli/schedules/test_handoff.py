@@ -43,7 +43,7 @@ def test_what_is_handed_over_is_edited_put_away_or_paused_only_after_it_is_taken
         assert f"`campaigns runs recall {run_id} --reason TEXT`" in shell.refusal(*words, code=4)
 
     cancelled = shell.run("runs", "cancel", run_id, "--reason", "wrong price")
-    assert cancelled.stdout == f"Run {run_id} is finished. A worker takes 1 batch back.\n"
+    assert cancelled.stdout == f"Run r{run_id} is finished: 0 batches cancelled. A worker unsends 1 batch of it.\n"
     world.serve()
 
     assert world.gateway.deleted == ["acct_one-1"]

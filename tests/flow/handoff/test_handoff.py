@@ -314,7 +314,7 @@ def test_who_was_taken_back_can_be_sent_to_again_with_the_newest_words_at_the_sa
     campaign_id = world.run(run_id)["campaign_id"]
     shows(world, "acct_one-1")
     edit = Changes(message=make_message({"text": "Better"}))
-    with pytest.raises(NotAllowed, match=f"Run {run_id} .* is handed over .* `campaigns runs recall {run_id}"):
+    with pytest.raises(NotAllowed, match=f"Run {run_id} .* is handed over .* recall it"):
         edit_campaign(world.store, campaign_id, edit, actor=ANNA)
 
     recall_run(world.store, run_id, reason="wrong", actor=ANNA)

@@ -167,9 +167,9 @@ def _asked_once(world: World) -> int:
 @pytest.mark.parametrize(
     ("bring", "why"),
     [
-        (World.launched, "is planned and may send more; first `campaigns runs cancel"),
+        (World.launched, "is planned and may send more; cancel it first"),
         (_rejected, "Nothing of run 1 was accepted"),
-        (_recalled, "All of run 1 is taken back already"),
+        (_recalled, "All of run 1 is unsent already"),
         (_asked_once, "is being recalled already"),
     ],
 )

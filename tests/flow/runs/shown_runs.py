@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -61,3 +61,8 @@ def a_run(**facts: Any) -> ShownRun:
 def held(kind: str, reason: str = "no credits are left") -> HoldView:
     """An open hold on it."""
     return HoldView(1, HoldScope.RUN, HoldKind(kind), reason, "worker:one", NOW)
+
+
+def held_account(kind: str, reason: str) -> HoldView:
+    """An open hold on its account."""
+    return replace(held(kind, reason), scope=HoldScope.ACCOUNT)

@@ -8,6 +8,7 @@ import pytest
 
 from campaigns.as_json import plain
 from campaigns.domain.errors import NotAllowed, NotFound
+from campaigns.domain.remedies import Do, Remedy
 from campaigns.flow.accounts.accounts import release_account
 from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.runs.pause_resume_cancel import pause_run, resume_run
@@ -27,7 +28,7 @@ def test_a_run_that_has_ended_cannot_be_changed(world: World, act: Any) -> None:
     world.serve()
 
     for run_id, state in ((finished, "finished"), (cancelled, "cancelled")):
-        with pytest.raises(NotAllowed, match=f"is {state} and cannot"):
+        with pytest.raises(NotAllowed, match=f"is {state} and can no longer"):
             act(world.store, run_id, reason="too late", actor=ANNA)
 
 
@@ -56,8 +57,9 @@ def test_resuming_closes_one_hold_and_never_anothers(world: World) -> None:
 
     assert resume_run(world.store, run_id, reason="go on", actor=ANNA).closed == "operator"
     assert [hold["kind"] for hold in world.run(run_id)["holds"]] == ["account"]
-    with pytest.raises(NotAllowed, match="accounts release acct_one"):
+    with pytest.raises(NotAllowed, match="its account or its team is") as refused:
         resume_run(world.store, run_id, reason="go on", actor=ANNA)
+    assert refused.value.remedies == (Remedy(Do.RELEASE_ACCOUNT, account=ACCOUNT),)
     assert world.serve() == 0
     release_account(world.store, ACCOUNT, reason="signed in again", actor=ANNA)
     world.serve()
