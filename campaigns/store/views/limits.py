@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 from campaigns.domain.reconcile.windows import measured
 from campaigns.store.accounts.bindings import find_upstream
 from campaigns.store.holds.holds import Held, OpenHold, holds_on
-from campaigns.store.reconcile.open_requests import told_dates
+from campaigns.store.reconcile.open_requests import vendor_dates
 from campaigns.store.sending.circuits import circuit_is_tripped
 from campaigns.store.tables.accounts import account, lane
 
@@ -48,7 +48,7 @@ def tripped_circuits(connection: Connection, *, now: datetime) -> list[TrippedCi
 
 def vendor_clock(connection: Connection, upstream: str) -> VendorClock | None:
     """How far the vendor's clock is off ours; None while no answer has shown it."""
-    skew = measured(told_dates(connection, upstream))
+    skew = measured(vendor_dates(connection, upstream))
     return VendorClock(skew.low.total_seconds(), skew.high.total_seconds()) if skew.is_measured else None
 
 
