@@ -17,7 +17,7 @@ from pyroaring import BitMap64
 from sqlalchemy import JSON, ColumnElement, Connection, Row, Table, Text, and_, cast, select, type_coerce
 
 from campaigns.store.audit.versions import VERSION, sealed_columns
-from campaigns.store.tables.attempts import attempt, attempt_outcome, evidence
+from campaigns.store.tables.attempts import OUTCOME_OF_ATTEMPT, attempt, attempt_outcome, evidence
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.columns import Instant
 from campaigns.store.tables.recalls import recall, unsend, unsend_outcome
@@ -172,10 +172,7 @@ def _attempts(connection: Connection, run_id: int, version: int) -> Iterator[tup
     rows = connection.execute(
         select(*raw(attempt, "attempt_"), *raw(attempt_outcome, "outcome_"))
         .join(batch, batch.c.id == attempt.c.batch_id)
-        .join(
-            attempt_outcome,
-            (attempt_outcome.c.batch_id == attempt.c.batch_id) & (attempt_outcome.c.number == attempt.c.number),
-        )
+        .join(attempt_outcome, OUTCOME_OF_ATTEMPT)
         .where(batch.c.run_id == run_id)
         .order_by(attempt.c.fence)
         .execution_options(yield_per=ROWS_AT_ONCE)

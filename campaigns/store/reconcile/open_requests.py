@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, literal_column, select
+from sqlalchemy import Connection, Select, and_, literal_column, select
 
 from campaigns.domain.reconcile.windows import ARRIVES_WITHIN, VendorDate
 from campaigns.domain.states import BatchState, EvidenceKind
 from campaigns.domain.upstream.outcome import PROVES_NOT_SENT, OutcomeKind
 from campaigns.store.backup.restored import restored_at
 from campaigns.store.reconcile.ownership import owners_among
-from campaigns.store.tables.attempts import attempt, attempt_outcome, evidence, message
+from campaigns.store.tables.attempts import OUTCOME_OF_ATTEMPT, attempt, attempt_outcome, evidence, message
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.runs import run
 
@@ -90,7 +90,7 @@ def _of_unknown_outcome(account_id: str, since: datetime) -> Select[Any]:
     return (
         _columns(account_id)
         .select_from(attempt_outcome)
-        .join(attempt, _of_one_request())
+        .join(attempt, OUTCOME_OF_ATTEMPT)
         .join(batch, batch.c.id == attempt.c.batch_id)
         .join(run, run.c.id == batch.c.run_id)
         .where(
@@ -109,17 +109,13 @@ def _of_unknown_batch(account_id: str) -> Select[Any]:
         .select_from(batch)
         .join(run, run.c.id == batch.c.run_id)
         .outerjoin(attempt, last)
-        .outerjoin(attempt_outcome, _of_one_request())
+        .outerjoin(attempt_outcome, OUTCOME_OF_ATTEMPT)
         .where(
             batch.c.account_id == account_id,
             batch.c.state == literal_column("'unknown'"),
             attempt_outcome.c.kind.is_distinct_from(OutcomeKind.UNKNOWN.value),
         )
     )
-
-
-def _of_one_request() -> ColumnElement[bool]:
-    return and_(attempt_outcome.c.batch_id == attempt.c.batch_id, attempt_outcome.c.number == attempt.c.number)
 
 
 def _columns(account_id: str) -> Select[Any]:
@@ -216,7 +212,7 @@ def anchors_among(connection: Connection, account_id: str, message_ids: Sequence
                 attempt_outcome.c.message_id == message.c.message_id,
             ),
         )
-        .join(attempt, _of_one_request())
+        .join(attempt, OUTCOME_OF_ATTEMPT)
         .where(message.c.account_id == account_id, message.c.message_id.in_(message_ids))
     )
     return [Anchor(**row) for row in rows.mappings()]
@@ -226,7 +222,7 @@ def vendor_dates(connection: Connection, upstream: str) -> list[VendorDate]:
     """The `Date` of the vendor's newest answers, on any account."""
     rows = connection.execute(
         select(attempt.c.started_at, attempt_outcome.c.finished_at, attempt_outcome.c.report)
-        .join(attempt_outcome, _of_one_request())
+        .join(attempt_outcome, OUTCOME_OF_ATTEMPT)
         .join(batch, batch.c.id == attempt.c.batch_id)
         .join(run, run.c.id == batch.c.run_id)
         .where(run.c.upstream == upstream, attempt_outcome.c.http_status.is_not(None))

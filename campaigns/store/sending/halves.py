@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pyroaring import BitMap64
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, func, insert, or_, select, update
 
 from campaigns.domain.audience.user_sets import UserSet, unpack
 from campaigns.domain.states import BatchState
 from campaigns.domain.upstream.outcome import OutcomeKind
 from campaigns.store.sending.batches import next_seq
-from campaigns.store.tables.attempts import attempt, attempt_outcome
+from campaigns.store.tables.attempts import OUTCOME_OF_ATTEMPT, attempt, attempt_outcome
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.columns import user_columns
 
@@ -76,10 +76,7 @@ def refusals_in_a_row(connection: Connection, root_id: int, *, most: int) -> int
     kinds = connection.scalars(
         select(attempt_outcome.c.kind)
         .join(batch, batch.c.id == attempt_outcome.c.batch_id)
-        .join(
-            attempt,
-            and_(attempt.c.batch_id == attempt_outcome.c.batch_id, attempt.c.number == attempt_outcome.c.number),
-        )
+        .join(attempt, OUTCOME_OF_ATTEMPT)
         .where(
             or_(batch.c.id == root_id, batch.c.root_batch_id == root_id),
             attempt_outcome.c.kind.in_([OutcomeKind.ACCEPTED.value, OutcomeKind.REJECTED.value]),

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 
 from campaigns.domain.states import RUN_SENDS, BatchState
+from campaigns.domain.upstream.outcome import HoldScope
 from campaigns.store.database.postgresql import wait_briefly
 from campaigns.store.handoff.handed_over import watch_is_due
 from campaigns.store.holds.holds import run_is_held, vendor_refuses
@@ -85,6 +86,17 @@ def hold_lane(connection: Connection, account_id: str) -> None:
     """Take the account's lock until this transaction ends. On SQLite the writer has it already."""
     if connection.dialect.name != "sqlite":
         connection.execute(select(lane.c.account_id).where(lane.c.account_id == account_id).with_for_update())
+
+
+def lock_for_hold(connection: Connection, account_id: str, scope: HoldScope | None) -> None:
+    """Take the locks under which a hold of that scope is placed: for a team all accounts', else the account's own.
+
+    None: no hold is placed.
+    """
+    if scope is HoldScope.TEAM:
+        lock_lanes(connection)
+    else:
+        hold_lane(connection, account_id)
 
 
 def claim_lane(

@@ -15,7 +15,7 @@ from campaigns.store.backup.incarnation import find_incarnation
 from campaigns.store.backup.restored import lane_name
 from campaigns.store.sending.identity import permit_key
 from campaigns.store.tables.accounts import account
-from campaigns.store.tables.attempts import attempt, attempt_outcome
+from campaigns.store.tables.attempts import OUTCOME_OF_ATTEMPT, attempt, attempt_outcome
 from campaigns.store.tables.questions import answer, question
 from campaigns.store.tables.recalls import unsend, unsend_outcome
 
@@ -54,10 +54,7 @@ def _attempts(connection: Connection, began: datetime) -> Iterator[_Request]:
             attempt.c.account_id, attempt.c.fence, account.c.created_at, attempt.c.started_at, *_result(attempt_outcome)
         )
         .join(account, account.c.id == attempt.c.account_id)
-        .outerjoin(
-            attempt_outcome,
-            (attempt_outcome.c.batch_id == attempt.c.batch_id) & (attempt_outcome.c.number == attempt.c.number),
-        )
+        .outerjoin(attempt_outcome, OUTCOME_OF_ATTEMPT)
         .where(attempt.c.started_at > began)
     )
     return _under_fences(connection, statement)
@@ -118,10 +115,7 @@ def cool_downs(connection: Connection, *, now: datetime) -> dict[str, float]:
     """The seconds that are left of each account's cool-down."""
     cooling = connection.execute(
         select(attempt.c.account_id, func.max(attempt_outcome.c.retry_at).label("until"))
-        .join(
-            attempt_outcome,
-            (attempt_outcome.c.batch_id == attempt.c.batch_id) & (attempt_outcome.c.number == attempt.c.number),
-        )
+        .join(attempt_outcome, OUTCOME_OF_ATTEMPT)
         .where(attempt_outcome.c.retry_at > now)
         .group_by(attempt.c.account_id)
     )
