@@ -50,7 +50,7 @@ def list_hosts(*, as_json: bool) -> None:
 @click.option("--reason", required=True, metavar="TEXT", help="Why it will not come back, for the audit.")
 @json_option
 def forget(host: str, *, reason: str, as_json: bool) -> None:
-    """Let no lane wait for a host any more.
+    """Stop waiting for a host.
 
     For a host whose home is lost. HOST is its ID, at least 8 characters of its beginning, or its name. What it alone
     remembered is lost then: were Redis and the database put back at the same time, a restore can go unrecognised. One

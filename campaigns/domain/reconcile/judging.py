@@ -36,7 +36,7 @@ def judge(request: Request, requests: Mapping[Key, Request], matched: Matched, l
             return _found_together(request, [requests[each] for each in keys], items, listed)
     if key in matched.strays:
         stray = matched.strays[key]
-        return Judgement(Finding.UNCLEAR, f"item {stray} says the same but can be nobody's, so nothing is certain")
+        return Judgement(Finding.UNCLEAR, f"item {stray} has the same text but fits no request, so nothing is certain")
     if key in matched.possible:
         ids = matched.possible[key]
         named = f"item {ids[0]}" if len(ids) == 1 else f"{len(ids)} listed items ({', '.join(ids)})"
@@ -71,7 +71,7 @@ def judge_own(
         state = "failed" if content.has_error else "cancelled"
         return Judgement(Finding.UNCLEAR, f"the vendor shows message {message_id} as {state}{appended}")
     if content.text is not None and not any(says_the_same(content, text=text, is_free=is_free) for text in texts):
-        return Judgement(Finding.UNCLEAR, f"the answer named message {message_id}, which says something else{appended}")
+        return Judgement(Finding.UNCLEAR, f"the answer named message {message_id}, which has another text{appended}")
     return Judgement(Finding.FOUND, f"the vendor shows message {message_id} without a fault", message_id)
 
 

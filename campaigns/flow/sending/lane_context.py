@@ -52,7 +52,7 @@ class LaneContext:
         return replace(self, read_once=ReadOnce())
 
     def reason_not_to_start(self, permitted_at: float) -> str | None:
-        """Why a request must not start any more, by this worker's clock; None: it may.
+        """Why a request must not start now, by this worker's clock; None: it may start.
 
         A worker that slept past its lease must not send: the batch may be unknown by now, or somebody else's.
         """

@@ -105,5 +105,5 @@ COLUMNS: dict[int, Mapping[str, tuple[str, ...]]] = {
 
 
 def sealed_columns(table: str, version: int) -> tuple[str, ...]:
-    """The columns of a table that a seal of that version covers; none of a table that it says nothing of."""
+    """The columns of a table that a seal of that version covers; none for a table that it does not cover."""
     return COLUMNS[version].get(table, ())
