@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from campaigns.domain.reconcile.windows import measured
+from campaigns.domain.states import HoldKind
 from campaigns.store.accounts.bindings import find_upstream
 from campaigns.store.holds.holds import Held, OpenHold, holds_on
 from campaigns.store.reconcile.open_requests import vendor_dates
@@ -62,9 +63,9 @@ class TeamOnHold:
 
 
 def team_on_hold(connection: Connection, account_id: str) -> TeamOnHold | None:
-    """The team of an account, if it is on hold. Raises NotFound."""
+    """The team of an account, if it is on hold. A stop does not count: no release lifts it. Raises NotFound."""
     upstream, _ = find_upstream(connection, account_id)
-    holds = holds_on(connection, Held(upstream=upstream))
+    holds = [hold for hold in holds_on(connection, Held(upstream=upstream)) if hold.kind is not HoldKind.STOP]
     if not holds:
         return None
     count = select(func.count()).select_from(account).where(account.c.upstream == upstream)
