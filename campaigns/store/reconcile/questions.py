@@ -18,7 +18,7 @@ ITS_OWN = answer.c.question_id == question.c.id
 
 
 def add_question(
-    connection: Connection, asked: Question, *, permit_key: str, upstream: str, actor: str, now: datetime
+    connection: Connection, new: Question, *, permit_key: str, upstream: str, actor: str, now: datetime
 ) -> int:
     """Write a question before it is asked; returns its ID. A question without an answer may have been asked."""
     made = connection.scalar(
@@ -26,13 +26,13 @@ def add_question(
         .values(
             permit_key=permit_key,
             upstream=upstream,
-            kind=asked.kind.value,
-            purpose=asked.purpose.value,
-            account_id=asked.account_id,
-            run_id=asked.run_id,
-            batch_id=asked.batch_id,
-            message_id=asked.message_id,
-            look=asked.look,
+            kind=new.kind.value,
+            purpose=new.purpose.value,
+            account_id=new.account_id,
+            run_id=new.run_id,
+            batch_id=new.batch_id,
+            message_id=new.message_id,
+            look=new.look,
             actor=actor,
             asked_at=now,
         )
@@ -186,10 +186,10 @@ def may_ask(now: datetime) -> ColumnElement[bool]:
 
 def account_may_be_asked(connection: Connection, account_id: str, *, upstream: str, now: datetime) -> bool:
     """Whether the vendor may be asked about the account now: no question failed just before, and it is not refused."""
-    asked = select(lane.c.account_id).where(
+    may_be_asked = select(lane.c.account_id).where(
         lane.c.account_id == account_id, may_ask(now), ~vendor_refuses(lane.c.account_id, literal(upstream))
     )
-    return connection.scalar(asked) is not None
+    return connection.scalar(may_be_asked) is not None
 
 
 def ask_failures(connection: Connection, account_id: str) -> int:
