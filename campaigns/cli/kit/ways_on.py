@@ -1,4 +1,4 @@
-"""What a person does about each kind of hold: fix its cause, then let the run or the account go on."""
+"""What a person does about each kind of hold: fix its cause, then let the run or the account send again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FIX: dict[HoldKind, str] = {
     HoldKind.KEY: "Set a valid key and restart the workers.",
     HoldKind.CREDITS: "Buy credits at the vendor.",
     HoldKind.ACCOUNT: "Log the account in at the vendor.",
-    HoldKind.CONFIGURATION: "Check CAMPAIGNS_UPSTREAM_URL, and what stands in front of the vendor.",
+    HoldKind.CONFIGURATION: "Check CAMPAIGNS_UPSTREAM_URL, and any proxy in front of the vendor.",
     HoldKind.REFUSED: "Correct the message, or cancel the run.",
     HoldKind.SUPPRESSIONS: "Cancel the run, or accept that the suppressed users get it.",
     HoldKind.RECIPIENTS: "Cancel the run, and give its campaign a list or user IDs.",
@@ -27,10 +27,10 @@ FIX: dict[HoldKind, str] = {
 }
 """What comes first, for each kind; empty where nothing does."""
 
-LIFT_RUN = "`campaigns runs resume {run} --reason TEXT` lets the run go on."
-LIFT_ACCOUNT = "`campaigns accounts release {account} --reason TEXT` lets the account go on."
-LIFT_STOP = "`campaigns go` lets everything go on."
-LIFT_STOP_OF_ACCOUNT = "`campaigns go --account {account}` lets the account go on."
+LIFT_RUN = "`campaigns runs resume {run} --reason TEXT` lifts the hold."
+LIFT_ACCOUNT = "`campaigns accounts release {account} --reason TEXT` lets the account send again."
+LIFT_STOP = "`campaigns go` lets everything send again."
+LIFT_STOP_OF_ACCOUNT = "`campaigns go --account {account}` lets the account send again."
 
 
 def way_on(kind: HoldKind, scope: HoldScope, *, run_id: int | None = None, account_id: str | None = None) -> str:

@@ -67,10 +67,11 @@ def decide(
         raise UsageError("Name the unknown batches: --batch SEQ, or --all of them.")
     if message_id is not None and verdict != "accepted":
         raise UsageError(f"--message-id belongs to --as accepted; {verdict} has none.")
-    seqs, stated = batch_numbers(batch), given_reason(reason)
+    seqs: Sequence[int] | None = batch_numbers(batch)
+    stated = given_reason(reason)
     with opened() as parts:
         if verdict == "resend":
-            _agree(parts, run_id, seqs, despite, is_agreed=is_agreed)
+            seqs = _agreed(parts, run_id, seqs, despite, is_agreed=is_agreed)
         decided = decide_run(
             parts.store,
             run_id,
@@ -87,8 +88,13 @@ def decide(
         click.echo(f"Decided as {verdict}: {counted(len(decided.batches), 'batch')} of run {run_id}.")
 
 
-def _agree(parts: Parts, run_id: int, seqs: Sequence[int] | None, despite: Sequence[str], *, is_agreed: bool) -> None:
-    """Ask before batches are sent again. What may not be sent again is refused before the question."""
+def _agreed(
+    parts: Parts, run_id: int, seqs: Sequence[int] | None, despite: Sequence[str], *, is_agreed: bool
+) -> list[int]:
+    """The batches that are agreed to be sent again; what may not be sent again is refused before the question.
+
+    A batch that becomes unknown while the question is open is not among them.
+    """
     from campaigns.flow.reconcile.resend import preview_resend
 
     resend = preview_resend(parts.store, run_id, seqs=seqs, despite=despite)
@@ -103,6 +109,7 @@ def _agree(parts: Parts, run_id: int, seqs: Sequence[int] | None, despite: Seque
     batches = counted(len(resend.batches), "unknown batch")
     question = f"Send {batches} again to {counted(resend.recipients, 'fan')} of {resend.account_id}?"
     agree(summary, question, people=resend.recipients, is_agreed=is_agreed)
+    return resend.batches
 
 
 def _documented(decided: Decided) -> dict[str, object]:

@@ -43,7 +43,7 @@ def list_hosts(*, as_json: bool) -> None:
 @reason_option("Why it will not come back, for the audit.")
 @json_option
 def forget(host: str, *, reason: str, as_json: bool) -> None:
-    """Let no lane wait for a host any longer.
+    """Stop waiting for a host.
 
     For a host whose home is lost. HOST is its ID, at least its first 8 characters, or its name. What it alone
     remembered is lost then: if Redis and the database are put back at the same time, a restore can go unrecognised. A

@@ -1,6 +1,6 @@
-"""What the vendor does to a text, and what else its answers show: read from the echo of a probe's message.
+"""What the vendor does to a text, and what else its answers show: read from a probe's message.
 
-The message is scheduled, so all of it is about scheduled messages: a message that was sent may be echoed otherwise.
+The message is scheduled, so all of this is about scheduled messages: a sent message may be shown in another way.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
 Item = TypeVar("Item", QueueItem, ItemContent)
 
 TEXT = "Probe, scheduled far ahead and to be deleted. One < two > three & four.\nSecond line.<br>Third &amp; last."
-"""What a probe says: a word for the mark to follow, characters that may be escaped, a line break, a tag, an entity."""
+"""The text of a probe: a word before the mark, characters that may be escaped, a line break, a tag, an entity."""
 
 PRICE = "3"
-"""US dollars: the least that the vendor takes."""
+"""The price of a probe in US dollars: the lowest that the vendor accepts."""
 
 AHEAD = timedelta(days=365)
-"""So far ahead a probe is scheduled: everybody has time to delete it by hand, should all else fail."""
+"""A probe is scheduled this far ahead: if all else fails, a person has time to delete it."""
 
 DATE_MAY_DIFFER = timedelta(days=1)
-"""A vendor that shows the message for another day than that did not take the date."""
+"""The vendor did not take the date if it shows one that differs by more than this."""
 
 SCHEDULED = "scheduled"
-"""What the results of a probe are about."""
+"""The kind of message that the results of a probe are about."""
 
 _ESCAPED = re.compile(r"One(.*?)four", re.DOTALL)
 _MARK_UP = re.compile(r"line\.(.*?)Third(.*?)last", re.DOTALL)
@@ -41,21 +41,21 @@ _HALF_A_SECOND = timedelta(seconds=0.5)
 
 
 class LineBreaks(StrEnum):
-    """What became of a line break."""
+    """What the vendor does to a line break."""
 
     KEPT = "kept"
-    TAG = "br"  # a <br> stands in its place
+    TAG = "br"  # it becomes a <br>
     PARAGRAPH = "paragraph"  # each line is a paragraph
     SPACE = "space"
-    LOST = "lost"  # nothing stands in its place
+    LOST = "lost"  # nothing is in its place
     CHANGED = "changed"
 
 
 class Escapes(StrEnum):
-    """What became of `<`, `>` and `&`."""
+    """What the vendor does to `<`, `>` and `&`."""
 
     KEPT = "kept"
-    ESCAPED = "escaped"  # entities stand in their place
+    ESCAPED = "escaped"  # they become entities
     CHANGED = "changed"
 
 
@@ -69,7 +69,7 @@ class ProbeEnd(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TextEcho:
-    """What became of the text; None where the vendor does not show it."""
+    """What the vendor did to the text; None where it does not show it."""
 
     mark: bool | None = None  # the mark can be read from it
     line_breaks: LineBreaks | None = None
@@ -78,10 +78,10 @@ class TextEcho:
 
     @property
     def takes_mark_up(self) -> bool | None:
-        """Whether the vendor reads texts as HTML; None where the echo does not tell.
+        """Whether the vendor reads texts as HTML; None where the echo does not show it.
 
-        Probes of earlier releases sent neither tag nor entity: who escapes `<` and turns line breaks into tags takes a
-        text for plain, and would show tags of ours as characters. Who does not escape reads it as HTML.
+        Probes of earlier releases sent neither tag nor entity. A vendor that escapes `<` and turns line breaks into
+        tags reads texts as plain, and would show our tags as characters. A vendor that does not escape reads HTML.
         """
         if self.mark_up is not None:
             return self.mark_up
@@ -92,7 +92,7 @@ class TextEcho:
 
 @dataclass(frozen=True, slots=True)
 class ProbeReading:
-    """What one probe learned; None: the vendor did not show it."""
+    """What one probe learned; None where the vendor did not show it."""
 
     message_id: str
     scheduled_for: datetime
@@ -102,7 +102,7 @@ class ProbeReading:
     is_free: bool | None
     price: str | None  # as the vendor writes it
     media: str | None  # as the vendor writes it
-    list_lag_seconds: float | None  # from the answer to the first list that showed it; None: no list did
+    list_lag_seconds: float | None  # from the acceptance to the first list that showed it; None: no list did
     list_size: int  # other items of the list
     list_reaches_back_to: datetime | None  # the oldest of them
     in_item: bool
@@ -119,21 +119,21 @@ class ProbeReading:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the vendor's answers show, a moment after a probe's message was accepted."""
+    """What the vendor's answers show just after a probe's message was accepted."""
 
     items: list[QueueItem]  # of the list
     content: ItemContent | None  # by its ID
     overview: list[ItemContent]
-    lag_seconds: float | None  # from the answer to this list; None: not known
+    lag_seconds: float | None  # from the acceptance to this list; None: not known
     skew_seconds: float | None
 
 
 def read_shown(
     shown: Shown, *, message_id: str, scheduled_for: datetime, mark: str | None, priced: bool
 ) -> ProbeReading:
-    """What a probe learned from what it was shown."""
-    of_overview = _found(shown.overview, message_id)
-    listed = _found(shown.items, message_id)
+    """What a probe learned from the vendor's answers."""
+    of_overview = _find(shown.overview, message_id)
+    listed = _find(shown.items, message_id)
     seen = shown.content or of_overview or ItemContent(message_id, None, None, None)
     others = [item for item in shown.items if item is not listed]
     return ProbeReading(
@@ -155,17 +155,17 @@ def read_shown(
 
 
 def echoes(shown: Shown, message_id: str) -> dict[str, str]:
-    """The text as the vendor shows it: by its ID, where a search reads it too, and in the overview."""
-    found = {"item": shown.content, "overview": _found(shown.overview, message_id)}
-    return {place: item.text for place, item in found.items() if item is not None and item.text is not None}
+    """The text as the vendor shows it: by its ID, as searches read it, and in the overview."""
+    places = {"item": shown.content, "overview": _find(shown.overview, message_id)}
+    return {place: item.text for place, item in places.items() if item is not None and item.text is not None}
 
 
-def _found(items: Sequence[Item], message_id: str) -> Item | None:
+def _find(items: Sequence[Item], message_id: str) -> Item | None:
     return next((item for item in items if item.id == message_id), None)
 
 
 def read_echo(echo: str | None, mark: str | None) -> TextEcho:
-    """What became of a probe's text on its way there and back; `mark`: of its attempt."""
+    """What the vendor did to a probe's text; `mark`: the mark of its attempt."""
     if echo is None:
         return TextEcho()
     text = without_marks(echo)
@@ -174,18 +174,18 @@ def read_echo(echo: str | None, mark: str | None) -> TextEcho:
 
 
 def skew_seconds(answered_at: datetime | None, *, asked: datetime, heard: datetime) -> float | None:
-    """By how much the vendor's clock is ahead of ours, from its own time in an answer; right to about a second."""
+    """By how many seconds the vendor's clock is ahead of ours, from the time in an answer; exact to about a second."""
     if answered_at is None:
         return None
-    # It tells whole seconds, which have been over for half a second on average.
+    # The time is in whole seconds, so the event was half a second later on average.
     return (answered_at + _HALF_A_SECOND - (asked + (heard - asked) / 2)).total_seconds()
 
 
 def _line_breaks(text: str) -> LineBreaks:
-    found = _BREAK.search(text)
-    if found is None:
+    match = _BREAK.search(text)
+    if match is None:
         return LineBreaks.CHANGED
-    between = found[1]
+    between = match[1]
     if re.search(r"<br\b[^>]*>", between, re.IGNORECASE):
         return LineBreaks.TAG
     if re.search(r"</(p|div)>", between, re.IGNORECASE):
@@ -195,10 +195,10 @@ def _line_breaks(text: str) -> LineBreaks:
 
 
 def _mark_up(text: str) -> bool | None:
-    found = _MARK_UP.search(text)
-    if found is None:
+    match = _MARK_UP.search(text)
+    if match is None:
         return None
-    tag, entity = found.groups()
+    tag, entity = match.groups()
     if "&lt;" in tag or html.unescape(entity) == " &amp; ":
         return False
     is_read = re.search(r"<br\b|</(?:p|div)>|\n", tag, re.IGNORECASE) is not None
@@ -206,9 +206,9 @@ def _mark_up(text: str) -> bool | None:
 
 
 def _escapes(text: str) -> Escapes:
-    found = _ESCAPED.search(text)
-    if found is None:
+    match = _ESCAPED.search(text)
+    if match is None:
         return Escapes.CHANGED
-    if found[1] == _AS_SENT:
+    if match[1] == _AS_SENT:
         return Escapes.KEPT
-    return Escapes.ESCAPED if html.unescape(found[1]) == _AS_SENT else Escapes.CHANGED
+    return Escapes.ESCAPED if html.unescape(match[1]) == _AS_SENT else Escapes.CHANGED

@@ -1,8 +1,7 @@
-"""What a look at the vendor's queue proves about one request, once all requests and items were matched jointly.
+"""What a look at the vendor's queue proves about one request, after all requests and items were matched jointly.
 
-Absence is said only of a list that reaches back before the request and shows nothing since, or nothing that is not
-explained: all else is unclear. Absence is never proof by itself (vendor's list: depth and lag are undocumented; read
-2026-11).
+A request is absent only if the list reaches back before it and every item since belongs to another request; all else is
+unclear. Absence alone is never proof (the depth and the lag of the vendor's list are undocumented; read 2026-11).
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ LOST = "a request that is missing since the database was restored from a backup"
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The whole list of one look, and which of its items no request of ours owns."""
+    """The whole list of one look, and the items of it that no request of ours owns."""
 
     items: Sequence[QueueItem]
     unowned: Sequence[QueueItem]
@@ -37,7 +36,7 @@ def judge(request: Request, requests: Mapping[Key, Request], matched: Matched, l
             return _found_together(request, [requests[each] for each in keys], items, listed)
     if key in matched.strays:
         stray = matched.strays[key]
-        return Judgement(Finding.UNCLEAR, f"item {stray} says the same but can be nobody's, so nothing is certain")
+        return Judgement(Finding.UNCLEAR, f"item {stray} has the same text but fits no request, so nothing is certain")
     if key in matched.possible:
         ids = matched.possible[key]
         named = f"item {ids[0]}" if len(ids) == 1 else f"{len(ids)} listed items ({', '.join(ids)})"
@@ -50,7 +49,7 @@ def judge(request: Request, requests: Mapping[Key, Request], matched: Matched, l
 
 
 def reaches_back(request: Request, listed: Listed) -> bool:
-    """Whether the list shows everything since the request: it goes back before it, or to what was ours then."""
+    """Whether the list shows everything since the request: it reaches back beyond it, or to an older one of ours."""
     if request.newest_owned is not None and any(item.id == request.newest_owned for item in listed.items):
         return True
     first = request.started_at + listed.skew.back
@@ -58,21 +57,21 @@ def reaches_back(request: Request, listed: Listed) -> bool:
 
 
 def judge_own(
-    message_id: str, content: ItemContent | None, words: str | None, *, texts: Collection[str], is_free: bool
+    message_id: str, content: ItemContent | None, error: str | None, *, texts: Collection[str], is_free: bool
 ) -> Judgement:
-    """What the message shows that a failed answer named: the vendor took it, so it is that one or none.
+    """What the message proves that a failed answer named: if it is not the request's own, no other message is.
 
-    `texts`: the ways in which the request's text may have travelled. A refusal can name a message of somebody else's,
-    such as one that it is in conflict with, so one that says something else is nobody's yet.
+    `texts`: the forms in which the request's text may have been sent. A refusal can name a message of somebody else,
+    such as one that is in conflict with the request, so a message with another text is unclear.
     """
-    said = f" ({words})" if words else ""
+    appended = f" ({error})" if error else ""
     if content is None:
-        return Judgement(Finding.UNCLEAR, f"the answer named message {message_id}, which is not shown{said}")
+        return Judgement(Finding.UNCLEAR, f"the answer named message {message_id}, which is not shown{appended}")
     if content.has_error or content.is_canceled:
         state = "failed" if content.has_error else "cancelled"
-        return Judgement(Finding.UNCLEAR, f"the vendor shows message {message_id} as {state}{said}")
+        return Judgement(Finding.UNCLEAR, f"the vendor shows message {message_id} as {state}{appended}")
     if content.text is not None and not any(says_the_same(content, text=text, is_free=is_free) for text in texts):
-        return Judgement(Finding.UNCLEAR, f"the answer named message {message_id}, which says something else{said}")
+        return Judgement(Finding.UNCLEAR, f"the answer named message {message_id}, which has another text{appended}")
     return Judgement(Finding.FOUND, f"the vendor shows message {message_id} without a fault", message_id)
 
 

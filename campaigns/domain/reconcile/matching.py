@@ -1,12 +1,12 @@
 """Match all requests of an account that own no item, jointly, against all listed items that no request of ours owns.
 
-One assumption stands behind it: a listed item that says exactly what an open request said, dated when that can have
-arrived, is ours. So a world in which such an item belongs to nobody is none; when no world is left, nothing is taken.
-An item is taken where every world gives it to the same request. Where the worlds only agree that some requests have
-some items, as many of the one as of the other, those are taken together. A request may be absent in every world.
+It rests on one assumption: a listed item with exactly the text of an open request, and with a date at which that
+request can have arrived, is ours. So each such item belongs to a request in every world; when no world is possible,
+nothing is taken. An item is taken where every world gives it to the same request. Where the worlds only agree that some
+requests have some items, as many requests as items, those are taken together. A request may be absent in every world.
 
-It does not hold for a time of which a restored database lacks the requests: an item of that time may be that of a lost
-one. There only a mark says whose an item is.
+The assumption fails for a time of which a restored database lacks the requests: an item of that time may belong to a
+lost one. Then only a mark shows whose an item is.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Key = tuple[int, int]
 """A request: the ID of its batch, and its number."""
 
 DATES_STRAY = timedelta(seconds=2)
-"""How far the dates of two items may stand against the order of their IDs before that order is not believed."""
+"""The order of IDs is not used when the dates of two items contradict it by more than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,10 @@ class Request:
     scheduled_date: datetime | None = None  # it was handed over, to be sent then
     is_listed: bool = True  # False: the vendor keeps it for later, where its list does not show it
     mark: str | None = None
-    shows_mark: bool = False  # the account's probe saw that marks survive: an item without its mark is not its own
-    denied: frozenset[str] = frozenset()  # items that an operator has said are not its own
-    above: int | None = None  # its item has a higher ID than this one, which is ours and was made before
-    below: int | None = None  # and a lower one than this one, which was made after
+    shows_mark: bool = False  # marks survive, by the account's probe: an item without its mark is not its own
+    denied: frozenset[str] = frozenset()  # items that an operator decided are not its own
+    above: int | None = None  # its item has a higher ID than this message of ours, which was made before
+    below: int | None = None  # its item has a lower ID than this message of ours, which was made after
     newest_owned: str | None = None  # the newest message ID of the account that was ours before
     was_restored: bool = False  # the database was restored since it began: later requests may be missing
     has_lost_twins: bool = False  # a request that is missing may have been handed over for the same time
@@ -56,9 +56,9 @@ class Item:
 
     id: str
     date: datetime | None
-    content: ItemContent | None = None  # None: the vendor does not show what it says
+    content: ItemContent | None = None  # None: the vendor does not show it
     marks: tuple[str, ...] = ()
-    may_be_lost: bool = False  # it may be that of a request which a restored database lacks
+    may_be_lost: bool = False  # it may belong to a request that a restored database lacks
 
     @property
     def number(self) -> int | None:
@@ -68,24 +68,24 @@ class Item:
 
 @dataclass(slots=True)
 class Matched:
-    """What all worlds agree on."""
+    """The result of matching: what all worlds agree on."""
 
     found: dict[Key, str] = field(default_factory=dict)
-    by_mark: set[Key] = field(default_factory=set)  # of those, which the vendor's echo names
+    by_mark: set[Key] = field(default_factory=set)  # those of `found` whose mark the item has
     together: list[tuple[tuple[Key, ...], tuple[str, ...]]] = field(default_factory=list)
-    possible: dict[Key, tuple[str, ...]] = field(default_factory=dict)  # of the others: what each may be
-    strays: dict[Key, str] = field(default_factory=dict)  # an item that says the same and can be nobody's
-    foreign: set[str] = field(default_factory=set)  # items that bear somebody else's mark
-    lost: set[str] = field(default_factory=set)  # of the possible ones, those that a lost request may have made
+    possible: dict[Key, tuple[str, ...]] = field(default_factory=dict)  # of the others: the items of each
+    strays: dict[Key, str] = field(default_factory=dict)  # an item with the same text that fits no request
+    foreign: set[str] = field(default_factory=set)  # items with a mark of somebody else
+    lost: set[str] = field(default_factory=set)  # possible items that a lost request may have made
 
     @property
     def explained(self) -> set[str]:
-        """The items of which it is known whose they are."""
+        """The items whose owners are known."""
         return {*self.found.values(), *(item for _, items in self.together for item in items), *self.foreign}
 
 
 def may_hold(request: Request, date: datetime | None, skew: Skew) -> bool:
-    """Whether an item of that date can be the request's. A date that is not told excludes nothing."""
+    """Whether an item with that date can belong to the request. An item without a date can belong to any."""
     if date is None:
         return True
     if request.scheduled_date is not None:
@@ -95,7 +95,7 @@ def may_hold(request: Request, date: datetime | None, skew: Skew) -> bool:
 
 
 def match(requests: Sequence[Request], items: Sequence[Item], skew: Skew) -> Matched:
-    """What every way of giving the items to the requests agrees on."""
+    """What all worlds, that is all ways to give the items to the requests, agree on."""
     matched = Matched()
     rest = _by_marks(requests, items, matched)
     requests = [request for request in requests if request.key not in matched.found]
@@ -108,18 +108,18 @@ def match(requests: Sequence[Request], items: Sequence[Item], skew: Skew) -> Mat
 
 
 def _by_marks(requests: Sequence[Request], items: Sequence[Item], matched: Matched) -> list[Item]:
-    """Give marked items to those whose marks they bear; the others are left."""
+    """Give marked items to the requests with those marks; returns the items without marks."""
     by_mark = {request.mark: request.key for request in requests if request.mark is not None}
-    bearing: dict[Key, list[str]] = {}
+    items_of: dict[Key, list[str]] = {}
     for item in items:
         owners = {by_mark[mark] for mark in item.marks if mark in by_mark}
         for key in owners:
-            bearing.setdefault(key, []).append(item.id)
+            items_of.setdefault(key, []).append(item.id)
         if item.marks and not owners:
             matched.foreign.add(item.id)
         elif len(set(item.marks)) > 1:
             matched.strays.update(dict.fromkeys(owners, item.id))
-    for key, ids in bearing.items():
+    for key, ids in items_of.items():
         if len(ids) > 1:
             matched.strays[key] = ids[0]
         elif key not in matched.strays:
@@ -129,13 +129,13 @@ def _by_marks(requests: Sequence[Request], items: Sequence[Item], matched: Match
 
 
 def _requests_of(item: Item, requests: Iterable[Request], skew: Skew, matched: Matched) -> frozenset[Key]:
-    """The requests that an item may belong to by itself."""
+    """The requests that an item may belong to, looked at alone."""
     alike = [request for request in requests if may_hold(request, item.date, skew) and _says_the_same(item, request)]
     able = [request for request in alike if item.id not in request.denied]
-    found = frozenset(request.key for request in able if _fits(item, request))
-    if not found:
+    fitting = frozenset(request.key for request in able if _fits(item, request))
+    if not fitting:
         matched.strays.update({request.key: item.id for request in able})
-    return found
+    return fitting
 
 
 def _says_the_same(item: Item, request: Request) -> bool:
@@ -144,7 +144,7 @@ def _says_the_same(item: Item, request: Request) -> bool:
 
 def _fits(item: Item, request: Request) -> bool:
     if request.shows_mark:
-        return False  # what bears its mark was given to it before
+        return False  # an item with its mark was given to it before
     sent, number = None if item.content is None else item.content.sent_count, item.number
     if request.size is not None and sent is not None and sent > request.size:
         return False
@@ -158,7 +158,7 @@ def _components(pairs: Mapping[str, frozenset[Key]]) -> list[set[str]]:
     components: list[tuple[set[str], set[Key]]] = []
     for item, keys in pairs.items():
         joined, theirs = {item}, set(keys)
-        for other in [one for one in components if one[1] & theirs]:
+        for other in [each for each in components if each[1] & theirs]:
             components.remove(other)
             joined |= other[0]
             theirs |= other[1]
@@ -176,16 +176,18 @@ def _match(
     ordered, clusters = _in_order(items, requests)
     place = {request.key: number for number, request in enumerate(requests)}
     edges = [frozenset(place[key] for key in pairs[item.id]) for item in ordered]
-    found = pairs_of_worlds(edges, clusters)
+    pairs_by_item = pairs_of_worlds(edges, clusters)
     for request in requests:
         possible = [item.id for item in ordered if request.key in pairs[item.id]]
         matched.possible[request.key] = tuple(possible)
     has_lost_twins = any(request.has_lost_twins for request in requests)
     lost = {item.id for item in items if item.may_be_lost or has_lost_twins}
     matched.lost |= lost
-    if found is None or lost:
+    if pairs_by_item is None or lost:
         return
-    agreed = {item.id: frozenset(requests[number].key for number in found[at]) for at, item in enumerate(ordered)}
+    agreed = {
+        item.id: frozenset(requests[number].key for number in pairs_by_item[at]) for at, item in enumerate(ordered)
+    }
     for ids in _components(agreed):
         keys = {key for item in ids for key in agreed[item]}
         is_sure = len(keys) == len(ids) and not keys & matched.strays.keys()
@@ -194,7 +196,7 @@ def _match(
 
 
 def _are_near(ids: set[str], keys: set[Key], items: Sequence[Item], requests: Sequence[Request]) -> bool:
-    """Whether all of these are dated about when the requests were open, by our clock."""
+    """Whether the dates of these items are near the time when the requests were open, by our clock."""
     near = Skew(-CLOCK_SKEW, CLOCK_SKEW, is_measured=True)
     theirs = [request for request in requests if request.key in keys]
     return all(may_hold(request, item.date, near) for item in items if item.id in ids for request in theirs)
@@ -210,7 +212,7 @@ def _take(keys: tuple[Key, ...], items: tuple[str, ...], matched: Matched) -> No
 
 
 def _in_order(items: Sequence[Item], requests: Sequence[Request]) -> tuple[list[Item], list[frozenset[int]]]:
-    """The items as the vendor made them, and the requests in clusters; one cluster when the IDs tell no order."""
+    """The items in the order of their creation, and the requests in clusters; one cluster if the IDs show no order."""
     ordered = sorted(items, key=lambda item: (item.number or 0, item.id))
     everything = frozenset(range(len(requests)))
     if any(item.number is None for item in items) or not _dates_agree(ordered, requests):
@@ -227,7 +229,7 @@ def _in_order(items: Sequence[Item], requests: Sequence[Request]) -> tuple[list[
 
 
 def _dates_agree(ordered: Sequence[Item], requests: Sequence[Request]) -> bool:
-    """Whether the dates grow with the IDs, where they are those of the making and not of a time to come."""
+    """Whether the dates grow with the IDs, where dates are those of creation and not of a later sending."""
     if any(request.scheduled_date is not None for request in requests):
         return True
     dates = [item.date for item in ordered if item.date is not None]

@@ -1,6 +1,6 @@
-"""When a request can have reached the vendor, said in the vendor's own time.
+"""When a request can have reached the vendor, by the vendor's own clock.
 
-Our clock and the vendor's differ. By how much is measured: each answer carries the vendor's `Date`, which was true at
+Our clock and the vendor's differ. The difference is measured: each answer has the vendor's `Date`, which was true at
 some moment between the start of the request and its end.
 """
 
@@ -11,24 +11,24 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 CLOCK_SKEW = timedelta(seconds=120)
-"""By a clock that was never measured, an item is taken only when its date is no further off than this."""
+"""While the vendor's clock is not measured, an item is taken only when its date differs by at most this."""
 
 UNMEASURED = timedelta(days=1)
-"""So far off a clock may be that was never measured: items dated within it are possible, and make others uncertain."""
+"""While the vendor's clock is not measured, items whose dates differ by at most this are possible."""
 
 UNMEASURED_BACK = timedelta(minutes=15)
-"""So far before a request a date may lie, by a clock that was never measured, before absence can be spoken of."""
+"""While the vendor's clock is not measured, only an older date than this shows that the list reaches back."""
 
 DATES_AGREE = timedelta(seconds=5)
-"""How far the dates of items may be off the `Date` of answers: two programs of the vendor's tell them."""
+"""The dates of items and the `Date` of answers may differ by this: two programs of the vendor write them."""
 
 WHOLE_SECOND = timedelta(seconds=1)
-"""Dates are told without fractions: what happened may be almost a second later."""
+"""Dates have no fractions: the event may be almost a second later."""
 
 ARRIVES_WITHIN = timedelta(minutes=10)
-"""How long after its deadline a request may still arrive that was not searched for to the end.
+"""How long after its deadline a request may still arrive, if its search has not ended.
 
-One that was searched for cannot arrive after its last search: that is the bound for a late arrival.
+A request whose search has ended cannot arrive after the last look.
 """
 
 
@@ -42,34 +42,34 @@ class Skew:
 
     @property
     def earliest(self) -> timedelta:
-        """What is added to a time of ours for the earliest date that the vendor may give it."""
+        """Add this to a time of ours for the earliest date that the vendor may show for it."""
         return self.low - DATES_AGREE if self.is_measured else -UNMEASURED
 
     @property
     def latest(self) -> timedelta:
-        """What is added to a time of ours for the latest date that the vendor may give it."""
+        """Add this to a time of ours for the latest date that the vendor may show for it."""
         return self.high + DATES_AGREE if self.is_measured else UNMEASURED
 
     @property
     def back(self) -> timedelta:
-        """As `earliest`, but so wide that what is dated before it can be no trace of a request."""
+        """As `earliest`, but so wide that an item with an older date cannot come from the request."""
         return min(self.low, -CLOCK_SKEW) - DATES_AGREE if self.is_measured else -UNMEASURED_BACK
 
     @property
     def apart(self) -> timedelta:
-        """How long after an absent request the next one must start for dates to tell them apart; zero: never mind."""
+        """How long after an absent request the next may start so that dates tell them apart; zero: no time helps."""
         return self.latest - self.earliest + WHOLE_SECOND if self.is_measured else timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
 class LostTime:
-    """A time of which a restored database lacks the requests, in our time."""
+    """A period of which a restored database lacks the requests, by our clock."""
 
-    after: datetime | None  # the newest request that is not lost began then; None: none is known
+    after: datetime | None  # when the newest request that is not lost began; None: there is none
     until: datetime  # when the restore was recognised
 
     def may_hold(self, date: datetime | None, skew: Skew) -> bool:
-        """Whether an item of that date may be that of a lost request. A date that is not told excludes nothing."""
+        """Whether an item with that date may belong to a lost request. An item without a date may."""
         if date is None:
             return True
         is_after = self.after is None or date + WHOLE_SECOND > self.after + skew.earliest
@@ -77,24 +77,24 @@ class LostTime:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A `Date` of the vendor's, and between which moments of ours it was true."""
+class VendorDate:
+    """A `Date` of the vendor, and the two moments of our clock between which it was true."""
 
     date: datetime
     after: datetime
     before: datetime
 
 
-def measured(told: Iterable[Told]) -> Skew:
-    """The skew on which all of these measurements agree; the widest guess when there is none.
+def measured(dates: Iterable[VendorDate]) -> Skew:
+    """The skew on which all these measurements agree; the default when there is none.
 
-    Where they do not agree, a clock was set between two of them: then it is the one that holds them all.
+    If they do not agree, a clock was set between two of them: then it is the widest skew of all.
     """
     lows = []
     highs = []
-    for one in told:
-        lows.append(one.date - one.before)
-        highs.append(one.date + WHOLE_SECOND - one.after)
+    for each in dates:
+        lows.append(each.date - each.before)
+        highs.append(each.date + WHOLE_SECOND - each.after)
     if not lows:
         return Skew()
     low, high = max(lows), min(highs)

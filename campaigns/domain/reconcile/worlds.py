@@ -1,9 +1,9 @@
-"""Every way in which listed items can belong to requests: which pairs occur in at least one of them.
+"""All ways in which listed items can belong to requests (worlds): which pairs occur in at least one world.
 
-A world gives each item to one request and each request at most one item, and keeps the order: of two requests of
-which one had ended before the other began, the earlier one has the earlier item. Requests that were open at the same
-time form a cluster, inside which no order is known. Worlds are never listed: the clusters stand in order and take
-stretches of the items one after the other, so the work grows with the product of both.
+A world gives each item to one request, and each request at most one item. It keeps the order: if one request ended
+before another began, the earlier request has the earlier item. Requests that were open at the same time form a cluster
+without an order. The worlds are never enumerated: the clusters, in order, take one stretch of the items after the
+other, so the work grows with the number of clusters times the number of items.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ Edges = Sequence[frozenset[int]]
 
 
 def pairs_of_worlds(edges: Edges, clusters: Sequence[frozenset[int]]) -> list[frozenset[int]] | None:
-    """For each item the requests that have it in some world; None when there is no world.
+    """For each item the requests that have it in some world; None when no world is possible.
 
-    `clusters`: the requests, those that cannot be told apart by order together, the earliest first.
+    `clusters`: the requests; those without an order among them are in one cluster, the earliest cluster first.
     """
     stretches = _reachable(edges, clusters)
     ends = {len(edges)}
@@ -34,7 +34,7 @@ def pairs_of_worlds(edges: Edges, clusters: Sequence[frozenset[int]]) -> list[fr
 
 
 def _reachable(edges: Edges, clusters: Sequence[frozenset[int]]) -> list[list[tuple[int, int]]]:
-    """For each cluster the stretches of items that it can take whole, after the clusters before it took all before."""
+    """For each cluster the stretches of items that it can take, after the clusters before it took all earlier items."""
     starts = {0}
     stretches = []
     for cluster in clusters:
@@ -45,12 +45,12 @@ def _reachable(edges: Edges, clusters: Sequence[frozenset[int]]) -> list[list[tu
 
 
 def _lasts(edges: Edges, cluster: frozenset[int], first: int) -> list[int]:
-    """Where the stretches end that begin at an item and that a cluster can take whole, the empty one among them."""
+    """The ends of the stretches from `first` that a cluster can take, including the empty stretch."""
     taken: dict[int, int] = {}
     lasts = [first]
     for item in range(first, len(edges)):
         if not _give(item, edges, cluster, taken, set()):
-            break  # nor could it take more than these
+            break  # a longer stretch cannot be taken either
         lasts.append(item + 1)
     return lasts
 
@@ -68,13 +68,13 @@ def _give(item: int, edges: Edges, cluster: frozenset[int], taken: dict[int, int
 
 
 def _pairs_of_cluster(edges: Edges, cluster: frozenset[int]) -> list[set[int]]:
-    """For each item of a stretch the requests of the cluster that have it in some way of taking the whole stretch."""
+    """For each item of a stretch the requests of the cluster that can have it while the whole stretch is taken."""
     taken: dict[int, int] = {}
     for item in range(len(edges)):
         _give(item, edges, cluster, taken, set())
     has = {item: request for request, item in taken.items()}
-    # An item may go from its request to another one when that one has none, or can pass its own on; in the end to a
-    # request without any, or round to the first.
+    # An item may move from its request to another one that has no item, or that can pass its own item on: at the end of
+    # such a chain is a request without an item, or the first request again.
     passes = {has[item]: edges[item] & cluster for item in has}
     free = _leading_to({request for request in cluster if request not in taken}, passes)
     pairs = []
@@ -86,11 +86,11 @@ def _pairs_of_cluster(edges: Edges, cluster: frozenset[int]) -> list[set[int]]:
 
 
 def _leading_to(ends: set[int], passes: dict[int, frozenset[int]]) -> set[int]:
-    """The requests from which items can be passed on until one of these."""
-    found = set(ends)
+    """The requests from which items can be passed on until they reach one of these."""
+    leading = set(ends)
     grown = True
     while grown:
-        more = {request for request, others in passes.items() if request not in found and others & found}
+        more = {request for request, others in passes.items() if request not in leading and others & leading}
         grown = bool(more)
-        found |= more
-    return found
+        leading |= more
+    return leading

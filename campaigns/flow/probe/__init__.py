@@ -1,1 +1,1 @@
-"""Probe an account: ask the vendor, by one scheduled message, what no document says."""
+"""Probe an account: learn from one scheduled message what no document of the vendor states."""

@@ -101,9 +101,9 @@ def _ask_the_rest(
     content = _ask(
         context, probe, QuestionKind.ITEM, lambda: context.gateway.item(account_id, message_id), item_as_kept
     )
-    asked = _now(context)
+    before = _now(context)
     # From its creation to its date: no source states which one counts for a scheduled message.
-    since, until = asked - DAY, probe.scheduled_for + DAY
+    since, until = before - DAY, probe.scheduled_for + DAY
     overview = _ask(
         context,
         probe,
@@ -111,7 +111,7 @@ def _ask_the_rest(
         lambda: context.gateway.overview(account_id, since=since, until=until),
         overview_as_kept,
     )
-    skew = skew_seconds(overview.answered_at, asked=asked, heard=_now(context))
+    skew = skew_seconds(overview.answered_at, asked=before, heard=_now(context))
     return Shown(items, content, overview.items, lag_seconds, skew)
 
 

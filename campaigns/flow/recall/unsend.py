@@ -12,8 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
-
 from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import PacerAway, StaleClaim, VendorAway, VendorRefused
 from campaigns.domain.schedules.handoff import too_late_to_take_back
@@ -39,7 +37,7 @@ from campaigns.store.recall.recalls import RecallRow, due_recall, postpone_recal
 from campaigns.store.recall.unsend_requests import OpenUnsend, WantedBack, add_unsend_outcome, next_wanted, open_unsend
 from campaigns.store.runs.runs import find_run
 from campaigns.store.sending.attempts import renew_lane
-from campaigns.store.sending.lanes import LaneClaim, hold_lane, lane_failures, lock_lanes
+from campaigns.store.sending.lanes import LaneClaim, lane_failures, lock_for_hold
 
 NO_ROOM = UnsendOutcome(UnsendKind.NOT_SENT, "the shared rate budget had no room")
 NOTHING_DELETED = UnsendOutcome(UnsendKind.NOT_SENT)
@@ -179,11 +177,7 @@ def _delete(sender: LaneContext, tried: _Try) -> tuple[UnsendOutcome, bool]:
 
     def may_start() -> str | None:
         nonlocal stopped
-        reason = None
-        if sender.stopping():
-            reason = "the worker is stopping"
-        elif sender.monotonic() + limits.request_timeout_seconds > permitted_at + limits.lease_seconds:
-            reason = "too little of the lease was left"
+        reason = sender.reason_not_to_start(permitted_at)
         stopped = reason is not None
         return reason
 
@@ -205,7 +199,7 @@ def _record(sender: LaneContext, tried: _Try, outcome: UnsendOutcome, *, stopped
     recall = tried.recall
     failures, wait, waits_for = _pause(sender, tried, outcome, stopped=stopped)
     with sender.store.write() as connection:
-        _lock(connection, recall, outcome)
+        lock_for_hold(connection, recall.account_id, None if outcome.hold is None else outcome.hold.scope)
         now = sender.store.now(connection)
         if add_unsend_outcome(connection, tried.opened, outcome, by_look=by_look, now=now):
             until = now + timedelta(seconds=wait)
@@ -244,13 +238,6 @@ def _hold(act: Act, recall: RecallRow, outcome: UnsendOutcome) -> None:
         held = Held(account_id=recall.account_id)
     reason = outcome.error or f"the vendor answered {outcome.http_status}"
     place_hold(act, held, outcome.hold.kind, reason=reason)
-
-
-def _lock(connection: Connection, recall: RecallRow, outcome: UnsendOutcome) -> None:
-    if outcome.hold is not None and outcome.hold.scope is HoldScope.TEAM:
-        lock_lanes(connection)
-    else:
-        hold_lane(connection, recall.account_id)
 
 
 def _postpone(sender: LaneContext, recall: RecallRow, wait: Wait) -> None:

@@ -109,7 +109,7 @@ def decide(
 
 
 def _reopen(act: Act, run: RunRow, reason: str) -> None:
-    """Let an ended run send again. Raises NotAllowed when nothing of it may be sent any more."""
+    """Let an ended run send again. Raises NotAllowed when nothing of it may be sent."""
     refuse_reopening(act.connection, run, now=act.now)
     if run.state in {RunState.FINISHED, RunState.FINISHED_WITH_FAILURES} and move_run(
         act.connection, run.id, start=run.state, end=RunState.SENDING, now=act.now

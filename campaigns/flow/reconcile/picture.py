@@ -22,7 +22,7 @@ from campaigns.flow.reconcile.cases import Case
 from campaigns.store.accounts.bindings import find_upstream
 from campaigns.store.backup.restored import lost_periods
 from campaigns.store.probe.results import marks_survive
-from campaigns.store.reconcile.open_requests import Anchor, OpenRequest, anchors_among, open_requests, told_dates
+from campaigns.store.reconcile.open_requests import Anchor, OpenRequest, anchors_among, open_requests, vendor_dates
 from campaigns.store.reconcile.ownership import owners_among
 from campaigns.store.reconcile.searches import newest_owned
 from campaigns.store.runs.content import message_of_run
@@ -153,7 +153,7 @@ def picture_of(
         requests[key] = replace(requests[key], newest_owned=before)
     for item in saved or ():
         requests = {key: _for_its_users(request, rows[key], item) for key, request in requests.items()}
-    skew = measured(told_dates(connection, find_upstream(connection, account_id)[0]))
+    skew = measured(vendor_dates(connection, find_upstream(connection, account_id)[0]))
     return Picture(rows, requests, items, unowned, skew, lost)
 
 

@@ -34,7 +34,7 @@ from campaigns.store.sending.lanes import LaneClaim
 from campaigns.store.sending.on_record import hold_own_lane
 
 NOTHING_CAME = frozenset({Finding.REFUSED, Finding.NOT_SENT})
-"""Findings of late answers that prove that no message came of the request."""
+"""Findings of late answers that prove that the request sent no message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class _Turn:
 
 
 def settle(context: LaneContext, claim: LaneClaim, looked: Looked) -> bool | None:
-    """Write the result of one look; returns whether a batch was given up, so that nobody searches for it any more.
+    """Write the result of one look; returns whether a batch was given up, so that nobody searches for it any longer.
 
     None: the lane is no longer ours, so its rows may be others by now, and nothing was written.
     """

@@ -8,10 +8,11 @@ from sqlalchemy import Connection
 
 from campaigns.domain.errors import PacerAway, VendorAway, VendorRefused
 from campaigns.domain.states import HoldKind
+from campaigns.domain.upstream.outcome import HoldScope
 from campaigns.flow.sending.lane_context import LaneContext
 from campaigns.store.holds.holds import Held, place_hold
 from campaigns.store.reconcile.questions import ask_failures, ask_later, asked_by_themselves
-from campaigns.store.sending.lanes import hold_lane, lock_lanes
+from campaigns.store.sending.lanes import lock_for_hold
 
 AGAIN_SECONDS = 5.0
 """Wait after a question without an answer, in seconds; each further failure in a row doubles it."""
@@ -41,10 +42,8 @@ def put_off(context: LaneContext, account_id: str, obstacle: VendorAway | Vendor
     """
     with context.store.write() as connection:
         kind = obstacle.hold if isinstance(obstacle, VendorRefused) else None
-        if kind is None or kind is HoldKind.ACCOUNT:
-            hold_lane(connection, account_id)
-        else:
-            lock_lanes(connection)
+        is_teams = kind is not None and kind is not HoldKind.ACCOUNT
+        lock_for_hold(connection, account_id, HoldScope.TEAM if is_teams else None)
         act = context.act(connection)
         failures = ask_failures(connection, account_id)
         if isinstance(obstacle, PacerAway):
@@ -56,7 +55,7 @@ def put_off(context: LaneContext, account_id: str, obstacle: VendorAway | Vendor
         until = act.now + timedelta(seconds=max(wait, back_off(failures)))
         ask_later(connection, account_id, until=until, failures=failures)
         if kind is not None:
-            held = Held(account_id=account_id) if kind is HoldKind.ACCOUNT else Held(upstream=context.upstream)
+            held = Held(upstream=context.upstream) if is_teams else Held(account_id=account_id)
             place_hold(act, held, kind, reason=str(obstacle))
     return failures
 

@@ -48,6 +48,16 @@ class LaneContext:
         """
         return replace(self, read_once=ReadOnce())
 
+    def reason_not_to_start(self, permitted_at: float) -> str | None:
+        """Why a request must not start now, by this worker's clock; None: it may start.
+
+        A worker that slept past its lease must not send: the batch may be unknown by now, or somebody else's.
+        """
+        if self.stopping():
+            return "the worker is stopping"
+        ends_at = self.monotonic() + self.limits.request_timeout_seconds
+        return "too little of the lease was left" if ends_at > permitted_at + self.limits.lease_seconds else None
+
     def act(self, connection: Connection) -> Act:
         """What this worker does in one transaction, at the database's time of this call."""
         return Act(connection, self.store.now(connection), self.owner)

@@ -25,7 +25,7 @@ from campaigns.store.reconcile.searches import look_now
 from campaigns.store.runs.runs import end_run_if_done, find_run
 from campaigns.store.sending.attempts import OpenAttempt, add_outcome, first_look, own_message, settle_batch
 from campaigns.store.sending.batches import anything_waits, batch_state
-from campaigns.store.sending.lanes import hold_lane, lock_lanes
+from campaigns.store.sending.lanes import hold_lane, lock_for_hold
 from campaigns.store.sending.on_record import attempt_stands, recorded_before
 
 SETTLES = {
@@ -85,7 +85,7 @@ def record_outcome(
         with store.write() as connection:
             if briefly:
                 wait_briefly(connection)
-            _lock(connection, opened, outcome)
+            lock_for_hold(connection, opened.account_id, None if outcome.hold is None else outcome.hold.scope)
             recorded = _record(Act(connection, store.now(connection), actor), opened, outcome, rules)
             crash_point("record.written")
             return recorded
@@ -154,13 +154,6 @@ def _record(act: Act, opened: OpenAttempt, outcome: Outcome, rules: _Rules) -> R
     if step.state is not BatchState.READY:
         end_run_if_done(act, opened.run_id)
     return Recorded(step.state, step.wait_seconds)
-
-
-def _lock(connection: Connection, opened: OpenAttempt, outcome: Outcome) -> None:
-    if outcome.hold is not None and outcome.hold.scope is HoldScope.TEAM:
-        lock_lanes(connection)
-    else:
-        hold_lane(connection, opened.account_id)
 
 
 def _own(act: Act, opened: OpenAttempt, outcome: Outcome) -> Outcome:

@@ -180,13 +180,8 @@ def _post(context: LaneContext, committed: _Committed, started: float) -> tuple[
 
     def may_start() -> str | None:
         nonlocal stopped
-        reason = None
-        if context.stopping():
-            reason = "the worker is stopping"
-        elif context.monotonic() + limits.request_timeout_seconds > started + limits.lease_seconds:
-            # A worker that slept past its lease must not send: the batch may be unknown by now, or somebody else's.
-            reason = "too little of the lease was left"
-        elif context.monotonic() >= started + limits.request_timeout_seconds:
+        reason = context.reason_not_to_start(started)
+        if reason is None and context.monotonic() >= started + limits.request_timeout_seconds:
             # Searches rely on it that nothing leaves after the deadline on record.
             reason = "its deadline was over before it could start"
         stopped = reason is not None

@@ -15,6 +15,7 @@ from typing import Any
 
 from campaigns.domain.errors import RequestLost, StaleClaim, TryLater
 from campaigns.domain.sending.pacing import Limits
+from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.outcome import HoldOrder, HoldScope, Outcome, OutcomeKind, VendorReport
 from campaigns.flow.sending.record import record_outcome
 from campaigns.ports import Replayed, RequestUnknown, Spool
@@ -30,14 +31,14 @@ NUMBERS = ("batch_id", "batch_seq", "number", "failures", "run_id", "account_id"
 def keep_outcome(spool: Spool, opened: OpenAttempt, outcome: Outcome, *, costs_attempt: bool) -> bool:
     """Keep an outcome for later; False when that fails too. Then the lease ends, and the attempt becomes unknown."""
     without_reply = replace(outcome, response=None, report=replace(outcome.report, data={}))
-    kept: dict[str, Any] = {
+    entry: dict[str, Any] = {
         "attempt": {name: getattr(opened, name) for name in NUMBERS},
         "outcome": asdict(without_reply),
         "costs_attempt": costs_attempt,
     }
     if opened.identity is not None:
-        kept["identity"] = {**asdict(opened.identity), "started_at": opened.identity.started_at.isoformat()}
-    return spool.keep(kept)
+        entry["identity"] = {**asdict(opened.identity), "started_at": opened.identity.started_at.isoformat()}
+    return spool.keep(entry)
 
 
 def write_kept(store: Store, spool: Spool, limits: Limits, *, actor: str) -> Replayed:
@@ -49,8 +50,8 @@ def write_kept(store: Store, spool: Spool, limits: Limits, *, actor: str) -> Rep
     stops the others.
     """
 
-    def write(kept: Mapping[str, Any]) -> None:
-        opened, outcome, costs_attempt = _read(kept)
+    def write(entry: Mapping[str, Any]) -> None:
+        opened, outcome, costs_attempt = _read(entry)
         try:
             with store.read() as connection:
                 if not attempt_stands(connection, opened):
@@ -74,22 +75,22 @@ def _record(
         raise RequestUnknown(opened.account_id) from lost
 
 
-def _read(kept: Mapping[str, Any]) -> tuple[OpenAttempt, Outcome, bool]:
+def _read(entry: Mapping[str, Any]) -> tuple[OpenAttempt, Outcome, bool]:
     """Read a kept outcome. Raises ValueError when a part of it is missing or cannot be read."""
     try:
-        fields = dict(kept["outcome"])
+        fields = dict(entry["outcome"])
         hold = fields.pop("hold")
         outcome = Outcome(
             kind=OutcomeKind(fields.pop("kind")),
-            hold=None if hold is None else HoldOrder(HoldScope(hold["scope"]), hold["kind"]),
+            hold=None if hold is None else HoldOrder(HoldScope(hold["scope"]), HoldKind(hold["kind"])),
             report=VendorReport(**fields.pop("report")),
             **fields,
         )
-        identity = None if "identity" not in kept else _identity(kept["identity"])
-        return OpenAttempt(**kept["attempt"], identity=identity), outcome, bool(kept["costs_attempt"])
+        identity = None if "identity" not in entry else _identity(entry["identity"])
+        return OpenAttempt(**entry["attempt"], identity=identity), outcome, bool(entry["costs_attempt"])
     except (KeyError, TypeError, AttributeError) as fault:
         raise ValueError(f"no outcome: {fault}") from None
 
 
-def _identity(kept: Mapping[str, Any]) -> AttemptIdentity:
-    return AttemptIdentity(**{**kept, "started_at": datetime.fromisoformat(kept["started_at"])})
+def _identity(entry: Mapping[str, Any]) -> AttemptIdentity:
+    return AttemptIdentity(**{**entry, "started_at": datetime.fromisoformat(entry["started_at"])})

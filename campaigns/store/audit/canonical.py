@@ -1,7 +1,7 @@
-"""Rows in one form that never depends on the database behind them, to be hashed: what the seals are made of.
+"""Rows in one canonical form that does not depend on the database, to be hashed for the seals.
 
-Values are asked for as the driver has them and read here, so that a row that was damaged beyond reading is one fault
-with a name, and not the end of the whole question.
+Values are selected as the driver has them and read here, so that a damaged row is one fault with a name, and does not
+stop the whole check.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from pyroaring import BitMap64
 from sqlalchemy import JSON, ColumnElement, Connection, Row, Table, Text, and_, cast, select, type_coerce
 
 from campaigns.store.audit.versions import VERSION, sealed_columns
-from campaigns.store.tables.attempts import attempt, attempt_outcome, evidence
+from campaigns.store.tables.attempts import OUTCOME_OF_ATTEMPT, attempt, attempt_outcome, evidence
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.columns import Instant
 from campaigns.store.tables.recalls import recall, unsend, unsend_outcome
 
 NOTHING_BEFORE = "0" * 64
-"""What the first seal of a chain follows."""
+"""The hash before the first seal of a chain."""
 
 ROWS_AT_ONCE = 1000
 
 
 class Unreadable(ValueError):
-    """A row holds what its column cannot mean; the message names the column."""
+    """A row holds a value that its column cannot have; the message names the column."""
 
 
 def raw(table: Table, prefix: str = "") -> list[ColumnElement[Any]]:
@@ -44,12 +44,12 @@ def _raw(column: Any) -> ColumnElement[Any]:
 
 
 def content(row: Row[Any], table: Table, prefix: str = "") -> dict[str, Any]:
-    """One table's part of a row that was asked for by `raw`, as JSON can say it. Raises Unreadable."""
+    """One table's part of a row that was selected by `raw`, as JSON values. Raises Unreadable."""
     return _content(row, table, [column.name for column in table.columns], prefix)
 
 
 def sealed_content(row: Row[Any], table: Table, version: int, prefix: str = "") -> dict[str, Any]:
-    """As `content`, but only what a seal of that version speaks for. Raises Unreadable."""
+    """As `content`, but only the columns that a seal of that version covers. Raises Unreadable."""
     require_version(version)
     return _content(row, table, sealed_columns(table.name, version), prefix)
 
@@ -86,7 +86,7 @@ def instant_text(value: datetime | str) -> str:
 
 
 def canonical(value: Any) -> bytes:
-    """JSON in one form: keys in order, no spaces, ASCII. Raises Unreadable for what JSON cannot say."""
+    """JSON in one form: keys in order, no spaces, ASCII. Raises Unreadable for values that JSON does not have."""
     try:
         return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
     except (TypeError, ValueError, RecursionError) as error:
@@ -100,7 +100,7 @@ def digest(*parts: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """Which attempts (by the fence that is theirs alone) and evidence (by ID) of a run a digest speaks for."""
+    """The attempts (by fence, unique for the account) and the evidence (by ID) of a run that a digest covers."""
 
     attempts: BitMap64
     evidence: BitMap64
@@ -109,7 +109,7 @@ class Covered:
 
 @dataclass(frozen=True, slots=True)
 class CoveredRecalls:
-    """Which finished recalls (by ID) and requests with an outcome (by fence) of a run a digest speaks for."""
+    """The finished recalls (by ID) and the requests with an outcome (by fence) of a run that a digest covers."""
 
     recalls: BitMap64
     unsends: BitMap64
@@ -124,9 +124,9 @@ def covered_by(
     *,
     version: int = VERSION,
 ) -> Covered:
-    """The digest over a run's attempts with their outcomes and over its evidence, those of the sets or all there are.
+    """The digest over a run's attempts with their outcomes and over its evidence: those of the sets, or all for None.
 
-    All there are is what one statement sees: rows that come later belong to a later digest. Raises Unreadable.
+    All means all that one statement sees: later rows belong to a later digest. Raises Unreadable.
     """
     require_version(version)
     hashed = hashlib.sha256()
@@ -145,9 +145,9 @@ def recalls_covered_by(
     *,
     version: int = VERSION,
 ) -> CoveredRecalls:
-    """The digest over a run's finished recalls and over its requests to take messages back with their outcomes.
+    """The digest over a run's finished recalls and over its requests to unsend messages, with their outcomes.
 
-    As `covered_by`: those of the sets, or all there are. Raises Unreadable.
+    As `covered_by`: those of the sets, or all for None. Raises Unreadable.
     """
     require_version(version)
     hashed = hashlib.sha256()
@@ -159,23 +159,20 @@ def recalls_covered_by(
 
 
 def _hash_lines(hashed: Any, lines: Iterable[tuple[int, bytes]], wanted: BitMap64 | None) -> BitMap64:
-    """Hash the lines whose key is wanted; returns the keys of those."""
-    found = BitMap64()
+    """Hash the lines whose key is wanted; returns their keys."""
+    keys = BitMap64()
     for key, line in lines:
         if wanted is None or key in wanted:
-            found.add(key)
+            keys.add(key)
             hashed.update(line)
-    return found
+    return keys
 
 
 def _attempts(connection: Connection, run_id: int, version: int) -> Iterator[tuple[int, bytes]]:
     rows = connection.execute(
         select(*raw(attempt, "attempt_"), *raw(attempt_outcome, "outcome_"))
         .join(batch, batch.c.id == attempt.c.batch_id)
-        .join(
-            attempt_outcome,
-            (attempt_outcome.c.batch_id == attempt.c.batch_id) & (attempt_outcome.c.number == attempt.c.number),
-        )
+        .join(attempt_outcome, OUTCOME_OF_ATTEMPT)
         .where(batch.c.run_id == run_id)
         .order_by(attempt.c.fence)
         .execution_options(yield_per=ROWS_AT_ONCE)

@@ -1,4 +1,4 @@
-"""The audit trail: one insert-only row for everything that changed, with who did it and why."""
+"""The audit log: one insert-only row for every change, with who made it and why."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from campaigns.store.tables.audit import event, unsealed
 
 
 class EventKind(StrEnum):
-    """Everything that is ever written to the audit trail, in the past tense. Documented in docs/events.md."""
+    """Every kind of event in the audit log, in the past tense. Documented in docs/events.md."""
 
     ACCOUNT_ADDED = "account_added"
     ACCOUNT_BOUND = "account_bound"  # the vendor named the team that the account belongs to
@@ -47,30 +47,30 @@ class EventKind(StrEnum):
     HOLD_OPENED = "hold_opened"
     HOLD_CLOSED = "hold_closed"
     BATCH_HALVED = "batch_halved"  # refused, and one bad user may be the cause
-    HALVING_STOPPED = "halving_stopped"  # so many halves were refused that the cause is not one user
+    HALVING_STOPPED = "halving_stopped"  # too many halves were refused for one user to be the cause
     BATCH_SUPPRESSED = "batch_suppressed"  # users suppressed since the plan were taken out before a send
     ATTEMPT_ABANDONED = "attempt_abandoned"  # its worker went away in the middle: unknown
     ANSWER_CAME_LATE = "answer_came_late"  # evidence from a worker that had lost its claim
-    SEARCH_ASKED = "search_asked"  # an operator asked to look for unknowns now
+    SEARCH_ASKED = "search_asked"  # an operator asked for a search for unknown batches now
     COUNTS_ASKED = "counts_asked"  # an operator asked how many fans accepted batches went to
-    UNKNOWN_FOUND = "unknown_found"  # the vendor's queue shows the one item that it can be: accepted
-    UNKNOWN_GIVEN_UP = "unknown_given_up"  # after the last look an operator is asked
+    UNKNOWN_FOUND = "unknown_found"  # the vendor's queue shows the one item that fits: accepted
+    UNKNOWN_GIVEN_UP = "unknown_given_up"  # the last look found nothing certain: an operator decides
     UNKNOWN_RESENT = "unknown_resent"  # by the campaign's own policy, after the last look: at least once
     UNKNOWN_DECIDED = "unknown_decided"
     UNKNOWN_REFUTED = "unknown_refuted"  # a late answer proves that nothing was sent
     MESSAGE_FOUND = "message_found"  # the vendor's queue shows the message of a request whose batch was decided before
     RECALL_ASKED = "recall_asked"  # by an operator, or by the overlap rule of a schedule
-    RECALL_FINISHED = "recall_finished"  # every accepted batch is taken back, or cannot be
-    HANDOVER_TAKEN_BACK = "handover_taken_back"  # before its time: provably not sent
-    HANDOVER_SEEN = "handover_seen"  # after its time the vendor was asked what became of it
-    DATABASE_RESTORED = "database_restored"  # the fence book knows later requests of the account than the database
+    RECALL_FINISHED = "recall_finished"  # every accepted batch was unsent, or cannot be
+    HANDOVER_TAKEN_BACK = "handover_taken_back"  # unsent before its time: provably not sent
+    HANDOVER_SEEN = "handover_seen"  # after its time the vendor was asked whether it was sent
+    DATABASE_RESTORED = "database_restored"  # the fence book knows requests of the account that the database lacks
     READY_DOUBTED = "ready_doubted"  # batches that were ready at the backup are unknown
     HOST_JOINED = "host_joined"  # workers run in a home that was not known, or was forgotten
-    HOST_FORGOTTEN = "host_forgotten"  # an operator said that no lane is to wait for its memory any more
+    HOST_FORGOTTEN = "host_forgotten"  # an operator decided that no lane waits for its memory any longer
     SUPPRESSIONS_ADDED = "suppressions_added"
     SUPPRESSIONS_REMOVED = "suppressions_removed"
     PROBE_ASKED = "probe_asked"  # an operator asked to try what the vendor does with a scheduled message
-    PROBE_READ = "probe_read"  # the vendor has shown it, and it is to be deleted
+    PROBE_READ = "probe_read"  # the vendor showed it, and it is to be deleted
     PROBE_ENDED = "probe_ended"  # nothing of it is left at the vendor
 
 

@@ -4,8 +4,8 @@
                             and the sha256 before it in its chain)
     trail_sha256  = SHA-256(trail_sha256 of the seal before it, sha256), both as hexadecimal ASCII
 
-Whoever changes one row has to change all seals after it, and the newest `trail_sha256` says so to whoever has kept it.
-Sealing comes after the event's own commit, so that no send waits for it: docs/audit.md, docs/decisions/0006.
+Whoever changes one row must change all seals after it, and a kept copy of the newest `trail_sha256` then no longer
+fits. Events are sealed after their own commit, so that no send waits: docs/audit.md, docs/decisions/0006.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _NEWEST = (
 
 
 def chain_of(run_id: int | None, account_id: str | None) -> str:
-    """The chain that an event belongs to: its run's, else its account's, else the one of all the rest."""
+    """The chain of an event: that of its run, else of its account, else the global one."""
     if run_id is not None:
         return f"run:{run_id}"
     return "global" if account_id is None else f"account:{account_id}"
@@ -66,7 +66,7 @@ def chain_of(run_id: int | None, account_id: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Speaks:
-    """What one seal says beside its event: when, in which form, and the digests of the rows that it speaks for."""
+    """What a seal covers beside its event: its time, its version, and digests of other rows."""
 
     sealed_at: str
     version: int
@@ -77,7 +77,7 @@ class Speaks:
 def seal_digest(before: Head, chain: str, event_row: Row[Any], speaks: Speaks, prefix: str = "") -> str:
     """The `sha256` of the seal that follows `before` in its chain. Raises Unreadable.
 
-    `event_row` holds the event as `raw` asks for it with that prefix.
+    `event_row` holds the event as `raw` selects it with that prefix.
     """
     sealed = {
         "before": before.sha256,
@@ -98,8 +98,8 @@ def trail_digest(before: str, sha256: str) -> str:
 
 
 def unsealed_events(connection: Connection, limit: int) -> Sequence[Row[Any]]:
-    """The oldest events that wait for their seal."""
-    # In two steps: joined, SQLite goes through all events there are to find that none of them waits.
+    """The oldest events without a seal."""
+    # In two steps: with a join, SQLite reads all events there are to find that none of them waits.
     waiting = connection.scalars(select(unsealed.c.event_id).order_by(unsealed.c.event_id).limit(limit)).all()
     if not waiting:
         return []
@@ -107,9 +107,9 @@ def unsealed_events(connection: Connection, limit: int) -> Sequence[Row[Any]]:
 
 
 def make_seals(connection: Connection, waiting: Iterable[Row[Any]], *, now: datetime) -> list[dict[str, Any]]:
-    """The seals of these events, which go on from the newest that stand now. Writes nothing.
+    """The rows of the seals of these events, after the newest seals there are. Writes nothing.
 
-    An event that cannot be read is left unsealed: `verify` names it, and the others must not wait for it.
+    An event that cannot be read stays unsealed: `verify` names it, and the others must not wait for it.
     """
     rows = list(waiting)
     trail = _trail_head(connection)
@@ -156,7 +156,7 @@ NOTHING_COVERED: dict[str, Any] = dict.fromkeys(
 
 
 def _columns_covered(connection: Connection, kind: str, run_id: int | None) -> dict[str, Any]:
-    """What the seal of an event covers beside it: the end of a run its requests, the end of a recall its requests."""
+    """The other rows that the seal of an event covers: at the end of a run, or of a recall, its requests."""
     if kind == EventKind.RUN_ENDED and run_id is not None:
         ended = covered_by(connection, run_id)
         return {
@@ -175,13 +175,13 @@ def _columns_covered(connection: Connection, kind: str, run_id: int | None) -> d
 
 
 def add_seals(connection: Connection, seals: list[dict[str, Any]]) -> None:
-    """Write the seals. Raises StaleClaim when another sealer was quicker: the caller rolls back, and all is well."""
+    """Write the seals. Raises StaleClaim when another sealer was quicker: the caller rolls back."""
     try:
         connection.execute(insert(seal), seals)
     except IntegrityError as error:
-        # Somebody sealed since we read: the next number of the trail is used, or these very events have their seals.
+        # Somebody sealed since we read: the next number of the trail is taken, or these events have their seals.
         raise StaleClaim("Another sealer was quicker; the trail goes on from its seals.") from error
-    connection.execute(delete(unsealed).where(unsealed.c.event_id.in_([one["event_id"] for one in seals])))
+    connection.execute(delete(unsealed).where(unsealed.c.event_id.in_([each["event_id"] for each in seals])))
 
 
 def _trail_head(connection: Connection) -> Head:
@@ -192,6 +192,6 @@ def _trail_head(connection: Connection) -> Head:
 
 
 def _heads(connection: Connection, chains: set[str]) -> dict[str, Head]:
-    # One look into the index for each: the newest of a group would read all that the chains ever had.
-    found = {chain: connection.execute(_NEWEST, {"of_chain": chain}).one_or_none() for chain in chains}
-    return {chain: Head(row.position, row.sha256) for chain, row in found.items() if row is not None}
+    # One look into the index for each: a query for the newest of each group would read all seals of the chains.
+    newest = {chain: connection.execute(_NEWEST, {"of_chain": chain}).one_or_none() for chain in chains}
+    return {chain: Head(row.position, row.sha256) for chain, row in newest.items() if row is not None}

@@ -1,7 +1,7 @@
-"""Which columns a seal speaks for, by the version that stands beside it.
+"""The columns that a seal covers, by the version of the seal.
 
-What was sealed once must be checked in its own form for ever, so a version is never changed after its release. A column
-that is added to one of these tables belongs into the newest version that is not released yet; a test says so.
+A seal is checked by its own version for ever, so a version never changes after its release. A new column of one of
+these tables belongs to the newest version that is not released yet; a test checks that.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 VERSION = 2
-"""The form in which this release seals."""
+"""The version of the seals that this release makes."""
 
 VERSION_1: Mapping[str, tuple[str, ...]] = {
     "event": ("id", "at", "actor", "kind", "account_id", "campaign_id", "run_id", "batch_seq", "reason", "detail"),
@@ -105,5 +105,5 @@ COLUMNS: dict[int, Mapping[str, tuple[str, ...]]] = {
 
 
 def sealed_columns(table: str, version: int) -> tuple[str, ...]:
-    """The columns of a table that a seal of that version covers; none of a table that it says nothing of."""
+    """The columns of a table that a seal of that version covers; none for a table that it does not cover."""
     return COLUMNS[version].get(table, ())

@@ -1,1 +1,1 @@
-"""A database that was restored from a backup: its fences, and what was ready."""
+"""A database that was restored from a backup: its fences, its hosts, its incarnation, and its ready batches."""

@@ -1,4 +1,4 @@
-"""A database that was restored from a backup: what must not be sent before somebody has looked at it."""
+"""A database that was restored from a backup: what must not be sent before a person has checked it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from campaigns.store.tables.runs import hold, run
 MAY_HAVE_BEEN_SENT = "the database was restored from a backup: this may have been sent since"
 
 CLOCKS_DIFFER = timedelta(minutes=10)
-"""The clock of a database may be behind that of the one whose place it takes by so much: what is due is due later."""
+"""The clock of a restored database may be behind that of the lost one by this much: what was due comes due again."""
 
 
 _LANES = select(account.c.id, account.c.created_at, lane.c.fence, incarnation_in_force().label("incarnation")).join(
@@ -29,7 +29,7 @@ _LANES = select(account.c.id, account.c.created_at, lane.c.fence, incarnation_in
 
 @dataclass(frozen=True, slots=True)
 class LaneFence:
-    """A lane as the fence book knows it, and its fence as the database has it."""
+    """A lane by its name in the fence book, and its fence in the database."""
 
     account_id: str
     name: str
@@ -40,31 +40,35 @@ class LaneFence:
 def lane_fence(connection: Connection, account_id: str) -> LaneFence | None:
     """The lane's name in the fence book, and its fence; None when there is no such account.
 
-    The name tells the account's rows in this database from those in another one that was made anew: the instant of
-    their making is part of it, and every backup has the same.
+    The name includes the account's creation time: a remade database never matches old fences, a backup always does.
     """
     row = connection.execute(_LANES.where(account.c.id == account_id)).one_or_none()
     return None if row is None else _lane(row)
 
 
 def every_lane_fence(connection: Connection) -> list[LaneFence]:
-    """That of every account."""
+    """The lane of every account."""
     return [_lane(row) for row in connection.execute(_LANES.order_by(account.c.id))]
 
 
 def _lane(row: Row[Any]) -> LaneFence:
-    return LaneFence(row.id, lane_name(row.id, row.created_at), row.fence, row.incarnation)
+    return LaneFence(
+        account_id=row.id,
+        name=lane_name(row.id, row.created_at),
+        fence=row.fence,
+        incarnation=row.incarnation,
+    )
 
 
 def lane_name(account_id: str, made_at: datetime) -> str:
-    """What the fence book calls the lane of an account that was made known at that instant."""
+    """The name in the fence book of the lane of an account that was created at that time."""
     return f"{account_id}@{made_at.astimezone(UTC):%Y%m%dT%H%M%S.%f}"
 
 
 def restored_at(account_id: str | ColumnElement[str]) -> ScalarSelect[datetime]:
-    """When it was last seen that the account's rows come from a backup: requests before that may be missing.
+    """When it was last recognised that the account's rows come from a backup: requests before that may be missing.
 
-    Every row of the account that the backup had is from then or before, whatever the clocks were.
+    Every row that the backup had is from that time or before, whatever the clocks showed.
     """
     return (
         select(func.max(hold.c.opened_at))
@@ -76,7 +80,7 @@ def restored_at(account_id: str | ColumnElement[str]) -> ScalarSelect[datetime]:
 def newest_row(connection: Connection, account_id: str) -> datetime | None:
     """The newest time on a campaign, run, request or restore of an account; None: it has none.
 
-    The clock of the database that is lost may have been ahead of the one that stands in its place.
+    The clock of the lost database may have been ahead of the clock of this one.
     """
     newest = (
         select(func.max(campaign.c.created_at)).where(campaign.c.account_id == account_id),
@@ -86,11 +90,11 @@ def newest_row(connection: Connection, account_id: str) -> datetime | None:
             hold.c.account_id == account_id, hold.c.kind == HoldKind.RESTORED.value
         ),
     )
-    return max(filter(None, (connection.scalar(one) for one in newest)), default=None)
+    return max(filter(None, (connection.scalar(each) for each in newest)), default=None)
 
 
 def raise_fence(connection: Connection, account_id: str, fence: int, *, below: int) -> bool:
-    """Take the lane's lock and lift its fence; False when it is no longer below `below`: somebody else went on."""
+    """Take the lane's lock and raise its fence; False when it is no longer below `below`: somebody else acted."""
     raised = connection.scalar(
         update(lane)
         .where(lane.c.account_id == account_id, lane.c.fence < below)
@@ -101,7 +105,7 @@ def raise_fence(connection: Connection, account_id: str, fence: int, *, below: i
 
 
 def newest_attempt(connection: Connection, account_id: str) -> datetime | None:
-    """When this copy of the database last saw a request of the account: the backup is not older than that."""
+    """The time of the newest request of the account in this copy of the database: the backup is not older than that."""
     newest: datetime | None = connection.scalar(
         select(attempt.c.started_at).where(attempt.c.account_id == account_id).order_by(attempt.c.fence.desc()).limit(1)
     )
@@ -109,9 +113,9 @@ def newest_attempt(connection: Connection, account_id: str) -> datetime | None:
 
 
 def lost_periods(connection: Connection, account_id: str) -> list[tuple[datetime | None, datetime]]:
-    """From when to when requests of an account are missing: after the newest that a copy knew, until it was restored.
+    """The periods in which requests of an account are missing: from the newest that a copy has, to its restore.
 
-    None: it knew none.
+    A period starts with None where the copy has no request.
     """
     restored = connection.scalars(
         select(hold.c.opened_at)
@@ -123,10 +127,10 @@ def lost_periods(connection: Connection, account_id: str) -> list[tuple[datetime
 
 
 def rerun_may_repeat(connection: Connection, run_id: int) -> bool:
-    """Whether a rerun of a run may have been made in the time that a restore lost, or what it repeats was sent then.
+    """Whether a rerun of a run may repeat a message that was sent in the time that a restore lost.
 
-    So it is with a run that was there before a restore, and with one of a lineage that was held for a restore and that
-    nobody resumed: who cancelled it may have seen its message at the vendor.
+    It may for a run from before a restore, and for a run whose lineage was put on hold for a restore and never resumed:
+    whoever cancelled it may have seen its message at the vendor.
     """
     older = select(run.c.id).where(run.c.id == run_id, run.c.created_at <= restored_at(run.c.account_id))
     of_lineage = run.alias("of_lineage")
@@ -141,11 +145,11 @@ def rerun_may_repeat(connection: Connection, run_id: int) -> bool:
 
 
 def opening_may_repeat(connection: Connection, campaign_id: int, *, sent_from: datetime | None = None) -> bool:
-    """Whether a run that is opened of a campaign may have been sent in the time that a restore lost.
+    """Whether a new run of a campaign may repeat a message that was sent in the time that a restore lost.
 
-    So it is with the first one of each campaign from before the newest restore, until somebody has resumed or cancelled
-    it: what a lost launch, edit or cancellation made of the campaign, no row can tell. And so it is with an
-    occurrence that may have been sent before the restore; `sent_from` is the earliest time at which that can be.
+    It may for the first run of each campaign from before the newest restore, until somebody has resumed or cancelled
+    it: no row shows what a lost launch, edit or cancellation did. And it may for an occurrence that may have been sent
+    before the restore; `sent_from`: the earliest time at which it can have been.
     """
     newest = connection.execute(
         select(func.max(hold.c.id), func.max(hold.c.opened_at))
@@ -162,7 +166,7 @@ def opening_may_repeat(connection: Connection, campaign_id: int, *, sent_from: d
 
 
 def _somebody_looked(connection: Connection, campaign_id: int, restore_id: int) -> bool:
-    """Whether the last run of a campaign that was held for a restore was resumed or cancelled. Holds count up."""
+    """Whether the campaign's last run on hold for a restore was resumed or cancelled. Hold IDs only grow."""
     last = connection.execute(
         select(hold.c.closed_at, run.c.state)
         .join(run, run.c.id == hold.c.run_id)
@@ -175,9 +179,9 @@ def _somebody_looked(connection: Connection, campaign_id: int, restore_id: int) 
 
 
 def batch_may_repeat(connection: Connection, batch_id: int, number: int) -> bool:
-    """Whether a request was begun before a restore, so that a later one for its batch may be lost.
+    """Whether a request began before a restore, so that a later one for its batch may be lost.
 
-    That nothing came of it then proves nothing about its batch.
+    Proof that this request sent nothing then proves nothing about its batch.
     """
     older = select(attempt.c.number).where(
         attempt.c.batch_id == batch_id,
@@ -188,10 +192,10 @@ def batch_may_repeat(connection: Connection, batch_id: int, number: int) -> bool
 
 
 def doubt_ready_batches(connection: Connection, account_id: str, *, now: datetime) -> dict[int, list[int]]:
-    """Move every ready batch of an account to unknown; answers their numbers by run.
+    """Move every ready batch of an account to unknown; returns their numbers by run.
 
-    They are not looked for by themselves: with many of one text none could be told from the others, and each look
-    costs credits. `reconcile` looks for them.
+    Workers do not search for them on their own: of many with one text none could be told from the others, and each look
+    costs credits. An operator asks for the search.
     """
     moved = connection.execute(
         update(batch)

@@ -17,7 +17,7 @@ from campaigns.domain.states import BatchState
 from campaigns.domain.upstream.outcome import OutcomeKind
 from campaigns.domain.upstream.unsend_outcome import UnsendKind
 from campaigns.store.audit.events import Act
-from campaigns.store.tables.attempts import attempt, attempt_outcome, message
+from campaigns.store.tables.attempts import OUTCOME_OF_ATTEMPT, attempt, attempt_outcome, message
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.probes import probe, probe_result
 from campaigns.store.tables.recalls import recall, unsend_outcome
@@ -129,8 +129,7 @@ def _is_recalled() -> ColumnElement[bool]:
 def _open_probes() -> Select[Any]:
     last = and_(attempt.c.batch_id == batch.c.id, attempt.c.number == batch.c.attempts)
     answered = and_(
-        attempt_outcome.c.batch_id == attempt.c.batch_id,
-        attempt_outcome.c.number == attempt.c.number,
+        OUTCOME_OF_ATTEMPT,
         attempt_outcome.c.kind == OutcomeKind.ACCEPTED.value,
     )
     owned = select(message.c.message_id).where(message.c.batch_id == batch.c.id).order_by(message.c.at.desc()).limit(1)

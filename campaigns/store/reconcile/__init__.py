@@ -1,1 +1,1 @@
-"""Searches for unknown batches, and the sent counts that the vendor reports."""
+"""Searches for unknown batches, ownership of messages, and the sent counts that the vendor reports."""

@@ -1,4 +1,4 @@
-"""What the vendor's own answers to an attempt have said beside its outcome, and whether one accepted it."""
+"""The vendor's answers to an attempt that are kept beside its outcome, and whether one of them accepted it."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
+from campaigns.domain.states import EvidenceKind
 from campaigns.domain.upstream.outcome import PROVES_NOT_SENT, OutcomeKind
 from campaigns.store.reconcile.ownership import owners_among
 from campaigns.store.tables.attempts import attempt_outcome, evidence
 
 FAILED = "failed"
-"""The finding of an answer that named a message and a fault together."""
+"""The finding in evidence of an answer that named a message together with a fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class LateAnswer:
-    """What an answer proved that came after its attempt had been settled as unknown."""
+    """An answer that came after its attempt was settled as unknown, and proves something."""
 
     kind: OutcomeKind
     message_id: str | None
@@ -24,10 +25,14 @@ class LateAnswer:
 
 
 def late_answer(connection: Connection, account_id: str, batch_id: int, number: int) -> LateAnswer | None:
-    """The late answer of this very attempt that proves something: one with a message ID of its own, else the newest."""
+    """The late answer of this attempt that proves something: one with a message ID of its own, else the newest."""
     rows = connection.execute(
         select(evidence.c.message_id, evidence.c.detail)
-        .where(evidence.c.batch_id == batch_id, evidence.c.number == number, evidence.c.kind == "late_answer")
+        .where(
+            evidence.c.batch_id == batch_id,
+            evidence.c.number == number,
+            evidence.c.kind == EvidenceKind.LATE_ANSWER.value,
+        )
         .order_by(evidence.c.id.desc())
     ).all()
     owners = owners_among(connection, account_id, [row.message_id for row in rows if row.message_id is not None])
@@ -45,13 +50,13 @@ def late_answer(connection: Connection, account_id: str, batch_id: int, number: 
 def failed_message(
     connection: Connection, account_id: str, batch_id: int, number: int
 ) -> tuple[str, str | None] | None:
-    """The message that the answer to an attempt named together with a fault, and the vendor's words."""
+    """The message that the answer to an attempt named together with a fault, and the vendor's error text."""
     rows = connection.execute(
         select(evidence.c.message_id, evidence.c.reason, evidence.c.detail)
         .where(
             evidence.c.batch_id == batch_id,
             evidence.c.number == number,
-            evidence.c.kind.in_(["look", "late_answer"]),
+            evidence.c.kind.in_([EvidenceKind.LOOK.value, EvidenceKind.LATE_ANSWER.value]),
             evidence.c.message_id.is_not(None),
         )
         .order_by(evidence.c.id)
@@ -66,7 +71,7 @@ def failed_message(
 
 
 def was_answered(connection: Connection, batch_id: int, number: int, message_id: str | None) -> bool:
-    """Whether the vendor's own answer to this attempt accepted it as this message, and not a search or an operator."""
+    """Whether the vendor's answer to this attempt named this message, rather than a search or an operator."""
     if message_id is None:
         return False
     outcome = select(attempt_outcome.c.number).where(

@@ -1,4 +1,4 @@
-"""Batches that are accepted with "one of these messages": each holds one ID of the set; whose it is is not known."""
+"""Batches that are accepted as "one of these messages": each holds one ID of the set; nobody knows which is whose."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from campaigns.store.tables.batches import batch
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A batch of a set, and the ID that it holds so that the IDs can be counted."""
+    """A batch of a set, and the ID that it holds, so that the set has as many IDs as batches."""
 
     batch_id: int
     run_id: int
@@ -27,7 +27,7 @@ def members_of(connection: Connection, account_id: str, message_set: int) -> lis
         .where(batch.c.account_id == account_id, batch.c.message_set == message_set)
         .order_by(batch.c.id)
     )
-    return [Member(*row) for row in rows]
+    return [Member(batch_id=row.id, run_id=row.run_id, seq=row.seq, message_id=row.set_message_id) for row in rows]
 
 
 def sets_of_run(connection: Connection, account_id: str, run_id: int) -> dict[int, list[str]]:
@@ -38,10 +38,10 @@ def sets_of_run(connection: Connection, account_id: str, run_id: int) -> dict[in
         .where(batch.c.account_id == account_id, batch.c.message_set.in_(mine))
         .order_by(batch.c.set_message_id)
     )
-    found: dict[int, list[str]] = {}
+    sets: dict[int, list[str]] = {}
     for row in rows:
-        found.setdefault(row.message_set, []).append(row.set_message_id)
-    return found
+        sets.setdefault(row.message_set, []).append(row.set_message_id)
+    return sets
 
 
 def next_set(connection: Connection, account_id: str) -> int:
@@ -53,13 +53,13 @@ def next_set(connection: Connection, account_id: str) -> int:
 
 
 def hold_in_set(connection: Connection, batch_id: int, message_set: int, message_id: str) -> None:
-    """Let a batch hold one of a set's IDs; its message is not looked up any more."""
+    """Let a batch hold one of a set's IDs; its message is no longer looked up."""
     changes = {"message_set": message_set, "set_message_id": message_id, "find_at": None}
     connection.execute(update(batch).where(batch.c.id == batch_id).values(**changes))
 
 
 def hold_alone(connection: Connection, member: Member) -> None:
-    """Let the last batch of a set have the last ID for its own."""
+    """Give the last ID of a set to its last batch, as its own."""
     connection.execute(
         update(batch)
         .where(batch.c.id == member.batch_id)

@@ -1,4 +1,4 @@
-"""Requests that may have reached the vendor and own no item, whatever was decided about their batches since."""
+"""Requests that may have reached the vendor and own no item, whatever was decided about their batches."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, literal_column, select
+from sqlalchemy import Connection, Select, and_, literal_column, select
 
-from campaigns.domain.reconcile.windows import ARRIVES_WITHIN, Told
-from campaigns.domain.states import BatchState
+from campaigns.domain.reconcile.windows import ARRIVES_WITHIN, VendorDate
+from campaigns.domain.states import BatchState, EvidenceKind
 from campaigns.domain.upstream.outcome import PROVES_NOT_SENT, OutcomeKind
 from campaigns.store.backup.restored import restored_at
 from campaigns.store.reconcile.ownership import owners_among
-from campaigns.store.tables.attempts import attempt, attempt_outcome, evidence, message
+from campaigns.store.tables.attempts import OUTCOME_OF_ATTEMPT, attempt, attempt_outcome, evidence, message
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.runs import run
 
 MEASURED = 20
-"""So many of the newest answers tell how far the vendor's clock is off."""
+"""How far the vendor's clock is off is measured from this many of the newest answers."""
 
 TELLS = timedelta(minutes=2)
-"""An answer that was written later than this after its request began tells little of a clock."""
+"""An answer that was recorded later than this after its request began is no use to measure a clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenRequest:
-    """A request without an item, with where its batch stands."""
+    """A request without an item, and the state of its batch."""
 
     batch_id: int
     number: int
@@ -36,7 +36,7 @@ class OpenRequest:
     state: BatchState
     is_last: bool  # the batch has made no later request
     looks: int
-    message_id: str | None  # what the batch has for its message
+    message_id: str | None  # of the batch
     size: int | None
     started_at: datetime
     arrives_until: datetime
@@ -53,7 +53,7 @@ class OpenRequest:
 
 @dataclass(slots=True)
 class _Known:
-    """What the evidence says of one request."""
+    """The evidence about one request."""
 
     ids: set[str] = field(default_factory=set)
     denied: set[str] = field(default_factory=set)
@@ -63,32 +63,34 @@ class _Known:
 
 
 def open_requests(connection: Connection, account_id: str, *, since: datetime, now: datetime) -> list[OpenRequest]:
-    """The account's requests without an item that began after `since`, and every batch that is unknown for want of one.
+    """The account's requests without an item that began after `since`, and every unknown batch without a request.
 
-    A database that was restored lacks requests: a batch that is unknown for that has one here, with the widest window.
+    A restored database lacks requests. A batch that is unknown for that reason has one here, with the widest window.
     """
     rows = [
         *connection.execute(_of_unknown_outcome(account_id, since)),
         *connection.execute(_of_unknown_batch(account_id)),
     ]
     known = _evidence(connection, {row.id for row in rows})
-    owners = owners_among(connection, account_id, sorted({one for each in known.values() for one in each.ids}))
-    found = []
+    owners = owners_among(
+        connection, account_id, sorted({message_id for each in known.values() for message_id in each.ids})
+    )
+    requests = []
     for row in rows:
         number = row.number if row.number is not None else row.attempts
         of_it = known.get((row.id, number), _Known())
-        if of_it.is_refuted or any(owners.get(one) == row.id for one in of_it.ids):
+        if of_it.is_refuted or any(owners.get(message_id) == row.id for message_id in of_it.ids):
             continue
-        found.append(_open(row, number, of_it, now))
-    return sorted(found, key=lambda one: (one.started_at, one.key))
+        requests.append(_open(row, number, of_it, now))
+    return sorted(requests, key=lambda request: (request.started_at, request.key))
 
 
 def _of_unknown_outcome(account_id: str, since: datetime) -> Select[Any]:
-    """Each request of an unknown outcome. The literal is what the partial index is found by."""
+    """Each request with an unknown outcome. The literal lets the database use the partial index."""
     return (
         _columns(account_id)
         .select_from(attempt_outcome)
-        .join(attempt, _of_one_request())
+        .join(attempt, OUTCOME_OF_ATTEMPT)
         .join(batch, batch.c.id == attempt.c.batch_id)
         .join(run, run.c.id == batch.c.run_id)
         .where(
@@ -100,24 +102,20 @@ def _of_unknown_outcome(account_id: str, since: datetime) -> Select[Any]:
 
 
 def _of_unknown_batch(account_id: str) -> Select[Any]:
-    """Each batch that is unknown though its last request, if any is on record, is not."""
+    """Each unknown batch whose last request, if one is on record, has another outcome."""
     last = and_(attempt.c.batch_id == batch.c.id, attempt.c.number == batch.c.attempts)
     return (
         _columns(account_id)
         .select_from(batch)
         .join(run, run.c.id == batch.c.run_id)
         .outerjoin(attempt, last)
-        .outerjoin(attempt_outcome, _of_one_request())
+        .outerjoin(attempt_outcome, OUTCOME_OF_ATTEMPT)
         .where(
             batch.c.account_id == account_id,
             batch.c.state == literal_column("'unknown'"),
             attempt_outcome.c.kind.is_distinct_from(OutcomeKind.UNKNOWN.value),
         )
     )
-
-
-def _of_one_request() -> ColumnElement[bool]:
-    return and_(attempt_outcome.c.batch_id == attempt.c.batch_id, attempt_outcome.c.number == attempt.c.number)
 
 
 def _columns(account_id: str) -> Select[Any]:
@@ -156,9 +154,9 @@ def _evidence(connection: Connection, batch_ids: Iterable[int]) -> dict[tuple[in
             of_it.denied.add(row.message_id)
         elif row.message_id is not None:
             of_it.ids.add(row.message_id)
-        elif row.kind == "late_answer":
+        elif row.kind == EvidenceKind.LATE_ANSWER.value:
             of_it.is_refuted |= detail.get("outcome") in PROVES_NOT_SENT
-        if row.kind == "look" and "look" in detail:
+        if row.kind == EvidenceKind.LOOK.value and "look" in detail:
             of_it.newest_look = row.at
             if detail.get("last") and of_it.last_search is None:
                 of_it.last_search = row.at
@@ -166,7 +164,7 @@ def _evidence(connection: Connection, batch_ids: Iterable[int]) -> dict[tuple[in
 
 
 def _open(row: Any, number: int, known: _Known, now: datetime) -> OpenRequest:
-    state, is_last = BatchState(row.state), number == row.attempts
+    is_last = number == row.attempts
     started_at = row.started_at or row.planned_at
     was_restored = is_last and row.restored_at is not None and row.restored_at >= started_at
     deadline_at = max(filter(None, (row.deadline_at, row.restored_at if was_restored else None)), default=started_at)
@@ -176,21 +174,21 @@ def _open(row: Any, number: int, known: _Known, now: datetime) -> OpenRequest:
     elif is_last and row.look_at is not None:
         until = now
     return OpenRequest(
-        row.id,
-        number,
-        row.seq,
-        row.run_id,
-        state,
-        is_last and row.message_set is None,
-        row.looks,
-        row.message_id,
-        None if row.whole_list else (row.recipients or row.size),
-        started_at,
-        min(until, now),
-        frozenset(known.denied),
-        row.users,
-        row.mark,
-        row.form,
+        batch_id=row.id,
+        number=number,
+        seq=row.seq,
+        run_id=row.run_id,
+        state=BatchState(row.state),
+        is_last=is_last and row.message_set is None,
+        looks=row.looks,
+        message_id=row.message_id,
+        size=None if row.whole_list else (row.recipients or row.size),
+        started_at=started_at,
+        arrives_until=min(until, now),
+        denied=frozenset(known.denied),
+        users=row.users,
+        mark=row.mark,
+        form=row.form,
     )
 
 
@@ -204,7 +202,7 @@ class Anchor:
 
 
 def anchors_among(connection: Connection, account_id: str, message_ids: Sequence[str]) -> list[Anchor]:
-    """Those of the listed messages whose requests were answered, with when."""
+    """The listed messages that an answer named, with the times of their requests."""
     rows = connection.execute(
         select(message.c.message_id, attempt.c.started_at, attempt_outcome.c.finished_at)
         .join(
@@ -214,17 +212,17 @@ def anchors_among(connection: Connection, account_id: str, message_ids: Sequence
                 attempt_outcome.c.message_id == message.c.message_id,
             ),
         )
-        .join(attempt, _of_one_request())
+        .join(attempt, OUTCOME_OF_ATTEMPT)
         .where(message.c.account_id == account_id, message.c.message_id.in_(message_ids))
     )
-    return [Anchor(*row) for row in rows]
+    return [Anchor(**row) for row in rows.mappings()]
 
 
-def told_dates(connection: Connection, upstream: str) -> list[Told]:
-    """What the newest answers of the vendor told of its clock, on any account."""
+def vendor_dates(connection: Connection, upstream: str) -> list[VendorDate]:
+    """The `Date` of the vendor's newest answers, on any account."""
     rows = connection.execute(
         select(attempt.c.started_at, attempt_outcome.c.finished_at, attempt_outcome.c.report)
-        .join(attempt_outcome, _of_one_request())
+        .join(attempt_outcome, OUTCOME_OF_ATTEMPT)
         .join(batch, batch.c.id == attempt.c.batch_id)
         .join(run, run.c.id == batch.c.run_id)
         .where(run.c.upstream == upstream, attempt_outcome.c.http_status.is_not(None))
@@ -232,7 +230,7 @@ def told_dates(connection: Connection, upstream: str) -> list[Told]:
         .limit(MEASURED)
     )
     return [
-        Told(datetime.fromisoformat(row.report["date"]), row.started_at, row.finished_at)
+        VendorDate(datetime.fromisoformat(row.report["date"]), row.started_at, row.finished_at)
         for row in rows
         if isinstance(row.report, dict) and isinstance(row.report.get("date"), str)
         if row.finished_at - row.started_at <= TELLS

@@ -1,6 +1,6 @@
-"""Which batch a vendor's message belongs to: taken once, given back when that was wrong, and taken by another one then.
+"""Which batch a vendor's message belongs to: taken once; given back if that was wrong; then another batch may take it.
 
-Callers hold the account's lock, so nobody takes an ID between the question and the answer.
+Callers hold the account's lock, so nobody takes an ID between a check and a write.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ from sqlalchemy import Connection, insert, select
 from campaigns.store.tables.attempts import message, ownership
 
 IDS_AT_ONCE = 500
+"""Message IDs in one query; databases limit how many values a statement has."""
 
 
 def owners_among(connection: Connection, account_id: str, message_ids: Sequence[str]) -> dict[str, int]:
-    """Those of the vendor's message IDs that are ours, each with the ID of its batch."""
+    """The message IDs that are ours, each with the ID of its batch."""
     owners: dict[str, int] = {}
     for start in range(0, len(message_ids), IDS_AT_ONCE):
-        some = message_ids[start : start + IDS_AT_ONCE]
+        part = message_ids[start : start + IDS_AT_ONCE]
         first = select(message.c.message_id, message.c.batch_id).where(
-            message.c.account_id == account_id, message.c.message_id.in_(some)
+            message.c.account_id == account_id, message.c.message_id.in_(part)
         )
         later = (
             select(ownership.c.message_id, ownership.c.batch_id)
-            .where(ownership.c.account_id == account_id, ownership.c.message_id.in_(some))
+            .where(ownership.c.account_id == account_id, ownership.c.message_id.in_(part))
             .order_by(ownership.c.id)
         )
         for row in [*connection.execute(first), *connection.execute(later)]:
@@ -42,12 +43,12 @@ def take_again(connection: Connection, account_id: str, message_id: str, batch_i
 
 
 def give_back(connection: Connection, account_id: str, message_id: str, *, now: datetime) -> None:
-    """Let a message ID belong to nobody of ours, so that its true owner can take it."""
+    """Give a message ID back: it belongs to no batch, so that its true owner can take it."""
     _hand(connection, account_id, message_id, None, now=now)
 
 
 def hand_over(connection: Connection, account_id: str, message_id: str, batch_id: int, *, now: datetime) -> None:
-    """Let a message ID of ours belong to another batch."""
+    """Give a message ID of ours to another batch."""
     _hand(connection, account_id, message_id, batch_id, now=now)
 
 

@@ -1,4 +1,4 @@
-"""Questions to the vendor: that they are asked, what came of them, what is known from them, and when to ask again."""
+"""Questions to the vendor: the questions and their answers, what is known from them, and when to ask again."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ ITS_OWN = answer.c.question_id == question.c.id
 
 
 def add_question(
-    connection: Connection, asked: Question, *, permit_key: str, upstream: str, actor: str, now: datetime
+    connection: Connection, new: Question, *, permit_key: str, upstream: str, actor: str, now: datetime
 ) -> int:
-    """Write a question before it is asked; returns its ID. Without an answer it may have been asked."""
+    """Write a question before it is asked; returns its ID. A question without an answer may have been asked."""
     made = connection.scalar(
         insert(question)
         .values(
             permit_key=permit_key,
             upstream=upstream,
-            kind=asked.kind.value,
-            purpose=asked.purpose.value,
-            account_id=asked.account_id,
-            run_id=asked.run_id,
-            batch_id=asked.batch_id,
-            message_id=asked.message_id,
-            look=asked.look,
+            kind=new.kind.value,
+            purpose=new.purpose.value,
+            account_id=new.account_id,
+            run_id=new.run_id,
+            batch_id=new.batch_id,
+            message_id=new.message_id,
+            look=new.look,
             actor=actor,
             asked_at=now,
         )
@@ -53,10 +53,10 @@ def add_answer(
     found: dict[str, Any] | None,
     now: datetime,
 ) -> bool:
-    """Write what came of a question. The key refuses a second answer.
+    """Write the answer to a question. The key refuses a second answer.
 
-    False, with nothing written: the database was restored meanwhile and does not know the question, whose number may
-    be another's by now.
+    False, with nothing written: the database was restored meanwhile and does not know the question; another one may
+    have its number by now.
     """
     its_own = select(question.c.id).where(question.c.id == question_id, question.c.permit_key == permit_key)
     if connection.scalar(its_own) is None:
@@ -75,16 +75,17 @@ def asked_since(moment: datetime) -> ColumnElement[bool]:
 
 
 def asked_for_look(batch_id: int, look: int, *, due_at: datetime) -> ColumnElement[bool]:
-    """The condition that the answer to a row of `question` may serve a look: it was asked after the look was due, for
-    whatever reason, or for this very look.
+    """The condition that a look may use the answer to a row of `question`.
+
+    It was asked after the look was due, for any reason, or for this very look.
     """
     its_own = and_(question.c.asked_at == due_at, question.c.batch_id == batch_id, question.c.look == look)
     return or_(question.c.asked_at > due_at, its_own)
 
 
 def known_list(connection: Connection, account_id: str, fresh: ColumnElement[bool]) -> dict[str, Any] | None:
-    """The newest list of the account's messages among the answers that are fresh, as it is kept."""
-    found: dict[str, Any] | None = connection.scalar(
+    """The newest list of the account's messages among the `fresh` answers, as it is kept; None: there is none."""
+    newest: dict[str, Any] | None = connection.scalar(
         select(answer.c.found)
         .join(question, ITS_OWN)
         .where(
@@ -96,13 +97,13 @@ def known_list(connection: Connection, account_id: str, fresh: ColumnElement[boo
         .order_by(question.c.id.desc())
         .limit(1)
     )
-    return found
+    return newest
 
 
 def known_items(
     connection: Connection, account_id: str, fresh: ColumnElement[bool]
 ) -> dict[str, tuple[datetime, dict[str, Any]]]:
-    """The newest fresh answer about each message of the account: when it was asked for, and what is kept of it."""
+    """By message of the account: when its newest `fresh` answer was asked for, and that answer as it is kept."""
     rows = connection.execute(
         select(question.c.message_id, question.c.asked_at, answer.c.found)
         .join(answer, ITS_OWN)
@@ -118,9 +119,9 @@ def known_items(
 
 
 def counts_not_kept(connection: Connection, run_id: int, *, since: datetime) -> dict[str, Any]:
-    """Answers about sent counts of a run since then that did not become evidence, since the asking broke off."""
+    """Answers about sent counts of a run since then that did not become evidence, because the caller broke off."""
     kept_at = _last_event(connection, run_id, EventKind.COUNTS_ASKED)
-    asked = (
+    answers = (
         select(question.c.message_id, answer.c.found)
         .join(answer, ITS_OWN)
         .where(
@@ -131,15 +132,15 @@ def counts_not_kept(connection: Connection, run_id: int, *, since: datetime) -> 
         )
         .order_by(question.c.id)
     )
-    rows = connection.execute(asked if kept_at is None else asked.where(question.c.asked_at > kept_at))
+    rows = connection.execute(answers if kept_at is None else answers.where(question.c.asked_at > kept_at))
     return {row.message_id: row.found for row in rows}
 
 
 def _last_event(connection: Connection, run_id: int, kind: EventKind) -> datetime | None:
-    found: datetime | None = connection.scalar(
+    last: datetime | None = connection.scalar(
         select(func.max(event.c.at)).where(event.c.run_id == run_id, event.c.kind == kind.value)
     )
-    return found
+    return last
 
 
 def asked_by_themselves(connection: Connection, run_id: int) -> int:
@@ -152,11 +153,11 @@ def asked_by_themselves(connection: Connection, run_id: int) -> int:
 
 
 def first_asked(connection: Connection, run_id: int, purpose: Purpose) -> datetime | None:
-    """When the first question of that purpose was asked about a run."""
-    found: datetime | None = connection.scalar(
+    """When the first question for that purpose was asked about a run; None: none was."""
+    first: datetime | None = connection.scalar(
         select(func.min(question.c.asked_at)).where(question.c.run_id == run_id, question.c.purpose == purpose.value)
     )
-    return found
+    return first
 
 
 def questions_of_run(connection: Connection, run_id: int) -> dict[str, int]:
@@ -184,25 +185,25 @@ def may_ask(now: datetime) -> ColumnElement[bool]:
 
 
 def account_may_be_asked(connection: Connection, account_id: str, *, upstream: str, now: datetime) -> bool:
-    """Whether asking the vendor about the account makes sense now: it has not failed just before, nor is it refused."""
-    asked = select(lane.c.account_id).where(
+    """Whether the vendor may be asked about the account now: no question failed just before, and it is not refused."""
+    may_be_asked = select(lane.c.account_id).where(
         lane.c.account_id == account_id, may_ask(now), ~vendor_refuses(lane.c.account_id, literal(upstream))
     )
-    return connection.scalar(asked) is not None
+    return connection.scalar(may_be_asked) is not None
 
 
 def ask_failures(connection: Connection, account_id: str) -> int:
-    """How many questions in a row about the account got no usable answer."""
+    """How many questions about the account in a row got no usable answer."""
     return connection.scalar(select(lane.c.ask_failures).where(lane.c.account_id == account_id)) or 0
 
 
 def ask_later(connection: Connection, account_id: str, *, until: datetime, failures: int) -> None:
-    """Let nothing be asked about the account before that time."""
+    """Let nobody ask about the account before that time."""
     connection.execute(update(lane).where(lane.c.account_id == account_id).values(ask_at=until, ask_failures=failures))
 
 
 def ask_freely(connection: Connection, account_id: str) -> None:
-    """Forget that questions about the account had failed: one was answered."""
+    """Reset the failures of questions about the account: one was answered."""
     connection.execute(
         update(lane)
         .where(lane.c.account_id == account_id, or_(lane.c.ask_failures > 0, lane.c.ask_at.is_not(None)))
@@ -211,7 +212,7 @@ def ask_freely(connection: Connection, account_id: str) -> None:
 
 
 def last_obstacle(connection: Connection, account_id: str) -> tuple[datetime, str] | None:
-    """When the last question about the account that failed was asked, and why it did."""
+    """When the last question about the account that failed was asked, and its error."""
     row = connection.execute(
         select(question.c.asked_at, answer.c.error)
         .join(answer, ITS_OWN)

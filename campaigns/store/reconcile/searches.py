@@ -1,4 +1,4 @@
-"""Unknown batches that the vendor's queue is searched for: which, when next, and what came of it."""
+"""The searches for unknown batches in the vendor's queue: which are due, and their results."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, literal, or_, select, update
 
-from campaigns.domain.states import BATCH_TAKEN, BatchState, RunState
+from campaigns.domain.reconcile.search import Finding
+from campaigns.domain.states import BATCH_TAKEN, BatchState, EvidenceKind, RunState
 from campaigns.domain.upstream.outcome import PROVES_NOT_SENT
 from campaigns.store.backup.restored import restored_at
 from campaigns.store.database.encoding import holdable
@@ -20,12 +21,12 @@ from campaigns.store.tables.batches import batch
 from campaigns.store.tables.runs import run
 
 MOST_AT_ONCE = 100
-"""At most this many batches are looked for by one question for the vendor's list; the others come next."""
+"""One question for the vendor's list searches for at most this many batches; the others come next."""
 
 
 @dataclass(frozen=True, slots=True)
 class LookedFor:
-    """An unknown batch that is being looked for, with its last attempt."""
+    """An unknown batch that is searched for, with its last attempt."""
 
     batch_id: int
     seq: int
@@ -40,36 +41,36 @@ class LookedFor:
     started_at: datetime
     deadline_at: datetime
     was_restored: bool  # the database was restored since: later requests for the batch may be missing from it
-    due_at: datetime  # since when this look is due: what was asked since then is known
+    due_at: datetime  # when this look came due: answers since then need not be asked for again
     ask_failures: int  # questions in a row about the account that got no answer
     users: bytes | None = None
     first_user: int | None = None
     last_user: int | None = None
-    is_accepted: bool = False  # decided so without an ID, which is looked up
+    is_accepted: bool = False  # an operator decided so without an ID, which is looked up
 
     @property
     def key(self) -> tuple[int, int]:
-        """The request that is looked for."""
+        """The request that is searched for."""
         return self.batch_id, self.number
 
 
 def account_is_looked_at(account_id: ColumnElement[str]) -> ColumnElement[bool]:
-    """The condition that a batch of an account is being looked for: until then its lane sends nothing more."""
+    """The condition that a batch of an account is searched for: meanwhile its lane sends nothing."""
     return (
         select(batch.c.id).where(batch.c.account_id == account_id, batch.c.look_at.is_not(None)).correlate_except(batch)
     ).exists()
 
 
 def account_has_look(upstream: str, now: datetime) -> ColumnElement[bool]:
-    """The condition that a batch of the account of a row of `lane` is to be looked for, or looked up, now.
+    """The condition that a batch of the account of a row of `lane` is to be searched for, or looked up, now.
 
-    Not while the vendor would be asked in vain, unless a late answer says it all. By the account alone: joined to runs,
+    Not while the vendor refuses, unless a late answer settles the batch. By the account alone: joined to runs,
     PostgreSQL may read all runs there ever were.
     """
     late = select(evidence.c.id).where(
         evidence.c.batch_id == batch.c.id,
         evidence.c.number == batch.c.attempts,
-        evidence.c.kind == "late_answer",
+        evidence.c.kind == EvidenceKind.LATE_ANSWER.value,
         or_(
             evidence.c.message_id.is_not(None),
             evidence.c.detail["outcome"].as_string().in_([kind.value for kind in sorted(PROVES_NOT_SENT)]),
@@ -82,16 +83,16 @@ def account_has_look(upstream: str, now: datetime) -> ColumnElement[bool]:
 
 
 def due_looks(connection: Connection, account_id: str, *, now: datetime) -> list[LookedFor]:
-    """The batches of the account to look for now, the longest due first, and those whose message is to be looked up."""
-    found = [
+    """The batches of the account to search for now, the longest due first, then those whose message is looked up."""
+    due = [
         _looked_for(row, account_id, row.look_at if which is batch.c.look_at else row.find_at)
         for which in (batch.c.look_at, batch.c.find_at)
-        for row in connection.execute(_asked(account_id).where(which <= now).order_by(which, batch.c.id))
+        for row in connection.execute(_searched(account_id).where(which <= now).order_by(which, batch.c.id))
     ]
-    return found[:MOST_AT_ONCE]
+    return due[:MOST_AT_ONCE]
 
 
-def _asked(account_id: str) -> Select[Any]:
+def _searched(account_id: str) -> Select[Any]:
     return (
         select(
             batch.c.id,
@@ -128,38 +129,38 @@ def _looked_for(row: Any, account_id: str, due_at: datetime) -> LookedFor:
     was_restored = row.restored_at is not None and row.restored_at >= started_at
     known = [at for at in (row.deadline_at, row.restored_at if was_restored else None) if at is not None]
     return LookedFor(
-        row.id,
-        row.seq,
-        row.attempts,
-        row.looks,
-        None if row.whole_list else row.size,
-        row.run_id,
-        RunState(row.state),
-        account_id,
-        row.campaign_id,
-        row.revision,
-        started_at,
-        max(known, default=started_at),
-        was_restored,
-        due_at,
-        row.ask_failures,
-        row.users,
-        row.first_user,
-        row.last_user,
-        row.batch_state in BATCH_TAKEN,
+        batch_id=row.id,
+        seq=row.seq,
+        number=row.attempts,
+        looks=row.looks,
+        size=None if row.whole_list else row.size,
+        run_id=row.run_id,
+        run_state=RunState(row.state),
+        account_id=account_id,
+        campaign_id=row.campaign_id,
+        revision=row.revision,
+        started_at=started_at,
+        deadline_at=max(known, default=started_at),
+        was_restored=was_restored,
+        due_at=due_at,
+        ask_failures=row.ask_failures,
+        users=row.users,
+        first_user=row.first_user,
+        last_user=row.last_user,
+        is_accepted=row.batch_state in BATCH_TAKEN,
     )
 
 
 def attempt_deadline(connection: Connection, batch_id: int, number: int) -> datetime:
-    """Until when a request may have been on its way."""
-    found: datetime = connection.execute(
+    """Until when a request may have left."""
+    deadline: datetime = connection.execute(
         select(attempt.c.deadline_at).where(attempt.c.batch_id == batch_id, attempt.c.number == number)
     ).scalar_one()
-    return found
+    return deadline
 
 
 def newest_owned(connection: Connection, account_id: str, *, before: datetime) -> str | None:
-    """The newest message ID of the account that was ours before that time."""
+    """The newest message ID of the account that was ours before that time; None: there is none."""
     return connection.scalar(
         select(message.c.message_id)
         .where(message.c.account_id == account_id, message.c.at < before)
@@ -181,9 +182,9 @@ def settle_look(
     now: datetime,
     in_set: tuple[int, str] | None = None,
 ) -> bool:
-    """Count one look and move an unknown batch; False when it is not as it was seen: somebody decided meanwhile.
+    """Count one look and move an unknown batch; False when it has changed, because somebody decided meanwhile.
 
-    `in_set`: the set of messages that it is taken with, and the one that it holds of them.
+    `in_set`: the set of messages that it is accepted with, and the one of them that it holds.
     """
     message_set, set_message_id = in_set or (None, None)
     moved = connection.scalar(
@@ -211,7 +212,7 @@ def settle_look(
 
 
 def settle_find(connection: Connection, batch_id: int, number: int, *, message_id: str | None, now: datetime) -> None:
-    """End the look-up of the message of an accepted batch, and give it the ID that was found if it has none."""
+    """End the look-up of an accepted batch's message; give the batch the ID that was found if it has none."""
     of_it = (batch.c.id == batch_id, batch.c.attempts == number)
     connection.execute(update(batch).where(*of_it, batch.c.find_at.is_not(None)).values(find_at=None))
     if message_id is not None:
@@ -224,9 +225,9 @@ def settle_find(connection: Connection, batch_id: int, number: int, *, message_i
 
 
 def look_again(connection: Connection, run_id: int | None, *, now: datetime) -> list[int]:
-    """Look for every unknown batch (of a run) now, also for those given up; answers their run IDs.
+    """Search for every unknown batch (of a run) now, also for those given up; returns the run ID of each batch.
 
-    Those that were decided accepted, and whose message is not known, are looked up with them.
+    Batches that were decided accepted, and whose message is not known, are looked up too.
     """
     unknown = update(batch).where(batch.c.state == BatchState.UNKNOWN.value).values(look_at=now)
     nameless = (
@@ -234,15 +235,15 @@ def look_again(connection: Connection, run_id: int | None, *, now: datetime) -> 
         .where(batch.c.state.in_(sorted(BATCH_TAKEN)), batch.c.message_id.is_(None), batch.c.message_set.is_(None))
         .values(find_at=now)
     )
-    found: list[int] = []
+    run_ids: list[int] = []
     for statement in (unknown, nameless):
         of_these = statement if run_id is None else statement.where(batch.c.run_id == run_id)
-        found += connection.scalars(of_these.returning(batch.c.run_id))
-    return found
+        run_ids += connection.scalars(of_these.returning(batch.c.run_id))
+    return run_ids
 
 
 def look_now(connection: Connection, batch_id: int, number: int, *, now: datetime) -> None:
-    """Have an unknown batch looked for now, if that request is still its last: something new is known of it."""
+    """Search for an unknown batch now, if that request is still its last: there is new evidence about it."""
     connection.execute(
         update(batch)
         .where(batch.c.id == batch_id, batch.c.state == BatchState.UNKNOWN.value, batch.c.attempts == number)
@@ -250,11 +251,13 @@ def look_now(connection: Connection, batch_id: int, number: int, *, now: datetim
     )
 
 
-def was_ever_listed(connection: Connection, found: LookedFor) -> bool:
-    """Whether any look at the attempt saw an item that could be it; items leave the vendor's list after a while."""
+def was_ever_listed(connection: Connection, searched: LookedFor) -> bool:
+    """Whether any look for the attempt saw an item that could be it; items leave the vendor's list after a while."""
     details = connection.scalars(
         select(evidence.c.detail).where(
-            evidence.c.batch_id == found.batch_id, evidence.c.number == found.number, evidence.c.kind == "look"
+            evidence.c.batch_id == searched.batch_id,
+            evidence.c.number == searched.number,
+            evidence.c.kind == EvidenceKind.LOOK.value,
         )
     )
-    return any((detail or {}).get("finding") == "unclear" for detail in details)
+    return any((detail or {}).get("finding") == Finding.UNCLEAR.value for detail in details)

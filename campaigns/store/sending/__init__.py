@@ -1,1 +1,1 @@
-"""The send path's writes: lanes, batches, attempts, circuits, halves."""
+"""The writes of the send path: lanes, batches, attempts, circuits, halves."""

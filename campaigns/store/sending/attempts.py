@@ -1,4 +1,4 @@
-"""Attempts: the locking writes of the send path, each guarded by the fence, so that a late writer changes nothing."""
+"""Attempts: the writes of the send path. Each checks the fence, so that a late writer changes nothing."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from campaigns.domain.sending.pacing import CIRCUIT_FAILURES
 from campaigns.domain.upstream.outcome import ABANDONED_WORDS, OutcomeKind
 from campaigns.store.sending.lanes import lane_waits
 from campaigns.store.tables.accounts import account, lane
-from campaigns.store.tables.attempts import attempt, attempt_outcome
+from campaigns.store.tables.attempts import OUTCOME_OF_ATTEMPT, attempt, attempt_outcome
 
 MOST_COUNTED = 20
 """At most this many outcomes are counted: the wait reaches its longest length long before."""
@@ -23,10 +23,7 @@ def unknowns_in_a_row(connection: Connection, account_id: str) -> int:
     """
     kinds = connection.scalars(
         select(attempt_outcome.c.kind)
-        .join(
-            attempt,
-            and_(attempt.c.batch_id == attempt_outcome.c.batch_id, attempt.c.number == attempt_outcome.c.number),
-        )
+        .join(attempt, OUTCOME_OF_ATTEMPT)
         .where(
             attempt.c.account_id == account_id,
             func.coalesce(attempt_outcome.c.error, "") != ABANDONED_WORDS,

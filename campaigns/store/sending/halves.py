@@ -1,30 +1,29 @@
-"""Halving a refused batch: its family of halves, what the vendor said to them, and its end."""
+"""Halves of a refused batch: add them, count the refusals of their family, and reject the rest of it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from pyroaring import BitMap64
-from sqlalchemy import Connection, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, func, insert, or_, select, update
 
 from campaigns.domain.audience.user_sets import UserSet, unpack
 from campaigns.domain.states import BatchState
 from campaigns.domain.upstream.outcome import OutcomeKind
 from campaigns.store.sending.batches import next_seq
-from campaigns.store.tables.attempts import attempt, attempt_outcome
+from campaigns.store.tables.attempts import OUTCOME_OF_ATTEMPT, attempt, attempt_outcome
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.columns import user_columns
 
 HALVES_FIRST = -1
-"""Halves before whole batches: one family soon tells whether it is one bad user."""
+"""The rank of halves: they go before whole batches, so that a family soon shows whether one bad user is the cause."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A batch in flight that the vendor refused, as its halving needs it."""
+    """A batch in flight that the vendor refused, with what halving needs."""
 
     id: int
     run_id: int
@@ -32,11 +31,19 @@ class Refused:
     users: BitMap64
     root_id: int
     root_size: int
-    rank: int  # which batches of a run go first: those of the lowest
+    rank: int  # batches with the lowest rank of a run go first
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedHalf:
+    """A half that will not be sent."""
+
+    seq: int
+    size: int
 
 
 def find_refused(connection: Connection, batch_id: int) -> Refused | None:
-    """The batch with the size of the one that its halving began with; None for whole lists."""
+    """The batch, with the size of the batch that its halving began with; None for whole lists."""
     root = batch.alias("root")
     row = connection.execute(
         select(
@@ -53,18 +60,23 @@ def find_refused(connection: Connection, batch_id: int) -> Refused | None:
     ).one()
     if row.users is None:
         return None
-    return Refused(row.id, row.run_id, row.account_id, unpack(row.users), row.root_id, row.root_size, row.rank)
+    return Refused(
+        id=row.id,
+        run_id=row.run_id,
+        account_id=row.account_id,
+        users=unpack(row.users),
+        root_id=row.root_id,
+        root_size=row.root_size,
+        rank=row.rank,
+    )
 
 
 def refusals_in_a_row(connection: Connection, root_id: int, *, most: int) -> int:
-    """How many requests of one family were refused since the last that was accepted, counted up to `most`."""
+    """How many requests of one family were refused since the last accepted one; at most `most` are counted."""
     kinds = connection.scalars(
         select(attempt_outcome.c.kind)
         .join(batch, batch.c.id == attempt_outcome.c.batch_id)
-        .join(
-            attempt,
-            and_(attempt.c.batch_id == attempt_outcome.c.batch_id, attempt.c.number == attempt_outcome.c.number),
-        )
+        .join(attempt, OUTCOME_OF_ATTEMPT)
         .where(
             or_(batch.c.id == root_id, batch.c.root_batch_id == root_id),
             attempt_outcome.c.kind.in_([OutcomeKind.ACCEPTED.value, OutcomeKind.REJECTED.value]),
@@ -72,8 +84,9 @@ def refusals_in_a_row(connection: Connection, root_id: int, *, most: int) -> int
         .order_by(attempt.c.fence.desc())
         .limit(most)
     ).all()
-    row = list(kinds)
-    return row.index(OutcomeKind.ACCEPTED.value) if OutcomeKind.ACCEPTED.value in row else len(row)
+    newest_first = list(kinds)
+    accepted = OutcomeKind.ACCEPTED.value
+    return newest_first.index(accepted) if accepted in newest_first else len(newest_first)
 
 
 def add_halves(
@@ -81,7 +94,7 @@ def add_halves(
 ) -> list[int]:
     """Add the halves as ready batches of the same run; returns their numbers.
 
-    `smallest_first`: before all other halves, so that the size which the vendor takes is found at once.
+    `smallest_first`: before all other halves, so that the size that the vendor takes is found soon.
     """
     seqs = []
     for half in halves:
@@ -103,20 +116,19 @@ def add_halves(
     return seqs
 
 
-def reject_family(connection: Connection, root_id: int, *, error: str, now: datetime) -> list[Any]:
-    """Reject what has not left of one family; answers rows (seq, size)."""
-    return list(
-        connection.execute(
-            update(batch)
-            .where(batch.c.root_batch_id == root_id, batch.c.state == BatchState.READY.value)
-            .values(state=BatchState.REJECTED.value, error=error, updated_at=now)
-            .returning(batch.c.seq, batch.c.size)
-        )
+def reject_family(connection: Connection, root_id: int, *, error: str, now: datetime) -> list[RejectedHalf]:
+    """Reject the batches of one family that were not sent."""
+    rows = connection.execute(
+        update(batch)
+        .where(batch.c.root_batch_id == root_id, batch.c.state == BatchState.READY.value)
+        .values(state=BatchState.REJECTED.value, error=error, updated_at=now)
+        .returning(batch.c.seq, batch.c.size)
     )
+    return [RejectedHalf(seq=row.seq, size=row.size) for row in rows]
 
 
 def with_halves(connection: Connection, run_id: int, seqs: Sequence[int]) -> list[int]:
-    """These batches of a run and everything they were halved into, and theirs."""
+    """The numbers of these batches of a run, of their halves, and of the halves of those."""
     family = (
         select(batch.c.id, batch.c.seq)
         .where(batch.c.run_id == run_id, batch.c.seq.in_(seqs))

@@ -1,4 +1,4 @@
-"""What names a request for good, whatever becomes of the database in which its attempt was committed."""
+"""What identifies a request for ever, even after the database of its attempt was restored or remade."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class AttemptIdentity:
-    """What names an attempt for good: a restored or remade database may give its numbers to another one."""
+    """What identifies an attempt for ever: a restored or remade database may give its numbers to another attempt."""
 
-    lane: str  # as the fence book calls it: the account and the instant of its making
+    lane: str  # its name in the fence book: the account and the time of its creation
     started_at: datetime
     request_sha256: str
 
@@ -18,7 +18,7 @@ class AttemptIdentity:
 def permit_key(lane: str, fence: int, incarnation: str) -> str:
     """The pacer's key of an attempt; it can be read back from SQL.
 
-    Neither a database that was made anew nor one that was restored asks under the key of a request that is lost: the
-    lane's name has the instant at which its account was made known.
+    A remade database never uses the key of a lost request, because the lane's name has the creation time of its
+    account; a restored one does not either, because it begins a new incarnation.
     """
     return f"{incarnation}:{lane}:{fence}"

@@ -1,7 +1,7 @@
-"""Lanes: the one sender that an account has at a time, and the lock that everything about sending takes.
+"""Lanes: an account has one sender at a time, and one lock for everything about its sending.
 
-A lane's row is also the account's lock: whoever commits an attempt, plans a run, adds a suppression, opens a hold or
-cancels a run holds it until its transaction ends. So "no attempt after the pause was committed" needs no luck.
+A lane's row is also the account's lock: whoever commits an attempt, plans a run, adds a suppression, places a hold or
+cancels a run has it until its transaction ends. So no attempt is ever committed after a pause was.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 
 from campaigns.domain.states import RUN_SENDS, BatchState
+from campaigns.domain.upstream.outcome import HoldScope
 from campaigns.store.database.postgresql import wait_briefly
 from campaigns.store.handoff.handed_over import watch_is_due
 from campaigns.store.holds.holds import run_is_held, vendor_refuses
@@ -27,26 +28,26 @@ from campaigns.store.tables.probes import probe
 from campaigns.store.tables.runs import run
 
 ALL_ACCOUNTS_LOCK = 7_246_002
-"""PostgreSQL's advisory lock on which accounts there are; any number that nothing else uses."""
+"""PostgreSQL's advisory lock on the list of accounts; any number that nothing else uses."""
 
 
 @dataclass(frozen=True, slots=True)
 class LaneClaim:
-    """A lane that is ours until its lease ends or somebody with a higher fence takes it."""
+    """A lane that is ours until its lease ends, or until somebody with a higher fence takes it."""
 
     account_id: str
     owner: str
     fence: int
-    name: str  # what the fence book calls the lane
+    name: str  # of the lane in the fence book
     incarnation: str = ""  # of the database when the lane was claimed
 
 
 def lock_lanes(connection: Connection, account_ids: Sequence[str] | None = None) -> dict[str, int]:
-    """Take the locks of these accounts (of all of them for None); answers their suppression numbers.
+    """Take the locks of these accounts (of all for None); returns their suppression numbers.
 
-    In account order, so that two who want several never wait for each other in a ring. Who takes all of them keeps new
-    accounts out too, until the transaction ends: what is done to every account is done to those that come meanwhile. On
-    SQLite the transaction itself is the lock.
+    In account order, so that two callers never wait for each other. A caller with all locks also keeps new accounts out
+    until its transaction ends: what is done to every account is then done to all there are. On SQLite the transaction
+    itself is the lock.
     """
     if account_ids is None:
         hold_account_list(connection)
@@ -57,18 +58,18 @@ def lock_lanes(connection: Connection, account_ids: Sequence[str] | None = None)
 
 
 def hold_account_list(connection: Connection) -> None:
-    """Let no account be added, and nothing be done to all of them, by anybody else until this transaction ends.
+    """Until this transaction ends, nobody else adds an account, or changes all accounts at once.
 
-    Taken before any lane, so that nobody who has one waits for it. SQLite's writer holds everything already.
+    Taken before any lane, so that nobody who has a lane waits for it. On SQLite the writer has everything already.
     """
     if connection.dialect.name != "sqlite":
         connection.execute(select(func.pg_advisory_xact_lock(ALL_ACCOUNTS_LOCK)))
 
 
 def lock_free_lanes(connection: Connection, account_ids: Sequence[str]) -> list[str]:
-    """Take the locks that nobody has of these accounts, waiting for none; returns whose those are, in the given order.
+    """Take the locks of these accounts that are free, without waiting; returns those accounts, in the given order.
 
-    A worker that vanished in the middle of a transaction keeps its account's lock, and that one alone must wait.
+    A worker that vanished in the middle of a transaction keeps its account's lock, and only that account must wait.
     """
     statement = select(lane.c.account_id).where(lane.c.account_id.in_(account_ids)).order_by(lane.c.account_id)
     free = set(connection.scalars(statement.with_for_update(skip_locked=True)))
@@ -76,15 +77,26 @@ def lock_free_lanes(connection: Connection, account_ids: Sequence[str]) -> list[
 
 
 def hold_lane_briefly(connection: Connection, account_id: str) -> None:
-    """As `hold_lane`, for one who has other accounts to serve. Raises DatabaseBusy when somebody keeps the lock."""
+    """As `hold_lane`, for a caller with other accounts to serve. Raises DatabaseBusy when somebody has the lock."""
     wait_briefly(connection)
     hold_lane(connection, account_id)
 
 
 def hold_lane(connection: Connection, account_id: str) -> None:
-    """Keep the account's lock until this transaction ends, asking nothing. SQLite's writer holds it already."""
+    """Take the account's lock until this transaction ends. On SQLite the writer has it already."""
     if connection.dialect.name != "sqlite":
         connection.execute(select(lane.c.account_id).where(lane.c.account_id == account_id).with_for_update())
+
+
+def lock_for_hold(connection: Connection, account_id: str, scope: HoldScope | None) -> None:
+    """Take the locks under which a hold of that scope is placed: for a team all accounts', else the account's own.
+
+    None: no hold is placed.
+    """
+    if scope is HoldScope.TEAM:
+        lock_lanes(connection)
+    else:
+        hold_lane(connection, account_id)
 
 
 def claim_lane(
@@ -98,12 +110,12 @@ def claim_lane(
     seen: int = 0,
     incarnation: str = "",
 ) -> LaneClaim | None:
-    """Become the account's one sender; None when somebody is, or when the lane must still wait for its time.
+    """Become the account's one sender; None when somebody else is, or when the lane must still wait.
 
-    Somebody is, too, while an attempt is in flight: the last owner's lease may have ended a moment after the sweep.
-    Asking for the time keeps a wake-up that comes twice or late from cutting a back-off short. A crash afterwards
-    leaves the lane claimed until the lease ends. `seen`: the fence that the lane had when it was compared with the
-    fence book; a lower one now says that the database was put back since, and nobody may claim it uncompared.
+    An attempt in flight also keeps the lane closed: its owner's lease may have ended just after the sweep. The check of
+    the time keeps a doubled or late wake-up from cutting a back-off short. A crash afterwards leaves the lane claimed
+    until the lease ends. `seen`: the fence of the lane when it was compared with the fence book; if it is lower now,
+    the database was restored since, and the lane must be compared again.
     """
     in_flight = select(batch.c.id).where(batch.c.account_id == account_id, batch.c.state == BatchState.SENDING.value)
     fence = connection.scalar(
@@ -130,7 +142,7 @@ def release_lane(
     waits_for: str | None = None,
     failures: int = 0,
 ) -> None:
-    """Give the lane back, if it is still ours; nothing starts on it before the `wait` is over."""
+    """Give the lane back, if it is still ours; nobody claims it before the `wait` is over."""
     connection.execute(
         update(lane)
         .where(lane.c.account_id == claim.account_id, lane.c.owner == claim.owner, lane.c.fence == claim.fence)
@@ -147,7 +159,7 @@ def release_lane(
 
 
 def postpone_lane(connection: Connection, account_id: str, *, until: datetime, waits_for: str, now: datetime) -> None:
-    """Let nobody be woken for a free lane before that time."""
+    """Let a free lane wait until that time."""
     connection.execute(
         update(lane)
         .where(lane.c.account_id == account_id, lane.c.owner.is_(None))
@@ -158,7 +170,7 @@ def postpone_lane(connection: Connection, account_id: str, *, until: datetime, w
 def lane_waits(now: datetime) -> ColumnElement[bool]:
     """The condition that a row of `lane` waits for its time.
 
-    A wait that begins in the future was written by a clock that was ahead, and nobody knows how long it should be.
+    A wait that begins in the future was written by a clock that was ahead, so its length is unknown: it does not count.
     """
     return and_(
         lane.c.available_at.is_not(None),
@@ -168,17 +180,17 @@ def lane_waits(now: datetime) -> ColumnElement[bool]:
 
 
 def lane_failures(connection: Connection, account_id: str) -> int:
-    """How many attempts in a row provably never left."""
+    """How many requests of the account in a row did not get through."""
     return connection.scalar(select(lane.c.failures).where(lane.c.account_id == account_id)) or 0
 
 
 def lane_suppressions(connection: Connection, account_id: str) -> int:
-    """The lane's suppression number, which grows whenever a suppression that concerns the account is added."""
+    """The lane's suppression number, which grows with each suppression that concerns the account."""
     return connection.scalar(select(lane.c.suppressions).where(lane.c.account_id == account_id)) or 0
 
 
 def count_suppressions(connection: Connection, account_id: str | None) -> None:
-    """Tell the lane (all lanes for None) that suppressions were added; the caller has their locks."""
+    """Raise the suppression number of a lane (of all for None): suppressions were added. The caller has the lock."""
     statement = update(lane).values(suppressions=lane.c.suppressions + 1)
     connection.execute(statement if account_id is None else statement.where(lane.c.account_id == account_id))
 
@@ -195,10 +207,9 @@ def lane_has_work(connection: Connection, account_id: str, *, upstream: str, now
 
 
 def lanes_to_wake(connection: Connection, *, upstream: str, now: datetime, again_before: datetime) -> list[str]:
-    """Accounts with something to look for, take back, ask about or probe, then those that send, the idlest first.
+    """Accounts with a search, a recall, a watch or a probe that is due, then those that send, the longest idle first.
 
-    Skipped: lanes that wait for their time, and those woken after `again_before` (a wake-up may be lost, so it is
-    repeated).
+    Lanes that wait are left out, and those woken after `again_before`; a wake-up may be lost, so it is repeated then.
     """
     rows = connection.execute(
         select(lane.c.account_id)
@@ -261,7 +272,7 @@ def mark_woken(connection: Connection, account_ids: Sequence[str], *, now: datet
 def not_told_lately(
     hinted_at: ColumnElement[datetime], *, now: datetime, again_before: datetime
 ) -> ColumnElement[bool]:
-    """The condition that nobody was told of a row since then. A time to come was written by a clock that was ahead."""
+    """The condition that no wake-up was sent for a row since then. A later time is of a clock that was ahead."""
     return or_(hinted_at.is_(None), hinted_at <= again_before, hinted_at > now)
 
 

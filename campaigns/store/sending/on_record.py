@@ -1,4 +1,4 @@
-"""What stands on record, for whoever comes late: an answer of the vendor, or a worker whose lane was taken."""
+"""Checks against the record, for a late answer of the vendor, or a late worker whose lane was taken."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from campaigns.store.tables.batches import batch
 def hold_own_lane(connection: Connection, claim: LaneClaim) -> bool:
     """Take the lane's lock; False when the lane is no longer ours: somebody took it, or the database was restored.
 
-    The numbers of rows that were read under the claim then say nothing.
+    IDs that were read under the claim may then belong to other rows.
     """
     hold_lane(connection, claim.account_id)
     ours = select(lane.c.fence).where(
@@ -33,8 +33,8 @@ def hold_own_lane(connection: Connection, claim: LaneClaim) -> bool:
 def attempt_stands(connection: Connection, opened: OpenAttempt) -> bool:
     """Whether this very attempt is on record.
 
-    Its fence is the account's alone. What its numbers cannot tell, in a database that was restored or made anew, its
-    identity does; an attempt that was kept by an earlier release has none.
+    Its fence is unique for the account. In a restored or remade database the numbers may match by chance; its identity
+    does not. An attempt that an earlier release kept has no identity.
     """
     row = connection.execute(
         select(attempt.c.started_at, attempt.c.request_sha256, account.c.created_at)
@@ -57,7 +57,7 @@ def attempt_stands(connection: Connection, opened: OpenAttempt) -> bool:
 def recorded_before(
     connection: Connection, opened: OpenAttempt, outcome: Outcome
 ) -> tuple[BatchState, datetime] | None:
-    """Where the batch stands and until when it waits, if this very outcome of the attempt stands already."""
+    """The state of the batch and until when it waits, if this very outcome of the attempt is on record already."""
     row = connection.execute(
         select(batch.c.state, batch.c.available_at)
         .join(attempt_outcome, attempt_outcome.c.batch_id == batch.c.id)

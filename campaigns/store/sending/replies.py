@@ -1,4 +1,4 @@
-"""What the vendor's reply to a request said: every field that was recorded, in the documented JSON's keys."""
+"""The vendor's reply to a request: every field that was recorded, by the keys of the documented JSON."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ REPORTED = (
     *("credits_note", "is_cached", "cache_note", "cached_at", "limit_day", "remaining_day", "limits_notice"),
     *("date", "data"),
 )
-"""Kept together in the column `report`; a release may have kept fewer of them."""
+"""Fields in the column `report`; an earlier release may have kept fewer of them."""
 
 COLUMNS_OF_REPLY = [attempt_outcome.c[name] for name in (*COLUMNS, "report")]
 
 
 def reply_of(row: Mapping[Any, Any], outcome: Table) -> dict[str, Any] | None:
-    """The reply in a row with the columns of a table of outcomes; None when none came."""
+    """The reply in a row with the columns of a table of outcomes; None: no reply came."""
     if row[outcome.c.http_status] is None:
         return None
     shown = {name: row[outcome.c[name]] for name in COLUMNS if name in outcome.c}

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
     text,
 )
 
@@ -98,6 +99,11 @@ attempt_outcome = Table(
         postgresql_where=text("kind = 'unknown'"),
     ),
 )
+
+OUTCOME_OF_ATTEMPT = and_(
+    attempt_outcome.c.batch_id == attempt.c.batch_id, attempt_outcome.c.number == attempt.c.number
+)
+"""The join of an attempt and its outcome. An attempt without one is in flight."""
 
 
 evidence = Table(

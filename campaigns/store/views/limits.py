@@ -8,9 +8,10 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from campaigns.domain.reconcile.windows import measured
+from campaigns.domain.states import HoldKind
 from campaigns.store.accounts.bindings import find_upstream
 from campaigns.store.holds.holds import Held, OpenHold, holds_on
-from campaigns.store.reconcile.open_requests import told_dates
+from campaigns.store.reconcile.open_requests import vendor_dates
 from campaigns.store.sending.circuits import circuit_is_tripped
 from campaigns.store.tables.accounts import account, lane
 
@@ -48,7 +49,7 @@ def tripped_circuits(connection: Connection, *, now: datetime) -> list[TrippedCi
 
 def vendor_clock(connection: Connection, upstream: str) -> VendorClock | None:
     """How far the vendor's clock is off ours; None while no answer has shown it."""
-    skew = measured(told_dates(connection, upstream))
+    skew = measured(vendor_dates(connection, upstream))
     return VendorClock(skew.low.total_seconds(), skew.high.total_seconds()) if skew.is_measured else None
 
 
@@ -62,9 +63,9 @@ class TeamOnHold:
 
 
 def team_on_hold(connection: Connection, account_id: str) -> TeamOnHold | None:
-    """The team of an account, if it is on hold. Raises NotFound."""
+    """The team of an account, if it is on hold. A stop does not count: no release lifts it. Raises NotFound."""
     upstream, _ = find_upstream(connection, account_id)
-    holds = holds_on(connection, Held(upstream=upstream))
+    holds = [hold for hold in holds_on(connection, Held(upstream=upstream)) if hold.kind is not HoldKind.STOP]
     if not holds:
         return None
     count = select(func.count()).select_from(account).where(account.c.upstream == upstream)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from campaigns.domain.states import HoldKind
+from campaigns.store.audit.events import Act
+from campaigns.store.holds.holds import Held, place_hold
 from tests.cli.conftest import Shell, on_a_terminal
-from tests.world import LOGGED_OUT, NO_CREDITS, World
+from tests.world import ANNA, LOGGED_OUT, NO_CREDITS, UPSTREAM, World
 
 RELEASE = ("accounts", "release", "acct_one", "--reason", "credits were bought")
 
@@ -40,3 +43,12 @@ def test_an_account_that_alone_is_on_hold_is_released_at_once(shell: Shell, worl
     held(shell, world, LOGGED_OUT)
 
     assert shell.ok(*RELEASE)["released"] == ["account"]
+
+
+def test_a_stop_of_everything_is_not_asked_about_since_no_release_lifts_it(shell: Shell, world: World) -> None:
+    held(shell, world, LOGGED_OUT)
+    with world.store.write() as connection:
+        act = Act(connection, world.store.now(connection), ANNA)
+        place_hold(act, Held(upstream=UPSTREAM), HoldKind.STOP, reason="wrong price")
+
+    assert "account" in shell.ok(*RELEASE)["released"]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Shell, on_a_terminal
+from tests.store.forger import Forger
 from tests.world import UNKNOWN, World, accepted
 
 RESEND = ("runs", "decide", "1", "--all", "--as", "resend", "--reason", "nobody got it")
@@ -68,6 +69,18 @@ def test_what_is_refused_is_refused_before_the_question(given_up: Shell) -> None
     sentence = given_up.refusal(*RESEND, code=4)
 
     assert re.search("campaign 1, which is archived and no longer sends", sentence)
+
+
+def test_a_batch_that_becomes_unknown_after_the_question_is_not_sent_again(
+    given_up: Shell, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def agree(*_: Any, **__: Any) -> None:
+        Forger(world.store).does("UPDATE batch SET state = 'unknown', message_id = NULL WHERE seq = 3")
+
+    monkeypatch.setattr("campaigns.cli.runs.decide.agree", agree)
+
+    assert given_up.ok(*RESEND)["batches"] == [2]
+    assert [batch["state"] for batch in given_up.ok("runs", "batches", "1")] == ["accepted", "ready", "unknown"]
 
 
 def test_decisions_that_send_nothing_are_not_asked_about(given_up: Shell) -> None:

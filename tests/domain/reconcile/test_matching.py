@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from campaigns.domain.reconcile.judging import Listed, judge
 from campaigns.domain.reconcile.matching import Item, Matched, Request, match
 from campaigns.domain.reconcile.search import Finding
-from campaigns.domain.reconcile.windows import ARRIVES_WITHIN, LostTime, Skew, Told, measured
+from campaigns.domain.reconcile.windows import ARRIVES_WITHIN, LostTime, Skew, VendorDate, measured
 from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -105,13 +105,13 @@ def test_what_an_operator_has_denied_is_not_asked_of_that_request_again() -> Non
 
 
 def test_the_skew_is_what_the_measurements_agree_on_or_what_holds_them_all() -> None:
-    told = [Told(at(100), at(0), at(2)), Told(at(205), at(100), at(101))]
+    told = [VendorDate(at(100), at(0), at(2)), VendorDate(at(205), at(100), at(101))]
 
     skew = measured(told)
 
     assert (skew.low, skew.high) == (timedelta(seconds=98), timedelta(seconds=106)), "a clock was set in between"
     assert skew.is_measured
-    narrower = measured([told[0], Told(at(100), at(0.5), at(30))])
+    narrower = measured([told[0], VendorDate(at(100), at(0.5), at(30))])
     assert (narrower.low, narrower.high) == (timedelta(seconds=98), timedelta(seconds=100.5))
     assert not measured([]).is_measured
 

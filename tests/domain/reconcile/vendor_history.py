@@ -16,7 +16,7 @@ from random import Random
 from campaigns.domain.reconcile.judging import Listed, judge
 from campaigns.domain.reconcile.matching import Item, Key, Request, match
 from campaigns.domain.reconcile.search import Finding
-from campaigns.domain.reconcile.windows import ARRIVES_WITHIN, Skew, Told, measured
+from campaigns.domain.reconcile.windows import ARRIVES_WITHIN, Skew, VendorDate, measured
 from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
 
 BEGIN = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -79,7 +79,7 @@ class History:
         self.owned: dict[str, tuple[float, float]] = {}  # when the request of each began, and when it was answered
         self.taken: set[str] = set()
         self.open: dict[Key, Ours] = {}
-        self.told: list[Told] = []
+        self.told: list[VendorDate] = []
         self.newest: str | None = None
         self.verdicts = Verdicts()
 
@@ -152,8 +152,8 @@ class History:
             made.id = str(next(self.ids))
             self.items.append(made)
 
-    def _told(self, answered: float, after: float, before: float) -> Told:
-        return Told(self._date(answered), at(after), at(before))
+    def _told(self, answered: float, after: float, before: float) -> VendorDate:
+        return VendorDate(self._date(answered), at(after), at(before))
 
     def _date(self, when: float) -> datetime:
         return at(when + self.offset).replace(microsecond=0)

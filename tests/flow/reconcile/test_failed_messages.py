@@ -68,7 +68,7 @@ def test_one_that_says_something_else_is_not_taken_for_ours(world: World, text: 
     world.serve_out()
 
     assert world.states(run_id) == ["unknown"]
-    assert "says something else" in world.batches(run_id)[0]["error"]
+    assert "has another text" in world.batches(run_id)[0]["error"]
 
 
 def test_sending_it_again_names_the_message(world: World) -> None:

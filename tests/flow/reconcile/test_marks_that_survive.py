@@ -48,4 +48,4 @@ def test_an_item_without_a_mark_is_taken_only_where_its_mark_may_be_lost(
     (batch,) = world.batches(run_id)
     assert (batch["state"], batch["message_id"]) == (state, None if state == "unknown" else "900")
     if state == "unknown":
-        assert "item 900 says the same but can be nobody's" in batch["error"]
+        assert "item 900 has the same text but fits no request" in batch["error"]

@@ -14,6 +14,7 @@ from sqlalchemy import event
 
 from campaigns.adapters.disk.spool import FileSpool
 from campaigns.domain.errors import DatabaseAway
+from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.outcome import Outcome
 from campaigns.flow.lanes.serve import give_back_stranded, serve_lane
 from campaigns.flow.reconcile.abandoned import expire_attempts
@@ -22,7 +23,7 @@ from campaigns.ports import Replayed
 from campaigns.store.database.engine import Store
 from tests.flow.sending.outage import Outage, ShakyStore
 from tests.one_database import on_both
-from tests.world import ACCOUNT, LIMITS, NOT_SENT, THROTTLED, UNKNOWN, World, accepted
+from tests.world import ACCOUNT, LIMITS, LOGGED_OUT, NO_CREDITS, NOT_SENT, THROTTLED, UNKNOWN, World, accepted
 
 pytestmark = on_both
 
@@ -66,6 +67,20 @@ def test_every_answer_is_kept_whole(outage: Outage, outcome: Outcome, state: str
     assert world.states(run_id) == [state]
     (attempt,) = world.attempts(run_id)
     assert (attempt["outcome"], attempt["error"]) == (outcome.kind.value, outcome.error)
+
+
+@pytest.mark.parametrize(("outcome", "kind"), [(LOGGED_OUT, HoldKind.ACCOUNT), (NO_CREDITS, HoldKind.CREDITS)])
+def test_an_answer_that_pauses_an_account_or_a_team_does_so_when_it_is_written_late(
+    outage: Outage, outcome: Outcome, kind: HoldKind
+) -> None:
+    world = outage.world
+    run_id = world.launched([1, 2])
+    outage.with_answer(outcome)
+
+    assert outage.ends() == Replayed(written=1)
+
+    assert world.states(run_id) == ["ready"]
+    assert [hold["kind"] for hold in world.run(run_id)["holds"]] == [kind]
 
 
 def test_the_reply_itself_is_not_kept_since_it_may_repeat_the_message(outage: Outage, tmp_path: Path) -> None:

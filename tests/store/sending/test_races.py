@@ -280,7 +280,7 @@ def test_a_resend_decided_while_the_run_ends_reopens_it(world: World) -> None:
 
     _, decided = overlapping(world.store, _settle(_in_flight(world), accepted("m1")), _resend(run_id))
 
-    assert decided["state"] == "sending"
+    assert decided.state == "sending"
     world.clock.advance(LIMITS.lease_seconds + 1)
     world.serve()
     assert world.run(run_id)["state"] == "finished"
@@ -302,7 +302,7 @@ def test_two_operators_decide_the_same_unknown_and_one_is_refused(world: World) 
 
     first, second = overlapping(world.store, _resend(run_id), _resend(run_id))
 
-    assert first["state"] == "sending"
+    assert first.state == "sending"
     assert isinstance(second, NotAllowed)
     assert world.events().count("unknown_decided") == 1
 
