@@ -55,5 +55,5 @@ def test_the_options_of_a_campaign_reach_its_run(shell: Shell, world: World) -> 
 def test_hours_that_are_none_are_one_sentence(shell: Shell) -> None:
     shell.ok("accounts", "add", "acct_one")
     assert "are no hours" in shell.refusal("accounts", "set", "acct_one", "--hours", "9-5", "--zone", "UTC", code=2)
-    assert "pass --zone too" in shell.refusal("accounts", "set", "acct_one", "--hours", "09:00-17:00", code=2)
+    assert "give its zone too" in shell.refusal("accounts", "set", "acct_one", "--hours", "09:00-17:00", code=2)
     assert "not known here" in shell.refusal("accounts", "set", "acct_two", "--clear", "hours", code=3)
