@@ -318,7 +318,7 @@ def test_who_serves_and_who_was_removed_go_with_a_downgrade_and_the_previous_rel
     migrations.downgrade(database_url, "0012")
     with _engine(database_url) as engine, engine.connect() as connection:
         assert connection.execute(text("SELECT component FROM heartbeat")).scalars().all() == ["worker"]
-        assert connection.execute(text("SELECT id FROM account ORDER BY id")).scalars().all() == [ACCOUNT, "acct_old"]
+        assert connection.execute(text("SELECT id FROM account ORDER BY id")).scalars().all() == ["acct_old", ACCOUNT]
     migrations.upgrade(database_url)
 
     with store.read() as connection:
