@@ -28,7 +28,7 @@ def limits(*, as_json: bool) -> None:
     found = {
         **state,
         "account_gap_seconds": parts.limits.account_gap_seconds,
-        "credits": seen and seen[0],
+        "credits": seen and seen.credits,
         "circuits": circuits,
         "vendor_clock": clock,
     }

@@ -141,8 +141,8 @@ def _signs(store: Store, upstream: str) -> Iterator[Check]:
     if balance is None:
         yield Check("credits", "note", "the vendor has not named a balance yet")
     else:
-        found = f"{balance[0]:,} left, by the vendor's reply of {moment(balance[1])}"
-        empty = balance[0] <= 0
+        found = f"{balance.credits:,} left, by the vendor's reply of {moment(balance.at)}"
+        empty = balance.credits <= 0
         yield Check("credits", "fault" if empty else "ok", found, "buy credits" if empty else None, REFUSED)
 
 

@@ -106,7 +106,7 @@ def _claim_compared(sender: Sender, team: str, lane: LaneFence) -> LaneClaim | N
         if upstream != sender.upstream or bound_to not in {None, team}:
             return None  # one vendor per account: another team's key never sends for it
         if bound_to is None:
-            bind_team(connection, account_id, team, actor=sender.owner, now=now)
+            bind_team(Act(connection, now, sender.owner), account_id, team)
         if team_waits(connection, account_id, upstream=upstream, team=team, now=now):
             return None
         lease = timedelta(seconds=sender.limits.lease_seconds)
