@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from campaigns.cli.inputs.field_table import BY_KEY
-from campaigns.cli.kit.in_force import note_nobody_serves
+from campaigns.cli.kit.in_force import note_nobody_sends
 from campaigns.cli.kit.output import duration, json_option, print_facts, print_table
 from campaigns.cli.kit.output import show as show_result
 from campaigns.cli.kit.runs_table import print_runs
@@ -43,7 +43,7 @@ def show(campaign_id: int, *, as_json: bool) -> None:
     with opened() as parts:
         found = _shown(parts.store, campaign_id)
         if found["state"] == CampaignState.SCHEDULED:
-            note_nobody_serves(parts)
+            note_nobody_sends(parts)
     show_result(found, as_json=as_json, people=lambda: _say(found))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from campaigns.cli.kit.held import say_held
-from campaigns.cli.kit.in_force import note_nobody_serves
+from campaigns.cli.kit.in_force import note_nobody_sends
 from campaigns.cli.kit.output import cell, json_option, moment, one_line, print_facts, say_warnings, show
 from campaigns.cli.kit.runs_table import print_runs
 from campaigns.cli.kit.session import CAMPAIGN, actor, opened
@@ -81,7 +81,7 @@ def launch(
             actor=actor(),
         )
         if not wait:
-            note_nobody_serves(parts)
+            note_nobody_sends(parts)
             show(launched, as_json=as_json, people=lambda: _say_launched(launched))
             return
         say_warnings(launched)

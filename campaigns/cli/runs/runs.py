@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from campaigns.cli.kit.held import say_held
-from campaigns.cli.kit.in_force import note_nobody_serves
+from campaigns.cli.kit.in_force import note_nobody_sends
 from campaigns.cli.kit.output import counted, json_option, moment, print_facts, print_json_list, print_table
 from campaigns.cli.kit.output import show as show_result
 from campaigns.cli.kit.session import CAMPAIGN, RUN, actor, opened
@@ -57,7 +57,7 @@ def show(run_id: int, *, as_json: bool) -> None:
     with opened() as parts, parts.store.read() as connection:
         found = run_of(parts, connection, run_id)
         if found["lane"] is not None:
-            note_nobody_serves(parts, found["upstream"])
+            note_nobody_sends(parts, found["upstream"])
     show_result(found, as_json=as_json, people=lambda: print_facts(_for_people(found)))
 
 

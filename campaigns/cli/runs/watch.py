@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from campaigns.cli.kit.in_force import note_nobody_serves
+from campaigns.cli.kit.in_force import note_nobody_sends
 from campaigns.cli.kit.output import note, one_line, print_json
 from campaigns.cli.kit.streams import drawing
 from campaigns.cli.runs.progress import (
@@ -48,7 +48,7 @@ def watch(parts: Parts, run_id: int, *, as_json: bool) -> int:
     """Show a run until it ends or cannot go on by itself; answers the exit code. Ctrl-C ends the watching only."""
     rates = Rates()
     code: int | None = None
-    note_nobody_serves(parts)
+    note_nobody_sends(parts)
     try:
         with _display(parts.limits, as_json=as_json) as shown:
             for look in looks(parts, run_id):
