@@ -19,7 +19,7 @@ from campaigns.store.health.heartbeats import BEAT_SENDS, beat_heart
 log = logging.getLogger(__name__)
 
 SIGN_SECONDS = 5.0
-"""So often beat says in the database that it ticks."""
+"""Beat writes a sign to the database at most once in this many seconds."""
 
 
 class Ticker(Scheduler):

@@ -22,8 +22,6 @@ from campaigns.domain.errors import UsageError
 from campaigns.private_files import FULL_DISK
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from campaigns.store.proof.verify import Verified
     from campaigns.store.views.events import EventView
     from campaigns.wiring import Parts
@@ -170,7 +168,7 @@ def _ask_vendor(parts: Parts, run_id: int, most: int) -> None:
         ask_sent_counts(sender, run_id, most=most, actor=actor(), beforehand=say)
 
 
-def _require(connection: Connection, run_id: int | None, campaign_id: int | None) -> None:
+def _require(connection: Any, run_id: int | None, campaign_id: int | None) -> None:
     """Raise NotFound for an unknown run or campaign: an empty list would look as if nothing had happened."""
     from campaigns.store.campaigns.campaigns import find_campaign
     from campaigns.store.runs.runs import find_run

@@ -1,4 +1,4 @@
-"""Heads of the trail that were kept in a file: what `audit verify --json` printed earlier."""
+"""Heads of the sealed log in a file: what `audit verify --json` printed earlier."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def read_heads(path: str) -> dict[str, Head]:
-    """The heads in the file, by chain. Raises UsageError when it cannot be read or holds no heads."""
+    """The heads in the file, by chain. Raises UsageError when it cannot be read or has no heads."""
     if not path:
         raise UsageError("--heads is empty; name a file of `campaigns audit verify --json`.")
     try:
@@ -42,4 +42,6 @@ def _head(path: str, name: str, head: Any) -> Head:
     position, sha256 = (head.get("position"), head.get("sha256")) if isinstance(head, dict) else (None, None)
     if type(position) is int and position >= 0 and isinstance(sha256, str) and SHA256.fullmatch(sha256):
         return Head(position, sha256)
-    raise UsageError(f"--heads '{path}': \"{name}\" is no head; it needs a position and a sha256 of 64 digits.")
+    raise UsageError(
+        f"--heads '{path}': \"{name}\" is not a valid head; it needs a position and a sha256 of 64 digits."
+    )

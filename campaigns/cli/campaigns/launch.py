@@ -11,7 +11,7 @@ from campaigns.cli.campaigns.plan import warning_sentence
 from campaigns.cli.kit.agree import agree, yes_option
 from campaigns.cli.kit.held import say_held
 from campaigns.cli.kit.help_pages.options import GroupedCommand
-from campaigns.cli.kit.in_force import note_nobody_serves
+from campaigns.cli.kit.in_force import note_nobody_sends
 from campaigns.cli.kit.output import counted, json_option, moment, note, show
 from campaigns.cli.kit.session import CAMPAIGN, actor, campaign_name, opened, run_name
 from campaigns.cli.runs.runs import timeout_option
@@ -78,7 +78,7 @@ def launch(
             how = _agreed(parts, campaign_id, how)
         launched = _launch(parts, campaign_id, how)
         if not wait:
-            note_nobody_serves(parts)
+            note_nobody_sends(parts)
             show(launched, as_json=as_json, people=lambda: _say_launched(launched))
             return
         click.get_current_context().exit(_wait(parts, launched, timeout=timeout, as_json=as_json))

@@ -8,7 +8,7 @@ import click
 
 from campaigns.as_json import plain
 from campaigns.cli.campaigns.plan import say_plan_warnings, warning_sentence
-from campaigns.cli.kit.in_force import note_nobody_serves
+from campaigns.cli.kit.in_force import note_nobody_sends
 from campaigns.cli.kit.output import duration, json_option, note
 from campaigns.cli.kit.output import show as show_result
 from campaigns.cli.kit.runs_table import print_runs
@@ -91,7 +91,7 @@ def show(campaign_id: int, *, as_json: bool) -> None:
     with opened() as parts:
         shown = show_campaign(parts.store, campaign_id)
         if shown.campaign.state is CampaignState.SCHEDULED:
-            note_nobody_serves(parts)
+            note_nobody_sends(parts)
     as_data = plain(shown.campaign) | {"warnings": [warning_sentence(warning) for warning in shown.warnings]}
     show_result(as_data, as_json=as_json, people=lambda: _say(shown))
 

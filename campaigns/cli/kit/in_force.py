@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from campaigns.addresses import is_loopback, shown
-from campaigns.cli.kit.output import note
+from campaigns.cli.kit.output import note, one_line
 
 if TYPE_CHECKING:
     from campaigns.settings import Settings
@@ -46,13 +46,20 @@ def vendor_in_force(settings: Settings) -> str:
     return f"No vendor key is set: everything goes to the sandbox at {shown(address)}."
 
 
-def note_nobody_serves(parts: Parts, upstream: str | None = None) -> None:
-    """Say that no worker for a vendor is running, that of the settings if none is named; nothing when one may be."""
+def note_nobody_sends(parts: Parts, upstream: str | None = None) -> None:
+    """Say that everything is stopped, and that no worker for a vendor is running; nothing when one may be.
+
+    `upstream`: the vendor, that of the settings if none is named.
+    """
     from campaigns.store.health.heartbeats import Serves, serving
+    from campaigns.store.holds.stops import open_stops
 
     vendor = upstream or parts.upstream_name
     with parts.store.read() as connection:
         service = serving(connection, vendor, parts.store.now(connection))
+        stops = [each for each in open_stops(connection) if each.account is None]
+    if stops:
+        note(f"Note: everything is stopped ({one_line(stops[0].reason)}); `campaigns go` lets it go on.")
     if service.serves is Serves.NO:
         note(f"Note: no worker for {vendor} is running; start `campaigns up`, or `campaigns worker`.")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from campaigns.cli.kit.held import say_held
-from campaigns.cli.kit.in_force import note_nobody_serves
+from campaigns.cli.kit.in_force import note_nobody_sends
 from campaigns.cli.kit.output import counted, json_option, print_json_list
 from campaigns.cli.kit.output import show as show_result
 from campaigns.cli.kit.session import RUN, actor, opened
@@ -63,7 +63,7 @@ def show(run_id: int, *, as_json: bool) -> None:
         now = parts.store.now(connection)
         run = show_run(connection, run_id, limits=parts.limits, now=now)
         if run.lane is not None:
-            note_nobody_serves(parts, run.upstream)
+            note_nobody_sends(parts, run.upstream)
     show_result(run, as_json=as_json, people=lambda: print_facts(run_facts(run, now)))
 
 

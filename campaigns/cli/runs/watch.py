@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from campaigns.as_json import plain
-from campaigns.cli.kit.in_force import note_nobody_serves
+from campaigns.cli.kit.in_force import note_nobody_sends
 from campaigns.cli.kit.output import counted, note, one_line, print_json
 from campaigns.cli.kit.remedies import in_words
 from campaigns.cli.kit.streams import drawing
@@ -51,7 +51,7 @@ def watch(
     """
     rates, stops_at = Rates(), _stops_at(timeout)
     end: End | None = None
-    note_nobody_serves(parts)
+    note_nobody_sends(parts)
     try:
         with _display(as_json=as_json) as display:
             for look in looks(parts, run_id):

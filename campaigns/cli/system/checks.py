@@ -1,4 +1,4 @@
-"""What `doctor` says of the memory beside the database (kept outcomes, noted fences), of what is paused, and probes."""
+"""Checks of `doctor`: the memory beside the database (kept outcomes, noted fences), what is paused, and probes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LISTED = 10
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One part, how it stands, and the fix."""
+    """One part, its state, and the fix."""
 
     part: str
     state: Literal["ok", "note", "fault"]
@@ -35,7 +35,7 @@ class Check:
 
 
 def memory_checks(settings: Settings) -> Iterator[Check]:
-    """What this host keeps beside the database, and whether it agrees with it."""
+    """What this host stores beside the database, and whether both agree."""
     yield from _spool(settings)
     yield from _fences(settings)
 
@@ -44,24 +44,24 @@ def _spool(settings: Settings) -> Iterator[Check]:
     from campaigns.adapters.disk.spool import FileSpool
 
     try:
-        found = FileSpool(settings.home.resolve()).content()
+        spool = FileSpool(settings.home.resolve()).content()
     except OSError as error:
-        said = f"cannot be read ({error.strerror})"
-        yield Check("kept outcomes", "fault", said, f"let workers read and write {settings.home.resolve()}", FAULTY)
+        fault = f"cannot be read ({error.strerror})"
+        yield Check("kept outcomes", "fault", fault, f"let workers read and write {settings.home.resolve()}", FAULTY)
         return
     lost = "such attempts count as unknown: see `campaigns runs list`, then delete the file"
-    if found.damaged:
-        said = f"{counted(found.damaged, 'line')} cannot be read; a worker will put them aside"
-        yield Check("kept outcomes", "fault", said, lost, FAULTY)
-    if found.waiting:
-        said = f"{counted(found.waiting, 'outcome')} on this host could not be written yet"
-        yield Check("kept outcomes", "fault", said, "start a worker here once the database answers", AWAY)
-    for path in found.aside:
+    if spool.damaged:
+        damaged = f"{counted(spool.damaged, 'line')} cannot be read; a worker will put them aside"
+        yield Check("kept outcomes", "fault", damaged, lost, FAULTY)
+    if spool.waiting:
+        waiting = f"{counted(spool.waiting, 'outcome')} on this host could not be written yet"
+        yield Check("kept outcomes", "fault", waiting, "start a worker here once the database answers", AWAY)
+    for path in spool.aside:
         yield Check("kept outcomes", "note", f"some could not be read or written and were put aside in {path}", lost)
-    for path in found.lost:
-        said = f"{path} has answers to requests that the database does not know: it was restored from a backup"
-        yield Check("kept outcomes", "note", said, "compare them with what is unknown or held, then delete the file")
-    if not (found.damaged or found.waiting or found.aside or found.lost):
+    for path in spool.lost:
+        unknown = f"{path} has answers to requests that the database does not know: it was restored from a backup"
+        yield Check("kept outcomes", "note", unknown, "compare them with what is unknown or held, then delete the file")
+    if not (spool.damaged or spool.waiting or spool.aside or spool.lost):
         yield Check("kept outcomes", "ok", "none wait on this host")
 
 
@@ -72,7 +72,7 @@ def _fences(settings: Settings) -> Iterator[Check]:
     from campaigns.wiring import open_parts
 
     if settings.redis_url is None:
-        return  # said before
+        return  # another check names that
     parts = open_parts(settings)
     troubles: list[Check] = []
     try:
@@ -95,7 +95,7 @@ def _fences(settings: Settings) -> Iterator[Check]:
     except FencesAway as fault:
         troubles = [Check("fence book", "fault", str(fault), "start Redis, or make the home writable", AWAY)]
     except CampaignsError:
-        return  # the database was spoken of before
+        return  # another check names that the database is away
     finally:
         parts.store.close()
     yield from troubles
@@ -104,12 +104,12 @@ def _fences(settings: Settings) -> Iterator[Check]:
 
 
 def _missing_host(host: HostRow) -> Check:
-    said = (
+    found = (
         f"has not compared its fences since Redis lost its state, so every lane waits for it (ID {host.id}, last seen "
         f"at {moment(host.last_seen_at)})"
     )
     fix = f"start a worker on it, or `campaigns hosts forget {host.id} --reason TEXT` if its home is lost"
-    return Check(f"host {host.name}", "fault", said, fix, AWAY)
+    return Check(f"host {host.name}", "fault", found, fix, AWAY)
 
 
 def _fence_trouble(
@@ -117,15 +117,15 @@ def _fence_trouble(
 ) -> list[Check]:
     part, highest = f"fence book of {account_id}", max(shared or 0, here or 0)
     if highest > fence:
-        said = f"request {highest} was made, but the database knows none after {fence}: it was restored from a backup"
-        return [Check(part, "fault", said, "docs/operating.md, Backups, before anything is sent", NOT_MIGRATED)]
+        found = f"request {highest} was made, but the database knows none after {fence}: it was restored from a backup"
+        return [Check(part, "fault", found, "docs/operating.md, Backups, before anything is sent", NOT_MIGRATED)]
     if newest is None:
         return []
     missing = [name for name, known in (("Redis", shared), ("this host's file", here)) if (known or 0) < newest]
     if shared is not None and shared >= newest:
         return []  # another host's worker sends for it, and notes it in a file of its own
-    said = f"request {newest} is not noted in {' and '.join(missing)}: a restored database could go unrecognised"
-    return [Check(part, "note", said, "nothing: the next request notes it. Keep both out of backups, and lasting")]
+    found = f"request {newest} is not noted in {' and '.join(missing)}: a restored database could go unrecognised"
+    return [Check(part, "note", found, "nothing: the next request notes it. Keep both out of backups, and lasting")]
 
 
 def paused_checks(store: Store) -> Iterator[Check]:
@@ -160,13 +160,13 @@ def probe_checks(store: Store) -> Iterator[Check]:
     for each in left:
         which = "a message whose ID is not known" if each.message_id is None else f"message {each.message_id}"
         why = f" ({each.waits_for})" if each.waits_for else ""
-        said = f"{which} is scheduled for {moment(each.scheduled_for)} to user {each.user_id}, not seen gone yet{why}"
+        found = f"{which} is scheduled for {moment(each.scheduled_for)} to user {each.user_id}, not seen gone yet{why}"
         by_hand = f"nothing: a worker deletes it. If it stays, delete it at the vendor; it is of run {each.run_id}"
         if each.ended is not None:
             by_hand = f"delete it at the vendor: its answer came after run {each.run_id} was decided"
         elif each.message_id is None and not each.is_searched:
             by_hand = f"look for it at the vendor, then `campaigns runs decide {each.run_id} --all` with its ID"
-        yield Check(f"probe of {each.account_id}", "note", said, by_hand)
+        yield Check(f"probe of {each.account_id}", "note", found, by_hand)
 
 
 def _way_on(hold: OpenHold) -> str:

@@ -1,4 +1,4 @@
-"""What `doctor` says of disks: whether the database takes a write and how fast, and how much room there is."""
+"""Checks of `doctor` about disks: whether the database takes a write and how fast, and how much room there is."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from campaigns.store.database.engine import Store
 
 SLOW_SECONDS = 0.5
-"""A commit that takes longer bounds an account to a message a second, as each takes two."""
+"""A commit that takes longer limits an account to a message a second, since each message takes two commits."""
 
 LITTLE, TOO_LITTLE = 1_000_000_000, 100_000_000
-"""Free bytes below which it is noted, and below which it is a fault."""
+"""Free bytes below which a disk is noted, and below which it is a fault."""
 
 
 def write_check(store: Store) -> Check:

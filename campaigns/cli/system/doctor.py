@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
 
-from campaigns.cli.kit.output import duration, json_option, moment, print_table, show
+from campaigns.cli.kit.output import duration, json_option, moment, show
 from campaigns.cli.kit.session import settings_in_force
+from campaigns.cli.kit.tables import Column, print_table
 from campaigns.cli.kit.vendor import ask_about_key
 from campaigns.cli.main import EXIT_CODES
 from campaigns.cli.system.checks import (
@@ -46,6 +47,8 @@ QUIET_SECONDS = 15.0
 
 READ_BY_OTHERS = 0o044
 
+COLUMNS = (Column("part"), Column("state"), Column("found"), Column("fix"))
+
 START = "run `campaigns up`, or `campaigns worker` and `campaigns beat`"
 START_WORKER = "start `campaigns worker`; if one runs, its log says why it takes none"
 
@@ -58,15 +61,8 @@ def doctor(*, as_json: bool) -> None:
     Exit 0 only when all is well, else the code of the first fault.
     """
     checks = list(_checks())
-    show(
-        [asdict(check) for check in checks],
-        as_json=as_json,
-        people=lambda: print_table(
-            ("part", "state", "found", "fix"),
-            ([check.part, check.state, check.found, check.fix] for check in checks),
-            empty="",
-        ),
-    )
+    rows = ([check.part, check.state, check.found, check.fix] for check in checks)
+    show(checks, as_json=as_json, people=lambda: print_table(COLUMNS, rows, empty=""))
     click.get_current_context().exit(next((check.exit_code for check in checks if check.state == "fault"), 0))
 
 
@@ -133,7 +129,7 @@ def _signs(store: Store, upstream: str) -> Iterator[Check]:
         service = serving(connection, upstream, now)
     if role is not None:
         yield _role(role)
-    # A beat of the release before writes no sign of its own: then a tick that came through speaks for it.
+    # A beat of an earlier release writes no sign of its own: then a tick that a worker has taken proves that it runs.
     sends = max((seen[each] for each in (BEAT_SENDS, "beat") if each in seen), default=None)
     beat = _sign("beat", now, sends)
     yield beat
@@ -146,8 +142,8 @@ def _signs(store: Store, upstream: str) -> Iterator[Check]:
     if balance is None:
         yield Check("credits", "note", "the vendor has not named a balance yet")
     else:
-        found = f"{balance[0]:,} left, as the vendor said at {moment(balance[1])}"
-        empty = balance[0] <= 0
+        found = f"{balance.credits:,} left, by the vendor's reply of {moment(balance.at)}"
+        empty = balance.credits <= 0
         yield Check("credits", "fault" if empty else "ok", found, "buy credits" if empty else None, REFUSED)
 
 
@@ -226,7 +222,7 @@ def _redis_tls(settings: Settings) -> Iterator[Check]:
 
 
 def _key_file(path: Path | None) -> Iterator[Check]:
-    """Whether others can read it; in a container's folder of secrets every file is such, and nobody else is there."""
+    """Whether others can read it. In a container's folder of secrets everybody can, and nobody else is there."""
     from campaigns.settings import SECRETS
 
     if path is not None and SECRETS not in path.parents and path.stat().st_mode & READ_BY_OTHERS:
@@ -266,7 +262,7 @@ def _vendor(settings: Settings) -> Iterator[Check]:
 
 
 def _vendor_clock(clock: VendorClock | None) -> Check:
-    """The dates of the vendor's items are read by its clock: one that is off is allowed for, and told."""
+    """The dates of the vendor's items are read by its clock: searches allow for one that is off, which is noted."""
     from campaigns.cli.accounts.limits import clock_words
 
     is_off = clock is not None and max(clock.ahead_at_least_seconds, -clock.ahead_at_most_seconds) > SKEW_SECONDS

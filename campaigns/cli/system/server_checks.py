@@ -1,4 +1,4 @@
-"""What `doctor` says of the database server itself."""
+"""Checks of `doctor` about the database server itself."""
 
 from __future__ import annotations
 

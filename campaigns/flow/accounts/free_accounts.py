@@ -1,4 +1,4 @@
-"""Work through things of many accounts when one of those may be kept locked, as by a host that vanished."""
+"""Work through the things of many accounts, one of which somebody may keep locked, such as a host that vanished."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Result = TypeVar("Result")
 def for_each_free(
     things: Iterable[Thing], account_of: Callable[[Thing], str], act: Callable[[Thing], Result]
 ) -> Iterator[Result]:
-    """What the act came to for each thing; all of an account are left for the next time once its lock was not free.
+    """The result of the act for each thing. Where an account's lock is not free, its things wait for the next call.
 
-    The act takes the lock with `hold_lane_briefly`, so an account costs a moment, however many things it has.
+    The act takes the lock with `hold_lane_briefly`, so a locked account costs one short wait, whatever it has.
     """
     busy: set[str] = set()
     for thing in things:

@@ -42,7 +42,7 @@ def limits_now(store: Store, pacer: Pacer, limits: Limits, upstream: str) -> Lim
         vendor_remaining=state.vendor_remaining,
         accounts=state.accounts,
         account_gap_seconds=limits.account_gap_seconds,
-        credits=None if balance is None else balance[0],
+        credits=None if balance is None else balance.credits,
         circuits=circuits,
         vendor_clock=clock,
     )

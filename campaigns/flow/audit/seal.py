@@ -1,4 +1,4 @@
-"""Seal events after they happened: no send waits for the trail."""
+"""Seal events after they happened: no send waits for a seal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from campaigns.store.database.engine import Store
 from campaigns.store.database.postgresql import wait_briefly
 
 EVENTS_AT_ONCE = 1000
-"""So that the one write lock of SQLite is held for milliseconds."""
+"""At most this many, so that the one write lock of SQLite is held for milliseconds."""
 
 
 def seal_events(store: Store, *, limit: int = EVENTS_AT_ONCE) -> int:

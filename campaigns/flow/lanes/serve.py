@@ -105,7 +105,7 @@ def _claim_compared(context: LaneContext, team: str, lane: LaneFence) -> LaneCla
         if upstream != context.upstream or bound_to not in {None, team}:
             return None  # an account belongs to one vendor: another team's key never sends for it
         if bound_to is None:
-            bind_team(connection, account_id, team, actor=act.actor, now=act.now)
+            bind_team(act, account_id, team)
         if team_waits(connection, account_id, upstream=upstream, team=team, now=act.now):
             return None
         lease = timedelta(seconds=context.limits.lease_seconds)

@@ -105,7 +105,7 @@ def tonight(store: Store, limits: Limits, *, upstream: str, is_live: bool) -> To
         is_live=is_live,
         beat_seen_at=beat,
         worker_seen_at=worker,
-        credits=None if balance is None else balance[0],
+        credits=None if balance is None else balance.credits,
         needs=needs_of(picture),
         runs=runs,
         next_runs=coming,

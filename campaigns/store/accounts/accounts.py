@@ -96,16 +96,16 @@ def change_hours(act: Act, account_id: str, *, hours: str | None, zone: str | No
     _record_change(act, account_id, before, after)
 
 
-def bind_team(connection: Connection, account_id: str, team: str, *, actor: str, now: datetime) -> None:
+def bind_team(act: Act, account_id: str, team: str) -> None:
     """Bind an account to the team of the key that first sends for it; it never changes teams afterwards."""
-    bound = connection.scalar(
+    bound = act.connection.scalar(
         update(account)
         .where(account.c.id == account_id, account.c.team.is_(None))
         .values(team=team)
         .returning(account.c.id)
     )
     if bound is not None:
-        Act(connection, now, actor).record(EventKind.ACCOUNT_BOUND, account_id=account_id, detail={"team": team})
+        act.record(EventKind.ACCOUNT_BOUND, account_id=account_id, detail={"team": team})
 
 
 def make_lane(connection: Connection, account_id: str) -> None:

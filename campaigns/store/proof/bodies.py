@@ -25,16 +25,16 @@ from campaigns.store.tables.batches import batch
 
 @dataclass
 class Bodies:
-    """How many bodies were compared; full once all faults were asked for."""
+    """How many bodies were compared; complete once all faults were read."""
 
     checked: int = 0
     not_checkable: int = 0  # by another release, or of users some of whom were left out since
 
 
 def body_faults(connection: Connection, run_id: int, bodies: Bodies) -> Iterator[str]:
-    """Requests of a run that carried something else than its message to its batches' users, while `bodies` is filled.
+    """Requests of a run whose body was not its message to the batch's users, while `bodies` is filled.
 
-    One whose body can no longer be built is counted, and is no fault.
+    A request whose body can no longer be built is counted, and is not a fault.
     """
     rows = connection.execute(
         select(
@@ -74,14 +74,14 @@ def body_faults(connection: Connection, run_id: int, bodies: Bodies) -> Iterator
 def _digests(message: Message, users: list[list[int]], form: BodyForm) -> set[str]:
     """The digests of the bodies to each of these sets of users.
 
-    None is made any more that names nobody: an earlier release sent a look-back on subscriptions alone.
+    Bodies that name nobody are no longer made: an earlier release sent a look-back on subscriptions alone.
     """
     able = [each for each in users if each or message.user_lists]
     return {hashlib.sha256(build_body(message, each, form)).hexdigest() for each in able}
 
 
 def _message(connection: Connection, run_id: int) -> Message | None:
-    """What the run says; None when it has a field that this release does not know."""
+    """The run's message; None when it has a field that this release does not know."""
     try:
         return from_json(message_of_run(connection, run_id))
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the recalls on record say about the messages and the runs that they were about, proved from rows."""
+"""Prove the recalls on record from the rows: against the messages and the runs that they were about."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from campaigns.store.tables.runs import run
 
 
 def recall_faults(connection: Connection) -> Iterator[str]:
-    """Messages of others that we took back, recalls that count what no request did, and runs that did not wait."""
+    """Messages of others that we unsent, recalls that count what no request did, and runs that did not wait."""
     yield from _messages_of_others(connection)
     yield from _counts_without_requests(connection)
     yield from _runs_that_did_not_wait(connection)
@@ -46,9 +46,9 @@ def _messages_of_others(connection: Connection) -> Iterator[str]:
 
 
 def _counts_without_requests(connection: Connection) -> Iterator[str]:
-    """A recall counts what it took back, and what earlier ones had taken back of the same run; no more, no less.
+    """Recalls whose count is not what they unsent together with earlier recalls of the same run.
 
-    Less only where an operator has decided since that a batch was not sent after all: then it has no message.
+    A lower count is right only where an operator has decided since that a batch was not sent: then it has no message.
     """
     did = (
         select(func.count(unsend.c.batch_id.distinct()))

@@ -1,6 +1,6 @@
-"""What the requests on record say about the batches they were made for, and about each other: law 1, proved from rows.
+"""Prove law 1 from the rows: the requests on record fit the batches they were made for, and each other.
 
-Nothing here is needed to send: it is the second look, by other means, at what the guarded writes have let through.
+Sending does not need this: it checks, by other means, what the guarded writes have let through.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pyroaring import BitMap64
 from sqlalchemy import Connection, func, select
 
 from campaigns.domain.audience.user_sets import unpack
-from campaigns.domain.states import BATCH_TAKEN, BatchState
+from campaigns.domain.states import BATCH_TAKEN, BatchState, EvidenceKind
 from campaigns.domain.upstream.outcome import OutcomeKind
 from campaigns.store.tables.attempts import attempt, attempt_outcome, evidence
 from campaigns.store.tables.batches import batch
@@ -25,8 +25,8 @@ MAY_HAVE_REACHED = {None, OutcomeKind.ACCEPTED, OutcomeKind.UNKNOWN}
 """Outcomes, or none yet, after which a request may have messaged its users."""
 
 WAITED: set[str] = {BatchState.READY, BatchState.CANCELLED, BatchState.REJECTED, BatchState.UNKNOWN}
-"""Where a batch may stand of which nothing has left: it waits, or was cancelled, given up with the family it was halved
-from, or doubted because the database was restored."""
+"""States allowed for a batch with no request: ready, cancelled, rejected with its sibling halves, or unknown after a
+restore."""
 
 LEAVES: dict[str | None, set[str]] = {
     None: {BatchState.SENDING},
@@ -37,9 +37,9 @@ LEAVES: dict[str | None, set[str]] = {
     OutcomeKind.THROTTLED: WAITED,
     OutcomeKind.HELD: WAITED,
 }
-"""Where a batch may stand when that is the outcome of its last request and nothing was decided about it.
+"""States allowed for a batch by the outcome of its last request, when nothing was decided about it.
 
-One that was refused is unknown when the database was restored while the request was under way.
+A refused batch is unknown when the database was restored while the request was in flight.
 """
 
 DECIDED: dict[str, set[str]] = {
@@ -48,7 +48,7 @@ DECIDED: dict[str, set[str]] = {
     "resend": {BatchState.READY, BatchState.CANCELLED},
     "refuted": {BatchState.REJECTED},
 }
-"""Where a batch may stand after a decision about its last request, or a search for it."""
+"""States allowed for a batch after a decision about its last request, or a search for it."""
 
 LOOKS_DECIDE = {
     BatchState.ACCEPTED.value: "accepted",
@@ -57,8 +57,9 @@ LOOKS_DECIDE = {
     BatchState.CANCELLED.value: "not-sent",
     BatchState.REJECTED.value: "refuted",
 }
-"""What a look that settled a batch comes to: found, sent again by the campaign's own policy or after a late answer that
-proves that it was not sent, seen taken back before its time, or refused by a late answer."""
+"""The decision that a search amounts to, by the state it settled a batch in: accepted, found; ready, sent again by the
+campaign's policy or after a late answer that proves that it was not sent; cancelled, seen unsent before its time;
+rejected, refused by a late answer."""
 
 MAY_REACH = [state.value for state in (*BATCH_TAKEN, BatchState.UNKNOWN, BatchState.SENDING, BatchState.READY)]
 
@@ -72,7 +73,7 @@ class _Requests:
 
 
 def request_faults(connection: Connection, run_id: int) -> list[str]:
-    """Where the requests of a run's batches do not fit their states, or one was made that the law forbids."""
+    """Requests of a run that do not fit the states of its batches, and requests that the law forbids."""
     decisions = _decisions(connection, run_id)
     faults = []
     for batch_id, found in _requests(connection, run_id):
@@ -105,7 +106,7 @@ def _made_too_late(connection: Connection, run_id: int) -> list[str]:
 
 
 def lineage_faults(connection: Connection) -> list[str]:
-    """Users whom two runs of one lineage may have reached, or will."""
+    """Users whom two runs of one lineage may have reached, or will reach."""
     root = func.coalesce(run.c.root_run_id, run.c.id)
     several = select(root).group_by(root).having(func.count() > 1)
     rows = connection.execute(
@@ -156,17 +157,17 @@ def _requests(connection: Connection, run_id: int) -> Iterator[tuple[int, _Reque
 
 
 def _decisions(connection: Connection, run_id: int) -> dict[tuple[int, int], str]:
-    """The last word on each request that was unknown: an operator's, or that of a search."""
+    """The last decision on each request that was unknown: an operator's, or that of a search."""
     rows = connection.execute(
         select(evidence.c.batch_id, evidence.c.number, evidence.c.kind, evidence.c.detail)
         .join(batch, batch.c.id == evidence.c.batch_id)
-        .where(batch.c.run_id == run_id, evidence.c.kind.in_(["decision", "look"]))
+        .where(batch.c.run_id == run_id, evidence.c.kind.in_([EvidenceKind.DECISION.value, EvidenceKind.LOOK.value]))
         .order_by(evidence.c.id)
     )
     words: dict[tuple[int, int], str] = {}
     for row in rows:
         detail = row.detail or {}
-        word = detail.get("as") if row.kind == "decision" else LOOKS_DECIDE.get(str(detail.get("to")))
+        word = detail.get("as") if row.kind == EvidenceKind.DECISION else LOOKS_DECIDE.get(str(detail.get("to")))
         if word is not None:
             words[row.batch_id, row.number] = str(word)
     return words

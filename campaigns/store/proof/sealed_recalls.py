@@ -1,4 +1,4 @@
-"""Prove what was taken back: recalls and their requests are as they were when the end of a recall was sealed."""
+"""Prove that recalls and their requests are unchanged since the end of a recall was sealed."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from campaigns.store.tables.recalls import recall, unsend, unsend_outcome
 
 
 def sealed_recall_faults(connection: Connection) -> Iterator[str]:
-    """Recalls, requests and outcomes that were edited, that are gone, or that were put in after they were sealed.
+    """Recalls, requests and outcomes that were edited, are missing, or were added after they were sealed.
 
-    What an earlier release sealed covers no recall, and is passed over.
+    Seals of an earlier release cover no recall and are passed over.
     """
     rows = connection.execute(
         select(
@@ -54,7 +54,7 @@ def sealed_recall_faults(connection: Connection) -> Iterator[str]:
 
 
 def _earlier_requests(connection: Connection, recalls: BitMap64) -> BitMap64:
-    """The requests (by fence) of these recalls whose outcome says that it was there when its recall ended.
+    """The requests (by fence) of these recalls whose outcome was recorded by the time their recall ended.
 
     A request that was in flight then may learn its outcome later.
     """

@@ -16,21 +16,21 @@ from campaigns.store.tables.batches import batch
 from campaigns.store.views.text import as_text
 
 LISTED = 100
-"""How many batches below their size are told one by one."""
+"""At most this many batches below their size are listed one by one."""
 
 FAR_BELOW = 0.5
-"""A batch of which less than this share got its message ..."""
+"""Below this share of its users, the sent count of a batch is a fault, once the delivery has had its time."""
 
 DELIVERED_WITHIN = timedelta(hours=1)
-"""... so long after it was sent is a fault. Fans leave, and a delivery takes its time: fewer, or sooner, is none."""
+"""How long a delivery may take. Before that, and above that share, fewer fans are no fault: fans leave."""
 
 
 @dataclass(slots=True)
 class Compared:
-    """What there is beside the faults; full once they were all asked for."""
+    """The results beside the faults; complete once all faults were read."""
 
     accepted: int = 0
-    told: int = 0  # of them, those whose count the vendor has told
+    told: int = 0  # of them, those whose count the vendor gave
     below: list[str] = field(default_factory=list)
 
 

@@ -1,4 +1,4 @@
-"""Prove the sealed trail: name the first edited, missing or moved row of each chain, and count what is not sealed yet.
+"""Prove the sealed log: name the first edited, missing or moved row of each chain, and count what is not sealed yet.
 
 Everything is streamed: a million events need no more memory than a thousand.
 """
@@ -20,12 +20,12 @@ from campaigns.store.proof.sealed_recalls import sealed_recall_faults
 from campaigns.store.tables.audit import event, seal, unsealed
 
 DAMAGES = ("malformed", "decode", "not a database", "invalid", "out of range", "too large", "too small")
-"""Words by which a driver says that it cannot read what stands there, and not that the database is away."""
+"""Words of a driver that cannot read what is stored, as opposed to a database that is away."""
 
 
 @dataclass
 class Trail:
-    """What there is beside the faults; full once they were all asked for."""
+    """The results beside the faults; complete once all faults were read."""
 
     unsealed: int = 0
     heads: dict[str, Head] = field(default_factory=dict)
@@ -34,10 +34,10 @@ class Trail:
 def trail_faults(
     connection: Connection, trail: Trail, kept: Mapping[str, Head] | None = None, *, every_chain: bool = False
 ) -> Iterator[str]:
-    """Every fault of the trail as a sentence, while `trail` is filled.
+    """Every fault of the sealed log as a sentence, while `trail` is filled.
 
-    `kept`: heads of an earlier answer, which the chains must still go through. `every_chain`: also tell the head of
-    each chain, not only of the trail over all. Raises DBAPIError only when the database is away.
+    `kept`: heads of an earlier proof, which the chains must still go through. `every_chain`: fill in the head of each
+    chain too, not only that of the log over all. Raises DBAPIError only when the database is away.
     """
     parts = (
         _link_faults(connection, trail, kept or {}),
@@ -57,7 +57,7 @@ def trail_faults(
 
 
 def is_damage(error: Exception) -> bool:
-    """Whether the error says that rows cannot be read, and not that the database is away."""
+    """Whether the error means that rows cannot be read, and not that the database is away."""
     if not isinstance(error, DBAPIError):
         return True
     words = cause(error).lower()
@@ -65,7 +65,7 @@ def is_damage(error: Exception) -> bool:
 
 
 def cause(error: Exception) -> str:
-    """What the driver said, on one line."""
+    """The driver's message, on one line."""
     return " ".join(str(getattr(error, "orig", None) or error).split())
 
 
@@ -102,7 +102,7 @@ def _gap(first: int, last: int) -> str:
 def _chain_faults(
     connection: Connection, trail: Trail, kept: Mapping[str, Head], *, every_chain: bool
 ) -> Iterator[str]:
-    """Chain by chain, each event against its seal; the first fault of a chain is told, the rest of it passed over."""
+    """Chain by chain, each event against its seal. The first fault of a chain is named, the rest of it passed over."""
     rows = connection.execute(
         select(*raw(seal, "seal_"), *raw(event, "event_"))
         .outerjoin(event, event.c.id == seal.c.event_id)
@@ -157,7 +157,7 @@ def _seal_fault(row: Row[Any], before: Head, number: int) -> str | None:
 
 
 def _record_faults(connection: Connection) -> Iterator[str]:
-    """The attempts, outcomes and evidence that the end of a run was sealed with are there as they were."""
+    """The attempts, outcomes and evidence sealed with the end of a run are there, unchanged."""
     rows = connection.execute(
         select(
             event.c.id,

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
 
 from campaigns.domain.audience.user_sets import is_digest_of, unpack
-from campaigns.domain.states import RUN_OPEN, BatchState
+from campaigns.domain.states import RUN_OPEN, BatchState, RunKind
 from campaigns.store.audit.seals import Head
 from campaigns.store.database.engine import ROWS_AT_ONCE
 from campaigns.store.proof.bodies import Bodies, body_faults
@@ -149,6 +149,6 @@ def _audience_faults(connection: Connection, found: Any, union: BitMap64) -> lis
     if union & left_out:
         faults.append(f"run {found.id}: {len(union & left_out)} users are both left out and in a batch")
     whole = union | left_out
-    if whole - audience or (found.kind != "rerun" and not found.whole_list and audience - whole):
+    if whole - audience or (found.kind != RunKind.RERUN and not found.whole_list and audience - whole):
         faults.append(f"run {found.id}: its batches and exclusions are not its audience")
     return faults

@@ -13,7 +13,6 @@ from campaigns.domain.upstream.outcome import HoldScope
 from campaigns.store.tables.accounts import account, lane
 from campaigns.store.tables.attempts import attempt_outcome
 from campaigns.store.tables.runs import hold
-from campaigns.store.views.text import as_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +75,20 @@ def accounts(connection: Connection) -> list[AccountView]:
     ]
 
 
-def credits_balance(connection: Connection) -> tuple[int, str] | None:
-    """The team's credits by the newest reply that named them, and its time; None when none did."""
+@dataclass(frozen=True, slots=True)
+class CreditsBalance:
+    """The team's credits, by a reply of the vendor."""
+
+    credits: int
+    at: datetime
+
+
+def credits_balance(connection: Connection) -> CreditsBalance | None:
+    """The team's credits by the newest reply that named them; None when none did."""
     row = connection.execute(
         select(attempt_outcome.c.credits_balance, attempt_outcome.c.finished_at)
         .where(attempt_outcome.c.credits_balance.is_not(None))
         .order_by(attempt_outcome.c.finished_at.desc())
         .limit(1)
     ).one_or_none()
-    return None if row is None else (row.credits_balance, str(as_text(row.finished_at)))
+    return None if row is None else CreditsBalance(row.credits_balance, row.finished_at)

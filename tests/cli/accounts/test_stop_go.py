@@ -22,6 +22,8 @@ def test_stop_needs_no_server_and_says_how_it_is_lifted(shell: Shell, world: Wor
     assert stopped.exit_code == 0
     assert stopped.stdout == "Everything is stopped: a wrong price. Nothing is sent until `campaigns go`.\n"
     assert world.serve() == 0
+    note = "Note: everything is stopped (a wrong price); `campaigns go` lets it go on.\n"
+    assert note in shell.run("launch", str(shell.campaign())).stderr
     again = shell.run("stop", "--reason", "another").stdout
     assert again == "Everything is stopped since before: a wrong price. Nothing is sent until `campaigns go`.\n"
 

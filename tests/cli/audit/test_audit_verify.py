@@ -92,10 +92,10 @@ def test_a_trail_that_cannot_be_read_ends_with_1_and_a_sentence(trail: Shell, wo
         (b"\xff\xfe", "is not JSON"),
         ("[]", 'holds no "heads"'),
         ('{"heads": {}}', 'holds no "heads"'),
-        ('{"heads": {"trail": 7}}', '"trail" is no head'),
-        ('{"heads": {"trail": {"position": -1, "sha256": "0"}}}', '"trail" is no head'),
-        ('{"heads": {"trail": {"position": true, "sha256": "' + "0" * 64 + '"}}}', '"trail" is no head'),
-        ('{"heads": {"trail": {"position": 1, "sha256": "' + "G" * 64 + '"}}}', '"trail" is no head'),
+        ('{"heads": {"trail": 7}}', '"trail" is not a valid head'),
+        ('{"heads": {"trail": {"position": -1, "sha256": "0"}}}', '"trail" is not a valid head'),
+        ('{"heads": {"trail": {"position": true, "sha256": "' + "0" * 64 + '"}}}', '"trail" is not a valid head'),
+        ('{"heads": {"trail": {"position": 1, "sha256": "' + "G" * 64 + '"}}}', '"trail" is not a valid head'),
     ],
 )
 def test_a_file_of_heads_that_is_none_is_refused(trail: Shell, content: str | bytes, words: str) -> None:

@@ -125,7 +125,7 @@ def test_verify_asks_the_vendor_for_sent_counts_when_told_to(
         result = shell.run(*verify)
 
     assert (result.exit_code, talk(result)) == (0, "Asking the vendor for 3 sent counts: 3 credits.\n")
-    assert "The vendor has told the sent counts of 3 of 3 accepted batches." in result.stdout
+    assert "The vendor has given the sent counts of 3 of 3 accepted batches." in result.stdout
     assert shell.ok("audit", "verify")["sent_counts"] == {"accepted": 3, "told": 3, "below": []}
     assert talk(shell.run(*verify)) == "Asking the vendor for 0 sent counts: 0 credits.\n"
 

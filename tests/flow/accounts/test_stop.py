@@ -14,6 +14,7 @@ from campaigns.flow.accounts.stop import Going, Stopped, go, stop
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.lanes.tick import tick
 from campaigns.flow.recall.recall import recall_run
+from campaigns.flow.schedules import due
 from campaigns.flow.schedules.after_stop import preview_go
 from campaigns.flow.schedules.pause_resume_skip import pause_schedule
 from campaigns.store.audit.events import Act
@@ -185,7 +186,7 @@ def test_what_is_not_stopped_is_not_let_go_on(world: World) -> None:
 def test_what_comes_due_meanwhile_waits_and_then_follows_its_grace_as_the_preview_says(
     world: World, grace: float, sent: bool
 ) -> None:
-    campaign_id, due = _armed(world, grace)
+    campaign_id, at = _armed(world, grace)
     stop_it(world)
     world.clock.advance(5400)
     look(world)
@@ -193,13 +194,23 @@ def test_what_comes_due_meanwhile_waits_and_then_follows_its_grace_as_the_previe
 
     preview = preview_go(world.store, None).occurrences
     assert [(each.campaign_id, each.scheduled_for, each.skipped is None) for each in preview] == [
-        (campaign_id, due, sent)
+        (campaign_id, at, sent)
     ]
     let_go(world)
     look(world)
     assert [(run["scheduled_for"], run["state"] != "skipped") for run in runs(world, campaign_id)] == [
-        (due.isoformat(), sent)
+        (at.isoformat(), sent)
     ]
+
+
+def test_nobody_takes_what_is_due_while_it_is_stopped_not_even_who_looked_before(world: World) -> None:
+    campaign_id, _ = _armed(world, 7200)
+    world.clock.advance(3600)
+    stop_it(world)
+
+    assert due.open_due(world.store, campaign_id, actor="beat") is None
+    due.open_all_due(world.store, actor="beat")  # as a database does that finds itself restored
+    assert runs(world, campaign_id) == []
 
 
 def test_the_stop_of_another_account_is_no_business_of_a_schedule(world: World) -> None:
@@ -214,13 +225,13 @@ def test_the_stop_of_another_account_is_no_business_of_a_schedule(world: World) 
 
 
 def test_a_schedule_that_is_changed_during_a_stop_skips_what_came_due_with_the_reason(world: World) -> None:
-    campaign_id, due = _armed(world, 7200)
+    campaign_id, at = _armed(world, 7200)
     stop_it(world)
     world.clock.advance(3600)
     pause_schedule(world.store, campaign_id, reason="later", actor=ANNA)
 
     assert [(run["scheduled_for"], run["state"], run["reason"]) for run in runs(world, campaign_id)] == [
-        (due.isoformat(), "skipped", "it was stopped: a wrong text")
+        (at.isoformat(), "skipped", "it was stopped: a wrong text")
     ]
 
 

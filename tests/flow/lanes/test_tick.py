@@ -107,7 +107,9 @@ def test_a_tick_says_that_beat_and_a_worker_live(world: World) -> None:
     _tick(world)
 
     with world.store.read() as connection:
-        assert heartbeats.heartbeats(connection) == {"beat": world.clock.now, "worker": world.clock.now}
+        seen = heartbeats.heartbeats(connection)
+        assert (seen["beat"], seen["worker"]) == (world.clock.now, world.clock.now)
+        assert heartbeats.serving(connection, UPSTREAM, world.clock.now).serves is heartbeats.Serves.YES
 
 
 def test_what_sql_knows_rebuilds_a_lost_rate_budget(world: World) -> None:

@@ -16,6 +16,7 @@ from campaigns.flow.reconcile.abandoned import expire_attempts
 from campaigns.flow.sending import record
 from campaigns.store.views import accounts as account_views
 from campaigns.store.views import events as event_views
+from campaigns.store.views.accounts import CreditsBalance
 from tests.one_database import on_both
 from tests.world import ACCOUNT, ANNA, LIMITS, NOT_SENT, REJECTED, THROTTLED, UNKNOWN, World, accepted
 
@@ -37,7 +38,7 @@ def test_everything_that_the_reply_said_about_itself_is_kept(world: World) -> No
 
     assert world.run(run_id)["credits_used"] == 2
     with world.store.read() as connection:
-        assert account_views.credits_balance(connection) == (998, "2026-03-02T12:00:00+00:00")
+        assert account_views.credits_balance(connection) == CreditsBalance(998, world.clock.now)
         kept = connection.execute(text("SELECT limit_minute, remaining_minute, response FROM attempt_outcome")).one()
     assert tuple(kept) == (1000, 7, '{"data":{}}')
 

@@ -17,19 +17,21 @@ from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from campaigns.domain.errors import DatabaseAway, NotAllowed
+from campaigns.flow.accounts.remove import remove_account
 from campaigns.flow.audit.seal import seal_events
 from campaigns.flow.recall.recall import recall_run
 from campaigns.flow.reconcile.decide import decide
 from campaigns.store.backup.incarnation import find_incarnation
 from campaigns.store.database import migrations
 from campaigns.store.database.engine import open_store
+from campaigns.store.health.heartbeats import Serves, serving, worker_serves
 from campaigns.store.proof import verify
 from campaigns.store.proof.bodies import Bodies
 from campaigns.store.tables import every_table  # noqa: F401 - fills the metadata
 from campaigns.store.tables.columns import metadata
 from tests.clock import DrivenClock
 from tests.one_database import KINDS
-from tests.world import ANNA, UNKNOWN, World
+from tests.world import ACCOUNT, ANNA, UNKNOWN, World
 
 FAILING = """
 from alembic import op
@@ -327,3 +329,32 @@ def test_rows_from_before_the_rules_stay_and_go_on_and_new_ones_are_refused(data
             with pytest.raises(IntegrityError, match="is blank"):
                 connection.execute(refused)
             connection.rollback()
+
+
+def test_who_serves_and_who_was_removed_go_with_a_downgrade_and_the_previous_release_goes_on(database_url: str) -> None:
+    migrations.upgrade(database_url)
+    clock = DrivenClock()
+    store = open_store(database_url, clock=clock)
+    world = World(store, clock)
+    world.launched([1])
+    world.serve()
+    remove_account(store, ACCOUNT, reason="sold", actor=ANNA)
+    with store.write() as connection:
+        worker_serves(connection, "https://vendor.example", now=clock.now)
+    with _engine(database_url) as engine, engine.begin() as connection:  # as the previous release writes
+        connection.execute(text("UPDATE heartbeat SET at = at WHERE component = 'worker'"))
+        connection.execute(
+            text("INSERT INTO account (id, upstream, created_at) VALUES ('acct_old', 'x', '2026-03-02 12:00:00')")
+        )
+    store.close()
+
+    migrations.downgrade(database_url, "0012")
+    with _engine(database_url) as engine, engine.connect() as connection:
+        assert connection.execute(text("SELECT component FROM heartbeat")).scalars().all() == ["worker"]
+        assert connection.execute(text("SELECT id FROM account ORDER BY id")).scalars().all() == ["acct_old", ACCOUNT]
+    migrations.upgrade(database_url)
+
+    with store.read() as connection:
+        assert serving(connection, "https://vendor.example", clock.now).serves is Serves.NOT_KNOWN
+        assert verify.verify(connection).ok
+    store.close()
