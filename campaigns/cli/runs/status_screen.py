@@ -46,8 +46,8 @@ NEXT = (
     Column("schedule", Kind.TEXT),
 )
 
-MOST_ENDED, MOST_NEXT, MOST_IDLE = 20, 10, 10
-"""How many ended runs, next runs and idle accounts the screen shows; the rest is counted."""
+MOST_NEEDS, MOST_ENDED, MOST_NEXT, MOST_IDLE = 30, 20, 10, 10
+"""How many needs, ended runs, next runs and idle accounts the screen shows; the rest is counted."""
 
 
 def screen_of(seen: Tonight, vendor: str, *, width: int, is_old: bool = False) -> Any:
@@ -104,11 +104,13 @@ def _needs_title(seen: Tonight) -> str:
 
 def _needs(seen: Tonight) -> Iterator[tuple[str, str]]:
     """The lines of all needs, each with the mark before it: what is wrong, and below it each thing to do."""
-    for number, need in enumerate(seen.needs, start=1):
+    for number, need in enumerate(seen.needs[:MOST_NEEDS], start=1):
         mark = f"{number}. "
         yield mark, one_line(need.sentence)
         for remedy in in_words(need.remedies):
             yield " " * len(mark), one_line(remedy)
+    if len(seen.needs) > MOST_NEEDS:
+        yield "", f"and {len(seen.needs) - MOST_NEEDS} more; `campaigns status --json` lists all."
 
 
 def _hanging(mark: str, text: str, width: int) -> Any:

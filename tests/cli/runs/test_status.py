@@ -12,10 +12,11 @@ import pytest
 from campaigns.cli.runs import status as status_module
 from campaigns.domain.errors import DatabaseAway
 from campaigns.domain.upstream.outcome import Outcome, OutcomeKind
+from campaigns.flow.runs.pause_resume_cancel import pause_run
 from tests.cli.conftest import Shell
 from tests.cli.screens import Shown, Terminal, terminal
 from tests.evening import Evening, evening, signs
-from tests.world import World
+from tests.world import ANNA, World
 
 __all__ = ["terminal"]
 
@@ -96,6 +97,19 @@ def test_an_installation_without_anything_says_that_nothing_runs(shell: Shell, t
 
     assert "1. Nothing is sent, because no beat and no worker is running." in shown.lines
     assert "No run is open." in shown.lines
+
+
+def test_of_very_many_needs_the_first_are_shown_and_the_rest_is_counted(world: World, shell: Shell) -> None:
+    world.account()
+    signs(world)
+    for _ in range(32):
+        pause_run(world.store, world.launch(world.campaign()), reason="wait", actor=ANNA)
+
+    lines = shell.run("status").stdout.splitlines()
+
+    assert "What needs a person (32):" in lines
+    assert "and 2 more; `campaigns status --json` lists all." in lines
+    assert len(shell.ok("status")["needs"]) == 32
 
 
 def test_when_all_is_well_it_says_so(world: World, terminal: Terminal) -> None:

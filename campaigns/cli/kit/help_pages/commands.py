@@ -26,4 +26,4 @@ def write_commands(formatter: click.HelpFormatter, commands: Mapping[str, click.
     for heading, names in COMMAND_GROUPS.items():
         group = [(name, command) for name in names if (command := commands.get(name)) is not None]
         with formatter.section(heading):
-            formatter.write_dl([(name.ljust(width), each.get_short_help_str(limit=70)) for name, each in group])
+            formatter.write_dl([(name.ljust(width), each.get_short_help_str(limit=100)) for name, each in group])
