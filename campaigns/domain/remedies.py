@@ -24,6 +24,7 @@ class Do(StrEnum):
     ADD_ACCOUNT = "accounts.add"
     RELEASE_ACCOUNT = "accounts.release"
     UPGRADE_DATABASE = "database.upgrade"
+    SKIP_BAD_LINES = "recipients.skip_bad"
 
 
 @dataclass(frozen=True, slots=True)

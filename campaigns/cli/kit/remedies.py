@@ -22,7 +22,8 @@ SENTENCES: dict[Do, str] = {
     Do.LIST_ACCOUNTS: "`campaigns accounts list` lists the accounts.",
     Do.ADD_ACCOUNT: "`campaigns accounts add {account}` adds it.",
     Do.RELEASE_ACCOUNT: "`campaigns accounts release {account} --reason TEXT` lets it go on.",
-    Do.UPGRADE_DATABASE: "`campaigns db upgrade` brings the database up to date.",
+    Do.UPGRADE_DATABASE: "`campaigns db upgrade` brings the database up to date, and so does `campaigns up`.",
+    Do.SKIP_BAD_LINES: "--skip-bad leaves such lines out.",
 }
 """Fields in braces are those of the remedy. A test reads each command with the real command line."""
 

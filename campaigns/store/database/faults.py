@@ -94,10 +94,10 @@ def drop_spoilt_connections(engine: Engine) -> None:
 
 def forget_row(fault: BaseException | None) -> bool:
     """Remove the server's DETAIL from an error, because it repeats the row with its texts; False: there is none."""
-    told = getattr(fault, "diag", None)
-    if fault is None or told is None or not told.message_detail:
+    diagnosis = getattr(fault, "diag", None)
+    if fault is None or diagnosis is None or not diagnosis.message_detail:
         return False
-    fault.args = (str(told.message_primary),)
+    fault.args = (str(diagnosis.message_primary),)
     return True
 
 
@@ -135,9 +135,9 @@ def _is_away(error: DBAPIError) -> bool:
     return isinstance(error, OperationalError) or type(error.orig) is sqlite3.DatabaseError
 
 
-def too_weak(url: URL, told: str) -> RoleTooWeak:
-    """The error for a role that may not do something, with the GRANT that helps; `told`: the server's message."""
-    words = " ".join(told.splitlines()[:1])
+def too_weak(url: URL, message: str) -> RoleTooWeak:
+    """The error for a role that may not do something, with the GRANT that helps; `message`: the server's."""
+    words = " ".join(message.splitlines()[:1])
     role = url.username or "ROLE"
     named = role if re.fullmatch("[a-z_][a-z0-9_]*", role) else f'"{role}"'
     if "must be owner" in words:
