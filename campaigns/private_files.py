@@ -104,7 +104,7 @@ def read_plain_file(path: Path, most: int) -> bytes:
 
 
 def remove_old_schedule(home: Path) -> None:
-    """Delete the pickle of an older release's beat; nothing reads it any more."""
+    """Delete the pickle of an older release's beat; nothing reads it now."""
     with suppress(OSError):
         for left in home.glob(f"{OLD_SCHEDULE}*"):
             left.unlink()

@@ -62,6 +62,7 @@ class Do(StrEnum):
     RERUN_CURRENT = "runs.rerun_current"
     SHOW_UNSENDS = "runs.attempts_unsend"
     RECALL_AGAIN = "runs.recall_again"
+    SKIP_BAD_LINES = "recipients.skip_bad"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ RIDDLES: dict[str, str] = {
     r"how-manieth": "number, or ordinal",
     r"\b(?:stands?|stood)\b(?!-| alone)": "is, remains, or says",
     r"\bmend(?:s|ed|ing)?\b": "fix, repair, or correct",
-    r"\btold\b": "stated, reported, or notified",
+    r"\btold\b(?! apart)": "stated, reported, or notified",
     r"\bbound by\b": "limited by",
     r"\bany more\b": "no longer",
     r"\btrails?\b(?!\.)": "log",

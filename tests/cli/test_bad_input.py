@@ -184,13 +184,13 @@ def test_a_wrong_setting(shell: Shell, monkeypatch: pytest.MonkeyPatch, setting:
     "command", [("list",), ("db", "check"), ("launch", "1"), ("runs", "list"), ("audit", "verify")]
 )
 def test_a_database_that_was_never_migrated(empty_shell: Shell, command: tuple[str, ...]) -> None:
-    assert "run `campaigns db upgrade`" in empty_shell.refusal(*command, code=4)
+    assert "`campaigns db upgrade`" in empty_shell.refusal(*command, code=4)
     assert list((empty_shell.folder / "home").iterdir()) == []  # nor made by asking for it
 
 
 def test_a_database_without_tables(empty_shell: Shell) -> None:
     empty_shell.file("home/campaigns.db", "")
-    assert "run `campaigns db upgrade`" in empty_shell.refusal("list", code=4)
+    assert "`campaigns db upgrade`" in empty_shell.refusal("list", code=4)
 
 
 def test_migrating_makes_it_ready(empty_shell: Shell) -> None:
@@ -222,7 +222,7 @@ def test_a_role_does_not_start_on_a_database_that_is_not_migrated(
     empty_shell: Shell, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REDIS_URL", redis_url)
-    assert "run `campaigns db upgrade`" in empty_shell.refusal("worker", code=4)
+    assert "`campaigns db upgrade`" in empty_shell.refusal("worker", code=4)
 
 
 def test_a_port_in_use(shell: Shell) -> None:

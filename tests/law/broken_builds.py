@@ -291,7 +291,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "the search takes what is ours already",
-        "an item that is ours is no candidate",
+        "an item that belongs to a request of ours is not a candidate",
         {
             f"{FLOW}.reconcile.picture.owners_among": lambda *_: {},
             f"{FLOW}.reconcile.settle_search.own_message": lambda *_, **__: True,
@@ -349,13 +349,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "the_limit.test_the_limit_holds_when_redis_forgets_the_questions",
     ),
     Mutant(
-        "texts are compared as they stand",
+        "texts are compared without decoding",
         "an item says what the batch says, whatever the vendor's echo looks like",
         {f"{DOMAIN}.reconcile.search.normalised": lambda text: text},
         "unknowns.test_an_escaped_text_is_found",
     ),
     Mutant(
-        "an item in other words is no trace of ours",
+        "an item with another text counts as foreign",
         "absent is only what no item can be that nothing of ours explains",
         {f"{FLOW}.reconcile.picture.Listed": _nothing_unexplained},
         "unknowns.test_a_text_that_the_vendor_shows_otherwise_proves_no_absence",

@@ -180,25 +180,25 @@ class HttpGateway(Gateway):
         try:
             reply = self._exchange(exchange, Gate(lambda: None), READ_SECONDS)
         except Exception as error:  # noqa: BLE001 - whatever it is, no answer came
-            told = self._redactor.text(f"{type(error).__name__}: {error}")
+            fault = self._redactor.text(f"{type(error).__name__}: {error}")
             raise VendorAway(
-                f"The vendor at {self._base} does not answer{self._way} ({told}); try again later."
+                f"The vendor at {self._base} does not answer{self._way} ({fault}); try again later."
             ) from None
         self._heard.report = reply.report
         if reply.is_success:
             return exchange
         if missing is not None and missing in {reply.status, reply.upstream_status}:
             return None
-        told = one_line(f"HTTP {reply.status}: {reply.words}")
+        fault = one_line(f"HTTP {reply.status}: {reply.words}")
         outcome = classify(reply)
         order = outcome.hold if outcome.kind is OutcomeKind.HELD else None
         if order is None and (reply.status >= 500 or reply.status in {408, 429}):  # noqa: PLR2004
             raise VendorAway(
-                f"The vendor at {self._base} cannot answer now ({told}); try again later.",
+                f"The vendor at {self._base} cannot answer now ({fault}); try again later.",
                 after_seconds=reply.retry_after_seconds,
             )
         raise VendorRefused(
-            f"The vendor at {self._base} refuses {path} ({told}); check ONLYFANSAPI_API_KEY and the address.",
+            f"The vendor at {self._base} refuses {path} ({fault}); check ONLYFANSAPI_API_KEY and the address.",
             hold=None if order is None else order.kind,
         )
 
@@ -240,11 +240,11 @@ class HttpGateway(Gateway):
         return found
 
     def _without_reply(self, exchange: Exchange, gate: Gate, error: Exception) -> NoReply:
-        told = str(error) if isinstance(error, Stopped) else f"{type(error).__name__}: {error}"
+        fault = str(error) if isinstance(error, Stopped) else f"{type(error).__name__}: {error}"
         before = f"{'the answer was lost' if gate.was_opened else 'not sent'}{self._way}"
         return NoReply(
             gate.was_opened,
-            self._redactor.text(f"{before}: {told}"),
+            self._redactor.text(f"{before}: {fault}"),
             http_status=exchange.status,
             report=read_report(exchange.headers, {}, self._redactor),
             response=read_response(exchange.content, self._redactor),

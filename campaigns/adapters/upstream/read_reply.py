@@ -89,8 +89,8 @@ def read_report(headers: Mapping[str, str], body: Mapping[str, Any], redactor: R
     used, cache, limits = (_mapping(meta.get(name)) for name in ("_credits", "_cache", "_rate_limits"))
 
     def number(header: str, found: object) -> int | None:
-        told = _number(headers.get(header))
-        return _number(found) if told is None else told
+        of_header = _number(headers.get(header))
+        return _number(found) if of_header is None else of_header
 
     def words(found: object) -> str | None:
         return redactor.text(found) if isinstance(found, str) else None
@@ -109,7 +109,7 @@ def read_report(headers: Mapping[str, str], body: Mapping[str, Any], redactor: R
         remaining_day=number("x-rate-limit-remaining-day", limits.get("remaining_day")),
         limits_notice=words(limits.get("notice")),
         data=redactor.tree(_mapping(body.get("data"))),
-        date=_told_date(headers.get("date")),
+        date=_date(headers.get("date")),
     )
 
 
@@ -121,7 +121,7 @@ def _error_words(status: int, body: Mapping[str, Any], redactor: Redactor) -> st
     return redactor.text(": ".join(dict.fromkeys(in_words(each) for each in found if each)), LONGEST_RESPONSE)
 
 
-def _told_date(written: str | None) -> str | None:
+def _date(written: str | None) -> str | None:
     moment = vendor_clock(written)
     return None if moment is None else moment.isoformat()
 

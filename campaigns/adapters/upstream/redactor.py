@@ -75,17 +75,17 @@ class Redactor:
         return str(value)[:LONGEST_VALUE] if isinstance(value, int) and abs(value) >= LARGEST_NUMBER else value
 
     def _object(self, value: dict[str, Any], depth: int, left: list[int]) -> dict[str, Any]:
-        kept = {}
+        fields = {}
         for name, each in value.items():
             if left[0] <= 0:
                 break
-            kept[self.text(name)] = self._tree(each, depth + 1, left)
-        return kept
+            fields[self.text(name)] = self._tree(each, depth + 1, left)
+        return fields
 
     def _array(self, value: list[Any], depth: int, left: list[int]) -> list[Any]:
-        kept = []
+        items = []
         for each in value:
             if left[0] <= 0:
                 break
-            kept.append(self._tree(each, depth + 1, left))
-        return kept
+            items.append(self._tree(each, depth + 1, left))
+        return items

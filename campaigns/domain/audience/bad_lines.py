@@ -71,5 +71,5 @@ def bad_lines(reading: Reading, name: str) -> str:
     hint = f"; {'; '.join(ways_out)}" if ways_out else ""
     return (
         f"{name}: {listed}{more} {hold} no user ID (a whole number from 1 to {LARGEST_USER_ID}){hint}. Nothing was "
-        "imported; correct the file, or pass --skip-bad to leave such lines out."
+        "imported; correct the file."
     )

@@ -16,8 +16,8 @@ from campaigns.domain.errors import UsageError
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 
 _NOTHING_IMPORTED = (
-    "Nothing was imported; close the quote, or take it out. --skip-bad cannot help, since nobody can tell which lines "
-    "belong to the quoted field."
+    "Nothing was imported; close the quote, or remove it. These lines cannot be left out, because nobody knows which "
+    "of them belong to the quoted field."
 )
 
 

@@ -16,6 +16,7 @@ from campaigns.domain.audience.file_blocks import chain, line_count, numbered_li
 from campaigns.domain.audience.gathering import FileForm, Gathering, Reading, check_books
 from campaigns.domain.audience.header import Header, no_users_column, read_header, separator_line
 from campaigns.domain.errors import UsageError
+from campaigns.domain.remedies import Do, Remedy
 
 BLANKS = f" \t\r\n\v\f{''.join(SEPARATORS)}"
 """A line of only these bytes is blank: spreadsheets write separators for empty rows."""
@@ -58,7 +59,7 @@ def complete(gathering: Gathering, name: str, *, skip_bad: bool) -> Reading:
     """Read a whole file. Raises UsageError for bad lines, for no user, and for counts that do not add up."""
     reading = gathering.finish()
     if reading.bad_count and not skip_bad:
-        raise UsageError(bad_lines(reading, name))
+        raise UsageError(bad_lines(reading, name), Remedy(Do.SKIP_BAD_LINES))
     if not reading.users:
         raise UsageError(f"{name} names no user: give at least one user ID.")
     check_books(reading.books, name)

@@ -157,8 +157,8 @@ def _refuses(status: int) -> bool:
 
 def _outcome(reply: Reply, kind: OutcomeKind, why: str = "", **more: Any) -> Outcome:
     upstream = reply.upstream_status
-    told = f"HTTP {reply.status}" + ("" if upstream is None else f", OnlyFans {upstream}")
-    error = one_line(": ".join(part for part in (told, why, reply.words) if part.strip()))
+    statuses = f"HTTP {reply.status}" + ("" if upstream is None else f", OnlyFans {upstream}")
+    error = one_line(": ".join(part for part in (statuses, why, reply.words) if part.strip()))
     return Outcome(
         kind,
         None if kind is OutcomeKind.ACCEPTED else error,

@@ -94,10 +94,10 @@ def drop_spoilt_connections(engine: Engine) -> None:
 
 def forget_row(fault: BaseException | None) -> bool:
     """Remove the server's DETAIL from an error, because it repeats the row with its texts; False: there is none."""
-    told = getattr(fault, "diag", None)
-    if fault is None or told is None or not told.message_detail:
+    diagnosis = getattr(fault, "diag", None)
+    if fault is None or diagnosis is None or not diagnosis.message_detail:
         return False
-    fault.args = (str(told.message_primary),)
+    fault.args = (str(diagnosis.message_primary),)
     return True
 
 
@@ -135,9 +135,9 @@ def _is_away(error: DBAPIError) -> bool:
     return isinstance(error, OperationalError) or type(error.orig) is sqlite3.DatabaseError
 
 
-def too_weak(url: URL, told: str) -> RoleTooWeak:
-    """The error for a role that may not do something, with the GRANT that helps; `told`: the server's message."""
-    words = " ".join(told.splitlines()[:1])
+def too_weak(url: URL, message: str) -> RoleTooWeak:
+    """The error for a role that may not do something, with the GRANT that helps; `message`: the server's."""
+    words = " ".join(message.splitlines()[:1])
     role = url.username or "ROLE"
     named = role if re.fullmatch("[a-z_][a-z0-9_]*", role) else f'"{role}"'
     if "must be owner" in words:
@@ -158,10 +158,10 @@ def says_full(words: str) -> bool:
     return any(each in words for each in FULL)
 
 
-def _is_without_room(said: str, url: URL) -> bool:
-    if says_full(said):
+def _is_without_room(message: str, url: URL) -> bool:
+    if says_full(message):
         return True
-    if not url.database or not any(each in said for each in MAYBE_FULL):
+    if not url.database or not any(each in message for each in MAYBE_FULL):
         return False
     try:
         figures = os.statvfs(Path(url.database).parent)
@@ -171,15 +171,15 @@ def _is_without_room(said: str, url: URL) -> bool:
 
 
 def _away(fault: BaseException, url: URL) -> DatabaseAway:
-    said = str(fault).strip() or type(fault).__name__
-    cause = said.splitlines()[0]
-    if any(word in said for word in TLS_WORDS):
+    message = str(fault).strip() or type(fault).__name__
+    cause = message.splitlines()[0]
+    if any(word in message for word in TLS_WORDS):
         return DatabaseAway(
             f"The database cannot be used now ({cause}): a server on another machine has to show a certificate of a CA "
             "that we know. Name its CA with sslrootcert=FILE in DATABASE_URL, or write sslmode=disable there for a "
             "network that you trust. Nothing was changed."
         )
-    if _is_without_room(said, url):
+    if _is_without_room(message, url):
         place = f"'{url.database}'" if url.get_backend_name() == "sqlite" else "the database server"
         return DatabaseAway(
             f"The database cannot be used now ({cause}), as its disk is full; nothing was changed. Make room on the "

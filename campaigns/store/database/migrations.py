@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import inspect, text
 
 from campaigns.domain.errors import NotAllowed
+from campaigns.domain.remedies import Do, Remedy
 from campaigns.store.database.engine import Store, open_store
 from campaigns.store.database.server_facts import require_sight
 
@@ -78,8 +79,8 @@ def require_head(store: Store) -> None:
         return
     if found is None:
         require_sight(store)
-    stands = "has no tables yet" if found is None else f"stands at migration {found}, this release needs {wanted}"
-    raise NotAllowed(f"The database {stands}: run `campaigns db upgrade` (or `campaigns up`, which does it).")
+    state = "has no tables yet" if found is None else f"is at migration {found}, this release needs {wanted}"
+    raise NotAllowed(f"The database {state}.", Remedy(Do.UPGRADE_DATABASE))
 
 
 def check(database_url: str) -> None:

@@ -51,10 +51,10 @@ def line_of(connection: Connection) -> Line | None:
     if connection.dialect.name != "postgresql":
         return None
     driver: Any = connection.connection.dbapi_connection
-    said = {each.keyword.decode(): (each.val or b"").decode() for each in driver.pgconn.info}
+    options = {each.keyword.decode(): (each.val or b"").decode() for each in driver.pgconn.info}
     if _is_here(driver.pgconn.host.decode()):
         return None
-    return Line(said.get("sslmode") or "prefer", bool(driver.pgconn.ssl_in_use))
+    return Line(options.get("sslmode") or "prefer", bool(driver.pgconn.ssl_in_use))
 
 
 def _hosts(url: URL) -> list[str]:

@@ -65,8 +65,7 @@ def refuse_encoding(connection: Connection) -> None:
         name = connection.engine.url.database
         raise NotAllowed(
             f"The database {name} keeps texts in {encoding}, which cannot hold an emoji; nothing was made in it. "
-            f"Make one with CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0, then run `campaigns db upgrade` "
-            "again."
+            f"Make one with CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0, then try again."
         )
 
 

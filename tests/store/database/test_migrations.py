@@ -122,7 +122,7 @@ def test_a_migration_that_fails_leaves_nothing_of_itself(
         patch.setattr(migrations, "scripts_folder", lambda: folder)
         with pytest.raises((SQLAlchemyError, DatabaseAway), match="no_such_table"):
             migrations.upgrade(database_url)
-        with pytest.raises(NotAllowed, match=f"stands at migration {head}, this release needs 9999"):
+        with pytest.raises(NotAllowed, match=f"is at migration {head}, this release needs 9999"):
             migrations.check(database_url)
 
     assert _schema(database_url) == before
