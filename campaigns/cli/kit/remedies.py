@@ -63,7 +63,6 @@ SENTENCES: dict[Do, str] = {
     Do.RERUN_CURRENT: "`campaigns runs rerun {run} --current --reason TEXT` sends the newest content.",
     Do.SHOW_UNSENDS: "`campaigns runs attempts {run} --unsend` lists the requests that were to unsend it.",
     Do.RECALL_AGAIN: "`campaigns runs recall {run} --reason TEXT` tries again.",
-    Do.UPGRADE_DATABASE: "`campaigns db upgrade` brings the database up to date, and so does `campaigns up`.",
     Do.SKIP_BAD_LINES: "--skip-bad leaves such lines out.",
 }
 """Fields in braces are those of the remedy. A test reads each command with the real command line."""
