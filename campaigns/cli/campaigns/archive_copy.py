@@ -6,7 +6,7 @@ import click
 
 from campaigns.cli.kit.agree import agree, yes_option
 from campaigns.cli.kit.field_options import naming_options
-from campaigns.cli.kit.output import json_option, note, one_line, show
+from campaigns.cli.kit.output import json_option, moment, note, one_line, show
 from campaigns.cli.kit.session import CAMPAIGN, actor, campaign_name, opened
 
 
@@ -49,8 +49,11 @@ def archive(campaign_id: int, *, is_agreed: bool, as_json: bool) -> None:
     with opened() as parts:
         with parts.store.read() as connection:
             view = campaign_of(connection, campaign_id)
+        summary = [f"Campaign {campaign_name(view.id)} '{one_line(view.name)}' of {view.account}: {view.schedule}."]
+        if view.next_at is not None:
+            summary.append(f"It is armed; its next run at {moment(view.next_at, view.zone)} will not come.")
         agree(
-            [f"Campaign {campaign_name(view.id)} '{one_line(view.name)}' of {view.account}: {view.schedule}."],
+            summary,
             f"Archive campaign {campaign_name(campaign_id)}?",
             people=None,
             is_agreed=is_agreed,

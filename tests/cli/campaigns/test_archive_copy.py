@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+
+from campaigns.cli.main import cli
 from tests.cli.conftest import Shell
 
 
@@ -35,3 +41,19 @@ def test_a_copy_is_a_draft_of_its_own(shell: Shell) -> None:
     assert {name for name in one if one[name] != two[name]} == {"id", "name"}
     assert shell.ok("copy", "1", "--name", "Saturdays")["name"] == "Saturdays"
     assert "--name" not in shell.refusal("copy", "1", "--name", " ", code=2)
+
+
+@pytest.mark.parametrize(("answer", "state"), [("y\n", "archived"), ("n\n", "scheduled")])
+def test_a_person_sees_what_an_archive_takes_away(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, answer: str, state: str
+) -> None:
+    campaign = str(shell.campaign("--at", "2031-01-01 10:00", "--zone", "UTC"))
+    shell.ok("launch", campaign, "--yes")
+    screen = SimpleNamespace(isatty=lambda: True)
+    monkeypatch.setattr("campaigns.cli.kit.agree.sys", SimpleNamespace(stdin=screen, stderr=screen))
+
+    result = CliRunner().invoke(cli, ["archive", campaign], input=answer)
+
+    assert "It is armed; its next run at 2031-01-01 10:00:00+00:00 will not come." in result.stderr
+    assert "Archive campaign c1? [y/N]" in result.stderr
+    assert shell.ok("show", campaign)["state"] == state

@@ -142,7 +142,9 @@ def test_a_held_run_expires_too(world: World) -> None:
 
 
 def test_a_run_outside_its_hours_expires_too(world: World) -> None:
-    run_id = world.launched([1], timing=Timing(hours="18:00-22:00", zone="UTC", expires_seconds=HOUR))
+    world.account()
+    campaign_id = world.campaign([1], timing=Timing(hours="18:00-22:00", zone="UTC", expires_seconds=HOUR))
+    run_id = world.launch(campaign_id, although_closed=True)
     world.serve()
     world.clock.advance(HOUR)
 
