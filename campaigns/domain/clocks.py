@@ -56,7 +56,7 @@ def on_clocks(moment: datetime, zone: str | None) -> str:
     those of this machine.
     """
     local = moment.astimezone(zone_of(zone) if zone is not None else None)
-    text = local.isoformat(sep=" ", timespec="seconds" if local.second or local.microsecond else "minutes")
+    text = local.isoformat(sep=" ", timespec="seconds" if local.second else "minutes")
     return f"{text} {zone or local.tzname()}"
 
 

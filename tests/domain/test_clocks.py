@@ -34,3 +34,4 @@ def test_a_time_is_on_the_campaigns_clocks_else_on_this_machines(zone: str | Non
 
 def test_seconds_are_shown_where_there_are_any() -> None:
     assert on_clocks(NOON.replace(second=5), "UTC") == "2026-11-27 12:00:05+00:00 UTC"
+    assert on_clocks(NOON.replace(microsecond=5), "UTC") == "2026-11-27 12:00+00:00 UTC"

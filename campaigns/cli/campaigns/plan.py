@@ -109,20 +109,33 @@ def _facts(seen: Preview) -> Iterator[Fact]:
     if seen.mark:
         yield Fact("mark", MARK_WORDS)
     yield Fact("text", TEXT_MODES[seen.text_mode])
+    requests = [_other_fields(text) for text in seen.texts]
+    are_alike = all(request == requests[0] for request in requests)
     for number, text in enumerate(seen.texts, start=1):
-        yield from _text_facts(text, seen.zone, "" if len(seen.texts) == 1 else f", text {number}")
+        which = "" if len(seen.texts) == 1 else f", text {number}"
+        yield from _text_facts(text, seen.zone, which)
+        if not are_alike:
+            yield from _request_facts(requests[number - 1], which)
+    if are_alike:
+        yield from _request_facts(requests[0], "")
     yield Fact("hash", seen.hash, Kind.NAME)
 
 
 def _text_facts(text: TextAhead, zone: str | None, which: str) -> Iterator[Fact]:
-    """What one coming run says: as it was written, as fans see it line by line, and the rest of its request."""
+    """What one coming run says: as it was written, and as fans see it line by line."""
     from campaigns.domain.clocks import on_clocks
 
     content = "" if text.content is None else f"content {text.content}: "
     yield Fact(f"says{which}", f"{content}{one_line(text.text)} (at {on_clocks(text.at, zone)})")
     for place, line in enumerate(text.seen.split("\n"), start=1):
         yield Fact(f"fans see{which}" if place == 1 else f"fans see{which}, line {place}", one_line(line))
-    for name, value in text.request.items():
-        if name != "text":
-            shown = f"${value:,.2f}" if name == "price" else value
-            yield Fact(f"{REQUEST_FIELDS.get(name, name)}{which}", shown)
+
+
+def _other_fields(text: TextAhead) -> dict[str, Any]:
+    """The fields of a request beside its text."""
+    return {name: value for name, value in text.request.items() if name != "text"}
+
+
+def _request_facts(fields: dict[str, Any], which: str) -> Iterator[Fact]:
+    for name, value in fields.items():
+        yield Fact(f"{REQUEST_FIELDS.get(name, name)}{which}", f"${value:,.2f}" if name == "price" else value)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import islice
 
 from campaigns.domain.clocks import zone_of
-from campaigns.domain.schedules.occurrences import occurrences
+from campaigns.domain.schedules.occurrences import EVER, INSTANT, occurrences
 from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.schedules.words import notes, words
-
-_INSTANT = timedelta(microseconds=1)
-_EVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +23,6 @@ class Explanation:
 
 def explain(timing: Timing, start: datetime, count: int) -> Explanation:
     """Explain a schedule that recurs and has no fault, with its next `count` occurrences from a moment on."""
-    coming = list(islice(occurrences(timing, start - _INSTANT, _EVER), count))
+    coming = list(islice(occurrences(timing, start - INSTANT, EVER), count))
     zone = zone_of(timing.zone or "UTC")
     return Explanation(words(timing), tuple(moment.astimezone(zone) for moment in coming), tuple(notes(timing, coming)))

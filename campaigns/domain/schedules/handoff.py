@@ -10,13 +10,13 @@ An attempt that began before the time of its run was handed over, and no other a
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import islice
 
 from campaigns.domain.clocks import on_clocks
 from campaigns.domain.messages.message import Message
-from campaigns.domain.schedules.occurrences import jitter_of, occurrences
+from campaigns.domain.schedules.occurrences import EVER, INSTANT, jitter_of, occurrences
 from campaigns.domain.schedules.sending_hours import windows_of
 from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
@@ -43,16 +43,13 @@ WATCHED_FOR = timedelta(hours=1)
 LOOKED_AT = 100
 """How many coming occurrences are compared with the sending hours."""
 
-_INSTANT = timedelta(microseconds=1)
-_EVER = datetime.max.replace(tzinfo=UTC)
-
 
 def handed_over_from(campaign_id: int, timing: Timing, occurrence: datetime) -> datetime:
     """When the run of an occurrence is opened to be handed over.
 
     Not before the previous occurrence, so that the overlap rule sees runs that follow each other.
     """
-    ahead = list(occurrences(timing, occurrence - LEAD, occurrence - _INSTANT))
+    ahead = list(occurrences(timing, occurrence - LEAD, occurrence - INSTANT))
     earliest, moved_with = (ahead[-1], ahead[-1]) if ahead else (occurrence - LEAD, occurrence)
     return earliest + jitter_of(campaign_id, moved_with, timing.jitter_seconds)
 
@@ -139,7 +136,7 @@ def handoff_faults(
         if getattr(message, name)
     ]
     windows = windows_of(timing, account_hours=account[0], account_zone=account[1])
-    coming = islice(occurrences(timing, now, _EVER, starts_at=starts_at), LOOKED_AT)
+    coming = islice(occurrences(timing, now, EVER, starts_at=starts_at), LOOKED_AT)
     outside = next((moment for moment in coming if not all(window.is_open(moment) for window in windows)), None)
     if outside is not None:
         at = on_clocks(outside, windows[0].zone.key)

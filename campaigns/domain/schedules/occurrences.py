@@ -21,7 +21,6 @@ from zoneinfo import ZoneInfo
 from campaigns.domain.clocks import (
     SECOND,
     change_at,
-    clock_change,
     first_instant,
     local_of,
     on_clocks,
@@ -32,11 +31,15 @@ from campaigns.domain.clocks import (
 from campaigns.domain.schedules.recurrence import Cron, read_cron, read_every
 from campaigns.domain.schedules.sending_hours import hours_faults
 from campaigns.domain.schedules.timing import Misfire, Overlap, Timing
-from campaigns.domain.schedules.words import notes, words
+from campaigns.domain.schedules.words import words
 
-__all__ = ["clock_change", "jitter_of", "next_after", "notes", "occurrences", "schedule_faults", "words"]
+__all__ = ["EVER", "INSTANT", "jitter_of", "next_after", "occurrences", "schedule_faults", "words"]
 
 INSTANT = timedelta(microseconds=1)
+"""The shortest time there is."""
+
+EVER = datetime.max.replace(tzinfo=UTC)
+"""The last moment there is."""
 
 LOOKED_AT = 400
 """How many coming occurrences are compared to find the least distance of two."""
@@ -159,7 +162,7 @@ def _late_faults(timing: Timing, tick_seconds: float) -> list[str]:
 
 def _occurrence_faults(timing: Timing, now: datetime) -> list[str]:
     looked_at = LOOKED_AT if timing.jitter_seconds else 1
-    coming = list(islice(occurrences(timing, now, datetime.max.replace(tzinfo=UTC)), looked_at))
+    coming = list(islice(occurrences(timing, now, EVER), looked_at))
     if not coming:
         ends = (
             f" before it ends at {on_clocks(timing.until, timing.zone)}"

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice, pairwise
 
 from campaigns.domain.clocks import DAY
-from campaigns.domain.schedules.occurrences import occurrences
+from campaigns.domain.schedules.occurrences import EVER, occurrences
 from campaigns.domain.schedules.recurrence import read_cron
 from campaigns.domain.schedules.timing import Timing
 
 LOOKED_AHEAD = 400
 """How many coming occurrences are compared, at most."""
-
-_EVER = datetime.max.replace(tzinfo=UTC)
 
 
 def runs_often(timing: Timing, after: datetime) -> bool:
@@ -26,5 +24,5 @@ def runs_often(timing: Timing, after: datetime) -> bool:
     cron = read_cron(timing.cron)
     if len(cron.minutes) * len(cron.hours) == 1:
         return False
-    coming = islice(occurrences(timing, after, _EVER), LOOKED_AHEAD)
+    coming = islice(occurrences(timing, after, EVER), LOOKED_AHEAD)
     return any(later - earlier < DAY for earlier, later in pairwise(coming))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection
 
-from campaigns.domain.schedules.occurrences import occurrences, words
+from campaigns.domain.schedules.occurrences import EVER, INSTANT, occurrences
+from campaigns.domain.schedules.words import words
 from campaigns.domain.states import CampaignState
 from campaigns.flow.planning.content import said_by, zone_of_campaign
 from campaigns.store.campaigns.campaigns import CampaignRow, RevisionRow
@@ -18,9 +19,6 @@ from campaigns.store.runs.content import next_occurrence
 
 SHOWN_RUNS = 10
 SHOWN_TEXTS = 3
-
-_INSTANT = timedelta(microseconds=1)
-_EVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ def occurrences_ahead(campaign: CampaignRow, revision: RevisionRow, now: datetim
     count = SHOWN_RUNS
     if revision.times.max_runs is not None:
         count = min(count, max(0, revision.times.max_runs - campaign.occurrences))
-    coming = occurrences(revision.times, start - _INSTANT, _EVER, starts_at=revision.starts_at)
+    coming = occurrences(revision.times, start - INSTANT, EVER, starts_at=revision.starts_at)
     return list(islice(coming, count))
 
 

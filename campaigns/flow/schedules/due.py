@@ -8,7 +8,7 @@ of it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import chain, islice, takewhile
 
 from sqlalchemy import Connection
@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import NotAllowed, TryLater
 from campaigns.domain.schedules.misfire import misfire, opens_at, sends_at
-from campaigns.domain.schedules.occurrences import occurrences
+from campaigns.domain.schedules.occurrences import EVER, occurrences
 from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.states import CampaignState
 from campaigns.domain.upstream.outcome import one_line
@@ -45,8 +45,6 @@ MOST_OCCURRENCES = 2_000
 MOST_OPENED = 300
 """At most this many runs are opened to send in one transaction: each takes a dozen statements. Skipped ones are
 written together."""
-
-_EVER = datetime.max.replace(tzinfo=UTC)
 
 RETRY_AFTER = timedelta(hours=1)
 """A schedule that cannot be computed is tried again after this time."""
@@ -181,7 +179,7 @@ def come_due(opening: Opening) -> tuple[list[datetime], datetime | None]:
     # When the first one opens was fixed when the campaign was armed for it.
     later = takewhile(
         lambda occurrence: opens_at(opening.campaign.id, timing, occurrence) <= opening.act.now,
-        occurrences(timing, first, _EVER),
+        occurrences(timing, first, EVER),
     )
     due = [first, *islice(later, MOST_OCCURRENCES - 1)] if timing.recurs else [first]
     written = rows_between(opening.act.connection, opening.campaign.id, due[0], due[-1])

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Literal
 
 from campaigns.domain.clocks import on_clocks
 from campaigns.domain.errors import NotAllowed, UsageError
 from campaigns.domain.remedies import Do, Remedy
-from campaigns.domain.schedules.occurrences import occurrences
+from campaigns.domain.schedules.occurrences import EVER, INSTANT, occurrences
 from campaigns.domain.schedules.overlap import last_in_line
 from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.states import CampaignState, RunState
@@ -21,8 +21,7 @@ from campaigns.store.schedules.occurrences import first_armed, rows_between, tim
 MOST = 1000
 """The most occurrences of one backfill; nobody means to send more after the fact."""
 
-_INSTANT = timedelta(microseconds=1)
-_EVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+_BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +109,10 @@ def _occurrences(opening: Opening, period: Period) -> set[datetime]:
             Remedy(Do.SHOW_CAMPAIGN, campaign=opening.campaign.id),
         )
     waits_for = opening.campaign.occurrence_at
-    end = period.end if waits_for is None else min(period.end, waits_for - _INSTANT)
+    end = period.end if waits_for is None else min(period.end, waits_for - INSTANT)
     due: set[datetime] = set()
     for since, until, timing in schedules:
-        after = since if since >= period.start else period.start - _INSTANT
+        after = since if since >= period.start else period.start - INSTANT
         due |= set(islice(occurrences(timing, after, min(end, until)), MOST + 1))
     return due
 
@@ -128,8 +127,8 @@ def _schedules(opening: Opening) -> list[tuple[datetime, datetime, Timing]]:
     recurring = [(since, timing) for since, timing in timings_since(connection, campaign_id) if timing.recurs]
     later = [(since, timing) for since, timing in recurring if armed is not None and since > armed]
     first = recurring[: len(recurring) - len(later)][-1:]
-    starts = [*((_EVER[0], timing) for _, timing in first), *later]
-    ends = [*(since for since, _ in starts[1:]), _EVER[1]]
+    starts = [*((_BEFORE_ALL, timing) for _, timing in first), *later]
+    ends = [*(since for since, _ in starts[1:]), EVER]
     return [(since, until, timing) for (since, timing), until in zip(starts, ends[: len(starts)], strict=True)]
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, select
 
-from campaigns.domain.schedules.occurrences import words
 from campaigns.domain.schedules.timing import timing_from_json
+from campaigns.domain.schedules.words import words
 from campaigns.domain.states import RunState
 from campaigns.store.tables.accounts import account
 from campaigns.store.tables.campaigns import campaign, revision

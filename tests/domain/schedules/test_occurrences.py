@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campaigns.domain.clocks import first_instant, local_of, readings, zone_names, zone_of
-from campaigns.domain.schedules.occurrences import clock_change, jitter_of, next_after, occurrences, schedule_faults
+from campaigns.domain.clocks import clock_change, first_instant, local_of, readings, zone_names, zone_of
+from campaigns.domain.schedules.occurrences import jitter_of, next_after, occurrences, schedule_faults
 from campaigns.domain.schedules.timing import Timing
 
 BERLIN = "Europe/Berlin"

@@ -7,8 +7,9 @@ from itertools import islice
 
 import pytest
 
-from campaigns.domain.schedules.occurrences import notes, occurrences, words
+from campaigns.domain.schedules.occurrences import occurrences
 from campaigns.domain.schedules.timing import Timing
+from campaigns.domain.schedules.words import notes, words
 
 BERLIN = "Europe/Berlin"
 FRIDAY = datetime.fromisoformat("2026-12-04 18:00")
