@@ -20,6 +20,7 @@ from campaigns.cli.kit.streams import drawing
 from campaigns.cli.runs.progress import EXIT_CODES, Look, Rates, progress_line, recall_text, wait_text
 from campaigns.domain.errors import DatabaseAway
 from campaigns.domain.remedies import Do, Remedy
+from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.outcome import HoldScope
 from campaigns.flow.runs.outlook import End, ShownRun, end_of, has_ended, recipients_done, show_run
 
@@ -214,6 +215,8 @@ def _next_steps(run: ShownRun, end: End) -> list[str]:
     """What to do next, as commands."""
     number, remedies = run.id, []
     own = [hold for hold in run.holds if hold.scope is HoldScope.RUN]
+    if not has_ended(run) and any(hold.kind is HoldKind.STOP for hold in run.holds):
+        return []  # no release lifts a stop
     if end is End.REFUSED or (end is End.STOPPED and not has_ended(run) and not own):
         remedies.append(Remedy(Do.RELEASE_ACCOUNT, account=run.account))
     elif end is End.STOPPED and not has_ended(run):

@@ -106,8 +106,8 @@ def outlook(run: RunView, work: LaneWork, *, limits: Limits, now: datetime) -> F
         starts.append(run.lane.available_at)
     searched = _search_ends_at(work.searches, limits, now)
     if searched is not None:
-        starts.append(searched + LANE_RESTS if left else searched)
         left += sum(work.resends_unknown for search in work.searches if search.run_id == run.id)
+        starts.append(searched + LANE_RESTS if left else now)
     expected = forecast(
         left + sum(min(left, others) for others in work.others),
         limits,

@@ -59,6 +59,10 @@ DONE: dict[str, Any] = {"state": "finished", "waiting": 0, "batches": {}, "accep
             ),
         ),
         (
+            {"holds": [held_account("stop", "wrong picture")]},
+            "Run r7 is paused (wrong picture): 0 accepted, 1,000 waiting.",
+        ),
+        (
             {"holds": [held_account("key", "401 no such key")]},
             (
                 "Run r7 is paused, because the vendor refused (401 no such key): 0 accepted, 1,000 waiting. "

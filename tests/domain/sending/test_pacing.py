@@ -55,6 +55,25 @@ def test_an_estimate_is_what_playing_it_out_gives(
     assert exact - windows * interval - 1e-6 <= found.seconds <= exact + windows * interval + 1e-6
 
 
+@settings(deadline=None)
+@given(
+    batches=st.integers(1, 100),
+    rate=st.integers(20, 120),
+    gap=st.sampled_from([0.0, 1.0, 5.0]),
+    others=st.integers(1, 9),
+)
+def test_an_account_beside_others_is_never_promised_an_end_before_theirs(
+    batches: int, rate: int, gap: float, others: int
+) -> None:
+    bounds = limits(rate=rate, gap=gap)
+    alone = estimate(batches, bounds)
+    found = estimate(batches, bounds, busy_accounts=others)
+    exact = played_out(batches * (others + 1), bounds, others + 1, 0.5)
+    windows = batches * (others + 1) // (rate - reserve_slots(rate, 0.05)) + 1
+    assert found.seconds >= alone.seconds
+    assert found.seconds >= exact - windows * max(gap, 0.5) - 1e-6
+
+
 @pytest.mark.parametrize(
     ("batches", "accounts", "gap", "expected"),
     [

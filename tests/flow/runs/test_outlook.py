@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from campaigns.domain.sending.forecast import Forecast
-from campaigns.flow.runs.outlook import End, end_of, outlook
-from campaigns.store.runs.lane_work import LaneWork
+from campaigns.flow.runs.outlook import LANE_RESTS, End, end_of, outlook, shown
+from campaigns.store.runs.lane_work import LaneWork, Search
 from tests.flow.runs.shown_runs import LIMITS, NOW, a_run, held
 
 
@@ -61,3 +61,45 @@ def test_a_run_that_was_too_late_to_be_handed_over_ends_after_its_own_time() -> 
     expected = expected_end(scheduled_date=own_time, resumes_at=own_time)
     assert expected is not None
     assert expected.ends_at.isoformat() == "2026-11-24T12:06:39.500000+00:00"
+
+
+def test_what_the_policy_sends_again_is_sent_after_the_last_look_and_a_rest() -> None:
+    run = a_run(batches={"unknown": 1}, waiting=0, unknown=10)
+    search = Search(run.id, looks=3, look_at=NOW + timedelta(seconds=30))
+
+    kept, resent = (
+        outlook(run, LaneWork(searches=(search,), resends_unknown=resends), limits=LIMITS, now=NOW)
+        for resends in (False, True)
+    )
+
+    assert kept is not None
+    assert resent is not None
+    assert kept.ends_at == NOW + timedelta(seconds=31), "the beat may need a second to wake the lane"
+    assert resent.ends_at == kept.ends_at + LANE_RESTS + timedelta(seconds=0.5)
+
+
+def test_a_run_that_waits_for_another_has_no_end_and_says_which() -> None:
+    facts: dict[str, dict[str, Any]] = {
+        "plan": {},
+        "earlier_run": {"after_run_id": 5},
+        "recall": {"waits_for_recall_of": [6], "after_run_id": 5},
+    }
+    waits = {
+        name: shown(a_run(state="due", **changes), LaneWork(), limits=LIMITS, now=NOW)
+        for name, changes in facts.items()
+    }
+    assert {name: (run.eta, run.wait and run.wait.run_id) for name, run in waits.items()} == {
+        "plan": (None, None),
+        "earlier_run": (None, 5),
+        "recall": (None, 6),
+    }
+    assert [run.wait and run.wait.kind for run in waits.values()] == list(waits)
+
+
+def test_a_hold_of_the_vendor_stops_the_search_of_a_run_that_is_being_cancelled() -> None:
+    search = Search(7, looks=0, look_at=NOW)
+    work = LaneWork(searches=(search,))
+    facts: dict[str, Any] = {"state": "cancelling", "batches": {"unknown": 1}}
+    assert outlook(a_run(**facts), work, limits=LIMITS, now=NOW) is not None
+    assert outlook(a_run(**facts, holds=[held("operator")]), work, limits=LIMITS, now=NOW) is not None
+    assert outlook(a_run(**facts, holds=[held("key")]), work, limits=LIMITS, now=NOW) is None
