@@ -41,7 +41,7 @@ SENTENCES: dict[Do, str] = {
     Do.DECIDE_ACCEPTED: "`campaigns runs decide {run} --batch SEQ --as accepted --message-id {value} --reason TEXT` "
     "records which message is its own.",
     Do.DECIDE_NOT_SENT: "`campaigns runs decide {run} --batch SEQ --as not-sent --reason TEXT` records that it was not "
-    "sent.",
+    "sent, if the vendor shows no such message.",
     Do.DECIDE_DESPITE: "With `--despite {value}` you decide that its fans do not have that message.",
     Do.RERUN_CANCELLED: "Decide not-sent; `campaigns runs rerun {run} --cancelled --reason TEXT` then reaches them.",
     Do.ALLOW_CREDITS: "`campaigns audit verify --vendor {run} --credits {value}` allows it.",

@@ -20,7 +20,8 @@ FIX: dict[HoldKind, str] = {
     HoldKind.ERRORS: "See `campaigns runs batches {run} --state rejected`, and fix the cause.",
     HoldKind.LATE_ANSWER: "Decide about the batch that the reason names: `campaigns runs decide RUN --batch SEQ "
     "--as accepted --message-id ID --reason TEXT`, or name the message with `--despite ID`.",
-    HoldKind.RESTORED: "See Backups in docs/operating.md: compare with the vendor what may have been sent.",
+    HoldKind.RESTORED: "Make the suppressions again that are lost, and compare with the vendor what may have been sent "
+    "(docs/operating.md, Backups).",
     HoldKind.UNREADABLE: "Bring every host to the newest release; `campaigns audit verify` shows changes.",
     HoldKind.HOURS: "Bring the zone data of the host up to date.",
     HoldKind.BOOKS: "Run `campaigns audit verify`, and report what it shows.",

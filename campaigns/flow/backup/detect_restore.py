@@ -131,7 +131,7 @@ def _doubt(act: Act, memory: Memory, lane: LaneFence, highest: int) -> str:
         f"the database was restored from a backup: request {highest} was made on this account, but the database knows "
         f"none after {lane.fence} ({'none at all' if last is None else last.isoformat(timespec='seconds')})"
         + _lost_answers(memory, lane)
-        + "; suppressions made since are lost: make them again before the release"
+        + "; suppressions made since are lost"
     )
     _hold_account(act, account_id, reason=reason)
     batches = doubt_ready_batches(connection, account_id, now=act.now)

@@ -57,9 +57,9 @@ def refuse_for_probe(connection: Connection, run: RunRow, verdict: Verdict, mess
         refuse_probe(campaign)
     if verdict == "accepted" and message_id is None and campaign.kind == "probe":
         raise NotAllowed(
-            f"Run {run.id} is a probe: its message is deleted by its ID, and no ID is given. If the vendor shows no "
-            "such message, decide not-sent.",
+            f"Run {run.id} is a probe: its message is deleted by its ID, and no ID is given.",
             Remedy(Do.DECIDE_ACCEPTED, run=run.id, value="ID"),
+            Remedy(Do.DECIDE_NOT_SENT, run=run.id),
         )
 
 

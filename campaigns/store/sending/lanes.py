@@ -89,10 +89,7 @@ def hold_lane(connection: Connection, account_id: str) -> None:
 
 
 def lock_for_hold(connection: Connection, account_id: str, scope: HoldScope | None) -> None:
-    """Take the locks under which a hold of that scope is placed: for a team all accounts', else the account's own.
-
-    None: no hold is placed.
-    """
+    """Take the locks to place a hold of that scope: for a team those of all accounts, else (or None) its own."""
     if scope is HoldScope.TEAM:
         lock_lanes(connection)
     else:
