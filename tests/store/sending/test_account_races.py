@@ -16,7 +16,7 @@ from campaigns.domain.errors import DatabaseAway, DatabaseBusy, NotAllowed
 from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.states import HoldKind
 from campaigns.flow.accounts.accounts import add_account
-from campaigns.flow.audience.suppress import suppress
+from campaigns.flow.audience.suppress import Suppressed, suppress
 from campaigns.flow.campaigns.archive import archive_campaign
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.lanes.tick import WakeUps, tick
@@ -167,7 +167,7 @@ def test_an_import_of_suppressions_waits_for_as_long_as_it_takes(world: World, m
 
     _, told = overlapping(world.store, slow, _suppress(1), then=slower)
 
-    assert told == {"account": None, "added": 1, "already": 0}
+    assert told == Suppressed(account=None, added=1, already=0)
 
 
 @on_postgresql

@@ -365,7 +365,7 @@ def test_two_who_lift_the_same_suppressions_count_them_once(world: World) -> Non
 
     first, second = overlapping(world.store, lift, lift)
 
-    assert (first["removed"], second["removed"]) == (2, 0)
+    assert (first.removed, second.removed) == (2, 0)
 
 
 def test_two_suppressions_of_the_same_users_count_them_once(world: World) -> None:
@@ -373,7 +373,7 @@ def test_two_suppressions_of_the_same_users_count_them_once(world: World) -> Non
 
     first, second = overlapping(world.store, _suppress([1, 2]), _suppress([2, 3]))
 
-    assert (first["added"], second["added"], second["already"]) == (2, 1, 1)
+    assert (first.added, second.added, second.already) == (2, 1, 1)
     assert _count(world, "suppression") == 3
 
 
