@@ -40,7 +40,7 @@ class RunTonight:
     account: str
     state: RunState
     scheduled_for: datetime | None
-    whole_list: bool  # then only the vendor knows whom it reaches, and `planned` is 0
+    whole_list: bool  # then only the vendor knows whom it reaches, and each request counts as one recipient
     planned: int
     done: int  # they no longer wait, whatever became of them
     accepted: int

@@ -102,6 +102,17 @@ def test_a_rejected_batch_is_settled_by_its_rerun_and_leaves_the_screen_after_a_
     assert look(world).runs == []
 
 
+def test_a_run_to_whole_lists_names_no_number_of_people(world: World) -> None:
+    world.account()
+    run = world.launch(world.campaign(message={"user_lists": ("77",)}))
+    world.gateway.script = [REJECTED]
+    world.serve_out()
+    signs(world)
+
+    (need,) = look(world).needs
+    assert need.sentence == (f'Run {run} of "Friday" (acct_one): the vendor rejected 1 batch, whole lists (refused).')
+
+
 def test_an_unknown_outcome_stays_however_old_it_is(world: World) -> None:
     run = world.launched([1, 2])
     world.gateway.script = [UNKNOWN]
