@@ -129,8 +129,7 @@ def drawn_table(columns: Sequence[Column], rows: Iterable[Sequence[Any]], *, wid
         table.add_column(
             column.title,
             justify="right" if column.kind in NUMERIC else "left",
-            no_wrap=column.kind is not Kind.TEXT,
-            min_width=least[at],
+            min_width=least[at],  # a value that is not prose is never wider than this, so it is never wrapped
             overflow="fold",
         )
     for row in cells:

@@ -181,7 +181,7 @@ def _ended(run: RunTonight, now: datetime) -> list[Any]:
 
 
 def _of(number: int, run: RunTonight) -> str:
-    return f"{number:,}/{'whole list' if run.whole_list else f'{run.planned:,}'}"
+    return "whole list" if run.whole_list else f"{number:,}/{run.planned:,}"
 
 
 def _state(run: RunTonight, now: datetime) -> str:

@@ -158,14 +158,16 @@ def _unknowns(picture: Picture) -> Iterator[Need]:
             of = f"{waiting} of its {each.batches} unknown batches" if each.searched else _counted(waiting, "batch")
             sentence = (
                 f'Run {each.run_id} of "{each.campaign}" ({each.account}): nobody knows whether {of} reached the '
-                f"fans{_people(each)}. The search at the vendor has ended without proof."
+                f"fans ({_people(each.recipients, each.whole_list)}). The search at the vendor has ended without proof."
             )
             remedies = (Remedy(Do.SHOW_ATTEMPTS, run=each.run_id), Remedy(Do.DECIDE, run=each.run_id))
             yield Need(Matter.UNKNOWN, sentence, each.account, each.run_id, remedies)
 
 
-def _people(unknown: UnknownOfRun) -> str:
-    return f" ({unknown.recipients:,} recipients)" if unknown.recipients else ""
+def _people(recipients: int, whole_list: bool) -> str:
+    if whole_list:
+        return "whole lists"
+    return "1 recipient" if recipients == 1 else f"{recipients:,} recipients"
 
 
 def _rejections(picture: Picture) -> Iterator[Need]:
@@ -173,10 +175,10 @@ def _rejections(picture: Picture) -> Iterator[Need]:
         if not each.batches_rejected or each.is_rerun_already or each.state is RunState.CANCELLED:
             continue
         words = f" ({each.rejection.rstrip('.')})" if each.rejection else ""
-        people = f", {each.rejected:,} recipients" if each.rejected else ""
+        people = _people(each.rejected, each.whole_list)
         sentence = (
             f'Run {each.id} of "{each.campaign}" ({each.account}): the vendor rejected '
-            f"{_counted(each.batches_rejected, 'batch')}{people}{words}."
+            f"{_counted(each.batches_rejected, 'batch')}, {people}{words}."
         )
         if each.state in RUN_OPEN:
             yield Need(

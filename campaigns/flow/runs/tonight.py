@@ -12,7 +12,7 @@ from campaigns.domain.sending.pacing import Limits, estimate
 from campaigns.domain.states import RUN_OPEN, HoldKind, RunState
 from campaigns.flow.runs.needs import Need, Picture, Quiet, needs_of
 from campaigns.store.database.engine import Store
-from campaigns.store.health.heartbeats import heartbeats
+from campaigns.store.health.heartbeats import BEAT_SENDS, heartbeats
 from campaigns.store.views.accounts import credits_balance
 from campaigns.store.views.tonight.accounts import AccountRow, NextRun, accounts_of_tonight, next_runs
 from campaigns.store.views.tonight.runs import RunOfTonight, runs_of_tonight
@@ -40,7 +40,7 @@ class RunTonight:
     account: str
     state: RunState
     scheduled_for: datetime | None
-    whole_list: bool  # then only the vendor knows whom it reaches, and `planned` is 0
+    whole_list: bool  # then only the vendor knows whom it reaches, and each request counts as one recipient
     planned: int
     done: int  # they no longer wait, whatever became of them
     accepted: int
@@ -96,7 +96,9 @@ def tonight(store: Store, limits: Limits, *, upstream: str, is_live: bool) -> To
         left=_batches_left(rows, holds),
     )
     runs = [_run(row, scene) for row in rows]
-    beat, worker = signs.get("beat"), signs.get("worker")
+    # `beat` is written by a worker that took a tick: beat itself may run while no worker does.
+    beat = max((signs[name] for name in (BEAT_SENDS, "beat") if name in signs), default=None)
+    worker = signs.get("worker")
     busy = {each.account for each in runs} | {each.account for each in coming}
     picture = Picture(now, upstream, accounts, holds, rows, unknowns, recalls, Quiet(beat, worker))
     return Tonight(

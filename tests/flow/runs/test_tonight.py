@@ -19,6 +19,7 @@ from campaigns.flow.runs.pause_resume_cancel import pause_run
 from campaigns.flow.runs.rerun import rerun
 from campaigns.flow.runs.tonight import Tonight, tonight
 from campaigns.store.audit.events import Act
+from campaigns.store.health.heartbeats import BEAT_SENDS, beat_heart
 from campaigns.store.holds.holds import Held, place_hold
 from tests.evening import signs
 from tests.one_database import AGAIN_ON_POSTGRESQL
@@ -102,6 +103,17 @@ def test_a_rejected_batch_is_settled_by_its_rerun_and_leaves_the_screen_after_a_
     assert look(world).runs == []
 
 
+def test_a_run_to_whole_lists_names_no_number_of_people(world: World) -> None:
+    world.account()
+    run = world.launch(world.campaign(message={"user_lists": ("77",)}))
+    world.gateway.script = [REJECTED]
+    world.serve_out()
+    signs(world)
+
+    (need,) = look(world).needs
+    assert need.sentence == (f'Run {run} of "Friday" (acct_one): the vendor rejected 1 batch, whole lists (refused).')
+
+
 def test_an_unknown_outcome_stays_however_old_it_is(world: World) -> None:
     run = world.launched([1, 2])
     world.gateway.script = [UNKNOWN]
@@ -145,6 +157,13 @@ def test_without_beat_and_worker_it_says_that_nothing_is_sent(world: World) -> N
     assert look(world).needs == []
     world.clock.advance(3600 + 16)
     assert matters(world) == [(Matter.NOT_SERVED, None)]
+
+
+def test_a_beat_without_a_worker_is_told_from_no_beat(world: World) -> None:
+    with world.store.write() as connection:
+        beat_heart(connection, BEAT_SENDS, now=world.clock.now)
+
+    assert [each.sentence for each in look(world).needs] == ["Nothing is sent, because no worker is running."]
 
 
 def test_an_account_of_another_vendor_is_named(world: World) -> None:

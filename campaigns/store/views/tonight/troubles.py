@@ -36,6 +36,7 @@ class UnknownOfRun:
     run_id: int
     campaign: str
     account: str
+    whole_list: bool  # then only the vendor knows how many it would reach
     batches: int
     recipients: int
     searched: int  # of the batches, those that are still searched for at the vendor
@@ -77,6 +78,7 @@ def unknowns_of_tonight(connection: Connection) -> list[UnknownOfRun]:
             batch.c.run_id,
             campaign.c.name,
             run.c.account_id,
+            run.c.whole_list,
             func.count().label("batches"),
             func.coalesce(func.sum(batch.c.size), 0).label("recipients"),
             func.count(batch.c.look_at).label("searched"),
@@ -85,7 +87,7 @@ def unknowns_of_tonight(connection: Connection) -> list[UnknownOfRun]:
         .join(run, run.c.id == batch.c.run_id)
         .join(campaign, campaign.c.id == run.c.campaign_id)
         .where(batch.c.state == BatchState.UNKNOWN.value)
-        .group_by(batch.c.run_id, campaign.c.name, run.c.account_id)
+        .group_by(batch.c.run_id, campaign.c.name, run.c.account_id, run.c.whole_list)
         .order_by(batch.c.run_id)
     )
     return [
@@ -93,6 +95,7 @@ def unknowns_of_tonight(connection: Connection) -> list[UnknownOfRun]:
             run_id=row.run_id,
             campaign=row.name,
             account=row.account_id,
+            whole_list=row.whole_list,
             batches=row.batches,
             recipients=int(row.recipients),
             searched=row.searched,
