@@ -1,8 +1,8 @@
--- The shared rate budget of one upstream, one call to a verb. Every time is a whole number of microseconds.
+-- The shared rate budget of one upstream, one call for each verb. Every time is a whole number of microseconds.
 --
 -- KEYS  slots      sorted set: every request -> when its slot is free again; the member '' marks the set as ours
 --       reserved   sorted set: those of them that are questions
---       flights    sorted set: requests without an answer -> when they were granted
+--       flights    sorted set: requests without a reply -> when they were granted
 --       gaps       sorted set: account -> when its next send may start
 --       cool       sorted set: account -> when its cool-down ends
 --       state      hash: epoch, last, vendor_limit, vendor_limit_at, vendor_remaining, foreign, foreign_until,
@@ -15,10 +15,10 @@ local slots, reserved, flights, gaps, cool, state, rebuild = unpack(KEYS)
 local verb, clock = ARGV[1], ARGV[2]
 local window, setting, share = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 
-local BACK_STEP = 1000000         -- the server's clock may step back this far before the state counts as lost
+local BACK_STEP = 1000000         -- how far the server's clock may step back before the state counts as lost
 local REBUILD_TURN = 30000000     -- how long one process may take to rebuild before another may try
 local ASK_AGAIN = 200000          -- when somebody else is rebuilding
-local QUESTION_COMES_BACK = 10000000  -- how long a question that was told to wait may be late before nobody waits for it
+local QUESTION_COMES_BACK = 10000000  -- how long a waiting question may be late before messages stop waiting for it
 
 local function whole(number)
   return string.format('%.0f', number)  -- tostring would round to 14 digits
@@ -33,7 +33,7 @@ else
 end
 local run_id = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
 
--- A restart gives the server another run ID, a flush or an eviction takes the marks; each means that slots are missing.
+-- A restart gives the server another run ID, a flush or an eviction removes the marks; each means that slots are missing.
 local epoch, last = unpack(redis.call('HMGET', state, 'epoch', 'last'))
 last = tonumber(last or '0')
 local stepped_back = now < last - BACK_STEP
@@ -65,7 +65,7 @@ local function live(set)
   return redis.call('ZCOUNT', set, '(' .. whole(now), '+inf')
 end
 
--- The ceiling in force, and until when what others use of the vendor's limit lowers it.
+-- The limit in force, and until when the use of others lowers it.
 local function ceiling()
   local limit, foreign, foreign_until =
     unpack(redis.call('HMGET', state, 'vendor_limit', 'foreign', 'foreign_until'))
@@ -78,13 +78,13 @@ local function ceiling()
   return math.max(0, math.min(setting, tonumber(limit) - tonumber(foreign))), tonumber(foreign_until)
 end
 
--- Questions have the reserve for themselves and no more than it, but one at a time whatever the reserve is.
+-- Questions use only the reserve, but always at least one at a time.
 local function questions_share(limit)
   return math.max(1, reserve_of(limit))
 end
 
--- What senders leave alone, and until when that is more than the reserve: without one, a question that waits goes before
--- the next message, or messages could leave it no room for ever.
+-- The slots that messages do not use, and until when these are more than the reserve. Without a reserve, a waiting
+-- question goes before the next message; otherwise messages could leave it no room for ever.
 local function kept_from_senders(limit)
   local kept, waits_until = reserve_of(limit), tonumber(redis.call('HGET', state, 'question_until') or '0')
   if kept == 0 and waits_until > now then
@@ -93,7 +93,7 @@ local function kept_from_senders(limit)
   return kept, 0
 end
 
--- How long until `held` slots of the set are fewer than `allowed`, as far as can be known: an answer may still be on its
+-- How long until fewer than `allowed` slots of the set are held, as far as can be known: a reply may still be on its
 -- way.
 local function until_free(set, held, allowed, shrunk_until)
   local found = redis.call('ZRANGEBYSCORE', set, '(' .. whole(now), '+inf', 'WITHSCORES', 'LIMIT', held - allowed, 1)
@@ -112,7 +112,7 @@ local function hold_slot(key, free_at, is_reserved)
 end
 
 local function prune(hold)
-  -- Freed slots are kept two windows longer: a late answer is compared with what was held when its request began.
+  -- Free slots are kept two windows longer: a late reply is compared with the slots that were held when its request began.
   local old = whole(now - 2 * window)
   redis.call('ZREMRANGEBYSCORE', slots, '(0', old)
   redis.call('ZREMRANGEBYSCORE', reserved, '-inf', old)
@@ -130,7 +130,7 @@ local function grant(key, account, hold, is_reserved, gap)
   return {1}
 end
 
--- An answered request still counts under its name; who asks under that name again makes another request.
+-- A request with a reply still counts under its name; a caller with the same name makes another request.
 local function set_aside(key)
   for _, set in ipairs({slots, reserved}) do
     local free_at = redis.call('ZSCORE', set, key)
@@ -151,7 +151,7 @@ local function acquire(key, account, hold, is_reserved, gap)
   hinder(tonumber(redis.call('ZSCORE', cool, account) or '0') - now, 'cool-down')
   local free_at = tonumber(redis.call('ZSCORE', slots, key) or '0')
   if free_at > now and redis.call('ZSCORE', flights, key) then
-    -- Asked again, or replayed by the client: still one slot, held as long as the later asking needs.
+    -- Called again, or repeated by the client: still one slot, held as long as the later call needs.
     if wait > 0 then
       return {0, wait, why}
     end
@@ -192,7 +192,7 @@ end
 local function learn(limit, remaining, granted_at)
   if limit then
     local known, known_at = unpack(redis.call('HMGET', state, 'vendor_limit', 'vendor_limit_at'))
-    -- Answers come out of order: within a window only a lower limit is believed.
+    -- Replies come out of order: within a window only a lower limit counts.
     if not known or limit <= tonumber(known) or now - tonumber(known_at) >= window then
       redis.call('HSET', state, 'vendor_limit', whole(limit), 'vendor_limit_at', whole(now))
     end
@@ -205,7 +205,7 @@ local function learn(limit, remaining, granted_at)
   if not (of and granted_at) then
     return
   end
-  -- All that the vendor can have counted of us by then was held at some moment since this request was granted.
+  -- Every request that the vendor can have counted by then held a slot at some moment since this request was granted.
   local ours = redis.call('ZCOUNT', slots, '(' .. whole(granted_at), '+inf')
   local foreign = math.max(0, of - remaining - ours)
   local believed, believed_until = unpack(redis.call('HMGET', state, 'foreign', 'foreign_until'))
@@ -217,7 +217,7 @@ end
 local function answered(key, limit, remaining)
   local granted_at = tonumber(redis.call('ZSCORE', flights, key) or '')
   redis.call('ZREM', flights, key)
-  -- A key that is not known was granted before a loss that its row came too late for: its request counts all the same.
+  -- An unknown key was granted before a loss, and its row came too late for the rebuild: its request counts too.
   if granted_at or not redis.call('ZSCORE', slots, key) then
     hold_slot(key, now + window, redis.call('ZSCORE', reserved, key))
   end
@@ -231,7 +231,7 @@ local function refund(key, account, gap)
     redis.call('ZREM', flights, key)
     redis.call('ZREM', slots, key)
     redis.call('ZREM', reserved, key)
-    -- Only the gap that this very request set, not that of a later one.
+    -- Only the gap that this request set, not that of a later one.
     if tonumber(redis.call('ZSCORE', gaps, account) or '') == granted_at + gap then
       redis.call('ZREM', gaps, account)
     end
@@ -255,7 +255,7 @@ local function describe()
   return reply
 end
 
--- Fills the empty state with what the database knows; `known_limit` is the vendor's limit as the caller remembers it.
+-- Fills the empty state from the database; `known_limit` is the vendor's limit that the caller remembers.
 local function refill(known_limit, hold, gap, uses, first)
   local limit = tonumber(redis.call('HGET', state, 'vendor_limit') or '') or known_limit
   redis.call('DEL', slots, reserved, flights, gaps, state, rebuild)
@@ -297,7 +297,7 @@ local function restore(token, settle, known_limit, hold, gap, was_used, uses, fi
   local noticed, turn_until = unpack(redis.call('HMGET', rebuild, 'noticed', 'token_until'))
   local ready, asked_from = tonumber(noticed) + settle, tonumber(turn_until) - REBUILD_TURN
   if was_used and asked_from < ready then
-    -- Grants from just before the loss need a moment until their rows stand in the database, before that is asked.
+    -- Rows of grants from just before the loss need a moment to reach the database; only then it is read.
     redis.call('HDEL', rebuild, 'token')
     redis.call('HSET', rebuild, 'not_before', whole(ready))
     return {-1, math.max(1, ready - now)}
