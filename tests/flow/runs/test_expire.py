@@ -190,7 +190,7 @@ def test_an_expired_run_is_not_reopened_but_a_rerun_reaches_its_fans_in_its_own_
     world.clock.advance(HOUR)
     expire(world)
 
-    with pytest.raises(NotAllowed, match=r"expired at .* nothing of it is sent any more"):
+    with pytest.raises(NotAllowed, match=r"expired at .* no longer sends"):
         decide(world.store, run_id, seqs=None, verdict="resend", reason="again", actor=ANNA)
     decide(world.store, run_id, seqs=None, verdict="not-sent", reason="looked", actor=ANNA)
     child = rerun(world.store, run_id, upstream=UPSTREAM, states=CANCELLED, reason="late", actor=ANNA).child
