@@ -52,20 +52,20 @@ def next_after(timing: Timing, moment: datetime, *, starts_at: datetime | None =
     """
     if timing.begins is not None:
         moment = max(moment, timing.begins - INSTANT)
-    found = _next_after(timing, moment.astimezone(UTC), starts_at)
-    if found is None or (timing.until is not None and found > timing.until):
+    occurrence = _next_after(timing, moment.astimezone(UTC), starts_at)
+    if occurrence is None or (timing.until is not None and occurrence > timing.until):
         return None
-    return found
+    return occurrence
 
 
 def occurrences(
     timing: Timing, after: datetime, until: datetime, *, starts_at: datetime | None = None
 ) -> Iterator[datetime]:
     """The occurrences after one moment and up to another, that one included, in order."""
-    found = next_after(timing, after, starts_at=starts_at)
-    while found is not None and found <= until:
-        yield found
-        found = next_after(timing, found, starts_at=starts_at)
+    occurrence = next_after(timing, after, starts_at=starts_at)
+    while occurrence is not None and occurrence <= until:
+        yield occurrence
+        occurrence = next_after(timing, occurrence, starts_at=starts_at)
 
 
 def jitter_of(campaign_id: int, occurrence: datetime, jitter_seconds: float) -> timedelta:
@@ -128,9 +128,7 @@ def _limit_faults(timing: Timing, now: datetime) -> list[str]:
             name for name, value in {**given, "jitter": timing.jitter_seconds or None}.items() if value is not None
         ]
         if named:
-            faults.append(
-                f"{' and '.join(named)} can be said of a schedule that recurs only, but there is neither cron nor every"
-            )
+            faults.append(f"{' and '.join(named)} are for a schedule that recurs, but there is neither cron nor every")
     if timing.max_runs is not None and timing.max_runs < 1:
         faults.append(f"max_runs is {timing.max_runs}, but a schedule runs at least once")
     if timing.until is not None:
@@ -193,9 +191,9 @@ def _next_of_cron(cron: Cron, zone: ZoneInfo, moment: datetime) -> datetime | No
         return _next_of_hourly(cron, zone, moment)
     # Whatever matches up to the local time of `moment` has its first instant at or before it.
     for local in cron.local_times(local_of(moment, zone)):
-        found = first_instant(local, zone)
-        if found > moment:
-            return found
+        instant = first_instant(local, zone)
+        if instant > moment:
+            return instant
     return None
 
 
@@ -207,9 +205,9 @@ def _next_of_hourly(cron: Cron, zone: ZoneInfo, moment: datetime) -> datetime | 
         if again is not None:
             return again
     for local in cron.local_times(now):
-        for found in readings(local, zone):
-            if found > moment:
-                return found
+        for instant in readings(local, zone):
+            if instant > moment:
+                return instant
     return None
 
 
@@ -217,8 +215,8 @@ def _next_when_set_back(cron: Cron, zone: ZoneInfo, now: datetime) -> datetime |
     """The next match in the first of two passes of an hour that is shown twice; None: it comes later."""
     change = change_at(now, zone)
     ahead = next(cron.local_times(now), None)
-    if ahead is not None and (found := readings(ahead, zone)) and found[0] < change:
-        return found[0]
+    if ahead is not None and (instants := readings(ahead, zone)) and instants[0] < change:
+        return instants[0]
     again = next(cron.local_times(local_of(change, zone) - SECOND), None)
     if again is None:
         return None
@@ -229,7 +227,7 @@ def _next_when_set_back(cron: Cron, zone: ZoneInfo, now: datetime) -> datetime |
 def _next_of_every(step: timedelta, starting: datetime, zone: ZoneInfo, moment: datetime) -> datetime:
     count = max(0, (local_of(moment, zone) - starting) // step)
     while True:
-        found = first_instant(starting + count * step, zone)
-        if found > moment:
-            return found
+        instant = first_instant(starting + count * step, zone)
+        if instant > moment:
+            return instant
         count += 1

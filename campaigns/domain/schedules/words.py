@@ -227,12 +227,12 @@ def _list(parts: Iterable[str], joined: str = "and") -> str:
     return f"{', '.join(first)} {joined} {last}" if first else last
 
 
-def notes(timing: Timing, found: Iterable[datetime]) -> list[str]:
+def notes(timing: Timing, coming: Iterable[datetime]) -> list[str]:
     """What is worth knowing about these occurrences: how days are joined, and each day on which the clocks change."""
     cron = read_cron(timing.cron) if timing.cron is not None else None
     sentences = schedule_notes(timing)
     zone = zone_of(timing.zone or "UTC")
-    for day in dict.fromkeys(local_of(moment, zone).date() for moment in found):
+    for day in dict.fromkeys(local_of(moment, zone).date() for moment in coming):
         change = change_on(day, zone)
         if change is not None:
             effect = _effect(change, day, hourly=cron is not None and cron.is_hourly)

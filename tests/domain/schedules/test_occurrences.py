@@ -308,7 +308,7 @@ def test_what_runs_is_what_clocks_show_or_the_end_of_what_they_skip(zone: str, s
         (Timing(cron="@monthly", zone=BERLIN, until=NOW + timedelta(8)), "has no occurrence before it ends"),
         (Timing(cron="*/10 * * * *", zone=BERLIN, jitter_seconds=600), "two occurrences are 600 s apart"),
         (Timing(cron="0,50 9 * * *", zone=BERLIN, jitter_seconds=3000), "two occurrences are 3000 s apart"),
-        (Timing(until=NOW + timedelta(8), max_runs=2), "until and max_runs can be said of a schedule that recurs only"),
+        (Timing(until=NOW + timedelta(8), max_runs=2), "until and max_runs are for a schedule that recurs"),
         (Timing(grace_seconds=0.5), "grace is 0.5 s, shorter than the tick of 1 s"),
         (Timing(misfire="al"), "misfire is 'al', but may be skip, once or all"),  # type: ignore[arg-type]
         (Timing(overlap="stop"), "may be skip, queue, cancel or unsend"),  # type: ignore[arg-type]
