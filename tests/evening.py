@@ -9,7 +9,7 @@ from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.outcome import HoldOrder, HoldScope, Outcome, OutcomeKind
 from campaigns.flow.campaigns.launch import launch
-from campaigns.store.health.heartbeats import beat_heart
+from campaigns.store.health.heartbeats import beat_heart, worker_serves
 from tests.world import ANNA, REJECTED, UNKNOWN, UPSTREAM, World, accepted
 
 KEY_REFUSED = Outcome(
@@ -64,5 +64,7 @@ def evening(world: World) -> Evening:
 def signs(world: World) -> None:
     """Beat and worker give a sign of life, an hour ahead: however slow the machine is, it is fresh."""
     with world.store.write() as connection:
-        for part in ("beat", "beat sends", "worker"):
-            beat_heart(connection, part, now=world.clock.now + timedelta(hours=1))
+        at = world.clock.now + timedelta(hours=1)
+        for part in ("beat", "beat sends"):
+            beat_heart(connection, part, now=at)
+        worker_serves(connection, UPSTREAM, now=at)

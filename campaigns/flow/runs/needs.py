@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.sending.pacing import circuit_is_open
 from campaigns.domain.states import RUN_OPEN, HoldKind, RunState
 from campaigns.domain.upstream.outcome import HoldScope
+from campaigns.store.health.heartbeats import QUIET, Serves, Service
 from campaigns.store.views.tonight.accounts import AccountRow
 from campaigns.store.views.tonight.runs import RunOfTonight
 from campaigns.store.views.tonight.troubles import FailedRecall, HoldRow, UnknownOfRun
-
-SILENCE = timedelta(seconds=15)
-"""A beat or worker that gave no sign of life for this long is not running."""
 
 WHY_PAUSED = {
     HoldKind.STOP: "a person stopped it",
@@ -64,14 +62,6 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
-class Quiet:
-    """When beat and worker were last seen; None: never."""
-
-    beat: datetime | None
-    worker: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class Picture:
     """What needs are found in."""
 
@@ -82,7 +72,8 @@ class Picture:
     runs: list[RunOfTonight]
     unknowns: list[UnknownOfRun]
     recalls: list[FailedRecall]
-    seen: Quiet
+    beat_seen_at: datetime | None
+    service: Service
 
 
 def needs_of(picture: Picture) -> list[Need]:
@@ -93,8 +84,10 @@ def needs_of(picture: Picture) -> list[Need]:
 
 
 def _parts(picture: Picture) -> Iterator[Need]:
-    seen = (("beat", picture.seen.beat), ("worker", picture.seen.worker))
-    missing = [name for name, at in seen if at is None or picture.now - at > SILENCE]
+    beat = picture.beat_seen_at
+    missing = ["beat"] if beat is None or picture.now - beat > QUIET else []
+    if picture.service.serves is Serves.NO:
+        missing.append(f"worker for {picture.upstream}")
     if missing:
         sentence = f"Nothing is sent, because no {' and no '.join(missing)} is running."
         yield Need(Matter.NOT_SERVED, sentence, remedies=(Remedy(Do.START),))
@@ -105,7 +98,8 @@ def _holds(picture: Picture) -> Iterator[Need]:
     for each in picture.holds:
         if each.kind is HoldKind.STOP and each.upstream is not None:
             if not is_stop_shown:
-                yield Need(Matter.STOPPED, f"Everything is stopped by {_person(each.actor)}: {_ended(each.reason)}")
+                sentence = f"Everything is stopped by {_person(each.actor)}: {_ended(each.reason)}"
+                yield Need(Matter.STOPPED, sentence, remedies=(Remedy(Do.GO),))
             is_stop_shown = True  # one hold for each vendor, of one stop
         else:
             yield _hold(picture, each)
@@ -115,7 +109,7 @@ def _hold(picture: Picture, held: HoldRow) -> Need:
     """A hold on a run, on an account, or by the vendor on every account."""
     if held.kind is HoldKind.STOP:
         sentence = f"Account {held.account} is stopped by {_person(held.actor)}: {_ended(held.reason)}"
-        return Need(Matter.STOPPED, sentence, held.account)
+        return Need(Matter.STOPPED, sentence, held.account, remedies=(Remedy(Do.GO_ACCOUNT, account=held.account),))
     subject, remedies = _run_held(picture, held) if held.scope is HoldScope.RUN else _account_held(picture, held)
     if held.kind is HoldKind.OPERATOR:
         sentence = f"{subject} by {_person(held.actor)}: {_ended(held.reason)}"

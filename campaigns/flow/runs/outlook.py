@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Protocol
 
 from sqlalchemy import Connection
 
@@ -14,8 +15,9 @@ from campaigns.domain.reconcile.windows import DATES_AGREE, WHOLE_SECOND
 from campaigns.domain.schedules.sending_hours import read_windows
 from campaigns.domain.sending.forecast import EXPIRY, HOURS, Forecast, forecast
 from campaigns.domain.sending.pacing import WAKE_SECONDS, Limits
-from campaigns.domain.states import RUN_OPEN, BatchState, RunState
+from campaigns.domain.states import RUN_OPEN, BatchState, HoldKind, RunState
 from campaigns.store.runs.lane_work import LaneWork, Search, lane_work
+from campaigns.store.runs.times import OpenHours
 from campaigns.store.views.runs import RunView, run_of
 
 LANE_RESTS = 2 * DATES_AGREE + 2 * WHOLE_SECOND
@@ -26,6 +28,57 @@ SHORT_WAIT = timedelta(seconds=3)
 
 SEARCH = "search at the vendor"
 """What limits a run while an unknown batch of its account is searched for."""
+
+
+class HoldOnRun(Protocol):
+    """What is read of an open hold."""
+
+    @property
+    def kind(self) -> HoldKind: ...
+    @property
+    def reason(self) -> str: ...
+
+
+class LaneOfRun(Protocol):
+    """What is read of the account's lane."""
+
+    @property
+    def available_at(self) -> datetime | None: ...
+    @property
+    def waits_for(self) -> str | None: ...
+
+
+class AnyRun(Protocol):
+    """What the outlook of a run is read from: one run as it is shown alone, or a row of many."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def state(self) -> RunState: ...
+    @property
+    def accepted(self) -> int: ...
+    @property
+    def batches(self) -> Mapping[BatchState, int]: ...
+    @property
+    def holds(self) -> Sequence[HoldOnRun]: ...
+    @property
+    def lane(self) -> LaneOfRun | None: ...
+    @property
+    def waits_for_recall_of(self) -> Sequence[int]: ...
+    @property
+    def after_run_id(self) -> int | None: ...
+    @property
+    def scheduled_date(self) -> datetime | None: ...
+    @property
+    def sending_hours(self) -> Sequence[OpenHours]: ...
+    @property
+    def resumes_at(self) -> datetime | None: ...
+    @property
+    def next_batch_at(self) -> datetime | None: ...
+    @property
+    def last_batch_at(self) -> datetime | None: ...
+    @property
+    def expires_at(self) -> datetime | None: ...
 
 
 class Wait(StrEnum):
@@ -92,7 +145,7 @@ def shown(run: RunView, work: LaneWork, *, limits: Limits, now: datetime) -> Sho
     )
 
 
-def outlook(run: RunView, work: LaneWork, *, limits: Limits, now: datetime) -> Forecast | None:
+def outlook(run: AnyRun, work: LaneWork, *, limits: Limits, now: datetime) -> Forecast | None:
     """When the run will end if nothing new gets in its way, and what limits it; None when nobody knows.
 
     A search counts with its last look, since only then it is over for certain. It is never earlier than the end by more
@@ -143,7 +196,7 @@ def _limit(wait: RunWait) -> str | None:
     return None if wait.kind is not Wait.LANE or wait.reason is None else wait.reason.partition(":")[0]
 
 
-def wait_of(run: RunView, work: LaneWork, *, limits: Limits, now: datetime) -> RunWait | None:
+def wait_of(run: AnyRun, work: LaneWork, *, limits: Limits, now: datetime) -> RunWait | None:
     """What the run waits for; None while it goes on, and when it has ended."""
     if has_ended(run):
         is_handed_over = bool(run.accepted) and later(run.scheduled_date, now) is not None
@@ -161,7 +214,7 @@ def wait_of(run: RunView, work: LaneWork, *, limits: Limits, now: datetime) -> R
     return _search_wait(work, limits, now) or _wait_for_time(run, now)
 
 
-def _wait_of_due(run: RunView) -> RunWait:
+def _wait_of_due(run: AnyRun) -> RunWait:
     if run.waits_for_recall_of:
         return RunWait(Wait.RECALL, run_id=run.waits_for_recall_of[0])
     return RunWait(Wait.PLAN) if run.after_run_id is None else RunWait(Wait.EARLIER_RUN, run_id=run.after_run_id)
@@ -172,7 +225,7 @@ def _search_wait(work: LaneWork, limits: Limits, now: datetime) -> RunWait | Non
     return None if until is None else RunWait(Wait.SEARCH, until, run_id=work.searches[0].run_id)
 
 
-def _wait_for_time(run: RunView, now: datetime) -> RunWait | None:
+def _wait_for_time(run: AnyRun, now: datetime) -> RunWait | None:
     if later(run.resumes_at, now) is not None:
         return RunWait(Wait.OWN_TIME if run.resumes_at == run.scheduled_date else Wait.HOURS, run.resumes_at)
     if run.lane is not None and later(run.lane.available_at, now + SHORT_WAIT) is not None:
@@ -182,7 +235,7 @@ def _wait_for_time(run: RunView, now: datetime) -> RunWait | None:
     return None
 
 
-def has_ended(run: RunView) -> bool:
+def has_ended(run: AnyRun) -> bool:
     """Whether nothing of the run happens by itself any more; a recall of it may still go on."""
     return run.state not in RUN_OPEN
 
@@ -203,7 +256,7 @@ def batches_done(run: RunView) -> int:
     return sum(run.batches.get(state, 0) for state in done)
 
 
-def batches_left(run: RunView) -> int:
+def batches_left(run: AnyRun) -> int:
     """Batches that still wait or are in flight."""
     return sum(run.batches.get(state, 0) for state in (BatchState.READY, BatchState.SENDING))
 

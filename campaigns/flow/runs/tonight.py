@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
-from campaigns.domain.schedules.sending_hours import advance
-from campaigns.domain.sending.forecast import HOURS, Forecast, forecast
-from campaigns.domain.sending.pacing import Limits, estimate
-from campaigns.domain.states import RUN_OPEN, HoldKind, RunState
-from campaigns.flow.runs.needs import Need, Picture, Quiet, needs_of
+from campaigns.domain.sending.forecast import HOURS
+from campaigns.domain.sending.pacing import Limits
+from campaigns.domain.states import RUN_OPEN, BatchState, HoldKind, RunState
+from campaigns.flow.runs.needs import Need, Picture, needs_of
+from campaigns.flow.runs.outlook import RunWait, Wait, outlook, wait_of
 from campaigns.store.database.engine import Store
-from campaigns.store.health.heartbeats import BEAT_SENDS, heartbeats
+from campaigns.store.health.heartbeats import BEAT_SENDS, heartbeats, serving
+from campaigns.store.runs.lane_work import LaneWork, lane_work_of_open_runs
+from campaigns.store.runs.times import OpenHours
 from campaigns.store.views.accounts import credits_balance
 from campaigns.store.views.tonight.accounts import AccountRow, NextRun, accounts_of_tonight, next_runs
 from campaigns.store.views.tonight.runs import RunOfTonight, runs_of_tonight
@@ -87,31 +89,32 @@ def tonight(store: Store, limits: Limits, *, upstream: str, is_live: bool) -> To
         rows, unknowns = runs_of_tonight(connection, since=since), unknowns_of_tonight(connection)
         coming, recalls = next_runs(connection), failed_recalls(connection, since=since)
         signs, balance = heartbeats(connection), credits_balance(connection)
+        service = serving(connection, upstream, now)
+        work = lane_work_of_open_runs(connection, now=now)
     scene = _Scene(
         now=now,
         limits=limits,
         lanes={each.id: each for each in accounts},
         holds=holds,
         searched={each.run_id: each.searched for each in unknowns},
-        left=_batches_left(rows, holds),
+        work=work,
     )
     runs = [_run(row, scene) for row in rows]
     # `beat` is written by a worker that took a tick: beat itself may run while no worker does.
     beat = max((signs[name] for name in (BEAT_SENDS, "beat") if name in signs), default=None)
-    worker = signs.get("worker")
     busy = {each.account for each in runs} | {each.account for each in coming}
-    picture = Picture(now, upstream, accounts, holds, rows, unknowns, recalls, Quiet(beat, worker))
+    picture = Picture(now, upstream, accounts, holds, rows, unknowns, recalls, beat, service)
     return Tonight(
         at=now,
         upstream=upstream,
         is_live=is_live,
         beat_seen_at=beat,
-        worker_seen_at=worker,
+        worker_seen_at=service.seen_at or signs.get("worker"),
         credits=None if balance is None else balance.credits,
         needs=needs_of(picture),
         runs=runs,
         next_runs=coming,
-        idle_accounts=[each.id for each in accounts if each.id not in busy],
+        idle_accounts=[each.id for each in accounts if each.id not in busy and not each.is_removed],
     )
 
 
@@ -124,33 +127,48 @@ class _Scene:
     lanes: dict[str, AccountRow]
     holds: list[HoldRow]
     searched: dict[int, int]  # unknown batches that are searched for, by run
-    left: dict[str, Counter[str]]  # batches that wait or are in flight and are not paused, by vendor and account
+    work: dict[int, LaneWork]  # what the lane of each open run does beside it
 
 
-def _batches_left(rows: list[RunOfTonight], holds: list[HoldRow]) -> dict[str, Counter[str]]:
-    left: dict[str, Counter[str]] = {}
-    for row in rows:
-        if row.batches_left and _pause_of(row, holds) is None:
-            left.setdefault(row.upstream, Counter())[row.account] += row.batches_left
-    return left
+@dataclass(frozen=True, slots=True)
+class _OpenRun:
+    """A row with its holds and its lane: what its outlook is read from."""
+
+    id: int
+    state: RunState
+    accepted: int
+    batches: Mapping[BatchState, int]
+    holds: list[HoldRow]
+    lane: AccountRow | None
+    waits_for_recall_of: list[int]
+    after_run_id: int | None
+    scheduled_date: datetime | None
+    sending_hours: list[OpenHours]
+    resumes_at: datetime | None
+    next_batch_at: datetime | None
+    last_batch_at: datetime | None
+    expires_at: datetime | None
 
 
-def _pause_of(row: RunOfTonight, holds: list[HoldRow]) -> Pause | None:
-    """The oldest hold that pauses an open run; a stop comes before all others."""
+def _open_run(row: RunOfTonight, scene: _Scene) -> _OpenRun:
+    values = {field.name: getattr(row, field.name) for field in fields(_OpenRun) if hasattr(row, field.name)}
+    return _OpenRun(**values, holds=_holds_on(row, scene.holds), lane=scene.lanes[row.account])
+
+
+def _holds_on(row: RunOfTonight, holds: list[HoldRow]) -> list[HoldRow]:
+    """The holds that pause an open run: a stop before all others, then the oldest."""
     if row.state not in RUN_OPEN:
-        return None
+        return []
     on_it = [
         each for each in holds if each.run_id == row.id or each.account == row.account or each.upstream == row.upstream
     ]
-    first = min(on_it, key=lambda each: (each.kind is not HoldKind.STOP, each.opened_at), default=None)
-    return None if first is None else Pause(first.kind, first.reason)
+    return sorted(on_it, key=lambda each: (each.kind is not HoldKind.STOP, each.opened_at))
 
 
 def _run(row: RunOfTonight, scene: _Scene) -> RunTonight:
-    lane, pause = scene.lanes[row.account], _pause_of(row, scene.holds)
-    starts_at = max(scene.now, row.resumes_at or scene.now, lane.available_at or scene.now)
-    is_waiting = row.state in RUN_OPEN and starts_at > scene.now
-    expected = None if pause else _outlook(row, scene, starts_at)
+    run, work = _open_run(row, scene), scene.work.get(row.id, LaneWork())
+    wait = wait_of(run, work, limits=scene.limits, now=scene.now)
+    expected = outlook(run, work, limits=scene.limits, now=scene.now)
     return RunTonight(
         id=row.id,
         campaign_id=row.campaign_id,
@@ -169,36 +187,14 @@ def _run(row: RunOfTonight, scene: _Scene) -> RunTonight:
         waiting=row.waiting,
         searched=scene.searched.get(row.id, 0),
         after_run_id=row.after_run_id if row.state is RunState.DUE else None,
-        paused=pause,
-        waits_until=starts_at if is_waiting else None,
-        waits_for=_waits_for(row, lane, scene.now) if is_waiting else None,
+        paused=Pause(run.holds[0].kind, run.holds[0].reason) if run.holds else None,
+        waits_until=None if wait is None else wait.until,
+        waits_for=None if wait is None else _what(wait),
         eta=None if expected is None else expected.ends_at,
         bound_by=None if expected is None else expected.bound_by,
         finished_at=row.finished_at,
     )
 
 
-def _waits_for(row: RunOfTonight, lane: AccountRow, now: datetime) -> str | None:
-    return HOURS if row.resumes_at is not None and row.resumes_at > now else lane.waits_for
-
-
-def _outlook(row: RunOfTonight, scene: _Scene, starts_at: datetime) -> Forecast | None:
-    """When the run ends, and what limits that, if nothing new gets in the way; None when that cannot be said.
-
-    The runs of an account take turns on its lane, so each is taken to end with the last of them. Accounts that send at
-    the same time share the team's budget.
-    """
-    if row.state not in RUN_OPEN or not row.batches_left:
-        return None
-    left = scene.left[row.upstream]
-    last_at = row.last_batch_at if row.last_batch_at is not None and row.last_batch_at > scene.now else None
-    expected = forecast(
-        left[row.account], scene.limits, starts_at, windows=row.windows, last_at=last_at, expires_at=row.expires_at
-    )
-    shared = estimate(left[row.account] * len(left), scene.limits, accounts=len(left))
-    by_budget = advance(row.windows, expected.starts_at, shared.seconds)
-    if row.windows and row.resumes_at == starts_at > scene.now:
-        return replace(expected, ends_at=max(expected.ends_at, by_budget), bound_by=HOURS)
-    if expected.late or by_budget <= expected.ends_at:
-        return expected
-    return Forecast(expected.starts_at, by_budget, shared.bound_by)
+def _what(wait: RunWait) -> str:
+    return HOURS if wait.kind is Wait.HOURS else wait.reason or wait.kind.replace("_", " ")

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select, true
 
-from campaigns.domain.states import RUN_SENDS, BatchState
+from campaigns.domain.states import RUN_OPEN, RUN_SENDS, BatchState
 from campaigns.store.campaigns.campaigns import find_revision
 from campaigns.store.holds.holds import run_is_held
 from campaigns.store.holds.hours_and_expiry import run_is_in_time
 from campaigns.store.recall.recalls import recall_is_due
 from campaigns.store.tables.accounts import lane
 from campaigns.store.tables.batches import batch
+from campaigns.store.tables.campaigns import revision
 from campaigns.store.tables.runs import run
 
 
@@ -48,39 +49,74 @@ def lane_work(connection: Connection, run_id: int, *, now: datetime) -> LaneWork
             recall_is_due(run.c.account_id, now).label("is_recalling"),
         ).where(run.c.id == run_id)
     ).one()
-    ready = _ready_by_run(connection, row.upstream, now)
+    ready = _ready_by_run(connection, run.c.upstream == row.upstream, now)
     return LaneWork(
-        searches=_searches(connection, row.account_id),
+        searches=_searches(connection, batch.c.account_id == row.account_id).get(row.account_id, ()),
         is_recalling=bool(row.is_recalling),
-        others=tuple(count for other, account, count in ready if account == row.account_id and other != run_id),
-        busy_accounts=len({account for _, account, _ in ready} - {row.account_id}),
+        others=tuple(count for other, _, account, count in ready if account == row.account_id and other != run_id),
+        busy_accounts=len({account for _, _, account, _ in ready} - {row.account_id}),
         resends_unknown=find_revision(connection, row.campaign_id, row.revision).on_unknown == "resend",
     )
 
 
-def _searches(connection: Connection, account_id: str) -> tuple[Search, ...]:
-    """Questions about an account may be put off, and its searches with them."""
+def lane_work_of_open_runs(connection: Connection, *, now: datetime) -> dict[int, LaneWork]:
+    """The same for every open run, by its number, in three statements."""
+    searches, ready = _searches(connection, true()), _ready_by_run(connection, true(), now)
     rows = connection.execute(
-        select(batch.c.run_id, batch.c.looks, batch.c.look_at, lane.c.ask_at)
-        .join(lane, lane.c.account_id == batch.c.account_id)
-        .where(batch.c.account_id == account_id, batch.c.look_at.is_not(None))
+        select(
+            run.c.id,
+            run.c.account_id,
+            run.c.upstream,
+            revision.c.on_unknown,
+            recall_is_due(run.c.account_id, now).label("is_recalling"),
+        )
+        .join(revision, (revision.c.campaign_id == run.c.campaign_id) & (revision.c.number == run.c.revision))
+        .where(run.c.state.in_(sorted(RUN_OPEN)))
     )
-    return tuple(Search(row.run_id, row.looks, max(row.look_at, row.ask_at or row.look_at)) for row in rows)
+    busy: dict[str, set[str]] = {}
+    batches: dict[str, dict[int, int]] = {}
+    for run_id, upstream, account, count in ready:
+        busy.setdefault(upstream, set()).add(account)
+        batches.setdefault(account, {})[run_id] = count
+    return {
+        row.id: LaneWork(
+            searches=searches.get(row.account_id, ()),
+            is_recalling=bool(row.is_recalling),
+            others=tuple(count for other, count in batches.get(row.account_id, {}).items() if other != row.id),
+            busy_accounts=len(busy.get(row.upstream, set()) - {row.account_id}),
+            resends_unknown=row.on_unknown == "resend",
+        )
+        for row in rows
+    }
 
 
-def _ready_by_run(connection: Connection, upstream: str, now: datetime) -> list[tuple[int, str, int]]:
-    """The runs that may send now, each with its account and the number of its ready batches."""
+def _searches(connection: Connection, which: ColumnElement[bool]) -> dict[str, tuple[Search, ...]]:
+    """The searches of each account. Questions about an account may be put off, and its searches with them."""
     rows = connection.execute(
-        select(run.c.id, run.c.account_id, func.count().label("batches"))
+        select(batch.c.account_id, batch.c.run_id, batch.c.looks, batch.c.look_at, lane.c.ask_at)
+        .join(lane, lane.c.account_id == batch.c.account_id)
+        .where(which, batch.c.look_at.is_not(None))
+    )
+    searches: dict[str, tuple[Search, ...]] = {}
+    for row in rows:
+        one = Search(row.run_id, row.looks, max(row.look_at, row.ask_at or row.look_at))
+        searches[row.account_id] = (*searches.get(row.account_id, ()), one)
+    return searches
+
+
+def _ready_by_run(connection: Connection, which: ColumnElement[bool], now: datetime) -> list[tuple[int, str, str, int]]:
+    """The runs that may send now, each with its vendor, its account and the number of its ready batches."""
+    rows = connection.execute(
+        select(run.c.id, run.c.upstream, run.c.account_id, func.count().label("batches"))
         .join(batch, batch.c.run_id == run.c.id)
         .where(
-            run.c.upstream == upstream,
+            which,
             run.c.state.in_(sorted(RUN_SENDS)),
             run_is_in_time(now),
             ~run_is_held(),
             batch.c.state == BatchState.READY.value,
             batch.c.available_at <= now,
         )
-        .group_by(run.c.id, run.c.account_id)
+        .group_by(run.c.id, run.c.upstream, run.c.account_id)
     )
-    return [(row.id, row.account_id, int(row.batches)) for row in rows]
+    return [(row.id, row.upstream, row.account_id, int(row.batches)) for row in rows]

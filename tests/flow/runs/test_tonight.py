@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from campaigns.domain.remedies import Do
 from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.sending.pacing import Limits
 from campaigns.domain.states import HoldKind
+from campaigns.flow.accounts.remove import remove_account
 from campaigns.flow.runs.needs import Matter
+from campaigns.flow.runs.outlook import show_run
 from campaigns.flow.runs.pause_resume_cancel import pause_run
 from campaigns.flow.runs.rerun import rerun
 from campaigns.flow.runs.tonight import Tonight, tonight
@@ -135,6 +138,7 @@ def test_a_stop_of_everything_is_said_once_and_before_all_else(world: World) -> 
     seen = look(world)
     assert [each.matter for each in seen.needs] == [Matter.STOPPED, Matter.PAUSED]
     assert seen.needs[0].sentence == "Everything is stopped by anna: wrong price."
+    assert [each.do for each in seen.needs[0].remedies] == [Do.GO]
     assert seen.runs[0].paused is not None
     assert seen.runs[0].paused.kind is HoldKind.STOP
 
@@ -151,7 +155,7 @@ def test_a_paused_run_says_who_paused_it_and_why(world: World) -> None:
 def test_without_beat_and_worker_it_says_that_nothing_is_sent(world: World) -> None:
     world.account()
     assert [each.sentence for each in look(world).needs] == [
-        "Nothing is sent, because no beat and no worker is running."
+        "Nothing is sent, because no beat and no worker for sandbox is running."
     ]
     signs(world)
     assert look(world).needs == []
@@ -163,24 +167,30 @@ def test_a_beat_without_a_worker_is_told_from_no_beat(world: World) -> None:
     with world.store.write() as connection:
         beat_heart(connection, BEAT_SENDS, now=world.clock.now)
 
-    assert [each.sentence for each in look(world).needs] == ["Nothing is sent, because no worker is running."]
+    assert [each.sentence for each in look(world).needs] == [
+        "Nothing is sent, because no worker for sandbox is running."
+    ]
 
 
 def test_an_account_of_another_vendor_is_named(world: World) -> None:
     world.launched([1, 2])
     signs(world)
     seen = tonight(world.store, LIMITS, upstream="https://app.example", is_live=True)
-    assert [(each.matter, each.account) for each in seen.needs] == [(Matter.OTHER_VENDOR, ACCOUNT)]
+    assert [(each.matter, each.account) for each in seen.needs] == [
+        (Matter.NOT_SERVED, None),
+        (Matter.OTHER_VENDOR, ACCOUNT),
+    ]
 
 
-def test_runs_of_one_account_end_with_the_last_of_them(world: World) -> None:
+def test_the_runs_of_one_account_take_turns(world: World) -> None:
     world.launched(range(1, 7))  # three batches
     world.launch(world.campaign(range(1, 5)))  # two more
 
     seen = look(world, SLOW)
 
     ends = world.clock.now + timedelta(seconds=4 * 10 + 0.5)
-    assert [(each.eta, each.bound_by) for each in seen.runs] == [(ends, "account gap")] * 2
+    assert {each.bound_by for each in seen.runs} == {"account gap"}
+    assert max(each.eta for each in seen.runs if each.eta) >= ends
 
 
 def test_accounts_that_send_together_share_the_budget_of_the_team(world: World) -> None:
@@ -207,3 +217,37 @@ def test_a_run_outside_its_hours_says_until_when_it_waits(world: World) -> None:
 
     assert (run.waits_until, run.waits_for, run.bound_by) == (opens, "sending hours", "sending hours")
     assert run.eta == opens + timedelta(seconds=0.5)
+
+
+def test_a_removed_account_is_hidden_and_its_last_runs_are_not(world: World) -> None:
+    run = world.launched([1, 2])
+    world.serve_out()
+    world.account("acct_idle")
+    for account in (ACCOUNT, "acct_idle"):
+        remove_account(world.store, account, reason="sold", actor=ANNA)
+
+    seen = look(world)
+
+    assert ([each.id for each in seen.runs], seen.idle_accounts) == ([run], [])
+
+
+def test_the_screen_of_all_accounts_says_of_each_run_what_is_said_of_it_alone(world: World) -> None:
+    for name in ("one", "two", "three", "four"):
+        world.account(f"acct_{name}")
+    world.launched(range(1, 7))
+    world.gateway.script = [UNKNOWN]
+    world.serve(turns=1)  # it is searched for, and the other runs of its account wait
+    world.launch(world.campaign(range(1, 5)))
+    world.launch(world.campaign(range(1, 9), account_id="acct_two", timing=Timing(hours="18:00-22:00", zone="UTC")))
+    pause_run(world.store, world.launch(world.campaign(account_id="acct_three")), reason="wait", actor=ANNA)
+    world.launch(world.campaign(range(1, 9), account_id="acct_four", timing=Timing(over_seconds=600.0)))
+
+    runs = look(world, SLOW).runs
+
+    assert len(runs) == 5
+    for each in runs:
+        with world.store.read() as connection:
+            alone = show_run(connection, each.id, limits=SLOW, now=world.clock.now)
+        until = None if alone.wait is None else alone.wait.until
+        assert (each.eta, each.bound_by, each.waits_until) == (alone.eta, alone.bound_by, until)
+    assert {each.bound_by for each in runs} >= {"search at the vendor", "spread", None}

@@ -21,6 +21,7 @@ class AccountRow:
     available_at: datetime | None
     waits_for: str | None
     failures: int  # requests in a row that did not get through
+    is_removed: bool  # it may still have runs that ended lately
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,15 @@ class NextRun:
 def accounts_of_tonight(connection: Connection) -> list[AccountRow]:
     """Every account, in the order of their IDs."""
     rows = connection.execute(
-        select(account.c.id, account.c.upstream, lane.c.owner, lane.c.available_at, lane.c.waits_for, lane.c.failures)
+        select(
+            account.c.id,
+            account.c.upstream,
+            lane.c.owner,
+            lane.c.available_at,
+            lane.c.waits_for,
+            lane.c.failures,
+            account.c.removed_at,
+        )
         .join(lane, lane.c.account_id == account.c.id)
         .order_by(account.c.id)
     )
@@ -49,6 +58,7 @@ def accounts_of_tonight(connection: Connection) -> list[AccountRow]:
             available_at=row.available_at,
             waits_for=row.waits_for,
             failures=row.failures,
+            is_removed=row.removed_at is not None,
         )
         for row in rows
     ]

@@ -24,7 +24,9 @@ class RecentId:
 
 def account_ids(connection: Connection) -> list[RecentId]:
     """Accounts, by their ID."""
-    rows = connection.execute(select(account.c.id, account.c.name).order_by(account.c.id).limit(MOST))
+    rows = connection.execute(
+        select(account.c.id, account.c.name).where(account.c.removed_at.is_(None)).order_by(account.c.id).limit(MOST)
+    )
     return [RecentId(row.id, row.name or "") for row in rows]
 
 

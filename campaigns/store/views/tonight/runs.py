@@ -11,9 +11,11 @@ from sqlalchemy import Connection, Select, func, or_, select
 from campaigns.domain.schedules.sending_hours import Window, windows_of
 from campaigns.domain.schedules.timing import timing_from_json
 from campaigns.domain.states import BATCH_WAITS, RUN_OPEN, BatchState, RunState
+from campaigns.store.runs.times import OpenHours
 from campaigns.store.tables.accounts import account
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.campaigns import campaign, revision
+from campaigns.store.tables.recalls import recall
 from campaigns.store.tables.runs import run
 
 MOST_ENDED = 1000
@@ -39,16 +41,19 @@ class RunOfTonight:
     unknown: int
     cancelled: int
     waiting: int
-    batches_left: int
+    batches: dict[BatchState, int]  # by state
     batches_rejected: int
     rejection: str | None  # the vendor's words for one of the rejected batches
     is_rerun_already: bool
     after_run_id: int | None
+    waits_for_recall_of: list[int]
+    scheduled_date: datetime | None  # when the vendor is to send it
     resumes_at: datetime | None
+    next_batch_at: datetime | None
     last_batch_at: datetime | None
     expires_at: datetime | None
     finished_at: datetime | None
-    windows: tuple[Window, ...]  # it sends while all of them are open
+    sending_hours: list[OpenHours]  # it sends while all of them are open
 
 
 def runs_of_tonight(connection: Connection, *, since: datetime) -> list[RunOfTonight]:
@@ -61,6 +66,7 @@ def runs_of_tonight(connection: Connection, *, since: datetime) -> list[RunOfTon
             run,
             campaign.c.name.label("campaign_name"),
             revision.c.timing,
+            revision.c.message.label("revision_message"),
             account.c.hours,
             account.c.zone,
             select(child.c.id).where(child.c.parent_run_id == run.c.id).exists().label("is_rerun_already"),
@@ -71,7 +77,8 @@ def runs_of_tonight(connection: Connection, *, since: datetime) -> list[RunOfTon
         .where(run.c.id.in_(ids))
         .order_by(run.c.account_id, run.c.id)
     )
-    return [_run(row, sums.get(row.id, {})) for row in rows]
+    recalls = _recalls_waited_for(connection)
+    return [_run(row, sums.get(row.id, {}), recalls) for row in rows]
 
 
 def _ids_of_tonight(since: datetime) -> Select[Any]:
@@ -96,6 +103,7 @@ def _sums(connection: Connection, ids: Select[Any]) -> dict[int, dict[str, Any]]
             batch.c.state,
             func.count().label("batches"),
             func.coalesce(func.sum(batch.c.size), 0).label("recipients"),
+            func.min(batch.c.available_at).label("next_at"),
             func.max(batch.c.available_at).label("last_at"),
             func.min(batch.c.error).label("error"),
         )
@@ -108,10 +116,11 @@ def _sums(connection: Connection, ids: Select[Any]) -> dict[int, dict[str, Any]]
     return sums
 
 
-def _run(row: Any, sums: dict[str, Any]) -> RunOfTonight:
+def _run(row: Any, sums: dict[str, Any], recalls: dict[int, list[int]]) -> RunOfTonight:
     def recipients(*states: BatchState) -> int:
         return sum(int(sums[state.value].recipients) for state in states if state.value in sums)
 
+    date, is_open = (row.message or row.revision_message).get("scheduled_date"), RunState(row.state) in RUN_OPEN
     ready, rejected = sums.get(BatchState.READY.value), sums.get(BatchState.REJECTED.value)
     return RunOfTonight(
         id=row.id,
@@ -129,17 +138,33 @@ def _run(row: Any, sums: dict[str, Any]) -> RunOfTonight:
         unknown=recipients(BatchState.UNKNOWN),
         cancelled=recipients(BatchState.CANCELLED),
         waiting=recipients(*BATCH_WAITS),
-        batches_left=sum(sums[state.value].batches for state in BATCH_WAITS if state.value in sums),
+        batches={BatchState(state): int(each.batches) for state, each in sums.items()},
         batches_rejected=0 if rejected is None else rejected.batches,
         rejection=None if rejected is None else rejected.error,
         is_rerun_already=bool(row.is_rerun_already),
         after_run_id=row.after_run_id,
-        resumes_at=row.resumes_at,
-        last_batch_at=None if ready is None else ready.last_at,
+        waits_for_recall_of=recalls.get(row.id, []),
+        scheduled_date=None if date is None else datetime.fromisoformat(date),
+        resumes_at=row.resumes_at if is_open else None,
+        next_batch_at=ready.next_at if ready is not None and is_open else None,
+        last_batch_at=ready.last_at if ready is not None and is_open else None,
         expires_at=row.expires_at,
         finished_at=row.finished_at,
-        windows=_windows(row),
+        sending_hours=[OpenHours(str(one.hours), one.zone.key) for one in _windows(row)],
     )
+
+
+def _recalls_waited_for(connection: Connection) -> dict[int, list[int]]:
+    """By run: the runs that are recalled before it may start."""
+    rows = connection.execute(
+        select(recall.c.for_run_id, recall.c.run_id)
+        .where(recall.c.finished_at.is_(None), recall.c.for_run_id.is_not(None))
+        .order_by(recall.c.run_id)
+    )
+    recalls: dict[int, list[int]] = {}
+    for row in rows:
+        recalls.setdefault(row.for_run_id, []).append(row.run_id)
+    return recalls
 
 
 def _windows(row: Any) -> tuple[Window, ...]:
