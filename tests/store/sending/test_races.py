@@ -240,7 +240,7 @@ def test_two_launches_at_once_open_one_run(world: World) -> None:
 
     first, second = overlapping(world.store, start, start)
 
-    assert first["state"] == "planned"
+    assert first.state == "planned"
     assert isinstance(second, NotAllowed)
     assert _count(world, "run") == 1
 
@@ -254,8 +254,8 @@ def test_a_suppression_between_planning_and_writing_is_planned_in(world: World) 
 
     _, started = overlapping(world.store, _suppress([2]), start)
 
-    assert world.run(started["run_id"])["planned"] == 3
-    assert world.run(started["run_id"])["excluded"] == {"suppressed": 1}
+    assert world.run(started.run_id)["planned"] == 3
+    assert world.run(started.run_id)["excluded"] == {"suppressed": 1}
 
 
 def test_a_resend_decided_while_the_run_is_cancelled_is_refused(world: World) -> None:
@@ -316,8 +316,8 @@ def test_two_edits_at_once_never_write_over_each_other(world: World) -> None:
 
     first, second = overlapping(world.store, rename("Friday"), rename("Saturday"))
 
-    assert first["revision"] == 2
-    assert isinstance(second, NotAllowed) or second["revision"] == 3, "refused, or made of what the first one left"
+    assert first.revision == 2
+    assert isinstance(second, NotAllowed) or second.revision == 3, "refused, or made of what the first one left"
 
 
 def test_an_archive_and_a_launch_at_once_never_leave_an_archived_campaign_with_an_open_run(world: World) -> None:
@@ -331,10 +331,10 @@ def test_an_archive_and_a_launch_at_once_never_leave_an_archived_campaign_with_a
         return lambda store: archive_campaign(store, campaign_id, actor=BEN)
 
     archived, started = overlapping(world.store, put_away(one), start(one))
-    assert archived["state"] == "archived"
+    assert archived.state == "archived"
     assert isinstance(started, NotAllowed)
     started, archived = overlapping(world.store, start(two), put_away(two))
-    assert started["state"] == "planned"
+    assert started.state == "planned"
     assert isinstance(archived, NotAllowed)
 
 
