@@ -252,7 +252,7 @@ def test_watching_on_a_terminal_draws_a_bar(launched: Shell, world: World) -> No
     assert done.returncode == 0
     assert "━" in drawn
     assert "5 of 5 accepted" in drawn
-    assert done.stdout == b"Run 1 is finished: 5 accepted.\n"
+    assert done.stdout == b"Run r1 is finished: 5 accepted.\n"
 
 
 def test_reading_a_big_file_shows_progress_on_a_terminal(shell: Shell) -> None:

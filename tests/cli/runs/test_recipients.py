@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -43,7 +44,11 @@ def test_the_file_is_new_and_its_owners_alone(ended: Shell, tmp_path: Path) -> N
     path = tmp_path / "accepted.txt"
     words = ("runs", "recipients", "1", "--state", "accepted", "--output", str(path))
 
-    assert "Wrote 2 user IDs" in ended.run(*words).stderr
+    before = os.umask(0)
+    try:
+        assert "Wrote 2 user IDs" in ended.run(*words).stderr
+    finally:
+        os.umask(before)
 
     assert path.read_text() == "1\n2\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
