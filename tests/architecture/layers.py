@@ -148,7 +148,6 @@ FREE_JSON = {
     ("store/database/prepared.py", "values"): "the parameters of any statement",
     ("store/runs/content.py", "find_own_message"): "a message as it was stored",
     ("store/runs/content.py", "message_of_run"): "a message as it was stored",
-    ("store/runs/content.py", "said_by_run"): "a message as it was stored",
     ("store/tables/columns.py", "user_columns"): "the columns of a row that is written",
 }
 """Public functions of flow and store whose answer has no keys that could be declared, each with the reason."""

@@ -95,7 +95,7 @@ def test_as_json_it_is_one_value_with_machine_words(shell: Shell, played: Evenin
 def test_an_installation_without_anything_says_that_nothing_runs(shell: Shell, terminal: Terminal) -> None:
     shown = terminal("status", columns=80)
 
-    assert "1. Nothing is sent, because no beat and no worker is running." in shown.lines
+    assert "1. Nothing is sent, because no beat and no worker for sandbox is running." in shown.lines
     assert "No run is open." in shown.lines
 
 

@@ -73,7 +73,7 @@ def test_it_takes_as_many_statements_for_forty_accounts_as_for_one(world: World)
         seen = look(world)
 
     assert (len(seen.runs), len(seen.needs)) == (40, 40)
-    assert len(after) == len(before) < 15
+    assert len(after) == len(before) < 20
 
 
 def test_a_batch_that_is_searched_for_needs_nobody_until_the_search_has_ended(world: World) -> None:
