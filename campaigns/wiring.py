@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from campaigns.domain.errors import PacerAway, VendorAway
 from campaigns.domain.printable import printable
-from campaigns.domain.sending.pacing import Limits
+from campaigns.domain.sending.pacing import WINDOW_SECONDS, Limits
 from campaigns.ports import FenceBook, Gateway, Pacer, Spool
 from campaigns.settings import Settings
 from campaigns.store.database.engine import Store, open_store
@@ -28,9 +28,6 @@ from campaigns.store.database.engine import Store, open_store
 if TYPE_CHECKING:
     from campaigns.flow.backup.detect_restore import Memory
     from campaigns.flow.sending.lane_context import LaneContext
-
-WINDOW_SECONDS = 60.0
-"""The vendor counts requests by the minute (its rate limit page, read 2026-11); fixed or sliding is not stated."""
 
 SANDBOX_KEY = SecretStr("sandbox")
 """The key for the sandbox. It is sent when no key is set."""

@@ -15,6 +15,9 @@ _LONE_RETURN = r"\r(?!\n)"
 IS_TEXT = re.compile("[^\0\ud800-\udfff]*").fullmatch
 """Something true for a word that UTF-8 and every database can hold."""
 
+MOST_NAMED = 20
+"""A sentence names at most this many things, such as batches; it counts the others."""
+
 ACTING = re.compile(rf"[\x1b{_ACTING}]|{_LONE_RETURN}")
 ACTING_BUT_STYLES = re.compile(rf"[{_ACTING}]")
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 WINDOW_SECONDS = 60.0
-"""The vendor's limit is "requests a minute" (vendor's docs, rate limits page, read 2026-11)."""
+"""The vendor counts requests by the minute (its rate limits page, read 2026-11); fixed or sliding is not stated."""
 
 SETTLE_SECONDS = 2.0
 """How long after Redis lost the rate budget the database is asked what was granted before."""

@@ -271,7 +271,3 @@ TABLE: tuple[Callable[[Reply], Outcome | None], ...] = (
     _accepted,
 )
 """The rows for a whole reply, in order. If none matches, the outcome is unknown."""
-
-
-MOST_NAMED = 20
-"""Most batches that a reason and an event name; the others are counted."""

@@ -14,9 +14,9 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from campaigns.domain.errors import PacerAway, VendorAway, VendorRefused
+from campaigns.domain.printable import MOST_NAMED
 from campaigns.domain.schedules.handoff import SETTLED, WATCHED_AGAIN, WATCHED_FOR, Fate, fate_of
 from campaigns.domain.states import RUN_OPEN, EvidenceKind, HoldKind
-from campaigns.domain.upstream.outcome import MOST_NAMED
 from campaigns.domain.upstream.questions import (
     Purpose,
     Question,

@@ -15,9 +15,9 @@ from sqlalchemy import Connection
 from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.people import Reason
+from campaigns.domain.printable import MOST_NAMED
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.states import RUN_OPEN, BatchState, EvidenceKind, HoldKind, RunState
-from campaigns.domain.upstream.outcome import MOST_NAMED
 from campaigns.flow.runs.pause_resume_cancel import cancel_open_run
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.database.engine import Store
