@@ -60,6 +60,9 @@ GOOD = {
     "--count": ["3"],
     "--vendor": ["1"],
     "--credits": ["9"],
+    "--timeout": ["0s", "1s"],
+    "--since": ["2h", "2026-11-20T10:00:00Z"],
+    "--left-out": ["suppressed"],
 }
 """Values that let a command go on, by the name of its argument or option."""
 
@@ -149,10 +152,14 @@ def command_lines(draw: Callable[[Any], Any], chosen: tuple[str, ...] | None = N
     return words
 
 
+LIKELY = {"--account", "--text", "--users", "--reason", "--yes"}
+"""Options without which a command mostly refuses at once."""
+
+
 def _given(draw: Callable[[Any], Any], parameter: click.Parameter) -> list[str]:
     is_argument = isinstance(parameter, click.Argument)
     name = str(parameter.name) if is_argument else parameter.opts[0]
-    likely = 8 if is_argument or parameter.required or name in {"--account", "--text", "--users"} else 1
+    likely = 8 if is_argument or parameter.required or name in LIKELY else 1
     times = draw(st.integers(0, 2)) if parameter.nargs == -1 or getattr(parameter, "multiple", False) else 1
     if draw(st.integers(0, 9)) > likely:
         return []

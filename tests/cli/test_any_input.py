@@ -52,7 +52,7 @@ def play(shell: Shell, examples: int) -> None:
         judge_result(words, result)
 
     each()
-    assert codes[0] > examples / 10, codes  # else nothing behind the check of what was typed was reached
+    assert codes[0] > examples / 20, codes  # else nothing behind the check of what was typed was reached
 
 
 @pytest.mark.usefixtures("ending")

@@ -396,7 +396,7 @@ def test_deciding_what_is_not_unknown(ready: Shell, world: World) -> None:
 
 def test_releasing_what_is_not_held(ready: Shell, world: World) -> None:
     release = ("accounts", "release", "acct_one", "--reason", "x")
-    assert "not held" in ready.refusal(*release, code=4)
+    assert "is not on hold" in ready.refusal(*release, code=4)
     ready.ok("launch", "--yes", str(ready.campaign()))
     world.gateway.script = [LOGGED_OUT]
     world.serve()

@@ -65,6 +65,8 @@ def launch(
         raise UsageError(
             "--again and --reason go together: a second launch needs a reason, as in --again --reason 'new fans'."
         )
+    if timeout is not None and not wait:
+        raise UsageError("--timeout belongs to --wait; pass both, or neither.")
     with opened() as parts:
         how = How(
             upstream=parts.upstream_name,

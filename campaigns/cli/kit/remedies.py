@@ -43,7 +43,7 @@ SENTENCES: dict[Do, str] = {
     Do.DECIDE_NOT_SENT: "`campaigns runs decide {run} --batch SEQ --as not-sent --reason TEXT` records that it was not "
     "sent, if the vendor shows no such message.",
     Do.DECIDE_DESPITE: "With `--despite {value}` you decide that its fans do not have that message.",
-    Do.RERUN_CANCELLED: "Decide not-sent; `campaigns runs rerun {run} --cancelled --reason TEXT` then reaches them.",
+    Do.RERUN_CANCELLED: "`campaigns runs rerun {run} --cancelled --reason TEXT` sends to those who were cancelled.",
     Do.ALLOW_CREDITS: "`campaigns audit verify --vendor {run} --credits {value}` allows it.",
     Do.USE_ITS_KEY: "Set the key and CAMPAIGNS_UPSTREAM_URL that it was added with.",
     Do.PROBE_OTHER_USER: "`campaigns probe {account} --to USER` with a test user of your own probes it.",

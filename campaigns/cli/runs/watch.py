@@ -65,7 +65,7 @@ def watch(
         note(f"The watching has ended; run r{run_id} goes on, and `campaigns runs watch {run_id}` looks again.")
         return INTERRUPTED
     if as_json:
-        print_json({**(launched or {}), **plain(look.run), "run_id": run_id})
+        print_json(look.run if launched is None else {**launched, **plain(look.run), "run_id": run_id})
     elif end is not None:
         click.echo(end_text(look.run, end, look.now))
     if end is None:

@@ -8,14 +8,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from campaigns.domain.upstream.outcome import Outcome
+from campaigns.cli.kit.ways_on import way_on
+from campaigns.domain.states import HoldKind
+from campaigns.domain.upstream.outcome import HoldScope, Outcome
 from campaigns.store.health.heartbeats import beat_heart, worker_serves
 from tests.cli.conftest import Shell, talk
 from tests.world import ACCOUNT, LOGGED_OUT, THROTTLED, World
 
 
 def test_stop_needs_no_server_and_says_how_it_is_lifted(shell: Shell, world: World) -> None:
-    shell.ok("launch", str(shell.campaign()))
+    shell.ok("launch", "--yes", str(shell.campaign()))
 
     stopped = shell.run("stop", "--reason", "a wrong price")
 
@@ -23,13 +25,13 @@ def test_stop_needs_no_server_and_says_how_it_is_lifted(shell: Shell, world: Wor
     assert stopped.stdout == "Everything is stopped: a wrong price. Nothing is sent until `campaigns go`.\n"
     assert world.serve() == 0
     note = "Note: everything is stopped (a wrong price); `campaigns go` lets it go on.\n"
-    assert note in shell.run("launch", str(shell.campaign())).stderr
+    assert note in shell.run("launch", "--yes", str(shell.campaign())).stderr
     again = shell.run("stop", "--reason", "another").stdout
     assert again == "Everything is stopped since before: a wrong price. Nothing is sent until `campaigns go`.\n"
 
 
 def test_what_is_in_flight_is_said(shell: Shell, world: World) -> None:
-    shell.ok("launch", str(shell.campaign("--batch-size", "2")))
+    shell.ok("launch", "--yes", str(shell.campaign("--batch-size", "2")))
     said: list[str] = []
 
     def answer() -> Outcome:
@@ -43,7 +45,7 @@ def test_what_is_in_flight_is_said(shell: Shell, world: World) -> None:
 
 
 def test_go_shows_what_follows_and_is_not_done_unasked(shell: Shell, world: World) -> None:
-    shell.ok("launch", str(shell.campaign()))
+    shell.ok("launch", "--yes", str(shell.campaign()))
     shell.ok("stop", "--reason", "a wrong price")
     shell.ok("stop", "--account", "acct_one", "--reason", "itself")
 
@@ -63,7 +65,7 @@ def test_go_shows_what_follows_and_is_not_done_unasked(shell: Shell, world: Worl
 def test_on_a_terminal_the_question_shows_what_goes_on(
     shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shell.ok("launch", str(shell.campaign()))
+    shell.ok("launch", "--yes", str(shell.campaign()))
     shell.ok("stop", "--reason", "a wrong price")
     _is_terminal(monkeypatch, "agree")
 
@@ -91,7 +93,7 @@ def _is_terminal(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
 
 
 def test_an_account_that_waits_is_listed_with_its_time(shell: Shell, world: World) -> None:
-    shell.ok("launch", str(shell.campaign()))
+    shell.ok("launch", "--yes", str(shell.campaign()))
     world.gateway.script = [THROTTLED]
     world.serve()
 
@@ -103,14 +105,16 @@ def test_an_account_that_waits_is_listed_with_its_time(shell: Shell, world: Worl
 
 
 def test_a_refusal_of_the_vendor_that_holds_open_runs_is_a_fault_and_a_stop_a_note(shell: Shell, world: World) -> None:
-    shell.ok("launch", str(shell.campaign()))
+    shell.ok("launch", "--yes", str(shell.campaign()))
     shell.ok("stop", "--reason", "fire")
-    assert _holds(shell) == [("note", "every account of sandbox: stop: fire", "`campaigns go`", 0)]
+    assert _holds(shell) == [
+        ("note", "every account of sandbox: stop: fire", "`campaigns go` lets everything send again.", 0)
+    ]
     shell.ok("go", "--yes")
     world.gateway.script = [LOGGED_OUT]
     world.serve()
 
-    fix = f"remove the cause, then `campaigns accounts release {ACCOUNT} --reason TEXT`"
+    fix = way_on(HoldKind.ACCOUNT, HoldScope.ACCOUNT, account_id=ACCOUNT)
     assert _holds(shell) == [("fault", "account acct_one: account: the account is logged out", fix, 7)]
     shell.ok("runs", "cancel", "1", "--reason", "over")
     assert [state for state, *_ in _holds(shell)] == ["note"], "no open run is stopped by it"
@@ -125,7 +129,7 @@ def test_doctor_launch_and_show_say_that_no_worker_for_the_vendor_runs(shell: Sh
     note = "Note: no worker for sandbox is running; start `campaigns up`, or `campaigns worker`.\n"
     campaign_id = str(shell.campaign())
     _beats(world, "https://another.example")
-    launched = shell.run("launch", campaign_id)
+    launched = shell.run("launch", "--yes", campaign_id)
     assert note in launched.stderr
     assert note in shell.run("runs", "show", "1").stderr
     assert _vendor_check(shell) == ("fault", "no worker for sandbox is running")
@@ -140,7 +144,7 @@ def test_a_worker_of_the_previous_release_is_not_called_missing(shell: Shell, wo
     with world.store.write() as connection:
         for part in ("beat", "worker"):
             beat_heart(connection, part, now=world.store.now(connection))
-    assert "no worker" not in shell.run("launch", campaign_id).stderr
+    assert "no worker" not in shell.run("launch", "--yes", campaign_id).stderr
     assert _vendor_check(shell)[0] == "note"
 
 

@@ -98,8 +98,8 @@ def test_a_workbook_that_cannot_be_read_changes_nothing(
 
 def test_a_sheet_of_what_is_no_workbook(ready: Shell) -> None:
     path = ready.file("fans.csv", "7\n")
-    assert "is no workbook" in ready.refusal(*CREATE, path, "--sheet", "Fans", code=2)
-    assert "--sheet is about the workbook of --users" in ready.refusal(
+    assert "is not a workbook" in ready.refusal(*CREATE, path, "--sheet", "Fans", code=2)
+    assert "--sheet is a sheet of the workbook of users, but no workbook is given" in ready.refusal(
         "create", "--account", "acct_one", "--text", "Hi", "--list", "7", "--sheet", "Fans", code=2
     )
 

@@ -9,7 +9,7 @@ from tests.world import REJECTED, World
 def test_who_and_why_not_name_suppressions_and_reasons(shell: Shell, world: World) -> None:
     campaign_id = shell.campaign("--batch-size", "2")
     shell.ok("suppress", "add", "5", "--reason", "asked us to stop")
-    shell.ok("launch", str(campaign_id))
+    shell.ok("launch", "--yes", str(campaign_id))
     world.gateway.script = [REJECTED]
     world.serve()
 

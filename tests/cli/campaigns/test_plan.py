@@ -16,7 +16,7 @@ def test_a_plan_shows_every_field_of_the_request_that_leaves(shell: Shell, world
     (text,) = shell.ok("plan", campaign_id)["texts"]
     shown = shell.run("plan", campaign_id).stdout
 
-    shell.ok("launch", campaign_id)
+    shell.ok("launch", "--yes", campaign_id)
     world.serve()
 
     sent = [{**body} for body in world.gateway.received]

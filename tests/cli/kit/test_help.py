@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -46,7 +47,8 @@ def test_every_command_stands_in_one_group_of_the_help(shell: Shell) -> None:
 def test_a_long_help_shows_each_option_once_and_in_groups(name: str) -> None:
     lines = BY_NAME[name].get_help(click.Context(BY_NAME[name])).splitlines()
 
-    shown = [line.split()[0] for line in lines if line.startswith("  --")]
+    first = next(at for at, line in enumerate(lines) if re.fullmatch(r"[A-Z].*:", line) and "Usage" not in line)
+    shown = [line.split()[0] for line in lines[first:] if line.startswith("  --")]
     assert sorted(shown) == sorted(
         [*(each.opts[0] for each in BY_NAME[name].params if isinstance(each, click.Option)), "--help"]
     )

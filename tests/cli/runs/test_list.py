@@ -20,12 +20,12 @@ from tests.world import NO_CREDITS, UNKNOWN, World, accepted
 @pytest.fixture
 def three_runs(shell: Shell, world: World) -> Shell:
     """Run 1 has an unknown batch, run 2 is a rerun of nobody yet: it is launched and paused, run 3 waits."""
-    shell.ok("launch", str(shell.campaign("--batch-size", "2")))
+    shell.ok("launch", "--yes", str(shell.campaign("--batch-size", "2")))
     world.gateway.script = [accepted("1"), UNKNOWN]
     world.serve_out()
-    shell.ok("launch", "1", "--again", "--reason", "x")
+    shell.ok("launch", "--yes", "1", "--again", "--reason", "x")
     shell.ok("runs", "pause", "2", "--reason", "lunch")
-    shell.ok("launch", str(shell.campaign()))
+    shell.ok("launch", "--yes", str(shell.campaign()))
     return shell
 
 

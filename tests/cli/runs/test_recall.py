@@ -72,7 +72,7 @@ def test_a_recall_that_means_nothing_is_refused(recalled: Shell) -> None:
 
 
 def test_a_recall_is_asked_about_first(shell: Shell, world: World) -> None:
-    shell.ok("launch", str(shell.campaign("--batch-size", "2")))
+    shell.ok("launch", "--yes", str(shell.campaign("--batch-size", "2")))
     world.serve()
     would = shell.run("runs", "recall", "1", "--reason", "x", "--dry-run")
     assert would.stdout == "A recall of run r1 would unsend 3 batches (5 recipients); nothing was asked for.\n"

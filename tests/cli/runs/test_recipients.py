@@ -19,7 +19,7 @@ def ended(shell: Shell, world: World) -> Shell:
     shell.ok("suppress", "add", "7", "--reason", "x")
     path = shell.file("fans.csv", "user_id\n" + "\n".join(str(user) for user in range(1, 8)))
     shell.ok("create", "--account", "acct_one", "--text", "Hello", "--users", path, "--batch-size", "2")
-    shell.ok("launch", "1")
+    shell.ok("launch", "--yes", "1")
     world.gateway.script = [accepted("1"), UNKNOWN, REJECTED]
     world.serve_out()
     return shell
@@ -72,6 +72,6 @@ def test_what_names_nobody_is_refused(ended: Shell) -> None:
 def test_nobody_here_knows_who_is_on_a_whole_list(shell: Shell) -> None:
     shell.ok("accounts", "add", "acct_one")
     shell.ok("create", "--account", "acct_one", "--text", "Hello", "--list", "5", "--accept-suppressed")
-    shell.ok("launch", "1")
+    shell.ok("launch", "--yes", "1")
     command = ("runs", "recipients", "1", "--state", "ready", "--output", "-")
     assert "went to whole lists" in shell.refusal(*command, code=4)

@@ -17,7 +17,9 @@ RESEND = ("runs", "decide", "1", "--all", "--as", "resend", "--reason", "nobody 
 @pytest.fixture
 def given_up(shell: Shell, world: World) -> Shell:
     """Run 1: batch 1 is accepted, batch 2 (users 3 and 4) is unknown, and the last look is over."""
-    shell.ok("launch", str(shell.campaign("--batch-size", "2", "--text", "Friday is here", "--name", "Friday")))
+    shell.ok(
+        "launch", "--yes", str(shell.campaign("--batch-size", "2", "--text", "Friday is here", "--name", "Friday"))
+    )
     world.gateway.script = [accepted("700"), UNKNOWN]
     for _ in range(4):
         world.serve()
@@ -64,7 +66,7 @@ def test_on_a_terminal_a_person_sees_what_it_is_and_may_say_no(
 
 
 def test_what_is_refused_is_refused_before_the_question(given_up: Shell) -> None:
-    given_up.ok("archive", "1")
+    given_up.ok("archive", "1", "--yes")
 
     sentence = given_up.refusal(*RESEND, code=4)
 

@@ -57,5 +57,5 @@ def test_hours_that_are_none_are_one_sentence(shell: Shell) -> None:
     assert "are not valid hours" in shell.refusal(
         "accounts", "set", "acct_one", "--hours", "9-5", "--zone", "UTC", code=2
     )
-    assert "pass --zone too" in shell.refusal("accounts", "set", "acct_one", "--hours", "09:00-17:00", code=2)
+    assert "give its zone too" in shell.refusal("accounts", "set", "acct_one", "--hours", "09:00-17:00", code=2)
     assert "not known here" in shell.refusal("accounts", "set", "acct_two", "--clear", "hours", code=3)

@@ -37,7 +37,7 @@ def _missed(shell: Shell, *, written_ago: timedelta) -> tuple[str, ...]:
     fridays = Timing(cron="0 18 * * FRI", zone="Europe/Berlin")
     campaign_id = World(store, clock).campaign(message={"text": "Happy Friday!"}, timing=fridays, often=False)
     store.close()
-    shell.ok("launch", str(campaign_id))
+    shell.ok("launch", "--yes", str(campaign_id))
     now = datetime.now(UTC)
     return ("schedule", "backfill", str(campaign_id), "--from", (now - A_MONTH).isoformat(), "--to", now.isoformat())
 

@@ -68,7 +68,7 @@ def test_skipping_twice_skips_the_one_after_and_says_what_was_skipped_before(arm
 
 
 def test_a_pause_names_how_to_pause_the_run_that_goes_on(armed: Shell) -> None:
-    run_id = armed.ok("launch", "1", "--now")["run_id"]
+    run_id = armed.ok("launch", "--yes", "1", "--now")["run_id"]
 
     paused = armed.run("pause", "1", "--reason", "a holiday")
 
@@ -80,7 +80,7 @@ def test_what_has_no_schedule_is_not_launched_by_following_a_hint(shell: Shell, 
     """A launch of it would send a second time."""
     campaign_id = str(shell.campaign())
     draft = shell.refusal("pause", campaign_id, "--reason", "x", code=4)
-    run_id = shell.ok("launch", campaign_id)["run_id"]
+    run_id = shell.ok("launch", "--yes", campaign_id)["run_id"]
 
     sending = shell.refusal("pause", campaign_id, "--reason", "x", code=4)
     assert f"its run {run_id} has not ended. `campaigns runs pause {run_id} --reason TEXT` pauses it." in sending

@@ -115,7 +115,9 @@ def test_a_batch_has_bounds_too(shell: Shell) -> None:
     users = shell.file("users.csv", "1\n")
     shell.ok("accounts", "add", "acct_one")
     words = ("create", "--account", "acct_one", "--name", "x", "--text", "y", "--users", users, "--batch-size")
-    assert "--batch-size is above 1,000,000" in shell.refusal(*words, "1000001", code=2)
+    assert "--batch-size is 1,000,001, but a request takes 1 to 1,000,000 user IDs" in shell.refusal(
+        *words, "1000001", code=2
+    )
 
 
 def test_a_refusal_shows_the_flag_and_not_what_it_stands_above(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

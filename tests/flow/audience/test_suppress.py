@@ -91,7 +91,7 @@ def test_a_reason_is_needed_below_the_edges_too(world: World) -> None:
     for act in (suppress, unsuppress):
         with pytest.raises(UsageError, match="reason is empty"):
             act(world.store, BitMap64([1]), account_id=None, reason=" ", actor=ANNA)
-    with pytest.raises(UsageError, match="Nobody is named"):
+    with pytest.raises(UsageError, match="No actor is named"):
         suppress(world.store, BitMap64([1]), account_id=None, reason="asked to", actor=" ")
 
 
