@@ -129,7 +129,8 @@ def drawn_table(columns: Sequence[Column], rows: Iterable[Sequence[Any]], *, wid
         table.add_column(
             column.title,
             justify="right" if column.kind in NUMERIC else "left",
-            min_width=least[at],  # a value that is not prose is never wider than this, so it is never wrapped
+            min_width=least[at],  # a value that is not prose is never wider than this
+            no_wrap=columns[at].kind is not Kind.TEXT,  # only prose gives room back; else the last column is cut off
             overflow="fold",
         )
     for row in cells:
