@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar, copy_context
@@ -23,6 +24,7 @@ from redis import Redis
 from sqlalchemy import Connection
 
 from campaigns import wiring
+from campaigns.adapters.upstream import deadline
 from campaigns.adapters.upstream import gateway as gateway_module
 from campaigns.adapters.upstream.gateway import HttpGateway
 from campaigns.domain.errors import DatabaseAway
@@ -142,8 +144,10 @@ class Host:
                 post.take()
             self.hanging = Hanging(post, thread, go_on, post.reply if takes else post.accept)
             self.vendor.fate = None
+            left = deadline.seconds_left()
             stopped.set()
             go_on.wait()
+            deadline._ends_at.set(time.monotonic() + left)  # however long this machine took meanwhile
             return self.hanging.answer()
 
         def run() -> None:

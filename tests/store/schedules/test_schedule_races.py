@@ -146,7 +146,7 @@ def test_a_run_that_waits_starts_though_the_earlier_one_ends_at_the_moment_it_is
         lambda store: open_due_runs(store, actor=BEAT),
     )
 
-    assert ended["state"] == "cancelled"
+    assert ended.state == "cancelled"
     assert work(world) == opened
     assert states(world, campaign_id) == {"12:10": "finished"}
 

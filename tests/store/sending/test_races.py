@@ -123,10 +123,10 @@ def test_two_operators_who_rerun_the_same_batches_open_one_run(world: World) -> 
 
     first, second = overlapping(world.store, again, again)
 
-    assert first["recipients"] == 2
+    assert first.recipients == 2
     assert isinstance(second, NotAllowed)
     world.serve()
-    hold_the_law(world, [run_id, first["run_id"]])
+    hold_the_law(world, [run_id, first.run_id])
 
 
 def test_a_pause_committed_before_an_attempt_stops_it(world: World) -> None:
@@ -163,16 +163,16 @@ def test_a_cancel_and_the_last_settlement_end_the_run_whichever_is_first(world: 
 
     settled, cancelled = overlapping(world.store, _settle(_in_flight(world), answer), _cancel(first))
     if answer is THROTTLED:
-        assert cancelled["state"] == "cancelled"
+        assert cancelled.state == "cancelled"
     elif answer is UNKNOWN:
-        assert cancelled["state"] == "cancelling", "it is still being looked for"
+        assert cancelled.state == "cancelling", "it is still being looked for"
     else:
         assert isinstance(cancelled, NotAllowed), "it had ended when the cancel got its turn"
     _end_searches(world)
     cancelled, settled = overlapping(world.store, _cancel(second), _settle(_in_flight(world), _other(answer)))
     _end_searches(world)
 
-    assert cancelled["state"] == "cancelling"
+    assert cancelled.state == "cancelling"
     assert settled.state in set(BatchState)
     assert world.run(first)["state"] in {"finished", "finished_with_failures", "cancelled"}
     assert world.run(second)["state"] == "cancelled"
@@ -266,7 +266,7 @@ def test_a_resend_decided_while_the_run_is_cancelled_is_refused(world: World) ->
 
     cancelled, decided = overlapping(world.store, _cancel(run_id), _resend(run_id))
 
-    assert cancelled["state"] == "cancelling", "the unknown is still being looked for"
+    assert cancelled.state == "cancelling", "the unknown is still being looked for"
     assert isinstance(decided, NotAllowed)
     assert world.states(run_id) == ["unknown", "cancelled"]
     hold_the_law(world, [run_id])
