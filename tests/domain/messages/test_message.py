@@ -155,7 +155,7 @@ def test_every_fault_is_told_in_one_sentence() -> None:
     said = str(refused.value)
     expected = (
         "price is 2",
-        "previews must stand",
+        "previews must be in media_files",
         "block_banned_words is 'x'",
         "text is missing",
         "did you mean text?",
