@@ -28,7 +28,7 @@ DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Seconds before each restart. One more quick death than there are delays ends everything."""
 
 STEADY_SECONDS = 30.0
-"""A part that lived that long has not died quickly: counting begins anew."""
+"""A part that ran this long did not die quickly: the count starts again."""
 
 READY_SECONDS = 60.0
 POLL_SECONDS = 0.05

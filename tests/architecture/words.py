@@ -22,6 +22,16 @@ RIDDLES: dict[str, str] = {
     r"\bbound by\b": "limited by",
     r"\bany more\b": "no longer",
     r"\btrails?\b(?!\.)": "log",
+    r"\ball the same\b(?! [a-z])": "anyway, or still",
+    r"\bas ever\b": "as usual, or as before",
+    r"\bbut for (?:a|the|its|what|those)\b": "except, or without",
+    r"\banew\b": "again",
+    r"\b(?:unless|not) said\b": "unless given, or by default",
+    r"\btak(?:es?|en|ing) back\b|\btook back\b": "recall (a run), or unsend (a message)",
+    r"\b(?:has|have|had) not left\b": "was not sent",
+    r"\b(?:is|are|was|were) looked for\b": "searched for",
+    r"\bevery so many\b": "every few",
+    r"\bholds the clock\b": "sends at the time",
 }
 """A pattern, and what to write instead. Only phrases that are almost never right: nobody works around the test then."""
 

@@ -432,7 +432,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a seal covers no recall",
-        "what was taken back is sealed like what was sent",
+        "what was unsent is sealed like what was sent",
         {f"{STORE}.audit.seals._columns_covered": _covers_no_recall},
         "the_record.test_a_recall_that_was_forged_shows",
     ),

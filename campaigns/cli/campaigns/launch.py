@@ -135,7 +135,7 @@ def _agreed(parts: Parts, campaign_id: int, how: How) -> How:
     expires, opens = moment(closed.expires_at, preview.zone), moment(closed.opens_at, preview.zone)
     agree(
         [f"The run expires at {expires}, before its sending hours open at {opens}: nobody would be sent to."],
-        "Launch it all the same?",
+        "Launch it anyway?",
         people=None,
         is_agreed=False,
     )

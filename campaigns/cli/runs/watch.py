@@ -207,7 +207,7 @@ def _end_fact(run: ShownRun, end: End) -> str:
     if run.expired:
         return f"expired before {counted(run.expired, 'recipient')} were sent to"
     if run.recall is not None and run.recall.failed:
-        return "was not taken back whole"
+        return "was not unsent completely"
     return f"is {run.state.value.replace('_', ' ')}"
 
 

@@ -128,7 +128,8 @@ def handoff_faults(
     if not timing.recurs and starts_at is None:
         return ["handoff gives the vendor what is due later, but there is neither cron, every nor at"]
     faults = [
-        f"{name} cannot be kept once the vendor holds the clock; give that or handoff" for name in _unkept(timing)
+        f"{name} cannot be kept when the vendor sends the run at its time; give that or handoff"
+        for name in _unkept(timing)
     ]
     faults += [
         f"{name} cannot be combined with handoff, as the vendor's rules go"

@@ -229,9 +229,9 @@ def _still_out(connection: Connection, recall: RecallRow, standing: Standing) ->
         parts.append(f"{out}: {', '.join(named)}{_and_more(standing.out)}")
     if standing.unknown:
         named = [str(seq) for seq in standing.unknown[:MOST_NAMED]]
-        cannot = "unknown, so nobody can say what to take back"
+        cannot = "unknown, so nobody knows what to unsend"
         parts.append(f"{cannot}: {', '.join(named)}{_and_more(standing.unknown)}")
-    return f"run {recall.run_id} was not taken back whole: {'; '.join(parts)}" if parts else None
+    return f"run {recall.run_id} was not unsent completely: {'; '.join(parts)}" if parts else None
 
 
 def _and_more(seqs: list[int]) -> str:
@@ -255,7 +255,7 @@ def _record_finished(act: Act, recall: RecallRow, standing: Standing, left_out: 
     )
 
 
-TAKEN_BACK = "taken back before its time"
+TAKEN_BACK = "unsent before its time"
 """The error of a batch that is cancelled because its handed-over message was unsent before the vendor sent it."""
 
 
