@@ -28,7 +28,7 @@ RIDDLES: dict[str, str] = {
     r"\banew\b": "again",
     r"\b(?:unless|not) said\b": "unless given, or by default",
     r"\btak(?:es?|en|ing) back\b|\btook back\b": "recall (a run), or unsend (a message)",
-    r"\b(?:has|have|had) not left\b": "was not sent",
+    r"\b(?:has|have|had) not left\b(?! out)": "was not sent",
     r"\b(?:is|are|was|were) looked for\b": "searched for",
     r"\bevery so many\b": "every few",
     r"\bholds the clock\b": "sends at the time",
