@@ -40,9 +40,5 @@ STILL_ALLOWED: dict[str, frozenset[str]] = {
 }
 """The rules of `tests/architecture/answers.py`, by name."""
 
-WITH_RIDDLES: frozenset[str] = frozenset(
-    {
-        "CHANGELOG.md",
-    }
-)
+WITH_RIDDLES: frozenset[str] = frozenset()
 """Texts with a phrase of `tests/architecture/words.py`."""

@@ -433,7 +433,10 @@ def test_what_the_vendor_has_not_sent_holds_the_run_for_a_person(world: World) -
     assert seen["detail"] == {"sent": 1, "not_sent": 4}
     (hold,) = world.run(run_id)["holds"]
     assert hold["kind"] == "handover"
-    assert "1 (cancelled at the vendor), 2 (the vendor reports an error), 3 (the vendor no longer shows it)" in hold["reason"]
+    assert (
+        "1 (cancelled at the vendor), 2 (the vendor reports an error), 3 (the vendor no longer shows it)"
+        in hold["reason"]
+    )
     assert world.states(run_id) == ["accepted"] * 5
     resume_run(world.store, run_id, reason="seen", actor=ANNA)
     assert world.run(run_id)["holds"] == []
