@@ -173,9 +173,7 @@ def proxy_fault(url: str) -> str | None:
         return f"cannot be read as an address: {CURE}"
     # If the proxy itself is reached by TLS, the client library has no way to limit the time of a write.
     if read.scheme != "http" or len(read.hosts) != 1 or not read.hosts[0] or read.path not in {"", "/"} or read.options:
-        return (
-            "must be http://[USER:PASSWORD@]HOST:PORT; what passes through it is encrypted for the vendor all the same"
-        )
+        return "must be http://[USER:PASSWORD@]HOST:PORT; what passes through it is still encrypted for the vendor"
     return None
 
 

@@ -1,8 +1,8 @@
-"""Places where a test may end this process, as kill -9 would: at the boundaries of every transaction that sends.
+"""Crash points: places where a test can end this process as `kill -9` does, around every transaction that sends.
 
-Without the environment variable they are a function that does nothing, chosen once when this is imported.
-`CAMPAIGNS_CRASH=send.committed:3` ends the process when it passes that point for the third time. It is no setting:
-nothing of the product depends on it, and docs/reliability.md lists the points.
+`CAMPAIGNS_CRASH=send.committed:3` ends the process when it passes that point for the third time. Without the variable
+a crash point does nothing; this is decided once, on import. The variable is for tests alone and not a setting.
+docs/reliability.md lists the points.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from collections.abc import Callable
 VARIABLE = "CAMPAIGNS_CRASH"
 
 POINTS = (
-    "due.opened",  # an occurrence's run is committed, nobody was told
+    "due.opened",  # an occurrence's run is committed, no wake-up is published
     "plan.cut",  # the batches are made, nothing is written
     "plan.committed",
-    "tick.marked",  # what is woken is committed, no wake-up is published
+    "tick.marked",  # which lanes to wake is committed, no wake-up is published
     "tick.woken",
     "lane.claimed",
     "lane.permitted",  # the pacer's slot is taken
     "send.written",  # the attempt is written, not committed
     "send.committed",
-    "send.first_byte",  # the last check was passed
+    "send.first_byte",  # the last check has passed, nothing has left
     "send.answered",  # the outcome is known to this process alone
     "record.written",
     "record.committed",
@@ -33,24 +33,27 @@ POINTS = (
     "search.asked",  # the vendor's list was read, nothing is written
     "search.written",
     "search.committed",
-    "unsend.committed",  # the request to take a message back is committed, not made
+    "unsend.committed",  # the request to unsend a message is committed, not made
     "unsend.answered",
     "unsend.written",
     "unsend.recorded",
     "recall.finished",
 )
-"""In the order in which a message meets them."""
+"""Every crash point, in the order in which a message passes them."""
 
 
 def pass_by(point: str) -> None:
-    """Nothing happens here unless a test asked for it."""
+    """Do nothing: the crash point of a process without the variable."""
 
 
 def dying_at(wish: str) -> Callable[[str], None]:
-    """A function that ends this process at the point and the passing that `POINT:NTH` names."""
+    """Return a function that ends this process when it passes a point for the nth time; `wish` is `POINT:NTH`.
+
+    Raises ValueError for a point that does not exist.
+    """
     named, _, nth = wish.partition(":")
     if named not in POINTS:
-        raise ValueError(f"{VARIABLE} is '{wish}', but there is no such point; there are {', '.join(POINTS)}.")
+        raise ValueError(f"{VARIABLE} is '{wish}', but there is no such point. The points are {', '.join(POINTS)}.")
     passings = itertools.count(1)
     last = int(nth or 1)
 

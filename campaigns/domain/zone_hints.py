@@ -1,4 +1,4 @@
-"""What people type for a time zone that is none: abbreviations and offsets, each with the zones that are meant."""
+"""Names that people type although no time zone has them, such as abbreviations and offsets, and the zones they mean."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ABBREVIATIONS = {
 }  # fmt: skip
 
 WITHOUT_SUMMER_TIME = {"EST": "America/New_York", "MST": "America/Denver", "HST": None}
-"""Zones that never change their clocks, though a place that people mean by them may."""
+"""Zones that never change their clocks, each with the place that people often mean by them, which does."""
 
 PARTS_OF_AN_HOUR = {
     "-09:30": "Pacific/Marquesas", "-03:30": "America/St_Johns", "+03:30": "Asia/Tehran", "+04:30": "Asia/Kabul",
@@ -38,7 +38,7 @@ _HOURS = range(-12, 15)
 
 
 def hint(name: str, zones: Collection[str]) -> str:
-    """What to give in place of a name that no zone has; never a zone with another offset."""
+    """What to write instead of a name that is not a zone; never suggests a zone with another offset."""
     wanted = name.strip()
     if meant := ABBREVIATIONS.get(wanted.upper()):
         return f"; did you mean {' or '.join(meant)}?"
@@ -47,8 +47,8 @@ def hint(name: str, zones: Collection[str]) -> str:
     by_lower = {zone.lower(): zone for zone in zones}
     if wanted.lower() in by_lower:
         return f"; did you mean {by_lower[wanted.lower()]}?"
-    found = _place(wanted.lower().replace(" ", "_"), by_lower)
-    return f"; did you mean {found}?" if found else "; use a name such as Europe/Berlin or UTC"
+    place = _place(wanted.lower().replace(" ", "_"), by_lower)
+    return f"; did you mean {place}?" if place else "; use a name such as Europe/Berlin or UTC"
 
 
 def _offset_hint(offset: re.Match[str]) -> str:
@@ -59,12 +59,12 @@ def _offset_hint(offset: re.Match[str]) -> str:
     if hours not in _HOURS:
         return "; no zone is so far from UTC"
     fixed = f"Etc/GMT{-hours:+}" if hours else "UTC"
-    sign = f" ({fixed} counts the other way round)" if hours else ""
+    sign = f" ({fixed} counts with the opposite sign)" if hours else ""
     return f"; a place such as Europe/Berlin follows summer time, {fixed} keeps that offset all year{sign}"
 
 
 def _place(wanted: str, by_lower: dict[str, str]) -> str | None:
-    """The place with the nearest name; people often type the city alone. Abbreviations and offsets are no places."""
+    """The place with the nearest name, or whose city has it. Abbreviations and `Etc/` offsets are never suggested."""
     places = {zone for zone in by_lower if "/" in zone and not zone.startswith("etc/")}
     by_city = {zone.rpartition("/")[2]: zone for zone in sorted(places)}
     near = difflib.get_close_matches(wanted, places, n=1, cutoff=0.7) or [
@@ -74,7 +74,7 @@ def _place(wanted: str, by_lower: dict[str, str]) -> str | None:
 
 
 def zone_note(zone: str) -> str | None:
-    """What is worth knowing about a zone; None for a place."""
+    """A warning about a zone without summer time; None for other zones."""
     if zone in WITHOUT_SUMMER_TIME:
         place = WITHOUT_SUMMER_TIME[zone]
         return f"{zone} has no summer time" + (f"; {place} has" if place else "")

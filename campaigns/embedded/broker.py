@@ -1,8 +1,8 @@
 """The Redis or Valkey that `campaigns up` starts: Celery's broker and the shared rate budget of one machine.
 
 It listens on a socket in the home folder, or, where that path is too long for a socket, on loopback with a generated
-password; never on any other interface. It appends to a file every second, so it comes back with what it knew, and it
-evicts nothing: the budget must not be forgotten because a queue grew.
+password; never on any other interface. It appends to a file every second, so a restart loses at most a second, and
+it evicts nothing: a growing queue must not push the budget out of memory.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ UNREADABLE = (
     "Wrong RDB checksum",
     "error in RDB reading",
 )
-"""What a Redis or Valkey logs before it ends because a power cut damaged its file; never because of a full disk."""
+"""Lines that a Redis or Valkey logs before it ends because its file is damaged; a full disk gives other lines."""
 
 RULES = """\
 appendonly yes
@@ -51,7 +51,7 @@ loglevel warning
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Where one embedded server keeps its files and how it is reached."""
+    """The files and the address of one embedded server."""
 
     folder: Path
     path: Path | None = None
@@ -60,7 +60,7 @@ class Broker:
 
     @property
     def url(self) -> str:
-        """The address as redis-py spells it; with a password in it when it is not a socket."""
+        """The address for redis-py; it contains a password when it is not a socket."""
         return f"unix://{quote(str(self.path))}" if self.path else f"redis://:{self.password}@127.0.0.1:{self.port}/0"
 
     @property
@@ -73,7 +73,7 @@ class Broker:
         return f"{reached}dir {_quoted(self.folder)}\n{RULES}"
 
     def answers(self) -> bool:
-        """Whether it is up and has loaded what it keeps."""
+        """Whether the server is up and has loaded its file."""
         login = f"AUTH {self.password}\r\n" if self.password else ""
         address = str(self.path) if self.path else ("127.0.0.1", self.port)
         try:
@@ -98,7 +98,7 @@ def broker_in(home: Path) -> Broker:
 def broker_part(broker: Broker, environment: Mapping[str, str]) -> Part:
     """The server as a part. Its configuration, not its command line, holds the password: anyone may read the latter.
 
-    Its file is put aside when it cannot be read: the budget is rebuilt from the database, wake-ups are repeated,
+    A file that cannot be read is moved aside: then the budget is rebuilt from the database, wake-ups are repeated,
     and lanes wait until each host has compared its fences. Raises SettingsError when there is no server to start.
     """
     server = find_server()
@@ -117,7 +117,7 @@ def broker_part(broker: Broker, environment: Mapping[str, str]) -> Part:
 
 
 def put_damaged_aside(folder: Path, last_words: Sequence[str]) -> str | None:
-    """Move what a server could not read out of its way; returns what was done, None when something else ended it.
+    """Move a damaged file aside; returns a sentence about it, or None when the server ended for another reason.
 
     `last_words` are the last lines of the server. Nothing is deleted.
     """
@@ -127,13 +127,13 @@ def put_damaged_aside(folder: Path, last_words: Sequence[str]) -> str | None:
     number = 1 + sum(1 for _ in folder.glob(f"{APPENDED}.damaged-*"))
     aside = kept.rename(folder / f"{APPENDED}.damaged-{number}")
     return (
-        f"redis could not read what it had kept, so that was moved to '{aside}' and it starts empty; nothing is sent "
+        f"redis could not read its own file, so that was moved to '{aside}' and it starts empty; nothing is sent "
         "twice, and sending goes on when the limit is rebuilt from the database. Delete that folder when you like."
     )
 
 
 def free_port() -> int:
-    """A port of loopback that nobody has now."""
+    """A port of loopback that is free now."""
     with socket.socket() as line:
         line.bind(("127.0.0.1", 0))
         port: int = line.getsockname()[1]
@@ -141,7 +141,7 @@ def free_port() -> int:
 
 
 def _named(path: Path) -> str:
-    """A path as the server's command line wants it: one with `*`, `?` or `[` is a pattern there.
+    """A path for the server's command line, where one with `*`, `?` or `[` is a pattern.
 
     The server does not refuse a pattern that matches nothing: it would start with its defaults, on a public port.
     """
@@ -150,6 +150,6 @@ def _named(path: Path) -> str:
 
 
 def _quoted(path: Path) -> str:
-    """A path as the configuration file wants it: spaces and quotes would end the word, a line break the line."""
+    """A path for the configuration file, where a space or a quote ends a word and a line break ends a line."""
     escaped = str(path).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
     return f'"{escaped}"'

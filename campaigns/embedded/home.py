@@ -13,15 +13,15 @@ from campaigns.domain.errors import NotAllowed, SettingsError
 from campaigns.private_files import FULL_DISK, private_folder
 
 LEFTOVER_SECONDS = 20.0
-"""How long the parts of an `up` that was killed may take to end."""
+"""The parts of an `up` that was killed may take this long to end."""
 
 POLL_SECONDS = 0.1
 
 
 def prepare_home(home: Path) -> Path:
-    """The folder, made if need be, by its absolute path. Raises SettingsError when nothing can be written there.
+    """Make the folder if it is missing; returns its absolute path. Raises SettingsError when it cannot be written.
 
-    A full disk is not a fault of the setting: its OSError is passed on.
+    Raises OSError for a full disk, which is not a fault of the setting.
     """
     home = home.absolute()
     try:
@@ -41,10 +41,10 @@ def prepare_home(home: Path) -> Path:
 
 @contextmanager
 def only_up(home: Path, say: Callable[[str], None]) -> Iterator[int]:
-    """Hold the home for one `up`; gives the descriptor that every part has to keep open.
+    """Lock the home for one `up`; yields the descriptor that every part has to keep open.
 
-    Two locks: one that ends with us and refuses a second `up` at once, and one that ends with the last of the parts.
-    After a kill -9 the next `up` waits for that one: two brokers on one file, or two sandboxes, would be worse.
+    There are two locks. The first ends with us, and refuses a second `up` at once. The second ends with the last part:
+    after a kill -9 the next `up` waits for it, since two brokers must never use one file.
     Raises NotAllowed.
     """
     ours, parts = _opened(home / "up.lock"), _opened(home / "parts.lock")
@@ -65,7 +65,7 @@ def only_up(home: Path, say: Callable[[str], None]) -> Iterator[int]:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, whole or not at all: a reader sees the old one or the new one."""
+    """Write a file that only its owner can read. A reader sees the old file or the whole new one."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:

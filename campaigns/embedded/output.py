@@ -16,7 +16,7 @@ from pathlib import Path
 from campaigns.domain.printable import printable
 
 MOST_LOG_BYTES = 5_000_000
-"""The file is put aside as `parts.log.1` when it has this size, and the one put aside before is deleted."""
+"""At this size the file is renamed to `parts.log.1`, which replaces the one before."""
 
 LINES_WAITING = 10_000
 LAST_WORDS_SECONDS = 1.0
@@ -25,7 +25,7 @@ _END = b""
 
 
 class _Log(RotatingFileHandler):
-    """A file of lines. A disk that is full stops neither the parts nor their supervisor."""
+    """A file of lines. A full disk stops neither the parts nor their supervisor."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Lose the line."""
@@ -34,9 +34,9 @@ class _Log(RotatingFileHandler):
 class Output:
     """Lines from `up` and its parts, written by a thread of their own.
 
-    `log`: the file for the lines of parts; without one they stand between those of `up`. A terminal that is paused, or
-    a pipe that nobody reads, must stop neither the parts nor their supervisor: beyond some thousand waiting lines new
-    ones are dropped, and their number is written when there is room again.
+    `log`: the file for the lines of parts; without one they are written between the lines of `up`. A paused terminal
+    or an unread pipe must stop neither the parts nor their supervisor: when LINES_WAITING lines wait, new ones
+    are dropped, and their number is written when there is room again.
     """
 
     def __init__(self, descriptor: int | None = None, *, log: Path | None = None) -> None:
@@ -51,7 +51,7 @@ class Output:
         self._writer.start()
 
     def say(self, line: str, part: str | None = None) -> None:
-        """Write one line, after the part's name when it is a part's. Waits for no reader, and never fails."""
+        """Write one line, after the name of its part if it has one. Never waits for a reader, and never fails."""
         text = printable(line if part is None else f"{part:<8} | {line}")
         if part is not None and self._log is not None:
             self._log.handle(logging.makeLogRecord({"msg": text}))
@@ -62,13 +62,13 @@ class Output:
             self._dropped += 1
 
     def repeat(self, lines: Iterable[str], part: str) -> None:
-        """Show the last lines of a part that ended everything, where they went to the file alone."""
+        """Show the last lines of a part that made `up` end, if they are in the file only."""
         if self._log is not None:
             for line in lines:
                 self.say(f"{part:<8} | {line}")
 
     def close(self) -> None:
-        """Write what is waiting, for at most a second."""
+        """Write the lines that wait, for at most LAST_WORDS_SECONDS."""
         give_up_at = time.monotonic() + LAST_WORDS_SECONDS
         while self._lines.full() and time.monotonic() < give_up_at:
             time.sleep(0.01)  # a reader that fell behind gets the chance to catch up
@@ -76,7 +76,7 @@ class Output:
             self._lines.put(_END)
             self._writer.join(max(0.0, give_up_at - time.monotonic()))
         if self._log is not None:
-            with contextlib.suppress(OSError):  # of a disk that is full
+            with contextlib.suppress(OSError):  # the disk may be full
                 self._log.close()
 
     def _write(self) -> None:

@@ -1,7 +1,7 @@
-"""Tie a child to its parent, so that a parent that is killed at any moment leaves no child behind.
+"""Let a child process end with its parent, also when the parent is killed.
 
-Also the program that ties itself and then becomes the child; run as a file of its own, standard library only. Doing
-the same between fork and exec of a program with threads could hang the child in a lock that a thread held.
+This file is also the program that asks the kernel for that and then becomes the child; it needs the standard library
+only. Doing it between fork and exec could hang the child in a lock that a thread of the parent held.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ NOT_FOUND = 127
 def bound(command: Sequence[str], number: int = signal.SIGTERM) -> list[str]:
     """The command, changed so that it gets this signal when the program that starts it ends, in whatever way.
 
-    Linux only; elsewhere it is the command as it was. Start it from the main thread: the kernel looks at the thread
-    that started it, not at the whole program. Nor does the tie survive a change of user behind it.
+    Linux only; on other systems the command is unchanged. Start it from the main thread: the kernel sends the signal
+    when the thread that started it ends. A command that changes its user loses the signal.
     """
     if sys.platform != "linux":
         return list(command)
@@ -31,9 +31,9 @@ def bound(command: Sequence[str], number: int = signal.SIGTERM) -> list[str]:
 
 
 def become(number: int, parent: int, command: list[str]) -> int:
-    """Tie this program to its parent and turn into the command; returns only when that is not possible."""
+    """Ask for the signal, then become the command; returns an exit code only when that is not possible."""
     if ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number, 0, 0, 0) != 0 or os.getppid() != parent:
-        return 1  # the parent is gone already: nobody waits for an answer
+        return 1  # the parent has ended already
     try:
         os.execvp(command[0], command)  # noqa: S606 - no shell is wanted
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Which Redis or Valkey `campaigns up` starts: one that the machine has, else the one that came with the package."""
+"""Find the Redis or Valkey for `campaigns up`: one on this machine, else the one that came with the package."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VERSION_SECONDS = 10.0
 
 
 def find_server() -> Path:
-    """A server to start: on PATH when it is new enough, else that of the extra `embedded`. Raises SettingsError."""
+    """The server to start: one on PATH that is new enough, else that of the extra `embedded`. Raises SettingsError."""
     too_old = []
     for name in NAMES:
         path = shutil.which(name)
@@ -35,7 +35,7 @@ def find_server() -> Path:
         return bundled
     seen = f"only {' and '.join(too_old)}, which {'is' if len(too_old) == 1 else 'are'} older" if too_old else "none"
     raise SettingsError(
-        f"A Redis or Valkey server of version {OLDEST[0]}.{OLDEST[1]} or later is needed and {seen} was found: set "
+        f"A Redis or Valkey server of version {OLDEST[0]}.{OLDEST[1]} or later is needed, and {seen} was found: set "
         "REDIS_URL to one that runs, install redis-server or valkey-server, or `pip install 'campaigns[embedded]'`."
     )
 

@@ -1,8 +1,9 @@
 """One small supervisor for the parts of `campaigns up`. For production use systemd or containers.
 
 Parts start in order, each after the one before it is ready. Each runs in a session of its own, so that a terminal's
-Ctrl-C reaches only us. One that dies starts again, after 0.5, 1, 2 ... 30 s; eight quick deaths in a row end it all.
-They are stopped in reverse order. When we are killed, the kernel's parent-death signal and a watcher end them.
+Ctrl-C reaches only us. A part that dies is started again, after 0.5, 1, 2 ... 30 s; after eight quick deaths in a row
+every part is stopped. Parts are stopped in reverse order. If we are killed, the kernel's parent-death signal and a
+watcher end them.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ from campaigns.embedded.output import Output
 from campaigns.embedded.parent_death import bound
 
 DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-"""Seconds before each restart. One more quick death than there are delays ends everything."""
+"""Seconds before each restart. After the last delay, one more quick death stops every part."""
 
 STEADY_SECONDS = 30.0
-"""A part that lived that long has not died quickly: counting begins anew."""
+"""A part that ran this long did not die quickly: the count starts again."""
 
 READY_SECONDS = 60.0
 POLL_SECONDS = 0.05
@@ -36,7 +37,7 @@ LAST_WORDS_SECONDS = 1.0
 LONGEST_LINE = 1 << 16
 
 LAST_LINES = 20
-"""The last lines of each part that are remembered: they show what can be repaired."""
+"""This many last lines of each part are remembered: they show what can be repaired."""
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -56,7 +57,7 @@ class Part:
 
 @dataclass(slots=True)
 class _Running:
-    """A part as it runs: its present child, and the task that starts it again."""
+    """A running part: its present child, and the task that starts it again."""
 
     part: Part
     child: asyncio.subprocess.Process | None = None
@@ -67,7 +68,7 @@ class _Running:
 
 
 class Supervisor:
-    """Runs parts until a signal asks to stop, or one of them cannot be running alive. Use it from the main thread.
+    """Runs parts until a signal asks to stop, or until one of them cannot be kept running. Use it from the main thread.
 
     `kept_open`: file descriptors that every child inherits, such as a lock that must last as long as any of them.
     `environment` is that of the watcher, which needs none of our settings.
@@ -100,7 +101,7 @@ class Supervisor:
         )
 
     async def run(self, start_all: Callable[[Supervisor], Awaitable[None]]) -> int:
-        """Start everything, keep it running, stop it all. Returns the exit code; re-raises what `start_all` raised."""
+        """Start all parts, keep them running, and stop them. Returns the exit code; raises the error of `start_all`."""
         loop = asyncio.get_running_loop()
         for number in STOP_SIGNALS:
             loop.add_signal_handler(number, self._stop_asked)
@@ -109,7 +110,7 @@ class Supervisor:
         try:
             await asyncio.wait({starting, ending}, return_when=asyncio.FIRST_COMPLETED)
             if not self._ended.is_set():
-                starting.result()  # raises what went wrong
+                starting.result()  # raises the error of `start_all`
                 self._settled = True
                 await ending
         finally:
@@ -131,7 +132,7 @@ class Supervisor:
             await asyncio.sleep(POLL_SECONDS)
 
     async def _keep(self, running: _Running) -> None:
-        """Start the part, again and again, until everything ends."""
+        """Start the part, again after each death, until every part is stopped."""
         name, quick_deaths, repaired, clock = running.part.name, 0, False, asyncio.get_running_loop().time
         while True:
             began = clock()
@@ -158,7 +159,7 @@ class Supervisor:
             await self._pause(delay)
 
     def _repair(self, running: _Running) -> bool:
-        """Whether something was repaired, so that the part is started again at once."""
+        """Try to repair a part; returns whether that worked, so that the part is started again at once."""
         done = running.part.repair(running.last_words)
         running.last_words.clear()
         if done is not None:
@@ -166,7 +167,7 @@ class Supervisor:
         return done is not None
 
     async def _live(self, running: _Running) -> int | None:
-        """One life of a part, from its start to its exit code; None when everything ended before it began."""
+        """Run a part once, and return its exit code; None when every part was stopped before it began."""
         async with running.starting:
             if self._ended.is_set():
                 return None
@@ -180,7 +181,7 @@ class Supervisor:
 
     async def _spawn(self, running: _Running) -> tuple[asyncio.subprocess.Process, asyncio.Task[None]]:
         part = running.part
-        # A pipe of our own and not asyncio's: a child has ended when it ended, whoever still holds its output open.
+        # A pipe of our own and not asyncio's: a child counts as ended even when its output is still open elsewhere.
         reading, writing = os.pipe()
         try:
             child = await asyncio.create_subprocess_exec(
@@ -200,7 +201,7 @@ class Supervisor:
         return child, asyncio.create_task(self._repeat(running, reading))
 
     async def _repeat(self, running: _Running, reading: int) -> None:
-        """Write out each line of a child after its name, until its output ends."""
+        """Write each line of a child after its name, until its output ends."""
 
         def write(text: bytes) -> None:
             line = text.decode(errors="replace")
@@ -274,7 +275,7 @@ class Supervisor:
 
 
 def _signal(child: asyncio.subprocess.Process, number: int) -> None:
-    """Signal a child and whatever it started."""
+    """Signal a child and the processes that it started."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, number)
 

@@ -36,7 +36,7 @@ KEY = ("ONLYFANSAPI_API_KEY", "ONLYFANSAPI_API_KEY_FILE")
 """Settings that the worker alone needs."""
 
 SETTINGS = tuple(str(field.alias) for field in Settings.model_fields.values())
-"""The broker and the sandbox need none of them."""
+"""Every setting of ours; the broker and the sandbox need none of them."""
 
 T = TypeVar("T")
 
@@ -44,10 +44,10 @@ T = TypeVar("T")
 def run_up(settings: Settings, environment: Mapping[str, str]) -> int:
     """Run everything until Ctrl-C or SIGTERM, which stop it within 15 s; returns the exit code. Needs the main thread.
 
-    `environment` is what the parts get, besides the addresses that are made here. Our own lines go to standard error,
-    those of the parts to a file in the home. `ready` is written once a tick has come through beat, broker, worker and
-    database. Raises NotAllowed when another `up` has this home, SettingsError when the home or a server cannot be used,
-    and what a migration raises.
+    The parts get `environment`, and the addresses that are made here. Our own lines go to standard error, those of the
+    parts to a file in the home. `ready` is written after a tick has passed through beat, broker, worker and database.
+    Raises NotAllowed when another `up` uses this home, SettingsError when the home or a server cannot be used, and the
+    errors of a migration.
     """
     home = prepare_home(settings.home)
     log = home / PARTS_LOG
@@ -67,7 +67,7 @@ async def _run(installation: _Installation, lock: int) -> int:
 
 @contextlib.contextmanager
 def _recorded_in(home: Path) -> Iterator[None]:
-    """The addresses that other commands read: none of an earlier life at the start, none at all at the end."""
+    """Delete the addresses that other commands read, at the start and at the end, so that no old one is used."""
     addresses = [home / "redis.url", home / "sandbox.url"]
     try:
         for address in addresses:
@@ -79,7 +79,7 @@ def _recorded_in(home: Path) -> Iterator[None]:
 
 
 class _Installation:
-    """What one `up` consists of."""
+    """The parts of one `up`, and what they need."""
 
     def __init__(self, settings: Settings, home: Path, environment: Mapping[str, str], output: Output) -> None:
         self.output = output
@@ -89,12 +89,12 @@ class _Installation:
             **environment,
             "CAMPAIGNS_HOME": str(home),
             "DATABASE_URL": settings.database_url,
-            # A part's output goes through a pipe, and must not wait in its buffers while somebody looks for it.
+            # A part writes to a pipe; without this its lines would wait in a buffer.
             "PYTHONUNBUFFERED": "1",
         }
 
     async def start(self, supervisor: Supervisor) -> None:
-        """Start each part when what it needs is ready, and write `ready` at the end."""
+        """Start each part when the parts that it needs are ready, and write `ready` at the end."""
         if self._settings.redis_url_setting is None:
             broker = broker_in(self._home)
             await supervisor.start(broker_part(broker, self.without(*SETTINGS)))
@@ -117,14 +117,14 @@ class _Installation:
         while not await _in_thread(lambda: _ticked(store, began)):
             if time.monotonic() > give_up_at:
                 raise CampaignsError(
-                    f"Everything was started, but no tick came through in {FIRST_TICK_SECONDS:g} s; the end of "
+                    f"Everything was started, but no tick passed in {FIRST_TICK_SECONDS:g} s; the end of "
                     f"'{self._home / PARTS_LOG}' says why, and so does `campaigns doctor`."
                 )
             await asyncio.sleep(POLL_SECONDS)
         self.output.say("ready")
 
     def without(self, *names: str) -> dict[str, str]:
-        """The environment of a part that has no use for these settings."""
+        """The environment of a part that does not need these settings."""
         return {name: value for name, value in self._environment.items() if name not in names}
 
     def _role(self, name: str, environment: Mapping[str, str], *, grace_seconds: float) -> Part:
@@ -135,7 +135,7 @@ class _Installation:
         address, ledger = self._home / "sandbox.url", self._home / "sandbox.jsonl"
 
         def command() -> tuple[str, ...]:
-            # Workers keep the address, so one that starts again has to be found where it was.
+            # Workers keep the address, so a sandbox that is started again needs the same port.
             port = _port(address) or 0
             files = ("--ledger", str(ledger), "--url-file", str(address))
             return (sys.executable, "-m", "campaigns.sandbox", "--port", str(port), *files)
@@ -175,14 +175,14 @@ def _listens(port: int | None) -> bool:
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
-    """Do what blocks beside the loop. In a daemon thread: whoever ends it all does not wait for a locked database."""
+    """Do blocking work outside of the loop, in a daemon thread: stopping must not wait for a locked database."""
     done: concurrent.futures.Future[T] = concurrent.futures.Future()
-    done.set_running_or_notify_cancel()  # from here on it cannot be cancelled under the thread's feet
+    done.set_running_or_notify_cancel()  # from here on it cannot be cancelled while the thread works
 
     def run() -> None:
         try:
             done.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - handed to the one who waits
+        except BaseException as error:  # noqa: BLE001 - raised where the result is awaited
             done.set_exception(error)
 
     threading.Thread(target=run, daemon=True).start()

@@ -1,9 +1,9 @@
-"""Ends the parts that a supervisor left behind when it was killed. Run as a file of its own; standard library only.
+"""Ends the parts that a killed supervisor left behind. A program of its own, with the standard library only.
 
-The supervisor tells it on standard input which process groups run: `+GROUP GRACE` and `-GROUP`, in the order of their
-start. When the input ends and groups are left, the supervisor died without stopping them: they are asked to stop in
-reverse order, the broker last, and killed when their grace in seconds is over. Linux' parent-death signal asks them
-too, and at once; it is not there on other systems, and it cannot insist.
+The supervisor writes to its standard input which process groups run: `+GROUP GRACE` and `-GROUP`, in the order of their
+start. When the input ends and groups are left, the supervisor died without stopping them: they get SIGTERM in reverse
+order, the broker last, and SIGKILL when their grace in seconds is over. On Linux the parent-death signal also ends
+them, and at once; other systems do not have it, and a part can ignore it.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ def end_group(group: int, grace_seconds: float) -> None:
     while time.monotonic() < give_up_at:
         if not _signal(group, 0):
             return
-        time.sleep(POLL_SECONDS)  # they are not our children: there is no other way to see them go
+        time.sleep(POLL_SECONDS)  # they are not our children: there is no other way to see their end
     _signal(group, signal.SIGKILL)
 
 
 def _signal(group: int, number: int) -> bool:
-    """Whether there was anybody left in the group to get the signal."""
+    """Send a signal to a group; returns whether the group still had a process."""
     try:
         os.killpg(group, number)
     except (ProcessLookupError, PermissionError):

@@ -7,7 +7,7 @@ planning    who gets a run, what it says, and its batches
 runs        what operators do to a run, and its end by time
 sending     one send, from the choice of a batch to its recorded outcome
 reconcile   unknown batches: settled, searched for, decided
-recall      runs that are taken back, and the requests that unsend their messages
+recall      recalls of runs, and the requests that unsend their messages
 probe       one scheduled message, to learn what the vendor does with messages
 handoff     runs that the vendor sends at their own time
 schedules   occurrences that come due, and what operators do to a schedule

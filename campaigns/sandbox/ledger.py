@@ -80,7 +80,9 @@ class Ledger:
         except ValueError:
             entry = None
         if not isinstance(entry, dict):
-            raise UsageError(f"The ledger '{self._path}' is damaged in line {number}; move it away to start anew.")
+            raise UsageError(
+                f"The ledger '{self._path}' is damaged in line {number}; move it away to start with an empty one."
+            )
         return entry
 
 

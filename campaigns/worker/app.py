@@ -1,4 +1,4 @@
-"""The Celery application. Messages are wake-ups and nothing else: what is to be done stands in SQL.
+"""The Celery application. A message is only a wake-up: the work to do is in the database.
 
 Each setting below has its reason; the figures were measured with Celery 5.7 and kombu 5.7 on Redis 7.
 """
@@ -23,11 +23,11 @@ from campaigns.worker.broker_guard import CONSUMER, PREFIX, delete_foreign_keys,
 from campaigns.worker.wake_up import WakeUp, forget_built_in_tasks, forget_remote_commands
 
 EXIT_USAGE = 2
-"""As every command ends for settings that cannot be used."""
+"""The exit code of every command for settings that cannot be used."""
 
 
 def _settings() -> Settings:
-    """The settings in force; plain celery, which starts this, would show a traceback of what is wrong with them."""
+    """The settings in force. Ends with a sentence for settings that cannot be used: Celery would show a traceback."""
     try:
         return load_settings()
     except SettingsError as fault:
@@ -40,14 +40,14 @@ settings = _settings()
 guard_the_broker()
 forget_remote_commands()
 
-# It warns root of messages that carry code; ours are JSON with an ID in it, and nothing else is accepted.
+# Celery warns root about messages that carry code; ours are JSON with an ID in it, and no other format is accepted.
 warnings.filterwarnings("ignore", category=SecurityWarning)
 
 stopping = threading.Event()
-"""Set when this worker is told to stop: lanes end after the request in flight."""
+"""Set when this worker must stop: lanes end after the request in flight."""
 
 TICK_EXPIRES_SECONDS = max(10.0, 10 * settings.tick_seconds)
-"""A tick that nobody took is dropped, so that none pile up; long enough for hosts whose clocks differ a little."""
+"""An unclaimed tick is dropped after this time, so that ticks do not pile up. Host clocks may differ a little."""
 
 app = Celery(
     "campaigns",
@@ -57,12 +57,11 @@ app = Celery(
     task_cls=WakeUp,
 )
 app.conf.update(
-    # Celery reads CELERY_BROKER_URL itself, as it stands in the environment: these two it asks first.
+    # Celery reads CELERY_BROKER_URL itself, unchanged from the environment; these two settings win over it.
     broker_read_url=settings.broker_url,
     broker_write_url=settings.broker_url,
-    # Connections to the broker that died in the middle (half-open): accounts send again after 9 to 13 s, measured. With
-    # 5 s in place of each 2 it took 14 to 20, as wake-ups meet dead connections one after the other; with kombu's
-    # defaults, for ever.
+    # Half-open connections to the broker: accounts send again after 9 to 13 s, measured. With 5 s instead of each 2 it
+    # took 14 to 20 s, as wake-ups meet the dead connections one after the other; with kombu's defaults, for ever.
     broker_transport_options={
         "socket_timeout": 2,
         "socket_connect_timeout": 5,
@@ -70,34 +69,34 @@ app.conf.update(
         "health_check_interval": 2,
         "max_connections": 64,
         "global_keyprefix": PREFIX,
-        # Early acknowledgement below makes redelivery rare; these keep it prompt: seconds, not minutes.
+        # Early acknowledgement (below) makes redelivery rare; with these it takes seconds, not minutes.
         "visibility_timeout": 600,
         "unacked_restore_interval": 10,
         "unacked_restore_throttle": 3,
     },
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
-    # Acknowledged when received: a redelivered wake-up would find nothing to do, a lost one is repeated by the tick.
+    # Acknowledge on receipt: a wake-up that comes twice finds nothing to do, and the tick repeats a lost one.
     task_acks_late=False,
     task_ignore_result=True,
     result_backend=None,
     task_serializer="json",
     accept_content=["json"],
-    # Once, over a new connection, as the old one may have died unseen. What fails again is published by a later tick.
+    # Retry once, over a new connection, since the old one may be dead. After a second failure a later tick publishes.
     task_publish_retry=True,
     task_publish_retry_policy={"max_retries": 1, "interval_start": 0, "interval_step": 0},
     # With the threads pool, disabling prefetch lets one task run at a time.
     worker_disable_prefetch=False,
     worker_prefetch_multiplier=1,
     worker_consumer=CONSUMER,
-    # Nothing has a result, so nothing is cleaned up; else beat would publish one of Celery's own tasks each night.
+    # Tasks have no results, so there is nothing to clean up; else beat would publish a task of Celery's each night.
     result_expires=None,
     # SIGQUIT and remapped SIGTERM still give the requests in flight their deadline.
     worker_soft_shutdown_timeout=settings.request_timeout_seconds + 10,
     worker_hijack_root_logger=False,
     task_create_missing_queues=False,
     task_default_queue="control",
-    # Each with a key of its own: queues that share the default one would all get every message.
+    # Each queue has its own routing key: queues that share the default key would all get every message.
     task_queues=[Queue("control", routing_key="control"), Queue("send", routing_key="send")],
     task_routes={"campaigns.serve": {"queue": "send"}},
     beat_schedule={
@@ -118,7 +117,7 @@ app.on_after_finalize.connect(lambda sender, **_: forget_built_in_tasks(sender),
 
 
 @worker_init.connect
-def _mend_broker(**_: Any) -> None:
+def _delete_foreign_keys(**_: Any) -> None:
     if settings.broker_url is not None:
         delete_foreign_keys(settings.broker_url.replace("redis+socket://", "unix://", 1))
 

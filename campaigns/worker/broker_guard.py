@@ -1,8 +1,8 @@
-"""Reads the broker as what it is: lists and keys into which others may have put anything.
+"""Keep the worker running whatever others put into the lists and keys of the broker.
 
-Kombu raises what its decoding raises, and Celery ends the worker for that: eight such entries in a row would end
-`campaigns up`. Here an entry that is no message is dropped with a line in the log, and the worker goes on. Wake-ups may
-be lost, so nothing is lost with it.
+Kombu raises an error for an entry that it cannot decode, and Celery then ends the worker: eight such entries in a row
+would end `campaigns up`. Here an entry that is not a message is dropped with a line in the log, and the worker goes on.
+A wake-up may be lost without harm, so dropping an entry loses nothing.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from redis.retry import Retry
 log = logging.getLogger(__name__)
 
 NOT_A_MESSAGE = (ValueError, TypeError, LookupError, AttributeError, RecursionError, DataError)
-"""What reading an entry raises that is no message of Celery's. What a lost connection raises is none of these."""
+"""The errors of reading an entry that is not a message of Celery's. A lost connection raises other errors."""
 
 PREFIX = "campaigns:"
-"""What every key of the broker begins with."""
+"""The prefix of every key in the broker."""
 
 QUEUES = ("control", "send")
 
@@ -38,18 +38,18 @@ KINDS = {
     "unacked_index": b"zset",
     "unacked_mutex": b"string",
 }
-"""The keys that Kombu uses for us, and what each of them is; a queue has one for each of Kombu's priorities."""
+"""The keys that Kombu uses for us, and the Redis type of each; a queue has a key for each of Kombu's priorities."""
 
 SOCKET_SECONDS = 5.0
 
 
 class QoS(kombu_redis.QoS):
-    """Keeps account of what was fetched and is not acknowledged."""
+    """Remembers the messages that were fetched and are not acknowledged."""
 
     channel: Any
 
     def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
-        """Put back what a worker that died had fetched; what cannot be read is deleted, or it would be met for ever."""
+        """Put back the messages of a worker that died. One that cannot be read is deleted, or it would never end."""
         try:
             super().restore_by_tag(tag, client, leftmost)
         except NOT_A_MESSAGE as fault:
@@ -91,7 +91,7 @@ class Consumer(consumer.Consumer):
     connection_errors: tuple[type[Exception], ...]
 
     def create_task_handler(self, *arguments: Any, **options: Any) -> Callable[[Any], None]:
-        """As Celery's; what cannot be read is rejected, or it would keep a place in the window of messages."""
+        """As Celery's, but reject a message that cannot be read, or it would keep its place in the prefetch window."""
         handle = super().create_task_handler(*arguments, **options)
 
         def guarded(message: Any) -> None:
@@ -103,7 +103,7 @@ class Consumer(consumer.Consumer):
         return guarded
 
     def on_unknown_message(self, body: Any, message: Any) -> None:  # noqa: ARG002 - Celery's signature
-        """Drop it. Celery's own four methods write the whole message into the log."""
+        """Drop the message. Celery's own four methods write the whole of it into the log."""
         self._drop(message, "it names no task")
 
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:  # noqa: ARG002 - Celery's signature
@@ -127,15 +127,15 @@ CONSUMER = f"{Consumer.__module__}:{Consumer.__name__}"
 
 
 def guard_the_broker() -> None:
-    """Let Kombu use this transport for every Redis address. Call it before the first connection is made."""
+    """Let Kombu use this transport for every Redis address. Call this before the first connection is made."""
     ours = f"{Transport.__module__}:{Transport.__name__}"
     TRANSPORT_ALIASES.update(redis=ours, rediss=ours)
 
 
 def delete_foreign_keys(url: str) -> None:
-    """Delete what stands in the place of a key of ours and is something else: each command on it would end the worker.
+    """Delete keys that have one of our names but another Redis type: each command on them would end the worker.
 
-    Called at the start of a worker. A broker that is away is left to Celery, which waits for it.
+    Called at the start of a worker. Does nothing while the broker is away; Celery waits for it.
     """
     with (
         suppress(RedisError),
@@ -153,5 +153,5 @@ def delete_foreign_keys(url: str) -> None:
 
 
 def _say_dropped(why: str) -> None:
-    """One line, and nothing of the entry: anybody may have put anything into it."""
-    log.warning("An entry of the broker is no message of ours and was dropped (%s).", why)
+    """Log one line, without the content of the entry: anybody may have written it."""
+    log.warning("An entry of the broker is not a message of ours and was dropped (%s).", why)

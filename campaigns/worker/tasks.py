@@ -1,6 +1,6 @@
-"""Three thin tasks: look once a second, freeze a run, serve a lane. Their arguments are IDs, never work.
+"""Three thin tasks: tick once a second, freeze a run, serve a lane. Their arguments are only IDs.
 
-A task that cannot do its work now says so in the log and ends: the next tick asks again.
+A task that cannot do its work now logs that and ends: the next tick starts it again.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from campaigns.worker.app import app, settings, stopping
 log = structlog.get_logger()
 
 SLICE_SECONDS = 30.0
-"""How long a lane keeps its seat while others wait for one."""
+"""A lane keeps its seat at most this long while others wait for one."""
 
 CONTROL_THREADS = 2
 """Threads that lanes never take, so that ticks and plans always find one."""
 
 
 class Seats:
-    """How many lanes this process serves at once. Who finds none is asked again by a later tick."""
+    """The lanes that this process can serve at once. A lane without a seat is woken again by a later tick."""
 
     def __init__(self, count: int) -> None:
         self._free = threading.BoundedSemaphore(count)
@@ -56,11 +56,11 @@ class Seats:
 seats = Seats(settings.worker_threads - CONTROL_THREADS)
 
 _Built = TypeVar("_Built")
-_building = threading.RLock()  # the sender needs the parts
+_building = threading.RLock()  # reentrant: `sender` calls `parts`
 
 
 def once(build: Callable[[], _Built]) -> _lru_cache_wrapper[_Built]:
-    """As `cache`, and one thread builds while the others wait: each of them would ask the vendor whose key it is."""
+    """As `cache`, but one thread builds and the others wait: else each would ask the vendor for the key's team."""
     built = cache(build)
 
     @cache
@@ -73,19 +73,19 @@ def once(build: Callable[[], _Built]) -> _lru_cache_wrapper[_Built]:
 
 @once
 def parts() -> Parts:
-    """Built once per process, after any fork."""
+    """The parts of this process, built once and after any fork."""
     return open_parts(settings)
 
 
 @once
 def sender() -> LaneContext:
-    """What the lanes of this process share."""
+    """The context that the lanes of this process share."""
     return parts().sender(stopping=stopping)
 
 
 @worker_ready.connect
 def catch_up(**_: Any) -> None:
-    """What this host owes the database from before: at the start, and before each tick and each lane."""
+    """Do the work left over from before: at the start of the worker."""
     try:
         _catch_up()
     except TryLater as away:
@@ -93,7 +93,10 @@ def catch_up(**_: Any) -> None:
 
 
 def _catch_up() -> None:
-    """Write the outcomes that were kept, then give back the lanes that were held. Raises DatabaseAway."""
+    """Write the outcomes that this host kept, then release the lanes that it still held. Raises DatabaseAway.
+
+    Runs at the start, and before each tick and each lane.
+    """
     _write_kept()
     if sender.cache_info().currsize:
         give_back_stranded(sender())
@@ -102,7 +105,7 @@ def _catch_up() -> None:
 def _write_kept() -> None:
     try:
         replayed = write_kept(parts().store, parts().spool, parts().limits, actor=worker_name())
-    except DatabaseBusy as busy:  # one account's lock must not keep a tick from all others
+    except DatabaseBusy as busy:  # the lock of one account must not stop the tick of the others
         log.warning("kept_outcomes_postponed", reason=str(busy))
         return
     except OSError as fault:
@@ -120,12 +123,12 @@ def _write_kept() -> None:
         log.error(
             "kept_outcomes_lost",
             reason=f"{replayed.lost} outcomes kept on this host are of requests that the database does not know: it "
-            f"was restored from a backup, or made anew; they were put aside in {replayed.lost_aside}.",
+            f"was restored from a backup, or is new; they were put aside in {replayed.lost_aside}.",
         )
 
 
 def _watch_lanes() -> None:
-    """Hold the database against what this host remembers; a worker that cannot still does the rest of its tick."""
+    """Compare the database with what this host remembers. A worker that cannot still does the rest of its tick."""
     try:
         closed = watch_lanes(parts().memory())
     except TryLater as away:
@@ -137,7 +140,7 @@ def _watch_lanes() -> None:
 
 @app.task(name="campaigns.tick")
 def tick() -> None:
-    """Look at everything that waits for its time, and wake whoever has work."""
+    """Find the runs to plan and the lanes with work, and wake them."""
     try:
         _catch_up()
         _watch_lanes()
@@ -164,10 +167,10 @@ def plan(run_id: int) -> None:
         if plan_run(parts().store, run_id, actor=worker_name()):
             crash_point("plan.committed")
             log.info("run_planned", run_id=run_id)
-            serve.apply_async((_account_of(run_id),))  # not the next tick: its batches may leave now
+            serve.apply_async((_account_of(run_id),))  # without waiting for the next tick: its batches may be sent now
     except TryLater as away:
         log.warning("plan_postponed", run_id=run_id, reason=str(away))
-    except NotFound as unknown:  # a wake-up from before a restore: its number is of a run that is lost
+    except NotFound as unknown:  # a wake-up from before a restore: the run is lost
         log.warning("plan_of_an_unknown_run", run_id=run_id, reason=str(unknown))
 
 
@@ -178,7 +181,7 @@ def _account_of(run_id: int) -> str:
 
 @app.task(name="campaigns.serve")
 def serve(account_id: str) -> None:
-    """Serve an account's lane until it is empty or its slice is over and somebody else wants the seat."""
+    """Serve an account's lane until it is empty, or until its slice is over and another lane wants the seat."""
     if not seats.take():
         return
     try:

@@ -1,4 +1,4 @@
-"""What a message of the broker may do here: start one of our tasks now, with the arguments that it carries.
+"""Limit what a message of the broker can do: start one of our tasks now, with the arguments that it carries.
 
 Whoever can write to the broker can put any message there. A message that asks for a later time would stop the whole
 worker until then, because Celery gives it a place in the small window of messages that it fetches. A message can also
@@ -15,24 +15,24 @@ from celery.worker.control import Panel
 from celery.worker.request import Request
 
 HEADERS = ("id", "task", "lang", "expires", "argsrepr", "kwargsrepr", "root_id", "parent_id", "origin")
-"""What is read of a message beside its arguments; `expires` only ever drops it."""
+"""The headers that are read of a message; `expires` can only drop it."""
 
 BUILT_IN = "celery."
-"""How the names of the tasks begin that Celery brings along: they run other tasks, and we have no use for them."""
+"""The prefix of Celery's own tasks, which run other tasks; we do not need them."""
 
 LARGEST_ID = 2**63 - 1
 LONGEST_ID = 100
-"""In characters, of an ID that is text."""
+"""The maximum length of an ID that is text, in characters."""
 
 PING = "ping"
-"""For health checks."""
+"""The only remote command that a worker accepts, for health checks."""
 
 
 class WakeUpRequest(Request):
     """A request that runs at once: time, retries, limits, callbacks, chains and groups of its message are dropped."""
 
     def __init__(self, message: Any, **options: Any) -> None:
-        """Raises InvalidTaskError for a message that is no call of a task; the worker drops it."""
+        """Raises InvalidTaskError for a message that is not a call of a task; the worker drops it."""
         headers, content = options.pop("headers", None), options.pop("body", None)
         if not options.pop("decoded", False):
             content = message.payload
@@ -41,7 +41,7 @@ class WakeUpRequest(Request):
             arguments, named, _ = content
             body: tuple[list[Any], dict[str, Any], dict[str, Any]] = (list(arguments), dict(named), {})
         except (TypeError, ValueError, LookupError, AttributeError) as fault:
-            raise InvalidTaskError(f"the message is no call of a task: {fault}") from fault
+            raise InvalidTaskError(f"the message is not a call of a task: {fault}") from fault
         read = {name: headers[name] for name in HEADERS if name in headers}
         if named or type(arguments) is not list or not _fit(options["task"], arguments):
             raise InvalidTaskError("its arguments are not those of the task")
@@ -68,12 +68,12 @@ class WakeUp(Task):  # type: ignore[type-arg]
 
 
 def forget_built_in_tasks(app: Celery) -> None:
-    """Take Celery's own tasks out of an application that is complete; a message that names one is refused."""
+    """Remove Celery's own tasks from a complete application; a message that names one is refused."""
     for name in [name for name in app.tasks if name.startswith(BUILT_IN)]:
         app.tasks.pop(name)
 
 
 def forget_remote_commands() -> None:
-    """Leave `ping` of what a worker can be told over the broker: others end it, or stop it from taking any tick."""
+    """Remove the remote commands of a worker, except `ping`: others can end it, or stop it from taking ticks."""
     for name in [name for name in Panel.data if name != PING]:
         del Panel.data[name]

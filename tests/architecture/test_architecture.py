@@ -59,7 +59,7 @@ PLANTED: list[tuple[Rule, str, str]] = [
     (flow_writes_no_sql, "flow/runs/rerun.py", "from sqlalchemy import text"),
     (readers_change_nothing, "store/views/runs.py", "from sqlalchemy import select, update"),
     (readers_change_nothing, "store/proof/verify.py", "from sqlalchemy.dialects.postgresql import insert"),
-    (readers_change_nothing, "store/proof/trail.py", "import sqlalchemy as sa\nsa.delete"),
+    (readers_change_nothing, "store/proof/sealed_log.py", "import sqlalchemy as sa\nsa.delete"),
     (readers_change_nothing, "store/views/who.py", "from sqlalchemy import text\ntext('UPDATE run SET state = 1')"),
     (the_domain_reaches_nothing_outside, "domain/clocks.py", "import os.path"),
     (clocks_are_asked_at_the_edges, "flow/lanes/tick.py", "import datetime\ndatetime.datetime.now()"),

@@ -31,6 +31,16 @@ def test_no_text_has_to_be_read_twice() -> None:
         'f"{left}, bound by the request time"',
         "# not looked for any more",
         '"""The trail of the run."""',
+        "say('send it all the same')",
+        "# settled as ever",
+        '"""All fields, but for the text."""',
+        "# counting begins anew",
+        "help(f'{limit} unless said.')",
+        '"""A run that was taken back."""',
+        "# cancel what has not left",
+        '"""A message that is looked for."""',
+        "every = 2  # every so many days",
+        "fault('the vendor holds the clock')",
     ],
 )
 def test_each_riddle_is_found_in_code_and_in_documents(
@@ -49,6 +59,7 @@ def test_each_riddle_is_found_in_code_and_in_documents(
         "told = trail = stands = 1",
         "row['told']",
         '"""Returns two answers; understands `trail_sha256`."""',
+        '"""Requests with all the same text; it has not left out a list, and looked for it."""',
     ],
 )
 def test_plain_words_and_names_are_let_through(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,7 +75,7 @@ def test_a_damaged_file_is_set_aside_once_and_the_broker_starts_empty(
     second = run_up(tmp_path, lambda client: client.set("seen", str(client.get("fresh"))))
 
     aside = tmp_path / "redis" / f"{APPENDED}.damaged-1"
-    assert f"redis could not read what it had kept, so that was moved to '{aside}'" in first
+    assert f"redis could not read its own file, so that was moved to '{aside}'" in first
     assert "moved" not in second
     assert [path.name for path in aside.parent.glob(f"{APPENDED}*")].count(APPENDED) == 1
     assert list(aside.parent.glob("*.damaged-*")) == [aside]

@@ -319,7 +319,7 @@ MUTANTS: tuple[Mutant, ...] = (
         {"depth": 0},
     ),
     Mutant(
-        "an unknown is sent again while it is looked for",
+        "an unknown is sent again while it is searched for",
         "after the last look, not before",
         {f"{FLOW}.reconcile.decidable.anything_is_looked_for": lambda *_: False},
         "unknowns.test_nothing_is_sent_again_before_the_last_look",
@@ -362,13 +362,13 @@ MUTANTS: tuple[Mutant, ...] = (
         {"saying": {"says": "a damn good one", "message": {"block_banned_words": "replace_soften"}}},
     ),
     Mutant(
-        "what is saved is looked for in the list of messages",
+        "what is saved is searched for in the list of messages",
         "a message is searched for where the vendor can show it",
         {f"{FLOW}.reconcile.search._look_at_saved": _look_at_list},
         "lists.test_what_is_only_saved_is_found_among_what_is_saved",
     ),
     Mutant(
-        "what is handed over is looked for in the list of messages alone",
+        "what is handed over is searched for in the list of messages alone",
         "a message is searched for where the vendor can show it",
         {f"{FLOW}.reconcile.search.ask_scheduled": lambda *_: []},
         "lists.test_what_is_handed_over_is_looked_for_in_the_calendar",
@@ -402,7 +402,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a recall takes a message of a set that may be another run's",
-        "a recall takes back a whole set, or waits for a decision",
+        "a recall unsends a whole set, or waits for a decision",
         {f"{STORE}.recall.unsend_requests._shares_with_what_stays": lambda _: false()},
         "sets.test_a_recall_takes_nothing_of_a_set_that_a_run_shares_which_stays",
     ),
@@ -432,7 +432,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a seal covers no recall",
-        "what was taken back is sealed like what was sent",
+        "what was unsent is sealed like what was sent",
         {f"{STORE}.audit.seals._columns_covered": _covers_no_recall},
         "the_record.test_a_recall_that_was_forged_shows",
     ),

@@ -34,7 +34,7 @@ def test_a_recall_that_was_forged_shows(world: Place) -> None:
     with world.store.writer.begin() as connection:
         connection.execute(text(FORGED))
 
-    assert [fault for fault in faults(world) if "its recalls, or requests to take back, were edited" in fault]
+    assert [fault for fault in faults(world) if "its recalls, or requests to unsend, were edited" in fault]
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -150,7 +150,7 @@ class _Reader(ExcelReader):
         self.archive.allow(PART_BYTES)
 
     def read_worksheets(self) -> None:
-        """As openpyxl's, but for a sheet whose part is missing: openpyxl leaves it out without an error."""
+        """As openpyxl's, but refuse a sheet whose part is missing: openpyxl leaves it out without an error."""
         for sheet, relation in self.parser.find_sheets():
             if relation.target not in self.valid_files and "chartsheet" not in relation.Type:
                 raise _NotOurs(f"is damaged: the part with its sheet '{sheet.name}' is missing")

@@ -47,7 +47,7 @@ def suppress() -> None:
 def add(users: tuple[str, ...], *, account_id: str | None, reason: str, as_json: bool) -> None:
     """Suppress users.
 
-    Batches that have not left yet lose them too.
+    They are also taken out of batches that were not sent yet.
     """
     _suppress(_users(users), account_id, reason, as_json=as_json)
 

@@ -32,7 +32,7 @@ SHOWN_TEXT = 60
 @click.argument("campaign_id", type=CAMPAIGN, metavar="ID")
 @click.option("--plan", "plan_hash", metavar="HASH", help="Launch without asking if this is still the plan.")
 @yes_option
-@click.option("--now", is_flag=True, help="Start at once, beside the schedule of a scheduled campaign.")
+@click.option("--now", is_flag=True, help="Start at once, in addition to the schedule of a scheduled campaign.")
 @click.option("--wait", is_flag=True, help="Watch the run until it ends; the exit code says how it ended.")
 @click.option("--again", is_flag=True, help="Launch a campaign that was launched before; needs --reason.")
 @click.option("--reason", metavar="TEXT", help="Why it is launched again.")
@@ -137,7 +137,7 @@ def _agreed(parts: Parts, campaign_id: int, how: How) -> How:
     expires, opens = moment(closed.expires_at, preview.zone), moment(closed.opens_at, preview.zone)
     agree(
         [f"The run expires at {expires}, before its sending hours open at {opens}: nobody would be sent to."],
-        "Launch it all the same?",
+        "Launch it anyway?",
         people=None,
         is_agreed=False,
     )

@@ -45,7 +45,7 @@ REQUEST_FIELDS = {
     "saveForLater": "saved for later",
     "scheduledDate": "vendor sends it at",
 }
-"""What people call the fields of a request, but for the text. A field without a name here is shown by the vendor's."""
+"""Human-readable names of a request's fields, except its text. A field without one is shown by the vendor's name."""
 
 
 @click.command()
@@ -54,7 +54,7 @@ REQUEST_FIELDS = {
 def plan(campaign_id: int, *, as_json: bool) -> None:
     """Show what a launch would do, exactly.
 
-    Sends nothing. The hash stands for all of it: `launch ID --plan HASH` refuses when anything has changed since.
+    Sends nothing. The hash covers all of it: `launch ID --plan HASH` refuses when anything has changed since.
     """
     from campaigns.flow.planning.preview import preview
 
@@ -71,7 +71,7 @@ def warning_sentence(warning: PlanWarning) -> str:
 
 
 def _for_programs(seen: Preview) -> dict[str, Any]:
-    """The preview with its warnings in words, as ever, and their codes beside them."""
+    """The preview for `--json`: its warnings as sentences, with their codes beside them."""
     listed: dict[str, Any] = plain(seen)
     words = {"warnings": [warning_sentence(warning) for warning in seen.warnings]}
     return {**listed, **words, "warning_codes": [warning.code.value for warning in seen.warnings]}
@@ -122,7 +122,7 @@ def _facts(seen: Preview) -> Iterator[Fact]:
 
 
 def _text_facts(text: TextAhead, zone: str | None, which: str) -> Iterator[Fact]:
-    """What one coming run says: as it was written, and as fans see it line by line."""
+    """The text of one coming run: as it was written, and as fans see it line by line."""
     from campaigns.domain.clocks import on_clocks
 
     content = "" if text.content is None else f"content {text.content}: "
@@ -132,7 +132,7 @@ def _text_facts(text: TextAhead, zone: str | None, which: str) -> Iterator[Fact]
 
 
 def _other_fields(text: TextAhead) -> dict[str, Any]:
-    """The fields of a request beside its text."""
+    """The fields of a request other than its text."""
     return {name: value for name, value in text.request.items() if name != "text"}
 
 

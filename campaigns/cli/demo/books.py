@@ -1,4 +1,4 @@
-"""The end of the demo: what our books say, what the sandbox's record says, and whether they agree."""
+"""The end of the demo: compare our books with the sandbox's record."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ COUNTS = ("accepted", "rejected", "unknown", "cancelled")
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """Books and record side by side; `differences` is empty when they agree."""
+    """The books and the sandbox's record; `differences` is empty when they agree."""
 
     runs: list[RunView]
     sandbox: dict[str, int]
-    fans: int  # distinct users accepted by our books
+    fans: int  # distinct users who are accepted in our books
     verified: Verified
     differences: list[str] = field(default_factory=list)
 
     @property
     def together(self) -> dict[str, int]:
-        """The sums over all runs; a user who was rerun counts in each run that planned them."""
+        """The sums over all runs; a user counts in each run that planned them, reruns too."""
         return {name: sum(getattr(run, name) for run in self.runs) for name in ("planned", *COUNTS)}
 
 
 def make_audit(store: Store, record: list[AcceptedSend]) -> Audit:
-    """Compare everything that we know with everything that the sandbox accepted."""
+    """Compare every request and recipient of our books with everything that the sandbox accepted."""
     with store.read() as connection:
         runs = [run_views.run_of(connection, line.id) for line in reversed(runs_of(connection))]
         run_ids = [run.id for run in runs]
@@ -74,9 +74,9 @@ def _unbalanced(runs: list[RunView]) -> list[str]:
 
 
 def _apart(ours: BitMap64, theirs: BitMap64, twice: BitMap64) -> list[str]:
-    found = (
-        (ours - theirs, "our books call accepted, and the sandbox did not accept"),
-        (theirs - ours, "the sandbox accepted, and our books do not say so"),
+    differences = (
+        (ours - theirs, "our books count as accepted, but the sandbox did not accept"),
+        (theirs - ours, "the sandbox accepted, but our books do not count as accepted"),
         (twice, "the sandbox accepted more than once"),
     )
-    return [f"{len(users):,} users whom {words}" for users, words in found if users]
+    return [f"{len(users):,} users whom {words}" for users, words in differences if users]

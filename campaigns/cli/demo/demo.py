@@ -1,4 +1,4 @@
-"""`campaigns demo`: the whole main job on one machine, against a local vendor that fails, with the proof at the end."""
+"""`campaigns demo`: send one campaign on one machine to a sandbox that fails, and prove the result."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def run_demo(as_json: bool, *, keep: bool = False) -> int:
     seconds = round(time.monotonic() - began, 1)
     _conclude(audit, telling, seconds)
     if keep:
-        telling.say(f"    Its home is kept: `campaigns --home {home} runs attempts 1` asks its database.")
+        telling.say(f"    Its home is kept: `campaigns --home {home} runs attempts 1` reads its database.")
     if as_json:
         print_json(_as_json(audit, seconds, home if keep else None))
     return DIFFER if audit.differences else AGREE
@@ -93,21 +93,21 @@ def _conclude(audit: Audit, telling: Telling, seconds: float) -> None:
     twice = audit.sandbox["users_accepted_twice"]
     left_out = counted(sum(audit.runs[0].excluded.values()), "suppressed fan")
     telling.say(
-        f"    The books balance, and the sandbox says the same: {audit.fans:,} fans accepted, {twice} of them twice; "
-        f"{left_out} never written to."
+        f"    The books balance, and the sandbox's record agrees: {audit.fans:,} fans accepted, {twice} of them twice; "
+        f"{left_out} got no message."
     )
     telling.say(f"    {audit.verified.events} events in the audit; all of it took {seconds:g} s.")
 
 
 def _as_json(audit: Audit, seconds: float, home: Path | None) -> dict[str, Any]:
-    kept = ("id", "kind", "parent_run_id", "state", "planned", *COUNTS, "waiting", "excluded", "batches")
+    columns = ("id", "kind", "parent_run_id", "state", "planned", *COUNTS, "waiting", "excluded", "batches")
     return {
         "ok": not audit.differences,
         "differences": audit.differences,
         "seconds": seconds,
         "home": None if home is None else str(home),
         "settings": dict(SHORT),
-        "runs": [{name: getattr(run, name) for name in kept} for run in audit.runs],
+        "runs": [{name: getattr(run, name) for name in columns} for run in audit.runs],
         "together": audit.together,
         "accepted_users": audit.fans,
         "sandbox": audit.sandbox,

@@ -1,4 +1,4 @@
-"""An installation for the demo alone: its home, settings and parts are apart from those of the user."""
+"""An installation for the demo alone, with its own home, settings and parts."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def own_home(*, keep: bool) -> Iterator[Path]:
 
 @contextmanager
 def running_parts(home: Path) -> Iterator[Settings]:
-    """Everything that `campaigns up` starts, in that home and ready. It is stopped at the end, whatever happens.
+    """Run everything that `campaigns up` starts, in that home, ready for use. It is always stopped at the end.
 
     Raises CampaignsError with the last lines of `up` when the parts do not start.
     """
@@ -65,12 +65,12 @@ def running_parts(home: Path) -> Iterator[Settings]:
     with log.open("wb") as output:
         child = subprocess.Popen(  # noqa: S603 - this very program
             bound([sys.executable, "-m", "campaigns", "up"]),
-            cwd=home,  # where no `.env` lies
+            cwd=home,  # a folder without `.env`
             env=_environment(home),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            start_new_session=True,  # Ctrl-C is for us, and we stop it in order
+            start_new_session=True,  # Ctrl-C reaches only us, and we stop the parts in order
         )
     try:
         _await_ready(child, log)
@@ -92,11 +92,11 @@ def _await_ready(child: subprocess.Popen[bytes], log: Path) -> None:
         if child.poll() is not None or time.monotonic() > give_up_at:
             last_lines = "\n".join(lines[-LAST_LINES:])
             raise CampaignsError(f"The parts of the demo did not start. Their last lines:\n{last_lines}")
-        time.sleep(POLL_SECONDS)  # a file cannot be waited for
+        time.sleep(POLL_SECONDS)  # there is no way to wait for a line in a file
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:
-    """Stop the parts in order, within 15 s. A second Ctrl-C changes nothing: all parts have to end."""
+    """Stop the parts in order, within STOP_SECONDS. A second Ctrl-C is ignored, so that all parts end."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         child.terminate()

@@ -44,7 +44,7 @@ TEXT = "Tonight at nine: the long version. Who is in?"
 
 @dataclass(slots=True)
 class Story:
-    """What happens, told as it happens."""
+    """The steps of the demo; each is printed when it happens."""
 
     parts: Parts
     record: SandboxRecord
@@ -52,7 +52,7 @@ class Story:
     killed: list[int] = field(default_factory=list)  # workers, by process ID
 
     def play(self) -> None:
-        """All of it. Raises CampaignsError when something refuses."""
+        """Play the whole story. Raises CampaignsError when a step is refused."""
         self._prepare()
         campaign_id = self._create()
         run_id = self._launch(campaign_id)
@@ -79,10 +79,12 @@ class Story:
             "fans.csv",
             self.parts.limits.batch_size,
         )
-        made = create_campaign(self.parts.store, draft, actor=ACTOR)
+        campaign = create_campaign(self.parts.store, draft, actor=ACTOR)
         dropped = counted(fans.duplicates, "duplicate")
-        self.telling.step("create", f"campaign {made.id} for {len(fans.users):,} fans of fans.csv, {dropped} dropped")
-        return made.id
+        self.telling.step(
+            "create", f"campaign {campaign.id} for {len(fans.users):,} fans of fans.csv, {dropped} dropped"
+        )
+        return campaign.id
 
     def _launch(self, campaign_id: int) -> int:
         store = self.parts.store
@@ -94,7 +96,7 @@ class Story:
             f"left out: {left_out}",
         )
         self.record.put_faults((FOLDER / "faults.yaml").read_text(encoding="utf-8"))
-        self.telling.step("sandbox", "will throttle, refuse two fans, lose an answer, drop a request and let one hang")
+        self.telling.step("sandbox", "will throttle, refuse two fans, lose a reply, drop a request and let one hang")
         upstream = self.parts.upstream_name
         launched = launch(store, campaign_id, upstream=upstream, plan_hash=plan.hash, actor=ACTOR)
         self.telling.step("launch", f"run {launched.run_id}, exactly as planned (hash {plan.hash[:8]})")
@@ -114,7 +116,7 @@ class Story:
                     return
 
     def _kill_worker(self, run_id: int, run: RunView) -> None:
-        """As hard as it gets, while the vendor has a request and the worker has no answer."""
+        """Kill the worker of a run with SIGKILL while the vendor has its request and has not replied."""
         owner = None if run.lane is None else run.lane.owner
         if owner is None:
             return
@@ -132,16 +134,16 @@ class Story:
         named = ((run.accepted, "accepted"), (run.rejected, "rejected"), (run.unknown, "unknown"))
         counts = ", ".join(f"{count:,} {name}" for count, name in named if count)
         self.telling.step("runs show", f"run {run_id} has ended: {counts}")
-        for event in self._found(run_id):
+        for event in self._settled_by_search(run_id):
             self.telling.aside(
                 f"batch {event.batch} was unknown, and found in the vendor's queue as message "
                 f"{(event.detail or {})['message_id']}: accepted, never again"
             )
         for row in unknown:
-            self.telling.aside(f"batch {row.batch} is unknown: {one_line(row.error or 'no answer came')}")
+            self.telling.aside(f"batch {row.batch} is unknown: {one_line(row.error or 'the vendor did not reply')}")
         if not unknown:
             return
-        self.telling.step("decide", "the demo may look at the vendor's record; in real life an operator looks:")
+        self.telling.step("decide", "the demo reads the sandbox's record; an operator would look at the vendor:")
         accepted = {send.request_sha256: send.message_id for send in self.record.accepted()}
         for row in unknown:
             self._decide_one(run_id, row.batch, accepted.get(row.request_sha256))
@@ -169,8 +171,8 @@ class Story:
         )
         self.telling.aside(f"batch {batch} was accepted as message {message_id}: --as accepted, never again", "green")
 
-    def _found(self, run_id: int) -> list[EventView]:
-        """What the search in the vendor's queue settled by itself."""
+    def _settled_by_search(self, run_id: int) -> list[EventView]:
+        """The events of unknown batches that the search at the vendor settled without a person."""
         with self.parts.store.read() as connection:
             return [event for event in event_views.events(connection, run_id) if event.kind == "unknown_found"]
 

@@ -29,24 +29,24 @@ class Telling:
         self.is_terminal = self._console.is_terminal
 
     def title(self, sentence: str) -> None:
-        """The headline."""
+        """Print the headline."""
         self._say(sentence, "bold")
 
     def say(self, sentence: str = "") -> None:
-        """A line beside the steps."""
+        """Print a line that belongs to no step."""
         self._say(sentence, "")
 
     def step(self, command: str, sentence: str) -> None:
-        """One more step: the command that does it by hand, and its result."""
+        """Print the next step: the command that does it by hand, and its result."""
         self._steps += 1
         self._line(f"{self._steps:>2}  {command:<{WIDTH}}", sentence, "")
 
     def aside(self, sentence: str, style: str = "yellow") -> None:
-        """Something that happens within a step."""
+        """Print what happens within a step."""
         self._line(" " * (4 + WIDTH), sentence, style)
 
     def _line(self, start: str, sentence: str, style: str) -> None:
-        """On a terminal a long sentence goes on below its own beginning."""
+        """Print a sentence; on a terminal its second line begins below its first word."""
         if not self.is_terminal:
             self._say(start + sentence, "")
             return
@@ -61,7 +61,7 @@ class Telling:
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[Look, Rates], None]]:
-        """Where looks at a run go: the bar of `runs watch`, or its lines."""
+        """Show the progress of a run as `runs watch` does: a bar on a terminal, else lines."""
         if not self.is_terminal:
             yield lines(to_stderr=self._to_stderr)
             return
@@ -71,7 +71,7 @@ class Telling:
             yield lambda look, rates: live.update(drawn(look, rates))
 
     def table(self, columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> None:
-        """A table below a step."""
+        """Print a table below a step."""
         for number, line in enumerate(table_lines(columns, rows)):
             self._say(f"    {line}", "dim" if number == 0 else "")
 

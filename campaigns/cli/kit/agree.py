@@ -1,4 +1,4 @@
-"""Agree before it is big: one question before anything that reaches many people, or cannot be taken back."""
+"""Agree before it is big: one question before anything that reaches many people, or cannot be undone."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def print_json_list(values: Iterable[Any]) -> None:
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
     """A table: drawn by rich on a terminal, plain aligned text in a pipe; `empty` is the sentence for no row.
 
-    Columns whose values are all numbers stand to the right.
+    Columns whose values are all numbers are aligned to the right.
     """
     listed = [list(row) for row in rows]
     if not listed:

@@ -1,4 +1,4 @@
-"""What a person can do about a refusal, in the words of the command line: one sentence for each kind of remedy."""
+"""What a person can do about a refusal, as commands: one sentence for each kind of remedy."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ SENTENCES: dict[Do, str] = {
     Do.CANCEL_RUN: "`campaigns runs cancel {run} --reason TEXT` cancels it.",
     Do.RESUME_RUN: "`campaigns runs resume {run} --reason TEXT` lets it go on.",
     Do.RERUN: "`campaigns runs rerun {run} --reason TEXT` sends again to those who were not reached.",
-    Do.DECIDE: "`campaigns runs decide {run}` decides what became of them.",
+    Do.DECIDE: "`campaigns runs decide {run}` records what became of them.",
     Do.RECALL: "`campaigns runs recall {run} --reason TEXT` takes it back.",
     Do.SHOW_ATTEMPTS: "`campaigns runs attempts {run}` lists its requests.",
     Do.LIST_RUNS: "`campaigns runs list` lists the runs.",
     Do.LIST_CAMPAIGNS: "`campaigns list` lists the campaigns.",
     Do.EDIT_CAMPAIGN: "`campaigns edit {campaign}` changes it.",
-    Do.LAUNCH_AT_ONCE: "`campaigns launch {campaign} --now` sends at once, beside the schedule.",
+    Do.LAUNCH_AT_ONCE: "`campaigns launch {campaign} --now` sends at once, in addition to the schedule.",
     Do.LAUNCH_AGAIN: "`campaigns launch {campaign} --again --reason TEXT` sends a second time.",
     Do.LIST_ACCOUNTS: "`campaigns accounts list` lists the accounts.",
     Do.ADD_ACCOUNT: "`campaigns accounts add {account}` adds it.",
@@ -26,7 +26,7 @@ SENTENCES: dict[Do, str] = {
     Do.GO: "`campaigns go` lets everything go on.",
     Do.GO_ACCOUNT: "`campaigns go --account {account}` lets it go on.",
     Do.SET_ACCOUNT: "`campaigns accounts set {account} --hours 09:00-22:00 --zone Europe/Berlin` sets both.",
-    Do.ARCHIVE_CAMPAIGN: "`campaigns archive {campaign}` puts it away.",
+    Do.ARCHIVE_CAMPAIGN: "`campaigns archive {campaign}` hides it from the lists.",
     Do.PAUSE_RUN: "`campaigns runs pause {run} --reason TEXT` pauses it.",
     Do.SHOW_CAMPAIGN: "`campaigns show {campaign}` shows it.",
     Do.ARM: "`campaigns launch {campaign}` arms its schedule.",
@@ -34,7 +34,7 @@ SENTENCES: dict[Do, str] = {
     Do.ALLOW_OFTEN: "`campaigns edit {campaign} --often` allows it.",
     Do.ALLOW_MORE_RUNS: "`campaigns edit {campaign} --max-runs {value}` allows them.",
     Do.ACCEPT_SUPPRESSED: "`campaigns edit {campaign} --accept-suppressed` accepts that.",
-    Do.BACKFILL_BEFORE_CREATED: "The option --before-created says that this is meant.",
+    Do.BACKFILL_BEFORE_CREATED: "The option --before-created confirms that you want this.",
     Do.START: "`campaigns up` starts every part on this machine; a server has `campaigns beat` and `campaigns worker`.",
     Do.CHECK: "`campaigns doctor` names what is wrong and how to fix it.",
     Do.LIST_BATCHES: "`campaigns runs batches {run}` lists its batches.",
@@ -54,12 +54,12 @@ SENTENCES: dict[Do, str] = {
     Do.CONFIRM_TEXT_AT_LAUNCH: "If fans are to see that, launch with `campaigns launch {campaign} --as-written`.",
     Do.CONFIRM_TEXT_IN_EDIT: "If fans are to see that, edit with `campaigns edit {campaign} --as-written`.",
     Do.TEXT_IS_HTML: "If the text is HTML, say so with `campaigns edit {campaign} --html`.",
-    Do.LAUNCH_ALTHOUGH_CLOSED: "`campaigns launch {campaign} --although-closed` launches it all the same.",
+    Do.LAUNCH_ALTHOUGH_CLOSED: "`campaigns launch {campaign} --although-closed` launches it anyway.",
     Do.PROBE_ACCOUNT: "`campaigns probe {account} --to USER` probes again.",
     Do.VERIFY_AUDIT: "`campaigns audit verify` names every such row.",
-    Do.EVENTS_AFTER: "`campaigns audit list --after {value}` goes on behind it.",
+    Do.EVENTS_AFTER: "`campaigns audit list --after {value}` lists the events after it.",
     Do.WATCH_RUN: "`campaigns runs watch {run}` shows its progress.",
-    Do.SHOW_RUN: "`campaigns runs show {run}` shows where its recipients stand.",
+    Do.SHOW_RUN: "`campaigns runs show {run}` shows the states of its recipients.",
     Do.RERUN_CURRENT: "`campaigns runs rerun {run} --current --reason TEXT` sends the newest content.",
     Do.SHOW_UNSENDS: "`campaigns runs attempts {run} --unsend` lists the requests that were to unsend it.",
     Do.RECALL_AGAIN: "`campaigns runs recall {run} --reason TEXT` tries again.",
@@ -81,6 +81,8 @@ def worded(refusal: CampaignsError) -> str:
 def in_words(remedies: Iterable[Remedy]) -> list[str]:
     """A sentence for each remedy."""
     return [
-        SENTENCES[each.do].format(run=each.run, campaign=each.campaign, account=each.account, value=each.value)
-        for each in remedies
+        SENTENCES[remedy.do].format(
+            run=remedy.run, campaign=remedy.campaign, account=remedy.account, value=remedy.value
+        )
+        for remedy in remedies
     ]

@@ -1,4 +1,4 @@
-"""Questions of people to the vendor about the key; they count in the team's budget."""
+"""Questions about the key that a person asks the vendor. They count in the team's budget."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from campaigns.wiring import Parts
 
 PATIENCE_SECONDS = 3.0
-"""How long a command waits at most for a place in the budget."""
+"""A command waits at most this long for a permit."""
 
 LEAST_WAIT_SECONDS = 0.05
 """The shortest wait between two tries."""
 
 
 def ask_about_key(parts: Parts) -> tuple[str, list[VendorAccount]]:
-    """The team of the key and the accounts that it sees. Raises VendorRefused, VendorAway, or PacerAway: no room now.
+    """The team of the key and the accounts that it sees. Raises VendorRefused, VendorAway, or PacerAway: no permit now.
 
-    Each question takes a permit and is recorded. When the budget or the database is away, both are asked without:
-    nobody sends meanwhile, and a person who fixes that must see whether the vendor answers.
+    Each question takes a permit and is recorded. While Redis or the database is away, the questions are asked without
+    either: nothing is sent meanwhile, and the person who fixes that must see whether the vendor responds.
     """
     with closed_after(parts.gateway()) as gateway:
         if not _is_counted(parts):
@@ -46,7 +46,7 @@ def ask_about_key(parts: Parts) -> tuple[str, list[VendorAccount]]:
                             raise
                         wait = max(away.after_seconds, LEAST_WAIT_SECONDS)
                         patience -= wait
-                        time.sleep(wait)  # the budget is being rebuilt, and says for how long
+                        time.sleep(wait)  # the budget is being rebuilt, and the pacer reports for how long
 
             team: str = put(QuestionKind.TEAM, gateway.team, lambda team: {"team": team})
             seen: list[VendorAccount] = put(
@@ -56,7 +56,7 @@ def ask_about_key(parts: Parts) -> tuple[str, list[VendorAccount]]:
 
 
 def _is_counted(parts: Parts) -> bool:
-    """Whether the budget and a migrated database are here."""
+    """Whether the pacer responds and the database has every migration."""
     from campaigns.store.database.migrations import require_head
 
     try:

@@ -43,8 +43,8 @@ COLUMNS = (
 @click.option("--account", metavar="ACCOUNT", help="Only runs on this account.")
 @click.option("--state", type=click.Choice([state.value for state in RunState]), help="Only runs in this state.")
 @click.option("--since", metavar="TIME", help="Only runs opened since: 24h, 7d, or a time with its offset.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help=f"At most the newest N; {SHOWN} unless said.")
-@click.option("--all", "every", is_flag=True, help="Every run there is.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help=f"At most the newest N; {SHOWN} unless given.")
+@click.option("--all", "every", is_flag=True, help="Every run.")
 @json_option
 def list_runs(
     campaign_id: int | None,

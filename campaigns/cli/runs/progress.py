@@ -87,7 +87,7 @@ def recall_text(run: RunView) -> str | None:
     recall = run.recall
     if recall is None:
         return None
-    line = f"{recall.unsent or 0:,} of {counted(recall.batches or 0, 'accepted batch')} taken back"
+    line = f"{recall.unsent or 0:,} of {counted(recall.batches or 0, 'accepted batch')} unsent"
     counts = ((recall.failed, "still out"), (recall.unknown, "unknown"))
     line += "".join(f", {count:,} {name}" for count, name in counts if count)
     if recall.waits_for:

@@ -1,4 +1,4 @@
-"""`runs recipients`: the user IDs of a run by where they stand, into a file."""
+"""`runs recipients`: write the user IDs of a run into a file, by the state of their batch."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ STATES = [state.value for state in BatchState if state is not BatchState.SPLIT]
 @runs.command()
 @run_argument
 @click.option("--state", type=click.Choice(STATES), help="Recipients of the batches in this state.")
-@click.option("--left-out", metavar="REASON", help="Those whom the run left out for this reason, as `suppressed`.")
+@click.option("--left-out", metavar="REASON", help="Users whom the run left out for this reason, such as `suppressed`.")
 @batch_option
 @click.option("--output", required=True, metavar="FILE", help="Write to this new file, or - for standard output.")
 def recipients(run_id: int, *, state: str | None, left_out: str | None, batch: tuple[str, ...], output: str) -> None:
@@ -42,7 +42,7 @@ def recipients(run_id: int, *, state: str | None, left_out: str | None, batch: t
     if (state is None) == (left_out is None):
         raise UsageError("Name either --state or --left-out.")
     if left_out is not None and batch:
-        raise UsageError("--batch belongs to --state; whoever was left out is in no batch.")
+        raise UsageError("--batch belongs to --state; users who were left out are in no batch.")
     with opened() as parts, parts.store.read() as connection:
         sets: Iterable[BitMap64] = []
         if left_out is not None:
@@ -57,7 +57,10 @@ def recipients(run_id: int, *, state: str | None, left_out: str | None, batch: t
 
 
 def _write_file(sets: Iterable[BitMap64], output: str) -> int:
-    """Write the users to a new file for our own user; part of a list is not left behind. Raises UsageError."""
+    """Write the IDs to a new file that only our own user may read; returns how many. Raises UsageError.
+
+    A list that cannot be written whole is deleted.
+    """
     if not output:
         raise UsageError("--output is empty; name a file, or - for standard output.")
     path, is_made = Path(output), False

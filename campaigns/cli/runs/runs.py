@@ -38,7 +38,7 @@ def _seconds(_ctx: click.Context, _param: click.Parameter, text: str | None) -> 
 
 run_argument = click.argument("run_id", type=RUN, metavar="RUN")
 timeout_option = click.option(
-    "--timeout", callback=_seconds, metavar="LENGTH", help="Wait no longer than this, such as 10m; exit 75 then."
+    "--timeout", callback=_seconds, metavar="LENGTH", help="Wait at most this long, such as 10m; then exit with 75."
 )
 reason_option = click.option("--reason", required=True, metavar="TEXT", help="Why, for the audit.")
 batch_option = click.option(
@@ -55,7 +55,7 @@ def runs() -> None:
 @run_argument
 @json_option
 def show(run_id: int, *, as_json: bool) -> None:
-    """Show one run: where its recipients stand, what pauses it, and when it will end."""
+    """Show one run: the states of its recipients, what pauses it, and when it will end."""
     from campaigns.cli.runs.shown import run_facts
     from campaigns.flow.runs.outlook import show_run
 
@@ -74,8 +74,8 @@ def show(run_id: int, *, as_json: bool) -> None:
 def watch(run_id: int, *, timeout: float | None, as_json: bool) -> None:
     """Watch a run until it ends.
 
-    Or until it cannot go on by itself. Exit codes: 7 the vendor refused, else 6 unknowns wait, else 5 some were
-    rejected, else 0; 4 paused, cancelled or expired; 75 the --timeout was over before. Ctrl-C and --timeout end the
+    Also ends when the run cannot go on by itself. Exit codes: 7 the vendor refused, else 6 unknowns wait, else 5 some
+    were rejected, else 0; 4 paused, cancelled or expired; 75 the --timeout came first. Ctrl-C and --timeout end the
     watching, not the run.
     """
     from campaigns.cli.runs.watch import watch as watch_run
@@ -108,7 +108,7 @@ def batches(run_id: int, *, state: str | None, as_json: bool) -> None:
 
 @runs.command()
 @run_argument
-@click.option("--unsend", is_flag=True, help="The requests that were to unsend it, instead of those that sent it.")
+@click.option("--unsend", is_flag=True, help="List the requests to unsend it, instead of those that sent it.")
 @json_option
 def attempts(run_id: int, *, unsend: bool, as_json: bool) -> None:
     """List every request made for a run."""
@@ -131,7 +131,7 @@ def attempts(run_id: int, *, unsend: bool, as_json: bool) -> None:
 def pause(run_id: int, *, reason: str, as_json: bool) -> None:
     """Pause a run.
 
-    No new request is made; one that is in flight is waited for.
+    No new request is made. A request that is in flight ends as usual.
     """
     from campaigns.flow.runs.pause_resume_cancel import pause_run
 
@@ -147,7 +147,7 @@ def pause(run_id: int, *, reason: str, as_json: bool) -> None:
 def resume(run_id: int, *, reason: str, as_json: bool) -> None:
     """Let a paused run go on.
 
-    Ends the operator's pause; others, such as a refusal of the vendor, stay.
+    Ends the operator's pause. Other pauses stay, such as one because the vendor refused.
     """
     from campaigns.flow.runs.pause_resume_cancel import resume_run
 
@@ -161,9 +161,9 @@ def resume(run_id: int, *, reason: str, as_json: bool) -> None:
 @reason_option
 @json_option
 def cancel(run_id: int, *, reason: str, as_json: bool) -> None:
-    """Cancel what has not left yet.
+    """Cancel what was not sent yet.
 
-    A request in flight is waited for. What was handed over to the vendor is unsent before its time.
+    A request that is in flight ends as usual. What was handed over to the vendor is unsent before its time.
     """
     from campaigns.flow.handoff.cancel import cancel_run
 
@@ -174,12 +174,12 @@ def cancel(run_id: int, *, reason: str, as_json: bool) -> None:
 
 @runs.command()
 @run_argument
-@click.option("--rejected", is_flag=True, help="Those whom the vendor refused (this alone when nothing is chosen).")
+@click.option("--rejected", is_flag=True, help="Those whom the vendor rejected (the default).")
 @click.option("--cancelled", is_flag=True, help="Those who were cancelled.")
 @batch_option
-@click.option("--current", is_flag=True, help="With the campaign's newest content instead of the run's.")
+@click.option("--current", is_flag=True, help="Send the campaign's newest content instead of the run's.")
 @reason_option
-@click.option("--dry-run", is_flag=True, help="Show whom it would send to; open nothing.")
+@click.option("--dry-run", is_flag=True, help="Show how many it would send to; open nothing.")
 @json_option
 def rerun(
     run_id: int,

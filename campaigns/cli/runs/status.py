@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from campaigns.wiring import Parts
 
 LOOK_SECONDS = 2.0
-"""With --watch the screen is read anew this often."""
+"""With --watch the screen is updated after this time."""
 
 INTERRUPTED = 130
 
@@ -59,7 +59,7 @@ def look(parts: Parts) -> Tonight:
 
 
 def _watch(parts: Parts) -> int:
-    """Draw the screen anew every few seconds until Ctrl-C. A database that is away is waited for."""
+    """Update the screen every few seconds until Ctrl-C. While the database is away it goes on trying."""
     from rich.live import Live
 
     if not sys.stdout.isatty():

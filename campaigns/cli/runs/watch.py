@@ -182,7 +182,7 @@ def drawn(look: Look, rates: Rates) -> Any:
 
 
 def end_text(run: ShownRun, end: End, now: datetime) -> str:
-    """What the end means, where all its recipients stand, and what to do next."""
+    """What the end means, the counts of its recipients by state, and what to do next."""
     parts = [f"Run r{run.id} {_end_fact(run, end)}: {counts_text(run)}"]
     more = (recall_text(run), wait_text(run, now) if has_ended(run) else None)
     parts += [text for text in more if text is not None]
@@ -190,7 +190,7 @@ def end_text(run: ShownRun, end: End, now: datetime) -> str:
 
 
 def counts_text(run: ShownRun) -> str:
-    """Where all recipients of a run stand, those whom it left out among them."""
+    """The counts of a run's recipients by state, with those whom it left out."""
     counts = (
         *((run.saved, "saved at the vendor for later"), (run.rejected, "rejected"), (run.unknown, "unknown")),
         *((run.cancelled, "cancelled"), (run.waiting, "waiting"), (sum(run.excluded.values()), "left out")),
@@ -207,7 +207,7 @@ def _end_fact(run: ShownRun, end: End) -> str:
     if run.expired:
         return f"expired before {counted(run.expired, 'recipient')} were sent to"
     if run.recall is not None and run.recall.failed:
-        return "was not taken back whole"
+        return "was not unsent completely"
     return f"is {run.state.value.replace('_', ' ')}"
 
 

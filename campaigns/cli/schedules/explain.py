@@ -20,15 +20,14 @@ STEP_WORDS = {
     "every",
     *(f"{unit}{s}" for unit in ("minute", "hour", "day", "week", "month", "year") for s in ("", "s")),
 }
-
-"""Words by which a step such as `2 weeks` is told from a cron expression."""
+"""An expression with one of these words is a step such as `2 weeks`, not a cron expression."""
 
 
 @click.command()
 @click.argument("expression", metavar="EXPR")
-@click.option("--zone", metavar="ZONE", required=True, help="Whose clocks it follows, such as Europe/Berlin.")
+@click.option("--zone", metavar="ZONE", required=True, help="The time zone of its clocks, such as Europe/Berlin.")
 @click.option("--starting", metavar="TIME", help="The first local time, for `every 2 weeks`.")
-@click.option("--from", "since", metavar="TIME", help="Show what comes from this time on, instead of now.")
+@click.option("--from", "since", metavar="TIME", help="Show the runs from this time on, instead of now.")
 @click.option("--count", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many runs to show.")
 @json_option
 def explain(expression: str, *, zone: str, starting: str | None, since: str | None, count: int, as_json: bool) -> None:
@@ -45,7 +44,7 @@ def explain(expression: str, *, zone: str, starting: str | None, since: str | No
 
 
 def _timing(expression: str, zone: str, starting: str | None, start: datetime) -> Timing:
-    """The schedule that was typed. Raises UsageError with every fault."""
+    """The timing of an expression. Raises UsageError that names every fault."""
     from campaigns.domain.schedules.occurrences import schedule_faults
     from campaigns.domain.schedules.timing import Timing
 

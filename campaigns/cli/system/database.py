@@ -18,7 +18,7 @@ def db() -> None:
 def upgrade(*, as_json: bool) -> None:
     """Apply the migrations that are missing.
 
-    Doing it twice, or at the same time, does it once.
+    It is safe to run it twice, or on several hosts at once.
     """
     from campaigns.store.database import migrations
     from campaigns.store.database.server_facts import refuse_no_database
@@ -32,7 +32,7 @@ def upgrade(*, as_json: bool) -> None:
 @db.command()
 @json_option
 def check(*, as_json: bool) -> None:
-    """Exit 0 at the newest migration, 4 when not."""
+    """Exit 0 at the newest migration, else 4."""
     from campaigns.store.database import migrations
 
     database_url = settings_in_force().database_url
@@ -42,5 +42,5 @@ def check(*, as_json: bool) -> None:
 
 
 def _say_head(revision: str, *, as_json: bool) -> None:
-    sentence = f"The database stands at migration {revision}, the newest."
+    sentence = f"The database is at migration {revision}, the newest."
     show({"revision": revision}, as_json=as_json, people=lambda: click.echo(sentence))

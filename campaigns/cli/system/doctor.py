@@ -1,4 +1,4 @@
-"""`doctor`: each part, its state, and what to do about it."""
+"""`doctor`: check each part, and name the fix."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ if TYPE_CHECKING:
     from campaigns.store.views.limits import VendorClock
 
 SKEW_SECONDS = 2.0
-"""Clocks further apart than this make leases and windows wrong."""
+"""When clocks differ by more than this, leases and search windows are wrong."""
 
 QUIET_SECONDS = 15.0
-"""Beat and worker give a sign each second; after this they are missing."""
+"""Beat and worker write a heartbeat each second; after this time without one they are missing."""
 
 READ_BY_OTHERS = 0o044
 
 COLUMNS = (Column("part"), Column("state"), Column("found"), Column("fix"))
 
 START = "run `campaigns up`, or `campaigns worker` and `campaigns beat`"
-START_WORKER = "start `campaigns worker`; if one runs, its log says why it takes none"
+START_WORKER = "start `campaigns worker`; if one runs, its log says why it takes no ticks"
 
 
 @click.command()
@@ -89,7 +89,7 @@ def _database(settings: Settings) -> Iterator[Check]:
     store = open_store(settings.database_url)
     try:
         kind = store.reader.dialect.name
-        yield from room_checks(settings, store)  # first, as a full disk may be why nothing else can be asked
+        yield from room_checks(settings, store)  # first: a full disk may be the reason why nothing else can be read
         ahead = _database_ahead(store)
         yield Check("database", "ok", kind)
         yield _skew("database clock", ahead)
@@ -129,8 +129,8 @@ def _signs(store: Store, upstream: str) -> Iterator[Check]:
         service = serving(connection, upstream, now)
     if role is not None:
         yield _role(role)
-    # A beat of an earlier release writes no sign of its own: then a tick that a worker has taken proves that it runs.
-    sends = max((seen[each] for each in (BEAT_SENDS, "beat") if each in seen), default=None)
+    # A beat of an earlier release writes no heartbeat of its own: then a tick that a worker took proves that it runs.
+    sends = max((seen[name] for name in (BEAT_SENDS, "beat") if name in seen), default=None)
     beat = _sign("beat", now, sends)
     yield beat
     worker = _sign("worker", now, seen.get("worker"))
@@ -142,7 +142,7 @@ def _signs(store: Store, upstream: str) -> Iterator[Check]:
     if balance is None:
         yield Check("credits", "note", "the vendor has not named a balance yet")
     else:
-        found = f"{balance.credits:,} left, by the vendor's reply of {moment(balance.at)}"
+        found = f"{balance.credits:,} left, as the vendor replied at {moment(balance.at)}"
         empty = balance.credits <= 0
         yield Check("credits", "fault" if empty else "ok", found, "buy credits" if empty else None, REFUSED)
 
@@ -162,9 +162,9 @@ def _service(service: Service) -> Check:
 
 def _role(role: Role) -> Check:
     if not role.may_change_rules:
-        return Check("database role", "ok", f"{role.name} owns nothing and is no superuser")
+        return Check("database role", "ok", f"{role.name} owns nothing and is not a superuser")
     power = "is a superuser" if role.is_superuser else "owns the tables"
-    found = f"{role.name} {power}: whoever has its password can take away what keeps the record from being rewritten"
+    found = f"{role.name} {power}: its password is enough to remove the rules that keep the record from being rewritten"
     return Check("database role", "note", found, "docs/operating.md, Two roles")
 
 
@@ -190,7 +190,7 @@ def _redis(settings: Settings) -> Iterator[Check]:
     from campaigns.adapters.redis.server_facts import redis_facts
 
     if settings.redis_url is None:
-        yield Check("redis", "fault", "none is known", "set REDIS_URL, or run `campaigns up`", AWAY)
+        yield Check("redis", "fault", "REDIS_URL is not set", "set it, or run `campaigns up`", AWAY)
         return
     try:
         facts = redis_facts(settings.redis_url)
@@ -222,7 +222,7 @@ def _redis_tls(settings: Settings) -> Iterator[Check]:
 
 
 def _key_file(path: Path | None) -> Iterator[Check]:
-    """Whether others can read it. In a container's folder of secrets everybody can, and nobody else is there."""
+    """A note when other users can read the file; not in a container's folder of secrets, where there are none."""
     from campaigns.settings import SECRETS
 
     if path is not None and SECRETS not in path.parents and path.stat().st_mode & READ_BY_OTHERS:
@@ -262,7 +262,7 @@ def _vendor(settings: Settings) -> Iterator[Check]:
 
 
 def _vendor_clock(clock: VendorClock | None) -> Check:
-    """The dates of the vendor's items are read by its clock: searches allow for one that is off, which is noted."""
+    """Whether the vendor's clock is right: searches read its dates, and allow for a clock that is off."""
     from campaigns.cli.accounts.limits import clock_words
 
     is_off = clock is not None and max(clock.ahead_at_least_seconds, -clock.ahead_at_most_seconds) > SKEW_SECONDS

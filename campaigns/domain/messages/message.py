@@ -38,7 +38,7 @@ class Message:
     block_banned_words: str | None = None
     user_lists: tuple[str, ...] = ()
     excluded_lists: tuple[str, ...] = ()
-    subscribed_within_last_days: int | None = None  # a filter: it names no recipients
+    subscribed_within_last_days: int | None = None  # a filter: it adds no recipients
     text_mode: TextMode | None = None  # None: it is sent as written
 
     @property
@@ -84,7 +84,7 @@ def make_message(fields: Mapping[str, object]) -> Message:
 def message_faults(
     message: Message, *, user_count: int | None, batch_count: int | None, now: datetime | None
 ) -> list[str]:
-    """Why this message cannot be sent to this audience, a clause each; empty when it can.
+    """Why this message cannot be sent to this audience, one clause each; empty when it can.
 
     `user_count` is None when the campaign has no user IDs; `batch_count` and `now` are None while they are not known.
     """
@@ -115,24 +115,24 @@ FILTER_ALONE = "subscribed_within_last_days only narrows who gets it: give user 
 def to_json(message: Message) -> dict[str, object]:
     """The message as JSON for a row; equal messages give equal JSON."""
     stored: dict[str, object] = {}
-    for each in fields(message):
-        value = getattr(message, each.name)
+    for field in fields(message):
+        value = getattr(message, field.name)
         if isinstance(value, tuple):
             value = list(value)
         elif isinstance(value, Decimal):
             value = str(value)
         elif isinstance(value, datetime):
             value = value.astimezone(UTC).isoformat()
-        stored[each.name] = value
+        stored[field.name] = value
     if message.text_mode is None:
-        del stored["text_mode"]  # as in the rows of releases that knew no mode
+        del stored["text_mode"]  # as releases without text modes stored it
     return stored
 
 
 def from_json(stored: Mapping[str, Any]) -> Message:
     """The message from JSON of `to_json`.
 
-    Raises ValueError for an unknown field: a message that a newer release stored must not be sent without a part of it.
+    Raises ValueError for an unknown field: the message of a newer release must not be sent with a part left out.
     """
     unknown = stored.keys() - READERS.keys()
     if unknown:
@@ -150,7 +150,7 @@ def from_json(stored: Mapping[str, Any]) -> Message:
 
 
 def marked(message: Message, mark: str | None) -> Message:
-    """The message with that mark and no other; None: without any mark."""
+    """The message with this mark and no other; None: without any mark."""
     text = without_copied_marks(message.text)  # one that a release without marks has stored
     text = text if mark is None else with_mark(text, mark)
     return message if text == message.text else replace(message, text=text)
@@ -162,8 +162,8 @@ def request_body(
     """The exact bytes of the POST: fields in a fixed order, absent ones left out, user IDs as strings.
 
     `rf_as` chooses how release-form IDs are written: the vendor's description calls them an array and types them a
-    string. Raises ValueError for a body without recipients, which the vendor might read as "everyone". A limit on the
-    age of subscriptions names no recipients.
+    string. Raises ValueError for a body without recipients, which the vendor might read as "everyone":
+    `subscribed_within_last_days` alone does not name any.
     """
     user_ids = [str(user) for user in users or ()]
     if not user_ids and not message.user_lists:
@@ -175,7 +175,7 @@ def request_body(
 
 
 def request_fields(message: Message, *, rf_as: Literal["array", "string"] = "array") -> dict[str, object]:
-    """The fields of the POST by the vendor's names, in their order, but for the user IDs; absent ones left out."""
+    """The fields of the POST by the vendor's names, in their order, without the user IDs; absent ones left out."""
     fields_of_body: dict[str, object] = {
         "text": message.text,
         "lockedText": message.locked_text,
@@ -216,12 +216,12 @@ def _unknown_name(name: str) -> str:
 
 
 BAD = object()
-"""A value that was given but cannot be used; other rules ignore it, so that it gives one fault alone."""
+"""Replaces a value that was given but cannot be used; the rules ignore it, so that it causes one fault only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule of the vendor about several fields."""
+    """A rule of the vendor about several fields; `fault` is the clause for a message that breaks it."""
 
     names: tuple[str, ...]
     breaks: Callable[[Mapping[str, Any]], bool]
@@ -241,7 +241,7 @@ RULES = (
     Rule(
         ("previews", "media_files"),
         lambda given: not set(given.get("previews", ())) <= set(given.get("media_files", ())),
-        "previews must stand in media_files, too",
+        "previews must be in media_files, too",
     ),
     Rule(
         ("user_lists", "excluded_lists"),

@@ -72,7 +72,7 @@ def as_seen(travels: str, *, is_mark_up: bool = True) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TextShown:
-    """A text as it is sent, but for a mark in it, and as fans see it."""
+    """A text as it is sent (without a mark), and as fans see it."""
 
     sent: str
     seen: str

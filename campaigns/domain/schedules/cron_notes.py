@@ -57,7 +57,7 @@ def _step_notes(field: _Field, step: re.Match[str]) -> Iterator[str]:
             return
         some = [str(value) for value in matched]
         listed = ", ".join(some if len(some) <= _SHOWN + 1 else [*some[:_SHOWN], "…", some[-1]])
-        yield f"{step[0]} in the {field.name} field begins anew each {field.begins_anew}: {listed}, then {first} again"
+        yield f"{step[0]} in the {field.name} field starts again each {field.begins_anew}: {listed}, then {first} again"
 
 
 def _day_notes(cron: Cron, day: int, months: tuple[str, ...]) -> Iterator[str]:

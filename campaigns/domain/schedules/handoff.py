@@ -22,7 +22,7 @@ from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
 
 LEAD = timedelta(hours=24)
-"""The longest time that a run is handed over ahead: later suppressions and edits do not reach it."""
+"""A run is handed over at most this long before its time: later suppressions and edits do not reach it."""
 
 MIN_LEAD = timedelta(minutes=10)
 """The shortest lead of a hand-off. Closer to its time we send a batch ourselves: the vendor documents no minimum, and a
@@ -32,16 +32,16 @@ UNSEND_CUTOFF = timedelta(minutes=5)
 """A handed-over message is not unsent when its time is closer than this."""
 
 WATCHED_AFTER = timedelta(minutes=5)
-"""How long after its time the vendor is asked what became of a run."""
+"""The vendor is asked what became of a run this long after its time."""
 
 WATCHED_AGAIN = timedelta(minutes=10)
-"""How long after a question it is asked again, while it has not sent everything."""
+"""While the vendor has not sent everything, it is asked again this long after the last question."""
 
 WATCHED_FOR = timedelta(hours=1)
 """If the vendor has not sent a message this long after its time, it counts as not sent, and the run is paused."""
 
 LOOKED_AT = 100
-"""How many coming occurrences are compared with the sending hours."""
+"""This many coming occurrences are compared with the sending hours."""
 
 
 def handed_over_from(campaign_id: int, timing: Timing, occurrence: datetime) -> datetime:
@@ -86,7 +86,7 @@ class Fate(StrEnum):
     WAITS = "not sent yet"
     CANCELLED = "cancelled at the vendor"
     FAILED = "the vendor reports an error"
-    MISSING = "the vendor does not show it any more"
+    MISSING = "the vendor no longer shows it"
     UNASKED = "the vendor could not be asked"
 
 
@@ -95,7 +95,7 @@ SETTLED = frozenset({Fate.SENT, Fate.CANCELLED, Fate.FAILED})
 
 
 def fate_of(item: QueueItem | ItemContent) -> Fate:
-    """The fate that one reply shows: an item of the list, or the item itself, which alone counts who got it."""
+    """The fate that a reply shows: an item of the list, or the item alone, whose reply counts how many fans got it."""
     if item.is_canceled:
         return Fate.CANCELLED
     if item.has_error:
@@ -105,7 +105,7 @@ def fate_of(item: QueueItem | ItemContent) -> Fate:
 
 
 def too_late_to_take_back(item: ItemContent, now: datetime) -> str | None:
-    """Why a handed-over message cannot be unsent any more, from the vendor's view of it; None: it can be."""
+    """Why it is too late to unsend a handed-over message, from the vendor's view of it; None: there is time."""
     if item.date is None:
         return "the vendor does not say when it is sent"
     if item.date - now > UNSEND_CUTOFF:
@@ -128,7 +128,8 @@ def handoff_faults(
     if not timing.recurs and starts_at is None:
         return ["handoff gives the vendor what is due later, but there is neither cron, every nor at"]
     faults = [
-        f"{name} cannot be kept once the vendor holds the clock; give that or handoff" for name in _unkept(timing)
+        f"{name} cannot be kept when the vendor sends the run at its time; give that or handoff"
+        for name in _unkept(timing)
     ]
     faults += [
         f"{name} cannot be combined with handoff, as the vendor's rules go"

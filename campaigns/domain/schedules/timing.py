@@ -57,7 +57,7 @@ class Timing:
 
 
 def expires_at(timing: Timing, at: datetime) -> datetime | None:
-    """When a run expires, and what has not left is cancelled; None: never.
+    """When a run expires and the batches that were not sent are cancelled; None: never.
 
     `at` is the time of the occurrence, however late it is opened; of a launch by hand or a rerun, the time of opening.
     """

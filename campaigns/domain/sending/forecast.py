@@ -10,7 +10,7 @@ from campaigns.domain.schedules.sending_hours import Window, advance, open_secon
 from campaigns.domain.sending.pacing import REQUEST_SECONDS, Limits, estimate, wake_seconds
 
 HOURS, SPREAD, EXPIRY = "sending hours", "spread", "expiry"
-"""What may limit a run besides its pace."""
+"""The limits of a run besides its pace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,9 @@ def forecast(
     expires_at: datetime | None = None,
     busy_accounts: int = 0,
 ) -> Forecast:
-    """When this many batches start and end that may go from `start` on, the last of them not before `last_at`.
+    """Forecast when this many batches start and end: none is sent before `start`, nor the last one before `last_at`.
 
-    `busy_accounts`: other accounts of the team that send meanwhile.
+    `busy_accounts`: the number of other accounts of the team that send at the same time.
     """
     start = start.astimezone(UTC)
     pace = estimate(batches, limits, busy_accounts=busy_accounts)
@@ -57,7 +57,7 @@ def forecast(
 
 
 def _started_within(seconds: float, batches: int, limits: Limits, spread_seconds: float, busy_accounts: int) -> int:
-    """How many of the batches start within less than `seconds` of open time."""
+    """The number of batches that start within less than `seconds` of open time."""
     least, most = 0, batches
     while least < most:
         middle = (least + most + 1) // 2

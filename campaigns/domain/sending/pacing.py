@@ -9,32 +9,32 @@ WINDOW_SECONDS = 60.0
 """The vendor counts requests by the minute (its rate limits page, read 2026-11); fixed or sliding is not stated."""
 
 SETTLE_SECONDS = 2.0
-"""How long after Redis lost the rate budget the database is asked what was granted before."""
+"""After Redis has lost the rate budget, this much time passes before the database is read for the permits granted."""
 
 PERMIT_SECONDS = 1.9
 """The row of a request must be committed within this time after its permit was asked for; else the permit is asked for
 again. It is shorter than SETTLE_SECONDS, since two clocks are compared."""
 
 REQUEST_SECONDS = 0.5
-"""How long a request is assumed to last before that was measured."""
+"""A request is assumed to last this long until it is measured."""
 
 LONGEST_WAIT_IN_MEMORY = 2.0
-"""At most this many seconds does a lane wait while it holds its thread; a longer wait becomes a time in SQL."""
+"""A lane waits at most this long while it holds its thread; a longer wait becomes a time in SQL."""
 
 WAKE_SECONDS = 1.0
-"""How long after such a wait the beat may need to wake the lane: one tick, as the settings have it by default."""
+"""After a wait that is a time in SQL, beat wakes the lane within this time: one tick of the default settings."""
 
 FIRST_BACK_OFF_SECONDS = 0.5
 LONGEST_BACK_OFF_SECONDS = 60.0
 
 
 LARGEST_BATCH = 1_000_000
-"""At most this many user IDs in one request: far beyond what a vendor takes, and within what every database counts."""
+"""At most this many user IDs in one request: far more than a vendor accepts, and few enough for every database."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What limits the sending, as the settings give it. Times are seconds."""
+    """The limits of sending, from the settings. Times are in seconds."""
 
     rate_per_minute: int
     reserve: float  # share of the rate kept for status, reconcile and people
@@ -47,7 +47,7 @@ class Limits:
     settle_looks: int = 4
     error_share: float = 0.5  # a run is held when this share of its ended batches is rejected ...
     error_batches: int = 10  # ... and at least this many; 0: never
-    questions_per_run: int = 500  # at most this many questions do workers ask about a run by themselves
+    questions_per_run: int = 500  # workers ask at most this many questions about a run without a person
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,10 @@ def estimate(
     busy_accounts: int = 0,
     seconds_per_request: float = REQUEST_SECONDS,
 ) -> Estimate:
-    """How long `batches` requests take, spread evenly over the lanes of `accounts`, beside `busy_accounts` others.
+    """How long `batches` requests take, spread evenly over the lanes of `accounts`, while `busy_accounts` others send.
 
-    A lane has one request in flight and keeps the account's gap between starts. The team's budget lets the senders'
-    share out at once and gives each slot back one window after its reply.
+    A lane has one request in flight and keeps the account's gap between starts. The team's budget grants the
+    senders' whole share at once, and each slot is free again one window after its reply.
     """
     if batches <= 0:
         return Estimate(0.0, "request time")
@@ -92,7 +92,7 @@ def estimate(
 
 
 def wake_seconds(batches: int, limits: Limits, *, busy_accounts: int = 0) -> float:
-    """How long the lane of an account may sleep on after waits that are times in SQL, until the beat has woken it."""
+    """How much longer the lane of an account may sleep after waits that are times in SQL, until beat wakes it."""
     interval = max(limits.account_gap_seconds, REQUEST_SECONDS)
     waits = max(0, batches - 1)
     if limits.account_gap_seconds <= LONGEST_WAIT_IN_MEMORY:
@@ -101,7 +101,7 @@ def wake_seconds(batches: int, limits: Limits, *, busy_accounts: int = 0) -> flo
 
 
 def _own_share(limits: Limits, busy_accounts: int, interval: float) -> int:
-    """The slots of a window that are left to one account: an even share, or what the others cannot use."""
+    """The slots of a window for one account: an even share, or the slots that the others cannot use."""
     share = limits.rate_per_minute - reserve_slots(limits.rate_per_minute, limits.reserve)
     unused = math.floor(share - busy_accounts * WINDOW_SECONDS / interval)
     return max(1, share // (busy_accounts + 1), unused)
@@ -110,7 +110,7 @@ def _own_share(limits: Limits, busy_accounts: int, interval: float) -> int:
 def back_off_seconds(failures: int, jitter: float) -> float:
     """How long to wait after this many failures in a row: 0.5, 1, 2 ... 60 s, less up to half of it by `jitter`.
 
-    `jitter` is a random number in [0, 1) that the caller draws, so that lanes that failed together part.
+    `jitter` is a random number in [0, 1) that the caller draws, so that lanes do not retry all at once.
     """
     if failures <= 0:
         return 0.0
@@ -125,7 +125,7 @@ CIRCUIT_UNKNOWNS = 2
 """An account's circuit also opens after this many unknown outcomes in a row; each costs an operator time."""
 
 TEAM_CIRCUIT_ACCOUNTS = 3
-"""With this many open circuits at once the vendor itself has failed: the other accounts of the team wait as well."""
+"""With this many open circuits at once the vendor itself counts as failed: the other accounts of the team wait, too."""
 
 
 def circuit_is_open(failures: int) -> bool:
@@ -134,7 +134,7 @@ def circuit_is_open(failures: int) -> bool:
 
 
 def failures_after_unknown(failures: int, unknowns: int) -> int:
-    """What an account's failures in a row are after the last `unknowns` outcomes were unknown, this one included."""
+    """An account's failures in a row after another unknown outcome; `unknowns`: how many in a row, with this one."""
     if unknowns < CIRCUIT_UNKNOWNS:
         return failures + 1
     return max(failures + 1, CIRCUIT_FAILURES + unknowns - CIRCUIT_UNKNOWNS)

@@ -40,7 +40,7 @@ class Stopped:
 class Going:
     """What may be sent again, and what is stopped still."""
 
-    account: str | None  # None: everything, but for the accounts that are stopped themselves
+    account: str | None  # None: everything, except the accounts that have a stop of their own
     still_stopped: Sequence[Stop]
 
 

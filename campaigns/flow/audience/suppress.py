@@ -34,7 +34,7 @@ class Unsuppressed:
 
 
 def suppress(store: Store, users: BitMap64, *, account_id: str | None, reason: str, actor: str) -> Suppressed:
-    """Suppress users on one account, or on all (None). What is planned but has not left will leave them out.
+    """Suppress users on one account, or on all (None). Batches that are planned but not sent yet will leave them out.
 
     Raises NotFound, UsageError.
     """

@@ -1,4 +1,4 @@
-"""Cancel a run: what has not left is cancelled, and what was handed over is unsent before its time.
+"""Cancel a run: cancel what was not sent yet, and unsend what was handed over before its time.
 
 A handed-over message is unsent only while the vendor shows that its time is more than five minutes away. What is
 confirmed by then was provably never sent: its batch is cancelled, and a rerun may send to those users again. The
@@ -23,7 +23,7 @@ from campaigns.store.runs.runs import RunRow, find_run
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """What a cancel came to at once; what is in flight, and what the vendor holds, ends later."""
+    """The immediate result of a cancel; what is in flight or handed over ends later."""
 
     run_id: int
     state: RunState
@@ -32,7 +32,7 @@ class Cancelled:
 
 
 def cancel_run(store: Store, run_id: int, *, reason: str, actor: str) -> Cancelled:
-    """Cancel what has not left of a run, and have unsent what the vendor is still to send of it. Raises NotAllowed.
+    """Cancel what was not sent of a run, and let a worker unsend what was handed over of it. Raises NotAllowed.
 
     A request in flight, or one that is searched for, may turn out to be handed over: it is unsent as soon as that is
     known.

@@ -1,9 +1,9 @@
 """Ask the vendor what became of a handed-over run after its time.
 
 One question for the whole list, and one for each batch that the list does not settle, with permits of the reserve and
-without a transaction. What the vendor shows is kept as evidence beside the batch, which stays accepted: the vendor took
-it. When the vendor has not sent a message, the run is paused for a person. What no longer changes, or was asked since
-the watch was due, is not asked again, also after a crash or when the budget had no room for more.
+without a transaction. What the vendor shows is stored as evidence; the batch stays accepted, since the vendor took it.
+When the vendor has not sent a message, the run is paused for a person. A message whose fate is final, or that was asked
+about since the watch was due, is not asked about again, also after a crash or after the budget ran out.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from campaigns.store.runs.runs import find_run
 from campaigns.store.sending.lanes import hold_lane
 
 ASKED_FOR = WATCHED_FOR + WATCHED_AGAIN
-"""The last question about a run is asked at most this long after the first one, whatever stood in the way."""
+"""The last question about a run is asked at most this long after the first one, whatever failed in between."""
 
 
 @dataclass(slots=True)
@@ -49,13 +49,13 @@ class _Watch:
     found: Watched
     batches: list[HandedOver]  # those that the vendor should have sent by now
     listed: list[QueueItem] | None  # the list, if it was asked for since the watch was due
-    fates: dict[str, Fate]  # by message ID: what is settled, or was asked since the watch was due
+    fates: dict[str, Fate]  # by message ID: final fates, and those asked for since the watch was due
     last_known: dict[str, Fate]  # by message ID: what the vendor showed last, however long ago
     is_over: bool  # it was asked about for long enough
 
 
 def follow_handed_over(sender: LaneContext, account_id: str) -> int:
-    """Ask about everything of an account whose lane is ours and whose time has come; returns how many runs."""
+    """Ask about every handed-over run of an account that is due; returns how many. The caller holds the lane."""
     asked = 0
     while not sender.stopping():
         with sender.store.read() as connection:
@@ -98,7 +98,7 @@ def _still_out(connection: Connection, found: Watched, now: datetime) -> list[Ha
 
 
 def _follow(sender: LaneContext, watch: _Watch) -> bool:
-    """Ask about one run; False when that could not be done."""
+    """Ask about one run and settle its watch; False when the vendor or the pacer is away or refuses."""
     found, batches = watch.found, watch.batches
     try:
         fates, ends = _ask_unless_over(sender, watch)
@@ -108,7 +108,7 @@ def _follow(sender: LaneContext, watch: _Watch) -> bool:
     with sender.store.write() as connection:
         hold_lane(connection, found.account_id)
         now = sender.store.now(connection)
-        # Of a run that has not ended, what is looked for may turn out to be handed over, too.
+        # While the run is open, a search may still show that another batch was handed over.
         waits = Fate.WAITS in fates.values() or find_run(connection, found.run_id).state in RUN_OPEN
         again = waits and not ends and (not batches or now < min(each.due for each in batches) + WATCHED_FOR)
         if settle_watch(connection, found, watch_at=now + WATCHED_AGAIN if again else None) and fates and not again:
@@ -117,7 +117,7 @@ def _follow(sender: LaneContext, watch: _Watch) -> bool:
 
 
 def _ask_unless_over(sender: LaneContext, watch: _Watch) -> tuple[dict[int, Fate], bool]:
-    """What became of each batch, by its ID; and whether nothing more may be asked, so that this is final."""
+    """The fate of each batch, by its ID; and whether no more questions are allowed, so that this is final."""
     if watch.batches and not watch.is_over:
         try:
             return _fates(sender, watch), False
@@ -135,7 +135,7 @@ def _as_known(watch: _Watch, each: HandedOver) -> Fate:
 
 
 def _fates(sender: LaneContext, watch: _Watch) -> dict[int, Fate]:
-    """What became of each batch, by its ID."""
+    """The fate of each batch, by its ID. Raises VendorAway, VendorRefused, PacerAway and QuestionsUsedUp."""
     missing = [each for each in watch.batches if each.message_id is not None and each.message_id not in watch.fates]
     if missing and watch.listed is None:
         watch.listed = _ask_list(sender, watch.found)
@@ -144,7 +144,7 @@ def _fates(sender: LaneContext, watch: _Watch) -> dict[int, Fate]:
         assert each.message_id is not None
         fate = listed.get(each.message_id, Fate.WAITS)
         watch.fates[each.message_id] = _ask_item(sender, watch.found, each) if fate is Fate.WAITS else fate
-    # Without an ID an operator decided that it was accepted, and named none.
+    # A batch without a message ID was decided accepted by an operator who named none.
     return {
         each.batch_id: Fate.MISSING if each.message_id is None else watch.fates[each.message_id]
         for each in watch.batches
@@ -202,4 +202,4 @@ def _reason(failed: list[HandedOver], fates: dict[int, Fate]) -> str | None:
         return None
     named = ", ".join(f"{each.seq} ({fates[each.batch_id]})" for each in failed[:MOST_NAMED])
     more = f" and {len(failed) - MOST_NAMED} more" if len(failed) > MOST_NAMED else ""
-    return f"the vendor has not sent what it was handed: batch {named}{more}"
+    return f"the vendor has not sent what was handed over to it: batch {named}{more}"

@@ -1,7 +1,7 @@
-"""Freeze who gets a run: the audience minus everybody who must be left out, each with the reason.
+"""Freeze who gets a run: the audience without the users who must be left out, each with the reason.
 
 The sets are read and cut without a lock, since that takes seconds for ten million users. One short transaction then
-checks that nothing has changed and writes the plan. A suppression in between starts it again.
+checks that nothing has changed and writes the plan. After a suppression in between, the plan is made again.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from campaigns.store.schedules.occurrences import must_wait, requeue_behind_open
 from campaigns.store.sending.lanes import lane_suppressions, lock_lanes
 
 PLAN_VERSION = "plan 2"
-"""Part of each plan hash. Hashes of version 1 depended on the order in which a set was built, so they are refused."""
+"""Part of each plan hash. A hash of version 1 depended on the order in which a set was built; it is refused."""
 
 SUPPRESSED_UNSEEN = (
     "users are suppressed here, but the vendor alone knows who is on its lists and would message them too; accept "
@@ -51,13 +51,13 @@ SUPPRESSED_UNSEEN = (
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Who would get a run now, exactly, and from what that was computed."""
+    """Who would get a run now, and what that was computed from."""
 
     account_id: str
     upstream: str
     revision: RevisionRow
     message: Message
-    users: BitMap64 | None  # None: nobody is named one by one
+    users: BitMap64 | None  # None: the campaign names no user IDs
     excluded: dict[str, UserSet]
     suppressions: int  # the lane's suppression number when the sets were read
     sha256: str
@@ -66,12 +66,12 @@ class Plan:
 
     @property
     def nobody_left(self) -> bool:
-        """Whether all who were named one by one are left out, and no list is named."""
+        """Whether all user IDs are left out, and no list is named."""
         return self.users is not None and not self.users and not self.message.user_lists
 
     @property
     def whole_list(self) -> bool:
-        """Whether the vendor alone knows who gets it: it is one request then, also with user IDs beside a list."""
+        """Whether only the vendor knows who gets it: then it is one request, also with user IDs beside a list."""
         return self.message.vendor_chooses and not self.nobody_left
 
     @property
@@ -81,7 +81,7 @@ class Plan:
 
     @property
     def batch_count(self) -> int:
-        """How many requests it takes."""
+        """The number of requests that the run needs."""
         least = 1 if self.whole_list else 0
         return max(least, count_batches(len(self.users or ()), self.revision.batch_size))
 
@@ -93,7 +93,7 @@ class Plan:
 def make_plan(
     connection: Connection, campaign: CampaignRow, revision_number: int, *, says: dict[str, Any] | None = None
 ) -> Plan:
-    """Read the sets of one revision and compute who is left; `says`: the message, if it is not that of the revision."""
+    """Read the sets of a revision and compute who is left; `says`: the message, unless it is the revision's."""
     account_id = campaign.account_id
     upstream, _ = find_upstream(connection, account_id)
     revision = find_revision(connection, campaign.id, revision_number)
@@ -145,7 +145,7 @@ def plan_faults(connection: Connection, plan: Plan, now: datetime) -> list[str]:
 
 
 def plan_run(store: Store, run_id: int, *, actor: str) -> bool:
-    """Freeze a due run; False when it is not due any more, waits for another run, or has a faulty message.
+    """Freeze a due run; False when it is no longer due, waits for another run, or was skipped for its message.
 
     A second call changes nothing. After a crash the run is either due, with nothing written, or planned whole. Raises
     DatabaseBusy when the account's lock is taken.
@@ -160,7 +160,7 @@ def plan_run(store: Store, run_id: int, *, actor: str) -> bool:
         batches = plan.cut()
         crash_point("plan.cut")
         with store.write() as connection:
-            wait_briefly(connection)  # a worker has few threads for plans, and the next tick asks again
+            wait_briefly(connection)  # a worker has few threads for plans, and the next tick tries again
             suppressions = lock_lanes(connection, [plan.account_id])[plan.account_id]
             requeue_behind_open_run(connection, run_id)
             if must_wait(connection, run_id):
@@ -168,7 +168,7 @@ def plan_run(store: Store, run_id: int, *, actor: str) -> bool:
             if suppressions == plan.suppressions:
                 act = Act(connection, store.now(connection), actor)
                 count = None if plan.users is None else len(plan.users)
-                # A run that was to be handed over, and is planned after its time, is sent by us like any other.
+                # We send a run ourselves when it was to be handed over but is planned after its time.
                 says_now = as_sent(plan.message, act.now) if plan.revision.times.handoff else plan.message
                 if skip_faulty(act, run_id, says_now, recipients=count, batches=plan.batch_count):
                     return False
@@ -198,7 +198,7 @@ def write_plan(
 
 
 def text_faults(revision: RevisionRow) -> list[str]:
-    """The doubtful parts of the texts of a revision that goes out without a launch, unless somebody confirmed them."""
+    """The doubtful parts of a revision's texts, unless somebody confirmed them: for what is sent without a launch."""
     return [] if revision.as_written else launch_faults(doubts_of(revision.message, revision.contents))
 
 

@@ -1,4 +1,4 @@
-"""What a plan warns of: codes and facts. None of them forbids a launch, but for `cannot_launch`."""
+"""What a plan warns of: codes and facts. None of them forbids a launch, except `cannot_launch`."""
 
 from __future__ import annotations
 
@@ -86,8 +86,8 @@ def plan_warnings(plan: Plan, zone: str | None) -> list[PlanWarning]:
         warnings.append(PlanWarning(Caution.WHOLE_LIST, unseen))
     if revision.times.handoff:
         held = (
-            f"the vendor holds the clock: runs are handed over up to {LEAD.total_seconds() / 3600:g} hours ahead, and "
-            "who is suppressed after that still gets them"
+            f"the vendor sends at the time: runs are handed over up to {LEAD.total_seconds() / 3600:g} hours "
+            "ahead, and who is suppressed after that still gets them"
         )
         warnings.append(PlanWarning(Caution.HANDOFF, held))
     if message.save_for_later:

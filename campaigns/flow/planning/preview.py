@@ -44,9 +44,9 @@ class TextAhead:
     at: datetime
     content: int | None  # None: the campaign has none to rotate
     text: str  # as it was written, variables filled in
-    sent: str  # as it travels, but for a mark
+    sent: str  # as it is sent, without a mark
     seen: str  # as fans see it
-    request: dict[str, Any]  # every field of the request by the vendor's names, but for the user IDs
+    request: dict[str, Any]  # every field of the request by the vendor's names, without the user IDs
 
 
 @dataclass(frozen=True, slots=True)

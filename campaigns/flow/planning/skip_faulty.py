@@ -1,4 +1,4 @@
-"""Skip a due run whose message must not be sent any more; its message cannot be corrected."""
+"""Skip a due run whose message must no longer be sent: the message of an open run cannot be corrected."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from campaigns.store.runs.runs import find_run, move_run
 
 
 def skip_faulty(act: Act, run_id: int, message: Message, *, recipients: int | None, batches: int) -> bool:
-    """Skip a due run for a fault that its message got since it was armed, such as a scheduled date that has passed.
+    """Skip a due run whose message became faulty after it was armed, such as by a scheduled date that has passed.
 
-    `recipients` is None for whole lists; that nobody is left is not a fault here. False when there is no fault, or the
-    run is not due any more. The caller holds the lane's lock.
+    `recipients` is None for whole lists; a run without recipients is not a fault here. Returns False when there is no
+    fault, or the run is no longer due. The caller holds the lane's lock.
     """
     users = None if recipients is None else max(1, recipients)
     faults = message_faults(message, user_count=users, batch_count=batches, now=act.now)

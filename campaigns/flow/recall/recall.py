@@ -1,7 +1,7 @@
 """Recall a run: ask for every accepted batch of it to be unsent. The lane does that (`flow/recall/unsend.py`).
 
-A recall begins when nothing of its run waits, is in flight or is searched for. What is unknown cannot be unsent, since
-nobody knows which message it became; it is counted and named.
+A recall begins when nothing of its run waits, is in flight or is searched for. An unknown batch cannot be unsent, since
+nobody knows its message; unknown batches are counted and named.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ from campaigns.store.sending.batches import decide_batch
 from campaigns.store.sending.lanes import hold_lane, lock_lanes
 
 MAY_SEND = RUN_OPEN - {RunState.CANCELLING}
-"""States in which more of a run may still be accepted: an operator cancels it first."""
+"""In these states more of a run may still be accepted: an operator cancels it first."""
 
 DECIDED_AGAIN_SECONDS = 30.0
-"""How soon a recall that waits for a decision about shared messages goes on."""
+"""A recall that waits for a decision about shared messages is tried again after this time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class RecallAnswer:
     state: RunState
     batches: int  # accepted ones that are to be unsent
     unsent: int  # those that were unsent before
-    unknown: int  # those that cannot be, since nobody knows which message they became
+    unknown: int  # those that cannot be unsent, since nobody knows their messages
 
 
 def recall_run(store: Store, run_id: int, *, reason: str, actor: str, dry_run: bool = False) -> RecallAnswer:
@@ -87,7 +87,7 @@ def _refuse_or_count(connection: Connection, run_id: int) -> Standing:
     run = find_run(connection, run_id)
     if run.state in MAY_SEND:
         raise NotAllowed(
-            f"Run {run_id} is {run.state.value} and may send more; cancel it first, then recall what had left.",
+            f"Run {run_id} is {run.state.value} and may send more; cancel it first, then recall what was accepted.",
             Remedy(Do.CANCEL_RUN, run=run_id),
         )
     if has_open_recall(connection, run_id):
@@ -113,7 +113,7 @@ def _answer(run: RunRow, standing: Standing) -> RecallAnswer:
 def ask_back(act: Act, run_id: int, *, reason: str) -> bool:
     """Ask for a run to be recalled, in the caller's transaction, which holds the account's lock.
 
-    False when it is being recalled already. The recall begins when nothing of the run waits or is in flight any more.
+    Returns False when it is being recalled already. The recall begins when nothing of the run waits or is in flight.
     """
     if has_open_recall(act.connection, run_id):
         return False
@@ -122,10 +122,11 @@ def ask_back(act: Act, run_id: int, *, reason: str) -> bool:
 
 
 def recall_earlier(act: Act, campaign_id: int, *, for_run_id: int, besides: Iterable[int] = (), reason: str) -> None:
-    """Recall what a new run of the campaign replaces: the run before it with its reruns, and those `besides`.
+    """Recall what a new run of the campaign replaces: the run before it with its reruns, and the runs `besides`.
 
-    And every other run that went out under the overlap rule `unsend` and was never recalled, such as a rerun of an
-    earlier run, or a backfilled run: fans would keep both. In the transaction that opens the new run.
+    It also recalls every other run that was sent under the overlap rule `unsend` and never recalled, such as a rerun of
+    an earlier run or a backfilled run: fans would keep both. It runs in the
+    transaction that opens the new run.
     """
     connection = act.connection
     before = earlier_run(connection, campaign_id, for_run_id)
@@ -137,7 +138,7 @@ def recall_earlier(act: Act, campaign_id: int, *, for_run_id: int, besides: Iter
 
 
 def _rule_since(connection: Connection, campaign_id: int) -> datetime | None:
-    """Since when the campaign has had the overlap rule; what it sent before was never meant to be recalled."""
+    """Since when the campaign has had the overlap rule `unsend`; what it sent before is not recalled."""
     since = None
     for at, timing in timings_since(connection, campaign_id):
         since = (since or at) if timing.overlap == "unsend" else None
@@ -147,9 +148,9 @@ def _rule_since(connection: Connection, campaign_id: int) -> datetime | None:
 def ask_recall(act: Act, run_id: int, *, for_run_id: int, reason: str) -> None:
     """Cancel a run if it is open, and ask for its recall before another run of the campaign may start.
 
-    In the caller's transaction, which holds the account's lock. Until the recall has ended the new run stays `due`; a
-    recall that leaves something out pauses the new run. Nothing is asked for when there is nothing to unsend. The runs
-    that the run itself was to replace are recalled too: else the fans would get both.
+    Runs in the caller's transaction, which holds the account's lock. Until the recall has ended the new run stays
+    `due`; a recall that cannot unsend everything pauses the new run. Nothing is asked for when there is nothing to
+    unsend. The runs that this run was to replace are recalled too: else fans would get both.
     """
     connection = act.connection
     run = find_run(connection, run_id)
@@ -185,7 +186,7 @@ def _ask(act: Act, run: RunRow, *, for_run_id: int | None, reason: str) -> None:
 
 
 def finish_if_done(store: Store, recall: RecallRow, *, upstream: str, actor: str) -> None:
-    """End a recall of which nothing is left to ask for; the run that waits for it may start, or is paused."""
+    """End a recall that has no more requests to make; the run that waits for it may start, or is paused."""
     with store.write() as connection:
         waiting = None if recall.for_run_id is None else find_run(connection, recall.for_run_id)
         lock_lanes(connection, sorted({recall.account_id, *([] if waiting is None else [waiting.account_id])}))
@@ -215,7 +216,7 @@ def _which_is_whose(seqs: list[int]) -> str:
 
 
 def _still_out(connection: Connection, recall: RecallRow, standing: Standing) -> str | None:
-    """What could not be unsent, in words; None when all was."""
+    """A sentence about the batches that could not be unsent; None when all were."""
     parts = []
     if standing.out:
         reasons = why_still_out(connection, recall.id, standing.out[:MOST_NAMED])
@@ -228,9 +229,9 @@ def _still_out(connection: Connection, recall: RecallRow, standing: Standing) ->
         parts.append(f"{out}: {', '.join(named)}{_and_more(standing.out)}")
     if standing.unknown:
         named = [str(seq) for seq in standing.unknown[:MOST_NAMED]]
-        cannot = "unknown, so nobody can say what to take back"
+        cannot = "unknown, so nobody knows what to unsend"
         parts.append(f"{cannot}: {', '.join(named)}{_and_more(standing.unknown)}")
-    return f"run {recall.run_id} was not taken back whole: {'; '.join(parts)}" if parts else None
+    return f"run {recall.run_id} was not unsent completely: {'; '.join(parts)}" if parts else None
 
 
 def _and_more(seqs: list[int]) -> str:
@@ -254,7 +255,7 @@ def _record_finished(act: Act, recall: RecallRow, standing: Standing, left_out: 
     )
 
 
-TAKEN_BACK = "taken back before its time"
+TAKEN_BACK = "unsent before its time"
 """The error of a batch that is cancelled because its handed-over message was unsent before the vendor sent it."""
 
 

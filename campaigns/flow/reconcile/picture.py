@@ -1,4 +1,4 @@
-"""The whole picture of an account at one look: its open requests, the vendor's list, and how they match jointly."""
+"""All that one look knows of an account: its open requests, the vendor's list, and how they match."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LONGEST_SEARCH = timedelta(days=7)
 """An unexplained item cannot belong to a request that began longer than this before it."""
 
 OLDEST = timedelta(days=60)
-"""Older requests are no longer matched, however old the items of the list are."""
+"""Requests older than this are not matched, however old the items of the list are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Looked:
     """The result of one look."""
 
     judged: list[tuple[Case, Judgement]]
-    # Requests that were not searched for, and whose items were found with the others.
+    # Requests that were not searched for, but whose items were found with those of the others.
     others: list[tuple[OpenRequest, str]] = field(default_factory=list)
     together: list[tuple[list[OpenRequest], tuple[str, ...]]] = field(default_factory=list)
     seen: dict[str, int | None] = field(default_factory=dict)  # the candidates, and the sent count of each
@@ -59,7 +59,7 @@ class Picture:
     lost: Sequence[LostTime]
 
     def worth_asking(self, keys: Collection[Key]) -> list[QueueItem] | None:
-        """The items that decide about these requests: theirs, and those of requests that share them; None: too many."""
+        """The items to ask about for these requests: theirs, and those of requests that share them; None: too many."""
         near = replace(self.skew, is_measured=True)
         asked, possible = set(keys) & self.requests.keys(), set[str]()
         while True:
@@ -78,7 +78,7 @@ class Picture:
         return None if is_too_much else [item for item in self.unowned if item.id in possible]
 
     def judged(self, cases: Sequence[Case], asked: Sequence[QueueItem], contents: Sequence[ItemContent]) -> Looked:
-        """What the list and these items prove about the cases, and about all other open requests."""
+        """What the list and these items prove about the cases and about the other open requests."""
         shown = {content.id: content for content in contents}
         items = [self._item(item, shown.get(item.id)) for item in asked]
         matched = match(list(self.requests.values()), items, self.skew)
@@ -99,7 +99,7 @@ class Picture:
         return Item(item.id, item.date, content, () if content is None else content.marks, may_be_lost)
 
     def _together(self, matched: Matched) -> list[tuple[list[OpenRequest], tuple[str, ...]]]:
-        """The sets that can be taken: each batch is as its last request left it, or was decided accepted."""
+        """The sets that can be owned together: each batch is as its last request left it, or was decided accepted."""
         sets = []
         for keys, ids in matched.together:
             rows = [self.rows[key] for key in keys]
@@ -113,7 +113,7 @@ class Picture:
     ) -> Judgement:
         request = self.requests.get(key)
         if request is None:
-            return Judgement(Finding.UNCLEAR, "none of its requests on record can be told from others")
+            return Judgement(Finding.UNCLEAR, "none of its requests on record differs from other requests")
         judgement = judge(request, self.requests, matched, Listed(self.items, self.unowned, self.skew))
         is_alone = together is not None and not any(key == row.key for rows, _ in together for row in rows)
         if judgement.finding is Finding.FOUND_TOGETHER and is_alone:
@@ -184,7 +184,7 @@ def _request(
 
 
 def _for_its_users(request: Request, row: OpenRequest, item: SavedItem) -> Request:
-    """The request, with a saved item denied that is kept for other users."""
+    """The request; a saved item that is for other users is denied to it."""
     users = None if row.users is None else frozenset(unpack(row.users))
     is_for_others = item.users is not None and users is not None and not item.users <= users
     return replace(request, denied=request.denied | {item.id}) if is_for_others else request

@@ -1,4 +1,4 @@
-"""Cancel what has not left of a run that has expired, whatever it waits for."""
+"""Cancel what was not sent of a run that has expired, whatever it waits for."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from campaigns.store.sending.lanes import hold_lane_briefly
 def expire_runs(store: Store, *, actor: str) -> list[int]:
     """Cancel what is ready of every run that has expired, paused ones too; returns the runs.
 
-    A request in flight is settled as ever, and the run ends by it; one that was not planned yet is skipped. Nothing
-    leaves after its expiry even when nobody calls this: a send asks for itself. Any number of callers may do this. An
-    account whose lock somebody keeps is left for the next call.
+    A request in flight is settled as usual, and then the run ends; a run that was not planned yet is skipped. Nothing
+    is sent after its expiry even when nobody calls this: each send checks the expiry itself. Any number of callers may
+    do this. An account whose lock somebody keeps is left for the next call.
     """
     with store.read() as connection:
         expired_now = expired_runs(connection, now=store.now(connection))

@@ -1,4 +1,4 @@
-"""What becomes of a run: when it will end and what limits that, what it waits for, and what its end means."""
+"""The outlook of a run: when it will end and what limits that, what it waits for, and what its end means."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ LANE_RESTS = 2 * DATES_AGREE + 2 * WHOLE_SECOND
 """After a search without a finding the lane rests for about this long: see `Skew.apart`."""
 
 SHORT_WAIT = timedelta(seconds=3)
-"""A lane that waits no longer than this keeps its ordinary pace, and nothing is said of it."""
+"""A lane that waits at most this long keeps its usual pace; such a wait is not shown."""
 
 SEARCH = "search at the vendor"
 """What limits a run while an unknown batch of its account is searched for."""
 
 
 class HoldOnRun(Protocol):
-    """What is read of an open hold."""
+    """The part of an open hold that an outlook needs."""
 
     @property
     def kind(self) -> HoldKind: ...
@@ -40,7 +40,7 @@ class HoldOnRun(Protocol):
 
 
 class LaneOfRun(Protocol):
-    """What is read of the account's lane."""
+    """The part of an account's lane that an outlook needs."""
 
     @property
     def available_at(self) -> datetime | None: ...
@@ -49,7 +49,7 @@ class LaneOfRun(Protocol):
 
 
 class AnyRun(Protocol):
-    """What the outlook of a run is read from: one run as it is shown alone, or a row of many."""
+    """The part of a run that an outlook needs; `RunView` and the rows of `status` have it."""
 
     @property
     def id(self) -> int: ...
@@ -98,7 +98,7 @@ class Wait(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunWait:
-    """What a run waits for, and until when; without a time nobody knows how long."""
+    """What a run waits for, and until when; None: nobody knows how long."""
 
     kind: Wait
     until: datetime | None = None
@@ -116,7 +116,7 @@ class ShownRun(RunView):
 
 
 class End(StrEnum):
-    """What the end of a run means to whoever waits for it."""
+    """What the end of a run means for the command that waits for it."""
 
     SUCCESS = "success"
     STOPPED = "stopped"  # paused, cancelled, skipped or expired
@@ -148,8 +148,8 @@ def shown(run: RunView, work: LaneWork, *, limits: Limits, now: datetime) -> Sho
 def outlook(run: AnyRun, work: LaneWork, *, limits: Limits, now: datetime) -> Forecast | None:
     """When the run will end if nothing new gets in its way, and what limits it; None when nobody knows.
 
-    A search counts with its last look, since only then it is over for certain. It is never earlier than the end by more
-    than the second that the beat may need to wake the lane.
+    A search counts until its last look, since only then it is certainly over. The forecast is before the end by at most
+    the second that the beat may need to wake the lane.
     """
     wait = wait_of(run, work, limits=limits, now=now)
     if has_ended(run) or (wait is not None and wait.until is None):
@@ -190,7 +190,7 @@ def _search_ends_at(searches: Iterable[Search], limits: Limits, now: datetime) -
 
 
 def _limit(wait: RunWait) -> str | None:
-    """What limits a run that waits for this, if that is not told by its forecast."""
+    """What limits a run that waits for this; None: its forecast names the limit."""
     if wait.kind in {Wait.SEARCH, Wait.HOURS}:
         return SEARCH if wait.kind is Wait.SEARCH else HOURS
     return None if wait.kind is not Wait.LANE or wait.reason is None else wait.reason.partition(":")[0]
@@ -236,7 +236,7 @@ def _wait_for_time(run: AnyRun, now: datetime) -> RunWait | None:
 
 
 def has_ended(run: AnyRun) -> bool:
-    """Whether nothing of the run happens by itself any more; a recall of it may still go on."""
+    """Whether the run has ended; a recall of it may still go on."""
     return run.state not in RUN_OPEN
 
 
@@ -286,5 +286,5 @@ def _end_of_ended(run: RunView) -> End:
 
 
 def later(time: datetime | None, now: datetime) -> datetime | None:
-    """The time, if it is still to come."""
+    """The time if it is in the future, else None."""
     return time if time is not None and time > now else None

@@ -1,4 +1,4 @@
-"""Pause and resume a run, and cancel what has not left of it. Every act takes a reason and leaves an event."""
+"""Pause and resume a run, and cancel what was not sent of it. Every act takes a reason and leaves an event."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _refuse_not_paused(connection: Connection, run: RunRow) -> None:
 
 
 def cancel_open_run(act: Act, run: RunRow, *, reason: str) -> int:
-    """Cancel what has not left of an open run; returns how many batches. The caller holds the lane's lock.
+    """Cancel what was not sent of an open run; returns how many batches. The caller holds the lane's lock.
 
     Anything in flight or searched for is waited for, in `cancelling`.
     """

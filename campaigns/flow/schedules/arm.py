@@ -57,9 +57,9 @@ def following(
 def first_occurrence(
     connection: Connection, campaign: CampaignRow, revision: RevisionRow, now: datetime
 ) -> datetime | None:
-    """The occurrence that a campaign waits for once it is armed with this revision; None: none is left.
+    """The occurrence that a campaign waits for after it is armed with this revision; None: none is left.
 
-    An occurrence that was opened or skipped before is passed over, also when an earlier schedule had it.
+    An occurrence that was opened or skipped before is left out, also when an earlier schedule had it.
     """
     if is_used_up(campaign, revision):
         return None
@@ -89,11 +89,11 @@ def refuse_often(revision: RevisionRow, now: datetime) -> None:
 
 
 def rearmed(connection: Connection, campaign: CampaignRow, revision: RevisionRow, now: datetime) -> dict[str, Any]:
-    """The columns of a campaign that an edit gives this revision; none change while it is not armed.
+    """The columns of a campaign that an edit changes to this revision; empty while it is not armed.
 
     An occurrence whose time has come and that only waits for its jitter stays; the new schedule goes on after it.
-    Raises NotAllowed when the edit makes the schedule more frequent than its revision allows. An edit that leaves the
-    schedule as it is goes on with what was armed.
+    Raises NotAllowed when the edit makes the schedule more frequent than its revision allows. An edit that does not
+    change the schedule is never refused for that.
     """
     waits_for = campaign.occurrence_at
     if waits_for is None:
@@ -112,7 +112,7 @@ def is_used_up(campaign: CampaignRow, revision: RevisionRow, *, opened: int = 0)
 
 
 def holds_from(connection: Connection, campaign_id: int, *, was: CampaignRow, revision: RevisionRow) -> str | None:
-    """From when an edit counts, in words; None when it counts at once."""
+    """A sentence about when an edit takes effect; None when it does at once."""
     notes = []
     opened = open_runs_of(connection, campaign_id)
     if opened:
@@ -121,9 +121,9 @@ def holds_from(connection: Connection, campaign_id: int, *, was: CampaignRow, re
     campaign = find_campaign(connection, campaign_id)
     if campaign.occurrence_at is not None:
         at = on_clocks(campaign.occurrence_at, zone_of_campaign(connection, campaign, revision))
-        notes.append(f"the edit holds from the occurrence at {at}")
+        notes.append(f"the edit takes effect from the occurrence at {at}")
     elif was.occurrence_at is not None:
-        notes.append("nothing of it is scheduled any more")
+        notes.append("it has no scheduled runs left")
     elif was.state is CampaignState.LAUNCHED and revision.times.recurs:
         notes.append("its schedule is not armed; a launch arms it")
     return "; ".join(notes) or None

@@ -100,7 +100,7 @@ def record_outcome(
             if not attempt_stands(connection, opened):
                 raise RequestLost(
                     f"Request {opened.fence} of account {opened.account_id} is not on record: the database was "
-                    "restored from a backup since it was made, or made anew."
+                    "restored from a backup since then, or is a new one."
                 ) from fault
             if not isinstance(fault, StaleClaim):
                 raise

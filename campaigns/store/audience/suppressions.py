@@ -12,7 +12,7 @@ from campaigns.store.audit.events import Act
 from campaigns.store.tables.audience import suppression
 
 ALL_ACCOUNTS = ""
-"""The account ID that stands for all accounts in a suppression's key, since a key cannot hold NULL."""
+"""The account ID of a suppression on all accounts: a column of a key cannot be NULL."""
 
 ROWS_AT_ONCE = 10_000
 
@@ -20,8 +20,8 @@ ROWS_AT_ONCE = 10_000
 def add_suppressions(act: Act, users: BitMap64, *, account_id: str | None, reason: str) -> int:
     """Add users; those suppressed already keep their first reason. Returns how many were new.
 
-    The caller has the locks of the lanes concerned, which keeps out everybody who adds at the same time, and counts
-    what was added on them.
+    The caller holds the locks of the lanes concerned, so that nobody adds at the same time, and raises their
+    suppression numbers.
     """
     new = users - suppressed_users(act.connection, account_id)
     common = {

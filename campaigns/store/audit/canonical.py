@@ -228,5 +228,5 @@ def _unsends(connection: Connection, run_id: int, version: int) -> Iterator[tupl
 
 def _key(value: Any) -> int:
     if not isinstance(value, int) or value < 0:
-        raise Unreadable(f"{value!r} is no number of a row")
+        raise Unreadable(f"{value!r} is not the number of a row")
     return value

@@ -40,7 +40,7 @@ class EventKind(StrEnum):
     RUN_PLANNED = "run_planned"
     RUN_STARTED = "run_started"
     RUN_WAITS_FOR_HOURS = "run_waits_for_hours"
-    RUN_EXPIRED = "run_expired"  # what had not left by its expiry is cancelled
+    RUN_EXPIRED = "run_expired"  # what was not sent by its expiry is cancelled
     RUN_CANCELLED = "run_cancelled"
     RUN_REOPENED = "run_reopened"
     RUN_ENDED = "run_ended"

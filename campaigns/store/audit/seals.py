@@ -179,8 +179,8 @@ def add_seals(connection: Connection, seals: list[dict[str, Any]]) -> None:
     try:
         connection.execute(insert(seal), seals)
     except IntegrityError as error:
-        # Somebody sealed since we read: the next number of the trail is taken, or these events have their seals.
-        raise StaleClaim("Another sealer was quicker; the trail goes on from its seals.") from error
+        # Somebody sealed since we read: the next number of the log is taken, or these events have their seals.
+        raise StaleClaim("Another sealer was quicker; the log goes on from its seals.") from error
     connection.execute(delete(unsealed).where(unsealed.c.event_id.in_([each["event_id"] for each in seals])))
 
 

@@ -1,4 +1,4 @@
-"""A database that was restored from a backup: what must not be sent before a person has checked it."""
+"""A database that was restored from a backup, and what must not be sent before a person has checked it."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ def lane_name(account_id: str, made_at: datetime) -> str:
 
 
 def restored_at(account_id: str | ColumnElement[str]) -> ScalarSelect[datetime]:
-    """When it was last recognised that the account's rows come from a backup: requests before that may be missing.
+    """When the account's last restore was recognised: requests from before that time may be missing.
 
-    Every row that the backup had is from that time or before, whatever the clocks showed.
+    Every row of the backup is from that time or before, whatever the clocks showed.
     """
     return (
         select(func.max(hold.c.opened_at))
@@ -90,7 +90,7 @@ def newest_row(connection: Connection, account_id: str) -> datetime | None:
             hold.c.account_id == account_id, hold.c.kind == HoldKind.RESTORED.value
         ),
     )
-    return max(filter(None, (connection.scalar(each) for each in newest)), default=None)
+    return max(filter(None, (connection.scalar(query) for query in newest)), default=None)
 
 
 def raise_fence(connection: Connection, account_id: str, fence: int, *, below: int) -> bool:
@@ -105,7 +105,7 @@ def raise_fence(connection: Connection, account_id: str, fence: int, *, below: i
 
 
 def newest_attempt(connection: Connection, account_id: str) -> datetime | None:
-    """The time of the newest request of the account in this copy of the database: the backup is not older than that."""
+    """The time of the account's newest request in this copy of the database: the backup is not older than that."""
     newest: datetime | None = connection.scalar(
         select(attempt.c.started_at).where(attempt.c.account_id == account_id).order_by(attempt.c.fence.desc()).limit(1)
     )
@@ -194,8 +194,8 @@ def batch_may_repeat(connection: Connection, batch_id: int, number: int) -> bool
 def doubt_ready_batches(connection: Connection, account_id: str, *, now: datetime) -> dict[int, list[int]]:
     """Move every ready batch of an account to unknown; returns their numbers by run.
 
-    Workers do not search for them on their own: of many with one text none could be told from the others, and each look
-    costs credits. An operator asks for the search.
+    Workers do not search for them on their own: batches with the same text cannot be distinguished, and each look costs
+    credits. An operator asks for the search.
     """
     moved = connection.execute(
         update(batch)

@@ -28,7 +28,7 @@ class InFlight:
 
 @dataclass(frozen=True, slots=True)
 class WithVendor:
-    """A run that was handed over: the vendor sends it at its time unless it is taken back."""
+    """A run that was handed over: the vendor sends it at its time unless it is unsent before."""
 
     run_id: int
     account: str
@@ -67,7 +67,7 @@ def runs_with_vendor(connection: Connection, account_id: str | None = None, *, n
 
 @dataclass(frozen=True, slots=True)
 class WaitingRun:
-    """An open run and what of it has not left."""
+    """An open run, and what of it was not sent yet."""
 
     run_id: int
     campaign: str

@@ -1,8 +1,8 @@
 """Stops: holds by which a person stops one account, or everything that this database sends.
 
 A stop of everything is one hold on each vendor address that the database knows. An account that is added later, under
-an address that is new, gets the hold with its row. So the commit of an attempt needs no check of its own: it asks for
-holds on the run, its account and its address as ever.
+an address that is new, gets the hold with its row. So the commit of an attempt needs no check of its own: it checks for
+holds on the run, its account and its address anyway.
 """
 
 from __future__ import annotations

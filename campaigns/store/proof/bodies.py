@@ -25,14 +25,14 @@ from campaigns.store.tables.batches import batch
 
 @dataclass
 class Bodies:
-    """How many bodies were compared; complete once all faults were read."""
+    """The numbers of bodies; complete after all faults were read."""
 
     checked: int = 0
-    not_checkable: int = 0  # by another release, or of users some of whom were left out since
+    not_checkable: int = 0  # made by another release, or some of its users were left out since
 
 
 def body_faults(connection: Connection, run_id: int, bodies: Bodies) -> Iterator[str]:
-    """Requests of a run whose body was not its message to the batch's users, while `bodies` is filled.
+    """Return the requests of a run whose body was not its message to the batch's users, and fill `bodies`.
 
     A request whose body can no longer be built is counted, and is not a fault.
     """
@@ -74,10 +74,10 @@ def body_faults(connection: Connection, run_id: int, bodies: Bodies) -> Iterator
 def _digests(message: Message, users: list[list[int]], form: BodyForm) -> set[str]:
     """The digests of the bodies to each of these sets of users.
 
-    Bodies that name nobody are no longer made: an earlier release sent a look-back on subscriptions alone.
+    A body without recipients is no longer made: an earlier release sent one with `subscribed_within_last_days` alone.
     """
-    able = [each for each in users if each or message.user_lists]
-    return {hashlib.sha256(build_body(message, each, form)).hexdigest() for each in able}
+    able = [ids for ids in users if ids or message.user_lists]
+    return {hashlib.sha256(build_body(message, ids, form)).hexdigest() for ids in able}
 
 
 def _message(connection: Connection, run_id: int) -> Message | None:

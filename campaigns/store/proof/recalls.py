@@ -1,4 +1,4 @@
-"""Prove the recalls on record from the rows: against the messages and the runs that they were about."""
+"""Prove from the rows that recalls unsent only messages of their own run, counted right, and were waited for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from campaigns.store.tables.runs import run
 
 
 def recall_faults(connection: Connection) -> Iterator[str]:
-    """Messages of others that we unsent, recalls that count what no request did, and runs that did not wait."""
+    """Messages of other batches that were unsent, recalls with a wrong count, and runs that did not wait."""
     yield from _messages_of_others(connection)
     yield from _counts_without_requests(connection)
     yield from _runs_that_did_not_wait(connection)
@@ -42,11 +42,11 @@ def _messages_of_others(connection: Connection) -> Iterator[str]:
         .order_by(batch.c.run_id, batch.c.seq, unsend.c.number)
     )
     for row in rows:
-        yield f"run {row.run_id} batch {row.seq}: message {row.message_id} was to be taken back, which is not its own"
+        yield f"run {row.run_id} batch {row.seq}: message {row.message_id} was to be unsent, but it is not its own"
 
 
 def _counts_without_requests(connection: Connection) -> Iterator[str]:
-    """Recalls whose count is not what they unsent together with earlier recalls of the same run.
+    """Recalls whose count differs from what they and earlier recalls of the same run unsent.
 
     A lower count is right only where an operator has decided since that a batch was not sent: then it has no message.
     """
@@ -67,8 +67,8 @@ def _counts_without_requests(connection: Connection) -> Iterator[str]:
         .order_by(recall.c.id)
     )
     for row in rows:
-        told = f"its requests took back {row.here}, and all of the run's {row.ever}"
-        yield f"run {row.run_id}: recall {row.id} counts {row.unsent} batches as taken back, but {told}"
+        fact = f"its requests unsent {row.here}, and all of the run's {row.ever}"
+        yield f"run {row.run_id}: recall {row.id} counts {row.unsent} batches as unsent, but {fact}"
 
 
 def _runs_that_did_not_wait(connection: Connection) -> Iterator[str]:
@@ -82,4 +82,4 @@ def _runs_that_did_not_wait(connection: Connection) -> Iterator[str]:
         .order_by(run.c.id, recall.c.id)
     )
     for row in rows:
-        yield f"run {row.id}: planned before run {row.run_id} was taken back, for which it was to wait"
+        yield f"run {row.id}: planned before the recall of run {row.run_id} had ended, for which it was to wait"

@@ -1,6 +1,6 @@
-"""Prove law 1 from the rows: the requests on record fit the batches they were made for, and each other.
+"""Prove law 1 from the rows: the requests on record fit their batches and each other.
 
-Sending does not need this: it checks, by other means, what the guarded writes have let through.
+Sending does not need this: it is an independent check of the guarded writes.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ LEAVES: dict[str | None, set[str]] = {
     OutcomeKind.THROTTLED: WAITED,
     OutcomeKind.HELD: WAITED,
 }
-"""States allowed for a batch by the outcome of its last request, when nothing was decided about it.
+"""States allowed for a batch by the outcome of its last request, if nobody decided about it.
 
-A refused batch is unknown when the database was restored while the request was in flight.
+A rejected batch is unknown when the database was restored while the request was in flight.
 """
 
 DECIDED: dict[str, set[str]] = {
@@ -76,18 +76,18 @@ def request_faults(connection: Connection, run_id: int) -> list[str]:
     """Requests of a run that do not fit the states of its batches, and requests that the law forbids."""
     decisions = _decisions(connection, run_id)
     faults = []
-    for batch_id, found in _requests(connection, run_id):
-        name = f"run {run_id} batch {found.seq}"
-        made = len(found.outcomes)
-        if made != found.counted:
-            faults.append(f"{name}: {made} requests are on record, but it counts {found.counted}")
-        for number, outcome in enumerate(found.outcomes[:-1], start=1):
+    for batch_id, requests in _requests(connection, run_id):
+        name = f"run {run_id} batch {requests.seq}"
+        made = len(requests.outcomes)
+        if made != requests.counted:
+            faults.append(f"{name}: {made} requests are on record, but it counts {requests.counted}")
+        for number, outcome in enumerate(requests.outcomes[:-1], start=1):
             if outcome in MAY_HAVE_REACHED and decisions.get((batch_id, number)) != "resend":
                 faults.append(f"{name}: sent again after request {number}, which may have reached its users")
-        allowed = _may_stand(found, decisions.get((batch_id, made)))
-        if found.state not in allowed:
-            told = "no request was made" if not made else f"its last request is {found.outcomes[-1] or 'in flight'}"
-            faults.append(f"{name}: {found.state}, but {told}")
+        allowed = _allowed_states(requests, decisions.get((batch_id, made)))
+        if requests.state not in allowed:
+            fact = "no request was made" if not made else f"its last request is {requests.outcomes[-1] or 'in flight'}"
+            faults.append(f"{name}: {requests.state}, but {fact}")
     return faults + _made_too_late(connection, run_id)
 
 
@@ -106,7 +106,7 @@ def _made_too_late(connection: Connection, run_id: int) -> list[str]:
 
 
 def lineage_faults(connection: Connection) -> list[str]:
-    """Users whom two runs of one lineage may have reached, or will reach."""
+    """Users whom two runs of one lineage may have reached or may reach."""
     root = func.coalesce(run.c.root_run_id, run.c.id)
     several = select(root).group_by(root).having(func.count() > 1)
     rows = connection.execute(
@@ -131,10 +131,10 @@ def lineage_faults(connection: Connection) -> list[str]:
     return faults
 
 
-def _may_stand(found: _Requests, decision: str | None) -> set[str]:
+def _allowed_states(requests: _Requests, decision: str | None) -> set[str]:
     if decision is not None:
         return DECIDED[decision]
-    return LEAVES[found.outcomes[-1]] if found.outcomes else WAITED
+    return LEAVES[requests.outcomes[-1]] if requests.outcomes else WAITED
 
 
 def _requests(connection: Connection, run_id: int) -> Iterator[tuple[int, _Requests]]:
@@ -151,9 +151,9 @@ def _requests(connection: Connection, run_id: int) -> Iterator[tuple[int, _Reque
     )
     for batch_id, of_batch in groupby(rows, key=lambda row: row.id):
         of_this = list(of_batch)
-        found = _Requests(of_this[0].seq, of_this[0].state, of_this[0].attempts)
-        found.outcomes = [row.kind for row in of_this if row.number is not None]
-        yield batch_id, found
+        requests = _Requests(of_this[0].seq, of_this[0].state, of_this[0].attempts)
+        requests.outcomes = [row.kind for row in of_this if row.number is not None]
+        yield batch_id, requests
 
 
 def _decisions(connection: Connection, run_id: int) -> dict[tuple[int, int], str]:

@@ -16,7 +16,7 @@ from campaigns.store.tables.recalls import recall, unsend, unsend_outcome
 def sealed_recall_faults(connection: Connection) -> Iterator[str]:
     """Recalls, requests and outcomes that were edited, are missing, or were added after they were sealed.
 
-    Seals of an earlier release cover no recall and are passed over.
+    Seals of an earlier release do not cover recalls; they are left out.
     """
     rows = connection.execute(
         select(
@@ -39,24 +39,24 @@ def sealed_recall_faults(connection: Connection) -> Iterator[str]:
             found = recalls_covered_by(connection, row.run_id, recalls, unsends, version=row.version)
             added = _earlier_requests(connection, recalls) - unsends
         except (ValueError, TypeError) as error:
-            yield f"{name}: its recalls and requests to take back cannot be read ({error})"
+            yield f"{name}: its recalls and requests to unsend cannot be read ({error})"
             continue
         recalls_gone, unsends_gone = recalls - found.recalls, unsends - found.unsends
         if recalls_gone or unsends_gone:
             yield (
-                f"{name}: of what was sealed, {len(recalls_gone)} recalls and {len(unsends_gone)} requests to take "
-                "back or outcomes are missing"
+                f"{name}: of the sealed rows, {len(recalls_gone)} recalls and {len(unsends_gone)} requests to "
+                "unsend or outcomes are missing"
             )
         elif found.sha256 != row.recalls_sha256:
-            yield f"{name}: its recalls, or requests to take back, were edited since they were sealed"
+            yield f"{name}: its recalls, or requests to unsend, were edited since they were sealed"
         if added:
-            yield f"{name}: {len(added)} requests to take back were put in after they were sealed"
+            yield f"{name}: {len(added)} requests to unsend were added after they were sealed"
 
 
 def _earlier_requests(connection: Connection, recalls: BitMap64) -> BitMap64:
     """The requests (by fence) of these recalls whose outcome was recorded by the time their recall ended.
 
-    A request that was in flight then may learn its outcome later.
+    The outcome of a request that was in flight then may be recorded later.
     """
     fences = BitMap64()
     for recall_id in recalls:

@@ -1,4 +1,4 @@
-"""What the database can prove: that the books of every run balance, and that the sealed log is whole."""
+"""Prove from the database that the books of every run balance, and that the sealed log is complete."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from campaigns.store.database.engine import ROWS_AT_ONCE
 from campaigns.store.proof.bodies import Bodies, body_faults
 from campaigns.store.proof.recalls import recall_faults
 from campaigns.store.proof.requests import lineage_faults, request_faults
+from campaigns.store.proof.sealed_log import LogProof, cause, count_events, is_damage, log_faults
 from campaigns.store.proof.sent_counts import Compared, count_faults
-from campaigns.store.proof.trail import Trail, cause, count_events, is_damage, trail_faults
 from campaigns.store.runs.runs import books
 from campaigns.store.tables.audience import audience_version, exclusion
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.runs import run
 
 FAULTS_LISTED = 100
-"""How many faults are listed one by one; the rest is counted."""
+"""At most this many faults are listed one by one; the rest is counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What the database proves of itself. Every fault is a sentence."""
+    """The result of a proof. Every fault is a sentence."""
 
     events: int
     runs: int
@@ -53,24 +53,24 @@ def verify(connection: Connection, earlier: Mapping[str, Head] | None = None, *,
     distinguished from a true one. `every_chain`: return the head of each chain too, one for each run and account.
     """
     run_ids = list(connection.scalars(select(run.c.id).order_by(run.c.id)))
-    trail, compared, bodies = Trail(), Compared(), Bodies()
+    log_proof, compared, bodies = LogProof(), Compared(), Bodies()
     faults = _listed(_book_faults(connection, run_ids, bodies))
     faults += _listed(count_faults(connection, compared))
-    faults += _listed(trail_faults(connection, trail, earlier, every_chain=every_chain))
+    faults += _listed(log_faults(connection, log_proof, earlier, every_chain=every_chain))
     return Verified(
         events=count_events(connection),
         runs=len(run_ids),
         ok=not faults,
         faults=faults,
-        unsealed=trail.unsealed,
+        unsealed=log_proof.unsealed,
         bodies=bodies,
         sent_counts=compared,
-        heads=trail.heads,
+        heads=log_proof.heads,
     )
 
 
 def _listed(faults: Iterable[str]) -> list[str]:
-    """The first faults in full, so that a ruined database cannot fill the memory."""
+    """The first faults, and the number of the others, so that a ruined database cannot fill the memory."""
     rest = iter(faults)
     first = list(islice(rest, FAULTS_LISTED))
     more = sum(1 for _ in rest)
@@ -86,14 +86,14 @@ def _book_faults(connection: Connection, run_ids: Iterable[int], bodies: Bodies)
         except (DBAPIError, TypeError, ValueError) as error:
             if not is_damage(error):
                 raise
-            connection.rollback()  # PostgreSQL answers nothing more in a transaction that has failed
+            connection.rollback()  # PostgreSQL refuses every statement in a transaction that has failed
             yield f"run {run_id}: its books cannot be read ({cause(error)})"
     yield from lineage_faults(connection)
     yield from recall_faults(connection)
 
 
 def run_faults(connection: Connection, run_id: int) -> list[str]:
-    """What does not add up in one run: sums, sizes, digests, users in two batches, plan against audience."""
+    """The faults of one run: sums, sizes, digests, users in two batches, plan against audience."""
     faults = []
     counted = books(connection, run_id)
     if not counted.balanced:
@@ -132,9 +132,9 @@ def _set_faults(name: str, row: Any, users: BitMap64) -> list[str]:
 
 
 def _audience_faults(connection: Connection, found: Any, union: BitMap64) -> list[str]:
-    """A run's batches and its exclusions are together exactly its audience.
+    """Faults when a run's batches and exclusions together are not exactly its audience.
 
-    A rerun's are a part of it, and so are a whole list's, whose batch names nobody.
+    Those of a rerun are a part of it; so are those of a run to whole lists, whose batch has no user IDs.
     """
     if found.audience_version_id is None or found.planned_at is None:
         return []

@@ -34,7 +34,7 @@ _GOES_ON: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in 
 
 @dataclass(frozen=True, slots=True)
 class RecallRow:
-    """A recall as it stands."""
+    """A recall, as it is now."""
 
     id: int
     run_id: int
@@ -55,7 +55,7 @@ class Standing:
 
 
 def add_recall(act: Act, run_id: int, account_id: str, *, for_run_id: int | None, reason: str) -> None:
-    """Ask for a run to be recalled; the keys refuse a second open recall, and a second one for the same new run."""
+    """Ask for a run to be recalled; unique keys refuse a second open recall, and a second one for the same new run."""
     act.connection.execute(
         insert(recall).values(
             run_id=run_id,
@@ -70,7 +70,7 @@ def add_recall(act: Act, run_id: int, account_id: str, *, for_run_id: int | None
 
 
 def has_open_recall(connection: Connection, run_id: int) -> bool:
-    """Whether a run is being recalled."""
+    """Whether a run is being recalled now."""
     return connection.scalar(select(recall.c.id).where(recall.c.run_id == run_id, IS_OPEN).limit(1)) is not None
 
 
@@ -96,7 +96,7 @@ def earlier_run(connection: Connection, campaign_id: int, run_id: int) -> int | 
 
 
 def never_recalled(connection: Connection, campaign_id: int, run_id: int, *, since: datetime) -> list[int]:
-    """The campaign's other runs planned since then, reruns too, that may be out and of which no recall has ended.
+    """The campaign's other runs planned since then, reruns too, that may be out and were never recalled to the end.
 
     A run whose recall has ended with something still out is not among them: a person has decided about it.
     """
@@ -165,9 +165,9 @@ def due_recall(connection: Connection, account_id: str, *, upstream: str, now: d
 
 
 def _may_go_on(of: Any, now: datetime | BindParameter[datetime]) -> list[ColumnElement[bool]]:
-    """A recall begins when nothing of its run waits, is in flight or is searched for any more. Holds keep it waiting.
+    """The conditions of a recall that may go on: nothing of its run waits, is in flight or is searched for.
 
-    A stop does not, since a recall takes messages back.
+    A hold keeps it waiting. A stop does not, since a recall sends nothing to fans.
     """
     looked_for = select(batch.c.id).where(
         batch.c.account_id == of.c.account_id, batch.c.run_id == of.c.id, batch.c.look_at.is_not(None)
@@ -184,7 +184,7 @@ def _may_go_on(of: Any, now: datetime | BindParameter[datetime]) -> list[ColumnE
 def postpone_recall(
     connection: Connection, recall_id: int, *, until: datetime, waits_for: str | None, failures: int
 ) -> None:
-    """Let the lane go on with a recall later, and say what it waits for."""
+    """Let the lane continue a recall at `until`, and store what it waits for."""
     connection.execute(
         update(recall)
         .where(recall.c.id == recall_id, IS_OPEN)
@@ -193,7 +193,7 @@ def postpone_recall(
 
 
 def finish_recall(connection: Connection, recall_id: int, standing: Standing, *, now: datetime) -> bool:
-    """End a recall with its counts; False when somebody did before."""
+    """End a recall and store its counts; False when it has ended before."""
     ended = connection.scalar(
         update(recall)
         .where(recall.c.id == recall_id, IS_OPEN)

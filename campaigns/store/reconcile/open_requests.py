@@ -19,10 +19,10 @@ from campaigns.store.tables.batches import batch
 from campaigns.store.tables.runs import run
 
 MEASURED = 20
-"""How far the vendor's clock is off is measured from this many of the newest answers."""
+"""The error of the vendor's clock is measured from this many of its newest replies."""
 
 TELLS = timedelta(minutes=2)
-"""An answer that was recorded later than this after its request began is no use to measure a clock."""
+"""A reply that was recorded later than this after its request began is not used to measure the clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,12 @@ class OpenRequest:
     arrives_until: datetime
     denied: frozenset[str]
     users: bytes | None  # None: whole lists
-    mark: str | None  # that its text carried
+    mark: str | None  # the mark in its text
     form: dict[str, Any] | None  # how its body was built
 
     @property
     def key(self) -> tuple[int, int]:
-        """The request: its batch and its number."""
+        """The key of the request: its batch and its number."""
         return self.batch_id, self.number
 
 
@@ -73,7 +73,7 @@ def open_requests(connection: Connection, account_id: str, *, since: datetime, n
     ]
     known = _evidence(connection, {row.id for row in rows})
     owners = owners_among(
-        connection, account_id, sorted({message_id for each in known.values() for message_id in each.ids})
+        connection, account_id, sorted({message_id for of_it in known.values() for message_id in of_it.ids})
     )
     requests = []
     for row in rows:
@@ -194,7 +194,7 @@ def _open(row: Any, number: int, known: _Known, now: datetime) -> OpenRequest:
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A listed message that the vendor's own answer made ours, and when its request was open."""
+    """A listed message whose ID is in the vendor's own reply to us, and when its request was open."""
 
     message_id: str
     started_at: datetime
@@ -202,7 +202,7 @@ class Anchor:
 
 
 def anchors_among(connection: Connection, account_id: str, message_ids: Sequence[str]) -> list[Anchor]:
-    """The listed messages that an answer named, with the times of their requests."""
+    """The listed messages whose IDs are in the vendor's replies, with the times of their requests."""
     rows = connection.execute(
         select(message.c.message_id, attempt.c.started_at, attempt_outcome.c.finished_at)
         .join(
@@ -219,7 +219,7 @@ def anchors_among(connection: Connection, account_id: str, message_ids: Sequence
 
 
 def vendor_dates(connection: Connection, upstream: str) -> list[VendorDate]:
-    """The `Date` of the vendor's newest answers, on any account."""
+    """The `Date` header of the vendor's newest replies, on any account."""
     rows = connection.execute(
         select(attempt.c.started_at, attempt_outcome.c.finished_at, attempt_outcome.c.report)
         .join(attempt_outcome, OUTCOME_OF_ATTEMPT)

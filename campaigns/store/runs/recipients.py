@@ -1,4 +1,4 @@
-"""The users of a run by where they stand, batch by batch."""
+"""The users of a run by the state of their batch, or by the reason for which they were left out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from campaigns.store.tables.audience import exclusion
 from campaigns.store.tables.batches import batch
 
 AT_ONCE = 20
-"""Batches that are read at once: a set of a million users takes megabytes."""
+"""At most this many batches are read at once: a set of a million users takes megabytes."""
 
 
 def recipients_in_state(
@@ -24,8 +24,8 @@ def recipients_in_state(
 ) -> Iterator[BitMap64]:
     """The users of the batches in a state, one set for each batch; `seqs` narrows to some batches.
 
-    Raises NotFound for a batch that is not there, and NotAllowed for a run to whole lists: only the vendor knows whom
-    those reach.
+    Raises NotFound for a batch that does not exist, and NotAllowed for a run to whole lists: only the vendor knows who
+    is on those.
     """
     if find_run(connection, run_id).whole_list:
         raise NotAllowed(
@@ -44,7 +44,7 @@ def recipients_in_state(
 
 
 def recipients_left_out(connection: Connection, run_id: int, reason: str) -> BitMap64:
-    """The users whom a run left out for a reason. Raises NotFound, which names the reasons that there are."""
+    """The users whom a run left out for a reason. Raises NotFound with the reasons that the run has."""
     find_run(connection, run_id)
     rows = connection.execute(select(exclusion.c.reason, exclusion.c.users).where(exclusion.c.run_id == run_id)).all()
     users = {row.reason: row.users for row in rows}

@@ -35,7 +35,7 @@ from campaigns.store.tables.runs import run
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """A run as it stands."""
+    """A run, as it is now."""
 
     id: int
     campaign_id: int
@@ -69,7 +69,7 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """A run's recipients by where they stand; `split` counts in no sum."""
+    """The counts of a run's recipients by state; batches that were split do not count."""
 
     planned: int
     accepted: int = 0
@@ -87,7 +87,7 @@ class Books:
 
 
 DETAIL_OF_A_NEW_RUN = ("kind", "revision", "occurrence", "content")
-"""Columns that the event of a new run keeps, where they are set."""
+"""Columns that the event of a new run contains, if they are set."""
 
 
 def find_run(connection: Connection, run_id: int) -> RunRow:
@@ -102,8 +102,8 @@ def find_run(connection: Connection, run_id: int) -> RunRow:
 def add_run(act: Act, *, reason: str | None, as_written: bool = False, **columns: Any) -> int:
     """Open a run in state `due`; the unique keys refuse a second one for the same occurrence or launch.
 
-    Raises NotAllowed on an account that was removed. `as_written`: whoever launched it agreed that the doubtful parts
-    of its text are meant so; the event keeps that.
+    Raises NotAllowed on an account that was removed. `as_written`: the person who launched it confirmed the
+    doubtful parts of its text; the event records that.
     """
     refuse_removed(act.connection, columns["account_id"])
     run_id = act.connection.scalar(
@@ -136,10 +136,10 @@ def freeze_plan(
     plan_sha256: str,
     available_at: Iterable[datetime] = (),
 ) -> bool:
-    """Write who gets a due run, in the caller's one transaction; False when somebody planned it before.
+    """Write who gets a due run, in the caller's one transaction; False when it was planned before.
 
-    `available_at`: when each batch may go, in their order; those after its end may go at once. A run that is left with
-    nobody to send to is finished at once.
+    `available_at`: when each batch may be sent, in their order; the rest may be sent at once. A run without recipients
+    is finished at once.
     """
     connection, now = act.connection, act.now
     planned = connection.execute(
@@ -181,7 +181,7 @@ def freeze_plan(
 
 
 def books(connection: Connection, run_id: int) -> Books:
-    """Where the run's recipients stand, counted from its batches."""
+    """The counts of a run's recipients by state, from its batches."""
     planned = connection.scalar(select(run.c.planned).where(run.c.id == run_id)) or 0
     sums = {
         row.state: int(row.recipients)
@@ -219,7 +219,7 @@ def move_run(
 def end_run_if_done(act: Act, run_id: int) -> None:
     """End the run when nothing of it waits, after checking in this same transaction that its books balance.
 
-    Books that do not balance leave the run open and paused, for a person: the batches are right, the sum is wrong.
+    When the books do not balance, the run stays open and is paused: the batches are right, the sum is wrong.
     """
     connection = act.connection
     if anything_waits(connection, run_id) or anything_is_looked_for(connection, run_id):
@@ -262,7 +262,7 @@ def _end_of(state: RunState, counted: Books) -> RunState | None:
 
 
 def lineage_runs(connection: Connection, root_run_id: int) -> list[int]:
-    """A run and all its reruns, and theirs."""
+    """The IDs of a run and of all its reruns, also those of reruns."""
     return list(
         connection.scalars(
             select(run.c.id).where(or_(run.c.id == root_run_id, run.c.root_run_id == root_run_id)).order_by(run.c.id)

@@ -1,4 +1,4 @@
-"""Recalls as people and programs see them."""
+"""Recalls, as people and programs see them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from campaigns.store.tables.recalls import recall, unsend, unsend_outcome
 
 @dataclass(frozen=True, slots=True)
 class RecallView:
-    """The newest recall of a run, counted in batches; while it is open, as they stand now."""
+    """The newest recall of a run, counted in batches; while it is open, the counts are those of now."""
 
     requested_at: datetime
     actor: str
@@ -45,7 +45,7 @@ class RunRecalls:
 
 @dataclass(frozen=True, slots=True)
 class UnsendView:
-    """A request that was made to unsend a message; one without outcome is in flight."""
+    """A request to unsend a message; one without an outcome is in flight."""
 
     batch: int
     number: int
@@ -98,7 +98,7 @@ def _newest(connection: Connection, run_id: int) -> RecallView | None:
 
 
 def requests_to_unsend(connection: Connection, run_id: int) -> list[UnsendView]:
-    """Every request that was made to unsend messages of a run, in the order they were made."""
+    """Every request to unsend a message of a run, in the order they were made."""
     rows = connection.execute(
         select(batch.c.seq, unsend, unsend_outcome)
         .join(batch, batch.c.id == unsend.c.batch_id)

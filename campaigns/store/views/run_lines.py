@@ -1,4 +1,4 @@
-"""The list of runs: one line for each, with where its recipients stand and what pauses it."""
+"""The list of runs: one line for each, with the counts of its recipients and what pauses it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from campaigns.store.tables.runs import hold, run
 
 @dataclass(frozen=True, slots=True)
 class RunLine:
-    """A run as one line of the list. Counts are recipients, but `batches`."""
+    """A run as one line of the list. Counts are recipients, except `batches`."""
 
     id: int
     campaign_id: int
@@ -46,7 +46,7 @@ class RunLine:
 
 @dataclass(frozen=True, slots=True)
 class RunFilter:
-    """Which runs a list shows; what is None leaves none out."""
+    """Which runs a list shows; a field that is None leaves none out."""
 
     campaign_id: int | None = None
     account: str | None = None
@@ -59,7 +59,7 @@ EVERY_RUN = RunFilter()
 
 
 def runs(connection: Connection, which: RunFilter = EVERY_RUN) -> list[RunLine]:
-    """Runs, the newest first. Raises NotFound for a campaign or an account that is not there."""
+    """Runs, the newest first. Raises NotFound for a campaign or an account that does not exist."""
     page = _page(connection, which)
     rows = connection.execute(page).all()
     ids = page.subquery()

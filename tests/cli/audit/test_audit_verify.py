@@ -66,7 +66,7 @@ def test_a_trail_that_was_cut_off_is_seen_by_who_kept_its_head(trail: Shell, wor
 
     assert trail.ok("audit", "verify")["ok"], "nobody can know without a head"
     cut = faults(trail.run("audit", "verify", "--heads", kept, "--json"))
-    assert cut == ["the trail is cut off: it ends with seal 1, but seal 2 was kept"]
+    assert cut == ["the audit log is cut off: it ends with seal 1, but seal 2 was kept"]
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,7 @@ def test_a_person_is_asked_twice_about_what_expires_before_its_hours_open(
 
     result = type_in(answers, "launch", campaign)
 
-    assert "Launch it all the same? [y/N]" in result.stderr
+    assert "Launch it anyway? [y/N]" in result.stderr
     assert len(shell.ok("runs", "list")) == runs
 
 

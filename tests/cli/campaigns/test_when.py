@@ -96,7 +96,9 @@ def test_people_are_told_times_on_the_clocks_of_the_campaign(ready: Shell) -> No
     told = ready.run("launch", "--yes", campaign_id).stdout
     assert "at 09:00 Asia/Tokyo. Its next occurrence is at 2031-01-01 09:00:00+09:00." in told
     assert "armed already, for 2031-01-01 09:00+09:00 Asia/Tokyo" in ready.refusal("launch", campaign_id, code=4)
-    assert ". The edit holds from the occurrence at 2031-" in ready.run("edit", campaign_id, "--text", "Ho").stdout
+    assert (
+        ". The edit takes effect from the occurrence at 2031-" in ready.run("edit", campaign_id, "--text", "Ho").stdout
+    )
 
 
 def test_plan_and_show_say_when_and_the_next_runs(ready: Shell) -> None:

@@ -25,15 +25,15 @@ def recalled(shell: Shell, world: World) -> Shell:
 def test_a_recall_is_shown_from_its_start_to_its_end(recalled: Shell, world: World) -> None:
     before = recalled.ok("runs", "show", "1")
     assert (before["recalled"], before["recall"]["failed"], before["recall"]["reason"]) == (0, None, "wrong price")
-    assert "0 of 3 accepted batches taken back" in recalled.run("runs", "show", "1").stdout
+    assert "0 of 3 accepted batches unsent" in recalled.run("runs", "show", "1").stdout
 
     world.serve()
 
     watched = recalled.run("runs", "watch", "1")
     assert watched.exit_code == 0
     assert watched.stdout.splitlines() == [
-        "run r1 finished: 5 of 5 accepted, 0 waiting; ended; 3 of 3 accepted batches taken back",
-        "Run r1 is finished: 5 accepted; 3 of 3 accepted batches taken back.",
+        "run r1 finished: 5 of 5 accepted, 0 waiting; ended; 3 of 3 accepted batches unsent",
+        "Run r1 is finished: 5 accepted; 3 of 3 accepted batches unsent.",
     ]
     assert recalled.ok("runs", "show", "1")["recalled"] == 5
     assert {row["follow"] for row in recalled.ok("runs", "batches", "1")} == {"unsent"}
@@ -48,7 +48,7 @@ def test_what_could_not_be_taken_back_is_told_with_what_to_do(recalled: Shell, w
     world.serve()
     watched = recalled.run("runs", "watch", "1")
     assert watched.exit_code == 5
-    end = "Run r1 was not taken back whole: 5 accepted; 2 of 3 accepted batches taken back, 1 still out."
+    end = "Run r1 was not unsent completely: 5 accepted; 2 of 3 accepted batches unsent, 1 still out."
     assert end in watched.stdout
     assert "`campaigns runs recall 1 --reason TEXT` tries again" in watched.stdout
 

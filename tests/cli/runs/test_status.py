@@ -68,7 +68,7 @@ def test_in_a_pipe_the_same_facts_stand_on_whole_lines(shell: Shell, played: Eve
     assert (result.exit_code, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
     assert lines[0] == "No vendor key is set: everything goes to the local sandbox."
-    assert "   `campaigns runs decide 3` decides what became of them." in lines
+    assert "   `campaigns runs decide 3` records what became of them." in lines
     assert [line for line in lines if line.startswith("acct_dora  r4   Season opener  paused: key  1,000/120,000")]
 
 

@@ -29,7 +29,7 @@ def handed_over(shell: Shell, world: World) -> tuple[str, str]:
 def test_the_plan_of_what_is_handed_over_says_who_holds_the_clock(shell: Shell) -> None:
     campaign_id = str(shell.campaign("--cron", "0 18 * * *", "--zone", "Europe/Berlin", "--handoff"))
     assert shell.ok("plan", campaign_id)["clock"] == "vendor"
-    assert "the vendor holds the clock" in shell.run("plan", campaign_id).stderr
+    assert "the vendor sends at the time" in shell.run("plan", campaign_id).stderr
 
 
 def test_what_is_handed_over_is_edited_put_away_or_paused_only_after_it_is_taken_back(
@@ -73,7 +73,7 @@ def test_what_the_vendor_cannot_keep_is_refused_beside_handoff(shell: Shell, fla
     shell.ok("accounts", "add", "acct_one")
     base = ("create", "--account", "acct_one", "--text", "a", "--users", "-", "--cron", "0 18 * * *", "--zone", "UTC")
     said = shell.refusal(*base, "--handoff", flag, code=2, stdin=b"1")
-    assert "cannot be kept once the vendor holds the clock" in said
+    assert "cannot be kept when the vendor sends the run at its time" in said
 
 
 def test_what_is_saved_for_later_ends_as_saved_and_that_is_no_failure(shell: Shell, world: World) -> None:

@@ -60,7 +60,7 @@ def test_a_price_needs_media_and_a_free_message_does_not() -> None:
 
 
 def test_previews_must_stand_in_the_media_files_too() -> None:
-    assert "previews must stand in media_files" in fault_of(media_files=["1", "2"], previews=["2", "3"])
+    assert "previews must be in media_files" in fault_of(media_files=["1", "2"], previews=["2", "3"])
     assert make_message({"text": "Hello", "media_files": ["1", "2"], "previews": ["2"]}).previews == ("2",)
 
 
@@ -155,7 +155,7 @@ def test_every_fault_is_told_in_one_sentence() -> None:
     said = str(refused.value)
     expected = (
         "price is 2",
-        "previews must stand",
+        "previews must be in media_files",
         "block_banned_words is 'x'",
         "text is missing",
         "did you mean text?",

@@ -19,12 +19,12 @@ SHORT = "February, April, June, September and November"
     [
         ("*/90 * * * *", ["*/90 in the minute field is minute 0 alone: the step is longer than the field"]),
         ("5/90 * * * *", ["5/90 in the minute field is minute 5 alone: the step is longer than the field"]),
-        ("*/25 * * * *", ["*/25 in the minute field begins anew each hour: 0, 25, 50, then 0 again"]),
-        ("*/7 * * * *", ["*/7 in the minute field begins anew each hour: 0, 7, 14, 21, …, 56, then 0 again"]),
-        ("0 */5 * * *", ["*/5 in the hour field begins anew each day: 0, 5, 10, 15, 20, then 0 again"]),
-        ("0 9 */2 * *", ["*/2 in the day of month field begins anew each month: 1, 3, 5, 7, …, 31, then 1 again"]),
-        ("0 9 1 */5 *", ["*/5 in the month field begins anew each year: 1, 6, 11, then 1 again"]),
-        ("0 9 * * */2", ["*/2 in the weekday field begins anew each week: 0, 2, 4, 6, then 0 again"]),
+        ("*/25 * * * *", ["*/25 in the minute field starts again each hour: 0, 25, 50, then 0 again"]),
+        ("*/7 * * * *", ["*/7 in the minute field starts again each hour: 0, 7, 14, 21, …, 56, then 0 again"]),
+        ("0 */5 * * *", ["*/5 in the hour field starts again each day: 0, 5, 10, 15, 20, then 0 again"]),
+        ("0 9 */2 * *", ["*/2 in the day of month field starts again each month: 1, 3, 5, 7, …, 31, then 1 again"]),
+        ("0 9 1 */5 *", ["*/5 in the month field starts again each year: 1, 6, 11, then 1 again"]),
+        ("0 9 * * */2", ["*/2 in the weekday field starts again each week: 0, 2, 4, 6, then 0 again"]),
         (
             "0 9 31 * *",
             [f"{SHORT} have no 31st, so nothing runs for it; L is the last day of each month"],

@@ -26,7 +26,7 @@ def refusal(name: str) -> str:
         ("PST", "did you mean America/Los_Angeles?"),
         ("CST", "did you mean America/Chicago or Asia/Shanghai?"),
         ("IST", "did you mean Asia/Kolkata or Europe/Dublin or Asia/Jerusalem?"),
-        ("UTC+2", "Etc/GMT-2 keeps that offset all year (Etc/GMT-2 counts the other way round)"),
+        ("UTC+2", "Etc/GMT-2 keeps that offset all year (Etc/GMT-2 counts with the opposite sign)"),
         ("GMT-5", "Etc/GMT+5 keeps that offset"),
         ("+02:00", "Etc/GMT-2 keeps that offset"),
         ("UTC+05:30", "did you mean Asia/Kolkata?"),

@@ -1,4 +1,4 @@
-"""Native hand-off: the vendor is given a run ahead of its time, and holds the clock from then on."""
+"""Native hand-off: the vendor is given a run ahead of its time, and sends it at its time."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_the_plan_says_who_holds_the_clock(world: World) -> None:
     campaign_id = armed(world)
     told = preview(world.store, campaign_id, LIMITS)
     assert told.clock == "vendor"
-    assert any("the vendor holds the clock" in warning.fact for warning in told.warnings)
+    assert any("the vendor sends at the time" in warning.fact for warning in told.warnings)
     assert preview(world.store, world.campaign(), LIMITS).clock == "campaigns"
 
 
@@ -259,7 +259,7 @@ def test_what_was_handed_over_is_looked_at_and_then_taken_back(world: World) -> 
     assert world.gateway.questions == ["item acct_one-1"] * 2, "before the DELETE, and after it was confirmed"
     assert world.gateway.deleted == ["acct_one-1"]
     (batch,) = world.batches(run_id)
-    assert (batch["state"], batch["error"]) == ("cancelled", "taken back before its time")
+    assert (batch["state"], batch["error"]) == ("cancelled", "unsent before its time")
     assert (world.run(run_id)["accepted"], world.run(run_id)["cancelled"]) == (0, 2)
     assert "handover_taken_back" in world.events()
 
@@ -433,7 +433,10 @@ def test_what_the_vendor_has_not_sent_holds_the_run_for_a_person(world: World) -
     assert seen["detail"] == {"sent": 1, "not_sent": 4}
     (hold,) = world.run(run_id)["holds"]
     assert hold["kind"] == "handover"
-    assert "1 (cancelled at the vendor), 2 (the vendor reports an error), 3 (the vendor does not show" in hold["reason"]
+    assert (
+        "1 (cancelled at the vendor), 2 (the vendor reports an error), 3 (the vendor no longer shows it)"
+        in hold["reason"]
+    )
     assert world.states(run_id) == ["accepted"] * 5
     resume_run(world.store, run_id, reason="seen", actor=ANNA)
     assert world.run(run_id)["holds"] == []

@@ -1,4 +1,4 @@
-"""Overlap rule `unsend`: the earlier run is taken back, whole, before the new one may start; else that is held."""
+"""Overlap rule `unsend`: the earlier run is unsent completely before the new one starts, or the new one is paused."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_an_unknown_batch_holds_the_new_run_once_it_was_looked_for(world: World)
     assert (world.run(first)["recalled"], world.gateway.deleted) == (2, ["m-1"])
     (hold,) = world.run(second)["holds"]
     assert hold["kind"] == "recall"
-    assert hold["reason"] == (f"run {first} was not taken back whole: unknown, so nobody can say what to take back: 2")
+    assert hold["reason"] == (f"run {first} was not unsent completely: unknown, so nobody knows what to unsend: 2")
     assert world.run(second)["accepted"] == 0
 
     resume_run(world.store, second, reason="a second one does no harm", actor=ANNA)
@@ -131,7 +131,7 @@ def test_what_cannot_be_taken_back_any_more_holds_the_new_run(world: World) -> N
     (hold,) = world.run(second)["holds"]
     assert hold["kind"] == "recall"
     assert hold["reason"].startswith(
-        f"run {first} was not taken back whole: 1 of 3 accepted batches are still out: 3 ("
+        f"run {first} was not unsent completely: 1 of 3 accepted batches are still out: 3 ("
     )
     assert sends(world) == [2, 2, 1]
 

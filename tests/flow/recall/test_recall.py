@@ -312,8 +312,8 @@ def test_a_batch_without_a_message_id_and_an_unknown_one_are_named(world: World)
     with world.store.read() as connection:
         reason = str(list(event_views.events(connection, run_id))[-1].reason)
     assert reason == (
-        "run 1 was not taken back whole: 1 of 2 accepted batches are still out: 1 (its message ID is not known); "
-        "unknown, so nobody can say what to take back: 2"
+        "run 1 was not unsent completely: 1 of 2 accepted batches are still out: 1 (its message ID is not known); "
+        "unknown, so nobody knows what to unsend: 2"
     )
 
 

@@ -68,7 +68,7 @@ def test_an_edit_moves_the_time_of_an_armed_campaign_and_says_so(world: World) -
     world.clock.advance(3600)
 
     assert open_due_runs(world.store, actor=BEAT) == []
-    assert note == "the edit holds from the occurrence at 2026-03-02 14:00+00:00 UTC"
+    assert note == "the edit takes effect from the occurrence at 2026-03-02 14:00+00:00 UTC"
     world.clock.advance(3600)
     assert len(open_due_runs(world.store, actor=BEAT)) == 1
 

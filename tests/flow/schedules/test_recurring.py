@@ -256,7 +256,7 @@ def test_an_edit_opens_what_was_due_by_the_old_revision_first(world: World) -> N
     work(world)
     assert note == (
         f"run {runs(world, campaign_id)[0]['id']} keeps the revision and the audience it was opened with; "
-        "the edit holds from the occurrence at 2026-03-02 14:00+00:00 UTC"
+        "the edit takes effect from the occurrence at 2026-03-02 14:00+00:00 UTC"
     )
     assert {body["text"] for body in world.gateway.received} == {"Hello"}
     put_forward(world, hours=1)
@@ -297,7 +297,7 @@ def test_an_edit_that_takes_the_schedule_away_disarms(world: World) -> None:
     put_forward(world, hours=3)
 
     assert look(world) == []
-    assert (edited.state, edited.note) == ("launched", "nothing of it is scheduled any more")
+    assert (edited.state, edited.note) == ("launched", "it has no scheduled runs left")
     stands = campaign(world, campaign_id)
     assert (stands["next_at"], stands["paused"]) == (None, None)
 

@@ -170,7 +170,7 @@ def test_a_recall_that_was_forged_shows(world: World, forger: Forger, what: str)
     forger.does(*FORGED[what])
 
     assert faults(world)[0].startswith("run 1, as its recall ended with event ")
-    assert faults(world)[0].endswith("its recalls, or requests to take back, were edited since they were sealed")
+    assert faults(world)[0].endswith("its recalls, or requests to unsend, were edited since they were sealed")
 
 
 def test_a_forged_digest_of_recalls_shows_in_the_chain(world: World, forger: Forger) -> None:
@@ -181,16 +181,16 @@ def test_a_forged_digest_of_recalls_shows_in_the_chain(world: World, forger: For
     assert [one for one in faults(world) if "is not what was sealed there" in one]
 
 
-def test_a_request_to_take_back_that_is_gone_is_counted(world: World, forger: Forger) -> None:
+def test_a_request_to_unsend_that_is_gone_is_counted(world: World, forger: Forger) -> None:
     taken_back(world)
 
     forger.does("DELETE FROM unsend_outcome WHERE kind = 'not_sent'")
 
     (fault,) = faults(world)
-    assert fault.endswith("of what was sealed, 0 recalls and 1 requests to take back or outcomes are missing")
+    assert fault.endswith("of the sealed rows, 0 recalls and 1 requests to unsend or outcomes are missing")
 
 
-def test_a_request_to_take_back_that_was_put_in_is_counted(world: World, forger: Forger) -> None:
+def test_a_request_to_unsend_that_was_added_is_counted(world: World, forger: Forger) -> None:
     taken_back(world)
 
     forger.does(
@@ -202,7 +202,7 @@ def test_a_request_to_take_back_that_was_put_in_is_counted(world: World, forger:
     )
 
     (fault,) = faults(world)
-    assert fault.endswith("1 requests to take back were put in after they were sealed")
+    assert fault.endswith("1 requests to unsend were added after they were sealed")
 
 
 def test_a_second_recall_of_a_run_is_covered_beside_the_first(world: World, forger: Forger) -> None:

@@ -245,7 +245,7 @@ def test_an_event_that_went_with_its_seal_is_named(world: World, forger: Forger)
 
     forger.does("DELETE FROM event WHERE id IN (2, 3)", "DELETE FROM seal WHERE event_id IN (2, 3)")
 
-    assert faults(world) == ["the trail: seals 2 to 3 are missing", "global: seals 2 to 3 are missing"]
+    assert faults(world) == ["the audit log: seals 2 to 3 are missing", "global: seals 2 to 3 are missing"]
 
 
 def test_closing_the_gap_does_not_hide_it(world: World, forger: Forger) -> None:
@@ -272,7 +272,7 @@ def test_a_run_that_lost_its_end_is_named_by_the_trail_over_all(world: World, fo
     forger.does(f"DELETE FROM seal WHERE event_id = {last}", f"DELETE FROM event WHERE id = {last}")
 
     (fault,) = faults(world)
-    assert fault.startswith("the trail: seal")
+    assert fault.startswith("the audit log: seal")
 
 
 def test_only_a_kept_head_shows_that_the_newest_rows_are_gone(world: World, forger: Forger) -> None:
@@ -284,7 +284,7 @@ def test_only_a_kept_head_shows_that_the_newest_rows_are_gone(world: World, forg
 
     assert faults(world) == []
     assert faults(world, kept) == [
-        "the trail is cut off: it ends with seal 2, but seal 4 was kept",
+        "the audit log is cut off: it ends with seal 2, but seal 4 was kept",
         "global is cut off: it ends with seal 2, but seal 4 was kept",
     ]
 
@@ -303,7 +303,7 @@ def test_only_a_kept_head_shows_that_all_was_sealed_anew(world: World, forger: F
 
     assert faults(world) == []
     assert faults(world, kept) == [
-        "the trail was rewritten: seal 4 is not the one that was kept",
+        "the audit log was rewritten: seal 4 is not the one that was kept",
         "global was rewritten: its seal 4 is not the one that was kept",
     ]
 
@@ -367,7 +367,7 @@ def test_an_event_that_was_slipped_in_is_named(world: World, forger: Forger) -> 
 
     found = verified(world.store)
     assert found.faults == [
-        "event 77 (hold_closed) has no seal and waits for none: it was written past campaigns",
+        "event 77 (hold_closed) has no seal and waits for none: it was not written by campaigns",
     ]
     assert found.unsealed == 1
 

@@ -1,4 +1,4 @@
-"""The options of `campaigns` itself that stand for a setting."""
+"""The options of `campaigns` itself that replace a setting."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ FLAGS: dict[str, str] = {
     "redis_url": "REDIS_URL",
     "log_level": "LOG_LEVEL",
 }
-"""By the name of the option; each wins over the environment."""
+"""The setting that each option replaces, by the name of the option. An option wins over the environment."""
 
 
 def settings_flags(options: Mapping[str, str | None]) -> dict[str, str]:

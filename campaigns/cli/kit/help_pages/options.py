@@ -24,9 +24,9 @@ OPTION_GROUPS: Mapping[str, Sequence[str]] = {
         *("--misfire", "--grace", "--overlap", "--hours", "--over", "--expires", "--handoff"),
     ),
     "What is launched": ("--plan", "--now", "--again", "--reason"),
-    "Answering and waiting": ("--yes", "--wait", "--timeout"),
+    "Confirming and waiting": ("--yes", "--wait", "--timeout"),
 }
-"""Headings for the options of long helps; an option that is in none stands below `Options`."""
+"""Headings for the options of long help pages. An option without a heading is listed below `Options`."""
 
 
 class GroupedCommand(click.Command):
@@ -41,14 +41,14 @@ class GroupedCommand(click.Command):
 
     def _sections(self, ctx: click.Context) -> Iterator[tuple[str, list[tuple[str, str]]]]:
         options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
-        left = {each.opts[0]: row for each in options if (row := each.get_help_record(ctx)) is not None}
+        left = {option.opts[0]: row for option in options if (row := option.get_help_record(ctx)) is not None}
         for heading, names in OPTION_GROUPS.items():
             yield heading, [left.pop(name) for name in names if name in left]
         yield "Options", list(left.values())
 
 
 def prepare(command: click.Command, path: str) -> None:
-    """Give a command, and every command below it, its examples, and completion to what names an account."""
+    """Add its examples to a command and to every command below it, and let a shell complete their account IDs."""
     if isinstance(command, click.Group):
         for name, below in command.commands.items():
             prepare(below, f"{path} {name}")

@@ -1,4 +1,4 @@
-"""The runs that are open, and those that ended lately."""
+"""The open runs, and those that ended lately."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class RunOfTonight:
     waiting: int
     batches: dict[BatchState, int]  # by state
     batches_rejected: int
-    rejection: str | None  # the vendor's words for one of the rejected batches
+    rejection: str | None  # why the vendor rejected one of the batches
     is_rerun_already: bool
     after_run_id: int | None
     waits_for_recall_of: list[int]
@@ -168,7 +168,7 @@ def _recalls_waited_for(connection: Connection) -> dict[int, list[int]]:
 
 
 def _windows(row: Any) -> tuple[Window, ...]:
-    """Its sending hours; none when they cannot be read, for which a hold stands."""
+    """Its sending hours; none when they cannot be read, in which case a hold pauses the run."""
     try:
         return windows_of(timing_from_json(row.timing), account_hours=row.hours, account_zone=row.zone)
     except ValueError:

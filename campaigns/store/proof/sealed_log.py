@@ -20,31 +20,31 @@ from campaigns.store.proof.sealed_recalls import sealed_recall_faults
 from campaigns.store.tables.audit import event, seal, unsealed
 
 DAMAGES = ("malformed", "decode", "not a database", "invalid", "out of range", "too large", "too small")
-"""Words of a driver that cannot read what is stored, as opposed to a database that is away."""
+"""Words in a driver's error for rows that cannot be read; other errors mean that the database is away."""
 
 
 @dataclass
-class Trail:
-    """The results beside the faults; complete once all faults were read."""
+class LogProof:
+    """The results of the proof besides its faults; complete after all faults were read."""
 
     unsealed: int = 0
     heads: dict[str, Head] = field(default_factory=dict)
 
 
-def trail_faults(
-    connection: Connection, trail: Trail, kept: Mapping[str, Head] | None = None, *, every_chain: bool = False
+def log_faults(
+    connection: Connection, proof: LogProof, kept: Mapping[str, Head] | None = None, *, every_chain: bool = False
 ) -> Iterator[str]:
-    """Every fault of the sealed log as a sentence, while `trail` is filled.
+    """Every fault of the sealed log as a sentence, while `proof` is filled.
 
-    `kept`: heads of an earlier proof, which the chains must still go through. `every_chain`: fill in the head of each
-    chain too, not only that of the log over all. Raises DBAPIError only when the database is away.
+    `kept`: heads of an earlier proof, which the chains must still contain. `every_chain`: fill in the head of each
+    chain too, not only the head of the whole log. Raises DBAPIError only when the database is away.
     """
     parts = (
-        _link_faults(connection, trail, kept or {}),
-        _chain_faults(connection, trail, kept or {}, every_chain=every_chain),
+        _link_faults(connection, proof, kept or {}),
+        _chain_faults(connection, proof, kept or {}, every_chain=every_chain),
         _record_faults(connection),
         sealed_recall_faults(connection),
-        _unsealed_faults(connection, trail),
+        _unsealed_faults(connection, proof),
     )
     try:
         for part in parts:
@@ -52,8 +52,8 @@ def trail_faults(
     except (DBAPIError, TypeError, ValueError) as error:
         if not is_damage(error):
             raise
-        connection.rollback()  # PostgreSQL answers nothing more in a transaction that has failed
-        yield f"the trail cannot be read further: {cause(error)}"
+        connection.rollback()  # PostgreSQL refuses every statement in a transaction that has failed
+        yield f"the audit log cannot be read further: {cause(error)}"
 
 
 def is_damage(error: Exception) -> bool:
@@ -69,8 +69,8 @@ def cause(error: Exception) -> str:
     return " ".join(str(getattr(error, "orig", None) or error).split())
 
 
-def _link_faults(connection: Connection, trail: Trail, kept: Mapping[str, Head]) -> Iterator[str]:
-    """The seals in the order they were made: each number there, each digest over the one before it."""
+def _link_faults(connection: Connection, proof: LogProof, kept: Mapping[str, Head]) -> Iterator[str]:
+    """Check the seals in the order they were made: no number is missing, each digest covers the one before it."""
     rows = connection.execute(
         select(seal.c.number, seal.c.event_id, seal.c.chain, seal.c.sha256, seal.c.trail_sha256)
         .order_by(seal.c.number)
@@ -79,30 +79,30 @@ def _link_faults(connection: Connection, trail: Trail, kept: Mapping[str, Head])
     before, wanted, broken = START, kept.get(TRAIL), False
     for row in rows:
         if not broken and row.number != before.position + 1:
-            yield f"the trail: {_gap(before.position + 1, row.number - 1)}"
+            yield f"the audit log: {_gap(before.position + 1, row.number - 1)}"
             broken = True
         elif not broken and row.trail_sha256 != trail_digest(before.sha256, str(row.sha256)):
             yield f"seal {row.number} (event {row.event_id} of {row.chain}) does not follow from the one before it"
             broken = True
         before = Head(row.number, row.trail_sha256)
         if before.position == (wanted and wanted.position) and before != wanted:
-            yield f"the trail was rewritten: seal {row.number} is not the one that was kept"
+            yield f"the audit log was rewritten: seal {row.number} is not the one that was kept"
     if wanted is not None and before.position < wanted.position:
-        yield f"the trail is cut off: it ends with seal {before.position}, but seal {wanted.position} was kept"
-    trail.heads[TRAIL] = before
+        yield f"the audit log is cut off: it ends with seal {before.position}, but seal {wanted.position} was kept"
+    proof.heads[TRAIL] = before
 
 
 def _gap(first: int, last: int) -> str:
-    """Which seals are missing where `first` was to come."""
+    """A clause about the seals from `first` to `last` that are missing."""
     if first > last:
         return f"there are two seals for number {last + 1}"
     return f"seal {first} is missing" if first == last else f"seals {first} to {last} are missing"
 
 
 def _chain_faults(
-    connection: Connection, trail: Trail, kept: Mapping[str, Head], *, every_chain: bool
+    connection: Connection, proof: LogProof, kept: Mapping[str, Head], *, every_chain: bool
 ) -> Iterator[str]:
-    """Chain by chain, each event against its seal. The first fault of a chain is named, the rest of it passed over."""
+    """Check each event against its seal, chain by chain; at most one fault is returned for a chain."""
     rows = connection.execute(
         select(*raw(seal, "seal_"), *raw(event, "event_"))
         .outerjoin(event, event.c.id == seal.c.event_id)
@@ -122,7 +122,7 @@ def _chain_faults(
             yield f"{chain}: {fault}"
         head, number = Head(row.seal_position, row.seal_sha256), row.seal_number
         if every_chain:
-            trail.heads[chain] = head
+            proof.heads[chain] = head
         wanted = missing.get(chain)
         if wanted is not None and wanted.position == head.position:
             del missing[chain]
@@ -139,7 +139,7 @@ def _ended(chain: str, head: Head, missing: dict[str, Head]) -> Iterator[str]:
 
 
 def _seal_fault(row: Row[Any], before: Head, number: int) -> str | None:
-    """What is wrong with one seal and its event; None when they fit each other and the seal before."""
+    """The fault of one seal and its event; None when they fit each other and the seal before."""
     if row.seal_position != before.position + 1:
         return _gap(before.position + 1, row.seal_position - 1)
     if row.seal_number <= number:
@@ -157,7 +157,7 @@ def _seal_fault(row: Row[Any], before: Head, number: int) -> str | None:
 
 
 def _record_faults(connection: Connection) -> Iterator[str]:
-    """The attempts, outcomes and evidence sealed with the end of a run are there, unchanged."""
+    """Check that the attempts, outcomes and evidence that were sealed with the end of a run are there, unchanged."""
     rows = connection.execute(
         select(
             event.c.id,
@@ -183,15 +183,15 @@ def _record_faults(connection: Connection) -> Iterator[str]:
         attempts_gone, proofs_gone = attempts - found.attempts, proofs - found.evidence
         if attempts_gone or proofs_gone:
             yield (
-                f"{name}: of what was sealed, {len(attempts_gone)} attempts or outcomes and {len(proofs_gone)} rows "
+                f"{name}: of the sealed rows, {len(attempts_gone)} attempts or outcomes and {len(proofs_gone)} rows "
                 "of evidence are missing"
             )
         elif found.sha256 != row.covered_sha256:
             yield f"{name}: its attempts, outcomes or evidence were edited since they were sealed"
 
 
-def _unsealed_faults(connection: Connection, trail: Trail) -> Iterator[str]:
-    """Count the events that wait for their seal; one that does not even wait was never written by us."""
+def _unsealed_faults(connection: Connection, proof: LogProof) -> Iterator[str]:
+    """Count the events that wait for their seal. An event that has no seal and waits for none was not written by us."""
     rows: Any = connection.execute(
         select(*raw(event), unsealed.c.event_id.label("waits"))
         .outerjoin(seal, seal.c.event_id == event.c.id)
@@ -201,9 +201,9 @@ def _unsealed_faults(connection: Connection, trail: Trail) -> Iterator[str]:
         .execution_options(yield_per=ROWS_AT_ONCE)
     )
     for row in rows:
-        trail.unsealed += 1
+        proof.unsealed += 1
         if row.waits is None:
-            yield f"event {row.id} ({row.kind}) has no seal and waits for none: it was written past campaigns"
+            yield f"event {row.id} ({row.kind}) has no seal and waits for none: it was not written by campaigns"
             continue
         try:
             sealed_content(row, event, VERSION)
