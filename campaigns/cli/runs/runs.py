@@ -80,11 +80,11 @@ def watch(run_id: int, *, timeout: float | None, as_json: bool) -> None:
     watching, not the run.
     """
     from campaigns.cli.runs.watch import watch as watch_run
-    from campaigns.store.runs.runs import find_run
+    from campaigns.store.views.runs import run_of
 
     with opened() as parts:
         with parts.store.read() as connection:
-            find_run(connection, run_id)
+            run_of(connection, run_id)  # whoever watches a run that is not there is told so at once
         code = watch_run(parts, run_id, timeout=timeout, as_json=as_json)
     click.get_current_context().exit(code)
 

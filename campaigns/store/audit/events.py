@@ -82,6 +82,10 @@ class Act:
     now: datetime
     actor: str
 
+    def __post_init__(self) -> None:
+        """Raise UsageError where nobody is named."""
+        object.__setattr__(self, "actor", Actor(self.actor))
+
     def record(
         self,
         kind: EventKind,
@@ -98,7 +102,7 @@ class Act:
             insert(event)
             .values(
                 at=self.now,
-                actor=Actor(self.actor),
+                actor=self.actor,
                 kind=kind.value,
                 account_id=account_id,
                 campaign_id=campaign_id,
@@ -128,7 +132,7 @@ class Act:
                 number=number,
                 kind=kind.value,
                 at=self.now,
-                actor=Actor(self.actor),
+                actor=self.actor,
                 reason=holdable(self.connection, reason),
                 message_id=message_id,
                 detail=detail,
