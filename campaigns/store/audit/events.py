@@ -83,8 +83,8 @@ class Act:
     actor: str
 
     def __post_init__(self) -> None:
-        """Raise UsageError where nobody is named."""
-        object.__setattr__(self, "actor", Actor(self.actor))
+        """Raise UsageError for an actor without a name."""
+        Actor(self.actor)
 
     def record(
         self,

@@ -15,7 +15,7 @@ RELEASE = ("accounts", "release", "acct_one", "--reason", "credits were bought")
 
 
 def held(shell: Shell, world: World, answer: object) -> None:
-    shell.ok("launch", str(shell.campaign()), "--yes")
+    shell.ok("launch", "--yes", str(shell.campaign()))
     shell.ok("accounts", "add", "acct_two")
     world.gateway.script = [answer]  # type: ignore[list-item]
     world.serve()

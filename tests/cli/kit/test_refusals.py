@@ -20,22 +20,25 @@ def refused(shell: Shell, *words: str) -> tuple[int, list[str], Any]:
 
 
 @pytest.mark.parametrize(
-    ("words", "exit_code", "code"),
+    ("words", "exit_code", "code", "remedies"),
     [
-        (("show", "7"), 3, "not_found"),
-        (("show", "seven"), 2, "invalid"),
-        (("list", "--nonsense"), 2, "invalid"),
-        (("nonsense",), 2, "invalid"),
+        (("show", "7"), 3, "not_found", ["campaigns.list"]),
+        (("show", "seven"), 2, "invalid", ["campaigns.list"]),
+        (("list", "--nonsense"), 2, "invalid", []),
+        (("nonsense",), 2, "invalid", []),
     ],
 )
-def test_a_program_reads_the_code_of_a_refusal(shell: Shell, words: tuple[str, ...], exit_code: int, code: str) -> None:
+def test_a_program_reads_the_code_of_a_refusal(
+    shell: Shell, words: tuple[str, ...], exit_code: int, code: str, remedies: list[str]
+) -> None:
     sentence = shell.refusal(*words, code=exit_code)
 
     found, sentences, value = refused(shell, *words, "--json")
 
     assert found == exit_code
-    assert sentences == [value["message"]] == [sentence]
-    assert value["code"] == code
+    assert sentences == [sentence]
+    assert (value["code"], [each["do"] for each in value["remedies"]]) == (code, remedies)
+    assert sentence.startswith(value["message"])
 
 
 def test_a_refusal_names_its_remedies_as_data(world: World, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

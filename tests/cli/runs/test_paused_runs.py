@@ -7,7 +7,7 @@ import pytest
 from tests.cli.conftest import Shell
 from tests.world import NO_CREDITS, World
 
-GO = "`campaigns go` lets everything go on."
+GO = "`campaigns go` lets everything send again."
 GO_ACCOUNT = "`campaigns go --account acct_one` lets it go on."
 BUY = "Buy credits at the vendor."
 RELEASE = "`campaigns accounts release acct_one --reason TEXT` lets it go on."

@@ -83,11 +83,11 @@ def test_every_end_names_all_recipients_and_the_way_on(facts: dict[str, Any], se
     assert end_text(run, end, NOW) == sentence
 
 
-@pytest.mark.parametrize("words", [("launch", "1", "--yes", "--wait"), ("runs", "watch", "1")])
+@pytest.mark.parametrize("words", [("launch", "--yes", "1", "--wait"), ("runs", "watch", "1")])
 def test_a_timeout_ends_the_watching_and_not_the_run(shell: Shell, world: World, words: tuple[str, ...]) -> None:
     shell.campaign()
     if words[0] == "runs":
-        shell.ok("launch", "1", "--yes")
+        shell.ok("launch", "--yes", "1")
 
     watched = shell.run(*words, "--timeout", "0s")
 
@@ -99,7 +99,7 @@ def test_a_timeout_ends_the_watching_and_not_the_run(shell: Shell, world: World,
 
 def test_an_armed_campaign_stays_armed_when_the_time_is_over(shell: Shell) -> None:
     campaign_id = shell.campaign("--cron", "0 18 * * *", "--zone", "UTC")
-    watched = shell.run("launch", str(campaign_id), "--yes", "--wait", "--timeout", "0s")
+    watched = shell.run("launch", "--yes", str(campaign_id), "--wait", "--timeout", "0s")
     assert watched.exit_code == 75
     assert f"campaign c{campaign_id} stays armed" in watched.stderr
     assert shell.ok("show", str(campaign_id))["state"] == "scheduled"
@@ -107,11 +107,11 @@ def test_an_armed_campaign_stays_armed_when_the_time_is_over(shell: Shell) -> No
 
 def test_what_launch_wait_prints_for_programs_names_the_run(shell: Shell) -> None:
     shell.campaign()
-    result = shell.run("launch", "1", "--yes", "--wait", "--timeout", "0s", "--json")
+    result = shell.run("launch", "--yes", "1", "--wait", "--timeout", "0s", "--json")
     assert '"run_id": 1' in result.stdout
 
 
 def test_a_timeout_without_a_wait_or_a_length_is_refused(shell: Shell) -> None:
     shell.campaign()
-    assert "--timeout belongs to --wait" in shell.refusal("launch", "1", "--timeout", "5m", code=2)
+    assert "--timeout belongs to --wait" in shell.refusal("launch", "--yes", "1", "--timeout", "5m", code=2)
     assert "is 'soon', not a length of time" in shell.refusal("runs", "watch", "1", "--timeout", "soon", code=2)
