@@ -63,6 +63,7 @@ class Do(StrEnum):
     SHOW_UNSENDS = "runs.attempts_unsend"
     RECALL_AGAIN = "runs.recall_again"
     SKIP_BAD_LINES = "recipients.skip_bad"
+    RERUN_EXPIRED = "runs.rerun_expired"
 
 
 @dataclass(frozen=True, slots=True)

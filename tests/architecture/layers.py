@@ -137,6 +137,18 @@ SENTENCES_WITHOUT_COMMANDS = {"domain", "ports", "store", "flow", "adapters"}
 READ_BY_EDGES = {"views", "proof", "database", "health"}
 """The subjects of the store that an edge may import."""
 
+READ_WITH_A_REASON = {
+    ("cli/audit/kept_heads.py", "audit"): "a head of the sealed log is the value that `proof` compares with",
+    ("cli/campaigns/create_edit.py", "accounts"): "asks for the zone of an account, and refuses before a file is read",
+    ("cli/campaigns/create_edit.py", "campaigns"): "an edit changes the revision as it is stored, not as it is shown",
+    ("cli/demo/books.py", "sending"): "the demo counts the users of all runs against the record of the sandbox",
+    ("cli/runs/recipients.py", "runs"): "reads the users of a run, a set of each batch, which no view can show",
+    ("cli/system/checks.py", "backup"): "a host is a row of few columns, and its view would have the same",
+    ("cli/system/hosts.py", "backup"): "a host is a row of few columns, and its view would have the same",
+    ("worker/tasks.py", "runs"): "after a plan the worker serves the account of the run at once",
+}
+"""Modules of an edge that read another subject of the store, with the subject and the reason. None of them writes."""
+
 FREE_JSON = {
     ("flow/planning/content.py", "columns"): "the columns of a row that is written",
     ("flow/schedules/arm.py", "armed_for"): "the columns of a row that is written",

@@ -14,7 +14,15 @@ from tests.architecture.answers import (
     edges_read_the_store_through_views,
     sentences_name_no_command,
 )
-from tests.architecture.layers import FREE_JSON, LARGER_PACKAGES, LARGEST_PACKAGE, MAY_IMPORT, SUBJECTS, THIRD_PARTY
+from tests.architecture.layers import (
+    FREE_JSON,
+    LARGER_PACKAGES,
+    LARGEST_PACKAGE,
+    MAY_IMPORT,
+    READ_WITH_A_REASON,
+    SUBJECTS,
+    THIRD_PARTY,
+)
 from tests.architecture.rules import (
     RULES,
     Rule,
@@ -129,6 +137,16 @@ def test_what_the_rules_allow_stays_green() -> None:
 def test_what_is_free_json_exists() -> None:
     defined = {(source.name, function.name) for source in sources() for function in source.functions()}
     assert FREE_JSON.keys() <= defined
+
+
+def test_what_an_edge_reads_with_a_reason_is_read() -> None:
+    read = {
+        (source.name, module.split(".")[2])
+        for source in sources()
+        for _, module, _ in source.imports()
+        if module.startswith("campaigns.store.")
+    }
+    assert READ_WITH_A_REASON.keys() <= read
 
 
 def test_every_layer_has_its_rules() -> None:

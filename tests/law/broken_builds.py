@@ -14,14 +14,15 @@ from typing import Any
 from unittest import mock
 
 from pyroaring import BitMap64
-from sqlalchemy import bindparam, false, text, update
+from sqlalchemy import Select, bindparam, false, text, update
+from sqlalchemy.sql.visitors import cloned_traverse
 
 from campaigns.adapters.redis.pacer import RedisPacer
 from campaigns.domain.reconcile import matching
 from campaigns.domain.reconcile.judging import Listed
 from campaigns.domain.reconcile.matching import Item, Request
 from campaigns.domain.reconcile.windows import CLOCK_SKEW
-from campaigns.domain.states import BatchState
+from campaigns.domain.states import BatchState, HoldKind
 from campaigns.domain.upstream.outcome import Outcome, OutcomeKind
 from campaigns.flow.reconcile import search, settle_search
 from campaigns.flow.reconcile.picture import Looked
@@ -34,7 +35,9 @@ from campaigns.store.database.engine import Store
 from campaigns.store.reconcile.open_requests import OpenRequest, open_requests
 from campaigns.store.reconcile.searches import LookedFor
 from campaigns.store.sending.attempts import settle_batch
+from campaigns.store.sending.statements import OPEN_RUNS
 from campaigns.store.tables.batches import batch
+from campaigns.store.tables.runs import hold
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,18 @@ def _scripts_without(rule: str, instead: str) -> Callable[[str], Any]:
         return mock.Mock(joinpath=read)
 
     return of_package
+
+
+def _blind_to_stops(statement: Select[Any]) -> Select[Any]:
+    """The statement with every question about holds changed: a stop is none."""
+
+    def ask_for_others(asked: Select[Any]) -> None:
+        if hold in asked.get_final_froms():
+            asked._where_criteria += (hold.c.kind != HoldKind.STOP.value,)
+
+    changed = cloned_traverse(statement, {}, {"select": ask_for_others})
+    assert "kind !=" in str(changed)
+    return changed
 
 
 class _NeverRaised(Exception):
@@ -423,6 +438,12 @@ MUTANTS: tuple[Mutant, ...] = (
         "whoever keeps one account's lock delays that one alone",
         {f"{FLOW}.accounts.free_accounts.DatabaseBusy": _NeverRaised},
         "races.test_an_account_whose_lock_somebody_keeps_delays_only_itself",
+    ),
+    Mutant(
+        "the commit of an attempt does not look for a stop",
+        "nothing leaves during a stop",
+        {f"{STORE}.sending.attempts.OPEN_RUNS": _blind_to_stops(OPEN_RUNS)},
+        "stops.test_nothing_leaves_during_a_stop_and_everybody_gets_it_once_afterwards",
     ),
     Mutant(
         "questions take what is the messages'",

@@ -161,8 +161,8 @@ def release(account_id: str, *, reason: str, is_agreed: bool, as_json: bool) -> 
     from campaigns.flow.accounts.accounts import release_account
 
     with opened() as parts:
-        agree_to_team_release(parts, account_id, is_agreed=is_agreed)
-        released = release_account(parts.store, account_id, reason=reason, actor=actor())
+        shown = agree_to_team_release(parts, account_id, is_agreed=is_agreed)
+        released = release_account(parts.store, account_id, reason=reason, actor=actor(), shown=shown)
     show(released, as_json=as_json, people=lambda: click.echo(f"Account {account_id} is released."))
 
 

@@ -12,17 +12,20 @@ if TYPE_CHECKING:
     from campaigns.wiring import Parts
 
 
-def agree_to_team_release(parts: Parts, account_id: str, *, is_agreed: bool) -> None:
+def agree_to_team_release(parts: Parts, account_id: str, *, is_agreed: bool) -> list[int] | None:
     """Ask before the release of an account whose whole team is on hold; nothing is asked when it is not.
 
-    Raises NotFound, UsageError where nobody can be asked, and click.Abort.
+    Returns the IDs of the team's holds that are agreed to be lifted; None: all of them, whatever they are. Raises
+    NotFound, UsageError where nobody can be asked, and click.Abort.
     """
     from campaigns.store.views.limits import team_on_hold
 
+    if is_agreed:
+        return None
     with parts.store.read() as connection:
         team = team_on_hold(connection, account_id)
     if team is None:
-        return
+        return []
     accounts = counted(team.accounts, "account")
     summary = [
         vendor_in_force(parts.settings),
@@ -31,3 +34,4 @@ def agree_to_team_release(parts: Parts, account_id: str, *, is_agreed: bool) -> 
     ]
     question = f"Let {accounts} of {team.upstream} send again?"
     agree(summary, question, people=None, is_agreed=is_agreed)
+    return [hold.id for hold in team.holds]

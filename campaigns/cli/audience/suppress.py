@@ -99,12 +99,9 @@ def remove(users: tuple[str, ...], *, account_id: str | None, reason: str, as_js
 @json_option
 def list_suppressed(*, account_id: str | None, as_json: bool) -> None:
     """List the suppressed users."""
-    from campaigns.store.accounts import bindings
     from campaigns.store.views import suppressions as suppression_views
 
     with opened() as parts, parts.store.read() as connection:
-        if account_id is not None:
-            bindings.require_account(connection, account_id)
         listed = suppression_views.suppressions(connection, account_id=account_id)
         if as_json:
             print_json_list(listed)

@@ -53,17 +53,11 @@ def who(user: str, *, account_id: str | None, campaign_id: int | None, since: st
     Who suppressed the fan, when and why; and what became of them in each run: the batch they are in, or why the plan
     left them out. Runs to whole lists are not among them: only the vendor knows who is on its lists.
     """
-    from campaigns.store.accounts.bindings import require_account
-    from campaigns.store.campaigns.campaigns import find_campaign
     from campaigns.store.views import who as who_views
     from campaigns.store.views.suppressions import suppressions_of
 
     number, begins = _number(user), None if since is None else parse_moment(since, None, field="since")
     with opened() as parts, parts.store.read() as connection:
-        if account_id is not None:
-            require_account(connection, account_id)
-        if campaign_id is not None:
-            find_campaign(connection, campaign_id)
         mentions = who_views.who(connection, number, account_id=account_id, campaign_id=campaign_id, since=begins)
         suppressed = suppressions_of(connection, number, account_id)
     show(mentions, as_json=as_json, people=lambda: _print_who(number, mentions, suppressed))

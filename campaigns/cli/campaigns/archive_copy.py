@@ -43,10 +43,11 @@ def archive(campaign_id: int, *, is_agreed: bool, as_json: bool) -> None:
 
     It opens no more runs and leaves the list. Nothing of it is deleted, and `unarchive` brings it back.
     """
-    from campaigns.flow.campaigns.archive import archive_campaign
+    from campaigns.flow.campaigns.archive import archive_campaign, refuse_to_archive
     from campaigns.store.views.campaigns import campaign_of
 
     with opened() as parts:
+        refuse_to_archive(parts.store, campaign_id)
         with parts.store.read() as connection:
             view = campaign_of(connection, campaign_id)
         summary = [f"Campaign {campaign_name(view.id)} '{one_line(view.name)}' of {view.account}: {view.schedule}."]

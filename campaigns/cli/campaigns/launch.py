@@ -61,6 +61,8 @@ def launch(
     """
     from campaigns.flow.campaigns.launch_checks import How
 
+    if timeout is not None and not wait:
+        raise UsageError("--timeout belongs to --wait; a launch that is not watched waits for nothing.")
     if again != (reason is not None and bool(reason.strip())):
         raise UsageError(
             "--again and --reason go together: a second launch needs a reason, as in --again --reason 'new fans'."
@@ -173,13 +175,14 @@ def _summary(preview: LaunchPreview, *, is_live: bool) -> Iterator[str]:
 
 
 def _say_launched(launched: Launched) -> None:
+    from campaigns.domain.clocks import on_clocks
+
     _say_warnings(launched.warnings)
     campaign = campaign_name(launched.campaign_id)
     if launched.run_id is None:
-        click.echo(
-            f"Campaign {campaign} is armed: {launched.schedule}. Its next occurrence is at "
-            f"{moment(launched.starts_at, launched.zone)}."
-        )
+        assert launched.starts_at is not None
+        starts_at = on_clocks(launched.starts_at, launched.zone)
+        click.echo(f"Campaign {campaign} is armed: {launched.schedule}. Its next occurrence is at {starts_at}.")
         return
     run = run_name(launched.run_id)
     click.echo(f"Campaign {campaign} is launched as run {run}; `campaigns runs watch {run}` shows its progress.")

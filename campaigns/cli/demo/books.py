@@ -21,11 +21,20 @@ COUNTS = ("accepted", "rejected", "unknown", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)
+class RecordCounts:
+    """What the sandbox has on record: requests that it accepted, and their users."""
+
+    sends: int
+    users: int
+    users_accepted_twice: int
+
+
+@dataclass(frozen=True, slots=True)
 class Audit:
     """The books and the sandbox's record; `differences` is empty when they agree."""
 
     runs: list[RunView]
-    sandbox: dict[str, int]
+    sandbox: RecordCounts
     fans: int  # distinct users who are accepted in our books
     verified: Verified
     differences: list[str] = field(default_factory=list)
@@ -45,7 +54,7 @@ def make_audit(store: Store, record: list[AcceptedSend]) -> Audit:
         committed = {row.request_sha256 for run_id in run_ids for row in batch_views.attempts(connection, run_id)}
         verified = verify(connection)
     theirs, twice = _users_of(record)
-    sandbox = {"sends": len(record), "users": len(theirs), "users_accepted_twice": len(twice)}
+    sandbox = RecordCounts(sends=len(record), users=len(theirs), users_accepted_twice=len(twice))
     strange = [send.message_id for send in record if send.request_sha256 not in committed]
     differences = [*_unbalanced(runs), *verified.faults, *_apart(ours, theirs, twice)]
     if strange:

@@ -82,15 +82,15 @@ def _conclude(audit: Audit, telling: Telling, seconds: float) -> None:
         for run in audit.runs
     ]
     together = audit.together
-    rows.append(("together", together["planned"], *(together[name] for name in COUNTS)))
-    rows.append(("the sandbox's record", None, audit.sandbox["users"], None, None, None))
+    rows.append(("together", *(together[name] for name in ("planned", *COUNTS))))
+    rows.append(("the sandbox's record", None, audit.sandbox.users, None, None, None))
     telling.table((Column(""), *(Column(name, Kind.COUNT) for name in ("planned", *COUNTS))), rows)
     if audit.differences:
         telling.aside("The books and the record differ:", "bold red")
         for difference in audit.differences:
             telling.aside(difference, "red")
         return
-    twice = audit.sandbox["users_accepted_twice"]
+    twice = audit.sandbox.users_accepted_twice
     left_out = counted(sum(audit.runs[0].excluded.values()), "suppressed fan")
     telling.say(
         f"    The books balance, and the sandbox's record agrees: {audit.fans:,} fans accepted, {twice} of them twice; "

@@ -137,7 +137,7 @@ class Story:
         for event in self._settled_by_search(run_id):
             self.telling.aside(
                 f"batch {event.batch} was unknown, and found in the vendor's queue as message "
-                f"{(event.detail or {})['message_id']}: accepted, never again"
+                f"{(event.detail or {}).get('message_id')}: accepted, never again"
             )
         for row in unknown:
             self.telling.aside(f"batch {row.batch} is unknown: {one_line(row.error or 'the vendor did not reply')}")

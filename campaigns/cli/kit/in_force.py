@@ -52,14 +52,14 @@ def note_nobody_sends(parts: Parts, upstream: str | None = None) -> None:
     `upstream`: the vendor, that of the settings if none is named.
     """
     from campaigns.store.health.heartbeats import Serves, serving
-    from campaigns.store.holds.stops import open_stops
+    from campaigns.store.views.limits import everything_stopped
 
     vendor = upstream or parts.upstream_name
     with parts.store.read() as connection:
         service = serving(connection, vendor, parts.store.now(connection))
-        stops = [each for each in open_stops(connection) if each.account is None]
-    if stops:
-        note(f"Note: everything is stopped ({one_line(stops[0].reason)}); `campaigns go` lets it go on.")
+        stop = everything_stopped(connection)
+    if stop is not None:
+        note(f"Note: everything is stopped ({one_line(stop.reason)}); `campaigns go` lets it go on.")
     if service.serves is Serves.NO:
         note(f"Note: no worker for {vendor} is running; start `campaigns up`, or `campaigns worker`.")
 

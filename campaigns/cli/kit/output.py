@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
 import click
 
 from campaigns.as_json import to_json
-from campaigns.cli.kit.streams import drawing
 
 NOTHING = "-"
 """How a table shows that there is no value."""
-
-TIMES = {"at", "for", "date", "eta", "starts", "ends"}
-"""Last words of names that hold a time."""
-
-NUMBERS_THAT_NAME = {"id", "run", "runs", "seq", "batch", "number", "revision", "http_status", "status"}
-"""Last words of names whose numbers name something: they have no thousands separators."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON value on standard output.")
 
@@ -35,84 +28,6 @@ def print_json_list(values: Iterable[Any]) -> None:
     for number, value in enumerate(values):
         click.echo((",\n" if number else "") + to_json(value), nl=False)
     click.echo("]")
-
-
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
-    """A table: drawn by rich on a terminal, plain aligned text in a pipe; `empty` is the sentence for no row.
-
-    Columns whose values are all numbers are aligned to the right.
-    """
-    listed = [list(row) for row in rows]
-    if not listed:
-        click.echo(empty, err=True)
-        return
-    to_the_right = [all(isinstance(row[at], int | float | None) for row in listed) for at in range(len(columns))]
-    cells = [[named_cell(name, value) for name, value in zip(columns, row, strict=True)] for row in listed]
-    if sys.stdout.isatty():
-        _drawn(columns, cells, to_the_right)
-    else:
-        _aligned(columns, cells, to_the_right)
-
-
-def _drawn(columns: Sequence[str], cells: list[list[str]], to_the_right: list[bool]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name, right in zip(columns, to_the_right, strict=True):
-        table.add_column(name, justify="right" if right else "left", overflow="fold")
-    for row in cells:
-        table.add_row(*(Text(text) for text in row))
-    Console(file=drawing(sys.stdout)).print(table)
-
-
-def _aligned(columns: Sequence[str], cells: list[list[str]], to_the_right: list[bool]) -> None:
-    widths = [max(len(row[at]) for row in [list(columns), *cells]) for at in range(len(columns))]
-    for row in [list(columns), *cells]:
-        padded = (
-            text.rjust(width) if right else text.ljust(width)
-            for text, width, right in zip(row, widths, to_the_right, strict=True)
-        )
-        click.echo("  ".join(padded).rstrip())
-
-
-def print_facts(facts: Mapping[str, Any], *, zone: str | None = None) -> None:
-    """Names and values, one a line, the values aligned; times on the zone's clocks, else on this machine's."""
-    width = max(len(name) for name in facts) + 2
-    for name, value in facts.items():
-        click.echo(f"{name:<{width}}{named_cell(name, value, zone)}")
-
-
-def named_cell(name: str, value: Any, zone: str | None = None) -> str:
-    """One value for people, by what its name says it is: a time, a number that names something, or a plain value."""
-    word = name.replace(" ", "_").rpartition("_")[2]
-    if word in TIMES and isinstance(value, str):
-        return moment(value, zone)
-    if word in NUMBERS_THAT_NAME and isinstance(value, int | list):
-        return ", ".join(str(number) for number in value) or NOTHING if isinstance(value, list) else str(value)
-    return cell(value)
-
-
-def cell(value: Any) -> str:
-    """One value for people, on one line and without control characters."""
-    match value:
-        case None | "" | [] | ():
-            text = NOTHING
-        case bool():
-            text = "yes" if value else "no"
-        case int():
-            text = f"{value:,}"
-        case datetime():
-            text = moment(value)
-        case dict():
-            text = ", ".join(f"{name} {cell(part)}" for name, part in value.items()) or NOTHING
-        case list() | tuple():
-            text = ", ".join(cell(part) for part in value)
-        case _:
-            text = one_line(str(value))
-    return text
 
 
 def one_line(text: str) -> str:
@@ -158,12 +73,6 @@ def counted(number: int, thing: str) -> str:
     """`1 batch`, `2 batches`."""
     ending = "" if number == 1 else "es" if thing.endswith(("ch", "s")) else "s"
     return f"{number:,} {thing}{ending}"
-
-
-def say_warnings(result: Mapping[str, Any]) -> None:
-    """Write each warning of a result on standard error."""
-    for warning in result["warnings"]:
-        note(f"Note: {warning}")
 
 
 def note(sentence: str) -> None:

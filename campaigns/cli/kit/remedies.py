@@ -23,7 +23,7 @@ SENTENCES: dict[Do, str] = {
     Do.ADD_ACCOUNT: "`campaigns accounts add {account}` adds it.",
     Do.RELEASE_ACCOUNT: "`campaigns accounts release {account} --reason TEXT` lets it go on.",
     Do.UPGRADE_DATABASE: "`campaigns db upgrade` brings the database up to date.",
-    Do.GO: "`campaigns go` lets everything go on.",
+    Do.GO: "`campaigns go` lets everything send again.",
     Do.GO_ACCOUNT: "`campaigns go --account {account}` lets it go on.",
     Do.SET_ACCOUNT: "`campaigns accounts set {account} --hours 09:00-22:00 --zone Europe/Berlin` sets both.",
     Do.ARCHIVE_CAMPAIGN: "`campaigns archive {campaign}` hides it from the lists.",
@@ -64,6 +64,7 @@ SENTENCES: dict[Do, str] = {
     Do.SHOW_UNSENDS: "`campaigns runs attempts {run} --unsend` lists the requests that were to unsend it.",
     Do.RECALL_AGAIN: "`campaigns runs recall {run} --reason TEXT` tries again.",
     Do.SKIP_BAD_LINES: "--skip-bad leaves such lines out.",
+    Do.RERUN_EXPIRED: "`campaigns runs rerun {run} --cancelled --reason TEXT` sends to those who were cancelled.",
 }
 """Fields in braces are those of the remedy. A test reads each command with the real command line."""
 

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from campaigns.cli.kit.remedies import in_words
+from campaigns.domain.sending.lifting import lifted_by
 from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.outcome import HoldScope
+
+if TYPE_CHECKING:
+    from campaigns.store.views.runs import RunView
 
 FIX: dict[HoldKind, str] = {
     HoldKind.OPERATOR: "",
@@ -18,7 +25,7 @@ FIX: dict[HoldKind, str] = {
     HoldKind.RECALL: "See what the run before it still has at the vendor: `campaigns runs show RUN`.",
     HoldKind.HANDOVER: "Look at the vendor for the message.",
     HoldKind.ERRORS: "See `campaigns runs batches {run} --state rejected`, and fix the cause.",
-    HoldKind.LATE_ANSWER: "Decide about the batch that the reason names: `campaigns runs decide RUN --batch SEQ "
+    HoldKind.LATE_ANSWER: "Decide about the batch that the reason names: `campaigns runs decide {run} --batch SEQ "
     "--as accepted --message-id ID --reason TEXT`, or name the message with `--despite ID`.",
     HoldKind.RESTORED: "Make the suppressions again that are lost, and compare with the vendor what may have been sent "
     "(docs/operating.md, Backups).",
@@ -28,19 +35,22 @@ FIX: dict[HoldKind, str] = {
 }
 """What comes first, for each kind; empty where nothing does."""
 
-LIFT_RUN = "`campaigns runs resume {run} --reason TEXT` lifts the hold."
-LIFT_ACCOUNT = "`campaigns accounts release {account} --reason TEXT` lets the account send again."
-LIFT_STOP = "`campaigns go` lets everything send again."
-LIFT_STOP_OF_ACCOUNT = "`campaigns go --account {account}` lets the account send again."
-
 
 def way_on(kind: HoldKind, scope: HoldScope, *, run_id: int | None = None, account_id: str | None = None) -> str:
     """What to do about an open hold, in one or two sentences.
 
     `run_id`: a run that it pauses. `account_id`: an account that it pauses, for a hold on an account or a team.
     """
-    lift = LIFT_RUN if scope is HoldScope.RUN else LIFT_ACCOUNT
-    if kind is HoldKind.STOP:
-        lift = LIFT_STOP_OF_ACCOUNT if scope is HoldScope.ACCOUNT else LIFT_STOP
-    sentences = " ".join(part for part in (FIX[kind], lift) if part)
-    return sentences.format(run="RUN" if run_id is None else run_id, account=account_id or "ACCT")
+    remedy = lifted_by(kind, scope, run_id=run_id, account_id=account_id or "ACCT")
+    return " ".join([*fix_of(kind, run_id), *in_words([remedy])])
+
+
+def fix_of(kind: HoldKind, run_id: int | None) -> list[str]:
+    """What removes the cause of a hold; nothing where the hold has none but a person's wish."""
+    return [FIX[kind].format(run="RUN" if run_id is None else run_id)] if FIX[kind] else []
+
+
+def ways_on(run: RunView) -> list[str]:
+    """What to do about each hold on a run, each way once."""
+    ways = [way_on(hold.kind, hold.scope, run_id=run.id, account_id=run.account) for hold in run.holds]
+    return list(dict.fromkeys(ways))

@@ -11,7 +11,7 @@ from campaigns.cli.kit.in_force import vendor_in_force
 from campaigns.cli.kit.output import counted, json_option, print_json
 from campaigns.cli.kit.session import actor, opened
 from campaigns.cli.runs.recall import runs
-from campaigns.cli.runs.runs import batch_numbers, batch_option, given_reason, reason_option, run_argument
+from campaigns.cli.runs.runs import batch_numbers, batch_option, run_argument, with_reason
 from campaigns.domain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ FIRST_WORDS = 60
 @click.option(
     "--despite", multiple=True, metavar="ID", help="A message ID on record that is passed over; may be given again."
 )
-@reason_option
+@with_reason
 @yes_option
 @json_option
 def decide(
@@ -68,7 +68,6 @@ def decide(
     if message_id is not None and verdict != "accepted":
         raise UsageError(f"--message-id belongs to --as accepted; {verdict} has none.")
     seqs: Sequence[int] | None = batch_numbers(batch)
-    stated = given_reason(reason)
     with opened() as parts:
         if verdict == "resend":
             seqs = _agreed(parts, run_id, seqs, despite, is_agreed=is_agreed)
@@ -79,7 +78,7 @@ def decide(
             verdict=verdict,
             message_id=message_id,
             despite=despite,
-            reason=stated,
+            reason=reason,
             actor=actor(),
         )
     if as_json:

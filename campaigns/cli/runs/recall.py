@@ -10,7 +10,7 @@ from campaigns.cli.kit.agree import agree, yes_option
 from campaigns.cli.kit.output import counted, json_option, show
 from campaigns.cli.kit.session import actor, opened
 from campaigns.cli.runs.recipients import runs
-from campaigns.cli.runs.runs import given_reason, reason_option, run_argument
+from campaigns.cli.runs.runs import run_argument, with_reason
 
 if TYPE_CHECKING:
     from campaigns.flow.recall.recall import RecallAnswer
@@ -21,7 +21,7 @@ __all__ = ["runs"]
 
 @runs.command()
 @run_argument
-@reason_option
+@with_reason
 @click.option("--dry-run", is_flag=True, help="Show what it would unsend; ask for nothing.")
 @yes_option
 @json_option
@@ -34,7 +34,6 @@ def recall(run_id: int, *, reason: str, dry_run: bool, is_agreed: bool, as_json:
     from campaigns.flow.recall.recall import recall_run
     from campaigns.store.views.runs import run_of
 
-    reason = given_reason(reason)
     with opened() as parts:
         answer = recall_run(parts.store, run_id, reason=reason, actor=actor(), dry_run=True)
         with parts.store.read() as connection:

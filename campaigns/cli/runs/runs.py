@@ -10,6 +10,7 @@ from campaigns.cli.kit.held import say_held
 from campaigns.cli.kit.in_force import note_nobody_sends
 from campaigns.cli.kit.output import counted, json_option, print_json_list
 from campaigns.cli.kit.output import show as show_result
+from campaigns.cli.kit.reasons import reason_option
 from campaigns.cli.kit.session import RUN, actor, opened
 from campaigns.cli.kit.tables import print_facts
 from campaigns.domain.errors import UsageError
@@ -40,7 +41,7 @@ run_argument = click.argument("run_id", type=RUN, metavar="RUN")
 timeout_option = click.option(
     "--timeout", callback=_seconds, metavar="LENGTH", help="Wait at most this long, such as 10m; then exit with 75."
 )
-reason_option = click.option("--reason", required=True, metavar="TEXT", help="Why, for the audit.")
+with_reason = reason_option("Why, for the audit.")
 batch_option = click.option(
     "--batch", "batch", multiple=True, metavar="SEQ", help="Only these batches: 3, or 3,5-7; may be given again."
 )
@@ -79,11 +80,11 @@ def watch(run_id: int, *, timeout: float | None, as_json: bool) -> None:
     watching, not the run.
     """
     from campaigns.cli.runs.watch import watch as watch_run
-    from campaigns.store.runs.runs import find_run
+    from campaigns.store.views.runs import run_of
 
     with opened() as parts:
         with parts.store.read() as connection:
-            find_run(connection, run_id)
+            run_of(connection, run_id)  # whoever watches a run that is not there is told so at once
         code = watch_run(parts, run_id, timeout=timeout, as_json=as_json)
     click.get_current_context().exit(code)
 
@@ -126,7 +127,7 @@ def attempts(run_id: int, *, unsend: bool, as_json: bool) -> None:
 
 @runs.command()
 @run_argument
-@reason_option
+@with_reason
 @json_option
 def pause(run_id: int, *, reason: str, as_json: bool) -> None:
     """Pause a run.
@@ -136,13 +137,13 @@ def pause(run_id: int, *, reason: str, as_json: bool) -> None:
     from campaigns.flow.runs.pause_resume_cancel import pause_run
 
     with opened() as parts:
-        paused = pause_run(parts.store, run_id, reason=given_reason(reason), actor=actor())
+        paused = pause_run(parts.store, run_id, reason=reason, actor=actor())
     show_result(paused, as_json=as_json, people=lambda: click.echo(f"Run r{run_id} is paused."))
 
 
 @runs.command()
 @run_argument
-@reason_option
+@with_reason
 @json_option
 def resume(run_id: int, *, reason: str, as_json: bool) -> None:
     """Let a paused run go on.
@@ -152,13 +153,13 @@ def resume(run_id: int, *, reason: str, as_json: bool) -> None:
     from campaigns.flow.runs.pause_resume_cancel import resume_run
 
     with opened() as parts:
-        resumed = resume_run(parts.store, run_id, reason=given_reason(reason), actor=actor())
+        resumed = resume_run(parts.store, run_id, reason=reason, actor=actor())
     show_result(resumed, as_json=as_json, people=lambda: click.echo(_resumed_text(resumed)))
 
 
 @runs.command()
 @run_argument
-@reason_option
+@with_reason
 @json_option
 def cancel(run_id: int, *, reason: str, as_json: bool) -> None:
     """Cancel what was not sent yet.
@@ -168,7 +169,7 @@ def cancel(run_id: int, *, reason: str, as_json: bool) -> None:
     from campaigns.flow.handoff.cancel import cancel_run
 
     with opened() as parts:
-        cancelled = cancel_run(parts.store, run_id, reason=given_reason(reason), actor=actor())
+        cancelled = cancel_run(parts.store, run_id, reason=reason, actor=actor())
     show_result(cancelled, as_json=as_json, people=lambda: click.echo(_cancelled_text(cancelled)))
 
 
@@ -178,7 +179,7 @@ def cancel(run_id: int, *, reason: str, as_json: bool) -> None:
 @click.option("--cancelled", is_flag=True, help="Those who were cancelled.")
 @batch_option
 @click.option("--current", is_flag=True, help="Send the campaign's newest content instead of the run's.")
-@reason_option
+@with_reason
 @click.option("--dry-run", is_flag=True, help="Show how many it would send to; open nothing.")
 @json_option
 def rerun(
@@ -209,7 +210,7 @@ def rerun(
             states=frozenset(chosen or {BatchState.REJECTED}),
             seqs=batch_numbers(batch),
             current=current,
-            reason=given_reason(reason),
+            reason=reason,
             dry_run=dry_run,
             upstream=parts.upstream_name,
             actor=actor(),
@@ -221,7 +222,10 @@ def _resumed_text(resumed: Resumed) -> str:
     if not resumed.paused:
         return f"Run r{resumed.run_id} goes on."
     kinds = ", ".join(resumed.still_held_by)
-    return f"One pause of run r{resumed.run_id} ({resumed.closed}) has ended; it is still paused: {kinds}."
+    return (
+        f"One pause of run r{resumed.run_id} ({resumed.closed}) has ended; it is still paused: {kinds}. "
+        f"`campaigns runs show {resumed.run_id}` names what lets it go on."
+    )
 
 
 def _cancelled_text(cancelled: Cancelled) -> str:
@@ -245,13 +249,6 @@ def batch_numbers(given: tuple[str, ...]) -> list[int] | None:
             raise UsageError(f"--batch '{part}' names no batch: write the smaller number first, as 5-7.")
         numbers.update(range(int(ends[0]), int(ends[1]) + 1))
     return sorted(numbers) if given else None
-
-
-def given_reason(text: str) -> str:
-    """The reason without the blanks around it. Raises UsageError when nothing is left."""
-    if not text.strip():
-        raise UsageError("--reason is empty; say why, the audit keeps it.")
-    return text.strip()
 
 
 def _print_rerun(made: RerunAnswer, *, dry_run: bool) -> None:

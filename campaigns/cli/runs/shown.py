@@ -7,8 +7,9 @@ from datetime import datetime
 
 from campaigns.cli.kit.output import moment
 from campaigns.cli.kit.tables import Column, Fact, Kind, print_table
+from campaigns.cli.kit.ways_on import ways_on
 from campaigns.cli.runs.progress import recall_text, wait_text
-from campaigns.flow.runs.outlook import ShownRun
+from campaigns.flow.runs.outlook import ShownRun, has_ended, is_recalled_now
 from campaigns.store.views.batches import AttemptView, BatchView
 from campaigns.store.views.recalls import UnsendView
 from campaigns.store.views.runs import LaneView
@@ -107,6 +108,7 @@ def _waits(run: ShownRun, now: datetime) -> list[Fact]:
     wait = wait_text(run, now)
     return [
         Fact("paused by", [f"{hold.kind}: {hold.reason}" for hold in run.holds]),
+        *(Fact("to go on", way) for way in (ways_on(run) if not has_ended(run) or is_recalled_now(run) else [])),
         Fact("lane", None if run.lane is None else _lane_text(run.lane)),
         *([] if wait is None else [Fact("waits", wait)]),
         Fact("sending hours", [f"{each.hours} {each.zone}" for each in run.sending_hours]),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from campaigns.cli.kit.output import counted, duration, one_line
 from campaigns.cli.kit.remedies import in_words
 from campaigns.cli.kit.tables import Column, Kind, drawn_table, table_lines
+from campaigns.cli.kit.ways_on import fix_of
 from campaigns.domain.states import RUN_OPEN, RunState
 
 if TYPE_CHECKING:
@@ -107,8 +108,9 @@ def _needs(seen: Tonight) -> Iterator[tuple[str, str]]:
     for number, need in enumerate(seen.needs[:MOST_NEEDS], start=1):
         mark = f"{number}. "
         yield mark, one_line(need.sentence)
-        for remedy in in_words(need.remedies):
-            yield " " * len(mark), one_line(remedy)
+        fix = [] if need.hold is None else fix_of(need.hold, need.run_id)
+        for sentence in [*fix, *in_words(need.remedies)]:
+            yield " " * len(mark), one_line(sentence)
     if len(seen.needs) > MOST_NEEDS:
         yield "", f"and {len(seen.needs) - MOST_NEEDS} more; `campaigns status --json` lists all."
 

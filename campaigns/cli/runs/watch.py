@@ -17,11 +17,10 @@ from campaigns.cli.kit.in_force import note_nobody_sends
 from campaigns.cli.kit.output import counted, note, one_line, print_json
 from campaigns.cli.kit.remedies import in_words
 from campaigns.cli.kit.streams import drawing
+from campaigns.cli.kit.ways_on import ways_on
 from campaigns.cli.runs.progress import EXIT_CODES, Look, Rates, progress_line, recall_text, wait_text
 from campaigns.domain.errors import DatabaseAway
 from campaigns.domain.remedies import Do, Remedy
-from campaigns.domain.states import HoldKind
-from campaigns.domain.upstream.outcome import HoldScope
 from campaigns.flow.runs.outlook import End, ShownRun, end_of, has_ended, recipients_done, show_run
 
 if TYPE_CHECKING:
@@ -214,15 +213,10 @@ def _end_fact(run: ShownRun, end: End) -> str:
 def _next_steps(run: ShownRun, end: End) -> list[str]:
     """What to do next, as commands."""
     number, remedies = run.id, []
-    own = [hold for hold in run.holds if hold.scope is HoldScope.RUN]
-    if not has_ended(run) and any(hold.kind is HoldKind.STOP for hold in run.holds):
-        return []  # no release lifts a stop
-    if end is End.REFUSED or (end is End.STOPPED and not has_ended(run) and not own):
-        remedies.append(Remedy(Do.RELEASE_ACCOUNT, account=run.account))
-    elif end is End.STOPPED and not has_ended(run):
-        remedies.append(Remedy(Do.RESUME_RUN, run=number))
-    elif run.expired and not run.whole_list:
-        remedies.append(Remedy(Do.RERUN_CANCELLED, run=number))
+    if end is End.REFUSED or not has_ended(run):
+        return ways_on(run)
+    if run.expired and not run.whole_list:
+        remedies.append(Remedy(Do.RERUN_EXPIRED, run=number))
     elif end is End.UNKNOWN:
         remedies.append(Remedy(Do.DECIDE, run=number))
     elif run.recall is not None and run.recall.failed:

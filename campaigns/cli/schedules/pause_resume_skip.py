@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from campaigns.cli.kit.output import json_option, note, show
+from campaigns.cli.kit.reasons import reason_option
 from campaigns.cli.kit.remedies import in_words
 from campaigns.cli.kit.session import CAMPAIGN, actor, opened
 from campaigns.domain.remedies import Do, Remedy
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
     from campaigns.flow.schedules.pause_resume_skip import NextSkipped, SchedulePaused, ScheduleResumed
 
 campaign_argument = click.argument("campaign_id", type=CAMPAIGN, metavar="ID")
-reason_option = click.option("--reason", required=True, metavar="TEXT", help="Why, for the audit.")
+with_reason = reason_option("Why, for the audit.")
 optional_reason = click.option("--reason", metavar="TEXT", help="Why, for the audit.")
 
 
 @click.command()
 @campaign_argument
-@reason_option
+@with_reason
 @json_option
 def pause(campaign_id: int, *, reason: str, as_json: bool) -> None:
     """Pause a campaign's schedule.
@@ -37,7 +38,7 @@ def pause(campaign_id: int, *, reason: str, as_json: bool) -> None:
 
 @click.command()
 @campaign_argument
-@reason_option
+@with_reason
 @json_option
 def resume(campaign_id: int, *, reason: str, as_json: bool) -> None:
     """Let a paused schedule go on.

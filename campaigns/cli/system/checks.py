@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from campaigns.settings import Settings
     from campaigns.store.backup.hosts import HostRow
     from campaigns.store.database.engine import Store
-    from campaigns.store.holds.holds import Held, OpenHold
+    from campaigns.store.views.limits import OpenPause
 
 AWAY, FAULTY, NOT_MIGRATED, REFUSED = 75, 2, 4, 7
 
@@ -130,18 +130,14 @@ def _fence_trouble(
 
 def paused_checks(store: Store) -> Iterator[Check]:
     """Each open hold and each open circuit: a refusal of the vendor that stops open runs is a fault, the rest notes."""
-    from campaigns.store.holds.holds import every_open_hold, holds_open_runs
-    from campaigns.store.views.limits import tripped_circuits
+    from campaigns.store.views.limits import open_pauses, tripped_circuits
 
     with store.read() as connection:
         circuits = tripped_circuits(connection, now=store.now(connection))
-        holds = [
-            (hold, hold.kind.is_vendors and holds_open_runs(connection, hold.held))
-            for hold in every_open_hold(connection)
-        ]
+        holds = [(pause, pause.kind.is_vendors and pause.holds_runs) for pause in open_pauses(connection)]
     holds.sort(key=lambda judged: not judged[1])  # faults first
     for hold, is_fault in holds[:LISTED]:
-        fact = f"{_name(hold.held)}: {hold.kind}: {hold.reason}"
+        fact = f"{_name(hold)}: {hold.kind}: {hold.reason}"
         yield Check("hold", "fault" if is_fault else "note", fact, _way_on(hold), REFUSED if is_fault else 0)
     if len(holds) > LISTED:
         yield Check("hold", "note", f"and {len(holds) - LISTED} more", "`campaigns runs show RUN` names a run's")
@@ -169,11 +165,12 @@ def probe_checks(store: Store) -> Iterator[Check]:
         yield Check(f"probe of {each.account_id}", "note", found, by_hand)
 
 
-def _way_on(hold: OpenHold) -> str:
+def _way_on(hold: OpenPause) -> str:
     return way_on(hold.kind, hold.held.scope, run_id=hold.held.run_id, account_id=hold.held.account_id)
 
 
-def _name(held: Held) -> str:
+def _name(pause: OpenPause) -> str:
+    held = pause.held
     if held.run_id is not None:
         return f"run {held.run_id}"
     return f"account {held.account_id}" if held.account_id is not None else f"every account of {held.upstream}"

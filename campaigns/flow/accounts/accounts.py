@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from campaigns.domain.clocks import zone_of
@@ -17,7 +17,7 @@ from campaigns.store.accounts.accounts import add_account as store_account
 from campaigns.store.accounts.bindings import find_upstream, hours_of_account, upstream_to_send
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.database.engine import Store
-from campaigns.store.holds.holds import Held, holds_on, lift_hold
+from campaigns.store.holds.holds import Held, OpenHold, holds_on, lift_hold
 from campaigns.store.sending.lanes import lock_lanes
 
 ACCOUNT_ID = re.compile(r"acct_[A-Za-z0-9_-]{1,75}")
@@ -175,10 +175,13 @@ def _checked_hours(account_id: str, hours: str | None, zone: str | None) -> str 
         raise UsageError(f"Account {account_id} cannot have these hours: {fault}.") from None
 
 
-def release_account(store: Store, account_id: str, *, reason: str, actor: str) -> Released:
+def release_account(
+    store: Store, account_id: str, *, reason: str, actor: str, shown: Collection[int] | None = None
+) -> Released:
     """Close every open hold on the account and on its team, after a person has removed the cause.
 
-    A stop stays: only `go` lifts it. Raises NotAllowed, NotFound.
+    A stop stays: only `go` lifts it. `shown`: the IDs of the team's holds that a person was shown and agreed to lift,
+    where somebody was asked; while the team has another hold, nothing is closed. Raises NotAllowed, NotFound.
     """
     why = Reason(reason)
     with store.write() as connection:
@@ -190,10 +193,22 @@ def release_account(store: Store, account_id: str, *, reason: str, actor: str) -
         holds = [hold for hold in [*on_account, *on_team] if hold.kind is not HoldKind.STOP]
         if not holds:
             raise _nothing_to_release(account_id, on_account, on_team)
+        if shown is not None:
+            _refuse_not_shown(account_id, [hold for hold in holds if hold in on_team and hold.id not in shown])
         for hold in holds:
             lift_hold(act, hold.id, reason=why)
         act.record(EventKind.ACCOUNT_RELEASED, account_id=account_id, reason=why)
     return Released(account_id, [hold.kind for hold in holds])
+
+
+def _refuse_not_shown(account_id: str, holds: Sequence[OpenHold]) -> None:
+    """Raise NotAllowed for holds on the team that were placed while a person was asked."""
+    if holds:
+        placed = "; ".join(f"{hold.kind}: {hold.reason.rstrip('.')}" for hold in holds)
+        raise NotAllowed(
+            f"The team of account {account_id} was put on hold meanwhile ({placed}). Nothing was released.",
+            Remedy(Do.RELEASE_ACCOUNT, account=account_id),
+        )
 
 
 def _nothing_to_release(account_id: str, on_account: Sequence[object], on_team: Sequence[object]) -> NotAllowed:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from sqlalchemy import Connection
+
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.messages.campaign_names import LONGEST_NAME, name_faults
 from campaigns.domain.remedies import Do, Remedy
@@ -47,17 +49,29 @@ def archive_campaign(store: Store, campaign_id: int, *, actor: str) -> Moved:
         # Whoever opens a run holds this lock: a run opened earlier is seen here, and later ones see the archive.
         hold_lane(connection, find_campaign(connection, campaign_id).account_id)
         act = Act(connection, store.now(connection), actor)
-        campaign = find_campaign(connection, campaign_id)
-        open_runs = open_runs_of(connection, campaign_id)
-        if open_runs:
-            raise NotAllowed(
-                f"Campaign {campaign_id} has an open run ({open_runs[0]}). Archive it when that run has ended.",
-                Remedy(Do.CANCEL_RUN, run=open_runs[0]),
-            )
-        if campaign.state is CampaignState.ARCHIVED:
-            raise NotAllowed(f"Campaign {campaign_id} is archived already.")
-        refuse_handed_over(connection, campaign_id, now=act.now)
+        campaign = _may_be_archived(connection, campaign_id, act.now)
         return _move(act, campaign, CampaignState.ARCHIVED, EventKind.CAMPAIGN_ARCHIVED)
+
+
+def refuse_to_archive(store: Store, campaign_id: int) -> None:
+    """Raise what `archive_campaign` would raise, before a person is asked whether they mean it."""
+    with store.read() as connection:
+        _may_be_archived(connection, campaign_id, store.now(connection))
+
+
+def _may_be_archived(connection: Connection, campaign_id: int, now: datetime) -> CampaignRow:
+    """The campaign. Raises NotAllowed while a run of it is open or with the vendor, and when it is archived already."""
+    campaign = find_campaign(connection, campaign_id)
+    open_runs = open_runs_of(connection, campaign_id)
+    if open_runs:
+        raise NotAllowed(
+            f"Campaign {campaign_id} has an open run ({open_runs[0]}). Archive it when that run has ended.",
+            Remedy(Do.CANCEL_RUN, run=open_runs[0]),
+        )
+    if campaign.state is CampaignState.ARCHIVED:
+        raise NotAllowed(f"Campaign {campaign_id} is archived already.")
+    refuse_handed_over(connection, campaign_id, now=now)
+    return campaign
 
 
 def unarchive_campaign(store: Store, campaign_id: int, *, actor: str) -> Moved:

@@ -14,7 +14,7 @@ from campaigns.flow.campaigns.launch_checks import Checked, How, check_launch, n
 from campaigns.flow.planning.content import what_is_said
 from campaigns.flow.planning.plan import write_plan
 from campaigns.flow.runs.hold_restored import hold_restored
-from campaigns.flow.schedules.arm import armed_for, first_occurrence, refuse_often
+from campaigns.flow.schedules.arm import armed_for, first_occurrence
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.backup.restored import MAY_HAVE_BEEN_SENT, opening_may_repeat
 from campaigns.store.campaigns.campaigns import change_campaign
@@ -80,7 +80,6 @@ def _arm(store: Store, checked: Checked, how: How, actor: str) -> Launched:
         occurrence = first_occurrence(connection, campaign, revision, act.now)
         if occurrence is None:
             raise no_occurrence(campaign, revision, checked.zone)
-        refuse_often(revision, act.now)
         may_repeat = opening_may_repeat(connection, campaign.id, sent_from=sent_from(revision.times, occurrence))
         change_campaign(connection, campaign, now=act.now, **armed_for(campaign.id, revision, occurrence))
         act.record(

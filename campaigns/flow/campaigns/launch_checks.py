@@ -20,7 +20,7 @@ from campaigns.domain.states import CampaignState
 from campaigns.flow.planning.content import what_is_said, zone_of_campaign
 from campaigns.flow.planning.plan import Plan, make_plan, plan_faults, refuse_faults
 from campaigns.flow.planning.plan_warnings import PlanWarning, plan_warnings
-from campaigns.flow.schedules.arm import first_occurrence, is_used_up
+from campaigns.flow.schedules.arm import first_occurrence, is_used_up, refuse_often
 from campaigns.store.accounts.bindings import upstream_to_send
 from campaigns.store.campaigns.campaigns import CampaignRow, RevisionRow, find_campaign, find_revision, refuse_probe
 from campaigns.store.database.engine import Store
@@ -123,6 +123,8 @@ def check_launch(store: Store, campaign_id: int, how: How, *, refuses_closed: bo
         _refuse_changed(campaign_id, plan, how.plan_hash)
         _refuse_faults(connection, plan, campaign_id, now, as_written=how.as_written)
         arms = (revision.times.recurs or revision.starts_at is not None) and not how.at_once
+        if arms:
+            refuse_often(revision, now)
         starts_at = first_occurrence(connection, campaign, revision, now) if arms else None
         if arms and starts_at is None:
             raise no_occurrence(campaign, revision, zone)

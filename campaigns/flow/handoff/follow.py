@@ -22,8 +22,6 @@ from campaigns.domain.upstream.questions import (
     Question,
     QuestionKind,
     item_as_kept,
-    kept_item,
-    kept_list,
     list_as_kept,
 )
 from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
@@ -75,16 +73,15 @@ def _due(connection: Connection, sender: LaneContext, account_id: str) -> _Watch
     first = first_asked(connection, found.run_id, Purpose.FOLLOW)
     since = min((each.due for each in batches), default=now)
     fates, last_known = {}, {}
-    for message_id, (at, kept) in known_items(connection, account_id, asked_since(since)).items():
-        fate = _fate(kept_item(kept))
+    for message_id, known in known_items(connection, account_id, asked_since(since)).items():
+        fate = _fate(known.content)
         last_known[message_id] = fate
-        if fate in SETTLED or at >= found.watch_at:
+        if fate in SETTLED or known.asked_at >= found.watch_at:
             fates[message_id] = fate
-    known = known_list(connection, account_id, asked_since(found.watch_at))
     return _Watch(
         found,
         batches,
-        None if known is None else kept_list(known),
+        known_list(connection, account_id, asked_since(found.watch_at)),
         fates,
         last_known,
         is_over=first is not None and now >= first + ASKED_FOR,

@@ -22,6 +22,7 @@ from campaigns.domain.probe.reading import AHEAD, PRICE, TEXT
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.schedules.sending_hours import opens_at, windows_of
 from campaigns.domain.schedules.timing import Timing
+from campaigns.domain.sending.lifting import lifted_by
 from campaigns.domain.states import RunKind
 from campaigns.store.accounts.bindings import hours_of_account, upstream_to_send
 from campaigns.store.audience.suppressions import suppressed_users
@@ -94,7 +95,7 @@ def _refuse(connection: Connection, account_id: str, user: int, *, bound_to: str
         reason = holds[0].reason.rstrip(".")
         raise NotAllowed(
             f"Account {account_id} is paused, so it cannot be probed: {reason}.",
-            Remedy(Do.RELEASE_ACCOUNT, account=account_id),
+            *dict.fromkeys(lifted_by(hold.kind, hold.held.scope, account_id=account_id) for hold in holds),
         )
 
 
@@ -121,7 +122,7 @@ def _open(act: Act, account_id: str, user: int, message: dict[str, Any], *, upst
     campaign_id = add_campaign(act, name=f"Probe of {account_id}", account_id=account_id, kind="probe", launches=1)
     users = pack(BitMap64([user]))
     audience = add_audience(
-        act.connection, campaign_id, users, source="--to", lines=1, duplicates=0, skipped_bad=0, now=act.now
+        act.connection, campaign_id, users, source="a probe", lines=1, duplicates=0, skipped_bad=0, now=act.now
     )
     add_revision(act, Revision(campaign_id, 1, message=message, audience=audience, batch_size=1, mark=True))
     run_id = add_run(

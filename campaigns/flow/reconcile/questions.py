@@ -18,8 +18,6 @@ from campaigns.domain.upstream.questions import (
     Question,
     QuestionKind,
     item_as_kept,
-    kept_item,
-    kept_list,
     list_as_kept,
     saved_as_kept,
     scheduled_as_kept,
@@ -42,7 +40,7 @@ def ask_list(context: LaneContext, batch: LookedFor) -> list[QueueItem]:
         if known is None:
             require_questions_left(context, connection, batch.run_id)
     if known is not None:
-        return kept_list(known)
+        return known
 
     def put() -> list[QueueItem]:
         items = context.gateway.queue(batch.account_id)
@@ -91,7 +89,7 @@ def ask_items(context: LaneContext, batch: LookedFor, possible: Sequence[QueueIt
     with context.store.read() as connection:
         known = known_items(connection, batch.account_id, _fresh(batch))
     for item in possible:
-        content = kept_item(known[item.id][1]) if item.id in known else _ask_item(context, batch, item.id)
+        content = known[item.id].content if item.id in known else _ask_item(context, batch, item.id)
         if content is not None:
             contents.append(content)
     return contents

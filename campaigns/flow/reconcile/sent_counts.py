@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from campaigns.domain.errors import NotAllowed, PacerAway
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.states import EvidenceKind
-from campaigns.domain.upstream.questions import Purpose, Question, QuestionKind, item_as_kept, kept_item
+from campaigns.domain.upstream.questions import Purpose, Question, QuestionKind, item_as_kept
 from campaigns.domain.upstream.queue_items import ItemContent
 from campaigns.flow.sending.ask_vendor import ask
 from campaigns.flow.sending.lane_context import LaneContext
@@ -87,8 +87,7 @@ def _ask(context: LaneContext, run: RunRow, one: Count) -> ItemContent | None:
 def _earlier_answers(connection: Connection, context: LaneContext, run_id: int) -> dict[str, ItemContent | None]:
     """The answers of an earlier call that broke off within HOLDS_FOR, by message ID."""
     since = context.store.now(connection) - HOLDS_FOR
-    known = counts_not_kept(connection, run_id, since=since)
-    return {message_id: kept_item(kept) for message_id, kept in known.items()}
+    return counts_not_kept(connection, run_id, since=since)
 
 
 def _keep(context: LaneContext, run: RunRow, answers: list[tuple[Count, ItemContent | None]], *, actor: str) -> None:

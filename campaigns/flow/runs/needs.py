@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from campaigns.domain.remedies import Do, Remedy
+from campaigns.domain.sending.lifting import lifted_by
 from campaigns.domain.sending.pacing import circuit_is_open
 from campaigns.domain.states import RUN_OPEN, HoldKind, RunState
 from campaigns.domain.upstream.outcome import HoldScope
@@ -59,6 +60,7 @@ class Need:
     account: str | None = None
     run_id: int | None = None
     remedies: tuple[Remedy, ...] = ()
+    hold: HoldKind | None = None  # the kind of the hold that it is about: each edge says how its cause is removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ def _holds(picture: Picture) -> Iterator[Need]:
         if each.kind is HoldKind.STOP and each.upstream is not None:
             if not is_stop_shown:
                 sentence = f"Everything is stopped by {_person(each.actor)}: {_ended(each.reason)}"
-                yield Need(Matter.STOPPED, sentence, remedies=(Remedy(Do.GO),))
+                yield Need(Matter.STOPPED, sentence, remedies=(lifted_by(each.kind, each.scope),), hold=each.kind)
             is_stop_shown = True  # one hold for each vendor, of one stop
         else:
             yield _hold(picture, each)
@@ -109,29 +111,28 @@ def _hold(picture: Picture, held: HoldRow) -> Need:
     """A hold on a run, on an account, or by the vendor on every account."""
     if held.kind is HoldKind.STOP:
         sentence = f"Account {held.account} is stopped by {_person(held.actor)}: {_ended(held.reason)}"
-        return Need(Matter.STOPPED, sentence, held.account, remedies=(Remedy(Do.GO_ACCOUNT, account=held.account),))
+        lift = lifted_by(held.kind, held.scope, account_id=held.account)
+        return Need(Matter.STOPPED, sentence, held.account, remedies=(lift,), hold=held.kind)
     subject, remedies = _run_held(picture, held) if held.scope is HoldScope.RUN else _account_held(picture, held)
     if held.kind is HoldKind.OPERATOR:
         sentence = f"{subject} by {_person(held.actor)}: {_ended(held.reason)}"
     else:
-        fix = " First remove the cause." if held.kind.is_vendors else ""
-        sentence = f"{subject}: {WHY_PAUSED[held.kind]} ({held.reason.rstrip('.')}).{fix}"
-    return Need(Matter.PAUSED, sentence, held.account, held.run_id, remedies)
+        sentence = f"{subject}: {WHY_PAUSED[held.kind]} ({held.reason.rstrip('.')})."
+    return Need(Matter.PAUSED, sentence, held.account, held.run_id, remedies, held.kind)
 
 
 def _run_held(picture: Picture, held: HoldRow) -> tuple[str, tuple[Remedy, ...]]:
     run = next((each for each in picture.runs if each.id == held.run_id), None)
     of = "" if run is None else f' of "{run.campaign}" ({run.account})'
-    return f"Run {held.run_id}{of} is paused", (Remedy(Do.RESUME_RUN, run=held.run_id),)
+    return f"Run {held.run_id}{of} is paused", (lifted_by(held.kind, held.scope, run_id=held.run_id),)
 
 
 def _account_held(picture: Picture, held: HoldRow) -> tuple[str, tuple[Remedy, ...]]:
     """Of a hold on every account of a vendor, any of them is named: a release concerns them all."""
     named = held.account or next((each.id for each in picture.accounts if each.upstream == held.upstream), None)
     whom = f"Account {held.account}" if held.account else "Every account"
-    return f"{whom} is paused{_waiting(picture, held)}", () if named is None else (
-        Remedy(Do.RELEASE_ACCOUNT, account=named),
-    )
+    ways = () if named is None else (lifted_by(held.kind, held.scope, account_id=named),)
+    return f"{whom} is paused{_waiting(picture, held)}", ways
 
 
 def _waiting(picture: Picture, held: HoldRow) -> str:

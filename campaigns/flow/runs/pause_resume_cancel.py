@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -9,10 +10,11 @@ from sqlalchemy import Connection
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.people import Reason
 from campaigns.domain.remedies import Do, Remedy
+from campaigns.domain.sending.lifting import lifted_by
 from campaigns.domain.states import RUN_OPEN, HoldKind, RunState
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.database.engine import Store
-from campaigns.store.holds.holds import Held, holds_on, lift_hold, place_hold
+from campaigns.store.holds.holds import Held, OpenHold, holds_on, lift_hold, place_hold
 from campaigns.store.runs.runs import RunRow, end_run_if_done, find_run, move_run
 from campaigns.store.sending.batches import anything_is_looked_for, anything_waits, cancel_ready
 from campaigns.store.sending.lanes import hold_lane, lane_suppressions
@@ -33,7 +35,7 @@ class Resumed:
 
     run_id: int
     state: RunState
-    paused: bool  # another hold still pauses it
+    paused: bool  # another hold, on it, its account or its team, still pauses it
     closed: HoldKind
     still_held_by: list[HoldKind]
 
@@ -56,23 +58,30 @@ def resume_run(store: Store, run_id: int, *, reason: str, actor: str) -> Resumed
     with store.write() as connection:
         run = lock_run(connection, run_id)
         act = Act(connection, store.now(connection), actor)
-        holds = holds_on(connection, Held(run_id=run_id))
+        holds, wider = holds_on(connection, Held(run_id=run_id)), _wider_holds(connection, run)
         if not holds:
-            _refuse_not_paused(connection, run)
+            raise _nothing_to_resume(run, wider)
         lift_hold(act, holds[0].id, reason=reason, suppressions=lane_suppressions(connection, run.account_id))
-        others = [hold.kind for hold in holds[1:]]
+        others = [hold.kind for hold in [*holds[1:], *wider]]
         return Resumed(run_id, run.state, paused=bool(others), closed=holds[0].kind, still_held_by=others)
 
 
-def _refuse_not_paused(connection: Connection, run: RunRow) -> None:
+def _wider_holds(connection: Connection, run: RunRow) -> list[OpenHold]:
+    """The holds on the account of a run, and on its team."""
     held = (Held(account_id=run.account_id), Held(upstream=run.upstream))
-    wider = [hold for which in held for hold in holds_on(connection, which)]
+    return [hold for which in held for hold in holds_on(connection, which)]
+
+
+def _nothing_to_resume(run: RunRow, wider: Sequence[OpenHold]) -> NotAllowed:
+    """The refusal to resume a run that has no hold of its own: what else pauses it, and what lifts that."""
     if not wider:
-        raise NotAllowed(f"Run {run.id} is not paused, so there is nothing to resume.")
-    raise NotAllowed(
-        f"Run {run.id} is not paused itself; its account or its team is ({wider[0].reason}). Fix the cause first.",
-        Remedy(Do.RELEASE_ACCOUNT, account=run.account_id),
-    )
+        return NotAllowed(f"Run {run.id} is not paused, so there is nothing to resume.")
+    ways = dict.fromkeys(lifted_by(hold.kind, hold.held.scope, account_id=run.account_id) for hold in wider)
+    fact = f"Run {run.id} is not paused itself"
+    causes = [hold for hold in wider if hold.kind is not HoldKind.STOP]
+    if not causes:
+        return NotAllowed(f"{fact}, but stopped ({wider[0].reason}).", *ways)
+    return NotAllowed(f"{fact}; its account or its team is ({causes[0].reason}). Fix the cause first.", *ways)
 
 
 def cancel_open_run(act: Act, run: RunRow, *, reason: str) -> int:

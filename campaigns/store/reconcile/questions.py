@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, literal, or_, select, update
 
-from campaigns.domain.upstream.questions import BY_THEMSELVES, Purpose, Question, QuestionKind
+from campaigns.domain.upstream.questions import (
+    BY_THEMSELVES,
+    Purpose,
+    Question,
+    QuestionKind,
+    kept_item,
+    kept_list,
+)
+from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
 from campaigns.store.audit.events import EventKind
 from campaigns.store.holds.holds import vendor_refuses
 from campaigns.store.tables.accounts import lane
@@ -83,9 +92,9 @@ def asked_for_look(batch_id: int, look: int, *, due_at: datetime) -> ColumnEleme
     return or_(question.c.asked_at > due_at, its_own)
 
 
-def known_list(connection: Connection, account_id: str, fresh: ColumnElement[bool]) -> dict[str, Any] | None:
-    """The newest list of the account's messages among the `fresh` answers, as it is kept; None: there is none."""
-    newest: dict[str, Any] | None = connection.scalar(
+def known_list(connection: Connection, account_id: str, fresh: ColumnElement[bool]) -> list[QueueItem] | None:
+    """The newest list of the account's messages among the `fresh` answers; None: there is none."""
+    newest = connection.scalar(
         select(answer.c.found)
         .join(question, ITS_OWN)
         .where(
@@ -97,13 +106,19 @@ def known_list(connection: Connection, account_id: str, fresh: ColumnElement[boo
         .order_by(question.c.id.desc())
         .limit(1)
     )
-    return newest
+    return None if newest is None else kept_list(newest)
 
 
-def known_items(
-    connection: Connection, account_id: str, fresh: ColumnElement[bool]
-) -> dict[str, tuple[datetime, dict[str, Any]]]:
-    """By message of the account: when its newest `fresh` answer was asked for, and that answer as it is kept."""
+@dataclass(frozen=True, slots=True)
+class KnownItem:
+    """What the vendor showed of one message."""
+
+    asked_at: datetime
+    content: ItemContent | None  # None: it did not show the message
+
+
+def known_items(connection: Connection, account_id: str, fresh: ColumnElement[bool]) -> dict[str, KnownItem]:
+    """The newest `fresh` answer about each message of the account, by message ID."""
     rows = connection.execute(
         select(question.c.message_id, question.c.asked_at, answer.c.found)
         .join(answer, ITS_OWN)
@@ -115,11 +130,14 @@ def known_items(
         )
         .order_by(question.c.id)
     )
-    return {row.message_id: (row.asked_at, row.found) for row in rows}
+    return {row.message_id: KnownItem(row.asked_at, kept_item(row.found)) for row in rows}
 
 
-def counts_not_kept(connection: Connection, run_id: int, *, since: datetime) -> dict[str, Any]:
-    """Answers about sent counts of a run since then that did not become evidence, because the caller broke off."""
+def counts_not_kept(connection: Connection, run_id: int, *, since: datetime) -> dict[str, ItemContent | None]:
+    """Answers about sent counts of a run since then that did not become evidence, because the caller broke off.
+
+    By message ID; None: the vendor did not show the message.
+    """
     kept_at = _last_event(connection, run_id, EventKind.COUNTS_ASKED)
     answers = (
         select(question.c.message_id, answer.c.found)
@@ -133,7 +151,7 @@ def counts_not_kept(connection: Connection, run_id: int, *, since: datetime) -> 
         .order_by(question.c.id)
     )
     rows = connection.execute(answers if kept_at is None else answers.where(question.c.asked_at > kept_at))
-    return {row.message_id: row.found for row in rows}
+    return {row.message_id: kept_item(row.found) for row in rows}
 
 
 def _last_event(connection: Connection, run_id: int, kind: EventKind) -> datetime | None:

@@ -13,7 +13,7 @@ from campaigns.domain.upstream.outcome import OutcomeKind
 from campaigns.store.recall.unsend_requests import UNSENT, unsent_at
 from campaigns.store.reconcile.message_sets import sets_of_run
 from campaigns.store.runs.runs import find_run
-from campaigns.store.sending.replies import COLUMNS_OF_REPLY, reply_of
+from campaigns.store.sending.replies import COLUMNS_OF_REPLY, SendReply, send_reply
 from campaigns.store.tables.attempts import attempt as attempt_table
 from campaigns.store.tables.attempts import attempt_outcome
 from campaigns.store.tables.batches import batch
@@ -82,7 +82,7 @@ class AttemptView:
     error: str | None
     worker: str
     mark: str | None
-    reply: dict[str, Any] | None  # as the vendor sent it
+    reply: SendReply | None  # None: no reply came
 
 
 def batches(connection: Connection, run_id: int, state: BatchState | None = None) -> list[BatchView]:
@@ -139,7 +139,7 @@ def attempts(connection: Connection, run_id: int) -> list[AttemptView]:
             error=row.error,
             worker=row.worker,
             mark=row.mark,
-            reply=reply_of(row._mapping, attempt_outcome),  # noqa: SLF001 - the row's public name for it
+            reply=send_reply(row),
         )
         for row in connection.execute(ATTEMPTS, {"run": run_id})
     ]

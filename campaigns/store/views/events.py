@@ -12,7 +12,9 @@ from sqlalchemy import Connection, Row, select
 from campaigns.domain.errors import Damaged
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.store.audit.canonical import Unreadable, content, raw
+from campaigns.store.campaigns.campaigns import find_campaign
 from campaigns.store.database.engine import ROWS_AT_ONCE
+from campaigns.store.runs.runs import find_run
 from campaigns.store.tables.audit import event
 
 
@@ -42,16 +44,20 @@ def events(
 ) -> Iterator[EventView]:
     """The events of one run, of one campaign, or all, streamed in the order they were written, or against it.
 
-    Raises Damaged at the first event that cannot be read.
+    Raises NotFound for an unknown run or campaign: no event would look as if nothing had happened. Raises Damaged at
+    the first event that cannot be read.
     """
+    if run_id is not None:
+        find_run(connection, run_id)
+    if campaign_id is not None:
+        find_campaign(connection, campaign_id)
     order = event.c.id.desc() if newest_first else event.c.id
     statement = select(*raw(event)).where(event.c.id > after).order_by(order)
     if run_id is not None:
         statement = statement.where(event.c.run_id == run_id)
     if campaign_id is not None:
         statement = statement.where(event.c.campaign_id == campaign_id)
-    for row in connection.execute(statement.execution_options(yield_per=ROWS_AT_ONCE)):
-        yield _view(row)
+    return map(_view, connection.execute(statement.execution_options(yield_per=ROWS_AT_ONCE)))
 
 
 def _view(row: Row[Any]) -> EventView:

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, func, select
 from campaigns.domain.reconcile.windows import measured
 from campaigns.domain.states import HoldKind
 from campaigns.store.accounts.bindings import find_upstream
-from campaigns.store.holds.holds import Held, OpenHold, holds_on
+from campaigns.store.holds.holds import Held, OpenHold, every_open_hold, holds_on, holds_open_runs
+from campaigns.store.holds.stops import Stop, open_stops
 from campaigns.store.reconcile.open_requests import vendor_dates
 from campaigns.store.sending.circuits import circuit_is_tripped
 from campaigns.store.tables.accounts import account, lane
@@ -51,6 +52,29 @@ def vendor_clock(connection: Connection, upstream: str) -> VendorClock | None:
     """How far the vendor's clock is off ours; None while no answer has shown it."""
     skew = measured(vendor_dates(connection, upstream))
     return VendorClock(skew.low.total_seconds(), skew.high.total_seconds()) if skew.is_measured else None
+
+
+def everything_stopped(connection: Connection) -> Stop | None:
+    """The stop of everything; None when there is none. Accounts may be stopped by themselves."""
+    return next((stop for stop in open_stops(connection) if stop.account is None), None)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPause:
+    """An open hold, and whether a run that has not ended waits for it."""
+
+    held: Held
+    kind: HoldKind
+    reason: str
+    holds_runs: bool
+
+
+def open_pauses(connection: Connection) -> list[OpenPause]:
+    """Every open hold, the oldest first."""
+    return [
+        OpenPause(hold.held, hold.kind, hold.reason, holds_open_runs(connection, hold.held))
+        for hold in every_open_hold(connection)
+    ]
 
 
 @dataclass(frozen=True, slots=True)

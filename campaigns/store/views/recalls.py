@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, func, select
 
@@ -12,7 +11,7 @@ from campaigns.domain.states import BatchState
 from campaigns.domain.upstream.unsend_outcome import UnsendKind
 from campaigns.store.recall.recalls import IS_OPEN
 from campaigns.store.recall.unsend_requests import is_unsent, standing_of
-from campaigns.store.sending.replies import reply_of
+from campaigns.store.sending.replies import UnsendReply, unsend_reply
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.recalls import recall, unsend, unsend_outcome
 
@@ -58,7 +57,7 @@ class UnsendView:
     credits_used: int | None
     error: str | None
     worker: str
-    reply: dict[str, Any] | None  # as the vendor sent it
+    reply: UnsendReply | None  # None: no reply came
 
 
 def recalls_of(connection: Connection, run_id: int) -> RunRecalls:
@@ -124,7 +123,7 @@ def requests_to_unsend(connection: Connection, run_id: int) -> list[UnsendView]:
             credits_used=row[unsend_outcome.c.credits_used],
             error=row[unsend_outcome.c.error],
             worker=row[unsend.c.worker],
-            reply=reply_of(row, unsend_outcome),
+            reply=unsend_reply(row),
         )
         for row in rows
     ]

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Row, Select, select
 
+from campaigns.store.accounts.bindings import require_account
 from campaigns.store.audience.suppressions import ALL_ACCOUNTS
 from campaigns.store.database.engine import ROWS_AT_ONCE
 from campaigns.store.tables.audience import suppression
@@ -25,10 +26,11 @@ class SuppressionView:
 
 
 def suppressions(connection: Connection, account_id: str | None = None) -> Iterator[SuppressionView]:
-    """Suppressed users, by ID: on one account's own list, or on all lists."""
+    """Suppressed users, by ID: on one account's own list, or on all lists. Raises NotFound before the first."""
+    if account_id is not None:
+        require_account(connection, account_id)
     statement = _BY_ID if account_id is None else _BY_ID.where(suppression.c.account_id == account_id)
-    for row in connection.execute(statement.execution_options(yield_per=ROWS_AT_ONCE)):
-        yield _view(row)
+    return map(_view, connection.execute(statement.execution_options(yield_per=ROWS_AT_ONCE)))
 
 
 def suppressions_of(connection: Connection, user: int, account_id: str | None = None) -> list[SuppressionView]:

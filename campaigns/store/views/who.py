@@ -11,6 +11,8 @@ from sqlalchemy import Connection, Select, bindparam, false, func, literal, null
 
 from campaigns.domain.audience.user_sets import unpack
 from campaigns.domain.states import BatchState, RunState
+from campaigns.store.accounts.bindings import require_account
+from campaigns.store.campaigns.campaigns import find_campaign
 from campaigns.store.recall.unsend_requests import UNSENT, is_unsent
 from campaigns.store.runs.runs import find_run
 from campaigns.store.tables.audience import audience_version, exclusion
@@ -67,8 +69,13 @@ def who(
 ) -> list[Mention]:
     """What became of a user in every run that named them or left them out, the newest run first.
 
-    Runs to whole lists are not among them: only the vendor knows who is on its lists.
+    Runs to whole lists are not among them: only the vendor knows who is on its lists. Raises NotFound for an unknown
+    account or campaign.
     """
+    if account_id is not None:
+        require_account(connection, account_id)
+    if campaign_id is not None:
+        find_campaign(connection, campaign_id)
     mentions = [
         each
         for each in _mentions(connection, user)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from campaigns.cli.accounts import team_release
 from campaigns.domain.states import HoldKind
 from campaigns.store.audit.events import Act
 from campaigns.store.holds.holds import Held, place_hold
@@ -52,3 +53,28 @@ def test_a_stop_of_everything_is_not_asked_about_since_no_release_lifts_it(shell
         place_hold(act, Held(upstream=UPSTREAM), HoldKind.STOP, reason="wrong price")
 
     assert "account" in shell.ok(*RELEASE)["released"]
+
+
+@pytest.mark.parametrize("answer", [NO_CREDITS, LOGGED_OUT])
+def test_a_hold_that_nobody_was_shown_is_not_lifted(
+    shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch, answer: object
+) -> None:
+    held(shell, world, answer)
+    before = world.run(1)["holds"]
+    shown = team_release.agree_to_team_release
+
+    def agree(*arguments: object, **_options: object) -> object:
+        monkeypatch.setattr(team_release, "agree", lambda *_, **__: None)
+        agreed = shown(*arguments, is_agreed=False)  # type: ignore[arg-type]
+        with world.store.write() as connection:
+            act = Act(connection, world.store.now(connection), ANNA)
+            place_hold(act, Held(upstream=UPSTREAM), HoldKind.KEY, reason="401 no such key")
+        return agreed
+
+    monkeypatch.setattr("campaigns.cli.accounts.accounts.agree_to_team_release", agree)
+    sentence = shell.refusal(*RELEASE, code=4)
+
+    assert "was put on hold meanwhile (key: 401 no such key). Nothing was released." in sentence
+    assert len(world.run(1)["holds"]) == len(before) + 1
+    assert "account_released" not in world.events()
+    assert set(shell.ok(*RELEASE, "--yes")["released"]) == {before[0]["kind"], "key"}

@@ -20,6 +20,16 @@ def test_an_archive_needs_a_yes_where_nobody_can_be_asked(shell: Shell) -> None:
     assert shell.ok("archive", campaign, "--yes") == {"id": 1, "name": "Hi", "state": "archived"}
 
 
+def test_nobody_is_asked_about_an_archive_that_is_refused(shell: Shell) -> None:
+    campaign = str(shell.campaign())
+    shell.ok("launch", campaign, "--yes")
+
+    assert "has an open run (1)" in shell.refusal("archive", campaign, code=4)
+    shell.ok("runs", "cancel", "1", "--reason", "over")
+    shell.ok("archive", campaign, "--yes")
+    assert "is archived already" in shell.refusal("archive", campaign, code=4)
+
+
 def test_what_was_archived_comes_back(shell: Shell) -> None:
     campaign = str(shell.campaign())
     assert "is not archived; it is draft" in shell.refusal("unarchive", campaign, code=4)

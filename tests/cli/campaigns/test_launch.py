@@ -166,3 +166,14 @@ def test_the_number_of_many_recipients_is_typed(shell: Shell, answer: str, runs:
 
     assert "Send to 12,000 fans of acct_one? Type 12000 to agree" in result.stderr
     assert len(shell.ok("runs", "list")) == runs
+
+
+def test_nobody_is_asked_about_a_schedule_that_is_too_frequent(shell: Shell) -> None:
+    campaign = str(shell.campaign("--cron", "0 * * * *", "--zone", "UTC"))
+
+    assert "more than once in 24 hours" in shell.refusal("launch", campaign, code=4)
+    assert "more than once in 24 hours" in shell.refusal("launch", campaign, "--yes", code=4)
+
+
+def test_a_timeout_without_a_wait_is_refused_before_anybody_is_asked(shell: Shell) -> None:
+    assert "--timeout belongs to --wait" in shell.refusal("launch", str(shell.campaign()), "--timeout", "5m", code=2)

@@ -94,7 +94,7 @@ def test_people_are_told_times_on_the_clocks_of_the_campaign(ready: Shell) -> No
     assert "08:00-22:00 Asia/Tokyo" in planned
     assert "2031-01-01 09:00:00+09:00" in ready.run("show", campaign_id).stdout
     told = ready.run("launch", "--yes", campaign_id).stdout
-    assert "at 09:00 Asia/Tokyo. Its next occurrence is at 2031-01-01 09:00:00+09:00." in told
+    assert "at 09:00 Asia/Tokyo. Its next occurrence is at 2031-01-01 09:00+09:00 Asia/Tokyo." in told
     assert "armed already, for 2031-01-01 09:00+09:00 Asia/Tokyo" in ready.refusal("launch", campaign_id, code=4)
     assert (
         ". The edit takes effect from the occurrence at 2031-" in ready.run("edit", campaign_id, "--text", "Ho").stdout

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from campaigns.as_json import to_json
-from campaigns.cli.kit.output import cell, counted, duration, named_cell, print_json_list, print_table
+from campaigns.cli.kit.output import counted, duration, print_json_list
 from campaigns.cli.kit.recipient_files import progress_words, reason
+from campaigns.cli.kit.tables import cell
 
 
 def test_json_holds_times_with_an_offset_and_money_as_numbers() -> None:
@@ -25,16 +26,6 @@ def test_a_streamed_list_is_one_json_value(values: list[object], capsys: pytest.
     assert json.loads(capsys.readouterr().out) == values
 
 
-def test_a_table_in_a_pipe_is_plain_and_aligned(capsys: pytest.CaptureFixture[str]) -> None:
-    print_table(("id", "name", "planned"), [[1, "Friday", 20000], [1200, None, 5]], empty="")
-    assert capsys.readouterr().out == "  id  name    planned\n   1  Friday   20,000\n1200  -             5\n"
-
-
-def test_an_empty_table_prints_no_data(capsys: pytest.CaptureFixture[str]) -> None:
-    print_table(("id",), [], empty="There is none.")
-    assert capsys.readouterr() == ("", "There is none.\n")
-
-
 def test_a_text_cannot_move_the_cursor() -> None:
     assert cell("a\x1b[2Jb\nc\x07\u202e") == "a [2Jb c  "
 
@@ -45,13 +36,6 @@ def test_a_text_cannot_move_the_cursor() -> None:
 )
 def test_lengths_of_time_for_people(seconds: float, said: str) -> None:
     assert duration(seconds) == said
-
-
-def test_numbers_that_name_things_have_no_thousands() -> None:
-    assert named_cell("run_id", 1200) == "1200"
-    assert named_cell("open runs", [1200, 1201]) == "1200, 1201"
-    assert named_cell("planned", 1200) == "1,200"
-    assert named_cell("scheduled date", "2026-11-25T02:47:00+00:00", "Europe/Berlin") == "2026-11-25 03:47:00+01:00"
 
 
 def test_counting_in_words() -> None:

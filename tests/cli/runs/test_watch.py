@@ -55,17 +55,22 @@ DONE: dict[str, Any] = {"state": "finished", "waiting": 0, "batches": {}, "accep
             {"holds": [held_account("restored", "put back")]},
             (
                 "Run r7 is paused (put back): 0 accepted, 1,000 waiting. "
-                "`campaigns accounts release acct_one --reason TEXT` lets it go on."
+                "Make the suppressions again that are lost, and compare with the vendor what may have been sent "
+                "(docs/operating.md, Backups). `campaigns accounts release acct_one --reason TEXT` lets it go on."
             ),
         ),
         (
             {"holds": [held_account("stop", "wrong picture")]},
-            "Run r7 is paused (wrong picture): 0 accepted, 1,000 waiting.",
+            (
+                "Run r7 is paused (wrong picture): 0 accepted, 1,000 waiting. "
+                "`campaigns go --account acct_one` lets it go on."
+            ),
         ),
         (
             {"holds": [held_account("key", "401 no such key")]},
             (
                 "Run r7 is paused, because the vendor refused (401 no such key): 0 accepted, 1,000 waiting. "
+                "Set a valid key and restart the workers. "
                 "`campaigns accounts release acct_one --reason TEXT` lets it go on."
             ),
         ),

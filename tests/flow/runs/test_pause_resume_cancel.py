@@ -10,11 +10,12 @@ from campaigns.as_json import plain
 from campaigns.domain.errors import NotAllowed, NotFound
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.flow.accounts.accounts import release_account
+from campaigns.flow.accounts.stop import stop
 from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.runs.pause_resume_cancel import pause_run, resume_run
 from campaigns.store.views import events as event_views
 from tests.one_database import on_both
-from tests.world import ACCOUNT, ANNA, LOGGED_OUT, NO_CREDITS, UNKNOWN, World, accepted
+from tests.world import ACCOUNT, ANNA, LOGGED_OUT, NO_CREDITS, UNKNOWN, UPSTREAM, World, accepted
 
 pytestmark = on_both
 
@@ -65,6 +66,21 @@ def test_resuming_closes_one_hold_and_never_anothers(world: World) -> None:
     world.serve()
 
     assert world.run(run_id)["state"] == "finished"
+
+
+def test_resuming_a_run_that_is_stopped_names_what_lifts_the_stop_and_lifts_nothing(world: World) -> None:
+    run_id = world.launched()
+    stop(world.store, ACCOUNT, upstream=UPSTREAM, reason="a wrong price", actor=ANNA)
+    stop(world.store, None, upstream=UPSTREAM, reason="fire", actor=ANNA)
+
+    with pytest.raises(NotAllowed, match=r"is not paused itself, but stopped \(a wrong price\)\.") as refused:
+        resume_run(world.store, run_id, reason="go on", actor=ANNA)
+    assert refused.value.remedies == (Remedy(Do.GO_ACCOUNT, account=ACCOUNT), Remedy(Do.GO))
+
+    pause_run(world.store, run_id, reason="wait", actor=ANNA)
+    resumed = resume_run(world.store, run_id, reason="go on", actor=ANNA)
+    assert (resumed.paused, resumed.still_held_by) == (True, ["stop", "stop"])
+    assert world.serve() == 0
 
 
 def test_a_team_that_is_out_of_credits_is_released_for_all_its_accounts(world: World) -> None:

@@ -58,7 +58,7 @@ def test_what_was_armed_before_that_was_asked_goes_on_with_a_warning(
     world.account()
     campaign_id = world.campaign(timing=EACH_HOUR, often=False)
     with monkeypatch.context() as earlier_release:
-        earlier_release.setattr("campaigns.flow.campaigns.launch.refuse_often", lambda *_: None)
+        earlier_release.setattr("campaigns.flow.campaigns.launch_checks.refuse_often", lambda *_: None)
         launch(world.store, campaign_id, upstream=UPSTREAM, actor=ANNA)
 
     edit_campaign(world.store, campaign_id, Changes(name="As before"), actor=ANNA)

@@ -68,4 +68,5 @@ def test_the_reply_to_a_request_to_take_it_back_is_shown_too(world: World) -> No
 
     with world.store.read() as connection:
         (request,) = requests_to_unsend(connection, run_id)
-    assert ((request.reply or {})["response"], (request.reply or {})["credits_balance"]) == ("gone", 967)
+    assert request.reply is not None
+    assert (request.reply.response, request.reply.credits_balance) == ("gone", 967)
