@@ -7,15 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.architecture import words
-from tests.architecture.sources import ROOT
-from tests.architecture.still_allowed import WITH_RIDDLES
 
 
 def test_no_text_has_to_be_read_twice() -> None:
-    found = {path.relative_to(ROOT).as_posix(): faults for path in words.pages() if (faults := [*words.riddles(path)])}
-    faults = [fault for name in sorted(found.keys() - WITH_RIDDLES) for fault in found[name]]
+    faults = [fault for path in words.pages() for fault in words.riddles(path)]
     assert not faults, "\n".join(faults)
-    assert found.keys() >= WITH_RIDDLES, f"take off WITH_RIDDLES: {sorted(WITH_RIDDLES - found.keys())}"
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def watch(run_id: int, *, timeout: float | None, as_json: bool) -> None:
 
     with opened() as parts:
         with parts.store.read() as connection:
-            run_of(connection, run_id)  # whoever watches a run that is not there is told so at once
+            run_of(connection, run_id)  # a run that does not exist is refused at once
         code = watch_run(parts, run_id, timeout=timeout, as_json=as_json)
     click.get_current_context().exit(code)
 
