@@ -16,7 +16,7 @@ def agree_to_team_release(parts: Parts, account_id: str, *, is_agreed: bool) -> 
     """Ask before the release of an account whose whole team is on hold; nothing is asked when it is not.
 
     Returns the IDs of the team's holds that are agreed to be lifted; None: all of them, whatever they are. Raises
-    NotFound, UsageError where nobody can be asked, and click.Abort.
+    NotFound, UsageError where nobody can be asked, and ends the command after a no.
     """
     from campaigns.store.views.limits import team_on_hold
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from campaigns.flow.campaigns.launch import Launched
     from campaigns.flow.campaigns.launch_checks import How, LaunchPreview
+    from campaigns.settings import Settings
     from campaigns.wiring import Parts
 
 SHOWN_TEXT = 60
@@ -127,7 +128,7 @@ def _agreed(parts: Parts, campaign_id: int, how: How) -> How:
 
     preview = preview_launch(parts.store, campaign_id, how)
     agree(
-        list(_summary(preview, is_live=parts.settings.is_live)),
+        list(_summary(preview, _whom(parts.settings))),
         _question(preview),
         people=preview.recipients,
         is_agreed=False,
@@ -154,10 +155,19 @@ def _question(preview: LaunchPreview) -> str:
     return f"Arm the schedule of campaign {campaign}, which sends to {to_whom} of {preview.account}?"
 
 
-def _summary(preview: LaunchPreview, *, is_live: bool) -> Iterator[str]:
+def _whom(settings: Settings) -> str:
+    """Whether fans get it. An address on this machine with a key may be a tunnel to the vendor."""
+    if settings.is_live:
+        return "LIVE: fans get it"
+    if settings.has_key:
+        return "a vendor on this machine, with your key: fans may get it"
+    return "the sandbox: no fan gets it"
+
+
+def _summary(preview: LaunchPreview, whom: str) -> Iterator[str]:
     """What a person should know before agreeing, a line each."""
     yield f"Campaign   {campaign_name(preview.campaign_id)} '{preview.name}'"
-    yield f"Account    {preview.account}, {'LIVE: fans get it' if is_live else 'the sandbox: no fan gets it'}"
+    yield f"Account    {preview.account}, {whom}"
     to_whom = "known to the vendor alone (whole lists)" if preview.recipients is None else f"{preview.recipients:,}"
     yield f"Recipients {to_whom}, in {counted(preview.requests, 'request')} for {counted(preview.credits, 'credit')}"
     if preview.price:

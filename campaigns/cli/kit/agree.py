@@ -10,6 +10,8 @@ import click
 from campaigns.cli.kit.output import note, one_line
 from campaigns.domain.errors import UsageError
 
+INTERRUPTED = 130
+
 TYPED_FROM = 10_000
 """From this many people on, a person types their number instead of `y`."""
 
@@ -28,7 +30,7 @@ def agree(
     """Show what will happen and ask once; returns when it is agreed.
 
     `people`: whom it reaches, None for whole lists. `option`: the option behind `is_agreed`. `instead`: another option
-    that agrees, such as `--plan HASH`. Refusing raises click.Abort. Off a terminal nobody can be asked: raises
+    that agrees, such as `--plan HASH`. Refusing ends the command with 130. Off a terminal nobody can be asked: raises
     UsageError, and nothing is done.
     """
     if is_agreed:
@@ -45,4 +47,4 @@ def agree(
     elif click.confirm(question, default=False, err=True):
         return
     note("Nothing was done.")
-    raise click.Abort
+    raise click.exceptions.Exit(INTERRUPTED)

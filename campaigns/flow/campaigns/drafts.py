@@ -41,7 +41,9 @@ from campaigns.store.campaigns.campaigns import (
     refuse_probe,
 )
 from campaigns.store.database.engine import Store
+from campaigns.store.holds.stops import stop_of
 from campaigns.store.probe.results import marks_survive
+from campaigns.store.schedules.occurrences import count_skipped
 from campaigns.store.sending.lanes import hold_lane
 
 Value = TypeVar("Value")
@@ -166,14 +168,35 @@ def edit_campaign(
     What has come due by the old revision is opened first, so that the edit neither loses an occurrence nor repeats one.
     Raises UsageError that names every fault, or NotAllowed; then nothing is written.
     """
+    skipped = 0
     while True:
-        catch_up(store, campaign_id, actor=actor)
+        skipped += _catch_up(store, campaign_id, actor)
         with store.write() as connection:
             hold_lane(connection, find_campaign(connection, campaign_id).account_id)
             act = Act(connection, store.now(connection), actor)
             edited = _edit(act, find_campaign(connection, campaign_id), changes, tick_seconds=tick_seconds)
             if edited is not None:
-                return edited
+                return _with_skipped(edited, skipped)
+
+
+def _catch_up(store: Store, campaign_id: int, actor: str) -> int:
+    """Catch up with what has come due; returns how many occurrences a stop skips by that, which nobody may overlook."""
+    with store.read() as connection:
+        is_stopped = stop_of(connection, find_campaign(connection, campaign_id).account_id) is not None
+        before = count_skipped(connection, campaign_id)
+    catch_up(store, campaign_id, actor=actor)
+    if not is_stopped:
+        return 0
+    with store.read() as connection:
+        return count_skipped(connection, campaign_id) - before
+
+
+def _with_skipped(edited: Edited, skipped: int) -> Edited:
+    if not skipped:
+        return edited
+    times = "1 occurrence" if skipped == 1 else f"{skipped} occurrences"
+    fact = f"this edit skips {times} that came due during the stop; a backfill sends what was skipped"
+    return replace(edited, note=fact if edited.note is None else f"{edited.note}; {fact}")
 
 
 def _edit(act: Act, campaign: CampaignRow, changes: Changes, *, tick_seconds: float) -> Edited | None:

@@ -193,7 +193,11 @@ def _limit(wait: RunWait) -> str | None:
     """What limits a run that waits for this; None: its forecast names the limit."""
     if wait.kind in {Wait.SEARCH, Wait.HOURS}:
         return SEARCH if wait.kind is Wait.SEARCH else HOURS
-    return None if wait.kind is not Wait.LANE or wait.reason is None else wait.reason.partition(":")[0].removeprefix("the ")
+    return (
+        None
+        if wait.kind is not Wait.LANE or wait.reason is None
+        else wait.reason.partition(":")[0].removeprefix("the ")
+    )
 
 
 def wait_of(run: AnyRun, work: LaneWork, *, limits: Limits, now: datetime) -> RunWait | None:

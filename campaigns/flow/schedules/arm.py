@@ -92,13 +92,14 @@ def rearmed(connection: Connection, campaign: CampaignRow, revision: RevisionRow
     """The columns of a campaign that an edit changes to this revision; empty while it is not armed.
 
     An occurrence whose time has come and that only waits for its jitter stays; the new schedule goes on after it.
-    Raises NotAllowed when the edit makes the schedule more frequent than its revision allows. An edit that does not
-    change the schedule is never refused for that.
+    Raises NotAllowed when the edit makes the schedule more frequent than its revision allows, or no longer allows what
+    is armed. Any other edit is never refused for that.
     """
     waits_for = campaign.occurrence_at
     if waits_for is None:
         return {}
-    if revision.timing != find_revision(connection, campaign.id, campaign.revision).timing:
+    before = find_revision(connection, campaign.id, campaign.revision)
+    if revision.timing != before.timing or bool(before.often) > bool(revision.often):
         refuse_often(revision, now)
     if waits_for <= now:
         return {}

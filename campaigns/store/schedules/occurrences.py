@@ -78,6 +78,12 @@ def skipped_after(connection: Connection, campaign_id: int, moment: datetime) ->
     )
 
 
+def count_skipped(connection: Connection, campaign_id: int) -> int:
+    """How many occurrences of a campaign are skipped by now."""
+    count = select(func.count()).where(run.c.campaign_id == campaign_id, run.c.state == RunState.SKIPPED.value)
+    return int(connection.scalar(count) or 0)
+
+
 def unfinished_runs(connection: Connection, campaign_id: int) -> list[OpenRun]:
     """The campaign's runs that have not ended, in the order in which they were made."""
     rows = connection.execute(

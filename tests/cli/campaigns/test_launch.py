@@ -78,6 +78,7 @@ def test_anything_but_yes_launches_nothing(shell: Shell, answer: str) -> None:
 
     assert (result.exit_code, result.stdout) == (130, "")
     assert "Nothing was done." in result.stderr
+    assert "Interrupted" not in result.stderr
     assert shell.ok("runs", "list") == []
 
 

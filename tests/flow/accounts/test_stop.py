@@ -11,6 +11,7 @@ from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.outcome import Outcome
 from campaigns.flow.accounts.accounts import add_account, release_account
 from campaigns.flow.accounts.stop import Going, Stopped, go, stop
+from campaigns.flow.campaigns.drafts import Changes, edit_campaign
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.lanes.tick import tick
 from campaigns.flow.recall.recall import recall_run
@@ -233,6 +234,19 @@ def test_a_schedule_that_is_changed_during_a_stop_skips_what_came_due_with_the_r
     assert [(run["scheduled_for"], run["state"], run["reason"]) for run in runs(world, campaign_id)] == [
         (at.isoformat(), "skipped", "it was stopped: a wrong text")
     ]
+
+
+def test_an_edit_during_a_stop_names_what_it_skips(world: World) -> None:
+    campaign_id, _ = _armed(world, 7200)
+    stop_it(world)
+    world.clock.advance(3600)
+
+    edited = edit_campaign(world.store, campaign_id, Changes(name="Renamed"), actor=ANNA)
+
+    assert edited.note is not None
+    assert "this edit skips 1 occurrence that came due during the stop" in edited.note
+    again = edit_campaign(world.store, campaign_id, Changes(name="Friday"), actor=ANNA)
+    assert "skips" not in (again.note or "")
 
 
 def test_runs_that_wait_are_shown_before_anybody_agrees(world: World) -> None:

@@ -50,6 +50,8 @@ def test_an_armed_schedule_is_edited_to_more_runs_only_when_that_is_allowed(worl
     edit_campaign(world.store, campaign_id, Changes(timing=EACH_HOUR, often=True), actor=ANNA)
     edit_campaign(world.store, campaign_id, Changes(name="Hourly"), actor=ANNA)
     assert campaign(world, campaign_id)["often"] is True, "an edit of something else keeps it"
+    with pytest.raises(NotAllowed, match="more than once in 24 hours"):
+        edit_campaign(world.store, campaign_id, Changes(often=False), actor=ANNA)
 
 
 def test_what_was_armed_before_that_was_asked_goes_on_with_a_warning(
