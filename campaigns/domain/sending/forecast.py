@@ -32,17 +32,21 @@ def forecast(
     last_at: datetime | None = None,
     expires_at: datetime | None = None,
     busy_accounts: int = 0,
+    seconds_per_request: float = REQUEST_SECONDS,
 ) -> Forecast:
     """Forecast when this many batches start and end: none is sent before `start`, nor the last one before `last_at`.
 
     `busy_accounts`: the number of other accounts of the team that send at the same time.
+    `seconds_per_request`: how long the vendor takes to reply, as far as that is measured.
     """
     start = start.astimezone(UTC)
-    pace = estimate(batches, limits, busy_accounts=busy_accounts)
+    pace = estimate(batches, limits, busy_accounts=busy_accounts, seconds_per_request=seconds_per_request)
     starts_at = opens_at(windows, start) or start
-    pace_seconds = pace.seconds + wake_seconds(batches, limits, busy_accounts=busy_accounts)
+    pace_seconds = pace.seconds + wake_seconds(
+        batches, limits, busy_accounts=busy_accounts, seconds_per_request=seconds_per_request
+    )
     by_pace = advance(windows, starts_at, pace_seconds)
-    by_spread = starts_at if last_at is None else last_at + timedelta(seconds=REQUEST_SECONDS)
+    by_spread = starts_at if last_at is None else last_at + timedelta(seconds=seconds_per_request)
     ends_at, bound_by = (by_spread, SPREAD) if by_spread > by_pace else (by_pace, pace.bound_by)
     if open_seconds(windows, start, ends_at) < (ends_at - start).total_seconds():
         bound_by = HOURS
@@ -50,18 +54,34 @@ def forecast(
         return Forecast(starts_at, ends_at, bound_by)
     spread_seconds = 0.0 if last_at is None else open_seconds(windows, start, last_at)
     open_until_expiry = open_seconds(windows, starts_at, expires_at)
-    in_time = _started_within(open_until_expiry, batches, limits, spread_seconds, busy_accounts)
+    in_time = _started_within(
+        open_until_expiry,
+        batches,
+        limits,
+        spread_seconds,
+        busy_accounts=busy_accounts,
+        seconds_per_request=seconds_per_request,
+    )
     if in_time == batches:
         return Forecast(starts_at, ends_at, bound_by)
     return Forecast(starts_at, max(expires_at, start), EXPIRY, batches - in_time)
 
 
-def _started_within(seconds: float, batches: int, limits: Limits, spread_seconds: float, busy_accounts: int) -> int:
+def _started_within(
+    seconds: float,
+    batches: int,
+    limits: Limits,
+    spread_seconds: float,
+    *,
+    busy_accounts: int,
+    seconds_per_request: float,
+) -> int:
     """The number of batches that start within less than `seconds` of open time."""
     least, most = 0, batches
     while least < most:
         middle = (least + most + 1) // 2
-        by_pace = estimate(middle, limits, busy_accounts=busy_accounts).seconds - REQUEST_SECONDS
+        pace = estimate(middle, limits, busy_accounts=busy_accounts, seconds_per_request=seconds_per_request)
+        by_pace = pace.seconds - seconds_per_request
         by_spread = spread_seconds * (middle - 1) / max(batches - 1, 1)
         if max(by_pace, by_spread) < seconds:
             least = middle

@@ -91,9 +91,11 @@ def estimate(
     return Estimate(by_lane + seconds_per_request, "account gap" if gap_binds else "request time")
 
 
-def wake_seconds(batches: int, limits: Limits, *, busy_accounts: int = 0) -> float:
+def wake_seconds(
+    batches: int, limits: Limits, *, busy_accounts: int = 0, seconds_per_request: float = REQUEST_SECONDS
+) -> float:
     """How much longer the lane of an account may sleep after waits that are times in SQL, until beat wakes it."""
-    interval = max(limits.account_gap_seconds, REQUEST_SECONDS)
+    interval = max(limits.account_gap_seconds, seconds_per_request)
     waits = max(0, batches - 1)
     if limits.account_gap_seconds <= LONGEST_WAIT_IN_MEMORY:
         waits //= _own_share(limits, busy_accounts, interval)

@@ -169,6 +169,7 @@ def outlook(run: AnyRun, work: LaneWork, *, limits: Limits, now: datetime) -> Fo
         last_at=later(run.last_batch_at, now),
         expires_at=later(run.expires_at, now),
         busy_accounts=work.busy_accounts,
+        seconds_per_request=work.request_seconds,
     )
     own = _search_ends_at((search for search in work.searches if search.run_id == run.id), limits, now)
     if own is not None and own > expected.ends_at:

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, func, select, true
 
+from campaigns.domain.sending.pacing import REQUEST_SECONDS
 from campaigns.domain.states import RUN_OPEN, RUN_SENDS, BatchState
 from campaigns.store.campaigns.campaigns import find_revision
 from campaigns.store.holds.holds import run_is_held
 from campaigns.store.holds.hours_and_expiry import run_is_in_time
 from campaigns.store.recall.recalls import recall_is_due
 from campaigns.store.tables.accounts import lane
+from campaigns.store.tables.attempts import OUTCOME_OF_ATTEMPT, attempt, attempt_outcome
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.campaigns import revision
 from campaigns.store.tables.runs import run
+
+MEASURED = 20
+"""The time of a request is the mean of at most this many replies, the newest ..."""
+
+RECENT = timedelta(minutes=15)
+"""... to requests that began within this time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,7 @@ class LaneWork:
     others: tuple[int, ...] = ()  # batches that are ready in each other run of the account
     busy_accounts: int = 0  # other accounts of the vendor that have something to send
     resends_unknown: bool = False  # by the campaign's policy, after the last look
+    request_seconds: float = REQUEST_SECONDS  # how long the vendor took lately, at least the usual time
 
 
 def lane_work(connection: Connection, run_id: int, *, now: datetime) -> LaneWork:
@@ -56,11 +65,13 @@ def lane_work(connection: Connection, run_id: int, *, now: datetime) -> LaneWork
         others=tuple(count for other, _, account, count in ready if account == row.account_id and other != run_id),
         busy_accounts=len({account for _, _, account, _ in ready} - {row.account_id}),
         resends_unknown=find_revision(connection, row.campaign_id, row.revision).on_unknown == "resend",
+        request_seconds=_request_seconds(connection, now),
     )
 
 
 def lane_work_of_open_runs(connection: Connection, *, now: datetime) -> dict[int, LaneWork]:
-    """The same for every open run, by its number, in three statements."""
+    """The same for every open run, by its number, in four statements."""
+    request_seconds = _request_seconds(connection, now)
     searches, ready = _searches(connection, true()), _ready_by_run(connection, true(), now)
     rows = connection.execute(
         select(
@@ -85,9 +96,22 @@ def lane_work_of_open_runs(connection: Connection, *, now: datetime) -> dict[int
             others=tuple(count for other, count in batches.get(row.account_id, {}).items() if other != row.id),
             busy_accounts=len(busy.get(row.upstream, set()) - {row.account_id}),
             resends_unknown=row.on_unknown == "resend",
+            request_seconds=request_seconds,
         )
         for row in rows
     }
+
+
+def _request_seconds(connection: Connection, now: datetime) -> float:
+    rows = connection.execute(
+        select(attempt.c.started_at, attempt_outcome.c.finished_at)
+        .join(attempt_outcome, OUTCOME_OF_ATTEMPT)
+        .where(attempt.c.started_at > now - RECENT, attempt_outcome.c.http_status.is_not(None))
+        .order_by(attempt.c.started_at.desc())
+        .limit(MEASURED)
+    ).all()
+    taken = [(row.finished_at - row.started_at).total_seconds() for row in rows]
+    return max(REQUEST_SECONDS, sum(taken) / len(taken) if taken else 0.0)
 
 
 def _searches(connection: Connection, which: ColumnElement[bool]) -> dict[str, tuple[Search, ...]]:
