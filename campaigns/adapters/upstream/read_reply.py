@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import chain, islice
 from typing import Any
 
 from campaigns.adapters.upstream.dates import http_date, vendor_clock
@@ -25,6 +26,11 @@ SHORTEST_RETRY_AFTER_SECONDS = 1.0
 """Least wait in seconds: after a limiter that says "now" the next request waits a second."""
 LONGEST_RETRY_AFTER_SECONDS = 86_400.0
 LARGEST_NUMBER = 2**31 - 1
+DEEPEST_TEXT = 4
+"""A text that is nested deeper in an error field than this is not shown."""
+
+MOST_TEXTS = 20
+"""Most texts of all error fields that are shown."""
 
 
 def read_reply(
@@ -118,7 +124,25 @@ def _error_words(status: int, body: Mapping[str, Any], redactor: Redactor) -> st
     if 200 <= status < 300:  # noqa: PLR2004 - a refusal has its errors by field, which `blame` reads
         data = _mapping(body.get("data"))
         found += [body.get("errors"), data.get("error"), data.get("errors")]
-    return redactor.text(": ".join(dict.fromkeys(in_words(each) for each in found if each)), LONGEST_RESPONSE)
+    parts: list[str] = []
+    for name, text in islice(chain.from_iterable(_texts(each) for each in found if each), MOST_TEXTS):
+        if text and not any(text in part for part in parts):
+            parts.append(f"{name} {text}" if name else text)
+    return redactor.text(": ".join(parts), LONGEST_RESPONSE)
+
+
+def _texts(value: object, name: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    """The texts in an error field, each with the name that it has; numbers and flags within objects say nothing."""
+    if depth > DEEPEST_TEXT:
+        return
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from _texts(part, "" if key in ERROR_FIELDS else str(key), depth + 1)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _texts(part, name, depth + 1)
+    elif isinstance(value, str) or not depth:
+        yield name, in_words(value)
 
 
 def _date(written: str | None) -> str | None:

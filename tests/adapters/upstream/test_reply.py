@@ -350,3 +350,16 @@ def test_an_error_beside_a_message_is_shown_in_the_vendors_words(body: dict[str,
     outcome = classify(read_reply(200, {}, json.dumps(body).encode(), redactor=REDACTOR, now=NOW))
     assert (outcome.kind.value, outcome.message_id) == ("unknown", "7")
     assert "It broke." in str(outcome.error)
+
+
+def test_a_refusal_that_wraps_another_is_told_once_and_without_its_brackets() -> None:
+    said = "Session expired, please log in"
+    body = {
+        "error": f"ONLYFANS_COM_ERROR: {said}",
+        "message": "OnlyFans did not do what was asked.",
+        "onlyfans_response": {"status": 401, "body": {"error": {"code": 0, "message": said}}},
+    }
+    error = str(classify(read_reply(500, {}, json.dumps(body).encode(), redactor=REDACTOR, now=NOW)).error)
+    assert error.count(said) == 1
+    assert error.count("OnlyFans did not do") == 1
+    assert not set("{}[]") & set(error)
