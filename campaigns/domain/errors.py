@@ -3,9 +3,16 @@
 CampaignsError
 ├── UsageError            what was typed, or a file, or a setting, is wrong
 │   ├── InvalidInput      what was typed into fields, fault by fault
-│   └── SettingsError     every fault of the settings in one message
+│   ├── SettingsError     every fault of the settings in one message
+│   ├── NoKey             a request that may message fans names no idempotency key
+│   ├── KeyReused         an idempotency key came again with another request
+│   └── NoRevision        an edit or a launch does not say which revision it is about
+├── NotIdentified         nobody is logged in, or the token is wrong
 ├── NotFound              no such campaign, run, batch or account
 ├── NotAllowed            it exists, but its state forbids what was asked
+│   ├── Forbidden         the rights of who asks do not allow it
+│   ├── Outdated          it was changed since the caller read it
+│   ├── KeyInUse          the first request with this idempotency key has not ended
 │   └── StaleClaim        the claim was lost to somebody else; the caller stops
 │       └── RequestLost   the database knows no such request: it was restored from a backup, or is a new one
 ├── Damaged               what is stored cannot be read
@@ -88,6 +95,30 @@ class SettingsError(UsageError):
     code = "invalid_settings"
 
 
+class NoKey(UsageError):
+    """A request that may message fans, or creates something, names no idempotency key; nothing was done."""
+
+    code = "idempotency_key_missing"
+
+
+class KeyReused(UsageError):
+    """An idempotency key came again with another request; nothing was done."""
+
+    code = "idempotency_key_reused"
+
+
+class NoRevision(UsageError):
+    """An edit or a launch does not say which revision it is about; nothing was done."""
+
+    code = "revision_missing"
+
+
+class NotIdentified(CampaignsError):
+    """Nobody is logged in, or the token is wrong, expired or revoked."""
+
+    code = "not_identified"
+
+
 class NotFound(CampaignsError):
     """There is no such thing."""
 
@@ -98,6 +129,24 @@ class NotAllowed(CampaignsError):
     """The thing exists, but its state does not allow what was asked; nothing was changed."""
 
     code = "not_allowed"
+
+
+class Forbidden(NotAllowed):
+    """The rights of who asks do not allow it; nothing was changed."""
+
+    code = "forbidden"
+
+
+class Outdated(NotAllowed):
+    """It was changed, or the database was restored, since the caller read it; nothing was changed."""
+
+    code = "outdated"
+
+
+class KeyInUse(NotAllowed):
+    """The first request with this idempotency key has not ended, or its process died; this one did nothing."""
+
+    code = "idempotency_key_in_use"
 
 
 class StaleClaim(NotAllowed):

@@ -29,6 +29,20 @@ class Actor(_Given):
     MISSING = "No actor is named. The audit keeps a name with every change."
 
 
+class Person(Actor):
+    """An operator at the desk or in the API: the audit also keeps the address that the request came from."""
+
+    __slots__ = ("address",)
+
+    address: str | None
+
+    def __new__(cls, text: str, *, address: str | None = None) -> Self:
+        """Raise UsageError for an empty name."""
+        person = super().__new__(cls, text)
+        person.address = address
+        return person
+
+
 class Reason(_Given):
     """Why an operator acts, in their own words."""
 

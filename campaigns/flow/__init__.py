@@ -13,5 +13,6 @@ handoff     runs that the vendor sends at their own time
 schedules   occurrences that come due, and what operators do to a schedule
 backup      a database that was restored
 campaigns   drafts, and launching them
+access      who may act on what, and acts that are done once
 lanes       what beat and workers call: the tick, and serving a lane
 """

@@ -35,10 +35,12 @@ MAY_IMPORT = {
     "wiring": BELOW_EDGES,
     "worker": BELOW_EDGES | {"worker", "crashpoint"},
     "embedded": BELOW_EDGES | {"embedded"},
-    "cli": BELOW_EDGES | {"as_json", "cli", "embedded", "inputs", "sandbox"},
+    "web": BELOW_EDGES | {"as_json", "inputs", "web"},
+    "cli": BELOW_EDGES | {"as_json", "cli", "embedded", "inputs", "sandbox", "web"},
     "__main__": {"cli"},
 }
-"""Edges -> wiring -> flow | adapters -> store | ports -> domain; of the edges only `up` is started by another one."""
+"""Edges -> wiring -> flow | adapters -> store | ports -> domain. The command line starts `up` and the desk, and
+that is all that edges know of each other."""
 
 SUBJECTS = {
     "domain": (
@@ -47,6 +49,7 @@ SUBJECTS = {
         "states",
         "errors",
         "people",
+        "access",
         "zone_hints",
         "clocks",
         "messages",
@@ -61,6 +64,7 @@ SUBJECTS = {
         *(
             "tables",
             "database",
+            "access",
             "health",
             "audit",
             "backup",
@@ -75,9 +79,10 @@ SUBJECTS = {
     ),
     "flow": (
         *("accounts", "audience", "audit", "planning", "runs", "sending", "reconcile", "recall", "probe", "handoff"),
-        *("schedules", "backup", "campaigns", "lanes"),
+        *("schedules", "backup", "campaigns", "lanes", "access"),
     ),
     "adapters": ("disk", "redis", "upstream"),
+    "web": ("desk", "guard", "kit", "problems", "api", "pages", "app"),
     "cli": (
         *("kit", "main", "accounts", "audience", "audit", "runs", "campaigns", "schedules", "demo"),
         "system",
@@ -104,6 +109,7 @@ THIRD_PARTY = {
     "wiring": {"structlog", "pydantic"},
     "worker": {"celery", "kombu", "redis", "structlog"},
     "embedded": set(),
+    "web": {"fastapi", "jinja2", "markupsafe", "prometheus_client", "starlette", "uvicorn"},
     "cli": {"click", "rich", "pyroaring"},
     "__main__": set(),
 }
@@ -145,6 +151,11 @@ READ_WITH_A_REASON = {
     ("cli/runs/recipients.py", "runs"): "reads the users of a run, a set of each batch, which no view can show",
     ("cli/system/checks.py", "backup"): "a host is a row of few columns, and its view would have the same",
     ("cli/system/hosts.py", "backup"): "a host is a row of few columns, and its view would have the same",
+    ("web/kit/acts.py", "access"): "an idempotency key is a value that the flow takes, and no more",
+    ("web/kit/lists.py", "backup"): "the incarnation of the database is one value, and its view would be the same",
+    ("web/kit/once.py", "access"): "an idempotency key is a value that the flow takes, and no more",
+    ("web/kit/pages.py", "holds"): "the stops in force are rows of few columns, and their view would have the same",
+    ("web/kit/revisions.py", "backup"): "the incarnation of the database is one value, and its view would be the same",
     ("worker/tasks.py", "runs"): "after a plan the worker serves the account of the run at once",
 }
 """Modules of an edge that read another subject of the store, with the subject and the reason. None of them writes."""

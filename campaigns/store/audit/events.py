@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
-from campaigns.domain.people import Actor
+from campaigns.domain.people import Actor, Person
 from campaigns.domain.states import EvidenceKind
 from campaigns.store.database.encoding import holdable
 from campaigns.store.tables.attempts import evidence
@@ -97,7 +97,12 @@ class Act:
         reason: str | None = None,
         detail: dict[str, Any] | None = None,
     ) -> None:
-        """Write one event in the transaction: it is kept if and only if the change is. It is sealed later."""
+        """Write one event in the transaction: it is kept if and only if the change is. It is sealed later.
+
+        The detail of what was done at the desk also has the `address` that the request came from.
+        """
+        if isinstance(self.actor, Person) and self.actor.address is not None:
+            detail = {**(detail or {}), "address": self.actor.address}
         made = self.connection.scalar(
             insert(event)
             .values(

@@ -10,6 +10,7 @@ from campaigns.store.tables import (  # noqa: F401 - what fills the metadata
     backup,
     batches,
     campaigns,
+    desk,
     probes,
     questions,
     recalls,

@@ -52,6 +52,8 @@ class RunFilter:
     account: str | None = None
     state: RunState | None = None
     since: datetime | None = None  # opened at that time or later
+    accounts: frozenset[str] | None = None  # of these accounts
+    below: int | None = None  # with a smaller ID, for the next page
     limit: int | None = None  # at most this many, the newest
 
 
@@ -98,6 +100,10 @@ def _page(connection: Connection, which: RunFilter) -> Select[Any]:
         statement = statement.where(run.c.state == which.state.value)
     if which.since is not None:
         statement = statement.where(run.c.created_at >= which.since)
+    if which.accounts is not None:
+        statement = statement.where(run.c.account_id.in_(sorted(which.accounts)))
+    if which.below is not None:
+        statement = statement.where(run.c.id < which.below)
     return statement
 
 

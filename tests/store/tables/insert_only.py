@@ -28,6 +28,7 @@ MAY_CHANGE = (
     "heartbeat",
     "hold",
     "host",
+    "idempotency_key",
     "lane",
     "probe",
     "recall",

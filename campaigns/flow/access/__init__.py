@@ -1,0 +1,1 @@
+"""Who may act on what, and acts that are done once."""

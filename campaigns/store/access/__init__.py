@@ -1,0 +1,1 @@
+"""Idempotency keys, operators, sessions and tokens of the desk."""

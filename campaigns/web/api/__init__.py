@@ -1,0 +1,1 @@
+"""The JSON API: one module of routes for each subject."""

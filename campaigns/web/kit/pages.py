@@ -1,0 +1,91 @@
+"""Pages: whole documents from Jinja templates, escaped by themselves, with what every page needs beside its own."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from campaigns.domain.access.rights import Principal
+from campaigns.store.holds.stops import open_stops
+from campaigns.web.desk import desk_of
+from campaigns.web.kit.remedies import links
+from campaigns.web.kit.signing import opened, signed
+from campaigns.web.kit.times import clock_of
+
+FOLDER = Path(__file__).resolve().parent.parent / "templates"
+
+FOR_PROGRAMS = ("/api/", "/livez", "/readyz", "/metrics", "/.well-known/")
+
+NOTICE = "notice"
+"""The parameter with which the page after an act says what was done."""
+
+
+@cache
+def environment() -> Environment:
+    """The templates. A name that a template misspells is a fault, and every value is escaped."""
+    made = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["links"] = links
+    made.filters["count"] = lambda number: f"{number:,}"
+    return made
+
+
+def is_for_people(request: Request) -> bool:
+    """Whether the reply is read in a browser, and not by a program."""
+    return not request.url.path.startswith(FOR_PROGRAMS)
+
+
+def page(
+    request: Request, template: str, *, by: Principal | None = None, status_code: int = 200, **context: Any
+) -> Response:
+    """A whole page. Templates get the values of `context`, and `by`, `path`, `stops`, `is_live`, `vendor`, `notice`.
+
+    They print every time by `when(moment, zone_of_the_account)` and nothing else.
+    """
+    desk = desk_of(request)
+    clock = clock_of(request)
+    with desk.store.read() as connection:
+        stops = open_stops(connection)
+        now = desk.store.now(connection)
+    text = (
+        environment()
+        .get_template(template)
+        .render(
+            by=by,
+            path=request.url.path,
+            query=request.url.query,
+            stops=stops,
+            now=now,
+            is_live=desk.parts.settings.is_live,
+            vendor=desk.parts.upstream_name,
+            notice=_notice(request, desk.secret),
+            when=clock.print,
+            clock=clock,
+            **context,
+        )
+    )
+    return HTMLResponse(text, status_code=status_code)
+
+
+def done(request: Request, address: str, sentence: str) -> Response:
+    """After an act: go to a page, which says the sentence once at its top."""
+    word = signed(desk_of(request).secret, NOTICE, sentence)
+    joint = "&" if "?" in address else "?"
+    return RedirectResponse(f"{address}{joint}{NOTICE}={word}", status_code=303)
+
+
+def _notice(request: Request, secret: bytes) -> str | None:
+    try:
+        return str(opened(secret, NOTICE, request.query_params.get(NOTICE, "")))
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""Server-rendered pages: one module of routes for each subject."""

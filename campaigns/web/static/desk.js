@@ -1,0 +1,1 @@
+// The one script of the desk. Every page works without it.
