@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from campaigns import addresses
+from campaigns.desk_settings import DeskSettings
 from campaigns.domain.errors import SettingsError
 from campaigns.domain.printable import IS_TEXT
 from campaigns.domain.sending.pacing import LARGEST_BATCH
@@ -33,7 +34,7 @@ SECRETS = Path("/run/secrets")
 """The folder in which containers find secrets as files: one for each setting, named like it."""
 
 
-class Settings(BaseSettings):
+class Settings(DeskSettings):
     """The settings in force. docs/settings.md has their names and defaults; a test compares it with this class."""
 
     model_config = SettingsConfigDict(secrets_dir=SECRETS if SECRETS.is_dir() else None, extra="ignore", frozen=True)

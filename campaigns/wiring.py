@@ -10,11 +10,12 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import SecretStr
 
@@ -28,6 +29,8 @@ from campaigns.store.database.engine import Store, open_store
 if TYPE_CHECKING:
     from campaigns.flow.backup.detect_restore import Memory
     from campaigns.flow.sending.lane_context import LaneContext
+
+Part = TypeVar("Part")
 
 SANDBOX_KEY = SecretStr("sandbox")
 """The key for the sandbox. It is sent when no key is set."""
@@ -173,6 +176,17 @@ def open_parts(settings: Settings) -> Parts:
         prepare_threshold=settings.prepare_threshold,
     )
     return Parts(settings, store)
+
+
+@contextmanager
+def closed_after(part: Part) -> Iterator[Part]:
+    """A gateway or a pacer, whose connections are closed at the end."""
+    try:
+        yield part
+    finally:
+        close = getattr(part, "close", None)
+        if close is not None:
+            close()
 
 
 def clock_of_the_machine() -> float:

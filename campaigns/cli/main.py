@@ -71,6 +71,7 @@ COMMANDS: dict[str, str] = {
     "up": "system.roles:up",
     "worker": "system.roles:worker",
     "beat": "system.roles:beat",
+    "web": "system.web:web",
     "sandbox": "system.roles:sandbox",
     "db": "system.database:db",
     "doctor": "system.doctor:doctor",

@@ -1,4 +1,4 @@
-"""`campaigns up`: broker, sandbox, database, worker and beat on one machine, from one command."""
+"""`campaigns up`: broker, sandbox, database, worker, beat and desk on one machine, from one command."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from campaigns.embedded.broker import broker_in, broker_part
 from campaigns.embedded.home import only_up, prepare_home, write_private
 from campaigns.embedded.output import Output
 from campaigns.embedded.supervisor import Part, Supervisor
+from campaigns.embedded.web_port import WebPort
 from campaigns.settings import Settings
 from campaigns.store.database.engine import Store, open_store
 from campaigns.store.database.migrations import upgrade
@@ -32,8 +33,11 @@ FIRST_TICK_SECONDS = 30.0
 POLL_SECONDS = 0.1
 CONNECT_SECONDS = 1.0
 
+WEB_GRACE = 4.0
+"""Seconds that the desk gets to stop: open requests end first."""
+
 KEY = ("ONLYFANSAPI_API_KEY", "ONLYFANSAPI_API_KEY_FILE")
-"""Settings that the worker alone needs."""
+"""Settings that beat does not need. The desk asks the vendor for the team of an account that is added."""
 
 SETTINGS = tuple(str(field.alias) for field in Settings.model_fields.values())
 """Every setting of ours; the broker and the sandbox need none of them."""
@@ -41,11 +45,12 @@ SETTINGS = tuple(str(field.alias) for field in Settings.model_fields.values())
 T = TypeVar("T")
 
 
-def run_up(settings: Settings, environment: Mapping[str, str]) -> int:
+def run_up(settings: Settings, environment: Mapping[str, str], web: WebPort | None) -> int:
     """Run everything until Ctrl-C or SIGTERM, which stop it within 15 s; returns the exit code. Needs the main thread.
 
-    The parts get `environment`, and the addresses that are made here. Our own lines go to standard error, those of the
-    parts to a file in the home. `ready` is written after a tick has passed through beat, broker, worker and database.
+    `web`: where the desk listens; None: there is none. The parts get `environment`, and the addresses that are made
+    here. Our own lines go to standard error, those of the parts to a file in the home. `ready` is written after a tick
+    has passed through beat, broker, worker and database.
     Raises NotAllowed when another `up` uses this home, SettingsError when the home or a server cannot be used, and the
     errors of a migration.
     """
@@ -55,7 +60,7 @@ def run_up(settings: Settings, environment: Mapping[str, str]) -> int:
     output.say(f"The parts log to '{log}'.")
     try:
         with only_up(home, output.say) as lock, _recorded_in(home):
-            return asyncio.run(_run(_Installation(settings, home, environment, output), lock))
+            return asyncio.run(_run(_Installation(settings, home, environment, output, web), lock))
     finally:
         output.close()
 
@@ -68,7 +73,7 @@ async def _run(installation: _Installation, lock: int) -> int:
 @contextlib.contextmanager
 def _recorded_in(home: Path) -> Iterator[None]:
     """Delete the addresses that other commands read, at the start and at the end, so that no old one is used."""
-    addresses = [home / "redis.url", home / "sandbox.url"]
+    addresses = [home / "redis.url", home / "sandbox.url", home / "web.url"]
     try:
         for address in addresses:
             address.unlink(missing_ok=True)
@@ -81,8 +86,11 @@ def _recorded_in(home: Path) -> Iterator[None]:
 class _Installation:
     """The parts of one `up`, and what they need."""
 
-    def __init__(self, settings: Settings, home: Path, environment: Mapping[str, str], output: Output) -> None:
+    def __init__(
+        self, settings: Settings, home: Path, environment: Mapping[str, str], output: Output, web: WebPort | None
+    ) -> None:
         self.output = output
+        self._web = web
         self._settings = settings
         self._home = home
         self._environment = {
@@ -108,6 +116,9 @@ class _Installation:
             began = await _in_thread(lambda: _now(store))
             await supervisor.start(self._role("worker", self._environment, grace_seconds=9.0))
             await supervisor.start(self._role("beat", self.without(*KEY), grace_seconds=1.5))
+            if self._web is not None:
+                await supervisor.start(self._desk(self._web))
+                self.output.say(f"The desk is at {self._web.address}")
             await self._await_tick(store, began)
         finally:
             store.close()
@@ -130,6 +141,15 @@ class _Installation:
     def _role(self, name: str, environment: Mapping[str, str], *, grace_seconds: float) -> Part:
         command = (sys.executable, "-m", "campaigns", name)
         return Part(name, lambda: command, environment, grace_seconds=grace_seconds)
+
+    def _desk(self, web: WebPort) -> Part:
+        def command() -> tuple[str, ...]:
+            write_private(self._home / "web.url", f"{web.address}\n")
+            return (sys.executable, "-m", "campaigns", "web", "--port", str(web.port))
+
+        return Part(
+            "web", command, self._environment, lambda: _listens(web.port), grace_seconds=WEB_GRACE, repair=web.repair
+        )
 
     def _sandbox(self) -> Part:
         address, ledger = self._home / "sandbox.url", self._home / "sandbox.jsonl"

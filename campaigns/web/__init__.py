@@ -3,6 +3,8 @@
 app         the application: what is mounted where
 desk        what every request needs: the parts, the settings of the desk, who asks
 guard       what is checked before any route: host, origin, size; and the headers of every reply
+door        what machines ask without a login: alive, ready, figures
+serve       the desk as a process
 problems    refusals as problem+json, or as a page
 kit/        answers, cursors, revisions, idempotency keys, the words of remedies, pages, times
 api/        one module of routes for each subject

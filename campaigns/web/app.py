@@ -9,7 +9,7 @@ from fastapi.middleware import Middleware
 from fastapi.staticfiles import StaticFiles
 
 from campaigns import __version__
-from campaigns.web import api, pages
+from campaigns.web import api, door, pages
 from campaigns.web.api import runs as api_runs
 from campaigns.web.desk import Desk
 from campaigns.web.guard import Guard
@@ -25,6 +25,7 @@ PAGES = (runs_pages.routes,)
 
 def desk_app(desk: Desk) -> FastAPI:
     """The desk as an ASGI application. It opens nothing and starts nothing before its first request."""
+    requests = door.RequestCount()
     app = FastAPI(
         title="campaigns",
         version=__version__,
@@ -33,14 +34,15 @@ def desk_app(desk: Desk) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
-        middleware=[Middleware(Guard, hosts=desk.hosts)],
+        middleware=[Middleware(door.Requests, requests.counter), Middleware(Guard, hosts=desk.hosts)],
     )
-    app.state.desk = desk
+    app.state.desk, app.state.requests = desk, requests
     refuse_with(app)
     under_version = APIRouter(prefix="/api/v1")
     for routes in API:
         under_version.include_router(routes)
     app.include_router(under_version)
+    app.include_router(door.routes, include_in_schema=False)
     for routes in PAGES:
         app.include_router(routes, include_in_schema=False)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")

@@ -72,7 +72,7 @@ class Installation:
             for pid, command in alive(self.mark).items()
             if secret.encode() in Path(f"/proc/{pid}/environ").read_bytes()
         ]
-        parts = {"up": " up ", "worker": " worker ", "beat": " beat ", "watcher": "watcher.py"}
+        parts = {"up": " up ", "worker": " worker ", "beat": " beat ", "desk": "uvicorn", "watcher": "watcher.py"}
         return {name for command in holding for name, words in parts.items() if words in command}
 
     def is_clean(self) -> bool:
@@ -120,7 +120,7 @@ def test_it_keeps_its_parts_survives_a_kill_and_leaves_nothing_behind(installati
     installation.up.wait()
     installation.begin()  # at once, over the addresses and perhaps the last parts of the dead one
     installation.ready()
-    assert len(alive(installation.mark)) == 6  # itself, its watcher, redis, sandbox, worker, beat
+    assert len(alive(installation.mark)) == 7  # itself, its watcher, redis, sandbox, worker, beat, desk
     installation.up.send_signal(signal.SIGINT)
     assert installation.up.wait(STOP_SECONDS) == 0
     assert installation.is_clean()
@@ -131,9 +131,9 @@ def test_servers_that_are_named_are_used_and_not_started(installation: Installat
     vendor = {"CAMPAIGNS_UPSTREAM_URL": "http://127.0.0.1:9", "ONLYFANSAPI_API_KEY": "ofapi_secret"}
     installation.begin(REDIS_URL=redis_url, DATABASE_URL=database, **vendor)
     installation.ready()
-    assert len(alive(installation.mark)) == 4  # no redis, no sandbox
-    assert installation.holders("ofapi_secret") == {"up", "worker"}
-    assert installation.holders("elsewhere.db") == {"up", "worker", "beat"}
+    assert len(alive(installation.mark)) == 5  # no redis, no sandbox
+    assert installation.holders("ofapi_secret") == {"up", "worker", "desk"}
+    assert installation.holders("elsewhere.db") == {"up", "worker", "beat", "desk"}
     assert not (installation.home / "campaigns.db").exists()
     installation.up.send_signal(signal.SIGTERM)
     assert installation.up.wait(STOP_SECONDS) == 0

@@ -16,10 +16,11 @@ import click
 from campaigns.as_json import to_json
 from campaigns.cli.kit.output import counted, json_option, note, one_line, print_json_list, show
 from campaigns.cli.kit.recipient_files import reason
-from campaigns.cli.kit.session import CAMPAIGN, LARGEST_ID, RUN, actor, closed_after, opened
+from campaigns.cli.kit.session import CAMPAIGN, LARGEST_ID, RUN, actor, opened
 from campaigns.cli.kit.tables import Column, Kind, print_table
 from campaigns.domain.errors import UsageError
 from campaigns.private_files import FULL_DISK
+from campaigns.wiring import closed_after
 
 if TYPE_CHECKING:
     from campaigns.store.proof.verify import Verified

@@ -56,7 +56,7 @@ def own_home(*, keep: bool) -> Iterator[Path]:
 
 @contextmanager
 def running_parts(home: Path) -> Iterator[Settings]:
-    """Run everything that `campaigns up` starts, in that home, ready for use. It is always stopped at the end.
+    """Run everything that `campaigns up` starts but the desk, in that home. It is always stopped at the end.
 
     Raises CampaignsError with the last lines of `up` when the parts do not start.
     """
@@ -64,7 +64,7 @@ def running_parts(home: Path) -> Iterator[Settings]:
     log = home / "up.log"
     with log.open("wb") as output:
         child = subprocess.Popen(  # noqa: S603 - this very program
-            bound([sys.executable, "-m", "campaigns", "up"]),
+            bound([sys.executable, "-m", "campaigns", "up", "--no-web"]),
             cwd=home,  # a folder without `.env`
             env=_environment(home),
             stdin=subprocess.DEVNULL,

@@ -6,7 +6,7 @@ import getpass
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -19,8 +19,6 @@ from campaigns.domain.remedies import Do, Remedy
 if TYPE_CHECKING:
     from campaigns.settings import Settings
     from campaigns.wiring import Parts
-
-Part = TypeVar("Part")
 
 LARGEST_ID = 2**63 - 1
 
@@ -87,17 +85,6 @@ def refuse_missing_file(database_url: str) -> None:
 
     if is_missing_file(database_url):
         raise NotAllowed("There is no database yet: run `campaigns db upgrade` (or `campaigns up`, which does it).")
-
-
-@contextmanager
-def closed_after(part: Part) -> Iterator[Part]:
-    """A gateway or a pacer, whose connections are closed at the end."""
-    try:
-        yield part
-    finally:
-        close = getattr(part, "close", None)
-        if close is not None:
-            close()
 
 
 def actor() -> str:

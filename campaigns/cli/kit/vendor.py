@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from campaigns.cli.kit.session import actor, closed_after
+from campaigns.cli.kit.session import actor
 from campaigns.domain.errors import CampaignsError, PacerAway
+from campaigns.wiring import closed_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from campaigns.cli.kit.output import counted, moment
-from campaigns.cli.kit.session import closed_after
 from campaigns.cli.kit.ways_on import way_on
 from campaigns.domain.errors import CampaignsError, FencesAway
+from campaigns.wiring import closed_after
 
 if TYPE_CHECKING:
     from campaigns.settings import Settings

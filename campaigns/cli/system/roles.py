@@ -47,20 +47,24 @@ def demo(*, keep: bool, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65535), hidden=True, help="Where pages go; there are none yet.")
-@click.option("--no-web", is_flag=True, hidden=True, help="Start no pages; there are none yet.")
-def up(*, port: int | None, no_web: bool) -> None:  # noqa: ARG001 - accepted already, so that scripts need no change
+@click.option(
+    "--port", type=click.IntRange(1, 65535), metavar="N", help="Where the desk is (default 8400, or the next free one)."
+)
+@click.option("--no-web", is_flag=True, help="Start no desk.")
+def up(*, port: int | None, no_web: bool) -> None:
     """Run every part on this machine.
 
-    Redis, database, worker, beat, and the sandbox when no key is set. Ctrl-C stops all of it within 15 s. With
-    DATABASE_URL and REDIS_URL set, those servers are used instead. The parts log to `parts.log` in CAMPAIGNS_HOME.
+    Redis, database, worker, beat, the desk, and the sandbox when no key is set. Ctrl-C stops all of it within 15 s.
+    With DATABASE_URL and REDIS_URL set, those servers are used instead. The parts log to `parts.log` in CAMPAIGNS_HOME.
     """
     from campaigns.embedded.up import run_up
+    from campaigns.embedded.web_port import WebPort
     from campaigns.store.database.server_facts import refuse_no_database
 
     settings = settings_in_force()
     refuse_no_database(settings.database_url)
-    click.get_current_context().exit(run_up(settings, environment_for_children()))
+    web = None if no_web else WebPort(port, settings.web_prefix or "")
+    click.get_current_context().exit(run_up(settings, environment_for_children(), web))
 
 
 @click.command()

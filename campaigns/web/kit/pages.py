@@ -8,9 +8,11 @@ from typing import Any
 
 from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from campaigns.domain.access.rights import Principal
+from campaigns.domain.printable import printable
 from campaigns.store.holds.stops import open_stops
 from campaigns.web.desk import desk_of
 from campaigns.web.kit.remedies import links
@@ -27,17 +29,25 @@ NOTICE = "notice"
 
 @cache
 def environment() -> Environment:
-    """The templates. A name that a template misspells is a fault, and every value is escaped."""
+    """The templates. A name that a template misspells is a fault, and every value is escaped.
+
+    Characters that turn text round, or that nobody sees, are written out: a name of a campaign holds what people typed.
+    """
     made = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     made.filters["links"] = links
     made.filters["count"] = lambda number: f"{number:,}"
     return made
+
+
+def _shown(value: Any) -> Any:
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def is_for_people(request: Request) -> bool:

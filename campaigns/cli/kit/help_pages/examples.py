@@ -4,9 +4,10 @@ from __future__ import annotations
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "demo": ("campaigns demo",),
-    "up": ("campaigns up",),
+    "up": ("campaigns up", "campaigns up --no-web"),
     "worker": ("campaigns worker --threads 32",),
     "beat": ("campaigns beat", "campaigns beat --check"),
+    "web": ("campaigns web", "campaigns web --port 8500"),
     "sandbox": ("campaigns sandbox --port 8700",),
     "db check": ("campaigns db check",),
     "db upgrade": ("campaigns db upgrade",),

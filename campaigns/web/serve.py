@@ -1,0 +1,41 @@
+"""The desk as a process: `uvicorn --factory campaigns.web.serve:make_app` calls this once."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+
+from campaigns.adapters.disk.secret_key import secret_of_home
+from campaigns.domain.access.rights import Principal
+from campaigns.domain.errors import SettingsError
+from campaigns.private_files import keep_private
+from campaigns.settings import Settings, load_settings
+from campaigns.web.app import desk_app
+from campaigns.web.desk import Desk
+from campaigns.wiring import configure_logging, open_parts
+
+FACTORY = "campaigns.web.serve:make_app"
+"""The name by which uvicorn finds it."""
+
+
+def make_app() -> FastAPI:
+    """The desk with the settings in force. Raises SettingsError."""
+    keep_private()
+    settings = load_settings()
+    configure_logging(settings)
+    return desk_app(Desk(open_parts(settings), _secret(settings), _identify, settings.web_hosts))
+
+
+def _secret(settings: Settings) -> bytes:
+    if settings.secret_key is not None:
+        return settings.secret_key.get_secret_value().encode()
+    try:
+        return secret_of_home(settings.home.resolve())
+    except OSError as error:
+        raise SettingsError(
+            f"The key of the desk cannot be kept in CAMPAIGNS_HOME '{settings.home}': {error.strerror}. Set "
+            "CAMPAIGNS_SECRET_KEY, or a home that can be written."
+        ) from None
+
+
+def _identify(request: Request) -> Principal | None:  # noqa: ARG001 - the merge brings it
+    return None
