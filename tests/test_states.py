@@ -21,7 +21,7 @@ from campaigns.store.sending.batches import cancel_ready, decide_batch, shrink_b
 from campaigns.store.sending.lanes import LaneClaim
 from tests.clock import START, DrivenClock
 from tests.invariants import Vendor
-from tests.one_database import KINDS, one_database
+from tests.one_database import AGAIN_ON_POSTGRESQL, one_database
 from tests.world import ACCOUNT, ANNA, UPSTREAM, World
 
 ENDED = {RunState.FINISHED, RunState.FINISHED_WITH_FAILURES, RunState.CANCELLED, RunState.SKIPPED}
@@ -29,7 +29,7 @@ BATCH, RUN = 1, 1
 FENCE = 5
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=AGAIN_ON_POSTGRESQL)
 def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One run of one batch; every try is rolled back."""
     yield from one_database(request, tmp_path_factory)

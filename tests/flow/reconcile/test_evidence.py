@@ -19,7 +19,6 @@ from campaigns.flow.runs.rerun import rerun
 from campaigns.store.database.engine import Store
 from tests.clock import DrivenClock
 from tests.flow.reconcile.lost_answers import answers_late, look, lost_answer, shows
-from tests.one_database import on_both
 from tests.world import (
     ANNA,
     LIMITS,
@@ -32,8 +31,6 @@ from tests.world import (
     World,
     accepted,
 )
-
-pytestmark = on_both
 
 CANCELLED = frozenset({BatchState.CANCELLED})
 

@@ -18,7 +18,7 @@ from campaigns.store.proof import verify
 from campaigns.store.tables.audit import seal
 from campaigns.store.tables.columns import metadata
 from tests.clock import DrivenClock
-from tests.one_database import KINDS, reused_database
+from tests.one_database import AGAIN_ON_POSTGRESQL, reused_database
 from tests.store.audit.first_release import OF_THE_FIRST_RELEASE, sealed_by_the_first_release
 from tests.store.forger import Forger
 from tests.world import ANNA, REJECTED, UNKNOWN, UNSENT, World
@@ -26,7 +26,7 @@ from tests.world import ANNA, REJECTED, UNKNOWN, UNSENT, World
 IMPOSSIBLE = UnsendOutcome(UnsendKind.IMPOSSIBLE, "the vendor shows no such message")
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=AGAIN_ON_POSTGRESQL)
 def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """Nobody else's: the forger takes its rules away for good."""
     yield from reused_database(request, "forgeries")

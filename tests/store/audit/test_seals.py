@@ -25,7 +25,7 @@ from campaigns.store.proof.verify import Verified
 from campaigns.store.tables.audit import event, seal, unsealed
 from tests.clock import DrivenClock
 from tests.crash_points.steps import FragileStore, Killed, Steps
-from tests.one_database import KINDS, reused_database
+from tests.one_database import AGAIN_ON_POSTGRESQL, reused_database
 from tests.store.forger import Forger
 from tests.store.interleave import overlapping, together
 from tests.world import ACCOUNT, ANNA, REJECTED, UNKNOWN, UPSTREAM, World
@@ -34,7 +34,7 @@ RUN = "run:1"
 NOT_WHAT_WAS_SEALED = "global: {} of it, is not what was sealed there: edited, or moved"
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=AGAIN_ON_POSTGRESQL)
 def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """Nobody else's: the forger takes its rules away for good."""
     yield from reused_database(request, "forgeries")

@@ -22,7 +22,7 @@ from campaigns.store.proof import verify
 from campaigns.store.proof.bodies import Bodies
 from campaigns.store.proof.verify import Verified
 from tests.clock import DrivenClock
-from tests.one_database import KINDS, reused_database
+from tests.one_database import AGAIN_ON_POSTGRESQL, reused_database
 from tests.store.audit.first_release import sealed_by_the_first_release
 from tests.store.forger import Forger
 from tests.world import ACCOUNT, ANNA, NOT_SENT, REJECTED, UNKNOWN, UPSTREAM, World
@@ -30,7 +30,7 @@ from tests.world import ACCOUNT, ANNA, NOT_SENT, REJECTED, UNKNOWN, UPSTREAM, Wo
 ONE_BAD_USER = replace(REJECTED, one_user_may_be_the_cause=True)
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=AGAIN_ON_POSTGRESQL)
 def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """Nobody else's: the forger takes its rules away for good."""
     yield from reused_database(request, "forgeries")

@@ -21,7 +21,7 @@ from campaigns.store.views import events as event_views
 from campaigns.store.views import who as who_views
 from tests.clock import DrivenClock
 from tests.invariants import Vendor
-from tests.one_database import KINDS, one_database
+from tests.one_database import AGAIN_ON_POSTGRESQL, one_database
 from tests.world import ANNA, REJECTED, UNKNOWN, UPSTREAM, World
 
 TRIGGERS = {
@@ -30,7 +30,7 @@ TRIGGERS = {
 }
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=AGAIN_ON_POSTGRESQL)
 def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Every damage is rolled back."""
     yield from one_database(request, tmp_path_factory)

@@ -27,13 +27,13 @@ from campaigns.store.reconcile.ownership import give_back
 from campaigns.store.tables.columns import metadata
 from tests.clock import START, DrivenClock
 from tests.invariants import Vendor
-from tests.one_database import KINDS, one_database
+from tests.one_database import AGAIN_ON_POSTGRESQL, one_database
 from tests.world import ACCOUNT, ANNA, UNKNOWN, UPSTREAM, World
 
 LATER = START + timedelta(hours=1)
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=AGAIN_ON_POSTGRESQL)
 def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Filled once, and changed by none of these."""
     yield from one_database(request, tmp_path_factory)
