@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import httpx
 import pytest
 
 from campaigns.flow.accounts.stop import stop
+from campaigns.store.health.heartbeats import BEAT_SENDS, beat_heart
 from tests.web.served import served
 from tests.world import ANNA, UNKNOWN, UPSTREAM, World
+
+PAGE = Path(__file__).parents[2] / "docs/desk.md"
 
 
 def test_a_desk_that_nobody_logged_in_to_says_how_it_is(world: World) -> None:
@@ -45,6 +49,19 @@ def test_a_contact_is_named_only_where_one_is_set(world: World, monkeypatch: pyt
     with served(world.store) as desk:
         text = desk.get("/.well-known/security.txt").text
     assert re.fullmatch(r"Contact: mailto:security@example.com\nExpires: \d{4}-.*\+00:00\n", text)
+
+
+def test_every_figure_is_documented_and_no_other(world: World, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", redis_url)
+    world.launched()
+    with world.store.write() as connection:
+        beat_heart(connection, BEAT_SENDS, now=world.store.now(connection))
+    with served(world.store) as desk:
+        text = desk.get("/metrics").text
+
+    names = set(re.findall(r"^# HELP (\w+) ", text, re.MULTILINE)) - {"campaigns_http_requests_created"}
+    documented = set(re.findall(r"^\| `(campaigns_\w+)` \|", PAGE.read_text(), re.MULTILINE))
+    assert {name.removesuffix("_total") for name in names} == documented
 
 
 def _figures(text: str) -> dict[str, float]:
