@@ -64,10 +64,10 @@ SUBJECTS = {
         *(
             "tables",
             "database",
-            "access",
             "health",
             "audit",
             "backup",
+            "access",
             "handoff",
             "holds",
             "reconcile",
