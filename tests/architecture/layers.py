@@ -65,10 +65,10 @@ SUBJECTS = {
         *(
             "tables",
             "database",
-            "access",
             "health",
             "audit",
             "backup",
+            "access",
             "handoff",
             "holds",
             "reconcile",

@@ -72,6 +72,19 @@ class EventKind(StrEnum):
     PROBE_ASKED = "probe_asked"  # an operator asked to try what the vendor does with a scheduled message
     PROBE_READ = "probe_read"  # the vendor showed it, and it is to be deleted
     PROBE_ENDED = "probe_ended"  # nothing of it is left at the vendor
+    OPERATOR_ADDED = "operator_added"
+    OPERATOR_CHANGED = "operator_changed"  # their rights or accounts
+    OPERATOR_DISABLED = "operator_disabled"
+    OPERATOR_ENABLED = "operator_enabled"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a word, not a secret
+    LOGIN_LINK_MADE = "login_link_made"
+    LOGGED_IN = "logged_in"
+    LOGIN_REFUSED = "login_refused"
+    LOGGED_OUT = "logged_out"
+    SESSION_ENDED = "session_ended"  # by somebody else, or from another browser
+    TOKEN_MADE = "token_made"  # noqa: S105 - as above
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105 - as above
+    ACCESS_RULE_CHANGED = "access_rule_changed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,14 +22,20 @@ INSERT_ONLY = (
 )
 
 MAY_CHANGE = (
+    "access_rule",
     "account",
+    "api_token",
     "batch",
     "campaign",
+    "desk_operator",
+    "desk_session",
     "heartbeat",
     "hold",
     "host",
     "idempotency_key",
     "lane",
+    "login_failure",
+    "login_link",
     "probe",
     "recall",
     "run",

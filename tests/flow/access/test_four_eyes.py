@@ -1,0 +1,50 @@
+"""Whoever wrote the newest revision of a campaign may not launch it, where that rule is on."""
+
+from __future__ import annotations
+
+import pytest
+
+from campaigns.domain.access.rights import Principal, Right
+from campaigns.domain.errors import Forbidden
+from campaigns.flow.access.four_eyes import choose_four_eyes, refuse_own_edit
+from campaigns.flow.campaigns.drafts import Changes, edit_campaign
+from campaigns.store.database.engine import Store
+from tests.clock import DrivenClock
+from tests.one_database import AGAIN_ON_POSTGRESQL
+from tests.world import ANNA, World
+
+pytestmark = pytest.mark.parametrize("database_url", AGAIN_ON_POSTGRESQL, indirect=True)
+
+ANNA_AT_THE_DESK = Principal("anna", frozenset({Right.SENDER}), address="192.0.2.1")
+BEN = Principal("ben", frozenset({Right.SENDER}))
+
+
+def test_the_rule_is_off_until_somebody_turns_it_on(store: Store, clock: DrivenClock) -> None:
+    world = World(store, clock)
+    world.account()
+    campaign_id = world.campaign([1, 2])
+
+    refuse_own_edit(store, ANNA_AT_THE_DESK, campaign_id)
+    assert choose_four_eyes(store, is_on=True, actor=BEN.actor).is_changed
+    with pytest.raises(Forbidden, match=f"anna wrote the newest revision of campaign {campaign_id}") as refusal:
+        refuse_own_edit(store, ANNA_AT_THE_DESK, campaign_id)
+    refuse_own_edit(store, BEN, campaign_id)
+
+    assert refusal.value.code == "own_edit"
+    assert not choose_four_eyes(store, is_on=True, actor=BEN.actor).is_changed
+    assert world.events().count("access_rule_changed") == 1
+    choose_four_eyes(store, is_on=False, actor=BEN.actor)
+    refuse_own_edit(store, ANNA_AT_THE_DESK, campaign_id)
+
+
+def test_only_the_newest_revision_counts(store: Store, clock: DrivenClock) -> None:
+    world = World(store, clock)
+    world.account()
+    campaign_id = world.campaign([1, 2])
+    choose_four_eyes(store, is_on=True, actor=ANNA)
+
+    edit_campaign(store, campaign_id, Changes(name="another"), actor=BEN.actor, tick_seconds=1)
+
+    refuse_own_edit(store, ANNA_AT_THE_DESK, campaign_id)
+    with pytest.raises(Forbidden):
+        refuse_own_edit(store, BEN, campaign_id)
