@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import select
 
 from campaigns.domain.errors import NotAllowed, NotFound, UsageError, VendorAway, VendorRefused
-from campaigns.flow.accounts.accounts import add_account, release_account, set_name
+from campaigns.flow.accounts.accounts import add_account, set_name
+from campaigns.flow.accounts.release import release_account
 from campaigns.flow.accounts.remove import remove_account
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.lanes.serve import serve_lane

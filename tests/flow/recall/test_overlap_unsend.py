@@ -8,7 +8,7 @@ from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.upstream.outcome import Outcome
 from campaigns.domain.upstream.queue_items import ItemContent
 from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome
-from campaigns.flow.accounts.accounts import release_account
+from campaigns.flow.accounts.release import release_account
 from campaigns.flow.campaigns.drafts import Changes, edit_campaign
 from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.runs.pause_resume_cancel import resume_run

@@ -15,7 +15,7 @@ from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.outcome import HoldOrder, HoldScope
 from campaigns.domain.upstream.queue_items import ItemContent
 from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome
-from campaigns.flow.accounts.accounts import release_account
+from campaigns.flow.accounts.release import release_account
 from campaigns.flow.audience.suppress import suppress
 from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.lanes.tick import tick

@@ -9,7 +9,7 @@ import pytest
 from campaigns.as_json import plain
 from campaigns.domain.errors import NotAllowed, NotFound
 from campaigns.domain.remedies import Do, Remedy
-from campaigns.flow.accounts.accounts import release_account
+from campaigns.flow.accounts.release import release_account
 from campaigns.flow.accounts.stop import stop
 from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.runs.pause_resume_cancel import pause_run, resume_run
