@@ -78,6 +78,11 @@ class Picture:
     service: Service
 
 
+def beat_is_missing(seen_at: datetime | None, now: datetime) -> bool:
+    """Whether no beat is running, by its last sign of life."""
+    return seen_at is None or now - seen_at > QUIET
+
+
 def needs_of(picture: Picture) -> list[Need]:
     """Everything that needs a person, the most urgent first."""
     order = list(Matter)
@@ -86,8 +91,7 @@ def needs_of(picture: Picture) -> list[Need]:
 
 
 def _parts(picture: Picture) -> Iterator[Need]:
-    beat = picture.beat_seen_at
-    missing = ["beat"] if beat is None or picture.now - beat > QUIET else []
+    missing = ["beat"] if beat_is_missing(picture.beat_seen_at, picture.now) else []
     if picture.service.serves is Serves.NO:
         missing.append(f"worker for {picture.upstream}")
     if missing:
