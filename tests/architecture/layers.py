@@ -43,6 +43,7 @@ MAY_IMPORT = {
 SUBJECTS = {
     "domain": (
         "printable",
+        "ids",
         "remedies",
         "states",
         "errors",

@@ -13,6 +13,7 @@ from campaigns.cli.kit.in_force import vendor_in_force
 from campaigns.cli.kit.output import counted, json_option, moment, note, one_line, show
 from campaigns.cli.kit.reasons import reason_option
 from campaigns.cli.kit.session import actor, opened
+from campaigns.domain.ids import campaign_name, run_name
 
 if TYPE_CHECKING:
     from campaigns.flow.accounts.stop import Going, Stopped
@@ -80,14 +81,15 @@ def _print_stopped(stopped: Stopped) -> None:
     click.echo(one_line(f"{where} stopped{before}: {stopped.reason}. Nothing is sent until `{again}`."))
     for request in stopped.in_flight[:LISTED]:
         click.echo(
-            f"In flight, cannot be stopped: run {request.run_id} batch {request.batch} on {request.account}, "
+            f"In flight, cannot be stopped: run {run_name(request.run_id)} batch {request.batch} on {request.account}, "
             f"{counted(request.size, 'recipient')}, since {moment(request.started_at)}."
         )
     _print_rest(len(stopped.in_flight), "request in flight")
     for run in stopped.with_vendor[:LISTED]:
         click.echo(
-            f"With the vendor: run {run.run_id} on {run.account}, {counted(run.batches, 'batch')}, which it sends at "
-            f"{moment(run.due_at)}. `campaigns runs cancel {run.run_id} --reason TEXT` takes it back."
+            f"With the vendor: run {run_name(run.run_id)} on {run.account}, {counted(run.batches, 'batch')}, which "
+            "it sends at "
+            f"{moment(run.due_at)}. `campaigns runs cancel {run_name(run.run_id)} --reason TEXT` takes it back."
         )
     _print_rest(len(stopped.with_vendor), "run with the vendor")
     for account_id in stopped.not_confirmed:
@@ -117,7 +119,7 @@ def _what_follows(preview: AfterStop) -> Iterator[str]:
 
 
 def _name(overdue: Overdue) -> str:
-    return f"Campaign {overdue.campaign_id} ({overdue.campaign}) of {moment(overdue.scheduled_for)}"
+    return f"Campaign {campaign_name(overdue.campaign_id)} ({overdue.campaign}) of {moment(overdue.scheduled_for)}"
 
 
 def _print_going(going: Going) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from campaigns.cli.kit.output import counted
-from campaigns.cli.kit.session import run_name
+from campaigns.domain.ids import run_name
 
 if TYPE_CHECKING:
     from campaigns.flow.accounts.as_shown import WaitingRun

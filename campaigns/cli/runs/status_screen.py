@@ -10,6 +10,7 @@ from campaigns.cli.kit.output import counted, duration, one_line
 from campaigns.cli.kit.remedies import in_words
 from campaigns.cli.kit.tables import Column, Kind, drawn_table, table_lines
 from campaigns.cli.kit.ways_on import fix_of
+from campaigns.domain.ids import campaign_name, run_name
 from campaigns.domain.states import RUN_OPEN, RunState
 
 if TYPE_CHECKING:
@@ -184,7 +185,8 @@ def _with_vendor(seen: Tonight) -> Iterator[Table]:
     held = sorted((each.vendor_sends_at, each.id, each) for each in seen.runs if each.vendor_sends_at is not None)
     if held:
         rows = [
-            [run.account, f"r{run.id}", run.campaign, _of(run.accepted, run), clock(at, seen.at)] for at, _, run in held
+            [run.account, run_name(run.id), run.campaign, _of(run.accepted, run), clock(at, seen.at)]
+            for at, _, run in held
         ]
         yield f"The vendor holds ({len(held)}):", WITH_VENDOR, rows, None
 
@@ -223,7 +225,7 @@ def _not_starting(coming: NextRun, now: datetime) -> list[Any]:
 
 
 def _whose(coming: NextRun, now: datetime) -> list[Any]:
-    return [coming.account, f"c{coming.campaign_id}", coming.campaign, clock(coming.at, now)]
+    return [coming.account, campaign_name(coming.campaign_id), coming.campaign, clock(coming.at, now)]
 
 
 def _open(run: RunTonight, now: datetime) -> list[Any]:
@@ -231,7 +233,7 @@ def _open(run: RunTonight, now: datetime) -> list[Any]:
     ends = clock(run.eta, now)
     return [
         run.account,
-        f"r{run.id}",
+        run_name(run.id),
         run.campaign,
         _state(run, now),
         of,
@@ -244,7 +246,14 @@ def _open(run: RunTonight, now: datetime) -> list[Any]:
 
 def _ended(run: RunTonight, now: datetime) -> list[Any]:
     counts = [_of(run.accepted + run.saved, run), run.rejected, run.unknown, run.cancelled]
-    return [run.account, f"r{run.id}", run.campaign, run.state.replace("_", " "), *counts, clock(run.finished_at, now)]
+    return [
+        run.account,
+        run_name(run.id),
+        run.campaign,
+        run.state.replace("_", " "),
+        *counts,
+        clock(run.finished_at, now),
+    ]
 
 
 def _of(number: int, run: RunTonight) -> str:
@@ -256,7 +265,7 @@ def _state(run: RunTonight, now: datetime) -> str:
     if run.paused is not None:
         return f"paused: {run.paused.kind.replace('_', ' ')}"
     if run.after_run_id is not None:
-        return f"waits for r{run.after_run_id}"
+        return f"waits for {run_name(run.after_run_id)}"
     if run.waits_until is not None and run.state is not RunState.CANCELLING:
         return f"waits until {clock(run.waits_until, now)}"
     if run.searched and run.state in RUN_OPEN and not run.waiting:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from campaigns.domain.clocks import DAY
 from campaigns.domain.errors import NotAllowed
+from campaigns.domain.ids import campaign_name, run_names
 from campaigns.domain.people import Reason
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.states import CampaignState
@@ -133,10 +134,10 @@ def refuse_often(seen: Backfill) -> None:
         number = f"{len(seen.runs)} run{'' if len(seen.runs) == 1 else 's'}"
         lately, way = "", "backfill one occurrence, or allow it"
         if seen.opened_lately:
-            runs = ", ".join(map(str, seen.opened_lately))
+            runs = run_names(seen.opened_lately)
             lately, way = f", besides run {runs} of the last 24 hours", "wait, or allow it"
         raise NotAllowed(
-            f"The backfill of campaign {seen.campaign_id} would send {number} to the same people within "
+            f"The backfill of campaign {campaign_name(seen.campaign_id)} would send {number} to the same people within "
             f"24 hours{lately}, and its field 'often' does not allow that; {way}.",
             Remedy(Do.ALLOW_OFTEN, campaign=seen.campaign_id),
             code=TOO_OFTEN,
@@ -147,7 +148,8 @@ def _refuse_before_created(seen: Backfill, *, is_meant: bool) -> None:
     if seen.before_created and not is_meant:
         times = "1 time" if seen.before_created == 1 else f"{seen.before_created} times"
         raise NotAllowed(
-            f"The period has {times} before campaign {seen.campaign_id} was written, when nobody expected a run.",
+            f"The period has {times} before campaign {campaign_name(seen.campaign_id)} was written, when nobody "
+            "expected a run.",
             Remedy(Do.BACKFILL_BEFORE_CREATED, campaign=seen.campaign_id),
             code="before_created",
         )
@@ -157,7 +159,7 @@ def _refuse_changed(seen: Backfill, agreed: Backfill | None) -> None:
     """Refuse a backfill that is no longer what somebody agreed to."""
     if agreed is not None and (seen.revision, seen.runs) != (agreed.revision, agreed.runs):
         raise NotAllowed(
-            f"The backfill of campaign {seen.campaign_id} has changed since it was shown: it would open "
+            f"The backfill of campaign {campaign_name(seen.campaign_id)} has changed since it was shown: it would open "
             f"{len(seen.runs)} runs of revision {seen.revision} now. Look at it again.",
             code="changed",
         )

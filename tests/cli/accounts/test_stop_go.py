@@ -43,7 +43,7 @@ def test_what_is_in_flight_is_said(shell: Shell, world: World) -> None:
     world.gateway.script = [answer]
     world.serve()
 
-    assert "In flight, cannot be stopped: run 1 batch 1 on acct_one, 2 recipients, since " in said[0]
+    assert "In flight, cannot be stopped: run r1 batch 1 on acct_one, 2 recipients, since " in said[0]
 
 
 def test_go_shows_what_follows_and_is_not_done_unasked(shell: Shell, world: World) -> None:

@@ -56,8 +56,8 @@ def test_an_evening_of_ten_accounts(terminal: Terminal, played: Evening, columns
     flowing = " ".join(shown.text.split())
     for fact in (
         "1. Every account is paused, and 2 runs wait: the vendor refuses the key (the key is not valid (HTTP 401)).",
-        '2. Run 3 of "Friday teaser" (acct_cleo): nobody knows whether 1 batch reached the fans (500 recipients).',
-        '3. Run 2 of "Friday teaser" (acct_bea): the vendor rejected 1 batch, 500 recipients (refused).',
+        '2. Run r3 of "Friday teaser" (acct_cleo): nobody knows whether 1 batch reached the fans (500 recipients).',
+        '3. Run r2 of "Friday teaser" (acct_bea): the vendor rejected 1 batch, 500 recipients (refused).',
     ):
         assert fact in flowing
     for command in ("accounts release acct_anna --reason TEXT", "runs decide 3", "runs rerun 2 --reason TEXT"):
@@ -76,7 +76,7 @@ def test_in_a_pipe_the_same_facts_stand_on_whole_lines(shell: Shell, played: Eve
     assert (result.exit_code, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
     assert lines[0] == "No vendor key is set: everything goes to the local sandbox."
-    assert "   `campaigns runs decide 3` records what became of them." in lines
+    assert "   `campaigns runs decide r3` records what became of them." in lines
     assert [line for line in lines if line.startswith("acct_dora  r4   Season opener  paused: key  1,000/120,000")]
 
 
@@ -275,5 +275,5 @@ def test_words_of_the_vendor_move_no_cursor(world: World, terminal: Terminal) ->
     shown = terminal("status", columns=120)
 
     assert shown.lines[0] == "No vendor key is set: everything goes to the local sandbox."
-    assert f'1. Run {run_id} of "Friday" (acct_one): the vendor rejected 1 batch' in shown.text
+    assert f'1. Run r{run_id} of "Friday" (acct_one): the vendor rejected 1 batch' in shown.text
     assert "\u202e" not in shown.text

@@ -35,7 +35,7 @@ def test_a_run_that_has_ended_cannot_be_changed(world: World, act: Any) -> None:
 
 @pytest.mark.parametrize("act", ACTS)
 def test_there_is_no_such_run(world: World, act: Any) -> None:
-    with pytest.raises(NotFound, match="no run 7"):
+    with pytest.raises(NotFound, match="no run r7"):
         act(world.store, 7, reason="none", actor=ANNA)
 
 
@@ -130,7 +130,7 @@ def test_a_run_is_not_cancelled_twice(world: World) -> None:
     world.gateway.script = [twice]
     world.serve()
 
-    assert refusals == [f"Run {run_id} is being cancelled already; a request of it is still in flight."]
+    assert refusals == [f"Run r{run_id} is being cancelled already; a request of it is still in flight."]
 
 
 def test_a_pause_while_a_request_is_in_flight_lets_it_end(world: World) -> None:

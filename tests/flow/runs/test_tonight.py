@@ -118,7 +118,7 @@ def test_a_run_to_whole_lists_names_no_number_of_people(world: World) -> None:
     signs(world)
 
     (need,) = look(world).needs
-    assert need.sentence == (f'Run {run} of "Friday" (acct_one): the vendor rejected 1 batch, whole lists (refused).')
+    assert need.sentence == (f'Run r{run} of "Friday" (acct_one): the vendor rejected 1 batch, whole lists (refused).')
 
 
 def test_an_unknown_outcome_stays_however_old_it_is(world: World) -> None:
@@ -153,7 +153,7 @@ def test_a_paused_run_says_who_paused_it_and_why(world: World) -> None:
     signs(world)
 
     (need,) = look(world).needs
-    assert need.sentence == f'Run {run} of "Friday" (acct_one) is paused by anna: typo in the text.'
+    assert need.sentence == f'Run r{run} of "Friday" (acct_one) is paused by anna: typo in the text.'
 
 
 def test_without_beat_and_worker_it_says_that_nothing_is_sent(world: World) -> None:

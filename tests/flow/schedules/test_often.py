@@ -101,7 +101,7 @@ def test_a_backfill_of_several_runs_is_shown_and_refused(world: World) -> None:
 
     assert states(world, campaign_id) == {}
     assert _backfill(world, campaign_id, one_day) == 1
-    with pytest.raises(NotAllowed, match="besides run 1 of the last 24 hours") as refused:
+    with pytest.raises(NotAllowed, match="besides run r1 of the last 24 hours") as refused:
         _backfill(world, campaign_id, Period(two_days.start, one_day.start))
     assert refused.value.code == "too_often"
     edit_campaign(world.store, campaign_id, Changes(often=True), actor=ANNA)
@@ -120,7 +120,7 @@ def test_an_occurrence_that_was_skipped_and_sent_after_all_counts_from_then_on(w
     now = world.clock.now
 
     assert _backfill(world, campaign_id, Period(now - timedelta(days=3), now - timedelta(days=2))) == 1
-    with pytest.raises(NotAllowed, match="besides run 1 of the last 24 hours"):
+    with pytest.raises(NotAllowed, match="besides run r1 of the last 24 hours"):
         _backfill(world, campaign_id, Period(now - timedelta(days=1), now))
     cancel_run(world.store, int(first["id"]), reason="the wrong one", actor=ANNA)
     assert _backfill(world, campaign_id, Period(now - timedelta(days=1), now)) == 1, "it reached nobody"
@@ -133,7 +133,7 @@ def test_times_before_a_campaign_was_written_are_backfilled_only_when_they_are_m
     launch(world.store, campaign_id, upstream=UPSTREAM, actor=ANNA)
     period = Period(world.clock.now - timedelta(days=1), world.clock.now)
 
-    with pytest.raises(NotAllowed, match="1 time before campaign 1 was written") as refused:
+    with pytest.raises(NotAllowed, match="1 time before campaign c1 was written") as refused:
         backfill(world.store, campaign_id, period, upstream=UPSTREAM, reason=None, actor=ANNA)
 
     assert refused.value.code == "before_created"
