@@ -46,6 +46,7 @@ that is all that edges know of each other."""
 SUBJECTS = {
     "domain": (
         "printable",
+        "ids",
         "remedies",
         "states",
         "errors",

@@ -84,7 +84,7 @@ PLANTED: list[tuple[Rule, str, str]] = [
     (
         sentences_name_no_command,
         "flow/runs/new.py",
-        "raise NotAllowed(f'Run {n} is paused; `campaigns runs resume {n}`.')",
+        "raise NotAllowed(f'Run r{n} is paused; `campaigns runs resume r{n}`.')",
     ),
     (sentences_name_no_command, "store/runs/new.py", "WORDS = 'settle it with `runs decide` first'"),
     (sentences_name_no_command, "domain/messages/new.py", "fault('; pass --skip-bad to leave it out')"),

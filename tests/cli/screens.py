@@ -39,18 +39,18 @@ Terminal = Callable[..., Shown]
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """Runs a command on a pseudo-terminal of so many columns. Input is closed: nobody types."""
+    """Runs a command on a pseudo-terminal of so many columns and rows. Input is closed: nobody types."""
 
-    def run(*words: str, columns: int) -> Shown:
+    def run(*words: str, columns: int, rows: int = ROWS) -> Shown:
         ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, columns, 0, 0))
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         with monkeypatch.context() as patch, os.fdopen(theirs, "w", encoding="utf-8") as stream:
             patch.setenv("COLUMNS", str(columns))
-            patch.setenv("LINES", str(ROWS))
+            patch.setenv("LINES", str(rows))
             patch.setenv("TERM", "xterm")
             patch.setattr(sys, "stdout", stream)
             patch.setattr(sys, "stderr", stream)
-            screen = pyte.Screen(columns, ROWS)
+            screen = pyte.Screen(columns, rows)
             reader = pyte.ByteStream(screen)
             code = _drain_while(lambda: cli.main(list(words), standalone_mode=False), stream, ours, reader)
         os.close(ours)

@@ -343,7 +343,7 @@ def test_an_edit_says_what_an_open_run_keeps(ready: Shell) -> None:
     ready.ok("launch", "--yes", campaign)
     edited = ready.ok("edit", campaign, "--text", "Hello")
     assert edited["revision"] == 2
-    assert "run 1 keeps the revision" in edited["note"]
+    assert "run r1 keeps the revision" in edited["note"]
 
 
 def test_an_edit_of_an_armed_campaign_says_from_when_it_holds(ready: Shell) -> None:

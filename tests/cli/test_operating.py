@@ -28,7 +28,7 @@ BAD_KEY = Outcome(
 
 @pytest.fixture
 def launched(shell: Shell) -> Shell:
-    """Run 1: five users in three batches, not sent yet."""
+    """Run r1: five users in three batches, not sent yet."""
     shell.ok("launch", "--yes", str(shell.campaign("--batch-size", "2")))
     return shell
 
@@ -61,8 +61,8 @@ def test_watching_in_a_pipe_prints_lines_for_people(launched: Shell, world: Worl
 @pytest.mark.parametrize(
     ("answers", "code", "said"),
     [
-        ([REJECTED], 5, "2 rejected. `campaigns runs rerun 1 --reason TEXT`"),
-        ([REJECTED, UNKNOWN], 6, "2 unknown. `campaigns runs decide 1`"),
+        ([REJECTED], 5, "2 rejected. `campaigns runs rerun r1 --reason TEXT`"),
+        ([REJECTED, UNKNOWN], 6, "2 unknown. `campaigns runs decide r1`"),
         ([BAD_KEY], 7, "the key is wrong"),
         ([LOGGED_OUT], 7, "`campaigns accounts release acct_one --reason TEXT`"),
     ],
@@ -79,7 +79,7 @@ def test_watching_a_paused_or_cancelled_run_ends_with_4(launched: Shell) -> None
     launched.ok("runs", "pause", "1", "--reason", "wrong picture")
     result = launched.run("runs", "watch", "1")
     assert result.exit_code == 4
-    assert "Run r1 is paused (wrong picture): 0 accepted, 5 waiting. `campaigns runs resume 1" in result.stdout
+    assert "Run r1 is paused (wrong picture): 0 accepted, 5 waiting. `campaigns runs resume r1" in result.stdout
     launched.ok("runs", "resume", "1", "--reason", "corrected")
     launched.ok("runs", "cancel", "1", "--reason", "sold out")
     assert launched.run("runs", "watch", "1").exit_code == 4

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from campaigns.domain.audience.user_sets import unpack
 from campaigns.domain.errors import NotAllowed, NotFound, TryLater
 from campaigns.domain.states import BatchState, HoldKind
-from campaigns.flow.accounts.accounts import release_account
+from campaigns.flow.accounts.release import release_account
 from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.reconcile.decide import Verdict, decide
 from campaigns.flow.reconcile.search import ask_to_look

@@ -169,7 +169,7 @@ def _batches(connection: Connection) -> Iterator[Batch]:
         " JOIN revision ON revision.campaign_id = run.campaign_id AND revision.number = run.revision"
     )
     for row in connection.execute(statement):
-        name, users = f"batch {row.seq} of run {row.run_id}", unpack(bytes(row.users))
+        name, users = f"batch {row.seq} of run r{row.run_id}", unpack(bytes(row.users))
         yield Batch(row.id, name, row.account_id, row.state, row.message_id, row.on_unknown, row.name, users)
 
 

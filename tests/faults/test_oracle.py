@@ -105,7 +105,7 @@ def test_users_who_are_accepted_and_were_not_reached_are_lost_unless_an_operator
     assert scene.accepted(EASTER.text, ACCOUNT, 3, 4) == "700"
     verdict = scene.judged()
     assert verdict.losses == ["Happy Easter: 2 users are accepted, but were not reached"]
-    assert verdict.wrong_ids == ["batch 1 of run 1 has message ID 1, which is not its own"]
+    assert verdict.wrong_ids == ["batch 1 of run r1 has message ID 1, which is not its own"]
     assert scene.judged(given_up=BitMap64([1, 2])).losses == []
 
 
@@ -116,7 +116,7 @@ def test_what_a_rerun_of_a_lost_database_sent_is_not_asked_of_the_batch_that_it_
     """The same bytes: the attempt before the item is its own, and that may stand in a database that is no more."""
     request, users = (ACCOUNT, "sha"), BitMap64([1, 2])
     item = Item("700", ACCOUNT, 50.0, "sha", EASTER.text, users)
-    batch = Batch(1, "batch 1 of run 1", ACCOUNT, "cancelled", None, "hold", EASTER.text, users)
+    batch = Batch(1, "batch 1 of run r1", ACCOUNT, "cancelled", None, "hold", EASTER.text, users)
     lost = Lost({} if repeated_at is None else {request: {repeated_at}})
     verdict = Verdict()
     every_id_is_right(verdict, [item], {request: [(1, 10.0)]}, {1: batch}, lost)
@@ -132,4 +132,4 @@ def test_a_message_id_of_another_account_is_not_its_own(scene: Scene) -> None:
     scene.accepted(EASTER.text, OTHER, 1, 2)
     scene.accepted(EASTER.text, ACCOUNT, 3, 4)
     scene.accepted(EASTER.text, ACCOUNT, 1, 2)
-    assert scene.judged().wrong_ids == ["batch 1 of run 1 has message ID 700, which is not its own"]
+    assert scene.judged().wrong_ids == ["batch 1 of run r1 has message ID 700, which is not its own"]

@@ -12,7 +12,7 @@ from pyroaring import BitMap64
 
 from campaigns.domain.errors import CampaignsError, NotAllowed, NotFound
 from campaigns.domain.states import RUN_OPEN, BatchState
-from campaigns.flow.accounts.accounts import release_account
+from campaigns.flow.accounts.release import release_account
 from campaigns.flow.audience.suppress import suppress as suppress_users
 from campaigns.flow.campaigns.archive import archive_campaign
 from campaigns.flow.handoff.cancel import cancel_run

@@ -44,11 +44,11 @@ def faults_at_the_end(place: Place) -> list[str]:
     for run in unended(place):
         states = [(batch.seq, batch.state) for batch in run.batches]
         shown = place.run(run.id)
-        found.append(f"run {run.id} is {run.state} for ever: {states}, held {shown['holds']}, lane {shown['lane']}")
+        found.append(f"run r{run.id} is {run.state} for ever: {states}, held {shown['holds']}, lane {shown['lane']}")
     for run_id in place.runs():
         shown = place.run(run_id)
         if shown["planned"] != sum(shown[part] for part in BOOKED):
-            found.append(f"the books of run {run_id} do not balance: {[(part, shown[part]) for part in BOOKED]}")
+            found.append(f"the books of run r{run_id} do not balance: {[(part, shown[part]) for part in BOOKED]}")
     with place.store.read() as connection:
         found += [fault for fault in verify.verify(connection).faults if not _is_true(place, fault)]
     return found
@@ -64,19 +64,19 @@ def _lost(place: Place, run: Books) -> Iterator[str]:
     """The books balance, and a run whose end has come has nobody who waits."""
     states = {batch.state for batch in run.batches}
     if run.planned != sum(len(batch.users) for batch in run.batches) or run.planned != len(run.users):
-        yield f"run {run.id} was planned for {run.planned}, and its batches name {sorted(run.users)}"
+        yield f"run r{run.id} was planned for {run.planned}, and its batches name {sorted(run.users)}"
     if not states <= {state.value for state in BatchState}:
-        yield f"run {run.id} has a batch in no legal state: {states}"
+        yield f"run r{run.id} has a batch in no legal state: {states}"
     if run.state not in RUN_OPEN and states & WAITS:
-        yield f"run {run.id} is {run.state}, but some of its batches wait"
+        yield f"run r{run.id} is {run.state}, but some of its batches wait"
     if run.state not in {RunState.CANCELLING, RunState.PLANNED, RunState.SENDING}:
         return
     with place.store.read() as connection:
         looked_for = anything_is_looked_for(connection, run.id)
     if run.state == RunState.CANCELLING and not (BatchState.SENDING in states or looked_for):
-        yield f"run {run.id} is cancelling, but nothing is in flight or looked for"
+        yield f"run r{run.id} is cancelling, but nothing is in flight or looked for"
     if run.state != RunState.CANCELLING and not (states & WAITS or looked_for):
-        yield f"run {run.id} is {run.state}, but nothing of it waits"
+        yield f"run r{run.id} is {run.state}, but nothing of it waits"
 
 
 def _wrongly_taken(place: Place, batches: list[Batch]) -> Iterator[str]:
@@ -85,7 +85,7 @@ def _wrongly_taken(place: Place, batches: list[Batch]) -> Iterator[str]:
     for batch in batches:
         missing = batch.users - taken - place.ledger.taken_for_sent if batch.state in TAKEN else set()
         if missing:
-            yield f"run {batch.run_id}, batch {batch.seq} is {batch.state}, but {sorted(missing)} never got a message"
+            yield f"run r{batch.run_id}, batch {batch.seq} is {batch.state}, but {sorted(missing)} never got a message"
 
 
 def _taken_by(message: Message) -> frozenset[int]:
@@ -98,7 +98,7 @@ def _wrong_ids(place: Place, batches: list[Batch]) -> Iterator[str]:
         named = [place.ledger.messages.get(each) for each in batch.message_ids]
         if not named or any(message is not None and message.users == batch.users for message in named):
             continue
-        yield f"run {batch.run_id}, batch {batch.seq} has message {batch.message_ids}, which is another's"
+        yield f"run r{batch.run_id}, batch {batch.seq} has message {batch.message_ids}, which is another's"
 
 
 def _hidden(place: Place, batches: list[Batch]) -> Iterator[str]:

@@ -90,7 +90,7 @@ class Place:
             self.store,
             Draft(
                 **{
-                    "name": f"campaign {number}",
+                    "name": f"campaign c{number}",
                     "account_id": account,
                     "message": make_message({"text": says, **media, **(message or {})}),
                     "audience": Reading(users=BitMap64(named)),

@@ -178,7 +178,7 @@ class Story:
         knows = verdict != "accepted" and chance.random() < 0.3
         despite = [each.id for each in self.place.ledger.out_to(batch.users)] if knows else []
         more = ", named" if named else f", despite {despite}" if despite else ""
-        self.say(f"  batch {batch.seq} of run {batch.run_id}: {verdict}{more}")
+        self.say(f"  batch {batch.seq} of run r{batch.run_id}: {verdict}{more}")
         self.operators.decide(batch.run_id, verdict, seq=batch.seq, named=named, despite=despite)
 
     def _disasters(self) -> dict[str, Callable[[Random], object]]:

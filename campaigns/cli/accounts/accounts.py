@@ -158,7 +158,7 @@ def release(account_id: str, *, reason: str, is_agreed: bool, as_json: bool) -> 
     Lifts the holds on it and on its team, after the cause was fixed; a stop stays. Where the whole team is on hold,
     every account of it sends again, so it asks first; off a terminal it needs --yes.
     """
-    from campaigns.flow.accounts.accounts import release_account
+    from campaigns.flow.accounts.release import release_account
 
     with opened() as parts:
         shown = agree_to_team_release(parts, account_id, is_agreed=is_agreed)

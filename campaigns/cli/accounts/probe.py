@@ -15,6 +15,7 @@ from campaigns.cli.kit.session import actor, opened
 from campaigns.cli.kit.tables import Fact, print_facts
 from campaigns.cli.kit.ways_on import way_on
 from campaigns.domain.errors import UsageError
+from campaigns.domain.ids import run_name
 from campaigns.domain.probe.reading import Escapes, LineBreaks, ProbeEnd
 from campaigns.domain.states import BatchState
 
@@ -110,7 +111,7 @@ def _stops(parts: Parts, seen: ProbeView) -> tuple[int, str | None] | None:
         again = "A worker tries it again without you; `campaigns doctor` shows it until it is gone."
         return LATER, f"Message {seen.message_id} is not seen gone yet: {_clause(seen.waits_for)}. {again}"
     if seen.state is BatchState.UNKNOWN and not seen.is_searched:
-        decide = f"`campaigns runs decide {seen.run_id} --all --as accepted --message-id ID --reason TEXT`"
+        decide = f"`campaigns runs decide {run_name(seen.run_id)} --all --as accepted --message-id ID --reason TEXT`"
         return UNKNOWN, (
             f"The answer was lost, and no search found the message. Look at the vendor for one that is scheduled for "
             f"{moment(seen.scheduled_for)}: {decide} has it deleted; if there is none, decide --as not-sent."

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from campaigns.cli.accounts.waiting_runs import people_of, run_lines
 from campaigns.cli.kit.agree import agree, yes_option
+from campaigns.cli.kit.in_force import vendor_in_force
 from campaigns.cli.kit.output import counted, json_option, moment, note, one_line, show
 from campaigns.cli.kit.reasons import reason_option
 from campaigns.cli.kit.session import actor, opened
+from campaigns.domain.ids import campaign_name, run_name
 
 if TYPE_CHECKING:
     from campaigns.flow.accounts.stop import Going, Stopped
@@ -52,18 +55,22 @@ def go(account_id: str | None, *, reason: str | None, is_agreed: bool, as_json: 
     Shows first which runs go on, and what becomes of the occurrences that came due meanwhile: those follow the
     --misfire and --grace of their campaigns. What is paused or held for another reason stays so.
     """
+    from campaigns.flow.accounts.as_shown import runs_in_numbers
     from campaigns.flow.accounts.stop import go as let_go_on
     from campaigns.flow.accounts.stop import refuse_to_go
-    from campaigns.flow.schedules.after_stop import preview_go
+    from campaigns.flow.schedules.after_stop import go_as_shown, preview_go
 
     with opened() as parts:
         refuse_to_go(parts.store, account_id)
-        preview = preview_go(parts.store, account_id)
-        where = "everything" if account_id is None else f"account {account_id}"
-        is_known = not any(run.whole_list for run in preview.runs)
-        people = sum(run.waiting for run in preview.runs) if is_known else None
-        agree(list(_what_follows(preview)), f"Let {where} go on?", people=people, is_agreed=is_agreed)
-        going = let_go_on(parts.store, account_id, reason=reason, actor=actor())
+        if is_agreed:
+            going = let_go_on(parts.store, account_id, reason=reason, actor=actor())
+        else:
+            preview = preview_go(parts.store, account_id)
+            where = "everything" if account_id is None else f"account {account_id}"
+            question = f"Let {where} go on, with {runs_in_numbers(preview.runs)}?"
+            summary = [vendor_in_force(parts.settings), *_what_follows(preview)]
+            agree(summary, question, people=people_of(preview.runs), is_agreed=False)
+            going = go_as_shown(parts.store, account_id, preview, reason=reason, actor=actor())
     show(going, as_json=as_json, people=lambda: _print_going(going))
 
 
@@ -74,14 +81,15 @@ def _print_stopped(stopped: Stopped) -> None:
     click.echo(one_line(f"{where} stopped{before}: {stopped.reason}. Nothing is sent until `{again}`."))
     for request in stopped.in_flight[:LISTED]:
         click.echo(
-            f"In flight, cannot be stopped: run {request.run_id} batch {request.batch} on {request.account}, "
+            f"In flight, cannot be stopped: run {run_name(request.run_id)} batch {request.batch} on {request.account}, "
             f"{counted(request.size, 'recipient')}, since {moment(request.started_at)}."
         )
     _print_rest(len(stopped.in_flight), "request in flight")
     for run in stopped.with_vendor[:LISTED]:
         click.echo(
-            f"With the vendor: run {run.run_id} on {run.account}, {counted(run.batches, 'batch')}, which it sends at "
-            f"{moment(run.due_at)}. `campaigns runs cancel {run.run_id} --reason TEXT` takes it back."
+            f"With the vendor: run {run_name(run.run_id)} on {run.account}, {counted(run.batches, 'batch')}, which "
+            "it sends at "
+            f"{moment(run.due_at)}. `campaigns runs cancel {run_name(run.run_id)} --reason TEXT` takes it back."
         )
     _print_rest(len(stopped.with_vendor), "run with the vendor")
     for account_id in stopped.not_confirmed:
@@ -98,11 +106,10 @@ def _print_rest(number: int, thing: str) -> None:
 
 def _what_follows(preview: AfterStop) -> Iterator[str]:
     """What happens after the stop, for a person who is to agree."""
-    for run in preview.runs[:LISTED]:
-        waiting = "whole lists" if run.whole_list else counted(run.waiting, "recipient")
-        yield f"Run {run.run_id} ({run.campaign}) on {run.account} goes on: {waiting} left."
-    if len(preview.runs) > LISTED:
-        yield f"... {counted(len(preview.runs), 'run')} in all."
+    if preview.stop is not None:
+        at, by = moment(preview.stop.at), preview.stop.actor.removeprefix("operator:")
+        yield f"Stopped by {by} at {at}: {preview.stop.reason}"
+    yield from run_lines(preview.runs)
     sent = [each for each in preview.occurrences if each.skipped is None]
     skipped = [each for each in preview.occurrences if each.skipped is not None]
     yield from (f"{_name(each)} is sent now." for each in sent[:LISTED])
@@ -112,7 +119,7 @@ def _what_follows(preview: AfterStop) -> Iterator[str]:
 
 
 def _name(overdue: Overdue) -> str:
-    return f"Campaign {overdue.campaign_id} ({overdue.campaign}) of {moment(overdue.scheduled_for)}"
+    return f"Campaign {campaign_name(overdue.campaign_id)} ({overdue.campaign}) of {moment(overdue.scheduled_for)}"
 
 
 def _print_going(going: Going) -> None:

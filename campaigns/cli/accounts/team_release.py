@@ -4,34 +4,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from campaigns.cli.accounts.waiting_runs import people_of, run_lines
 from campaigns.cli.kit.agree import agree
 from campaigns.cli.kit.in_force import vendor_in_force
 from campaigns.cli.kit.output import counted
 
 if TYPE_CHECKING:
+    from campaigns.flow.accounts.release import ReleasePreview
     from campaigns.wiring import Parts
 
 
-def agree_to_team_release(parts: Parts, account_id: str, *, is_agreed: bool) -> list[int] | None:
+def agree_to_team_release(parts: Parts, account_id: str, *, is_agreed: bool) -> ReleasePreview | None:
     """Ask before the release of an account whose whole team is on hold; nothing is asked when it is not.
 
-    Returns the IDs of the team's holds that are agreed to be lifted; None: all of them, whatever they are. Raises
-    NotFound, UsageError where nobody can be asked, and ends the command after a no.
+    Returns what may be released; None: whatever is on hold. Raises NotFound, NotAllowed when nothing is, UsageError
+    where nobody can be asked, and ends the command after a no.
     """
-    from campaigns.store.views.limits import team_on_hold
+    from campaigns.flow.accounts.as_shown import runs_in_numbers
+    from campaigns.flow.accounts.release import preview_release
 
     if is_agreed:
         return None
-    with parts.store.read() as connection:
-        team = team_on_hold(connection, account_id)
-    if team is None:
-        return []
-    accounts = counted(team.accounts, "account")
-    summary = [
-        vendor_in_force(parts.settings),
-        f"Account {account_id} is on hold with its whole team at {team.upstream}: {accounts} would send again.",
-        *(f"{hold.kind}: {hold.reason}" for hold in team.holds),
-    ]
-    question = f"Let {accounts} of {team.upstream} send again?"
-    agree(summary, question, people=None, is_agreed=is_agreed)
-    return [hold.id for hold in team.holds]
+    shown = preview_release(parts.store, account_id)
+    if shown.accounts:
+        accounts = counted(len(shown.accounts), "account")
+        summary = [
+            vendor_in_force(parts.settings),
+            f"Account {account_id} is on hold with its whole team at {shown.upstream}: {accounts} would send again.",
+            *(f"{hold.kind}: {hold.reason}" for hold in shown.holds),
+            *run_lines(shown.runs),
+        ]
+        question = f"Let {accounts} of {shown.upstream} send again, and {runs_in_numbers(shown.runs)} go on?"
+        agree(summary, question, people=people_of(shown.runs), is_agreed=is_agreed)
+    return shown

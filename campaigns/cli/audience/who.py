@@ -10,6 +10,7 @@ from campaigns.cli.kit.output import NOTHING, json_option, moment, note, one_lin
 from campaigns.cli.kit.session import CAMPAIGN, RUN, opened
 from campaigns.cli.kit.tables import Column, Kind, print_table
 from campaigns.domain.errors import UsageError
+from campaigns.domain.ids import run_name
 from campaigns.domain.states import BatchState
 from campaigns.inputs.times import parse_moment
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from campaigns.store.views.who import Mention, WhyNot
 
 COLUMNS = (
-    Column("run", Kind.NUMBER),
+    Column("run", Kind.RUN),
     Column("campaign", rank=1),
     Column("account", Kind.NAME, rank=2),
     Column("batch", Kind.NUMBER, rank=5),
@@ -110,7 +111,9 @@ def _suppressed(suppression: SuppressionView) -> str:
 
 
 def _print_why_not(verdict: WhyNot) -> None:
-    click.echo(one_line(f"User {verdict.user_id} in run {verdict.run_id} ({verdict.account}): {_why(verdict)}."))
+    click.echo(
+        one_line(f"User {verdict.user_id} in run {run_name(verdict.run_id)} ({verdict.account}): {_why(verdict)}.")
+    )
     for suppression in verdict.suppressions:
         note(_suppressed(suppression))
 

@@ -36,7 +36,7 @@ COLUMNS = (
     Column("by", Kind.NAME, rank=3),
     Column("kind", Kind.NAME),
     Column("account", Kind.NAME, rank=4),
-    Column("run", Kind.NUMBER, rank=1),
+    Column("run", Kind.RUN, rank=1),
     Column("batch", Kind.NUMBER, rank=5),
     Column("reason", rank=2),
     Column("detail", rank=6),

@@ -7,7 +7,8 @@ import click
 from campaigns.cli.kit.agree import agree, yes_option
 from campaigns.cli.kit.field_options import naming_options
 from campaigns.cli.kit.output import json_option, moment, note, one_line, show
-from campaigns.cli.kit.session import CAMPAIGN, actor, campaign_name, opened
+from campaigns.cli.kit.session import CAMPAIGN, actor, opened
+from campaigns.domain.ids import campaign_name
 
 
 @click.command()

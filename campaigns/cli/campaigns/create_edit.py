@@ -14,8 +14,9 @@ from campaigns.cli.kit.field_options import field_options, naming_options
 from campaigns.cli.kit.help_pages.options import GroupedCommand
 from campaigns.cli.kit.output import json_option, note, one_line, show
 from campaigns.cli.kit.recipient_files import file_facts, read_file, say_read, text_of
-from campaigns.cli.kit.session import CAMPAIGN, actor, campaign_name, opened
+from campaigns.cli.kit.session import CAMPAIGN, actor, opened
 from campaigns.domain.errors import InputFault, InvalidInput, UsageError
+from campaigns.domain.ids import campaign_name
 from campaigns.inputs.campaign_file import CampaignFile
 from campaigns.inputs.cleared import cleared_keys
 from campaigns.inputs.fields import Given, gather

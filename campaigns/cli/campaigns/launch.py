@@ -13,9 +13,10 @@ from campaigns.cli.kit.held import say_held
 from campaigns.cli.kit.help_pages.options import GroupedCommand
 from campaigns.cli.kit.in_force import note_nobody_sends
 from campaigns.cli.kit.output import counted, json_option, moment, note, show
-from campaigns.cli.kit.session import CAMPAIGN, actor, campaign_name, opened, run_name
+from campaigns.cli.kit.session import CAMPAIGN, actor, opened
 from campaigns.cli.runs.runs import timeout_option
 from campaigns.domain.errors import UsageError
+from campaigns.domain.ids import campaign_name, run_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,9 @@ from campaigns.cli.kit.in_force import note_nobody_sends
 from campaigns.cli.kit.output import duration, json_option, note
 from campaigns.cli.kit.output import show as show_result
 from campaigns.cli.kit.runs_table import print_runs
-from campaigns.cli.kit.session import CAMPAIGN, campaign_name, opened, run_name
+from campaigns.cli.kit.session import CAMPAIGN, opened
 from campaigns.cli.kit.tables import Column, Fact, Kind, print_facts, print_table
+from campaigns.domain.ids import campaign_name, run_name
 from campaigns.domain.states import CampaignState
 from campaigns.inputs.field_table import BY_KEY
 

@@ -8,6 +8,7 @@ from pyroaring import BitMap64
 
 from campaigns.adapters.upstream.sandbox_record import AcceptedSend
 from campaigns.domain.audience.user_sets import union, unpack
+from campaigns.domain.ids import run_name
 from campaigns.domain.states import BatchState
 from campaigns.store.database.engine import Store
 from campaigns.store.proof.verify import Verified, verify
@@ -76,9 +77,9 @@ def _unbalanced(runs: list[RunView]) -> list[str]:
     for run in runs:
         settled = sum(getattr(run, name) for name in COUNTS)
         if settled != run.planned:
-            differences.append(f"run {run.id} planned {run.planned:,}, but {settled:,} are settled")
+            differences.append(f"run {run_name(run.id)} planned {run.planned:,}, but {settled:,} are settled")
         if run.unknown:
-            differences.append(f"run {run.id} has {run.unknown:,} unknown after every decision")
+            differences.append(f"run {run_name(run.id)} has {run.unknown:,} unknown after every decision")
     return differences
 
 

@@ -76,9 +76,13 @@ def _introduce(home: Path, telling: Telling) -> None:
 
 def _conclude(audit: Audit, telling: Telling, seconds: float) -> None:
     telling.step("audit", "planned = accepted + rejected + unknown + cancelled")
-    names = {"rerun": "run {id}, a rerun"}
+    names = {"rerun": "run r{id}, a rerun"}
     rows: list[tuple[Any, ...]] = [
-        (names.get(run.kind, "run {id}").format(id=run.id), run.planned, *(getattr(run, name) for name in COUNTS))
+        (
+            names.get(run.kind, "run r{id}").format(id=run.id),
+            run.planned,
+            *(getattr(run, name) for name in COUNTS),
+        )
         for run in audit.runs
     ]
     together = audit.together

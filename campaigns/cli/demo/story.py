@@ -16,6 +16,7 @@ from campaigns.cli.kit.recipient_files import read_file
 from campaigns.cli.kit.vendor import ask_about_key
 from campaigns.cli.runs.progress import Rates
 from campaigns.cli.runs.watch import looks
+from campaigns.domain.ids import campaign_name, run_name
 from campaigns.domain.messages.message import make_message
 from campaigns.domain.states import BatchState
 from campaigns.flow.accounts.accounts import add_account
@@ -82,7 +83,8 @@ class Story:
         campaign = create_campaign(self.parts.store, draft, actor=ACTOR)
         dropped = counted(fans.duplicates, "duplicate")
         self.telling.step(
-            "create", f"campaign {campaign.id} for {len(fans.users):,} fans of fans.csv, {dropped} dropped"
+            "create",
+            f"campaign {campaign_name(campaign.id)} for {len(fans.users):,} fans of fans.csv, {dropped} dropped",
         )
         return campaign.id
 
@@ -99,7 +101,7 @@ class Story:
         self.telling.step("sandbox", "will throttle, refuse two fans, lose a reply, drop a request and let one hang")
         upstream = self.parts.upstream_name
         launched = launch(store, campaign_id, upstream=upstream, plan_hash=plan.hash, actor=ACTOR)
-        self.telling.step("launch", f"run {launched.run_id}, exactly as planned (hash {plan.hash[:8]})")
+        self.telling.step("launch", f"run {run_name(launched.run_id)}, exactly as planned (hash {plan.hash[:8]})")
         assert launched.run_id is not None  # this campaign has no schedule
         return launched.run_id
 
@@ -133,7 +135,7 @@ class Story:
         run, unknown = self._unknowns(run_id)
         named = ((run.accepted, "accepted"), (run.rejected, "rejected"), (run.unknown, "unknown"))
         counts = ", ".join(f"{count:,} {name}" for count, name in named if count)
-        self.telling.step("runs show", f"run {run_id} has ended: {counts}")
+        self.telling.step("runs show", f"run {run_name(run_id)} has ended: {counts}")
         for event in self._settled_by_search(run_id):
             self.telling.aside(
                 f"batch {event.batch} was unknown, and found in the vendor's queue as message "
@@ -196,5 +198,7 @@ class Story:
             actor=ACTOR,
         )
         child = again.child
-        self.telling.step("rerun", f"run {child} for the {again.recipients:,} whom run {run_id} did not reach")
+        self.telling.step(
+            "rerun", f"run {run_name(child)} for the {again.recipients:,} whom run {run_name(run_id)} did not reach"
+        )
         self._follow(child)

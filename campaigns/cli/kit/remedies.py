@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from campaigns.domain.errors import CampaignsError, InvalidInput
+from campaigns.domain.ids import campaign_name, run_name
 from campaigns.domain.remedies import Do, Remedy
 
 SENTENCES: dict[Do, str] = {
@@ -83,7 +84,10 @@ def in_words(remedies: Iterable[Remedy]) -> list[str]:
     """A sentence for each remedy."""
     return [
         SENTENCES[remedy.do].format(
-            run=remedy.run, campaign=remedy.campaign, account=remedy.account, value=remedy.value
+            run=run_name(remedy.run),
+            campaign=campaign_name(remedy.campaign),
+            account=remedy.account,
+            value=remedy.value,
         )
         for remedy in remedies
     ]

@@ -14,6 +14,7 @@ from click.shell_completion import CompletionItem
 from campaigns.cli.kit.help_pages.completion import complete
 from campaigns.cli.kit.in_force import say_what_is_in_force
 from campaigns.domain.errors import NotAllowed, NotFound, UsageError
+from campaigns.domain.ids import CAMPAIGN_LETTER, RUN_LETTER
 from campaigns.domain.remedies import Do, Remedy
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class Id(click.ParamType[int]):
     @property
     def letter(self) -> str:
         """The prefix of an ID."""
-        return self.name[0]
+        return RUN_LETTER if self.name == "run" else CAMPAIGN_LETTER
 
     @property
     def remedy(self) -> Remedy:
@@ -130,13 +131,3 @@ class Id(click.ParamType[int]):
 
 CAMPAIGN = Id("campaign")
 RUN = Id("run")
-
-
-def campaign_name(campaign_id: int) -> str:
-    """A campaign as people read and type it: `c12`."""
-    return f"{CAMPAIGN.letter}{campaign_id}"
-
-
-def run_name(run_id: int) -> str:
-    """A run as people read and type it: `r12`."""
-    return f"{RUN.letter}{run_id}"

@@ -13,6 +13,7 @@ import click
 
 from campaigns.cli.kit.output import NOTHING, duration, moment, one_line
 from campaigns.cli.kit.streams import drawing
+from campaigns.domain.ids import run_name
 
 GAP = 2
 """Blanks between two columns."""
@@ -29,7 +30,8 @@ class Kind(Enum):
 
     TEXT = auto()  # prose, which may be wrapped between words
     NAME = auto()  # an ID or a word of ours: never broken
-    NUMBER = auto()  # a number that names something, such as a run: no thousands are parted in it
+    NUMBER = auto()  # a number that names something, such as a batch: no thousands are parted in it
+    RUN = auto()  # the number of a run, shown as `r12`
     COUNT = auto()  # a number that counts
     TIME = auto()  # a datetime
     LENGTH = auto()  # seconds
@@ -102,6 +104,8 @@ def _one(value: Any, kind: Kind, zone: str | None) -> str:
             text = moment(value, zone)
         case (_, Kind.COUNT):
             text = f"{value:,}"
+        case (_, Kind.RUN):
+            text = run_name(value)
         case (_, Kind.LENGTH):
             text = duration(value)
         case _:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from campaigns.cli.kit.remedies import in_words
+from campaigns.domain.ids import run_name
 from campaigns.domain.sending.lifting import lifted_by
 from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.outcome import HoldScope
@@ -47,7 +48,7 @@ def way_on(kind: HoldKind, scope: HoldScope, *, run_id: int | None = None, accou
 
 def fix_of(kind: HoldKind, run_id: int | None) -> list[str]:
     """What removes the cause of a hold; nothing where the hold has none but a person's wish."""
-    return [FIX[kind].format(run="RUN" if run_id is None else run_id)] if FIX[kind] else []
+    return [FIX[kind].format(run=run_name(run_id))] if FIX[kind] else []
 
 
 def ways_on(run: RunView) -> list[str]:

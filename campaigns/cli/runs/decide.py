@@ -13,6 +13,7 @@ from campaigns.cli.kit.session import actor, opened
 from campaigns.cli.runs.recall import runs
 from campaigns.cli.runs.runs import batch_numbers, batch_option, run_argument, with_reason
 from campaigns.domain.errors import UsageError
+from campaigns.domain.ids import campaign_name, run_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +85,7 @@ def decide(
     if as_json:
         print_json(_documented(decided))
     else:
-        click.echo(f"Decided as {verdict}: {counted(len(decided.batches), 'batch')} of run {run_id}.")
+        click.echo(f"Decided as {verdict}: {counted(len(decided.batches), 'batch')} of run {run_name(run_id)}.")
 
 
 def _agreed(
@@ -97,10 +98,11 @@ def _agreed(
     from campaigns.flow.reconcile.resend import preview_resend
 
     resend = preview_resend(parts.store, run_id, seqs=seqs, despite=despite)
+    campaign = f"{campaign_name(resend.campaign_id)} ({resend.campaign})"
     price = "free" if resend.price is None else f"price {resend.price}"
     summary = [
         vendor_in_force(parts.settings),
-        f"Run {run_id} of campaign {resend.campaign_id} ({resend.campaign}) on account {resend.account_id}, {price}.",
+        f"Run {run_name(run_id)} of campaign {campaign} on account {resend.account_id}, {price}.",
         f"Message: {resend.text[:FIRST_WORDS]}",
         f"It costs {counted(len(resend.batches), 'request')}, a credit each.",
         "Nobody knows whether these fans have the message: those who have it get it twice.",

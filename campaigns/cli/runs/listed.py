@@ -12,6 +12,7 @@ from campaigns.cli.kit.session import CAMPAIGN, opened
 from campaigns.cli.kit.tables import Column, Kind, print_table
 from campaigns.cli.runs.runs import runs
 from campaigns.domain.errors import UsageError
+from campaigns.domain.ids import campaign_name, run_name
 from campaigns.domain.states import RunState
 
 if TYPE_CHECKING:
@@ -99,8 +100,15 @@ def _since(text: str, now: datetime) -> datetime:
 def row_of(line: RunLine) -> tuple[object, ...]:
     """The cells of a run, in the order of COLUMNS."""
     return (
-        *(f"r{line.id}", line.campaign, f"c{line.campaign_id}", line.account, state_text(line), done_text(line)),
-        *(line.rejected, line.unknown, line.kind, None if line.parent_run_id is None else f"r{line.parent_run_id}"),
+        *(
+            run_name(line.id),
+            line.campaign,
+            campaign_name(line.campaign_id),
+            line.account,
+            state_text(line),
+            done_text(line),
+        ),
+        *(line.rejected, line.unknown, line.kind, None if line.parent_run_id is None else run_name(line.parent_run_id)),
         *(line.scheduled_for, line.created_at),
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from campaigns.cli.kit.output import counted, duration, moment, one_line
+from campaigns.domain.ids import run_name
 from campaigns.domain.sending.forecast import EXPIRY, HOURS, SPREAD
 from campaigns.flow.runs.outlook import (
     End,
@@ -131,7 +132,7 @@ def wait_text(run: ShownRun, now: datetime) -> str | None:
     return template.format(
         reason=one_line(wait.reason or "its turn"),
         until=moment(wait.until),
-        run=f"r{wait.run_id}",
+        run=run_name(wait.run_id),
         account=run.account,
         left=duration(0.0 if wait.until is None else (wait.until - now).total_seconds()),
     )
@@ -149,7 +150,7 @@ def progress_line(look: Look, rates: Rates) -> str:
     """One line about the run."""
     run = look.run
     of = "" if run.whole_list else f" of {run.planned:,}"
-    line = f"run r{run.id} {run.state}: {run.accepted:,}{of} accepted"
+    line = f"run {run_name(run.id)} {run.state}: {run.accepted:,}{of} accepted"
     counts = ((run.saved, "saved"), (run.rejected, "rejected"), (run.unknown, "unknown"), (run.cancelled, "cancelled"))
     line += "".join(f", {count:,} {name}" for count, name in counts if count)
     line += f", {run.waiting:,} waiting"

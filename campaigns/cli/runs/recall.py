@@ -11,6 +11,7 @@ from campaigns.cli.kit.output import counted, json_option, show
 from campaigns.cli.kit.session import actor, opened
 from campaigns.cli.runs.recipients import runs
 from campaigns.cli.runs.runs import run_argument, with_reason
+from campaigns.domain.ids import campaign_name, run_name
 
 if TYPE_CHECKING:
     from campaigns.flow.recall.recall import RecallAnswer
@@ -39,7 +40,7 @@ def recall(run_id: int, *, reason: str, dry_run: bool, is_agreed: bool, as_json:
         with parts.store.read() as connection:
             run = run_of(connection, run_id)
         if not dry_run:
-            agree(_summary(run, answer), f"Recall run r{run_id}?", people=_people(run), is_agreed=is_agreed)
+            agree(_summary(run, answer), f"Recall run {run_name(run_id)}?", people=_people(run), is_agreed=is_agreed)
             answer = recall_run(parts.store, run_id, reason=reason, actor=actor())
     text = _would(run, answer) if dry_run else _asked(answer)
     show(answer, as_json=as_json, people=lambda: click.echo(text))
@@ -56,7 +57,7 @@ def _who(run: RunView) -> str:
 
 def _summary(run: RunView, answer: RecallAnswer) -> list[str]:
     lines = [
-        f"Run r{run.id} of campaign c{run.campaign_id} on {run.account}, vendor {run.upstream}.",
+        f"Run {run_name(run.id)} of campaign {campaign_name(run.campaign_id)} on {run.account}, vendor {run.upstream}.",
         f"{counted(answer.batches, 'message')} to {_who(run)} will be unsent, by one request each.",
     ]
     if answer.unknown:
@@ -67,11 +68,11 @@ def _summary(run: RunView, answer: RecallAnswer) -> list[str]:
 def _would(run: RunView, answer: RecallAnswer) -> str:
     unknown = f"; {counted(answer.unknown, 'unknown batch')} cannot be unsent" if answer.unknown else ""
     batches = counted(answer.batches, "batch")
-    return f"A recall of run r{run.id} would unsend {batches} ({_who(run)}){unknown}; nothing was asked for."
+    return f"A recall of run {run_name(run.id)} would unsend {batches} ({_who(run)}){unknown}; nothing was asked for."
 
 
 def _asked(answer: RecallAnswer) -> str:
-    out = f"{counted(answer.batches, 'batch')} of run r{answer.run_id} will be unsent"
+    out = f"{counted(answer.batches, 'batch')} of run {run_name(answer.run_id)} will be unsent"
     begins = "" if answer.state != "cancelling" else ", once the request in flight has ended"
     unknown = f"; {counted(answer.unknown, 'unknown batch')} cannot be" if answer.unknown else ""
-    return f"{out}{begins}{unknown}. `campaigns runs watch {answer.run_id}` shows its progress."
+    return f"{out}{begins}{unknown}. `campaigns runs watch {run_name(answer.run_id)}` shows its progress."

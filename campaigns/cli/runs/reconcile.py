@@ -8,6 +8,7 @@ import click
 
 from campaigns.cli.kit.output import counted, json_option, show
 from campaigns.cli.kit.session import RUN, actor, opened
+from campaigns.domain.ids import run_name, run_names
 
 if TYPE_CHECKING:
     from campaigns.flow.reconcile.search import SearchAsked
@@ -32,6 +33,6 @@ def reconcile(run_id: int | None, *, as_json: bool) -> None:
 def _sentence(asked: SearchAsked) -> str:
     batches = counted(asked.batches, "unknown batch")
     if len(asked.runs) == 1:
-        return f"A worker searches for {batches} now; `campaigns runs show {asked.runs[0]}` shows the result."
-    runs = ", ".join(str(run) for run in asked.runs)
+        return f"A worker searches for {batches} now; `campaigns runs show {run_name(asked.runs[0])}` shows the result."
+    runs = run_names(asked.runs)
     return f"A worker searches for {batches} of runs {runs} now; `campaigns runs show RUN` shows the result for one."

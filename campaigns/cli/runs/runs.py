@@ -14,6 +14,7 @@ from campaigns.cli.kit.reasons import reason_option
 from campaigns.cli.kit.session import RUN, actor, opened
 from campaigns.cli.kit.tables import print_facts
 from campaigns.domain.errors import UsageError
+from campaigns.domain.ids import run_name
 
 if TYPE_CHECKING:
     from campaigns.flow.handoff.cancel import Cancelled
@@ -138,7 +139,7 @@ def pause(run_id: int, *, reason: str, as_json: bool) -> None:
 
     with opened() as parts:
         paused = pause_run(parts.store, run_id, reason=reason, actor=actor())
-    show_result(paused, as_json=as_json, people=lambda: click.echo(f"Run r{run_id} is paused."))
+    show_result(paused, as_json=as_json, people=lambda: click.echo(f"Run {run_name(run_id)} is paused."))
 
 
 @runs.command()
@@ -220,11 +221,11 @@ def rerun(
 
 def _resumed_text(resumed: Resumed) -> str:
     if not resumed.paused:
-        return f"Run r{resumed.run_id} goes on."
+        return f"Run {run_name(resumed.run_id)} goes on."
     kinds = ", ".join(resumed.still_held_by)
     return (
-        f"One pause of run r{resumed.run_id} ({resumed.closed}) has ended; it is still paused: {kinds}. "
-        f"`campaigns runs show {resumed.run_id}` names what lets it go on."
+        f"One pause of run {run_name(resumed.run_id)} ({resumed.closed}) has ended; it is still paused: {kinds}. "
+        f"`campaigns runs show {run_name(resumed.run_id)}` names what lets it go on."
     )
 
 
@@ -232,7 +233,7 @@ def _cancelled_text(cancelled: Cancelled) -> str:
     back = cancelled.recalling
     recall = f" A worker unsends {counted(back, 'batch')} of it." if back else ""
     batches = counted(cancelled.cancelled_batches, "batch")
-    return f"Run r{cancelled.run_id} is {cancelled.state}: {batches} cancelled.{recall}"
+    return f"Run {run_name(cancelled.run_id)} is {cancelled.state}: {batches} cancelled.{recall}"
 
 
 def batch_numbers(given: tuple[str, ...]) -> list[int] | None:
@@ -253,6 +254,8 @@ def batch_numbers(given: tuple[str, ...]) -> list[int] | None:
 
 def _print_rerun(made: RerunAnswer, *, dry_run: bool) -> None:
     who = f"{counted(made.recipients, 'recipient')} in {counted(made.batches, 'batch')}"
-    would = f"A rerun of run r{made.parent_run_id} would send to {who}; nothing was opened."
-    click.echo(would if dry_run else f"Run r{made.run_id} is opened over {who} of run r{made.parent_run_id}.")
+    would = f"A rerun of run {run_name(made.parent_run_id)} would send to {who}; nothing was opened."
+    click.echo(
+        would if dry_run else f"Run {run_name(made.run_id)} is opened over {who} of run {run_name(made.parent_run_id)}."
+    )
     say_held(made.run_id, made.held)

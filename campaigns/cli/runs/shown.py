@@ -9,6 +9,7 @@ from campaigns.cli.kit.output import moment
 from campaigns.cli.kit.tables import Column, Fact, Kind, print_table
 from campaigns.cli.kit.ways_on import ways_on
 from campaigns.cli.runs.progress import recall_text, wait_text
+from campaigns.domain.ids import campaign_name, run_name
 from campaigns.flow.runs.outlook import ShownRun, has_ended, is_recalled_now
 from campaigns.store.views.batches import AttemptView, BatchView
 from campaigns.store.views.recalls import UnsendView
@@ -70,8 +71,8 @@ def run_facts(run: ShownRun, now: datetime) -> list[Fact]:
 
 def _identity(run: ShownRun) -> list[Fact]:
     return [
-        Fact("id", f"r{run.id}", Kind.NAME),
-        Fact("campaign", f"c{run.campaign_id}", Kind.NAME),
+        Fact("id", run_name(run.id), Kind.NAME),
+        Fact("campaign", campaign_name(run.campaign_id), Kind.NAME),
         Fact("revision", run.revision, Kind.NUMBER),
         Fact("account", run.account, Kind.NAME),
         Fact("vendor", run.upstream, Kind.NAME),
@@ -138,7 +139,7 @@ def _history(run: ShownRun) -> list[Fact]:
 
 
 def _run(run_id: int | None) -> str | None:
-    return None if run_id is None else f"r{run_id}"
+    return None if run_id is None else run_name(run_id)
 
 
 def _lane_text(lane: LaneView) -> str | None:

@@ -12,7 +12,7 @@ from campaigns.cli.kit.in_force import vendor_in_force
 from campaigns.cli.kit.output import json_option, print_json
 from campaigns.cli.kit.session import opened
 from campaigns.cli.kit.streams import drawing
-from campaigns.cli.runs.status_screen import screen_lines, screen_of
+from campaigns.cli.runs.status_screen import Fitting, screen_lines, screen_of
 from campaigns.domain.errors import DatabaseAway, UsageError
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ def _watch(parts: Parts) -> int:
     try:
         with Live(console=console, screen=True, auto_refresh=False) as live:
             while True:
-                live.update(screen_of(seen, vendor, width=console.width, is_old=is_away), refresh=True)
+                screen = screen_of(seen, vendor, width=console.width, is_old=is_away)
+                live.update(Fitting(screen), refresh=True)
                 time.sleep(LOOK_SECONDS)  # the database calls nobody when it changes
                 try:
                     seen, is_away = look(parts), False

@@ -10,9 +10,12 @@ from campaigns.cli.kit.output import counted, duration, one_line
 from campaigns.cli.kit.remedies import in_words
 from campaigns.cli.kit.tables import Column, Kind, drawn_table, table_lines
 from campaigns.cli.kit.ways_on import fix_of
+from campaigns.domain.ids import campaign_name, run_name
 from campaigns.domain.states import RUN_OPEN, RunState
 
 if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions
+
     from campaigns.flow.runs.tonight import RunTonight, Tonight
     from campaigns.store.views.tonight.accounts import NextRun
 
@@ -20,7 +23,7 @@ RUNS = (
     Column("account", Kind.NAME),
     Column("run", Kind.NAME),
     Column("campaign", Kind.TEXT, 4),
-    Column("state", Kind.TEXT),
+    Column("state", Kind.NAME),
     Column("done/of", Kind.NAME),
     Column("rejected", Kind.COUNT, 1),
     Column("unknown", Kind.COUNT, 1),
@@ -31,7 +34,7 @@ ENDED = (
     Column("account", Kind.NAME),
     Column("run", Kind.NAME),
     Column("campaign", Kind.TEXT, 4),
-    Column("state", Kind.TEXT),
+    Column("state", Kind.NAME),
     Column("accepted/of", Kind.NAME),
     Column("rejected", Kind.COUNT),
     Column("unknown", Kind.COUNT),
@@ -44,7 +47,20 @@ NEXT = (
     Column("name", Kind.TEXT, 1),
     Column("starts", Kind.NAME),
     Column("in", Kind.LENGTH, 1),
-    Column("schedule", Kind.TEXT),
+)
+NOT_STARTING = (
+    Column("account", Kind.NAME),
+    Column("campaign", Kind.NAME),
+    Column("name", Kind.TEXT, 1),
+    Column("due", Kind.NAME),
+    Column("what becomes of it", Kind.TEXT),
+)
+WITH_VENDOR = (
+    Column("account", Kind.NAME),
+    Column("run", Kind.NAME),
+    Column("campaign", Kind.TEXT, 4),
+    Column("accepted/of", Kind.NAME),
+    Column("it sends at", Kind.NAME),
 )
 
 MOST_NEEDS, MOST_ENDED, MOST_NEXT, MOST_IDLE = 30, 20, 10, 10
@@ -67,6 +83,28 @@ def screen_of(seen: Tonight, vendor: str, *, width: int, is_old: bool = False) -
         parts += [Text(rest)] if rest else []
     parts += [Text(), Text(_idle(seen))] if seen.idle_accounts else []
     return Group(*parts)
+
+
+class Fitting:
+    """What fits a window of so many lines, from the top; its last line says how many are left out."""
+
+    def __init__(self, screen: Any) -> None:
+        self.screen = screen
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Any]:
+        from rich.segment import Segment
+        from rich.text import Text
+
+        lines = console.render_lines(self.screen, options.update(height=None), pad=False)
+        height = console.height
+        shown = lines if len(lines) <= height else lines[: height - 1]
+        for number, line in enumerate(shown):
+            yield from [Segment.line(), *line] if number else line
+        if len(shown) < len(lines):
+            hidden = counted(len(lines) - len(shown), "line")
+            text = Text(f"{hidden} left out: a higher window shows more.", style="bold", no_wrap=True)
+            yield Segment.line()
+            yield text
 
 
 def screen_lines(seen: Tonight, vendor: str) -> list[str]:
@@ -127,38 +165,67 @@ def _hanging(mark: str, text: str, width: int) -> Any:
     return grid
 
 
-def _tables(seen: Tonight) -> list[tuple[str, Sequence[Column], list[list[Any]], str | None]]:
+Table = tuple[str, Sequence[Column], list[list[Any]], str | None]
+"""A title, columns, rows, and a line below them."""
+
+
+def _tables(seen: Tonight) -> list[Table]:
     open_runs = [each for each in seen.runs if each.state in RUN_OPEN]
-    ended = sorted((each for each in seen.runs if each.state not in RUN_OPEN), key=lambda each: each.id, reverse=True)
-    more_ended, more_next = len(ended) - MOST_ENDED, len(seen.next_runs) - MOST_NEXT
-    following = [_next(each, seen.at) for each in seen.next_runs[:MOST_NEXT]]
-    tables: list[tuple[str, Sequence[Column], list[list[Any]], str | None]] = [
-        (
-            f"Runs ({len(open_runs)}):" if open_runs else "No run is open.",
-            RUNS,
-            [_open(each, seen.at) for each in open_runs],
-            None,
-        )
+    title = f"Runs ({len(open_runs)}):" if open_runs else "No run is open."
+    return [
+        (title, RUNS, [_open(each, seen.at) for each in open_runs], None),
+        *_with_vendor(seen),
+        *_ended_lately(seen),
+        *_coming(seen),
     ]
+
+
+def _with_vendor(seen: Tonight) -> Iterator[Table]:
+    """Runs that were handed over: they have ended here, and the vendor sends them later."""
+    held = sorted((each.vendor_sends_at, each.id, each) for each in seen.runs if each.vendor_sends_at is not None)
+    if held:
+        rows = [
+            [run.account, run_name(run.id), run.campaign, _of(run.accepted, run), clock(at, seen.at)]
+            for at, _, run in held
+        ]
+        yield f"The vendor holds ({len(held)}):", WITH_VENDOR, rows, None
+
+
+def _ended_lately(seen: Tonight) -> Iterator[Table]:
+    ended = [each for each in seen.runs if each.state not in RUN_OPEN and each.vendor_sends_at is None]
     if ended:
-        rest = f"and {more_ended} more; `campaigns runs list` shows them" if more_ended > 0 else None
-        rows = [_ended(each, seen.at) for each in reversed(ended[:MOST_ENDED])]
-        tables.append((f"Ended in the last 24 hours ({len(ended)}):", ENDED, rows, rest))
-    if following:
-        rest = f"and {more_next} more; `campaigns list` shows them" if more_next > 0 else None
-        tables.append((f"Next ({len(seen.next_runs)}):", NEXT, following, rest))
-    return tables
+        more = len(ended) - MOST_ENDED
+        rest = f"and {more} more; `campaigns runs list` shows them" if more > 0 else None
+        newest = sorted(ended, key=lambda each: each.id)[-MOST_ENDED:]
+        yield f"Ended in the last 24 hours ({len(ended)}):", ENDED, [_ended(each, seen.at) for each in newest], rest
+
+
+def _coming(seen: Tonight) -> Iterator[Table]:
+    """The next runs, and apart from them those that do not start: a stop lets them wait, a pause skips them."""
+    starting = [each for each in seen.next_runs if not each.stopped and each.paused is None]
+    others = [each for each in seen.next_runs if each.stopped or each.paused is not None]
+    for title, columns, coming, row in (
+        ("Next", NEXT, starting, _next),
+        ("Due, but not starting", NOT_STARTING, others, _not_starting),
+    ):
+        if coming:
+            more = len(coming) - MOST_NEXT
+            rest = f"and {more} more; `campaigns list` shows them" if more > 0 else None
+            yield f"{title} ({len(coming)}):", columns, [row(each, seen.at) for each in coming[:MOST_NEXT]], rest
 
 
 def _next(coming: NextRun, now: datetime) -> list[Any]:
-    return [
-        coming.account,
-        f"c{coming.campaign_id}",
-        coming.campaign,
-        clock(coming.at, now),
-        max(0.0, (coming.at - now).total_seconds()),
-        f"paused: {coming.paused}" if coming.paused else "armed",
-    ]
+    return [*_whose(coming, now), max(0.0, (coming.at - now).total_seconds())]
+
+
+def _not_starting(coming: NextRun, now: datetime) -> list[Any]:
+    if coming.paused is not None:
+        return [*_whose(coming, now), f"skipped: paused ({coming.paused})"]
+    return [*_whose(coming, now), "waits for `campaigns go`"]
+
+
+def _whose(coming: NextRun, now: datetime) -> list[Any]:
+    return [coming.account, campaign_name(coming.campaign_id), coming.campaign, clock(coming.at, now)]
 
 
 def _open(run: RunTonight, now: datetime) -> list[Any]:
@@ -166,20 +233,27 @@ def _open(run: RunTonight, now: datetime) -> list[Any]:
     ends = clock(run.eta, now)
     return [
         run.account,
-        f"r{run.id}",
+        run_name(run.id),
         run.campaign,
         _state(run, now),
         of,
         run.rejected,
         run.unknown,
         ends,
-        run.bound_by,
+        run.bound_by or run.waits_for,
     ]
 
 
 def _ended(run: RunTonight, now: datetime) -> list[Any]:
     counts = [_of(run.accepted + run.saved, run), run.rejected, run.unknown, run.cancelled]
-    return [run.account, f"r{run.id}", run.campaign, run.state.replace("_", " "), *counts, clock(run.finished_at, now)]
+    return [
+        run.account,
+        run_name(run.id),
+        run.campaign,
+        run.state.replace("_", " "),
+        *counts,
+        clock(run.finished_at, now),
+    ]
 
 
 def _of(number: int, run: RunTonight) -> str:
@@ -187,13 +261,13 @@ def _of(number: int, run: RunTonight) -> str:
 
 
 def _state(run: RunTonight, now: datetime) -> str:
-    """The state in words that say what happens next."""
+    """The state in few words that say what happens next; another column says what it waits for."""
     if run.paused is not None:
         return f"paused: {run.paused.kind.replace('_', ' ')}"
     if run.after_run_id is not None:
-        return f"waits for r{run.after_run_id}"
+        return f"waits for {run_name(run.after_run_id)}"
     if run.waits_until is not None and run.state is not RunState.CANCELLING:
-        return f"waits until {clock(run.waits_until, now)}" + (f" ({run.waits_for})" if run.waits_for else "")
+        return f"waits until {clock(run.waits_until, now)}"
     if run.searched and run.state in RUN_OPEN and not run.waiting:
         return "searches"
     return run.state.replace("_", " ")

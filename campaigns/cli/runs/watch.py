@@ -20,6 +20,7 @@ from campaigns.cli.kit.streams import drawing
 from campaigns.cli.kit.ways_on import ways_on
 from campaigns.cli.runs.progress import EXIT_CODES, Look, Rates, progress_line, recall_text, wait_text
 from campaigns.domain.errors import DatabaseAway
+from campaigns.domain.ids import campaign_name, run_name
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.flow.runs.outlook import End, ShownRun, end_of, has_ended, recipients_done, show_run
 
@@ -61,14 +62,20 @@ def watch(
                 if end is not None or look.at >= stops_at:
                     break
     except KeyboardInterrupt:
-        note(f"The watching has ended; run r{run_id} goes on, and `campaigns runs watch {run_id}` looks again.")
+        note(
+            f"The watching has ended; run {run_name(run_id)} goes on, and `campaigns runs watch {run_name(run_id)}` "
+            "looks again."
+        )
         return INTERRUPTED
     if as_json:
         print_json(look.run if launched is None else {**launched, **plain(look.run), "run_id": run_id})
     elif end is not None:
         click.echo(end_text(look.run, end, look.now))
     if end is None:
-        note(f"The time is over; run r{run_id} goes on, and `campaigns runs watch {run_id}` looks again.")
+        note(
+            f"The time is over; run {run_name(run_id)} goes on, and `campaigns runs watch {run_name(run_id)}` looks "
+            "again."
+        )
         return TIMED_OUT
     return EXIT_CODES[end]
 
@@ -92,7 +99,7 @@ def wait_for_launch(
         assert starts_at is not None
         run_id = _run_of_schedule(parts, campaign_id, starts_at, _stops_at(timeout))
     if run_id is None:
-        note(f"The time is over; campaign c{campaign_id} stays armed.")
+        note(f"The time is over; campaign {campaign_name(campaign_id)} stays armed.")
         return TIMED_OUT
     left = None if timeout is None else max(0.0, timeout - (time.monotonic() - began))
     return watch(parts, run_id, timeout=left, as_json=as_json, launched=launched)
@@ -106,7 +113,10 @@ def _run_of_schedule(parts: Parts, campaign_id: int, starts_at: datetime, stops_
     """Wait until the occurrence that a campaign was armed for, or a later one, has its run; returns that run's ID."""
     from campaigns.store.views.run_lines import occurrences_of
 
-    note(f"Campaign c{campaign_id} is armed; waiting for its time. Ctrl-C ends the waiting, not the campaign.")
+    note(
+        f"Campaign {campaign_name(campaign_id)} is armed; waiting for its time. Ctrl-C ends the waiting, not the "
+        "campaign."
+    )
     while True:
         with parts.store.read() as connection:
             occurrences = occurrences_of(connection, campaign_id)
@@ -182,7 +192,7 @@ def drawn(look: Look, rates: Rates) -> Any:
 
 def end_text(run: ShownRun, end: End, now: datetime) -> str:
     """What the end means, the counts of its recipients by state, and what to do next."""
-    parts = [f"Run r{run.id} {_end_fact(run, end)}: {counts_text(run)}"]
+    parts = [f"Run {run_name(run.id)} {_end_fact(run, end)}: {counts_text(run)}"]
     more = (recall_text(run), wait_text(run, now) if has_ended(run) else None)
     parts += [text for text in more if text is not None]
     return " ".join([f"{'; '.join(parts)}.", *_next_steps(run, end)])

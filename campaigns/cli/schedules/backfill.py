@@ -13,6 +13,7 @@ from campaigns.cli.kit.remedies import in_words
 from campaigns.cli.kit.session import actor, opened
 from campaigns.cli.kit.tables import Column, Kind, print_table
 from campaigns.cli.schedules.pause_resume_skip import campaign_argument, optional_reason
+from campaigns.domain.ids import campaign_name
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.inputs.times import parse_moment
 
@@ -26,8 +27,8 @@ FIRST_WORDS = 60
 COLUMNS = (
     Column("scheduled for", Kind.NAME),
     Column("was", Kind.NAME),
-    Column("run", Kind.NUMBER),
-    Column("after run", Kind.NUMBER, rank=1),
+    Column("run", Kind.RUN),
+    Column("after run", Kind.RUN, rank=1),
 )
 
 
@@ -102,14 +103,15 @@ def _agree(parts: Parts, shown: Backfill, *, is_agreed: bool, before_created: bo
         times = counted(shown.before_created, "time")
         agree(
             [f"The first one is {first}."],
-            f"Send for {times} before campaign {shown.campaign_id} was written?",
+            f"Send for {times} before campaign {campaign_name(shown.campaign_id)} was written?",
             people=None,
             is_agreed=before_created,
             option="--before-created",
         )
     summary = [
         vendor_in_force(parts.settings),
-        f"Campaign {shown.campaign_id} of {shown.account}, for {first}" + (f" to {last}." if count > 1 else "."),
+        f"Campaign {campaign_name(shown.campaign_id)} of {shown.account}, for {first}"
+        + (f" to {last}." if count > 1 else "."),
         f"The first one says: {shown.text[:FIRST_WORDS]}",
     ]
     if shown.recipients is None:

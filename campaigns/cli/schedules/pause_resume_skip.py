@@ -10,6 +10,7 @@ from campaigns.cli.kit.output import json_option, note, show
 from campaigns.cli.kit.reasons import reason_option
 from campaigns.cli.kit.remedies import in_words
 from campaigns.cli.kit.session import CAMPAIGN, actor, opened
+from campaigns.domain.ids import campaign_name, run_name, run_names
 from campaigns.domain.remedies import Do, Remedy
 
 if TYPE_CHECKING:
@@ -69,18 +70,23 @@ def skip_next(campaign_id: int, *, reason: str | None, as_json: bool) -> None:
 
 
 def _print_paused(paused: SchedulePaused) -> None:
-    sentences = [f"The schedule of campaign {paused.id} is paused: what comes due is skipped until `campaigns resume`."]
+    campaign = campaign_name(paused.id)
+    sentences = [f"The schedule of campaign {campaign} is paused: what comes due is skipped until `campaigns resume`."]
     if paused.recalling:
-        sentences.append(f"Handed over and recalled now: run {', '.join(map(str, paused.recalling))}.")
+        sentences.append(f"Handed over and recalled now: run {run_names(paused.recalling)}.")
     click.echo(" ".join(sentences))
     for run_id in paused.open_runs:
-        note(" ".join([f"Run {run_id} has not ended and goes on.", *in_words([Remedy(Do.PAUSE_RUN, run=run_id)])]))
+        note(
+            " ".join(
+                [f"Run {run_name(run_id)} has not ended and goes on.", *in_words([Remedy(Do.PAUSE_RUN, run=run_id)])]
+            )
+        )
 
 
 def _print_resumed(resumed: ScheduleResumed) -> None:
     from campaigns.domain.clocks import on_clocks
 
-    fact = f"The schedule of campaign {resumed.id} goes on"
+    fact = f"The schedule of campaign {campaign_name(resumed.id)} goes on"
     if resumed.next_at is None:
         click.echo(f"{fact}.")
     else:
@@ -94,10 +100,13 @@ def _print_skipped(skipped: NextSkipped) -> None:
     after = (
         "it was the last one" if skipped.next_at is None else f"the next one is at {on_clocks(skipped.next_at, zone)}"
     )
-    click.echo(f"The occurrence of campaign {skipped.id} at {on_clocks(skipped.skipped, zone)} is skipped; {after}.")
+    click.echo(
+        f"The occurrence of campaign {campaign_name(skipped.id)} at {on_clocks(skipped.skipped, zone)} is skipped; "
+        f"{after}."
+    )
     if skipped.skipped_before:
         moments = ", ".join(on_clocks(moment, zone) for moment in skipped.skipped_before)
         note(f"Note: skipped before, and still to come: {moments}.")
     for run_id in skipped.with_vendor:
         ways = in_words([Remedy(Do.RECALL, run=run_id)])
-        note(" ".join([f"Note: run {run_id} is with the vendor already and is not skipped.", *ways]))
+        note(" ".join([f"Note: run {run_name(run_id)} is with the vendor already and is not skipped.", *ways]))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from campaigns.cli.kit.output import counted, moment
 from campaigns.cli.kit.ways_on import way_on
 from campaigns.domain.errors import CampaignsError, FencesAway
+from campaigns.domain.ids import run_name
 from campaigns.wiring import closed_after
 
 if TYPE_CHECKING:
@@ -157,11 +158,15 @@ def probe_checks(store: Store) -> Iterator[Check]:
         which = "a message whose ID is not known" if each.message_id is None else f"message {each.message_id}"
         why = f" ({each.waits_for})" if each.waits_for else ""
         found = f"{which} is scheduled for {moment(each.scheduled_for)} to user {each.user_id}, not seen gone yet{why}"
-        by_hand = f"nothing: a worker deletes it. If it stays, delete it at the vendor; it is of run {each.run_id}"
+        by_hand = (
+            f"nothing: a worker deletes it. If it stays, delete it at the vendor; it is of run {run_name(each.run_id)}"
+        )
         if each.ended is not None:
-            by_hand = f"delete it at the vendor: its answer came after run {each.run_id} was decided"
+            by_hand = f"delete it at the vendor: its answer came after run {run_name(each.run_id)} was decided"
         elif each.message_id is None and not each.is_searched:
-            by_hand = f"look for it at the vendor, then `campaigns runs decide {each.run_id} --all` with its ID"
+            by_hand = (
+                f"look for it at the vendor, then `campaigns runs decide {run_name(each.run_id)} --all` with its ID"
+            )
         yield Check(f"probe of {each.account_id}", "note", found, by_hand)
 
 
@@ -172,5 +177,5 @@ def _way_on(hold: OpenPause) -> str:
 def _name(pause: OpenPause) -> str:
     held = pause.held
     if held.run_id is not None:
-        return f"run {held.run_id}"
+        return f"run {run_name(held.run_id)}"
     return f"account {held.account_id}" if held.account_id is not None else f"every account of {held.upstream}"

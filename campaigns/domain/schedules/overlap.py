@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from campaigns.domain.ids import run_name
 from campaigns.domain.schedules.timing import Overlap
 
 
@@ -52,9 +53,11 @@ def find_place(rule: Overlap, runs: Sequence[OpenRun], *, missed_at: datetime | 
     in_the_way = [run for run in runs if missed_at is None or run.opened_at < missed_at]
     waiting = [run.id for run in in_the_way if run.waits_for is not None]
     if in_the_way and rule == "skip":
-        return Place(skipped=f"run {in_the_way[-1].id} of the campaign had not ended: overlap rule skip")
+        return Place(skipped=f"run {run_name(in_the_way[-1].id)} of the campaign had not ended: overlap rule skip")
     if waiting:
-        return Place(skipped=f"run {waiting[-1]} of the campaign waits already: overlap rule queue lets one wait")
+        return Place(
+            skipped=f"run {run_name(waiting[-1])} of the campaign waits already: overlap rule queue lets one wait"
+        )
     return Place(after=last_in_line(runs))
 
 

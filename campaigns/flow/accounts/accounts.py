@@ -1,23 +1,19 @@
-"""Add, change and remove the vendor accounts that campaigns are sent from, and release those that are held."""
+"""Add and change the vendor accounts that campaigns are sent from."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from campaigns.domain.clocks import zone_of
 from campaigns.domain.errors import NotAllowed, UsageError
-from campaigns.domain.people import Reason
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.schedules.sending_hours import Hours
-from campaigns.domain.states import HoldKind
 from campaigns.store.accounts.accounts import AccountRow, bring_back_account, change_hours, find_account, rename_account
 from campaigns.store.accounts.accounts import add_account as store_account
 from campaigns.store.accounts.bindings import find_upstream, hours_of_account, upstream_to_send
-from campaigns.store.audit.events import Act, EventKind
+from campaigns.store.audit.events import Act
 from campaigns.store.database.engine import Store
-from campaigns.store.holds.holds import Held, OpenHold, holds_on, lift_hold
 from campaigns.store.sending.lanes import lock_lanes
 
 ACCOUNT_ID = re.compile(r"acct_[A-Za-z0-9_-]{1,75}")
@@ -52,14 +48,6 @@ class Renamed:
 
     id: str
     name: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Released:
-    """The kinds of the holds that were closed."""
-
-    id: str
-    released: Sequence[HoldKind]
 
 
 def refuse_bad_id(account_id: str) -> None:
@@ -173,48 +161,3 @@ def _checked_hours(account_id: str, hours: str | None, zone: str | None) -> str 
         return None if hours is None else str(Hours.parse(hours))
     except ValueError as fault:
         raise UsageError(f"Account {account_id} cannot have these hours: {fault}.") from None
-
-
-def release_account(
-    store: Store, account_id: str, *, reason: str, actor: str, shown: Collection[int] | None = None
-) -> Released:
-    """Close every open hold on the account and on its team, after a person has removed the cause.
-
-    A stop stays: only `go` lifts it. `shown`: the IDs of the team's holds that a person was shown and agreed to lift,
-    where somebody was asked; while the team has another hold, nothing is closed. Raises NotAllowed, NotFound.
-    """
-    why = Reason(reason)
-    with store.write() as connection:
-        upstream, _ = find_upstream(connection, account_id)
-        lock_lanes(connection)
-        act = Act(connection, store.now(connection), actor)
-        on_team = holds_on(connection, Held(upstream=upstream))
-        on_account = holds_on(connection, Held(account_id=account_id))
-        holds = [hold for hold in [*on_account, *on_team] if hold.kind is not HoldKind.STOP]
-        if not holds:
-            raise _nothing_to_release(account_id, on_account, on_team)
-        if shown is not None:
-            _refuse_not_shown(account_id, [hold for hold in holds if hold in on_team and hold.id not in shown])
-        for hold in holds:
-            lift_hold(act, hold.id, reason=why)
-        act.record(EventKind.ACCOUNT_RELEASED, account_id=account_id, reason=why)
-    return Released(account_id, [hold.kind for hold in holds])
-
-
-def _refuse_not_shown(account_id: str, holds: Sequence[OpenHold]) -> None:
-    """Raise NotAllowed for holds on the team that were placed while a person was asked."""
-    if holds:
-        placed = "; ".join(f"{hold.kind}: {hold.reason.rstrip('.')}" for hold in holds)
-        raise NotAllowed(
-            f"The team of account {account_id} was put on hold meanwhile ({placed}). Nothing was released.",
-            Remedy(Do.RELEASE_ACCOUNT, account=account_id),
-        )
-
-
-def _nothing_to_release(account_id: str, on_account: Sequence[object], on_team: Sequence[object]) -> NotAllowed:
-    """The refusal: all that is left of its holds are stops."""
-    if on_team:
-        return NotAllowed(f"Account {account_id} is only stopped, as everything is.", Remedy(Do.GO))
-    if on_account:
-        return NotAllowed(f"Account {account_id} is only stopped.", Remedy(Do.GO_ACCOUNT, account=account_id))
-    return NotAllowed(f"Account {account_id} is not on hold, so there is nothing to release.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from campaigns.domain.errors import NotAllowed
+from campaigns.domain.ids import campaign_name, run_name
 from campaigns.domain.people import Reason
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.store.accounts import accounts
@@ -43,12 +44,15 @@ def _refuse_used(connection: Connection, account_id: str) -> None:
     not_removed = f"Account {account_id} cannot be removed:"
     run_id = next(iter(accounts.open_runs_on(connection, account_id)), None)
     if run_id is not None:
-        raise NotAllowed(f"{not_removed} run {run_id} is open.", Remedy(Do.CANCEL_RUN, run=run_id))
+        raise NotAllowed(f"{not_removed} run {run_name(run_id)} is open.", Remedy(Do.CANCEL_RUN, run=run_id))
     run_id = next(iter(accounts.runs_with_unknown(connection, account_id)), None)
     if run_id is not None:
-        raise NotAllowed(f"{not_removed} an outcome of run {run_id} is unknown.", Remedy(Do.DECIDE, run=run_id))
+        raise NotAllowed(
+            f"{not_removed} an outcome of run {run_name(run_id)} is unknown.", Remedy(Do.DECIDE, run=run_id)
+        )
     campaign_id = next(iter(accounts.armed_campaigns(connection, account_id)), None)
     if campaign_id is not None:
         raise NotAllowed(
-            f"{not_removed} campaign {campaign_id} is armed.", Remedy(Do.ARCHIVE_CAMPAIGN, campaign=campaign_id)
+            f"{not_removed} campaign {campaign_name(campaign_id)} is armed.",
+            Remedy(Do.ARCHIVE_CAMPAIGN, campaign=campaign_id),
         )

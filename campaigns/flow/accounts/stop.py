@@ -6,8 +6,10 @@ Searches at the vendor and recalls go on, since neither messages anybody. Schedu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from sqlalchemy import Connection
 
 from campaigns.domain.errors import DatabaseBusy, NotAllowed
 from campaigns.domain.people import Reason
@@ -89,16 +91,26 @@ def _wait_for_commits(store: Store, account_ids: Sequence[str]) -> list[str]:
     return kept
 
 
-def go(store: Store, account_id: str | None, *, reason: str | None = None, actor: str) -> Going:
+def go(
+    store: Store,
+    account_id: str | None,
+    *,
+    reason: str | None = None,
+    actor: str,
+    check: Callable[[Connection], None] | None = None,
+) -> Going:
     """Lift the stop of an account, or that of everything (None); every other hold stays. Raises NotAllowed, NotFound.
 
     Runs go on, and occurrences that came due meanwhile follow the misfire rule and the grace time of their campaigns.
+    `check`: called in the same transaction before anything is lifted; what it raises ends the act with nothing done.
     """
     why = LIFTED if reason is None else Reason(reason)
     with store.write() as connection:
         if account_id is not None:
             find_upstream(connection, account_id)
         hold_stops(connection)
+        if check is not None:
+            check(connection)
         if not lift_stop(Act(connection, store.now(connection), actor), account_id, reason=why):
             raise _nothing_to_lift(account_id, open_stops(connection))
         return Going(account_id, open_stops(connection))

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from campaigns.domain.errors import NotAllowed
+from campaigns.domain.ids import campaign_name, run_name
 from campaigns.domain.messages.campaign_names import LONGEST_NAME, name_faults
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.states import CampaignState
@@ -65,11 +66,12 @@ def _may_be_archived(connection: Connection, campaign_id: int, now: datetime) ->
     open_runs = open_runs_of(connection, campaign_id)
     if open_runs:
         raise NotAllowed(
-            f"Campaign {campaign_id} has an open run ({open_runs[0]}). Archive it when that run has ended.",
+            f"Campaign {campaign_name(campaign_id)} has an open run ({run_name(open_runs[0])}). Archive it when that "
+            "run has ended.",
             Remedy(Do.CANCEL_RUN, run=open_runs[0]),
         )
     if campaign.state is CampaignState.ARCHIVED:
-        raise NotAllowed(f"Campaign {campaign_id} is archived already.")
+        raise NotAllowed(f"Campaign {campaign_name(campaign_id)} is archived already.")
     refuse_handed_over(connection, campaign_id, now=now)
     return campaign
 
@@ -84,7 +86,7 @@ def unarchive_campaign(store: Store, campaign_id: int, *, actor: str) -> Moved:
         act = Act(connection, store.now(connection), actor)
         campaign = find_campaign(connection, campaign_id)
         if campaign.state is not CampaignState.ARCHIVED:
-            raise NotAllowed(f"Campaign {campaign_id} is not archived; it is {campaign.state}.")
+            raise NotAllowed(f"Campaign {campaign_name(campaign_id)} is not archived; it is {campaign.state}.")
         was_launched = campaign.launches or campaign.occurrences
         state = CampaignState.LAUNCHED if was_launched else CampaignState.DRAFT
         return _move(act, campaign, state, EventKind.CAMPAIGN_UNARCHIVED)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from campaigns.domain.errors import NotAllowed, UsageError
+from campaigns.domain.ids import campaign_name
 from campaigns.domain.messages.contents import contents_faults, rotate_faults, texts_of
 from campaigns.domain.messages.list_checks import list_doubts
 from campaigns.domain.messages.message import Message, from_json, message_faults
@@ -85,7 +86,8 @@ def refuse_doubtful(
     faults = launch_faults(doubts)
     if faults:
         raise NotAllowed(
-            f"Campaign {campaign.id} is armed, and its new text would go out without a launch: {'; '.join(faults)}. "
+            f"Campaign {campaign_name(campaign.id)} is armed, and its new text would go out without a launch: "
+            f"{'; '.join(faults)}. "
             "Nothing was changed.",
             *text_remedies(doubts, campaign_id=campaign.id, confirm=Do.CONFIRM_TEXT_IN_EDIT),
         )

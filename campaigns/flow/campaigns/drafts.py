@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from campaigns.domain.audience.user_sets import Reading, pack
 from campaigns.domain.errors import NotAllowed
+from campaigns.domain.ids import campaign_name
 from campaigns.domain.messages.campaign_names import name_faults
 from campaigns.domain.messages.message import Message, to_json
 from campaigns.domain.remedies import Do, Remedy
@@ -205,7 +206,7 @@ def _edit(act: Act, campaign: CampaignRow, changes: Changes, *, tick_seconds: fl
     refuse_probe(campaign)
     if campaign.state is CampaignState.ARCHIVED:
         raise NotAllowed(
-            f"Campaign {campaign.id} is archived and cannot be edited.",
+            f"Campaign {campaign_name(campaign.id)} is archived and cannot be edited.",
             Remedy(Do.UNARCHIVE_CAMPAIGN, campaign=campaign.id),
             Remedy(Do.COPY_CAMPAIGN, campaign=campaign.id),
         )

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from campaigns.domain.clocks import on_clocks
 from campaigns.domain.errors import NotAllowed
+from campaigns.domain.ids import campaign_name
 from campaigns.domain.messages.list_checks import list_doubts
 from campaigns.domain.messages.text_checks import doubts_of, launch_faults, text_remedies
 from campaigns.domain.remedies import Do, Remedy
@@ -145,7 +146,7 @@ def no_occurrence(campaign: CampaignRow, revision: RevisionRow, zone: str | None
         starts_at = on_clocks(revision.starts_at, zone) if revision.starts_at else None
         fact = f"was to start at {starts_at}, which has passed"
     return NotAllowed(
-        f"Campaign {campaign.id} {fact}.",
+        f"Campaign {campaign_name(campaign.id)} {fact}.",
         Remedy(Do.EDIT_CAMPAIGN, campaign=campaign.id),
         Remedy(Do.LAUNCH_AT_ONCE, campaign=campaign.id),
     )
@@ -155,19 +156,20 @@ def _refuse_wrong_state(campaign: CampaignRow, zone: str | None, how: How, *, re
     refuse_probe(campaign)
     if campaign.state is CampaignState.ARCHIVED:
         raise NotAllowed(
-            f"Campaign {campaign.id} is archived.",
+            f"Campaign {campaign_name(campaign.id)} is archived.",
             Remedy(Do.UNARCHIVE_CAMPAIGN, campaign=campaign.id),
             Remedy(Do.COPY_CAMPAIGN, campaign=campaign.id),
         )
     if campaign.state is CampaignState.SCHEDULED and not how.at_once:
         at = "" if campaign.occurrence_at is None else f", for {on_clocks(campaign.occurrence_at, zone)}"
         raise NotAllowed(
-            f"Campaign {campaign.id} is armed already{at}.", Remedy(Do.LAUNCH_AT_ONCE, campaign=campaign.id)
+            f"Campaign {campaign_name(campaign.id)} is armed already{at}.",
+            Remedy(Do.LAUNCH_AT_ONCE, campaign=campaign.id),
         )
     if campaign.launches and how.again_reason is None and (how.at_once or not recurs):
         times = "once" if campaign.launches == 1 else f"{campaign.launches} times"
         raise NotAllowed(
-            f"Campaign {campaign.id} was launched before ({times}); its fans would get it again. "
+            f"Campaign {campaign_name(campaign.id)} was launched before ({times}); its fans would get it again. "
             "A rerun of its run reaches only those who were not reached.",
             Remedy(Do.LAUNCH_AGAIN, campaign=campaign.id),
             Remedy(Do.LIST_RUNS),
@@ -186,7 +188,8 @@ def _refuse_other_upstream(connection: Connection, campaign: CampaignRow, upstre
 def _refuse_changed(campaign_id: int, plan: Plan, plan_hash: str | None) -> None:
     if plan_hash is not None and plan_hash != plan.sha256:
         raise NotAllowed(
-            f"The plan of campaign {campaign_id} no longer has the hash {plan_hash[:12]}: the campaign was edited or "
+            f"The plan of campaign {campaign_name(campaign_id)} no longer has the hash {plan_hash[:12]}: the "
+            "campaign was edited or "
             "launched, its exclusions changed, or an earlier release made the hash.",
             Remedy(Do.PLAN_CAMPAIGN, campaign=campaign_id),
         )
@@ -214,7 +217,8 @@ def _expires_closed(plan: Plan, at: datetime) -> ExpiresClosed | None:
 
 def _never_sent(campaign_id: int, closed: ExpiresClosed, zone: str | None) -> NotAllowed:
     return NotAllowed(
-        f"A run of campaign {campaign_id} would expire at {on_clocks(closed.expires_at, zone)}, before its sending "
+        f"A run of campaign {campaign_name(campaign_id)} would expire at {on_clocks(closed.expires_at, zone)}, "
+        "before its sending "
         f"hours open at {on_clocks(closed.opens_at, zone)}: nobody would be sent to.",
         Remedy(Do.LAUNCH_ALTHOUGH_CLOSED, campaign=campaign_id),
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from campaigns.domain.errors import NotAllowed
+from campaigns.domain.ids import run_name
 from campaigns.domain.people import Reason
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.states import RUN_OPEN, RunState
@@ -45,11 +46,13 @@ def cancel_run(store: Store, run_id: int, *, reason: str, actor: str) -> Cancell
         if ahead or (run.state in MAY_SEND and is_ahead(connection, run_id, now=act.now)):
             batches, is_asked = _cancel_ahead(act, run, reason=reason)
             if ahead and not is_asked:
-                raise NotAllowed(f"Run {run_id} is being recalled already.", Remedy(Do.WATCH_RUN, run=run_id))
+                raise NotAllowed(f"Run {run_name(run_id)} is being recalled already.", Remedy(Do.WATCH_RUN, run=run_id))
         else:
             refuse_ended(run, "cancelled")
             if run.state is RunState.CANCELLING:
-                raise NotAllowed(f"Run {run_id} is being cancelled already; a request of it is still in flight.")
+                raise NotAllowed(
+                    f"Run {run_name(run_id)} is being cancelled already; a request of it is still in flight."
+                )
             batches = cancel_open_run(act, run, reason=reason)
         return Cancelled(run_id, find_run(connection, run_id).state, batches, ahead)
 

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from campaigns.crashpoint import crash_point
 from campaigns.domain.audience.user_sets import UserSet, pack, subtract, unpack
 from campaigns.domain.errors import NotAllowed
+from campaigns.domain.ids import campaign_name
 from campaigns.domain.messages.message import Message, from_json, message_faults
 from campaigns.domain.messages.text_checks import doubts_of, launch_faults, text_remedies
 from campaigns.domain.messages.text_modes import TextMode
@@ -214,7 +215,7 @@ def refuse_faults(campaign_id: int, faults: list[str], *remedies: Remedy) -> Non
     """Raise NotAllowed that names every fault, with what a person can do about them."""
     if faults:
         ways = (*remedies, *fault_remedies(campaign_id, faults))
-        raise NotAllowed(f"Campaign {campaign_id} cannot be launched: {'; '.join(faults)}.", *ways)
+        raise NotAllowed(f"Campaign {campaign_name(campaign_id)} cannot be launched: {'; '.join(faults)}.", *ways)
 
 
 def fault_remedies(campaign_id: int, faults: list[str]) -> tuple[Remedy, ...]:

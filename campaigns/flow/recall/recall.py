@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import NotAllowed
+from campaigns.domain.ids import run_name
 from campaigns.domain.people import Reason
 from campaigns.domain.printable import MOST_NAMED
 from campaigns.domain.remedies import Do, Remedy
@@ -87,16 +88,17 @@ def _refuse_or_count(connection: Connection, run_id: int) -> Standing:
     run = find_run(connection, run_id)
     if run.state in MAY_SEND:
         raise NotAllowed(
-            f"Run {run_id} is {run.state.value} and may send more; cancel it first, then recall what was accepted.",
+            f"Run {run_name(run_id)} is {run.state.value} and may send more; cancel it first, then recall what was "
+            "accepted.",
             Remedy(Do.CANCEL_RUN, run=run_id),
         )
     if has_open_recall(connection, run_id):
-        raise NotAllowed(f"Run {run_id} is being recalled already.", Remedy(Do.WATCH_RUN, run=run_id))
+        raise NotAllowed(f"Run {run_name(run_id)} is being recalled already.", Remedy(Do.WATCH_RUN, run=run_id))
     standing = standing_of(connection, run_id)
     if run.state is not RunState.CANCELLING and not standing.out:
         if standing.unsent:
-            raise NotAllowed(f"All of run {run_id} is unsent already.")
-        raise NotAllowed(f"Nothing of run {run_id} was accepted, so there is nothing to unsend.")
+            raise NotAllowed(f"All of run {run_name(run_id)} is unsent already.")
+        raise NotAllowed(f"Nothing of run {run_name(run_id)} was accepted, so there is nothing to unsend.")
     return standing
 
 
@@ -231,7 +233,7 @@ def _still_out(connection: Connection, recall: RecallRow, standing: Standing) ->
         named = [str(seq) for seq in standing.unknown[:MOST_NAMED]]
         cannot = "unknown, so nobody knows what to unsend"
         parts.append(f"{cannot}: {', '.join(named)}{_and_more(standing.unknown)}")
-    return f"run {recall.run_id} was not unsent completely: {'; '.join(parts)}" if parts else None
+    return f"run {run_name(recall.run_id)} was not unsent completely: {'; '.join(parts)}" if parts else None
 
 
 def _and_more(seqs: list[int]) -> str:

@@ -9,6 +9,7 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from campaigns.domain.errors import NotAllowed, NotFound, UsageError
+from campaigns.domain.ids import campaign_name, run_name
 from campaigns.domain.messages.message import from_json
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.states import BatchState, CampaignState, RunState
@@ -36,17 +37,19 @@ def decidable_batches(
     if seqs is None:
         rows = batches_by_seq(connection, run.id, seqs=None, state=BatchState.UNKNOWN)
         if not rows:
-            raise NotAllowed(f"Run {run.id} has no unknown batch, so there is nothing to decide.")
+            raise NotAllowed(f"Run {run_name(run.id)} has no unknown batch, so there is nothing to decide.")
         return rows
     if not seqs:
-        raise UsageError(f"No batch of run {run.id} is named, so there is nothing to decide.")
+        raise UsageError(f"No batch of run {run_name(run.id)} is named, so there is nothing to decide.")
     rows = batches_by_seq(connection, run.id, seqs=seqs)
     missing = sorted(set(seqs) - {row.seq for row in rows})
     if missing:
-        raise NotFound(f"Run {run.id} has no batch {missing[0]}.", Remedy(Do.LIST_BATCHES, run=run.id))
+        raise NotFound(f"Run {run_name(run.id)} has no batch {missing[0]}.", Remedy(Do.LIST_BATCHES, run=run.id))
     for row in rows:
         if row.state is not BatchState.UNKNOWN and not _may_overrule(connection, run, row, verdict):
-            raise NotAllowed(f"Batch {row.seq} of run {run.id} is {row.state}, not unknown; nothing was decided.")
+            raise NotAllowed(
+                f"Batch {row.seq} of run {run_name(run.id)} is {row.state}, not unknown; nothing was decided."
+            )
     return rows
 
 
@@ -57,7 +60,7 @@ def refuse_for_probe(connection: Connection, run: RunRow, verdict: Verdict, mess
         refuse_probe(campaign)
     if verdict == "accepted" and message_id is None and campaign.kind == "probe":
         raise NotAllowed(
-            f"Run {run.id} is a probe: its message is deleted by its ID, and no ID is given.",
+            f"Run {run_name(run.id)} is a probe: its message is deleted by its ID, and no ID is given.",
             Remedy(Do.DECIDE_ACCEPTED, run=run.id, value="ID"),
             Remedy(Do.DECIDE_NOT_SENT, run=run.id),
         )
@@ -67,26 +70,29 @@ def refuse_reopening(connection: Connection, run: RunRow, *, now: datetime) -> N
     """Raise NotAllowed when nothing of a run may be sent again."""
     otherwise = "Decide accepted or not-sent."
     if run.state in {RunState.CANCELLING, RunState.CANCELLED}:
-        raise NotAllowed(f"Run {run.id} is {run.state}: nothing of it is sent again. {otherwise}")
+        raise NotAllowed(f"Run {run_name(run.id)} is {run.state}: nothing of it is sent again. {otherwise}")
     if find_campaign(connection, run.campaign_id).state is CampaignState.ARCHIVED:
         raise NotAllowed(
-            f"Run {run.id} belongs to campaign {run.campaign_id}, which is archived and no longer sends. {otherwise}"
+            f"Run {run_name(run.id)} belongs to campaign {campaign_name(run.campaign_id)}, which is archived and no "
+            f"longer sends. {otherwise}"
         )
     if run.expires_at is not None and run.expires_at <= now:
         raise NotAllowed(
-            f"Run {run.id} expired at {run.expires_at.isoformat(timespec='seconds')}, and no longer sends.",
+            f"Run {run_name(run.id)} expired at {run.expires_at.isoformat(timespec='seconds')}, and no longer sends.",
             Remedy(Do.RERUN_CANCELLED, run=run.id),
         )
     if run.whole_list:
-        raise NotAllowed(f"Run {run.id} went to whole lists, which are never sent again. {otherwise}")
+        raise NotAllowed(f"Run {run_name(run.id)} went to whole lists, which are never sent again. {otherwise}")
     if from_json(message_of_run(connection, run.id)).uses_one_use_media:
         raise NotAllowed(
-            f"Run {run.id} used a one-use ofapi_media_ ID, which its first request may have used up; it is never sent "
+            f"Run {run_name(run.id)} used a one-use ofapi_media_ ID, which its first request may have used up; it "
+            "is never sent "
             f"again. {otherwise}"
         )
     if anything_is_looked_for(connection, run.id):
         raise NotAllowed(
-            f"The vendor's queue is still being searched for unknown batches of run {run.id}; decide to send one "
+            f"The vendor's queue is still being searched for unknown batches of run {run_name(run.id)}; decide to "
+            "send one "
             "again after the last look."
         )
 
@@ -106,7 +112,8 @@ def _may_overrule(connection: Connection, run: RunRow, row: BatchRow, verdict: V
     other = lives_elsewhere(connection, row, lineage_runs(connection, run.lineage))
     if other is not None:
         raise NotAllowed(
-            f"Batch {row.seq} of run {run.id} cannot be accepted while run {other} has some of its users.",
+            f"Batch {row.seq} of run {run_name(run.id)} cannot be accepted while run {run_name(other)} has some of "
+            "its users.",
             Remedy(Do.CANCEL_RUN, run=other),
         )
     return True
@@ -129,7 +136,7 @@ def refuse_what_passes_over(
         return
     first = unnamed[0]
     raise NotAllowed(
-        f"Batch {row.seq} of run {run.id} cannot be decided {verdict}: {first}, so its fans may have it.",
+        f"Batch {row.seq} of run {run_name(run.id)} cannot be decided {verdict}: {first}, so its fans may have it.",
         Remedy(Do.DECIDE_ACCEPTED, run=first.run_id, value=first.message_id),
         Remedy(Do.DECIDE_DESPITE, run=run.id, value=first.message_id),
     )

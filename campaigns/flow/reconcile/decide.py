@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from campaigns.domain.errors import NotAllowed, UsageError
+from campaigns.domain.ids import run_name
 from campaigns.domain.messages.message import from_json
 from campaigns.domain.people import Reason
 from campaigns.domain.states import BatchState, EvidenceKind, RunState, taken_state
@@ -159,7 +160,7 @@ def _move(act: Act, run: RunRow, row: BatchRow, decision: _Decision, message_id:
         find_at=act.now if is_accepted and message_id is None else None,
     )
     if not moved:
-        raise NotAllowed(f"Batch {row.seq} of run {run.id} was decided by somebody else at the same moment.")
+        raise NotAllowed(f"Batch {row.seq} of run {run_name(run.id)} was decided by somebody else at the same moment.")
 
 
 def _keep(

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from campaigns.domain.errors import NotAllowed
+from campaigns.domain.ids import run_name
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.store.reconcile.message_sets import Member, hold_alone, hold_in_set, members_of
 from campaigns.store.reconcile.ownership import give_back, hand_over
@@ -44,7 +45,7 @@ def leave_set(
         return
     if any(member.batch_id not in together for member in others):
         ids = ", ".join(sorted(member.message_id for member in members))
-        named = ", ".join(f"{member.seq} of run {member.run_id}" for member in others)
+        named = ", ".join(f"{member.seq} of run {run_name(member.run_id)}" for member in others)
         raise NotAllowed(
             f"Batch {row.seq} shares messages {ids} with batch {named}, and nobody knows which is whose. Decide all of "
             "these batches together, or accept this one with its own message.",

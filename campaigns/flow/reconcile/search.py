@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from campaigns.domain.errors import NotAllowed, PacerAway, VendorAway, VendorRefused
+from campaigns.domain.ids import run_name
 from campaigns.domain.reconcile.matching import Key
 from campaigns.domain.reconcile.search import Finding, Judgement
 from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
@@ -83,7 +84,7 @@ def ask_to_look(store: Store, run_id: int | None, *, actor: str) -> SearchAsked:
         act = Act(connection, store.now(connection), actor)
         of_batches = look_again(connection, run_id, now=act.now)
         if not of_batches:
-            which = "No run has an" if run_id is None else f"Run {run_id} has no"
+            which = "No run has an" if run_id is None else f"Run {run_name(run_id)} has no"
             raise NotAllowed(f"{which} unknown batch, so there is nothing to search for.")
         runs = sorted(set(of_batches))
         for each in runs:

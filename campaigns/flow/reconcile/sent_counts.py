@@ -12,6 +12,7 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from campaigns.domain.errors import NotAllowed, PacerAway
+from campaigns.domain.ids import run_name
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.states import EvidenceKind
 from campaigns.domain.upstream.questions import Purpose, Question, QuestionKind, item_as_kept
@@ -48,12 +49,13 @@ def ask_sent_counts(
     unasked = [one for one in wanted if one.message_id not in earlier]
     if upstream != context.upstream or (unasked and team not in {None, context.team()}):
         raise NotAllowed(
-            f"Run {run_id} was sent through {upstream}, and the key in force is not the one for it.",
+            f"Run {run_name(run_id)} was sent through {upstream}, and the key in force is not the one for it.",
             Remedy(Do.USE_ITS_KEY, account=run.account_id),
         )
     if len(unasked) > most:
         raise NotAllowed(
-            f"Run {run_id} has {len(unasked):,} accepted batches to ask about, a credit each; nothing was asked.",
+            f"Run {run_name(run_id)} has {len(unasked):,} accepted batches to ask about, a credit each; nothing was "
+            "asked.",
             Remedy(Do.ALLOW_CREDITS, run=run_id, value=str(len(unasked))),
         )
     beforehand(len(unasked))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from campaigns.domain.ids import run_name
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.sending.lifting import lifted_by
 from campaigns.domain.sending.pacing import circuit_is_open
@@ -78,6 +79,11 @@ class Picture:
     service: Service
 
 
+def beat_is_missing(seen_at: datetime | None, now: datetime) -> bool:
+    """Whether no beat is running, by its last sign of life."""
+    return seen_at is None or now - seen_at > QUIET
+
+
 def needs_of(picture: Picture) -> list[Need]:
     """Everything that needs a person, the most urgent first."""
     order = list(Matter)
@@ -86,8 +92,7 @@ def needs_of(picture: Picture) -> list[Need]:
 
 
 def _parts(picture: Picture) -> Iterator[Need]:
-    beat = picture.beat_seen_at
-    missing = ["beat"] if beat is None or picture.now - beat > QUIET else []
+    missing = ["beat"] if beat_is_missing(picture.beat_seen_at, picture.now) else []
     if picture.service.serves is Serves.NO:
         missing.append(f"worker for {picture.upstream}")
     if missing:
@@ -124,7 +129,7 @@ def _hold(picture: Picture, held: HoldRow) -> Need:
 def _run_held(picture: Picture, held: HoldRow) -> tuple[str, tuple[Remedy, ...]]:
     run = next((each for each in picture.runs if each.id == held.run_id), None)
     of = "" if run is None else f' of "{run.campaign}" ({run.account})'
-    return f"Run {held.run_id}{of} is paused", (lifted_by(held.kind, held.scope, run_id=held.run_id),)
+    return f"Run {run_name(held.run_id)}{of} is paused", (lifted_by(held.kind, held.scope, run_id=held.run_id),)
 
 
 def _account_held(picture: Picture, held: HoldRow) -> tuple[str, tuple[Remedy, ...]]:
@@ -152,7 +157,8 @@ def _unknowns(picture: Picture) -> Iterator[Need]:
         if waiting:
             of = f"{waiting} of its {each.batches} unknown batches" if each.searched else _counted(waiting, "batch")
             sentence = (
-                f'Run {each.run_id} of "{each.campaign}" ({each.account}): nobody knows whether {of} reached the '
+                f'Run {run_name(each.run_id)} of "{each.campaign}" ({each.account}): nobody knows whether {of} '
+                "reached the "
                 f"fans ({_people(each.recipients, each.whole_list)}). The search at the vendor has ended without proof."
             )
             remedies = (Remedy(Do.SHOW_ATTEMPTS, run=each.run_id), Remedy(Do.DECIDE, run=each.run_id))
@@ -172,7 +178,7 @@ def _rejections(picture: Picture) -> Iterator[Need]:
         words = f" ({each.rejection.rstrip('.')})" if each.rejection else ""
         people = _people(each.rejected, each.whole_list)
         sentence = (
-            f'Run {each.id} of "{each.campaign}" ({each.account}): the vendor rejected '
+            f'Run {run_name(each.id)} of "{each.campaign}" ({each.account}): the vendor rejected '
             f"{_counted(each.batches_rejected, 'batch')}, {people}{words}."
         )
         if each.state in RUN_OPEN:
@@ -186,7 +192,9 @@ def _rejections(picture: Picture) -> Iterator[Need]:
 def _others(picture: Picture) -> Iterator[Need]:
     for failed in picture.recalls:
         batches = _counted(failed.batches, "batch")
-        sentence = f"Run {failed.run_id} ({failed.account}): {batches} could not be recalled and are still out."
+        sentence = (
+            f"Run {run_name(failed.run_id)} ({failed.account}): {batches} could not be recalled and are still out."
+        )
         yield Need(Matter.RECALL, sentence, failed.account, failed.run_id, (Remedy(Do.RECALL, run=failed.run_id),))
     busy = {each.account for each in picture.runs if each.state in RUN_OPEN}
     for row in picture.accounts:

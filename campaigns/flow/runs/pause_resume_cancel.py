@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from campaigns.domain.errors import NotAllowed
+from campaigns.domain.ids import run_name
 from campaigns.domain.people import Reason
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.sending.lifting import lifted_by
@@ -48,7 +49,7 @@ def pause_run(store: Store, run_id: int, *, reason: str, actor: str) -> Paused:
         refuse_ended(run, "paused")
         act = Act(connection, store.now(connection), actor)
         if not place_hold(act, Held(run_id=run_id), HoldKind.OPERATOR, reason=reason):
-            raise NotAllowed(f"Run {run_id} is paused already.", Remedy(Do.RESUME_RUN, run=run_id))
+            raise NotAllowed(f"Run {run_name(run_id)} is paused already.", Remedy(Do.RESUME_RUN, run=run_id))
         return Paused(run_id, run.state, paused=True)
 
 
@@ -75,9 +76,9 @@ def _wider_holds(connection: Connection, run: RunRow) -> list[OpenHold]:
 def _nothing_to_resume(run: RunRow, wider: Sequence[OpenHold]) -> NotAllowed:
     """The refusal to resume a run that has no hold of its own: what else pauses it, and what lifts that."""
     if not wider:
-        return NotAllowed(f"Run {run.id} is not paused, so there is nothing to resume.")
+        return NotAllowed(f"Run {run_name(run.id)} is not paused, so there is nothing to resume.")
     ways = dict.fromkeys(lifted_by(hold.kind, hold.held.scope, account_id=run.account_id) for hold in wider)
-    fact = f"Run {run.id} is not paused itself"
+    fact = f"Run {run_name(run.id)} is not paused itself"
     causes = [hold for hold in wider if hold.kind is not HoldKind.STOP]
     if not causes:
         return NotAllowed(f"{fact}, but stopped ({wider[0].reason}).", *ways)
@@ -117,4 +118,4 @@ def lock_run(connection: Connection, run_id: int) -> RunRow:
 def refuse_ended(run: RunRow, participle: str) -> None:
     """Raise NotAllowed when the run has ended."""
     if run.state not in RUN_OPEN:
-        raise NotAllowed(f"Run {run.id} is {run.state.value} and can no longer be {participle}.")
+        raise NotAllowed(f"Run {run_name(run.id)} is {run.state.value} and can no longer be {participle}.")

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from campaigns.domain.audience.user_sets import UserSet, pack, subtract, union, unpack
 from campaigns.domain.errors import NotAllowed, NotFound
+from campaigns.domain.ids import campaign_name, run_name
 from campaigns.domain.messages.message import Message, from_json, message_faults
 from campaigns.domain.people import Reason
 from campaigns.domain.remedies import Do, Remedy
@@ -153,7 +154,10 @@ def _work_out(
     campaign = find_campaign(connection, parent.campaign_id)
     refuse_probe(campaign)
     if campaign.state is CampaignState.ARCHIVED:
-        raise NotAllowed(f"Run {run_id} is of campaign {campaign.id}, which is archived and no longer opens runs.")
+        raise NotAllowed(
+            f"Run {run_name(run_id)} is of campaign {campaign_name(campaign.id)}, which is archived and no longer "
+            "opens runs."
+        )
     revision = find_revision(connection, campaign.id, campaign.revision if current else parent.revision)
     content, own = _said(connection, parent, campaign, revision, current=current, now=now)
     message = as_sent(from_json(own or revision.message), now)
@@ -173,7 +177,8 @@ def _work_out(
         names = " or ".join(sorted(states))
         again = f"; {len(wanted)} were left out again" if wanted else ""
         raise NotAllowed(
-            f"Run {run_id} has nobody to send to again: no {names} recipient of it is still unreached{again}.",
+            f"Run {run_name(run_id)} has nobody to send to again: no {names} recipient of it is still "
+            f"unreached{again}.",
             Remedy(Do.SHOW_RUN, run=run_id),
         )
     batches = split(users, revision.batch_size)
@@ -213,14 +218,14 @@ def _refuse_faults(run_id: int, message: Message, users: int, batches: int, now:
     """The newest content may be such that it cannot go to user IDs at all."""
     faults = message_faults(message, user_count=users, batch_count=batches, now=now)
     if faults:
-        raise NotAllowed(f"Run {run_id} cannot be sent again: {'; '.join(faults)}.")
+        raise NotAllowed(f"Run {run_name(run_id)} cannot be sent again: {'; '.join(faults)}.")
 
 
 def _refuse_doubtful(run_id: int, revision: RevisionRow) -> None:
     doubtful = text_faults(revision)
     if doubtful:
         raise NotAllowed(
-            f"Run {run_id} cannot be sent again with the newest content: {'; '.join(doubtful)}.",
+            f"Run {run_name(run_id)} cannot be sent again with the newest content: {'; '.join(doubtful)}.",
             *confirm_texts(revision),
         )
 
@@ -229,23 +234,26 @@ def _refuse(
     connection: Connection, parent: RunRow, message: Message, upstream: str, seqs: Sequence[int] | None
 ) -> None:
     if parent.upstream != upstream:
-        raise NotAllowed(f"Run {parent.id} belongs to {parent.upstream}, but the settings name {upstream}.")
+        raise NotAllowed(f"Run {run_name(parent.id)} belongs to {parent.upstream}, but the settings name {upstream}.")
     if parent.whole_list:
         raise NotAllowed(
-            f"Run {parent.id} went to whole lists of the vendor; who of them was reached cannot be known, so it is "
+            f"Run {run_name(parent.id)} went to whole lists of the vendor; who of them was reached cannot be known, "
+            "so it is "
             "never sent again. Launch the campaign again if everybody may get it twice.",
             Remedy(Do.LAUNCH_AGAIN, campaign=parent.campaign_id),
         )
     if message.vendor_chooses:
         raise NotAllowed(
-            f"Run {parent.id} cannot be sent again with content that leaves recipients to the vendor (whole lists, or "
+            f"Run {run_name(parent.id)} cannot be sent again with content that leaves recipients to the vendor "
+            "(whole lists, or "
             "fans who subscribed lately): a rerun goes only to those who were not reached. Take that out of the "
             "campaign first.",
             Remedy(Do.EDIT_CAMPAIGN, campaign=parent.campaign_id),
         )
     if message.uses_one_use_media:
         raise NotAllowed(
-            f"Run {parent.id} used a one-use ofapi_media_ ID, which its first request used up. Give the campaign vault "
+            f"Run {run_name(parent.id)} used a one-use ofapi_media_ ID, which its first request used up. Give the "
+            "campaign vault "
             "IDs, then rerun with the newest content.",
             Remedy(Do.EDIT_CAMPAIGN, campaign=parent.campaign_id),
             Remedy(Do.RERUN_CURRENT, run=parent.id),
@@ -253,7 +261,7 @@ def _refuse(
     known = {row.seq for row in batches_by_seq(connection, parent.id, seqs=seqs)}
     missing = sorted(set(seqs or ()) - known)
     if missing:
-        raise NotFound(f"Run {parent.id} has no batch {missing[0]}.", Remedy(Do.LIST_BATCHES, run=parent.id))
+        raise NotFound(f"Run {run_name(parent.id)} has no batch {missing[0]}.", Remedy(Do.LIST_BATCHES, run=parent.id))
 
 
 def _reached(connection: Connection, lineage: int) -> BitMap64:

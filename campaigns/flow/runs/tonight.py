@@ -9,19 +9,23 @@ from datetime import datetime, timedelta
 from campaigns.domain.sending.forecast import HOURS
 from campaigns.domain.sending.pacing import Limits
 from campaigns.domain.states import RUN_OPEN, BatchState, HoldKind, RunState
-from campaigns.flow.runs.needs import Need, Picture, needs_of
+from campaigns.flow.runs.needs import Need, Picture, beat_is_missing, needs_of
 from campaigns.flow.runs.outlook import RunWait, Wait, outlook, wait_of
 from campaigns.store.database.engine import Store
-from campaigns.store.health.heartbeats import BEAT_SENDS, heartbeats, serving
+from campaigns.store.health.heartbeats import BEAT_SENDS, Serves, heartbeats, serving
 from campaigns.store.runs.lane_work import LaneWork, lane_work_of_open_runs
 from campaigns.store.runs.times import OpenHours
 from campaigns.store.views.accounts import credits_balance
 from campaigns.store.views.tonight.accounts import AccountRow, NextRun, accounts_of_tonight, next_runs
-from campaigns.store.views.tonight.runs import RunOfTonight, runs_of_tonight
+from campaigns.store.views.tonight.runs import RunOfTonight, runs_of_tonight, vendor_sends_at
 from campaigns.store.views.tonight.troubles import HoldRow, failed_recalls, holds_of_tonight, unknowns_of_tonight
 
 RECENT = timedelta(hours=24)
 """Runs that ended within this time are shown."""
+
+
+NOT_SERVED = "no worker"
+"""What limits a run that nobody serves: nobody knows when it ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,9 @@ class RunTonight:
     paused: Pause | None
     waits_until: datetime | None  # nothing of it is sent before
     waits_for: str | None
-    eta: datetime | None  # None: it has ended, is paused, or nothing can be said
+    eta: datetime | None  # None: it has ended, is paused, nobody serves it, or nothing can be said
     bound_by: str | None
+    vendor_sends_at: datetime | None  # it was handed over: the vendor holds it and sends it then
     finished_at: datetime | None
 
 
@@ -91,6 +96,11 @@ def tonight(store: Store, limits: Limits, *, upstream: str, is_live: bool) -> To
         signs, balance = heartbeats(connection), credits_balance(connection)
         service = serving(connection, upstream, now)
         work = lane_work_of_open_runs(connection, now=now)
+        handed_over = vendor_sends_at(connection, now=now)
+        others = {each.upstream for each in rows if each.state in RUN_OPEN} - {upstream}
+        services = [service, *(serving(connection, each, now) for each in sorted(others))]
+    # `beat` is written by a worker that took a tick: beat itself may run while no worker does.
+    beat = max((signs[name] for name in (BEAT_SENDS, "beat") if name in signs), default=None)
     scene = _Scene(
         now=now,
         limits=limits,
@@ -98,10 +108,10 @@ def tonight(store: Store, limits: Limits, *, upstream: str, is_live: bool) -> To
         holds=holds,
         searched={each.run_id: each.searched for each in unknowns},
         work=work,
+        handed_over=handed_over,
+        not_served={each.upstream for each in services if each.serves is Serves.NO or beat_is_missing(beat, now)},
     )
     runs = [_run(row, scene) for row in rows]
-    # `beat` is written by a worker that took a tick: beat itself may run while no worker does.
-    beat = max((signs[name] for name in (BEAT_SENDS, "beat") if name in signs), default=None)
     busy = {each.account for each in runs} | {each.account for each in coming}
     picture = Picture(now, upstream, accounts, holds, rows, unknowns, recalls, beat, service)
     return Tonight(
@@ -128,6 +138,8 @@ class _Scene:
     holds: list[HoldRow]
     searched: dict[int, int]  # unknown batches that are searched for, by run
     work: dict[int, LaneWork]  # what the lane of each open run does beside it
+    handed_over: dict[int, datetime]  # when the vendor sends what it holds, by run
+    not_served: set[str]  # vendors that no worker serves
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +180,8 @@ def _holds_on(row: RunOfTonight, holds: list[HoldRow]) -> list[HoldRow]:
 def _run(row: RunOfTonight, scene: _Scene) -> RunTonight:
     run, work = _open_run(row, scene), scene.work.get(row.id, LaneWork())
     wait = wait_of(run, work, limits=scene.limits, now=scene.now)
-    expected = outlook(run, work, limits=scene.limits, now=scene.now)
+    is_served = row.upstream not in scene.not_served
+    expected = outlook(run, work, limits=scene.limits, now=scene.now) if is_served else None
     return RunTonight(
         id=row.id,
         campaign_id=row.campaign_id,
@@ -191,9 +204,14 @@ def _run(row: RunOfTonight, scene: _Scene) -> RunTonight:
         waits_until=None if wait is None else wait.until,
         waits_for=None if wait is None else _what(wait),
         eta=None if expected is None else expected.ends_at,
-        bound_by=None if expected is None else expected.bound_by,
+        bound_by=expected.bound_by if expected is not None else _nobody(run, is_served=is_served),
+        vendor_sends_at=scene.handed_over.get(row.id),
         finished_at=row.finished_at,
     )
+
+
+def _nobody(run: _OpenRun, *, is_served: bool) -> str | None:
+    return None if is_served or run.holds or run.state not in RUN_OPEN else NOT_SERVED
 
 
 def _what(wait: RunWait) -> str:

@@ -9,14 +9,16 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from campaigns.domain.upstream.outcome import one_line
+from campaigns.flow.accounts.as_shown import changed, runs_in_numbers
+from campaigns.flow.accounts.stop import Going, go
 from campaigns.flow.schedules.arm import is_used_up
 from campaigns.flow.schedules.due import come_due, why_skipped
 from campaigns.flow.schedules.open_occurrence import Opening
 from campaigns.store.audit.events import Act
 from campaigns.store.campaigns.campaigns import CampaignRow, due_campaigns, find_revision
 from campaigns.store.database.engine import Store
-from campaigns.store.holds.reach import WaitingRun, waiting_runs
-from campaigns.store.holds.stops import open_stops
+from campaigns.store.holds.reach import WaitingRun, runs_freed
+from campaigns.store.holds.stops import Stop, holds_of_stop, open_stops
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Overdue:
 class AfterStop:
     """What happens as soon as a stop is lifted."""
 
+    stop: Stop | None  # the one that is lifted; None: there is none
     runs: Sequence[WaitingRun]
     occurrences: Sequence[Overdue]
 
@@ -41,15 +44,51 @@ class AfterStop:
 def preview_go(store: Store, account_id: str | None) -> AfterStop:
     """What would happen if the stop of an account, or that of everything (None), were lifted now. Changes nothing."""
     with store.read() as connection:
-        now = store.now(connection)
-        others = {each.account for each in open_stops(connection)} - {account_id}
+        return _after_stop(connection, account_id, store.now(connection))
 
-        def is_freed(of: str) -> bool:
-            return None not in others and of not in others and account_id in {None, of}
 
-        runs = [each for each in waiting_runs(connection) if is_freed(each.account)]
-        due = [each for each in due_campaigns(connection, now=now, stopped=True) if is_freed(each.account_id)]
-        return AfterStop(runs, [overdue for campaign in due for overdue in _overdue(connection, campaign, now)])
+def go_as_shown(
+    store: Store, account_id: str | None, shown: AfterStop, *, reason: str | None = None, actor: str
+) -> Going:
+    """Lift a stop, if exactly that happens then what a person was shown and agreed to. Raises NotAllowed, NotFound.
+
+    Otherwise nothing is lifted: another run, another number of recipients or another occurrence needs another answer.
+    """
+
+    def check(connection: Connection) -> None:
+        seen = _after_stop(connection, account_id, store.now(connection))
+        if seen.stop is not None and _compared(seen) != _compared(shown):
+            raise changed(_in_numbers(shown), _in_numbers(seen))
+
+    return go(store, account_id, reason=reason, actor=actor, check=check)
+
+
+def _compared(picture: AfterStop) -> tuple[object, ...]:
+    """What must not change: not in it is how late an occurrence is, since that changes with every second."""
+    occurrences = {(each.campaign_id, each.scheduled_for): each.skipped is None for each in picture.occurrences}
+    return picture.stop, tuple(picture.runs), occurrences
+
+
+def _in_numbers(picture: AfterStop) -> str:
+    sent = sum(each.skipped is None for each in picture.occurrences)
+    due = f", and {sent:,} of {len(picture.occurrences):,} overdue occurrences are sent" if picture.occurrences else ""
+    why = "" if picture.stop is None else f' after the stop "{picture.stop.reason}"'
+    return f"{runs_in_numbers(picture.runs)}{due}{why}"
+
+
+def _after_stop(connection: Connection, account_id: str | None, now: datetime) -> AfterStop:
+    stops = open_stops(connection)
+    others = {each.account for each in stops} - {account_id}
+
+    def is_freed(of: str) -> bool:
+        return None not in others and of not in others and account_id in {None, of}
+
+    due = [each for each in due_campaigns(connection, now=now, stopped=True) if is_freed(each.account_id)]
+    return AfterStop(
+        stop=next((each for each in stops if each.account == account_id), None),
+        runs=runs_freed(connection, holds_of_stop(connection, account_id)),
+        occurrences=[overdue for campaign in due for overdue in _overdue(connection, campaign, now)],
+    )
 
 
 def _overdue(connection: Connection, campaign: CampaignRow, now: datetime) -> Iterator[Overdue]:

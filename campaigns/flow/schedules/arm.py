@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from campaigns.domain.clocks import on_clocks
 from campaigns.domain.errors import NotAllowed
+from campaigns.domain.ids import campaign_name, run_names
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.schedules.misfire import opens_at
 from campaigns.domain.schedules.occurrences import next_after
@@ -81,7 +82,8 @@ def refuse_often(revision: RevisionRow, now: datetime) -> None:
     """Raise NotAllowed for a schedule with more than one run in 24 hours that its revision does not allow."""
     if not revision.often and runs_often(revision.times, now):
         raise NotAllowed(
-            f"Campaign {revision.campaign_id} would send to the same people more than once in 24 hours, and its field "
+            f"Campaign {campaign_name(revision.campaign_id)} would send to the same people more than once in 24 "
+            "hours, and its field "
             "'often' does not allow that.",
             Remedy(Do.ALLOW_OFTEN, campaign=revision.campaign_id),
             code=TOO_OFTEN,
@@ -117,7 +119,7 @@ def holds_from(connection: Connection, campaign_id: int, *, was: CampaignRow, re
     notes = []
     opened = open_runs_of(connection, campaign_id)
     if opened:
-        runs = ", ".join(str(run_id) for run_id in opened)
+        runs = run_names(opened)
         notes.append(f"run {runs} keeps the revision and the audience it was opened with")
     campaign = find_campaign(connection, campaign_id)
     if campaign.occurrence_at is not None:

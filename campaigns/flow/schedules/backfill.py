@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from campaigns.domain.clocks import DAY
 from campaigns.domain.errors import NotAllowed
+from campaigns.domain.ids import campaign_name, run_names
 from campaigns.domain.people import Reason
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.states import CampaignState
@@ -19,7 +21,7 @@ from campaigns.flow.schedules.open_occurrence import Opening, occurrence_may_rep
 from campaigns.store.audit.events import Act
 from campaigns.store.campaigns.campaigns import change_campaign, find_campaign, find_revision
 from campaigns.store.database.engine import Store
-from campaigns.store.schedules.occurrences import timings_since
+from campaigns.store.schedules.occurrences import opened_since, timings_since
 from campaigns.store.sending.lanes import hold_lane
 
 
@@ -51,6 +53,7 @@ class Backfill:
     text: str  # what the first run says
     before_created: int  # runs whose time was before the campaign was written
     needs_often: bool  # more than one run within 24 hours, which the campaign does not allow
+    opened_lately: tuple[int, ...]  # runs of the campaign that were opened in the last 24 hours
     zone: str | None  # whose clocks the schedule follows
 
 
@@ -124,12 +127,18 @@ def _sendable(store: Store, campaign_id: int) -> int | None:
 def refuse_often(seen: Backfill) -> None:
     """Raise NotAllowed for more than one run that the campaign does not allow within 24 hours.
 
-    All runs of a backfill are sent from now on, so they reach the same people within that time.
+    All runs of a backfill are sent from now on, so they reach the same people within that time. Those that were opened
+    in the 24 hours before count too: several backfills of one run each have the same limit.
     """
     if seen.needs_often:
+        number = f"{len(seen.runs)} run{'' if len(seen.runs) == 1 else 's'}"
+        lately, way = "", "backfill one occurrence, or allow it"
+        if seen.opened_lately:
+            runs = run_names(seen.opened_lately)
+            lately, way = f", besides run {runs} of the last 24 hours", "wait, or allow it"
         raise NotAllowed(
-            f"The backfill of campaign {seen.campaign_id} would send {len(seen.runs)} runs to the same people within "
-            "24 hours, and its field 'often' does not allow that; backfill one occurrence, or allow it.",
+            f"The backfill of campaign {campaign_name(seen.campaign_id)} would send {number} to the same people within "
+            f"24 hours{lately}, and its field 'often' does not allow that; {way}.",
             Remedy(Do.ALLOW_OFTEN, campaign=seen.campaign_id),
             code=TOO_OFTEN,
         )
@@ -139,7 +148,8 @@ def _refuse_before_created(seen: Backfill, *, is_meant: bool) -> None:
     if seen.before_created and not is_meant:
         times = "1 time" if seen.before_created == 1 else f"{seen.before_created} times"
         raise NotAllowed(
-            f"The period has {times} before campaign {seen.campaign_id} was written, when nobody expected a run.",
+            f"The period has {times} before campaign {campaign_name(seen.campaign_id)} was written, when nobody "
+            "expected a run.",
             Remedy(Do.BACKFILL_BEFORE_CREATED, campaign=seen.campaign_id),
             code="before_created",
         )
@@ -149,7 +159,7 @@ def _refuse_changed(seen: Backfill, agreed: Backfill | None) -> None:
     """Refuse a backfill that is no longer what somebody agreed to."""
     if agreed is not None and (seen.revision, seen.runs) != (agreed.revision, agreed.runs):
         raise NotAllowed(
-            f"The backfill of campaign {seen.campaign_id} has changed since it was shown: it would open "
+            f"The backfill of campaign {campaign_name(seen.campaign_id)} has changed since it was shown: it would open "
             f"{len(seen.runs)} runs of revision {seen.revision} now. Look at it again.",
             code="changed",
         )
@@ -160,6 +170,7 @@ def _answer(opening: Opening, period: Period, gaps: Gaps, recipients: int | None
     campaign, revision, connection = opening.campaign, opening.revision, opening.act.connection
     moments = [gap.at for gap in gaps.opens]
     created_at, _ = timings_since(connection, campaign.id)[0]
+    lately = opened_since(connection, campaign.id, opening.act.now - DAY)
     return Backfill(
         campaign_id=campaign.id,
         from_=period.start,
@@ -174,7 +185,8 @@ def _answer(opening: Opening, period: Period, gaps: Gaps, recipients: int | None
         recipients=recipients,
         text=contents_ahead(connection, campaign, revision, moments, opening.act.now)[0].text,
         before_created=sum(moment < created_at for moment in moments),
-        needs_often=len(moments) > 1 and not revision.often,
+        needs_often=bool(moments) and len(moments) + len(lately) > 1 and not revision.often,
+        opened_lately=tuple(lately),
         zone=opening.zone,
     )
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from campaigns.domain.clocks import on_clocks
 from campaigns.domain.errors import NotAllowed, UsageError
+from campaigns.domain.ids import campaign_name
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.schedules.occurrences import EVER, INSTANT, occurrences
 from campaigns.domain.schedules.overlap import last_in_line
@@ -76,7 +77,8 @@ def _refuse(opening: Opening, period: Period, upstream: str) -> None:
     campaign, zone = opening.campaign, opening.zone
     if campaign.state in {CampaignState.DRAFT, CampaignState.ARCHIVED}:
         raise NotAllowed(
-            f"Campaign {campaign.id} is {campaign.state.value}; only a campaign whose schedule was armed is backfilled."
+            f"Campaign {campaign_name(campaign.id)} is {campaign.state.value}; only a campaign whose schedule was "
+            "armed is backfilled."
         )
     if period.end > opening.act.now:
         raise UsageError(
@@ -105,7 +107,8 @@ def _occurrences(opening: Opening, period: Period) -> set[datetime]:
     schedules = _schedules(opening)
     if not schedules:
         raise NotAllowed(
-            f"Campaign {opening.campaign.id} has no schedule that recurs, so there is nothing to backfill.",
+            f"Campaign {campaign_name(opening.campaign.id)} has no schedule that recurs, so there is nothing to "
+            "backfill.",
             Remedy(Do.SHOW_CAMPAIGN, campaign=opening.campaign.id),
         )
     waits_for = opening.campaign.occurrence_at
@@ -136,7 +139,8 @@ def _refuse_too_many(opening: Opening, count: int) -> None:
     campaign, most = opening.campaign, opening.revision.times.max_runs
     if most is not None and campaign.occurrences + count > most:
         raise NotAllowed(
-            f"Campaign {campaign.id} may have {most} runs and has had {campaign.occurrences}, so {count} more are too "
+            f"Campaign {campaign_name(campaign.id)} may have {most} runs and has had {campaign.occurrences}, so "
+            f"{count} more are too "
             "many; backfill a shorter period, or allow more runs.",
             Remedy(Do.ALLOW_MORE_RUNS, campaign=campaign.id, value=str(campaign.occurrences + count)),
         )

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from campaigns.domain.errors import NotAllowed
+from campaigns.domain.ids import campaign_name, run_name, run_names
 from campaigns.domain.people import Reason
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.states import CampaignState
@@ -114,13 +115,13 @@ def _change(store: Store, campaign_id: int, change: Callable[[Opening], Answer],
 def _nothing_scheduled(opening: Opening) -> NotAllowed:
     """The refusal for a campaign that is not armed. It suggests a launch only where that arms a schedule."""
     campaign, connection = opening.campaign, opening.act.connection
-    fact = f"Campaign {campaign.id} is {campaign.state.value}, and nothing of it is scheduled"
+    fact = f"Campaign {campaign_name(campaign.id)} is {campaign.state.value}, and nothing of it is scheduled"
     ahead = runs_handed_over(connection, campaign.id, now=opening.act.now)
     if ahead:
-        return NotAllowed(f"{fact}; run {ahead[0]} is with the vendor.", Remedy(Do.RECALL, run=ahead[0]))
+        return NotAllowed(f"{fact}; run {run_name(ahead[0])} is with the vendor.", Remedy(Do.RECALL, run=ahead[0]))
     sending = unfinished_runs(connection, campaign.id)
     if sending:
-        runs = ", ".join(str(run.id) for run in sending)
+        runs = run_names(run.id for run in sending)
         has = f"its run {runs} has" if len(sending) == 1 else f"its runs {runs} have"
         return NotAllowed(f"{fact}; {has} not ended.", *(Remedy(Do.PAUSE_RUN, run=run.id) for run in sending))
     if campaign.state is CampaignState.ARCHIVED:
@@ -143,7 +144,7 @@ def _pause(opening: Opening, reason: Reason) -> SchedulePaused:
     campaign, act = opening.campaign, opening.act
     if campaign.pause_reason is not None:
         raise NotAllowed(
-            f"The schedule of campaign {campaign.id} is paused already ({campaign.pause_reason}).",
+            f"The schedule of campaign {campaign_name(campaign.id)} is paused already ({campaign.pause_reason}).",
             Remedy(Do.RESUME_SCHEDULE, campaign=campaign.id),
         )
     paused = {"paused_at": act.now, "paused_by": act.actor, "pause_reason": str(reason)}
@@ -166,7 +167,7 @@ def _resume(opening: Opening, reason: Reason) -> ScheduleResumed:
     campaign, act = opening.campaign, opening.act
     if campaign.pause_reason is None:
         raise NotAllowed(
-            f"The schedule of campaign {campaign.id} is not paused, so there is nothing to resume.",
+            f"The schedule of campaign {campaign_name(campaign.id)} is not paused, so there is nothing to resume.",
             *(Remedy(Do.RESUME_RUN, run=run_id) for run_id in _paused_runs(opening)),
         )
     change_campaign(act.connection, campaign, now=act.now, paused_at=None, paused_by=None, pause_reason=None)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from campaigns.crashpoint import crash_point
 from campaigns.domain.errors import RequestLost, StaleClaim, TryLater
+from campaigns.domain.ids import run_name
 from campaigns.domain.sending.pacing import Limits, back_off_seconds
 from campaigns.domain.states import BATCH_TAKEN, BatchState, EvidenceKind, HoldKind, RunState, taken_state
 from campaigns.domain.upstream.outcome import PROVES_NOT_SENT, HoldScope, Outcome, OutcomeKind
@@ -139,7 +140,7 @@ def _record(act: Act, opened: OpenAttempt, outcome: Outcome, rules: _Rules) -> R
         else None,
     )
     if not settled:
-        raise StaleClaim(f"Batch {opened.batch_seq} of run {opened.run_id} was settled by somebody else.")
+        raise StaleClaim(f"Batch {opened.batch_seq} of run {run_name(opened.run_id)} was settled by somebody else.")
     throttled = outcome.kind is OutcomeKind.THROTTLED
     add_outcome(connection, opened, outcome, now=now, retry_at=retry_at if throttled else None)
     if is_looked_for and outcome.message_id is not None:

@@ -47,6 +47,12 @@ def every_account_id(connection: Connection) -> list[str]:
     return list(connection.scalars(select(account.c.id).order_by(account.c.id)))
 
 
+def accounts_of_upstream(connection: Connection, upstream: str) -> list[str]:
+    """The IDs of the accounts of a vendor address, without those that were removed."""
+    mine = (account.c.upstream == upstream) & account.c.removed_at.is_(None)
+    return list(connection.scalars(select(account.c.id).where(mine).order_by(account.c.id)))
+
+
 def add_account(act: Act, new: AccountRow) -> None:
     """Add an account with its lane; while everything is stopped, its address is stopped too.
 

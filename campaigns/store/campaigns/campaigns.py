@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from campaigns.domain.errors import NotAllowed, NotFound
+from campaigns.domain.ids import campaign_name
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.schedules.timing import Timing, timing_from_json, timing_to_json
 from campaigns.domain.states import CampaignState
@@ -149,7 +150,7 @@ def find_campaign(connection: Connection, campaign_id: int) -> CampaignRow:
     """The campaign. Raises NotFound."""
     row = connection.execute(CAMPAIGNS.where(campaign.c.id == campaign_id)).mappings().one_or_none()
     if row is None:
-        raise NotFound(f"There is no campaign {campaign_id}.", Remedy(Do.LIST_CAMPAIGNS))
+        raise NotFound(f"There is no campaign {campaign_name(campaign_id)}.", Remedy(Do.LIST_CAMPAIGNS))
     return _campaign_row(row)
 
 
@@ -157,7 +158,8 @@ def refuse_probe(row: CampaignRow) -> None:
     """Raise NotAllowed for the campaign of a probe: what it sends is deleted again, which only a probe does."""
     if row.kind == "probe":
         raise NotAllowed(
-            f"Campaign {row.id} is a probe of account {row.account_id}: it is sent once and then deleted.",
+            f"Campaign {campaign_name(row.id)} is a probe of account {row.account_id}: it is sent once and then "
+            "deleted.",
             Remedy(Do.PROBE_ACCOUNT, account=row.account_id),
         )
 
@@ -236,7 +238,8 @@ def change_campaign(connection: Connection, seen: CampaignRow, *, now: datetime,
     )
     if changed is None:
         raise NotAllowed(
-            f"Campaign {seen.id} was changed by somebody else at the same moment. Look at it and try again.",
+            f"Campaign {campaign_name(seen.id)} was changed by somebody else at the same moment. Look at it and try "
+            "again.",
             Remedy(Do.SHOW_CAMPAIGN, campaign=seen.id),
         )
 

@@ -33,6 +33,12 @@ def handed_over(connection: Connection, run_id: int) -> list[HandedOver]:
     return list(_read(connection, _asked(batch.c.run_id == run_id)))
 
 
+def still_with_vendor(connection: Connection, *, now: datetime, besides: ColumnElement[bool]) -> list[HandedOver]:
+    """The batches of all runs that the vendor is still to send; `besides`: rows of `batch` that are left out."""
+    ahead = and_(run.c.watch_at > now, ~besides)
+    return [each for each in _read(connection, _asked(ahead)) if each.due > now]
+
+
 def handed_over_batch(connection: Connection, batch_id: int) -> HandedOver | None:
     """The batch, if it is handed over."""
     return next(_read(connection, _asked(batch.c.id == batch_id)), None)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
-from campaigns.domain.states import RUN_SENDS, BatchState
+from campaigns.domain.states import RUN_SENDS, BatchState, RunState
 from campaigns.store.handoff.handed_over import handed_over
 from campaigns.store.tables.attempts import attempt
 from campaigns.store.tables.batches import batch
 from campaigns.store.tables.campaigns import campaign
-from campaigns.store.tables.runs import run
+from campaigns.store.tables.runs import hold, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +74,24 @@ class WaitingRun:
     campaign: str
     account: str
     whole_list: bool
-    waiting: int  # recipients; lists, where the run is to whole lists
+    waiting: int | None  # recipients; lists, where the run is to whole lists; None: it is not planned yet
 
 
-def waiting_runs(connection: Connection) -> list[WaitingRun]:
-    """Every run that may send something as soon as nothing holds it, the oldest first."""
+def runs_freed(connection: Connection, lifted: Collection[int]) -> list[WaitingRun]:
+    """Every run that goes on as soon as the holds with these IDs are lifted, the oldest first.
+
+    A run that another hold pauses as well does not.
+    """
+    ready = and_(batch.c.run_id == run.c.id, batch.c.state == BatchState.READY.value)
     rows = connection.execute(
         select(run.c.id, campaign.c.name, run.c.account_id, run.c.whole_list, func.sum(batch.c.size).label("waiting"))
-        .join(batch, batch.c.run_id == run.c.id)
         .join(campaign, campaign.c.id == run.c.campaign_id)
-        .where(run.c.state.in_(sorted(RUN_SENDS)), batch.c.state == BatchState.READY.value)
+        .outerjoin(batch, ready)
+        .where(
+            or_(run.c.state == RunState.DUE.value, run.c.state.in_(sorted(RUN_SENDS)) & batch.c.id.is_not(None)),
+            _is_held(hold.c.id.in_(lifted)),
+            ~_is_held(hold.c.id.not_in(lifted)),
+        )
         .group_by(run.c.id, campaign.c.name, run.c.account_id, run.c.whole_list)
         .order_by(run.c.id)
     )
@@ -92,7 +101,13 @@ def waiting_runs(connection: Connection) -> list[WaitingRun]:
             campaign=row.name,
             account=row.account_id,
             whole_list=bool(row.whole_list),
-            waiting=int(row.waiting),
+            waiting=None if row.waiting is None else int(row.waiting),
         )
         for row in rows
     ]
+
+
+def _is_held(which: ColumnElement[bool]) -> ColumnElement[bool]:
+    """The condition that one of these open holds pauses a row of `run`, whatever its scope."""
+    reaches = or_(hold.c.run_id == run.c.id, hold.c.account_id == run.c.account_id, hold.c.upstream == run.c.upstream)
+    return select(hold.c.id).where(hold.c.closed_at.is_(None), reaches, which).exists()

@@ -75,14 +75,19 @@ def _known_upstreams(connection: Connection) -> list[str]:
 
 def lift_stop(act: Act, account_id: str | None, *, reason: str) -> bool:
     """Lift the stop of an account, or that of everything (None); False when there is none. Other holds stay."""
+    lifted = holds_of_stop(act.connection, account_id)
+    for hold_id in lifted:
+        lift_hold(act, hold_id, reason=reason)
+    return bool(lifted)
+
+
+def holds_of_stop(connection: Connection, account_id: str | None) -> list[int]:
+    """The IDs of the open holds that are the stop of an account, or that of everything (None)."""
     scope = HoldScope.TEAM if account_id is None else HoldScope.ACCOUNT
     mine = select(hold.c.id).where(_is_open_stop(), hold.c.scope == scope.value)
     if account_id is not None:
         mine = mine.where(hold.c.account_id == account_id)
-    lifted = list(act.connection.scalars(mine.order_by(hold.c.id)))
-    for hold_id in lifted:
-        lift_hold(act, hold_id, reason=reason)
-    return bool(lifted)
+    return list(connection.scalars(mine.order_by(hold.c.id)))
 
 
 def open_stops(connection: Connection) -> list[Stop]:

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from campaigns.domain.audience.user_sets import to_ids
+from campaigns.domain.ids import run_name
 from campaigns.domain.messages.body_form import BodyForm, build_body, form_from_json
 from campaigns.domain.messages.message import Message, from_json
 from campaigns.domain.schedules.handoff import as_sent
@@ -66,7 +67,8 @@ def body_faults(connection: Connection, run_id: int, bodies: Bodies) -> Iterator
         bodies.checked += 1
         if row.request_sha256 not in digests:
             yield (
-                f"run {run_id} batch {row.seq}: request {row.number} carried another body than the run's message to "
+                f"run {run_name(run_id)} batch {row.seq}: request {row.number} carried another body than the run's "
+                "message to "
                 "the batch's users"
             )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, and_, func, or_, select
 
+from campaigns.domain.ids import run_name
 from campaigns.domain.upstream.unsend_outcome import UnsendKind
 from campaigns.store.reconcile.message_sets import message_held
 from campaigns.store.tables.attempts import message, ownership
@@ -42,7 +43,8 @@ def _messages_of_others(connection: Connection) -> Iterator[str]:
         .order_by(batch.c.run_id, batch.c.seq, unsend.c.number)
     )
     for row in rows:
-        yield f"run {row.run_id} batch {row.seq}: message {row.message_id} was to be unsent, but it is not its own"
+        name = f"run {run_name(row.run_id)} batch {row.seq}"
+        yield f"{name}: message {row.message_id} was to be unsent, but it is not its own"
 
 
 def _counts_without_requests(connection: Connection) -> Iterator[str]:
@@ -68,7 +70,7 @@ def _counts_without_requests(connection: Connection) -> Iterator[str]:
     )
     for row in rows:
         fact = f"its requests unsent {row.here}, and all of the run's {row.ever}"
-        yield f"run {row.run_id}: recall {row.id} counts {row.unsent} batches as unsent, but {fact}"
+        yield f"run {run_name(row.run_id)}: recall {row.id} counts {row.unsent} batches as unsent, but {fact}"
 
 
 def _runs_that_did_not_wait(connection: Connection) -> Iterator[str]:
@@ -82,4 +84,7 @@ def _runs_that_did_not_wait(connection: Connection) -> Iterator[str]:
         .order_by(run.c.id, recall.c.id)
     )
     for row in rows:
-        yield f"run {row.id}: planned before the recall of run {row.run_id} had ended, for which it was to wait"
+        yield (
+            f"run {run_name(row.id)}: planned before the recall of run {run_name(row.run_id)} had ended, for which it "
+            "was to wait"
+        )

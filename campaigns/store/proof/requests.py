@@ -13,6 +13,7 @@ from pyroaring import BitMap64
 from sqlalchemy import Connection, func, select
 
 from campaigns.domain.audience.user_sets import unpack
+from campaigns.domain.ids import run_name
 from campaigns.domain.states import BATCH_TAKEN, BatchState, EvidenceKind
 from campaigns.domain.upstream.outcome import OutcomeKind
 from campaigns.store.tables.attempts import attempt, attempt_outcome, evidence
@@ -77,7 +78,7 @@ def request_faults(connection: Connection, run_id: int) -> list[str]:
     decisions = _decisions(connection, run_id)
     faults = []
     for batch_id, requests in _requests(connection, run_id):
-        name = f"run {run_id} batch {requests.seq}"
+        name = f"run {run_name(run_id)} batch {requests.seq}"
         made = len(requests.outcomes)
         if made != requests.counted:
             faults.append(f"{name}: {made} requests are on record, but it counts {requests.counted}")
@@ -100,7 +101,8 @@ def _made_too_late(connection: Connection, run_id: int) -> list[str]:
         .order_by(batch.c.seq, attempt.c.number)
     )
     return [
-        f"run {run_id} batch {row.seq}: request {row.number} was made after the run expired at {row.expires_at}"
+        f"run {run_name(run_id)} batch {row.seq}: request {row.number} was made after the run expired at "
+        f"{row.expires_at}"
         for row in rows
     ]
 
@@ -126,7 +128,9 @@ def lineage_faults(connection: Connection) -> list[str]:
         for run_id, of_run in groupby(of_lineage, key=lambda row: row.id):
             users = _union(row.users for row in of_run)
             if before & users:
-                faults.append(f"run {run_id}: {len(before & users)} users are another run's of lineage {first}, too")
+                faults.append(
+                    f"run {run_name(run_id)}: {len(before & users)} users are another run's of lineage {first}, too"
+                )
             before |= users
     return faults
 

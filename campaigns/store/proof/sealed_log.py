@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, func, select
 from sqlalchemy.exc import DBAPIError
 
 from campaigns.domain.audience.user_sets import unpack
+from campaigns.domain.ids import run_name
 from campaigns.store.audit.canonical import ROWS_AT_ONCE, Unreadable, covered_by, instant_text, raw, sealed_content
 from campaigns.store.audit.seals import START, TRAIL, Head, Speaks, seal_digest, trail_digest
 from campaigns.store.audit.versions import VERSION
@@ -173,7 +174,7 @@ def _record_faults(connection: Connection) -> Iterator[str]:
         .execution_options(yield_per=ROWS_AT_ONCE // 10)
     )
     for row in rows:
-        name = f"run {row.run_id}, as it ended with event {row.id}"
+        name = f"run {run_name(row.run_id)}, as it ended with event {row.id}"
         try:
             attempts, proofs = unpack(row.covered_attempts), unpack(row.covered_evidence)
             found = covered_by(connection, row.run_id, attempts, proofs, version=row.version)

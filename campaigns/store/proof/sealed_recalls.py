@@ -8,6 +8,7 @@ from pyroaring import BitMap64
 from sqlalchemy import Connection, and_, select
 
 from campaigns.domain.audience.user_sets import unpack
+from campaigns.domain.ids import run_name
 from campaigns.store.audit.canonical import ROWS_AT_ONCE, recalls_covered_by
 from campaigns.store.tables.audit import event, seal
 from campaigns.store.tables.recalls import recall, unsend, unsend_outcome
@@ -33,7 +34,7 @@ def sealed_recall_faults(connection: Connection) -> Iterator[str]:
         .execution_options(yield_per=ROWS_AT_ONCE // 10)
     )
     for row in rows:
-        name = f"run {row.run_id}, as its recall ended with event {row.id}"
+        name = f"run {run_name(row.run_id)}, as its recall ended with event {row.id}"
         try:
             recalls, unsends = unpack(row.recalls_covered), unpack(row.unsends_covered)
             found = recalls_covered_by(connection, row.run_id, recalls, unsends, version=row.version)

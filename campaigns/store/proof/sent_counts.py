@@ -9,6 +9,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import DBAPIError
 
+from campaigns.domain.ids import run_name
 from campaigns.domain.states import BatchState
 from campaigns.store.proof.sealed_log import cause, is_damage
 from campaigns.store.reconcile.sent_counts import Count, counts
@@ -46,9 +47,8 @@ def count_faults(connection: Connection, compared: Compared) -> Iterator[str]:
     try:
         for one in counts(connection, known_only=True):
             compared.told += 1
-            fact = (
-                f"run {one.run_id} batch {one.seq}: the vendor says that message {one.message_id} went to {one.count}"
-            )
+            name = f"run {run_name(one.run_id)} batch {one.seq}"
+            fact = f"{name}: the vendor says that message {one.message_id} went to {one.count}"
             if one.count is not None and one.count > one.size:
                 yield f"{fact} fans, but the batch holds {one.size}"
             elif one.is_failed:

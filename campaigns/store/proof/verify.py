@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
 
 from campaigns.domain.audience.user_sets import is_digest_of, unpack
+from campaigns.domain.ids import run_name
 from campaigns.domain.states import RUN_OPEN, BatchState, RunKind
 from campaigns.store.audit.seals import Head
 from campaigns.store.database.engine import ROWS_AT_ONCE
@@ -87,7 +88,7 @@ def _book_faults(connection: Connection, run_ids: Iterable[int], bodies: Bodies)
             if not is_damage(error):
                 raise
             connection.rollback()  # PostgreSQL refuses every statement in a transaction that has failed
-            yield f"run {run_id}: its books cannot be read ({cause(error)})"
+            yield f"run {run_name(run_id)}: its books cannot be read ({cause(error)})"
     yield from lineage_faults(connection)
     yield from recall_faults(connection)
 
@@ -97,10 +98,10 @@ def run_faults(connection: Connection, run_id: int) -> list[str]:
     faults = []
     counted = books(connection, run_id)
     if not counted.balanced:
-        faults.append(f"run {run_id}: planned {counted.planned}, but its batches hold {counted}")
+        faults.append(f"run {run_name(run_id)}: planned {counted.planned}, but its batches hold {counted}")
     found = connection.execute(select(run).where(run.c.id == run_id)).one()
     if counted.waiting and found.state not in RUN_OPEN:
-        faults.append(f"run {run_id}: {found.state}, but {counted.waiting} recipients wait")
+        faults.append(f"run {run_name(run_id)}: {found.state}, but {counted.waiting} recipients wait")
     union = BitMap64()
     last = 0
     rows = connection.execute(
@@ -111,14 +112,16 @@ def run_faults(connection: Connection, run_id: int) -> list[str]:
     )
     for row in rows:
         users = unpack(row.users)
-        faults += _set_faults(f"run {run_id} batch {row.seq}", row, users)
+        faults += _set_faults(f"run {run_name(run_id)} batch {row.seq}", row, users)
         # Ranges in ID order are disjoint, so most batches need no comparison; those cut by a suppression overlap.
         if row.first_user <= last and union & users:
-            faults.append(f"run {run_id} batch {row.seq}: {len(union & users)} users are in another batch too")
+            faults.append(
+                f"run {run_name(run_id)} batch {row.seq}: {len(union & users)} users are in another batch too"
+            )
         union |= users
         last = max(last, row.last_user)
     if not found.whole_list and len(union) != found.planned:
-        faults.append(f"run {run_id}: planned {found.planned} users, but its batches name {len(union)}")
+        faults.append(f"run {run_name(run_id)}: planned {found.planned} users, but its batches name {len(union)}")
     return faults + _audience_faults(connection, found, union)
 
 
@@ -140,15 +143,15 @@ def _audience_faults(connection: Connection, found: Any, union: BitMap64) -> lis
         return []
     kept = connection.execute(select(audience_version).where(audience_version.c.id == found.audience_version_id)).one()
     audience = unpack(kept.users)
-    faults = _set_faults(f"run {found.id}, audience version {kept.id}", kept, audience)
+    faults = _set_faults(f"run {run_name(found.id)}, audience version {kept.id}", kept, audience)
     left_out = BitMap64()
     for row in connection.execute(select(exclusion).where(exclusion.c.run_id == found.id)):
         users = unpack(row.users)
-        faults += _set_faults(f"run {found.id}, left out as {row.reason}", row, users)
+        faults += _set_faults(f"run {run_name(found.id)}, left out as {row.reason}", row, users)
         left_out |= users
     if union & left_out:
-        faults.append(f"run {found.id}: {len(union & left_out)} users are both left out and in a batch")
+        faults.append(f"run {run_name(found.id)}: {len(union & left_out)} users are both left out and in a batch")
     whole = union | left_out
     if whole - audience or (found.kind != RunKind.RERUN and not found.whole_list and audience - whole):
-        faults.append(f"run {found.id}: its batches and exclusions are not its audience")
+        faults.append(f"run {run_name(found.id)}: its batches and exclusions are not its audience")
     return faults

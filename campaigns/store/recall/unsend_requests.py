@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, literal, or_, select
 
 from campaigns.domain.errors import StaleClaim
+from campaigns.domain.ids import run_name
 from campaigns.domain.states import BatchState
 from campaigns.domain.upstream.outcome import ABANDONED_WORDS
 from campaigns.domain.upstream.unsend_outcome import ENDS_IT, LOOKS_FIRST, YET_TO_BE_SEEN, UnsendKind, UnsendOutcome
@@ -131,7 +132,7 @@ def open_unsend(
         ~_shares_with_what_stays(found.run_id),
     )
     if connection.scalar(still) is None or connection.scalar(same) is None:
-        raise StaleClaim(f"Batch {wanted.seq} of run {found.run_id} is no longer to be unsent.")
+        raise StaleClaim(f"Batch {wanted.seq} of run {run_name(found.run_id)} is no longer to be unsent.")
     if wanted.in_flight:
         abandoned = OpenUnsend(found.id, wanted.batch_id, wanted.tried, found.account_id, wanted.message_id)
         add_unsend_outcome(connection, abandoned, UnsendOutcome(UnsendKind.UNCLEAR, ABANDONED_WORDS), now=now)

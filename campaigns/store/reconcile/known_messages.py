@@ -13,6 +13,7 @@ from pyroaring import BitMap64
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, true
 
 from campaigns.domain.audience.user_sets import pack, unpack
+from campaigns.domain.ids import run_name
 from campaigns.domain.states import EvidenceKind
 from campaigns.store.tables.attempts import attempt, evidence
 from campaigns.store.tables.batches import batch
@@ -31,7 +32,7 @@ class KnownMessage:
     number: int | None  # of the request that it belongs to
 
     def __str__(self) -> str:
-        return f"message {self.message_id} is on record for batch {self.seq} of run {self.run_id}"
+        return f"message {self.message_id} is on record for batch {self.seq} of run {run_name(self.run_id)}"
 
 
 def unnamed_messages(

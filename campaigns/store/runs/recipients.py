@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 
 from campaigns.domain.audience.user_sets import unpack
 from campaigns.domain.errors import NotAllowed, NotFound
+from campaigns.domain.ids import run_name
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.states import BatchState
 from campaigns.store.runs.runs import find_run
@@ -29,7 +30,7 @@ def recipients_in_state(
     """
     if find_run(connection, run_id).whole_list:
         raise NotAllowed(
-            f"Run {run_id} went to whole lists of the vendor, so nobody here knows who its recipients are."
+            f"Run {run_name(run_id)} went to whole lists of the vendor, so nobody here knows who its recipients are."
         )
     _refuse_missing(connection, run_id, seqs)
     statement = (
@@ -50,7 +51,7 @@ def recipients_left_out(connection: Connection, run_id: int, reason: str) -> Bit
     users = {row.reason: row.users for row in rows}
     if reason not in users:
         known = f"it left users out for: {', '.join(sorted(users))}" if users else "it left nobody out"
-        raise NotFound(f"Run {run_id} left nobody out for the reason '{reason}'; {known}.")
+        raise NotFound(f"Run {run_name(run_id)} left nobody out for the reason '{reason}'; {known}.")
     return unpack(users[reason])
 
 
@@ -60,4 +61,4 @@ def _refuse_missing(connection: Connection, run_id: int, seqs: Sequence[int] | N
     known = set(connection.scalars(select(batch.c.seq).where(batch.c.run_id == run_id)))
     missing = sorted(set(seqs) - known)
     if missing:
-        raise NotFound(f"Run {run_id} has no batch {missing[0]}.", Remedy(Do.LIST_BATCHES, run=run_id))
+        raise NotFound(f"Run {run_name(run_id)} has no batch {missing[0]}.", Remedy(Do.LIST_BATCHES, run=run_id))

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, insert, or_, select, update
 
 from campaigns.domain.audience.user_sets import UserSet
 from campaigns.domain.errors import NotFound
+from campaigns.domain.ids import run_name
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.states import (
     BATCH_WAITS,
@@ -95,7 +96,7 @@ def find_run(connection: Connection, run_id: int) -> RunRow:
     columns = [run.c[field.name] for field in fields(RunRow)]
     row = connection.execute(select(*columns).where(run.c.id == run_id)).one_or_none()
     if row is None:
-        raise NotFound(f"There is no run {run_id}.", Remedy(Do.LIST_RUNS))
+        raise NotFound(f"There is no run {run_name(run_id)}.", Remedy(Do.LIST_RUNS))
     return RunRow(**{**row._mapping, "kind": RunKind(row.kind), "state": RunState(row.state)})  # noqa: SLF001
 
 

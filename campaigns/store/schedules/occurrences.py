@@ -11,12 +11,16 @@ from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, selec
 
 from campaigns.domain.schedules.overlap import OpenRun
 from campaigns.domain.schedules.timing import Timing, timing_from_json
-from campaigns.domain.states import RUN_MOVES, RUN_OPEN, RunKind, RunState
+from campaigns.domain.states import BATCH_TAKEN, RUN_MOVES, RUN_OPEN, BatchState, RunKind, RunState
 from campaigns.store.audit.events import Act, EventKind, record_events
 from campaigns.store.recall.recalls import waits_for_recall
 from campaigns.store.tables.audit import event
+from campaigns.store.tables.batches import batch
 from campaigns.store.tables.campaigns import revision
 from campaigns.store.tables.runs import run
+
+MAY_HAVE_REACHED = frozenset({*BATCH_TAKEN, BatchState.UNKNOWN})
+"""States of a batch of a run that has ended whose fans have the message, or may have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,30 @@ def count_skipped(connection: Connection, campaign_id: int) -> int:
     """How many occurrences of a campaign are skipped by now."""
     count = select(func.count()).where(run.c.campaign_id == campaign_id, run.c.state == RunState.SKIPPED.value)
     return int(connection.scalar(count) or 0)
+
+
+def opened_since(connection: Connection, campaign_id: int, since: datetime) -> list[int]:
+    """The runs of a campaign that were opened since then and reached somebody, or still may; reruns are left out.
+
+    A rerun goes to those alone who were not reached. An occurrence that was skipped and sent after all counts from
+    then on.
+    """
+    taken_up = select(event.c.id).where(
+        event.c.run_id == run.c.id, event.c.kind == EventKind.RUN_BACKFILLED.value, event.c.at >= since
+    )
+    reached = select(batch.c.id).where(batch.c.run_id == run.c.id, batch.c.state.in_(sorted(MAY_HAVE_REACHED)))
+    return list(
+        connection.scalars(
+            select(run.c.id)
+            .where(
+                run.c.campaign_id == campaign_id,
+                run.c.kind != RunKind.RERUN.value,
+                or_(run.c.created_at >= since, taken_up.exists()),
+                or_(run.c.state.in_(sorted(RUN_OPEN)), reached.exists()),
+            )
+            .order_by(run.c.id)
+        )
+    )
 
 
 def unfinished_runs(connection: Connection, campaign_id: int) -> list[OpenRun]:

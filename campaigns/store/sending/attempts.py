@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from campaigns.domain.errors import StaleClaim
+from campaigns.domain.ids import run_name
 from campaigns.domain.states import BatchState, RunState
 from campaigns.domain.upstream.outcome import Outcome, OutcomeKind
 from campaigns.store.database.encoding import holdable
@@ -150,7 +151,7 @@ def open_attempt(
     ).fetchone()
     served = run_prepared(connection, SERVE_RUN, {"run": ready.run_id, "now": now}).fetchone()
     if started is None or served is None:
-        raise StaleClaim(f"Batch {ready.seq} of run {ready.run_id} can no longer be sent.")
+        raise StaleClaim(f"Batch {ready.seq} of run {run_name(ready.run_id)} can no longer be sent.")
     run_prepared(
         connection,
         ADD_ATTEMPT,

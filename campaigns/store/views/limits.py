@@ -1,20 +1,19 @@
-"""Read-only views of what limits an account: its circuit, a hold on its whole team, and the vendor's clock."""
+"""Read-only views of what limits an account: its circuit, its holds, and the vendor's clock."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from campaigns.domain.reconcile.windows import measured
 from campaigns.domain.states import HoldKind
-from campaigns.store.accounts.bindings import find_upstream
-from campaigns.store.holds.holds import Held, OpenHold, every_open_hold, holds_on, holds_open_runs
+from campaigns.store.holds.holds import Held, every_open_hold, holds_open_runs
 from campaigns.store.holds.stops import Stop, open_stops
 from campaigns.store.reconcile.open_requests import vendor_dates
 from campaigns.store.sending.circuits import circuit_is_tripped
-from campaigns.store.tables.accounts import account, lane
+from campaigns.store.tables.accounts import lane
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +74,3 @@ def open_pauses(connection: Connection) -> list[OpenPause]:
         OpenPause(hold.held, hold.kind, hold.reason, holds_open_runs(connection, hold.held))
         for hold in every_open_hold(connection)
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class TeamOnHold:
-    """A team that no account may send for, until somebody releases it."""
-
-    upstream: str
-    accounts: int
-    holds: list[OpenHold]
-
-
-def team_on_hold(connection: Connection, account_id: str) -> TeamOnHold | None:
-    """The team of an account, if it is on hold. A stop does not count: no release lifts it. Raises NotFound."""
-    upstream, _ = find_upstream(connection, account_id)
-    holds = [hold for hold in holds_on(connection, Held(upstream=upstream)) if hold.kind is not HoldKind.STOP]
-    if not holds:
-        return None
-    count = select(func.count()).select_from(account).where(account.c.upstream == upstream)
-    return TeamOnHold(upstream, connection.execute(count).scalar_one(), holds)

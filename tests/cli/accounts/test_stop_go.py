@@ -8,11 +8,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from campaigns.cli.accounts import stop_go
 from campaigns.cli.kit.ways_on import way_on
 from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.outcome import HoldScope, Outcome
 from campaigns.store.health.heartbeats import beat_heart, worker_serves
 from tests.cli.conftest import Shell, talk
+from tests.flow.schedules import timetable
 from tests.world import ACCOUNT, LOGGED_OUT, THROTTLED, World
 
 
@@ -41,7 +43,7 @@ def test_what_is_in_flight_is_said(shell: Shell, world: World) -> None:
     world.gateway.script = [answer]
     world.serve()
 
-    assert "In flight, cannot be stopped: run 1 batch 1 on acct_one, 2 recipients, since " in said[0]
+    assert "In flight, cannot be stopped: run r1 batch 1 on acct_one, 2 recipients, since " in said[0]
 
 
 def test_go_shows_what_follows_and_is_not_done_unasked(shell: Shell, world: World) -> None:
@@ -50,7 +52,9 @@ def test_go_shows_what_follows_and_is_not_done_unasked(shell: Shell, world: Worl
     shell.ok("stop", "--account", "acct_one", "--reason", "itself")
 
     refusal = shell.refusal("go", code=2)
-    assert refusal == "Let everything go on? Nobody can be asked here, and nothing was done: pass --yes."
+    assert refusal == (
+        "Let everything go on, with no run? Nobody can be asked here, and nothing was done: pass --yes."
+    ), "the run is stopped by itself, too"
     assert world.serve() == 0
 
     went = shell.run("go", "--yes", "--reason", "corrected")
@@ -70,11 +74,40 @@ def test_on_a_terminal_the_question_shows_what_goes_on(
     _is_terminal(monkeypatch, "agree")
 
     asked = shell.run("go", stdin=b"n\n")
-    assert "Run 1 (Hi) on acct_one goes on: 5 recipients left.\n" in asked.stderr
-    assert "Let everything go on? [y/N]" in asked.stderr
+    assert "Run r1 (Hi) on acct_one goes on: 5 recipients left.\n" in asked.stderr
+    assert "Let everything go on, with 1 run to 5 recipients? [y/N]" in asked.stderr
     assert (asked.exit_code, world.serve()) == (130, 0)
     assert shell.run("go", stdin=b"y\n").exit_code == 0
     assert world.serve() == 1
+
+
+def test_what_nobody_was_shown_does_not_go_on(shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell.ok("launch", "--yes", str(shell.campaign()))
+    shell.ok("stop", "--reason", "a wrong price")
+    campaign_id = str(shell.campaign())
+    monkeypatch.setattr(stop_go, "agree", lambda *_, **__: shell.ok("launch", "--yes", campaign_id))
+
+    sentence = shell.refusal("go", code=4)
+
+    assert 'Shown: 1 run to 5 recipients after the stop "a wrong price".' in sentence
+    assert 'Now: 2 runs to 10 recipients after the stop "a wrong price".' in sentence
+    assert world.serve() == 0
+    monkeypatch.setattr(stop_go, "agree", lambda *_, **__: [shell.ok("go", "--yes"), shell.ok("stop", "--reason", "x")])
+    assert 'after the stop "x"' in shell.refusal("go", code=4), "another stop than the one that was shown"
+    assert world.serve() == 0
+
+
+def test_a_run_that_is_paused_as_well_does_not_go_on_and_one_without_a_plan_has_no_number(
+    shell: Shell, world: World
+) -> None:
+    shell.ok("launch", "--yes", str(shell.campaign()))
+    shell.ok("runs", "pause", "1", "--reason", "a typo")
+    timetable.armed(world)
+    world.clock.advance(3600)
+    timetable.look(world)
+    shell.ok("stop", "--reason", "fire")
+
+    assert "with 1 run to recipients who are not counted yet?" in shell.refusal("go", code=2)
 
 
 def test_on_a_terminal_a_missing_reason_is_asked_for(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

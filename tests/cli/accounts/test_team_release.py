@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
+from campaigns.cli.accounts import accounts as accounts_module
 from campaigns.cli.accounts import team_release
 from campaigns.domain.states import HoldKind
 from campaigns.store.audit.events import Act
@@ -55,26 +59,76 @@ def test_a_stop_of_everything_is_not_asked_about_since_no_release_lifts_it(shell
     assert "account" in shell.ok(*RELEASE)["released"]
 
 
-@pytest.mark.parametrize("answer", [NO_CREDITS, LOGGED_OUT])
-def test_a_hold_that_nobody_was_shown_is_not_lifted(
-    shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch, answer: object
+def test_the_question_names_the_vendor_the_accounts_and_the_runs_that_go_on(
+    shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held(shell, world, answer)
-    before = world.run(1)["holds"]
-    shown = team_release.agree_to_team_release
+    held(shell, world, NO_CREDITS)
+    paused = shell.ok("launch", "--yes", str(shell.campaign()))["run_id"]
+    shell.ok("runs", "pause", str(paused), "--reason", "a person's pause stays")
+    on_a_terminal(monkeypatch)
 
-    def agree(*arguments: object, **_options: object) -> object:
-        monkeypatch.setattr(team_release, "agree", lambda *_, **__: None)
-        agreed = shown(*arguments, is_agreed=False)  # type: ignore[arg-type]
-        with world.store.write() as connection:
-            act = Act(connection, world.store.now(connection), ANNA)
-            place_hold(act, Held(upstream=UPSTREAM), HoldKind.KEY, reason="401 no such key")
-        return agreed
+    asked = shell.run(*RELEASE, stdin=b"n\n")
 
-    monkeypatch.setattr("campaigns.cli.accounts.accounts.agree_to_team_release", agree)
+    assert "everything goes to the local sandbox" in talked(asked.stderr)
+    assert "Run r1 (Hi) on acct_one goes on: 5 recipients left.\n" in asked.stderr
+    assert "Let 2 accounts of sandbox send again, and 1 run to 5 recipients go on? [y/N]" in asked.stderr
+    assert "r2" not in asked.stderr
+
+
+def talked(text: str) -> str:
+    """Without the first line, which every command writes."""
+    return text.partition("\n")[2]
+
+
+def a_hold(shell: Shell, world: World) -> None:
+    with world.store.write() as connection:
+        act = Act(connection, world.store.now(connection), ANNA)
+        place_hold(act, Held(upstream=UPSTREAM), HoldKind.KEY, reason="401 no such key")
+
+
+def an_account(shell: Shell, world: World) -> None:
+    shell.ok("accounts", "add", "acct_three")
+
+
+def a_run(shell: Shell, world: World) -> None:
+    shell.ok("launch", "--yes", str(shell.campaign()))
+
+
+NOTHING: dict[Callable[[Shell, World], None], str] = {
+    a_hold: "Now: 2 accounts and 1 run to 5 recipients (credits: no credits are left; key: 401 no such key).",
+    an_account: "Now: 3 accounts and 1 run to 5 recipients (credits: no credits are left).",
+    a_run: "Now: 2 accounts and 2 runs to 10 recipients (credits: no credits are left).",
+}
+
+
+@pytest.mark.parametrize("meanwhile", NOTHING)
+def test_what_nobody_was_shown_is_not_released(
+    shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[Shell, World], None]
+) -> None:
+    held(shell, world, NO_CREDITS)
+    monkeypatch.setattr(team_release, "agree", lambda *_, **__: meanwhile(shell, world))
+
     sentence = shell.refusal(*RELEASE, code=4)
 
-    assert "was put on hold meanwhile (key: 401 no such key). Nothing was released." in sentence
-    assert len(world.run(1)["holds"]) == len(before) + 1
+    assert "Shown: 2 accounts and 1 run to 5 recipients (credits: no credits are left)." in sentence
+    assert NOTHING[meanwhile] in sentence
+    assert sentence.endswith("Nothing was done; look at it again.")
     assert "account_released" not in world.events()
-    assert set(shell.ok(*RELEASE, "--yes")["released"]) == {before[0]["kind"], "key"}
+    assert "credits" in shell.ok(*RELEASE, "--yes")["released"]
+
+
+def test_a_team_that_is_put_on_hold_while_one_account_is_released_is_not(
+    shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held(shell, world, LOGGED_OUT)
+    ask = team_release.agree_to_team_release
+
+    def then_hold(*arguments: Any, **options: Any) -> Any:
+        shown = ask(*arguments, **options)
+        a_hold(shell, world)
+        return shown
+
+    monkeypatch.setattr(accounts_module, "agree_to_team_release", then_hold)
+
+    assert "key: 401 no such key" in shell.refusal(*RELEASE, code=4)
+    assert "account_released" not in world.events()

@@ -27,8 +27,8 @@ def test_who_and_why_not_name_suppressions_and_reasons(shell: Shell, world: Worl
     assert shell.ok("who", "3", "--account", "acct_one")[0]["account"] == "acct_one"
     assert shell.ok("who", "3", "--since", "2100-01-01T00:00:00Z") == []
     assert "not known here" in shell.refusal("who", "3", "--account", "acct_none", code=3)
-    assert "There is no campaign 9" in shell.refusal("who", "3", "--campaign", "9", code=3)
-    assert "There is no run 9" in shell.refusal("why-not", "3", "9", code=3)
+    assert "There is no campaign c9" in shell.refusal("who", "3", "--campaign", "9", code=3)
+    assert "There is no run r9" in shell.refusal("why-not", "3", "9", code=3)
 
 
 def test_audit_list_shows_the_newest_first_to_people_alone(shell: Shell) -> None:

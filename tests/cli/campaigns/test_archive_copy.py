@@ -34,7 +34,7 @@ def test_what_was_archived_comes_back(shell: Shell) -> None:
     campaign = str(shell.campaign())
     assert "is not archived; it is draft" in shell.refusal("unarchive", campaign, code=4)
     shell.ok("archive", campaign, "--yes")
-    assert "`campaigns unarchive 1`" in shell.refusal("edit", campaign, "--text", "Ho", code=4)
+    assert "`campaigns unarchive c1`" in shell.refusal("edit", campaign, "--text", "Ho", code=4)
 
     assert shell.run("unarchive", "c1").stdout == "Campaign c1 is back; it is draft, and nothing of it is scheduled.\n"
 

@@ -140,7 +140,7 @@ def test_yes_does_not_launch_what_expires_before_its_hours_open(shell: Shell) ->
     sentence = shell.refusal("launch", campaign, "--yes", code=4)
 
     assert "before its sending hours open" in sentence
-    assert f"`campaigns launch {campaign} --although-closed`" in sentence
+    assert f"`campaigns launch c{campaign} --although-closed`" in sentence
     assert shell.ok("runs", "list") == []
     assert shell.ok("launch", campaign, "--yes", "--although-closed")["run_id"] == 1
 

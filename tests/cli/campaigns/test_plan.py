@@ -60,7 +60,7 @@ def test_warnings_are_sentences_with_what_to_do_and_codes_for_programs(shell: Sh
 
     assert planned["warning_codes"] == ["often"]
     (sentence,) = planned["warnings"]
-    assert sentence.endswith(f"`campaigns edit {campaign_id} --often` allows it.")
+    assert sentence.endswith(f"`campaigns edit c{campaign_id} --often` allows it.")
     assert f"Note: {sentence}" in shell.run("plan", campaign_id).stderr
     shell.ok("edit", campaign_id, "--often")
     assert shell.ok("plan", campaign_id)["warnings"] == []

@@ -61,7 +61,7 @@ def test_a_doubtful_text_is_warned_of_at_every_step_and_launched_only_when_it_is
     assert all(word in ready.run("plan", "1").stderr for word in words)
     assert len(ready.ok("plan", "1")["warnings"]) == 2
 
-    assert "`campaigns launch 1 --as-written`" in ready.refusal("launch", "1", code=4)
+    assert "`campaigns launch c1 --as-written`" in ready.refusal("launch", "1", code=4)
     launched = ready.run("launch", "--yes", "1", "--as-written")
     assert all(word in launched.stderr for word in words)
     again = ready.ok("launch", "--yes", "1", "--as-written", "--again", "--reason", "more fans")

@@ -48,11 +48,11 @@ def test_a_refusal_names_its_remedies_as_data(world: World, shell: Shell, monkey
     run = world.launched([1, 2])
 
     def refuse(*_: Any, **__: Any) -> None:
-        raise NotAllowed("Run 1 is paused already.", Remedy(Do.RESUME_RUN, run=run))
+        raise NotAllowed("Run r1 is paused already.", Remedy(Do.RESUME_RUN, run=run))
 
     monkeypatch.setattr("campaigns.flow.runs.outlook.show_run", refuse)
     code, sentences, value = refused(shell, "runs", "show", str(run), "--json")
 
     assert (code, value["code"]) == (4, "not_allowed")
-    assert sentences == ["Run 1 is paused already. `campaigns runs resume 1 --reason TEXT` lets it go on."]
+    assert sentences == ["Run r1 is paused already. `campaigns runs resume r1 --reason TEXT` lets it go on."]
     assert value["remedies"] == [{"do": "runs.resume", "campaign": None, "run": 1, "account": None, "value": None}]

@@ -14,7 +14,7 @@ from tests.world import UNKNOWN, World, accepted
 
 @pytest.fixture
 def unknown(shell: Shell, world: World) -> Shell:
-    """Run 1: batch 1 is accepted as message 700, batch 2 is unknown and being looked for, batch 3 is ready."""
+    """Run r1: batch 1 is accepted as message 700, batch 2 is unknown and being looked for, batch 3 is ready."""
     shell.ok("launch", "--yes", str(shell.campaign("--batch-size", "2")))
     world.gateway.script = [accepted("700"), UNKNOWN]
     world.serve()
@@ -32,8 +32,8 @@ def everything(shell: Shell) -> list[Any]:
     [
         (("--batch", "2", "--as", "accepted"), "Missing option '--reason'", 2),
         (("--batch", "2", "--as", "accepted", "--reason", " "), "--reason is empty", 2),
-        (("--batch", "1", "--as", "not-sent", "--reason", "x"), "Batch 1 of run 1 is accepted, not unknown", 4),
-        (("--batch", "3", "--as", "resend", "--reason", "x"), "Batch 3 of run 1 is ready, not unknown", 4),
+        (("--batch", "1", "--as", "not-sent", "--reason", "x"), "Batch 1 of run r1 is accepted, not unknown", 4),
+        (("--batch", "3", "--as", "resend", "--reason", "x"), "Batch 3 of run r1 is ready, not unknown", 4),
         (("--batch", "1-3", "--as", "accepted", "--reason", "x"), "Batch 1 .* nothing was decided", 4),
         (("--batch", "2", "--as", "resend", "--reason", "x"), "still being searched .* after the last look", 4),
         (
@@ -63,7 +63,7 @@ def test_a_run_without_an_unknown_has_nothing_to_decide_or_to_look_for(shell: Sh
 
     decide = ("runs", "decide", "1", "--all", "--as", "resend", "--reason", "x")
     assert "has no unknown batch" in shell.refusal(*decide, code=4)
-    assert "Run 1 has no unknown batch, so there is nothing to search for." in shell.refusal("reconcile", "1", code=4)
+    assert "Run r1 has no unknown batch, so there is nothing to search for." in shell.refusal("reconcile", "1", code=4)
     assert "No run has an unknown batch" in shell.refusal("reconcile", code=4)
     assert everything(shell) == before
 

@@ -19,7 +19,7 @@ from tests.world import NO_CREDITS, UNKNOWN, World, accepted
 
 @pytest.fixture
 def three_runs(shell: Shell, world: World) -> Shell:
-    """Run 1 has an unknown batch, run 2 is a rerun of nobody yet: it is launched and paused, run 3 waits."""
+    """Run r1 has an unknown batch, run r2 is a rerun of nobody yet: it is launched and paused, run r3 waits."""
     shell.ok("launch", "--yes", str(shell.campaign("--batch-size", "2")))
     world.gateway.script = [accepted("1"), UNKNOWN]
     world.serve_out()

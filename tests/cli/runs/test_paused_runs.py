@@ -14,7 +14,7 @@ RELEASE = "`campaigns accounts release acct_one --reason TEXT` lets it go on."
 
 
 def everywhere(shell: Shell) -> list[str]:
-    """The screens that say what to do about run 1."""
+    """The screens that say what to do about run r1."""
     return [
         shell.run("runs", "show", "1").stdout,
         shell.run("runs", "watch", "1").stdout,
@@ -32,7 +32,7 @@ def test_of_a_stop_every_screen_says_go(shell: Shell, options: tuple[str, ...], 
         assert "accounts release" not in screen
         assert "runs resume" not in screen
     refusal = shell.refusal("runs", "resume", "1", "--reason", "go on", code=4)
-    assert refusal == f"Run 1 is not paused itself, but stopped (a wrong price). {way}"
+    assert refusal == f"Run r1 is not paused itself, but stopped (a wrong price). {way}"
 
 
 def test_of_a_refusal_every_screen_says_how_its_cause_is_removed(shell: Shell, world: World) -> None:
@@ -53,5 +53,5 @@ def test_a_run_that_is_paused_and_stopped_does_not_go_on_by_a_resume(shell: Shel
     resumed = shell.run("runs", "resume", "1", "--reason", "back")
     assert resumed.stdout == (
         "One pause of run r1 (operator) has ended; it is still paused: stop. "
-        "`campaigns runs show 1` names what lets it go on.\n"
+        "`campaigns runs show r1` names what lets it go on.\n"
     )

@@ -14,7 +14,7 @@ SIGNED_OUT = UnsendOutcome(UnsendKind.HELD, "logged out", http_status=500, hold=
 
 @pytest.fixture
 def recalled(shell: Shell, world: World) -> Shell:
-    """Run 1: three batches, accepted, and asked to be taken back."""
+    """Run r1: three batches, accepted, and asked to be taken back."""
     shell.ok("launch", "--yes", str(shell.campaign("--batch-size", "2")))
     world.serve()
     asked = shell.ok("runs", "recall", "1", "--reason", "wrong price", "--yes")
@@ -50,7 +50,7 @@ def test_what_could_not_be_taken_back_is_told_with_what_to_do(recalled: Shell, w
     assert watched.exit_code == 5
     end = "Run r1 was not unsent completely: 5 accepted; 2 of 3 accepted batches unsent, 1 still out."
     assert end in watched.stdout
-    assert "`campaigns runs recall 1 --reason TEXT` tries again" in watched.stdout
+    assert "`campaigns runs recall r1 --reason TEXT` tries again" in watched.stdout
 
 
 def test_a_recall_that_the_vendor_refuses_ends_the_watching_with_7(recalled: Shell, world: World) -> None:
@@ -63,12 +63,12 @@ def test_a_recall_that_the_vendor_refuses_ends_the_watching_with_7(recalled: She
 
 def test_a_recall_that_means_nothing_is_refused(recalled: Shell) -> None:
     assert "is being recalled already" in recalled.refusal("runs", "recall", "1", "--reason", "x", code=4)
-    assert "There is no run 9" in recalled.refusal("runs", "recall", "9", "--reason", "x", code=3)
+    assert "There is no run r9" in recalled.refusal("runs", "recall", "9", "--reason", "x", code=3)
     assert "--reason is empty" in recalled.refusal("runs", "recall", "1", "--reason", " ", code=2)
     recalled.ok("launch", "--yes", "1", "--again", "--reason", "x")
     said = recalled.refusal("runs", "recall", "2", "--reason", "x", code=4)
     assert "may send more; cancel it first" in said
-    assert "`campaigns runs cancel 2 --reason TEXT`" in said
+    assert "`campaigns runs cancel r2 --reason TEXT`" in said
 
 
 def test_a_recall_is_asked_about_first(shell: Shell, world: World) -> None:

@@ -14,7 +14,7 @@ from tests.world import REJECTED, UNKNOWN, World, accepted
 
 @pytest.fixture
 def ended(shell: Shell, world: World) -> Shell:
-    """Run 1 with users 1 to 6 in three batches: accepted, unknown, rejected; 7 is suppressed."""
+    """Run r1 with users 1 to 6 in three batches: accepted, unknown, rejected; 7 is suppressed."""
     shell.ok("accounts", "add", "acct_one")
     shell.ok("suppress", "add", "7", "--reason", "x")
     path = shell.file("fans.csv", "user_id\n" + "\n".join(str(user) for user in range(1, 8)))
@@ -59,7 +59,7 @@ REFUSALS: dict[tuple[str, ...], tuple[str, int]] = {
     (): ("either --state or --left-out", 2),
     ("--state", "accepted", "--left-out", "suppressed"): ("either --state or --left-out", 2),
     ("--left-out", "suppressed", "--batch", "1"): ("--batch belongs to --state", 2),
-    ("--state", "accepted", "--batch", "9"): ("Run 1 has no batch 9", 3),
+    ("--state", "accepted", "--batch", "9"): ("Run r1 has no batch 9", 3),
     ("--left-out", "age"): ("it left users out for: suppressed", 3),
 }
 

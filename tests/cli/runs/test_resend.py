@@ -16,7 +16,7 @@ RESEND = ("runs", "decide", "1", "--all", "--as", "resend", "--reason", "nobody 
 
 @pytest.fixture
 def given_up(shell: Shell, world: World) -> Shell:
-    """Run 1: batch 1 is accepted, batch 2 (users 3 and 4) is unknown, and the last look is over."""
+    """Run r1: batch 1 is accepted, batch 2 (users 3 and 4) is unknown, and the last look is over."""
     shell.ok(
         "launch", "--yes", str(shell.campaign("--batch-size", "2", "--text", "Friday is here", "--name", "Friday"))
     )
@@ -57,7 +57,7 @@ def test_on_a_terminal_a_person_sees_what_it_is_and_may_say_no(
 
     refused = given_up.run(*RESEND, stdin=b"n\n")
     assert refused.exit_code == 130
-    for shown in ("campaign 1 (Friday)", "Friday is here", "free", "1 request, a credit each", "get it twice"):
+    for shown in ("campaign c1 (Friday)", "Friday is here", "free", "1 request, a credit each", "get it twice"):
         assert shown in refused.stderr
     assert decided(given_up) == []
 
@@ -70,7 +70,7 @@ def test_what_is_refused_is_refused_before_the_question(given_up: Shell) -> None
 
     sentence = given_up.refusal(*RESEND, code=4)
 
-    assert re.search("campaign 1, which is archived and no longer sends", sentence)
+    assert re.search("campaign c1, which is archived and no longer sends", sentence)
 
 
 def test_a_batch_that_becomes_unknown_after_the_question_is_not_sent_again(

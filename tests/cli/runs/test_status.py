@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rich.live import Live
 
 from campaigns.cli.runs import status as status_module
 from campaigns.domain.errors import DatabaseAway
+from campaigns.domain.schedules.timing import Timing
+from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.outcome import Outcome, OutcomeKind
 from campaigns.flow.runs.pause_resume_cancel import pause_run
+from campaigns.store.audit.events import Act
+from campaigns.store.holds.holds import Held, place_hold
 from tests.cli.conftest import Shell
 from tests.cli.screens import Shown, Terminal, terminal
 from tests.evening import Evening, evening, signs
+from tests.flow.handoff import handed_over
+from tests.flow.schedules import timetable
 from tests.world import ANNA, World
 
 __all__ = ["terminal"]
@@ -48,8 +56,8 @@ def test_an_evening_of_ten_accounts(terminal: Terminal, played: Evening, columns
     flowing = " ".join(shown.text.split())
     for fact in (
         "1. Every account is paused, and 2 runs wait: the vendor refuses the key (the key is not valid (HTTP 401)).",
-        '2. Run 3 of "Friday teaser" (acct_cleo): nobody knows whether 1 batch reached the fans (500 recipients).',
-        '3. Run 2 of "Friday teaser" (acct_bea): the vendor rejected 1 batch, 500 recipients (refused).',
+        '2. Run r3 of "Friday teaser" (acct_cleo): nobody knows whether 1 batch reached the fans (500 recipients).',
+        '3. Run r2 of "Friday teaser" (acct_bea): the vendor rejected 1 batch, 500 recipients (refused).',
     ):
         assert fact in flowing
     for command in ("accounts release acct_anna --reason TEXT", "runs decide 3", "runs rerun 2 --reason TEXT"):
@@ -68,7 +76,7 @@ def test_in_a_pipe_the_same_facts_stand_on_whole_lines(shell: Shell, played: Eve
     assert (result.exit_code, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
     assert lines[0] == "No vendor key is set: everything goes to the local sandbox."
-    assert "   `campaigns runs decide 3` records what became of them." in lines
+    assert "   `campaigns runs decide r3` records what became of them." in lines
     assert [line for line in lines if line.startswith("acct_dora  r4   Season opener  paused: key  1,000/120,000")]
 
 
@@ -145,6 +153,85 @@ def test_watching_reads_anew_and_ends_by_ctrl_c(
     assert drawn == [[], ["acct_new"]]
 
 
+def test_in_a_low_window_watching_shows_what_fits_and_says_how_much_is_left_out(
+    terminal: Terminal, played: Evening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr(status_module, "time", SimpleNamespace(sleep=lambda _seconds: interrupt()))
+    real = Live.update
+
+    def update(live: Live, screen: Any, **how: Any) -> None:
+        drawn.append(live.console.render_lines(screen, live.console.options))
+        real(live, screen, **how)
+
+    monkeypatch.setattr(Live, "update", update)
+
+    assert terminal("status", "--watch", columns=80, rows=12).code == 130
+
+    lines = ["".join(segment.text for segment in line).rstrip() for line in drawn[0]]
+    whole = terminal("status", columns=80).lines
+    assert len(lines) == 12
+    assert lines[3:5] == whole[3:5]
+    assert lines[3] == "What needs a person (3):"
+    last = max(number for number, line in enumerate(whole) if line)
+    assert lines[11] == f"{last + 1 - 11} lines left out: a higher window shows more."
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def test_no_state_is_broken_at_80_columns(world: World, terminal: Terminal) -> None:
+    world.account()
+    for name in ("acct_with_a_longer_name", "acct_another_longer_name"):
+        world.account(name)
+    closed = f"{(world.clock.now + timedelta(hours=3)):%H}:00-{(world.clock.now + timedelta(hours=4)):%H}:00"
+    hours = Timing(hours=closed, zone="UTC")
+    world.launch(world.campaign(range(1, 90_000), account_id="acct_with_a_longer_name", timing=hours))
+    world.serve("acct_with_a_longer_name")
+    paused = world.launch(world.campaign(range(1, 90_000), account_id="acct_another_longer_name"))
+    with world.store.write() as connection:
+        held = Held(run_id=paused)
+        place_hold(Act(connection, world.clock.now, ANNA), held, HoldKind.CONFIGURATION, reason="HTTP 403")
+    signs(world)
+
+    lines = terminal("status", columns=80).lines
+
+    assert [line for line in lines if "acct_with_a_longer_name" in line and "waits until" in line]
+    assert [line for line in lines if "acct_another_longer_name" in line and "paused: configuration" in line]
+
+
+def test_what_a_stop_or_a_pause_keeps_from_starting_is_not_listed_as_next(shell: Shell, world: World) -> None:
+    first, second = timetable.armed(world), timetable.armed(world)
+    signs(world)
+    shell.ok("pause", str(second), "--reason", "a holiday")
+    assert "Next (1):" in shell.run("status").stdout
+    shell.ok("stop", "--reason", "fire")
+
+    text = shell.run("status").stdout
+
+    assert "Next (" not in text
+    assert "Due, but not starting (2):" in text
+    lines = [line.split("  ") for line in text.splitlines()]
+    assert [line[-1].strip() for line in lines if f"c{first}" in line] == ["waits for `campaigns go`"]
+    assert [line[-1].strip() for line in lines if f"c{second}" in line] == ["skipped: paused (a holiday)"]
+
+
+def test_a_run_that_was_handed_over_says_when_the_vendor_sends_it(shell: Shell, world: World) -> None:
+    sent_at = (world.clock.now + timedelta(hours=6)).replace(minute=0, second=0, microsecond=0)
+    at = Timing(cron=f"0 {sent_at.hour} * * *", zone="UTC", handoff=True)
+    handed_over.armed(world, at)
+    (run_id,) = handed_over.opened(world)
+    world.serve()
+
+    lines = shell.run("status").stdout.splitlines()
+
+    title = lines.index("The vendor holds (1):")
+    assert f"r{run_id}" in lines[title + 2]
+    assert lines[title + 2].endswith(f"{sent_at.astimezone():%H:%M}")
+    assert not [line for line in lines if line.startswith("Ended")]
+
+
 def test_watching_outlives_a_database_that_is_away(
     world: World, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,5 +275,5 @@ def test_words_of_the_vendor_move_no_cursor(world: World, terminal: Terminal) ->
     shown = terminal("status", columns=120)
 
     assert shown.lines[0] == "No vendor key is set: everything goes to the local sandbox."
-    assert f'1. Run {run_id} of "Friday" (acct_one): the vendor rejected 1 batch' in shown.text
+    assert f'1. Run r{run_id} of "Friday" (acct_one): the vendor rejected 1 batch' in shown.text
     assert "\u202e" not in shown.text

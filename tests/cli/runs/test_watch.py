@@ -27,28 +27,28 @@ DONE: dict[str, Any] = {"state": "finished", "waiting": 0, "batches": {}, "accep
             {**DONE, "state": "finished_with_failures", "rejected": 2, "cancelled": 4},
             (
                 "Run r7 is finished with failures: 90 accepted, 2 rejected, 4 cancelled. "
-                "`campaigns runs rerun 7 --reason TEXT` sends again to those who were not reached."
+                "`campaigns runs rerun r7 --reason TEXT` sends again to those who were not reached."
             ),
         ),
         (
             {**DONE, "state": "finished_with_failures", "rejected": 1, "whole_list": True},
             (
                 "Run r7 is finished with failures: 90 accepted, 1 rejected. "
-                "`campaigns runs attempts 7` lists its requests."
+                "`campaigns runs attempts r7` lists its requests."
             ),
         ),
         (
             {**DONE, "expired": 4, "cancelled": 4},
             (
                 "Run r7 expired before 4 recipients were sent to: 90 accepted, 4 cancelled. "
-                "`campaigns runs rerun 7 --cancelled --reason TEXT` sends to those who were cancelled."
+                "`campaigns runs rerun r7 --cancelled --reason TEXT` sends to those who were cancelled."
             ),
         ),
         (
             {"holds": [held("operator", "lunch")], "accepted": 10, "waiting": 990, "excluded": {"suppressed": 5}},
             (
                 "Run r7 is paused (lunch): 10 accepted, 990 waiting, 5 left out. "
-                "`campaigns runs resume 7 --reason TEXT` lets it go on."
+                "`campaigns runs resume r7 --reason TEXT` lets it go on."
             ),
         ),
         (
@@ -92,7 +92,7 @@ def test_a_timeout_ends_the_watching_and_not_the_run(shell: Shell, world: World,
     watched = shell.run(*words, "--timeout", "0s")
 
     assert watched.exit_code == 75
-    assert "The time is over; run r1 goes on, and `campaigns runs watch 1` looks again." in watched.stderr
+    assert "The time is over; run r1 goes on, and `campaigns runs watch r1` looks again." in watched.stderr
     world.serve()
     assert shell.ok("runs", "show", "1")["state"] == "finished"
 

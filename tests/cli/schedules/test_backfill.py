@@ -19,7 +19,7 @@ A_MONTH = timedelta(days=28)
 
 @pytest.fixture
 def missed(shell: Shell) -> tuple[str, ...]:
-    """The words that backfill campaign 1, written two months ago: its four Fridays of the last month were missed."""
+    """The words that backfill campaign c1, written two months ago: its four Fridays of the last month were missed."""
     return _missed(shell, written_ago=2 * A_MONTH)
 
 
@@ -82,7 +82,7 @@ def test_a_person_is_shown_what_will_be_sent_and_is_asked_once(
     asked = shell.run(*missed, stdin=answer)
 
     assert "everything goes to the local sandbox" in asked.stderr
-    assert "Campaign 1 of acct_one, for " in asked.stderr
+    assert "Campaign c1 of acct_one, for " in asked.stderr
     assert "The first one says: Happy Friday!" in asked.stderr
     assert asked.stderr.count("[y/N]") == 1
     assert len(shell.ok("runs", "list")) == opened
@@ -92,9 +92,9 @@ def test_more_than_one_run_in_a_day_must_be_allowed(shell: Shell, missed: tuple[
     looked = shell.run(*missed, "--dry-run")
     refused = shell.refusal(*missed, "--yes", code=4)
 
-    assert "does not allow more than one run in 24 hours. `campaigns edit 1 --often` allows it." in looked.stderr
+    assert "does not allow more than one run in 24 hours. `campaigns edit c1 --often` allows it." in looked.stderr
     assert "would send 4 runs to the same people within 24 hours" in refused
-    assert refused.endswith("`campaigns edit 1 --often` allows it.")
+    assert refused.endswith("`campaigns edit c1 --often` allows it.")
     assert shell.ok("runs", "list") == []
     day = datetime.now(UTC) - 7 * A_DAY
     one = ("--from", day.isoformat(), "--to", datetime.now(UTC).isoformat())
@@ -124,7 +124,7 @@ def test_a_person_is_asked_for_those_times_by_themselves(shell: Shell, answer: b
 
     asked = shell.run(*missed, stdin=answer)
 
-    assert "before campaign 1 was written? [y/N]" in asked.stderr
+    assert "before campaign c1 was written? [y/N]" in asked.stderr
     assert len(shell.ok("runs", "list")) == opened
 
 

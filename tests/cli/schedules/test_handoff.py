@@ -40,7 +40,7 @@ def test_what_is_handed_over_is_edited_put_away_or_paused_only_after_it_is_taken
     assert (shown["state"], shown["accepted"]) == ("finished", 1)
     assert shown["scheduled_date"] == shown["scheduled_for"]
     for words in (("edit", campaign_id, "--text", "Better"), ("archive", campaign_id, "--yes")):
-        assert f"`campaigns runs recall {run_id} --reason TEXT`" in shell.refusal(*words, code=4)
+        assert f"`campaigns runs recall r{run_id} --reason TEXT`" in shell.refusal(*words, code=4)
 
     cancelled = shell.run("runs", "cancel", run_id, "--reason", "wrong price")
     assert cancelled.stdout == f"Run r{run_id} is finished: 0 batches cancelled. A worker unsends 1 batch of it.\n"
@@ -63,7 +63,7 @@ def test_a_pause_names_the_runs_that_it_takes_back(shell: Shell, world: World) -
 
     paused = shell.run("pause", daily, "--reason", "a mourning")
 
-    assert f"Handed over and recalled now: run {run_id}." in paused.stdout
+    assert f"Handed over and recalled now: run r{run_id}." in paused.stdout
     shell.ok("resume", daily, "--reason", "over")
     assert shell.ok("pause", daily, "--reason", "again")["recalling"] == [], "it is being taken back already"
 

@@ -22,7 +22,7 @@ BACKFILL = ("schedule", "backfill", "1", "--from", "2026-01-01T00:00:00Z", "--to
 
 @pytest.fixture
 def armed(shell: Shell) -> Shell:
-    """Campaign 1, armed for Fridays."""
+    """Campaign c1, armed for Fridays."""
     campaign_id = str(shell.campaign(*FRIDAYS))
     assert shell.run("launch", "--yes", campaign_id).stdout.startswith(
         f"Campaign c1 is armed: {WORDS}. Its next occurrence is at"
@@ -47,7 +47,7 @@ def test_a_skipped_occurrence_is_listed_with_the_reason(armed: Shell) -> None:
 
     told = armed.run("schedule", "skip-next", "1", "--reason", "a fair").stdout
 
-    assert told.startswith("The occurrence of campaign 1 at ")
+    assert told.startswith("The occurrence of campaign c1 at ")
     (row,) = armed.ok("runs", "list")
     assert (row["state"], row["scheduled_for"]) == ("skipped", before)
     assert row["reason"] == "an operator skipped it ahead of its time: a fair"
@@ -62,7 +62,7 @@ def test_skipping_twice_skips_the_one_after_and_says_what_was_skipped_before(arm
     again = armed.run("schedule", "skip-next", "1")
 
     first_on_clocks, second, third = (on_clocks(first + n * A_WEEK, "Europe/Berlin") for n in range(3))
-    assert again.stdout == f"The occurrence of campaign 1 at {second} is skipped; the next one is at {third}.\n"
+    assert again.stdout == f"The occurrence of campaign c1 at {second} is skipped; the next one is at {third}.\n"
     assert f"Note: skipped before, and still to come: {first_on_clocks}.\n" in again.stderr
     assert armed.ok("show", "1")["next_at"] == (first + 2 * A_WEEK).isoformat()
 
@@ -72,8 +72,8 @@ def test_a_pause_names_how_to_pause_the_run_that_goes_on(armed: Shell) -> None:
 
     paused = armed.run("pause", "1", "--reason", "a holiday")
 
-    way = f"`campaigns runs pause {run_id} --reason TEXT` pauses it."
-    assert f"Run {run_id} has not ended and goes on. {way}\n" in paused.stderr
+    way = f"`campaigns runs pause r{run_id} --reason TEXT` pauses it."
+    assert f"Run r{run_id} has not ended and goes on. {way}\n" in paused.stderr
 
 
 def test_what_has_no_schedule_is_not_launched_by_following_a_hint(shell: Shell, world: World) -> None:
@@ -83,7 +83,7 @@ def test_what_has_no_schedule_is_not_launched_by_following_a_hint(shell: Shell, 
     run_id = shell.ok("launch", "--yes", campaign_id)["run_id"]
 
     sending = shell.refusal("pause", campaign_id, "--reason", "x", code=4)
-    assert f"its run {run_id} has not ended. `campaigns runs pause {run_id} --reason TEXT` pauses it." in sending
+    assert f"its run r{run_id} has not ended. `campaigns runs pause r{run_id} --reason TEXT` pauses it." in sending
     world.serve()
     over = [shell.refusal(*words, code=4) for words in (("pause", campaign_id, "--reason", "x"), NEXT, BACKFILL)]
 
@@ -101,7 +101,7 @@ def test_what_cannot_be_done_is_said_in_one_sentence(armed: Shell) -> None:
     draft = str(armed.campaign())
     assert "nothing of it is scheduled" in armed.refusal("pause", draft, "--reason", "x", code=4)
     assert "nothing to resume" in armed.refusal("resume", "1", "--reason", "x", code=4)
-    assert "no campaign 9" in armed.refusal("schedule", "skip-next", "9", code=3)
+    assert "no campaign c9" in armed.refusal("schedule", "skip-next", "9", code=3)
     times = ("--from", "2026-01-01 00:00", "--to", "2200-01-01 00:00")
     assert "in which zone" in armed.refusal("schedule", "backfill", "1", *times, code=2)
     assert "is in the future" in armed.refusal("schedule", "backfill", "1", *times, "--zone", "UTC", code=2)

@@ -188,7 +188,7 @@ def test_open_holds_are_told_with_the_way_out(shell: Shell, world: World) -> Non
 
     assert account["found"].startswith("account acct_one: account: the account is logged out")
     assert "accounts release acct_one" in account["fix"]
-    assert (run["found"], run["state"]) == ("run 1: operator: too late", "note")
+    assert (run["found"], run["state"]) == ("run r1: operator: too late", "note")
     assert "runs resume 1" in run["fix"]
 
 

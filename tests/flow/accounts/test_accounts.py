@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import select
 
 from campaigns.domain.errors import NotAllowed, NotFound, UsageError, VendorAway, VendorRefused
-from campaigns.flow.accounts.accounts import add_account, release_account, set_name
+from campaigns.flow.accounts.accounts import add_account, set_name
+from campaigns.flow.accounts.release import release_account
 from campaigns.flow.accounts.remove import remove_account
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.lanes.serve import serve_lane
@@ -140,17 +141,17 @@ def test_nothing_new_is_opened_on_an_account_that_was_removed(world: World) -> N
 
 def test_an_account_that_is_used_is_not_removed(world: World) -> None:
     run_id = world.launched([1])
-    with pytest.raises(NotAllowed, match=f"run {run_id} is open"):
+    with pytest.raises(NotAllowed, match=f"run r{run_id} is open"):
         remove_account(world.store, ACCOUNT, reason="sold", actor=ANNA)
     world.gateway.script = [UNKNOWN]
     world.serve_out()
-    with pytest.raises(NotAllowed, match=f"an outcome of run {run_id} is unknown"):
+    with pytest.raises(NotAllowed, match=f"an outcome of run r{run_id} is unknown"):
         remove_account(world.store, ACCOUNT, reason="sold", actor=ANNA)
     world.account("acct_two")
     later = world.clock.now + timedelta(days=1)
     armed = world.campaign([1], account_id="acct_two", starts_at=later)
     launch(world.store, armed, upstream=UPSTREAM, actor=ANNA)
-    with pytest.raises(NotAllowed, match=f"campaign {armed} is armed"):
+    with pytest.raises(NotAllowed, match=f"campaign c{armed} is armed"):
         remove_account(world.store, "acct_two", reason="sold", actor=ANNA)
     with pytest.raises(UsageError, match="reason is empty"):
         remove_account(world.store, "acct_two", reason=" ", actor=ANNA)

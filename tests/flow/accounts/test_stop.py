@@ -9,7 +9,8 @@ import pytest
 from campaigns.domain.errors import NotAllowed, NotFound, UsageError
 from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.outcome import Outcome
-from campaigns.flow.accounts.accounts import add_account, release_account
+from campaigns.flow.accounts.accounts import add_account
+from campaigns.flow.accounts.release import release_account
 from campaigns.flow.accounts.stop import Going, Stopped, go, stop
 from campaigns.flow.campaigns.drafts import Changes, edit_campaign
 from campaigns.flow.campaigns.launch import launch

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from campaigns.domain.schedules.timing import Timing
-from campaigns.flow.accounts.accounts import release_account
+from campaigns.flow.accounts.release import release_account
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.runs.pause_resume_cancel import resume_run

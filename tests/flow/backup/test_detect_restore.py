@@ -10,7 +10,7 @@ from pathlib import Path
 
 from campaigns.adapters.redis.fence_book import KeptFences
 from campaigns.domain.upstream.queue_items import ItemContent, QueueItem
-from campaigns.flow.accounts.accounts import release_account
+from campaigns.flow.accounts.release import release_account
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.lanes.serve import serve_lane
 from campaigns.flow.lanes.tick import tick

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from campaigns.adapters.disk.spool import LOST, FileSpool
 from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.upstream.outcome import Outcome
-from campaigns.flow.accounts.accounts import release_account
+from campaigns.flow.accounts.release import release_account
 from campaigns.flow.lanes.serve import serve_lane
 from campaigns.flow.recall.recall import recall_run
 from campaigns.flow.sending.lane_context import LaneContext

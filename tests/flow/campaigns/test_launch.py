@@ -136,7 +136,7 @@ def test_archived_and_unknown_campaigns_are_not_launched(world: World) -> None:
 
     with pytest.raises(NotAllowed, match="archived"):
         world.launch(campaign_id)
-    with pytest.raises(NotFound, match="no campaign 7"):
+    with pytest.raises(NotFound, match="no campaign c7"):
         world.launch(7)
 
 

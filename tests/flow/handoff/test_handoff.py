@@ -172,7 +172,7 @@ def test_pausing_what_the_vendor_has_already_names_the_recall(world: World) -> N
     campaign_id = armed(world, Timing(handoff=True), starts_at=TODAY)
     (run_id,) = opened(world)
     world.serve()
-    with pytest.raises(NotAllowed, match=f"run {run_id} is with the vendor") as refused:
+    with pytest.raises(NotAllowed, match=f"run r{run_id} is with the vendor") as refused:
         pause_schedule(world.store, campaign_id, reason="why", actor=ANNA)
     assert refused.value.remedies == (Remedy(Do.RECALL, run=run_id),)
 
@@ -314,7 +314,7 @@ def test_who_was_taken_back_can_be_sent_to_again_with_the_newest_words_at_the_sa
     campaign_id = world.run(run_id)["campaign_id"]
     shows(world, "acct_one-1")
     edit = Changes(message=make_message({"text": "Better"}))
-    with pytest.raises(NotAllowed, match=f"Run {run_id} .* is handed over .* recall it"):
+    with pytest.raises(NotAllowed, match=f"Run r{run_id} .* is handed over .* recall it"):
         edit_campaign(world.store, campaign_id, edit, actor=ANNA)
 
     recall_run(world.store, run_id, reason="wrong", actor=ANNA)

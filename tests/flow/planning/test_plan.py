@@ -68,7 +68,7 @@ def test_a_plan_warns_of_what_the_operator_should_know(world: World) -> None:
     assert (whole.recipients, whole.whole_list, whole.requests) == (None, True, 1)
     assert [warning.code for warning in whole.warnings] == ["cannot_launch", "whole_list"]
     assert [remedy.do for remedy in whole.warnings[0].remedies] == [Do.ACCEPT_SUPPRESSED]
-    with pytest.raises(NotFound, match="no campaign 99"):
+    with pytest.raises(NotFound, match="no campaign c99"):
         preview(world.store, 99, LIMITS)
 
 

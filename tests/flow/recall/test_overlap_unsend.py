@@ -8,7 +8,7 @@ from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.upstream.outcome import Outcome
 from campaigns.domain.upstream.queue_items import ItemContent
 from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome
-from campaigns.flow.accounts.accounts import release_account
+from campaigns.flow.accounts.release import release_account
 from campaigns.flow.campaigns.drafts import Changes, edit_campaign
 from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.runs.pause_resume_cancel import resume_run
@@ -113,7 +113,7 @@ def test_an_unknown_batch_holds_the_new_run_once_it_was_looked_for(world: World)
     assert (world.run(first)["recalled"], world.gateway.deleted) == (2, ["m-1"])
     (hold,) = world.run(second)["holds"]
     assert hold["kind"] == "recall"
-    assert hold["reason"] == (f"run {first} was not unsent completely: unknown, so nobody knows what to unsend: 2")
+    assert hold["reason"] == (f"run r{first} was not unsent completely: unknown, so nobody knows what to unsend: 2")
     assert world.run(second)["accepted"] == 0
 
     resume_run(world.store, second, reason="a second one does no harm", actor=ANNA)
@@ -131,7 +131,7 @@ def test_what_cannot_be_taken_back_any_more_holds_the_new_run(world: World) -> N
     (hold,) = world.run(second)["holds"]
     assert hold["kind"] == "recall"
     assert hold["reason"].startswith(
-        f"run {first} was not unsent completely: 1 of 3 accepted batches are still out: 3 ("
+        f"run r{first} was not unsent completely: 1 of 3 accepted batches are still out: 3 ("
     )
     assert sends(world) == [2, 2, 1]
 

@@ -15,7 +15,7 @@ from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.outcome import HoldOrder, HoldScope
 from campaigns.domain.upstream.queue_items import ItemContent
 from campaigns.domain.upstream.unsend_outcome import UnsendKind, UnsendOutcome
-from campaigns.flow.accounts.accounts import release_account
+from campaigns.flow.accounts.release import release_account
 from campaigns.flow.audience.suppress import suppress
 from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.lanes.tick import tick
@@ -168,8 +168,8 @@ def _asked_once(world: World) -> int:
     ("bring", "why"),
     [
         (World.launched, "is planned and may send more; cancel it first"),
-        (_rejected, "Nothing of run 1 was accepted"),
-        (_recalled, "All of run 1 is unsent already"),
+        (_rejected, "Nothing of run r1 was accepted"),
+        (_recalled, "All of run r1 is unsent already"),
         (_asked_once, "is being recalled already"),
     ],
 )
@@ -312,7 +312,7 @@ def test_a_batch_without_a_message_id_and_an_unknown_one_are_named(world: World)
     with world.store.read() as connection:
         reason = str(list(event_views.events(connection, run_id))[-1].reason)
     assert reason == (
-        "run 1 was not unsent completely: 1 of 2 accepted batches are still out: 1 (its message ID is not known); "
+        "run r1 was not unsent completely: 1 of 2 accepted batches are still out: 1 (its message ID is not known); "
         "unknown, so nobody knows what to unsend: 2"
     )
 

@@ -62,7 +62,7 @@ def test_a_rerun_that_was_opened_before_a_late_answer_is_not_sent(world: World) 
     assert world.requests_by_user()[1] == 1
     (hold,) = world.run(child)["holds"]
     assert hold["kind"] == "late_answer"
-    assert f"message 777 is on record for batch 1 of run {run_id}" in hold["reason"]
+    assert f"message 777 is on record for batch 1 of run r{run_id}" in hold["reason"]
 
 
 def test_resuming_such_a_run_without_naming_the_message_holds_it_again(world: World) -> None:

@@ -140,7 +140,7 @@ def test_a_message_that_is_shown_as_failed_is_a_fault_at_once(doubted: World) ->
         (fault,) = verify.verify(connection).faults
 
     assert fault == (
-        f"run {run_id} batch 1: the vendor says that message acct_one-1 went to 0 of 2 fans, and shows it as failed"
+        f"run r{run_id} batch 1: the vendor says that message acct_one-1 went to 0 of 2 fans, and shows it as failed"
     )
 
 

@@ -13,7 +13,7 @@ from campaigns.domain.errors import VendorAway, VendorRefused
 from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.queue_items import QueueItem
 from campaigns.domain.upstream.reply import VendorReport
-from campaigns.flow.accounts.accounts import release_account
+from campaigns.flow.accounts.release import release_account
 from campaigns.flow.lanes.serve import serve_lane
 from campaigns.flow.lanes.tick import tick
 from campaigns.flow.reconcile.abandoned import expire_attempts

@@ -52,7 +52,7 @@ def test_what_a_look_saw_is_compared(world: World) -> None:
 
     assert (counted.accepted, counted.told) == (1, 1)
     (said,) = counted.below
-    assert said.startswith(f"run {run_id} batch 1: the vendor says that message 777 went to 1 of 2 fans, as of ")
+    assert said.startswith(f"run r{run_id} batch 1: the vendor says that message 777 went to 1 of 2 fans, as of ")
 
 
 def test_an_operator_asks_about_each_accepted_batch_and_is_told_beforehand(world: World) -> None:
@@ -78,7 +78,7 @@ def test_more_fans_than_the_batch_holds_is_a_fault(doubted: World) -> None:
 
     ask(doubted, run_id)
 
-    fault = f"run {run_id} batch 1: the vendor says that message acct_one-1 went to 3 fans, but the batch holds 2"
+    fault = f"run r{run_id} batch 1: the vendor says that message acct_one-1 went to 3 fans, but the batch holds 2"
     assert verified(doubted).faults == [fault]
 
 

@@ -50,7 +50,7 @@ SOME: dict[str, Any] = {
 
 
 def a_run(**facts: Any) -> ShownRun:
-    """Run 7 with 100 batches of ten users, none of them sent yet, changed by `facts`."""
+    """Run r7 with 100 batches of ten users, none of them sent yet, changed by `facts`."""
     values: dict[str, Any] = {field.name: None for field in fields(ShownRun)}
     values.update(dict.fromkeys(ZERO, 0))
     values.update({name: [] for name in EMPTY_LISTS})

@@ -9,7 +9,7 @@ import pytest
 from campaigns.as_json import plain
 from campaigns.domain.errors import NotAllowed, NotFound
 from campaigns.domain.remedies import Do, Remedy
-from campaigns.flow.accounts.accounts import release_account
+from campaigns.flow.accounts.release import release_account
 from campaigns.flow.accounts.stop import stop
 from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.runs.pause_resume_cancel import pause_run, resume_run
@@ -35,7 +35,7 @@ def test_a_run_that_has_ended_cannot_be_changed(world: World, act: Any) -> None:
 
 @pytest.mark.parametrize("act", ACTS)
 def test_there_is_no_such_run(world: World, act: Any) -> None:
-    with pytest.raises(NotFound, match="no run 7"):
+    with pytest.raises(NotFound, match="no run r7"):
         act(world.store, 7, reason="none", actor=ANNA)
 
 
@@ -130,7 +130,7 @@ def test_a_run_is_not_cancelled_twice(world: World) -> None:
     world.gateway.script = [twice]
     world.serve()
 
-    assert refusals == [f"Run {run_id} is being cancelled already; a request of it is still in flight."]
+    assert refusals == [f"Run r{run_id} is being cancelled already; a request of it is still in flight."]
 
 
 def test_a_pause_while_a_request_is_in_flight_lets_it_end(world: World) -> None:

@@ -16,15 +16,19 @@ from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.sending.pacing import Limits
 from campaigns.domain.states import HoldKind
 from campaigns.flow.accounts.remove import remove_account
+from campaigns.flow.accounts.stop import stop
+from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.runs.needs import Matter
 from campaigns.flow.runs.outlook import show_run
 from campaigns.flow.runs.pause_resume_cancel import pause_run
 from campaigns.flow.runs.rerun import rerun
 from campaigns.flow.runs.tonight import Tonight, tonight
 from campaigns.store.audit.events import Act
-from campaigns.store.health.heartbeats import BEAT_SENDS, beat_heart
+from campaigns.store.health.heartbeats import BEAT_SENDS, beat_heart, worker_serves
 from campaigns.store.holds.holds import Held, place_hold
 from tests.evening import signs
+from tests.flow.handoff import handed_over
+from tests.flow.schedules import timetable
 from tests.one_database import AGAIN_ON_POSTGRESQL
 from tests.world import ACCOUNT, ANNA, LIMITS, REJECTED, UNKNOWN, UPSTREAM, World, accepted
 
@@ -114,7 +118,7 @@ def test_a_run_to_whole_lists_names_no_number_of_people(world: World) -> None:
     signs(world)
 
     (need,) = look(world).needs
-    assert need.sentence == (f'Run {run} of "Friday" (acct_one): the vendor rejected 1 batch, whole lists (refused).')
+    assert need.sentence == (f'Run r{run} of "Friday" (acct_one): the vendor rejected 1 batch, whole lists (refused).')
 
 
 def test_an_unknown_outcome_stays_however_old_it_is(world: World) -> None:
@@ -149,7 +153,7 @@ def test_a_paused_run_says_who_paused_it_and_why(world: World) -> None:
     signs(world)
 
     (need,) = look(world).needs
-    assert need.sentence == f'Run {run} of "Friday" (acct_one) is paused by anna: typo in the text.'
+    assert need.sentence == f'Run r{run} of "Friday" (acct_one) is paused by anna: typo in the text.'
 
 
 def test_without_beat_and_worker_it_says_that_nothing_is_sent(world: World) -> None:
@@ -182,7 +186,43 @@ def test_an_account_of_another_vendor_is_named(world: World) -> None:
     ]
 
 
+def test_no_end_is_told_of_a_run_that_nobody_serves(world: World) -> None:
+    world.launched([1, 2, 3])
+
+    (run,) = look(world).runs
+    assert (run.eta, run.bound_by) == (None, "no worker")
+    with world.store.write() as connection:
+        worker_serves(connection, UPSTREAM, now=world.clock.now)
+    assert look(world).runs[0].eta is None, "beat is missing, and nobody wakes the worker"
+    signs(world)
+    (run,) = look(world).runs
+    assert (run.eta is not None, run.bound_by) == (True, "request time")
+
+
+def test_a_run_that_was_handed_over_is_with_the_vendor_until_its_time_or_until_it_is_unsent(world: World) -> None:
+    handed_over.armed(world, users=[1, 2])
+    world.clock.advance((handed_over.TODAY - world.clock.now).total_seconds() - 3600)
+    (run_id,) = handed_over.opened(world)
+    world.serve()
+
+    assert [(each.id, each.vendor_sends_at) for each in look(world).runs] == [(run_id, handed_over.TODAY)]
+    handed_over.shows(world, "acct_one-1")
+    cancel_run(world.store, run_id, reason="a wrong text", actor=ANNA)
+    world.serve()
+    assert [(each.id, each.vendor_sends_at) for each in look(world).runs] == [(run_id, None)]
+
+
+def test_what_comes_due_during_a_stop_waits(world: World) -> None:
+    campaign_id = timetable.armed(world)
+    assert [(each.campaign_id, each.stopped) for each in look(world).next_runs] == [(campaign_id, False)]
+
+    stop(world.store, None, upstream=UPSTREAM, reason="fire", actor=ANNA)
+
+    assert [(each.campaign_id, each.stopped) for each in look(world).next_runs] == [(campaign_id, True)]
+
+
 def test_the_runs_of_one_account_take_turns(world: World) -> None:
+    signs(world)
     world.launched(range(1, 7))  # three batches
     world.launch(world.campaign(range(1, 5)))  # two more
 
@@ -194,6 +234,7 @@ def test_the_runs_of_one_account_take_turns(world: World) -> None:
 
 
 def test_accounts_that_send_together_share_the_budget_of_the_team(world: World) -> None:
+    signs(world)
     limits = replace(LIMITS, rate_per_minute=4, reserve=0.0)
     world.launched(range(1, 7))
     alone = look(world, limits).runs[0]
@@ -209,6 +250,7 @@ def test_accounts_that_send_together_share_the_budget_of_the_team(world: World) 
 
 
 def test_a_run_outside_its_hours_says_until_when_it_waits(world: World) -> None:
+    signs(world)
     world.launched([1, 2], timing=Timing(hours="18:00-22:00", zone="UTC"))
     world.serve()
     opens = world.clock.now.replace(hour=18)
@@ -232,6 +274,7 @@ def test_a_removed_account_is_hidden_and_its_last_runs_are_not(world: World) -> 
 
 
 def test_the_screen_of_all_accounts_says_of_each_run_what_is_said_of_it_alone(world: World) -> None:
+    signs(world)
     for name in ("one", "two", "three", "four"):
         world.account(f"acct_{name}")
     world.launched(range(1, 7))

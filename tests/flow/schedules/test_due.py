@@ -56,7 +56,7 @@ def test_a_run_that_has_come_due_keeps_the_revision_it_was_opened_with(world: Wo
     plan_run(world.store, run_id, actor=BEAT)
     world.serve()
 
-    assert note == f"run {run_id} keeps the revision and the audience it was opened with"
+    assert note == f"run r{run_id} keeps the revision and the audience it was opened with"
     assert {body["text"] for body in world.gateway.received} == {"Edited in time"}
 
 

@@ -11,10 +11,12 @@ from campaigns.domain.remedies import Do
 from campaigns.domain.schedules.timing import Timing
 from campaigns.flow.campaigns.drafts import Changes, edit_campaign
 from campaigns.flow.campaigns.launch import launch
+from campaigns.flow.handoff.cancel import cancel_run
 from campaigns.flow.planning.preview import preview
 from campaigns.flow.schedules.backfill import backfill, preview_backfill
 from campaigns.flow.schedules.gaps import Period
-from tests.flow.schedules.timetable import HOURLY, campaign, look, put_forward, states
+from campaigns.flow.schedules.pause_resume_skip import pause_schedule
+from tests.flow.schedules.timetable import HOURLY, campaign, look, put_forward, runs, states
 from tests.world import ANNA, LIMITS, UPSTREAM, World
 
 DAILY = Timing(cron="0 18 * * *", zone="UTC")
@@ -99,8 +101,30 @@ def test_a_backfill_of_several_runs_is_shown_and_refused(world: World) -> None:
 
     assert states(world, campaign_id) == {}
     assert _backfill(world, campaign_id, one_day) == 1
+    with pytest.raises(NotAllowed, match="besides run r1 of the last 24 hours") as refused:
+        _backfill(world, campaign_id, Period(two_days.start, one_day.start))
+    assert refused.value.code == "too_often"
     edit_campaign(world.store, campaign_id, Changes(often=True), actor=ANNA)
     assert _backfill(world, campaign_id, two_days) == 1
+
+
+def test_an_occurrence_that_was_skipped_and_sent_after_all_counts_from_then_on(world: World) -> None:
+    world.account()
+    campaign_id = world.campaign(timing=DAILY, often=False)
+    launch(world.store, campaign_id, upstream=UPSTREAM, actor=ANNA)
+    pause_schedule(world.store, campaign_id, reason="a holiday", actor=ANNA)
+    for _ in range(3):
+        put_forward(world, hours=24)
+        look(world)
+    first, *_, last = runs(world, campaign_id)
+    now = world.clock.now
+
+    assert _backfill(world, campaign_id, Period(now - timedelta(days=3), now - timedelta(days=2))) == 1
+    with pytest.raises(NotAllowed, match="besides run r1 of the last 24 hours"):
+        _backfill(world, campaign_id, Period(now - timedelta(days=1), now))
+    cancel_run(world.store, int(first["id"]), reason="the wrong one", actor=ANNA)
+    assert _backfill(world, campaign_id, Period(now - timedelta(days=1), now)) == 1, "it reached nobody"
+    assert last["state"] == "skipped"
 
 
 def test_times_before_a_campaign_was_written_are_backfilled_only_when_they_are_meant(world: World) -> None:
@@ -109,7 +133,7 @@ def test_times_before_a_campaign_was_written_are_backfilled_only_when_they_are_m
     launch(world.store, campaign_id, upstream=UPSTREAM, actor=ANNA)
     period = Period(world.clock.now - timedelta(days=1), world.clock.now)
 
-    with pytest.raises(NotAllowed, match="1 time before campaign 1 was written") as refused:
+    with pytest.raises(NotAllowed, match="1 time before campaign c1 was written") as refused:
         backfill(world.store, campaign_id, period, upstream=UPSTREAM, reason=None, actor=ANNA)
 
     assert refused.value.code == "before_created"

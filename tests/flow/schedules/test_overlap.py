@@ -34,7 +34,7 @@ def test_an_occurrence_is_skipped_while_an_earlier_run_is_open(world: World) -> 
 
     assert look(world) == []
     assert states(world, campaign_id) == {"13:00": "planned", "14:00": "skipped"}
-    assert runs(world, campaign_id)[1]["reason"] == f"run {first} of the campaign had not ended: overlap rule skip"
+    assert runs(world, campaign_id)[1]["reason"] == f"run r{first} of the campaign had not ended: overlap rule skip"
 
 
 def test_a_run_that_only_waits_for_a_decision_is_in_nobodys_way(world: World) -> None:
@@ -66,7 +66,7 @@ def test_a_launch_by_hand_is_in_the_way_too(world: World) -> None:
     by_hand = world.launch(campaign_id, at_once=True)
 
     assert _next(world) == []
-    assert f"run {by_hand} of the campaign" in str(runs(world, campaign_id)[1]["reason"])
+    assert f"run r{by_hand} of the campaign" in str(runs(world, campaign_id)[1]["reason"])
 
 
 def test_one_occurrence_waits_in_a_queue_and_a_further_one_is_skipped(world: World) -> None:
@@ -221,7 +221,7 @@ def test_occurrences_found_late_that_meet_a_run_of_before_follow_the_overlap_rul
 
     assert states(world, campaign_id) == {"12:10": "skipped", "12:20": "skipped"}
     assert {run["reason"] for run in runs(world, campaign_id) if run["kind"] == "schedule"} == {
-        f"run {by_hand} of the campaign had not ended: overlap rule skip"
+        f"run r{by_hand} of the campaign had not ended: overlap rule skip"
     }
 
 

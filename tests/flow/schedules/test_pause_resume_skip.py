@@ -148,7 +148,7 @@ def test_a_pause_names_the_runs_that_go_on(world: World) -> None:
 def test_pausing_a_campaign_without_a_schedule_names_the_run_to_pause(world: World) -> None:
     run_id = world.launched()
 
-    with pytest.raises(NotAllowed, match=f"its run {run_id} has not ended") as refused:
+    with pytest.raises(NotAllowed, match=f"its run r{run_id} has not ended") as refused:
         pause_schedule(world.store, 1, reason="stop it", actor=ANNA)
 
     assert refused.value.remedies == (Remedy(Do.PAUSE_RUN, run=run_id),)

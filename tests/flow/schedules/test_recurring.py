@@ -255,7 +255,7 @@ def test_an_edit_opens_what_was_due_by_the_old_revision_first(world: World) -> N
 
     work(world)
     assert note == (
-        f"run {runs(world, campaign_id)[0]['id']} keeps the revision and the audience it was opened with; "
+        f"run r{runs(world, campaign_id)[0]['id']} keeps the revision and the audience it was opened with; "
         "the edit takes effect from the occurrence at 2026-03-02 14:00+00:00 UTC"
     )
     assert {body["text"] for body in world.gateway.received} == {"Hello"}

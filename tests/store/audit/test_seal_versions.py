@@ -136,7 +136,7 @@ def test_the_newest_version_covers_every_column(table: str) -> None:
 
 
 def taken_back(world: World) -> None:
-    """Run 1: of three batches one was taken back at once, one after a request that did not get through, one never."""
+    """Run r1: of three batches one was taken back at once, one after a request that did not get through, one never."""
     world.launched()
     world.serve()
     recall_run(world.store, 1, reason="wrong price", actor=ANNA)
@@ -169,7 +169,7 @@ def test_a_recall_that_was_forged_shows(world: World, forger: Forger, what: str)
 
     forger.does(*FORGED[what])
 
-    assert faults(world)[0].startswith("run 1, as its recall ended with event ")
+    assert faults(world)[0].startswith("run r1, as its recall ended with event ")
     assert faults(world)[0].endswith("its recalls, or requests to unsend, were edited since they were sealed")
 
 

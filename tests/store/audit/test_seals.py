@@ -418,7 +418,7 @@ def test_the_records_of_an_ended_run_are_part_of_the_proof(world: World, forger:
 
     forger.does(statement)
 
-    (fault,) = [told for told in faults(world) if told.startswith("run 1, as it ended with event ")]
+    (fault,) = [told for told in faults(world) if told.startswith("run r1, as it ended with event ")]
     assert words in fault
 
 
@@ -453,7 +453,7 @@ def test_a_run_that_was_reopened_is_covered_again_when_it_ends_again(world: Worl
     forger.does("UPDATE attempt_outcome SET message_id = 'x' WHERE batch_id = 1 AND number = 2")
 
     (fault,) = faults(world)
-    assert fault.startswith(f"run {run_id}, as it ended with event ")
+    assert fault.startswith(f"run r{run_id}, as it ended with event ")
 
 
 # What cannot be read
@@ -465,7 +465,7 @@ def test_a_digest_of_records_that_cannot_be_read_is_a_sentence(world: World, for
     forger.does("UPDATE seal SET covered_attempts = :blob WHERE covered_sha256 IS NOT NULL", blob=b"\x01\x02")
 
     (fault,) = faults(world)
-    assert fault.startswith("run 1, as it ended with event ")
+    assert fault.startswith("run r1, as it ended with event ")
     assert "cannot be read" in fault
 
 

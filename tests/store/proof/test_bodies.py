@@ -130,7 +130,7 @@ def test_a_message_that_was_not_the_runs_is_a_fault(world: World) -> None:
 
     assert not found.ok
     assert (
-        f"run {run_id} batch 2: request 1 carried another body than the run's message to the batch's users"
+        f"run r{run_id} batch 2: request 1 carried another body than the run's message to the batch's users"
         in found.faults
     )
     assert found.bodies == Bodies(2, 0)

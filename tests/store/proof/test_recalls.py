@@ -23,7 +23,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture(scope="module")
 def store(database_url: str) -> Iterator[Store]:
-    """Run 1 was taken back for run 2, which was then sent."""
+    """Run r1 was taken back for run r2, which was then sent."""
     clock = DrivenClock()
     opened = open_store(database_url, clock=clock)
     world = World(opened, clock)
@@ -45,24 +45,24 @@ def store(database_url: str) -> Iterator[Store]:
     [
         (
             "UPDATE recall SET unsent = 2, failed = 1",
-            "run 1: recall 1 counts 2 batches as unsent, but its requests",
+            "run r1: recall 1 counts 2 batches as unsent, but its requests",
         ),
         (
             "UPDATE recall SET unsent = 9, batches = 9",
-            "run 1: recall 1 counts 9 batches as unsent, but its requests",
+            "run r1: recall 1 counts 9 batches as unsent, but its requests",
         ),
         (
             "UPDATE run SET planned_at = '2026-03-02 12:00:00' WHERE id = 2",
-            "run 2: planned before the recall of run 1 had ended",
+            "run r2: planned before the recall of run r1 had ended",
         ),
         (
             "UPDATE recall SET finished_at = NULL, batches = NULL, unsent = NULL, failed = NULL, unknown = NULL",
-            "run 2: planned before the recall of run 1 had ended",
+            "run r2: planned before the recall of run r1 had ended",
         ),
         (
             """INSERT INTO unsend SELECT recall_id, batch_id, 9, account_id, 'm-9', 99, worker, started_at, deadline_at
             FROM unsend WHERE batch_id = 1 AND number = 1""",
-            "run 1 batch 1: message m-9 was to be unsent, but it is not its own",
+            "run r1 batch 1: message m-9 was to be unsent, but it is not its own",
         ),
     ],
 )

@@ -38,7 +38,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture(scope="module")
 def store(database_url: str) -> Iterator[Store]:
-    """Run 1: [1 2] rejected, [3 4] unknown and sent again, [5 6] accepted, 99 left out; run 2 reaches [1 2] again."""
+    """Run r1: [1 2] rejected, [3 4] unknown and sent again, [5 6] accepted, 99 left out; run r2 reaches [1 2] again."""
     clock = DrivenClock()
     opened = open_store(database_url, clock=clock)
     world = World(opened, clock, gateway=Vendor())
@@ -89,11 +89,11 @@ def _behind_the_trigger(table: str, statement: str, **values: Any) -> Damage:
 DAMAGES: dict[str, tuple[Damage, str]] = {
     "a plan that promised more": (
         _sql("UPDATE run SET planned = 7 WHERE id = 1"),
-        "run 1: planned 7, but its batches hold",
+        "run r1: planned 7, but its batches hold",
     ),
     "a plan that named more users": (
         _sql("UPDATE run SET planned = 7 WHERE id = 1"),
-        "run 1: planned 7 users, but its batches name 6",
+        "run r1: planned 7 users, but its batches name 6",
     ),
     "a batch that vanished": (
         lambda connection: [
@@ -102,29 +102,29 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
             _behind_the_trigger("message", "DELETE FROM message WHERE batch_id = 3")(connection),
             _sql("DELETE FROM batch WHERE id = 3")(connection),
         ],
-        "run 1: planned 6 users, but its batches name 4",
+        "run r1: planned 6 users, but its batches name 4",
     ),
     "an ended run in which some wait": (
         _sql("UPDATE batch SET state = 'ready' WHERE id = 1"),
-        "run 1: finished_with_failures, but 2 recipients wait",
+        "run r1: finished_with_failures, but 2 recipients wait",
     ),
     "users that were exchanged": (
         _sql("UPDATE batch SET users = :users WHERE id = 3", users=pack(BitMap64([7, 8])).blob),
-        "run 1 batch 3: its users are not those of its digest",
+        "run r1 batch 3: its users are not those of its digest",
     ),
     "a size that is not that of its users": (
         _sql("UPDATE batch SET size = 1 WHERE id = 3"),
-        "run 1 batch 3: its size or range is not that of its users",
+        "run r1 batch 3: its size or range is not that of its users",
     ),
     "a range that is not that of its users": (
         _sql("UPDATE batch SET last_user = 9 WHERE id = 3"),
-        "run 1 batch 3: its size or range is not that of its users",
+        "run r1 batch 3: its size or range is not that of its users",
     ),
-    "a user in two batches": (_users(3, [4, 6]), "run 1 batch 3: 1 users are in another batch too"),
-    "a user of nobody's audience": (_users(3, [5, 7]), "run 1: its batches and exclusions are not its audience"),
+    "a user in two batches": (_users(3, [4, 6]), "run r1 batch 3: 1 users are in another batch too"),
+    "a user of nobody's audience": (_users(3, [5, 7]), "run r1: its batches and exclusions are not its audience"),
     "somebody left out whom nobody knows of": (
         _behind_the_trigger("exclusion", "DELETE FROM exclusion"),
-        "run 1: its batches and exclusions are not its audience",
+        "run r1: its batches and exclusions are not its audience",
     ),
     "somebody left out and sent to": (
         _behind_the_trigger(
@@ -132,56 +132,56 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
             "UPDATE exclusion SET users = :users, users_sha256 = 'x', first_user = 6, size = 2",
             users=pack(BitMap64([6, 99])).blob,
         ),
-        "run 1: 1 users are both left out and in a batch",
+        "run r1: 1 users are both left out and in a batch",
     ),
     "an audience that was exchanged": (
         _behind_the_trigger(
             "audience_version", "UPDATE audience_version SET users = :users", users=pack(BitMap64([1, 99])).blob
         ),
-        "run 1, audience version 1: its users are not those of its digest",
+        "run r1, audience version 1: its users are not those of its digest",
     ),
     "exclusions that were exchanged": (
         _behind_the_trigger("exclusion", "UPDATE exclusion SET users = :users", users=pack(BitMap64([98])).blob),
-        "run 1, left out as suppressed: its users are not those of its digest",
+        "run r1, left out as suppressed: its users are not those of its digest",
     ),
     "a rerun of users that the audience never had": (
         _users(4, [1, 7]),
-        "run 2: its batches and exclusions are not its audience",
+        "run r2: its batches and exclusions are not its audience",
     ),
     "a request that vanished": (
         lambda connection: [
             _behind_the_trigger("attempt_outcome", "DELETE FROM attempt_outcome WHERE batch_id = 3")(connection),
             _behind_the_trigger("attempt", "DELETE FROM attempt WHERE batch_id = 3")(connection),
         ],
-        "run 1 batch 3: 0 requests are on record, but it counts 1",
+        "run r1 batch 3: 0 requests are on record, but it counts 1",
     ),
     "an outcome that vanished": (
         _behind_the_trigger("attempt_outcome", "DELETE FROM attempt_outcome WHERE batch_id = 3"),
-        "run 1 batch 3: accepted, but its last request is in flight",
+        "run r1 batch 3: accepted, but its last request is in flight",
     ),
     "an acceptance turned into a refusal": (
         _sql("UPDATE batch SET state = 'rejected', message_id = NULL WHERE id = 3"),
-        "run 1 batch 3: rejected, but its last request is accepted",
+        "run r1 batch 3: rejected, but its last request is accepted",
     ),
     "an accepted batch made ready again": (
         _sql("UPDATE batch SET state = 'ready', message_id = NULL WHERE id = 3"),
-        "run 1 batch 3: ready, but its last request is accepted",
+        "run r1 batch 3: ready, but its last request is accepted",
     ),
     "a batch accepted without a request": (
         _sql("UPDATE batch SET attempts = 0, state = 'accepted' WHERE id = 1"),
-        "run 1 batch 1: 1 requests are on record, but it counts 0",
+        "run r1 batch 1: 1 requests are on record, but it counts 0",
     ),
     "a second request that nobody decided": (
         _behind_the_trigger("evidence", "DELETE FROM evidence"),
-        "run 1 batch 2: sent again after request 1, which may have reached its users",
+        "run r1 batch 2: sent again after request 1, which may have reached its users",
     ),
     "a request made after its run had expired": (
         _sql("UPDATE run SET expires_at = created_at WHERE id = 1"),
-        "run 1 batch 1: request 1 was made after the run expired",
+        "run r1 batch 1: request 1 was made after the run expired",
     ),
     "two runs of a lineage that reached the same users": (
         _users(4, [1, 5]),
-        "run 2: 1 users are another run's of lineage 1, too",
+        "run r2: 1 users are another run's of lineage 1, too",
     ),
 }
 
@@ -207,7 +207,7 @@ def test_digests_of_the_release_before_are_proved_in_its_form(store: Store) -> N
             )
         assert verify.verify(connection).faults == []
         connection.execute(text("UPDATE batch SET users_sha256_version = 3 WHERE id = 1"))
-        assert verify.verify(connection).faults == ["run 1 batch 1: its users are not those of its digest"]
+        assert verify.verify(connection).faults == ["run r1 batch 1: its users are not those of its digest"]
         connection.rollback()
 
 

@@ -41,7 +41,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture(scope="module")
 def filled(database_url: str) -> Iterator[Store]:
-    """Run 1: batches 1 accepted, 2 cancelled by decision, 3 in flight, 4 ready, and a user left out."""
+    """Run r1: batches 1 accepted, 2 cancelled by decision, 3 in flight, 4 ready, and a user left out."""
     clock = DrivenClock()
     store = open_store(database_url, clock=clock)
     world = World(store, clock, gateway=Vendor())

@@ -75,7 +75,7 @@ def test_whole_lists_and_runs_without_a_plan_are_named_as_such(world: World) -> 
     assert skipped.state == "not_planned"
     assert "its grace time is" in str(skipped.reason)
     assert verdict(world, 2, listed + 1).state == "not_in_audience"
-    with pytest.raises(NotFound, match="There is no run 99"):
+    with pytest.raises(NotFound, match="There is no run r99"):
         verdict(world, 1, 99)
 
 

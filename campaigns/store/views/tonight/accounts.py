@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
+from campaigns.store.holds.stops import is_stopped
 from campaigns.store.tables.accounts import account, lane
 from campaigns.store.tables.campaigns import campaign
 
@@ -32,7 +33,8 @@ class NextRun:
     campaign: str
     account: str
     at: datetime
-    paused: str | None  # why its schedule is paused
+    paused: str | None  # why its schedule is paused: what comes due is skipped
+    stopped: bool  # its account is stopped: what comes due waits until that is lifted
 
 
 def accounts_of_tonight(connection: Connection) -> list[AccountRow]:
@@ -68,11 +70,21 @@ def next_runs(connection: Connection) -> list[NextRun]:
     """The next occurrence of every armed campaign, the earliest first."""
     at = func.coalesce(campaign.c.due_for, campaign.c.due_at)
     rows = connection.execute(
-        select(campaign.c.id, campaign.c.name, campaign.c.account_id, at.label("at"), campaign.c.pause_reason)
+        select(
+            *(campaign.c.id, campaign.c.name, campaign.c.account_id, at.label("at"), campaign.c.pause_reason),
+            is_stopped(campaign.c.account_id).label("stopped"),
+        )
         .where(campaign.c.due_at.is_not(None), campaign.c.kind == "campaign")
         .order_by(at, campaign.c.id)
     )
     return [
-        NextRun(campaign_id=row.id, campaign=row.name, account=row.account_id, at=row.at, paused=row.pause_reason)
+        NextRun(
+            campaign_id=row.id,
+            campaign=row.name,
+            account=row.account_id,
+            at=row.at,
+            paused=row.pause_reason,
+            stopped=bool(row.stopped),
+        )
         for row in rows
     ]

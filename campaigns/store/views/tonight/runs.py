@@ -11,6 +11,8 @@ from sqlalchemy import Connection, Select, func, or_, select
 from campaigns.domain.schedules.sending_hours import Window, windows_of
 from campaigns.domain.schedules.timing import timing_from_json
 from campaigns.domain.states import BATCH_WAITS, RUN_OPEN, BatchState, RunState
+from campaigns.store.handoff.handed_over import still_with_vendor
+from campaigns.store.recall.unsend_requests import is_unsent
 from campaigns.store.runs.times import OpenHours
 from campaigns.store.tables.accounts import account
 from campaigns.store.tables.batches import batch
@@ -79,6 +81,14 @@ def runs_of_tonight(connection: Connection, *, since: datetime) -> list[RunOfTon
     )
     recalls = _recalls_waited_for(connection)
     return [_run(row, sums.get(row.id, {}), recalls) for row in rows]
+
+
+def vendor_sends_at(connection: Connection, *, now: datetime) -> dict[int, datetime]:
+    """By run: when the vendor sends what it holds of it. What was unsent is left out."""
+    times: dict[int, datetime] = {}
+    for each in still_with_vendor(connection, now=now, besides=is_unsent()):
+        times[each.run_id] = min(each.due, times.get(each.run_id, each.due))
+    return times
 
 
 def _ids_of_tonight(since: datetime) -> Select[Any]:
