@@ -23,6 +23,7 @@ from campaigns.flow.campaigns.draft_faults import (
     has_same_texts,
     refuse_doubtful,
     refuse_faults,
+    refuse_other_revision,
 )
 from campaigns.flow.handoff.refuse_edits import refuse_handed_over
 from campaigns.flow.schedules.arm import holds_from, rearmed
@@ -91,6 +92,7 @@ class Changes:
     mark: bool | None = None
     as_written: bool | None = None
     often: bool | None = None
+    made_from: int | None = None  # the revision that its author saw: an edit of another one is refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,7 @@ def edit_campaign(
     """Add a revision. Open runs keep theirs; an armed schedule takes the new one.
 
     What has come due by the old revision is opened first, so that the edit neither loses an occurrence nor repeats one.
-    Raises UsageError that names every fault, or NotAllowed; then nothing is written.
+    Raises UsageError that names every fault, NotAllowed, or Outdated; then nothing is written.
     """
     skipped = 0
     while True:
@@ -212,6 +214,7 @@ def _edit(act: Act, campaign: CampaignRow, changes: Changes, *, tick_seconds: fl
         )
     if is_due(campaign, act.now):
         return None
+    refuse_other_revision(campaign, changes.made_from)
     refuse_handed_over(connection, campaign.id, now=act.now)
     old = find_revision(connection, campaign.id, campaign.revision)
     new = _changed(connection, old, changes)
