@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from campaigns.domain.errors import NotAllowed
+from campaigns.domain.clocks import on_clocks
+from campaigns.domain.errors import NotAllowed, Outdated
 from campaigns.domain.people import Reason
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.states import CampaignState
@@ -86,13 +87,16 @@ def resume_schedule(store: Store, campaign_id: int, *, reason: str, actor: str) 
     return _change(store, campaign_id, lambda opening: _resume(opening, given), actor=actor)
 
 
-def skip_next(store: Store, campaign_id: int, *, reason: str | None, actor: str) -> NextSkipped:
+def skip_next(
+    store: Store, campaign_id: int, *, reason: str | None, actor: str, seen: datetime | None = None
+) -> NextSkipped:
     """Skip the next occurrence of an armed campaign; those after it are sent. Raises NotAllowed, UsageError.
 
-    Each call skips one more: the occurrence that the campaign waits for at that moment.
+    Each call skips one more: the occurrence that the campaign waits for at that moment. `seen`: the one that a person
+    was shown; Outdated is raised when the campaign waits for another one by then.
     """
     given = None if reason is None else Reason(reason)
-    return _change(store, campaign_id, lambda opening: _skip_next(opening, given), actor=actor)
+    return _change(store, campaign_id, lambda opening: _skip_next(opening, given, seen), actor=actor)
 
 
 def _change(store: Store, campaign_id: int, change: Callable[[Opening], Answer], *, actor: str) -> Answer:
@@ -192,9 +196,16 @@ def _record(opening: Opening, kind: EventKind, reason: Reason) -> None:
     opening.act.record(kind, campaign_id=campaign.id, account_id=campaign.account_id, reason=reason)
 
 
-def _skip_next(opening: Opening, reason: Reason | None) -> NextSkipped:
+def _skip_next(opening: Opening, reason: Reason | None, seen: datetime | None) -> NextSkipped:
     campaign, act, occurrence = opening.campaign, opening.act, opening.campaign.occurrence_at
     assert occurrence is not None
+    if seen is not None and seen != occurrence:
+        then, now = on_clocks(seen, opening.zone), on_clocks(occurrence, opening.zone)
+        raise Outdated(
+            f"Campaign {campaign.id} no longer waits for the run at {then}: it waits for the one at {now} now. Nothing "
+            "was skipped.",
+            Remedy(Do.SHOW_CAMPAIGN, campaign=campaign.id),
+        )
     skipped_before = skipped_after(act.connection, campaign.id, act.now)
     after = following(act.connection, campaign, opening.revision, occurrence)
     change_campaign(act.connection, campaign, now=act.now, **columns_for(campaign.id, opening.revision, after))

@@ -99,13 +99,16 @@ class Wanted:
     account_id: str | None = None
     archived: bool = True  # archived campaigns too
     newest: int | None = None  # at most this many
+    accounts: frozenset[str] | None = None  # of these accounts
+    below: int | None = None  # with a smaller ID, for the next page
+    name_has: str | None = None  # with this text in the name, in any case of letters
 
 
 def campaigns(connection: Connection, wanted: Wanted | None = None) -> list[CampaignLine]:
     """Campaigns that people wrote, the newest first; those of probes are left out."""
     wanted = wanted or Wanted()
     rows = connection.execute(_lines(wanted)).mappings().all()
-    of_schedule = schedules(connection)
+    of_schedule = schedules(connection, [row["id"] for row in rows])
     return [
         CampaignLine(**{**row, "state": CampaignState(row["state"])}, **_schedule(of_schedule[row["id"]]))
         for row in rows
@@ -124,7 +127,7 @@ def campaign_of(connection: Connection, campaign_id: int) -> CampaignView:
         revision=row.revision,
         launches=row.launches,
         due_at=row.due_at,
-        **_schedule(schedules(connection, campaign_id)[campaign_id]),
+        **_schedule(schedules(connection, [campaign_id])[campaign_id]),
         message=newest.message,
         contents=newest.contents or [],
         audience=_audience(connection, newest.audience_version_id),
@@ -177,6 +180,12 @@ def _lines(wanted: Wanted) -> Select[Any]:
         statement = statement.where(campaign.c.state != CampaignState.ARCHIVED.value)
     if wanted.account_id is not None:
         statement = statement.where(campaign.c.account_id == wanted.account_id)
+    if wanted.accounts is not None:
+        statement = statement.where(campaign.c.account_id.in_(sorted(wanted.accounts)))
+    if wanted.below is not None:
+        statement = statement.where(campaign.c.id < wanted.below)
+    if wanted.name_has:
+        statement = statement.where(campaign.c.name.icontains(wanted.name_has, autoescape=True))
     return statement
 
 

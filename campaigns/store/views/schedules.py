@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, and_, func, select
 from campaigns.domain.schedules.timing import timing_from_json
 from campaigns.domain.schedules.words import words
 from campaigns.domain.states import RunState
+from campaigns.store.database.engine import ROWS_AT_ONCE
 from campaigns.store.tables.accounts import account
 from campaigns.store.tables.campaigns import campaign, revision
 from campaigns.store.tables.runs import run
@@ -29,34 +31,53 @@ class ScheduleView:
     skipped: int
 
 
-def schedules(connection: Connection, campaign_id: int | None = None) -> dict[int, ScheduleView]:
-    """The schedule of each campaign, or of one."""
-    statement = (
-        select(
-            campaign.c.id,
-            func.coalesce(campaign.c.due_for, campaign.c.due_at).label("next_at"),
-            campaign.c.occurrences,
-            campaign.c.pause_reason,
-            campaign.c.paused_at,
-            campaign.c.paused_by,
-            revision.c.timing,
-            revision.c.starts_at,
-            func.coalesce(revision.c.zone, account.c.zone).label("zone"),
+def schedules(connection: Connection, campaign_ids: Sequence[int]) -> dict[int, ScheduleView]:
+    """The schedule of each of these campaigns."""
+    skipped: dict[int, int] = {}
+    views: dict[int, ScheduleView] = {}
+    for ids in (campaign_ids[start : start + ROWS_AT_ONCE] for start in range(0, len(campaign_ids), ROWS_AT_ONCE)):
+        skipped |= _skipped(connection, ids)
+        rows = connection.execute(_SCHEDULES.where(campaign.c.id.in_(ids)))
+        views |= {row.id: _view(row, skipped.get(row.id, 0)) for row in rows}
+    return views
+
+
+def zones(connection: Connection, campaign_ids: Sequence[int]) -> dict[int, str | None]:
+    """The zone whose clocks each of these campaigns follows."""
+    rows = connection.execute(
+        _SCHEDULES.with_only_columns(campaign.c.id, _ZONE.label("zone"), maintain_column_froms=True).where(
+            campaign.c.id.in_(campaign_ids)
         )
-        .join(revision, and_(revision.c.campaign_id == campaign.c.id, revision.c.number == campaign.c.revision))
-        .join(account, account.c.id == campaign.c.account_id)
     )
-    if campaign_id is not None:
-        statement = statement.where(campaign.c.id == campaign_id)
-    skipped = _skipped(connection, campaign_id)
-    return {row.id: _view(row, skipped.get(row.id, 0)) for row in connection.execute(statement)}
+    return {row.id: row.zone for row in rows}
 
 
-def _skipped(connection: Connection, campaign_id: int | None) -> dict[int, int]:
-    statement = select(run.c.campaign_id, func.count().label("runs")).where(run.c.state == RunState.SKIPPED.value)
-    if campaign_id is not None:
-        statement = statement.where(run.c.campaign_id == campaign_id)
-    return {row.campaign_id: row.runs for row in connection.execute(statement.group_by(run.c.campaign_id))}
+_ZONE = func.coalesce(revision.c.zone, account.c.zone)
+
+_SCHEDULES = (
+    select(
+        campaign.c.id,
+        func.coalesce(campaign.c.due_for, campaign.c.due_at).label("next_at"),
+        campaign.c.occurrences,
+        campaign.c.pause_reason,
+        campaign.c.paused_at,
+        campaign.c.paused_by,
+        revision.c.timing,
+        revision.c.starts_at,
+        _ZONE.label("zone"),
+    )
+    .join(revision, and_(revision.c.campaign_id == campaign.c.id, revision.c.number == campaign.c.revision))
+    .join(account, account.c.id == campaign.c.account_id)
+)
+
+
+def _skipped(connection: Connection, campaign_ids: Sequence[int]) -> dict[int, int]:
+    statement = (
+        select(run.c.campaign_id, func.count().label("runs"))
+        .where(run.c.state == RunState.SKIPPED.value, run.c.campaign_id.in_(campaign_ids))
+        .group_by(run.c.campaign_id)
+    )
+    return {row.campaign_id: row.runs for row in connection.execute(statement)}
 
 
 def _view(row: Any, skipped: int) -> ScheduleView:
