@@ -142,6 +142,10 @@ class Outdated(NotAllowed):
 
     code = "outdated"
 
+    def __init__(self, message: str, *remedies: Remedy, revision: int | None = None) -> None:
+        super().__init__(message, *remedies)
+        self.revision = revision  # the newest one; None: it is about no campaign
+
 
 class KeyInUse(NotAllowed):
     """The first request with this idempotency key has not ended, or its process died; this one did nothing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 from campaigns.domain.errors import UsageError
+from campaigns.domain.printable import IS_TEXT
 
 
 class _Given(str):
@@ -15,9 +16,11 @@ class _Given(str):
     MISSING = ""
 
     def __new__(cls, text: str) -> Self:
-        """Raise UsageError for a text that is empty or only blanks."""
+        """Raise UsageError for a text that is empty or only blanks, or that no database can hold."""
         if not text.strip():
             raise UsageError(cls.MISSING)
+        if not IS_TEXT(text):
+            raise UsageError(f"The {cls.__name__.lower()} has a character that is not text. Take it out.")
         return super().__new__(cls, text.strip())
 
 

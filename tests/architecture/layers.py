@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "flow": PURE | {"store", "flow", "crashpoint"},
     "adapters": PURE | {"adapters", "private_files", "tls"},
     "sandbox": {"domain", "sandbox", "private_files"},
-    "inputs": {"domain", "inputs"},
+    "inputs": PURE | {"store", "flow", "inputs"},
     "wiring": BELOW_EDGES,
     "worker": BELOW_EDGES | {"worker", "crashpoint"},
     "embedded": BELOW_EDGES | {"embedded"},
@@ -145,8 +145,6 @@ READ_BY_EDGES = {"views", "proof", "database", "health"}
 
 READ_WITH_A_REASON = {
     ("cli/audit/kept_heads.py", "audit"): "a head of the sealed log is the value that `proof` compares with",
-    ("cli/campaigns/create_edit.py", "accounts"): "asks for the zone of an account, and refuses before a file is read",
-    ("cli/campaigns/create_edit.py", "campaigns"): "an edit changes the revision as it is stored, not as it is shown",
     ("cli/demo/books.py", "sending"): "the demo counts the users of all runs against the record of the sandbox",
     ("cli/runs/recipients.py", "runs"): "reads the users of a run, a set of each batch, which no view can show",
     ("cli/system/checks.py", "backup"): "a host is a row of few columns, and its view would have the same",

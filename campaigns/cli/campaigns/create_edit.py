@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,18 +20,12 @@ from campaigns.domain.errors import InputFault, InvalidInput, UsageError
 from campaigns.inputs.campaign_file import CampaignFile
 from campaigns.inputs.cleared import cleared_keys
 from campaigns.inputs.fields import Given, gather
-from campaigns.inputs.when import TIME_KEYS, When, read_when
-from campaigns.inputs.written import message_of, mode_of, name_of, require_changes, require_new
+from campaigns.inputs.written import require_changes, require_new
 
 if TYPE_CHECKING:
     from campaigns.domain.audience.user_sets import Reading
-    from campaigns.flow.campaigns.drafts import Changes, Created, Edited
-    from campaigns.store.campaigns.campaigns import CampaignRow, RevisionRow
+    from campaigns.flow.campaigns.drafts import Created, Edited
     from campaigns.wiring import Parts
-
-UNCHANGED = ("name", "batch_size", "on_unknown", "accept_suppressed", "mark", "as_written", "often", "contents")
-"""Fields that go into an edit as they were given."""
-
 
 @click.command(cls=GroupedCommand)
 @click.argument("file", required=False, metavar="[FILE.yaml|-]")
@@ -86,83 +81,38 @@ def _campaign_file(place: str, *, option: str) -> CampaignFile:
 
 
 def _create(parts: Parts, given: Given) -> tuple[Created, Reading | None]:
-    from campaigns.flow.campaigns.drafts import Draft, create_campaign
-    from campaigns.store.accounts.bindings import upstream_to_send
+    from campaigns.flow.campaigns.drafts import create_campaign
+    from campaigns.inputs.drafts import draft_of
 
-    values = given.values
     with naming_options():
-        message = message_of(given)
-    with parts.store.read() as connection:  # before a long file is read
-        upstream_to_send(connection, values["account_id"])
-    when = _when(parts, given, values["account_id"])
+        draft = draft_of(parts.store, given, batch_size=parts.settings.batch_size)
     reading, source = _audience(given)
-    draft = Draft(
-        name=name_of(given),
-        account_id=values["account_id"],
-        message=message,
-        audience=reading,
-        audience_source=source,
-        batch_size=values.get("batch_size", parts.settings.batch_size),
-        on_unknown=values.get("on_unknown", "hold"),
-        starts_at=when.starts_at,
-        zone=when.zone,
-        timing=when.timing,
-        contents=values.get("contents", ()),
-        accept_suppressed=values.get("accept_suppressed", False),
-        mark=values.get("mark"),
-        as_written=values.get("as_written", False),
-        often=values.get("often", False),
-    )
     with naming_options():
-        created = create_campaign(parts.store, draft, actor=actor(), tick_seconds=parts.settings.tick_seconds)
+        created = create_campaign(
+            parts.store,
+            replace(draft, audience=reading, audience_source=source),
+            actor=actor(),
+            tick_seconds=parts.settings.tick_seconds,
+        )
     return created, reading
 
 
 def _edit(parts: Parts, campaign_id: int, given: Given, cleared: set[str]) -> tuple[Edited, Reading | None]:
     from campaigns.flow.campaigns.drafts import edit_campaign
-    from campaigns.store.campaigns.campaigns import find_campaign, find_revision
+    from campaigns.inputs.drafts import changes_of
 
-    with parts.store.read() as connection:
-        campaign = find_campaign(connection, campaign_id)
-        current = find_revision(connection, campaign_id, campaign.revision)
     with naming_options():
-        changes = _changes(parts, campaign, current, given, cleared)
+        changes = changes_of(parts.store, campaign_id, given, cleared)
+    reading, source = _audience(given)
+    with naming_options():
         edited = edit_campaign(
-            parts.store, campaign_id, changes, actor=actor(), tick_seconds=parts.settings.tick_seconds
+            parts.store,
+            campaign_id,
+            replace(changes, audience=reading, audience_source=source),
+            actor=actor(),
+            tick_seconds=parts.settings.tick_seconds,
         )
-    return edited, changes.audience
-
-
-def _changes(parts: Parts, campaign: CampaignRow, current: RevisionRow, given: Given, cleared: set[str]) -> Changes:
-    from campaigns.domain.messages.message import from_json
-    from campaigns.flow.campaigns.drafts import Changes
-
-    changes: dict[str, Any] = {key: given.values[key] for key in UNCHANGED if key in given.values}
-    if given.times or cleared & TIME_KEYS:
-        old = When(current.starts_at, current.zone, current.times)
-        when = _when(parts, given, campaign.account_id, old=old, cleared=cleared)
-        changes |= {"starts_at": when.starts_at, "zone": when.zone, "timing": when.timing}
-        changes["drop_start"] = when.starts_at is None
-    mode = from_json(current.message).text_mode
-    if given.message or cleared - TIME_KEYS - {"users", "contents"} or mode_of(given, mode) is not mode:
-        changes["message"] = message_of(given, current.message, cleared)
-    if "contents" in cleared:
-        changes["contents"] = ()
-    if "users" in given.values:
-        changes["audience"], changes["audience_source"] = _audience(given)
-    elif "users" in cleared:
-        changes["drop_audience"] = True
-    return Changes(**changes)
-
-
-def _when(
-    parts: Parts, given: Given, account_id: str, *, old: When | None = None, cleared: Collection[str] = ()
-) -> When:
-    from campaigns.store.accounts.bindings import zone_of_account
-
-    with parts.store.read() as connection:
-        now, account_zone = parts.store.now(connection), zone_of_account(connection, account_id)
-    return read_when(given, now=now, account_zone=account_zone, old=old, cleared=cleared)
+    return edited, reading
 
 
 def _audience(given: Given) -> tuple[Reading | None, str]:

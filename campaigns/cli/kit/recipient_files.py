@@ -33,26 +33,20 @@ LARGEST_LIST_BYTES = 2_000_000_000
 LARGEST_PIPED_BYTES = 256_000_000
 LARGEST_TEXT_BYTES = 8_000_000
 
-HEAD_BYTES = 8
-OLD_WORKBOOK = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-"""How workbooks before 2007 begin, and those that are locked by a password."""
-
-WORKBOOKS = (b"PK\x03\x04", OLD_WORKBOOK)
-
 
 def read_file(place: str, *, option: str, skip_bad: bool = False, sheet: str | None = None) -> Reading:
     """The user IDs in a file, or in standard input for `-`. Raises UsageError.
 
     `sheet` names the sheet of a workbook, which is needed when it has several.
     """
+    from campaigns.adapters.disk.recipients import HEAD_BYTES, WORKBOOKS, refuse_sheet
     from campaigns.domain.audience.user_sets import read_users
 
     with opened_bytes(place, option=option) as (stream, name, size):
-        head, whole = _looked_at(stream)
+        head, whole = _looked_at(stream, HEAD_BYTES)
         if head.startswith(WORKBOOKS):
             return _read_workbook(head, whole, name, skip_bad=skip_bad, sheet=sheet)
-        if sheet is not None:
-            raise UsageError(f"--sheet '{one_line(sheet)}' is a sheet of a workbook, but {name} is not a workbook.")
+        refuse_sheet(sheet, name)
         with closing(Progress(name, size)) as progress:
             return read_users(whole, name=name, skip_bad=skip_bad, progress=_bounded(progress, name))
 
@@ -71,9 +65,9 @@ def _bounded(progress: Progress, name: str) -> Callable[[int], None]:
     return checked
 
 
-def _looked_at(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
+def _looked_at(stream: BinaryIO, size: int) -> tuple[bytes, BinaryIO]:
     """The first bytes of a stream, and the stream from its beginning."""
-    head = stream.read(HEAD_BYTES)
+    head = stream.read(size)
     if stream.seekable():
         stream.seek(-len(head), os.SEEK_CUR)
         return head, stream
@@ -97,18 +91,13 @@ class _Prepended(io.RawIOBase):
 
 
 def _read_workbook(head: bytes, stream: BinaryIO, name: str, *, skip_bad: bool, sheet: str | None) -> Reading:
-    from campaigns.adapters.disk.workbook import AS_CSV, Workbook
-    from campaigns.domain.audience.sheet_rows import read_sheet
+    from campaigns.adapters.disk.recipients import read_workbook
 
-    if head == OLD_WORKBOOK:
-        raise UsageError(f"{name} is an .xls workbook, or is locked by a password; save it as .xlsx, or {AS_CSV}.")
     with tempfile.TemporaryFile() as copy, closing(Progress(name, None)) as progress:
         if not stream.seekable():
             _copy(stream, copy, name)
             stream = copy
-        workbook = Workbook(stream, name)
-        chosen = _chosen(workbook.sheets, sheet, name)
-        return read_sheet(workbook.rows(chosen, progress), name=name, sheet=chosen, skip_bad=skip_bad)
+        return read_workbook(head, stream, name=name, skip_bad=skip_bad, sheet=sheet, progress=progress)
 
 
 def _copy(stream: BinaryIO, copy: IO[bytes], name: str) -> None:
@@ -119,17 +108,6 @@ def _copy(stream: BinaryIO, copy: IO[bytes], name: str) -> None:
         if left < 0:
             raise UsageError(f"{name} is a workbook of more than {LARGEST_PIPED_BYTES:,} bytes; give it as a file.")
         copy.write(piece)
-
-
-def _chosen(sheets: list[str], sheet: str | None, name: str) -> str:
-    if sheet is None and len(sheets) == 1:
-        return sheets[0]
-    if sheet in sheets:
-        return sheet
-    listed = ", ".join(f"'{one_line(each)}'" for each in sheets[:8])
-    if sheet is None:
-        raise UsageError(f"{name} has {counted(len(sheets), 'sheet')} ({listed}); say which one, as in --sheet Fans.")
-    raise UsageError(f"{name} has no sheet '{one_line(sheet)}'; it has {listed}.")
 
 
 def say_read(reading: Reading) -> None:

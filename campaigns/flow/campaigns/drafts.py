@@ -36,6 +36,7 @@ from campaigns.store.campaigns.campaigns import (
     change_campaign,
     find_campaign,
     find_revision,
+    refuse_outdated,
     refuse_probe,
 )
 from campaigns.store.database.engine import Store
@@ -85,6 +86,7 @@ class Changes:
     mark: bool | None = None
     as_written: bool | None = None
     often: bool | None = None
+    seen: int | None = None  # the revision that the editor saw; None: whichever is the newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,7 @@ def edit_campaign(
     """Add a revision. Open runs keep theirs; an armed schedule takes the new one.
 
     What has come due by the old revision is opened first, so that the edit neither loses an occurrence nor repeats one.
-    Raises UsageError that names every fault, or NotAllowed; then nothing is written.
+    Raises UsageError that names every fault, Outdated, or NotAllowed; then nothing is written.
     """
     skipped = 0
     while True:
@@ -183,6 +185,7 @@ def _edit(act: Act, campaign: CampaignRow, changes: Changes, *, tick_seconds: fl
     """Write the edit; None when an occurrence came due at this very moment. The caller holds the lane's lock."""
     connection = act.connection
     refuse_probe(campaign)
+    refuse_outdated(campaign, changes.seen)
     if campaign.state is CampaignState.ARCHIVED:
         raise NotAllowed(
             f"Campaign {campaign.id} is archived and cannot be edited.",

@@ -9,7 +9,7 @@ from decimal import Decimal
 from sqlalchemy import Connection
 
 from campaigns.domain.clocks import on_clocks
-from campaigns.domain.errors import NotAllowed
+from campaigns.domain.errors import NoRevision, NotAllowed
 from campaigns.domain.messages.list_checks import list_doubts
 from campaigns.domain.messages.text_checks import doubts_of, launch_faults, text_remedies
 from campaigns.domain.remedies import Do, Remedy
@@ -22,8 +22,18 @@ from campaigns.flow.planning.plan import Plan, make_plan, plan_faults, refuse_fa
 from campaigns.flow.planning.plan_warnings import PlanWarning, plan_warnings
 from campaigns.flow.schedules.arm import first_occurrence, is_used_up, refuse_often
 from campaigns.store.accounts.bindings import upstream_to_send
-from campaigns.store.campaigns.campaigns import CampaignRow, RevisionRow, find_campaign, find_revision, refuse_probe
+from campaigns.store.campaigns.campaigns import (
+    CampaignRow,
+    RevisionRow,
+    find_campaign,
+    find_revision,
+    refuse_outdated,
+    refuse_probe,
+)
 from campaigns.store.database.engine import Store
+
+LARGE_LAUNCH = 10_000
+"""From this many recipients on, and for whole lists, a program must name the plan that it looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +46,8 @@ class How:
     again_reason: str | None = None  # why a launched campaign is launched again
     as_written: bool = False  # doubtful characters in its texts are meant
     although_closed: bool = False  # it may expire before its sending hours open
+    seen: int | None = None  # the revision that was looked at; None: whichever is the newest
+    needs_plan: bool = False  # a large launch is refused without the hash of a plan: nobody was asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +122,19 @@ def preview_launch(store: Store, campaign_id: int, how: How) -> LaunchPreview:
 
 
 def check_launch(store: Store, campaign_id: int, how: How, *, refuses_closed: bool = True) -> Checked:
-    """Check everything that can refuse a launch. Raises NotFound or NotAllowed."""
+    """Check everything that can refuse a launch. Raises NotFound, NotAllowed, Outdated, NoRevision."""
     with store.read() as connection:
         now = store.now(connection)
         campaign = find_campaign(connection, campaign_id)
         revision = find_revision(connection, campaign_id, campaign.revision)
         zone = zone_of_campaign(connection, campaign, revision)
+        refuse_outdated(campaign, how.seen)
         _refuse_wrong_state(campaign, zone, how, recurs=revision.times.recurs)
         _refuse_other_upstream(connection, campaign, how.upstream)
         message = what_is_said(connection, campaign, revision, now).message
         plan = make_plan(connection, campaign, campaign.revision, says=message)
         _refuse_changed(campaign_id, plan, how.plan_hash)
+        _refuse_unseen(campaign_id, plan, how)
         _refuse_faults(connection, plan, campaign_id, now, as_written=how.as_written)
         arms = (revision.times.recurs or revision.starts_at is not None) and not how.at_once
         if arms:
@@ -187,8 +201,18 @@ def _refuse_changed(campaign_id: int, plan: Plan, plan_hash: str | None) -> None
     if plan_hash is not None and plan_hash != plan.sha256:
         raise NotAllowed(
             f"The plan of campaign {campaign_id} no longer has the hash {plan_hash[:12]}: the campaign was edited or "
-            "launched, its exclusions changed, or an earlier release made the hash.",
+            "launched, its exclusions changed, the database was restored, or an earlier release made the hash.",
             Remedy(Do.PLAN_CAMPAIGN, campaign=campaign_id),
+        )
+
+
+def _refuse_unseen(campaign_id: int, plan: Plan, how: How) -> None:
+    if how.needs_plan and how.plan_hash is None and (plan.whole_list or plan.recipients >= LARGE_LAUNCH):
+        whom = "whole lists" if plan.whole_list else f"{plan.recipients:,} fans"
+        raise NoRevision(
+            f"Campaign {campaign_id} goes to {whom}, so its launch must name the hash of the plan that was looked at.",
+            Remedy(Do.PLAN_CAMPAIGN, campaign=campaign_id),
+            code="plan_missing",
         )
 
 

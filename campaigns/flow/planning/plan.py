@@ -31,6 +31,7 @@ from campaigns.store.accounts.bindings import find_upstream, hours_of_account
 from campaigns.store.audience.suppressions import anybody_suppressed, suppressed_users
 from campaigns.store.audience.versions import audience_users
 from campaigns.store.audit.events import Act
+from campaigns.store.backup.incarnation import find_incarnation
 from campaigns.store.campaigns.campaigns import CampaignRow, RevisionRow, find_campaign, find_revision
 from campaigns.store.database.engine import Store
 from campaigns.store.database.postgresql import wait_briefly
@@ -40,8 +41,11 @@ from campaigns.store.runs.runs import find_run, freeze_plan
 from campaigns.store.schedules.occurrences import must_wait, requeue_behind_open_run
 from campaigns.store.sending.lanes import lane_suppressions, lock_lanes
 
-PLAN_VERSION = "plan 2"
-"""Part of each plan hash. A hash of version 1 depended on the order in which a set was built; it is refused."""
+PLAN_VERSION = "plan 3"
+"""Part of each plan hash, so that a hash of an earlier release is refused.
+
+Version 1 depended on the order in which a set was built, version 2 held in a restored database too.
+"""
 
 SUPPRESSED_UNSEEN = (
     "users are suppressed here, but the vendor alone knows who is on its lists and would message them too; accept "
@@ -135,6 +139,7 @@ def plan_of(
     excluded = {reason: pack(out) for reason, out in left_out.items()}
     identity = [
         PLAN_VERSION,
+        find_incarnation(connection),
         campaign.id,
         campaign.launches,
         account_id,

@@ -66,7 +66,7 @@ def test_several_sheets_need_a_name(ready: Shell) -> None:
     ready.campaign()
     for command in commands(path):
         sentence = ready.refusal(*command, code=2)
-        assert "has 2 sheets ('Fans', 'Old fans'); say which one, as in --sheet" in sentence
+        assert "has 2 sheets ('Fans', 'Old fans'); say which one" in sentence
         assert "has no sheet 'fans'; it has 'Fans', 'Old fans'" in ready.refusal(*command, "--sheet", "fans", code=2)
         assert ready.ok(*command, "--sheet", "Old fans")["file"]["sheet"] == "Old fans"
     assert [row["user_id"] for row in ready.ok("suppress", "list")] == ["9"]
