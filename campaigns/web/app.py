@@ -10,14 +10,25 @@ from fastapi.staticfiles import StaticFiles
 
 from campaigns import __version__
 from campaigns.web import api, pages
+from campaigns.web.api import audiences as api_audiences
+from campaigns.web.api import campaign_acts as api_campaign_acts
+from campaigns.web.api import campaigns as api_campaigns
 from campaigns.web.api import runs as api_runs
+from campaigns.web.api import schedules as api_schedules
 from campaigns.web.desk import Desk
 from campaigns.web.guard import Guard
 from campaigns.web.pages import runs as runs_pages
 from campaigns.web.pages.campaigns import routes as campaigns_pages
 from campaigns.web.problems import refuse_with
 
-API = (api_runs.routes,)
+API = (
+    api_campaigns.routes,
+    api_campaign_acts.routes,
+    api_audiences.routes,
+    api_schedules.routes,
+    api_schedules.of_campaigns,
+    api_runs.routes,
+)
 """The routes of every subject of the API, in the order of its reference."""
 
 PAGES = (runs_pages.routes, *campaigns_pages.ROUTES)

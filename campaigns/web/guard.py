@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -43,6 +44,7 @@ LARGEST_BODY = 1 << 20
 """Bytes of a request, except for the uploads of recipient files."""
 
 UPLOADS = ("/api/v1/audiences", "/campaigns/new", "/suppressions/import")
+WHOLE_UPLOADS = re.compile(r"/api/v1/campaigns(/\d+)?")
 """Paths whose bodies are files: routes read them as a stream, with a limit of their own."""
 
 FORGED = "This request comes from another site. Open the desk itself and try again."
@@ -77,7 +79,7 @@ class Guard:
         if scope["method"] not in SAFE and not is_same_site(headers):
             return 403, "forged", FORGED
         length = headers.get("content-length", "0")
-        if not scope["path"].startswith(UPLOADS) and (not length.isdigit() or int(length) > LARGEST_BODY):
+        if not takes_files(scope["path"]) and (not length.isdigit() or int(length) > LARGEST_BODY):
             return 413, "too_large", LARGE
         return None
 
@@ -108,13 +110,18 @@ def is_same_site(headers: Headers) -> bool:
     return "authorization" in headers
 
 
+def takes_files(path: str) -> bool:
+    """Whether bodies of this path are read as a stream."""
+    return path.startswith(UPLOADS) or WHOLE_UPLOADS.fullmatch(path) is not None
+
+
 def _is_plain(host: str) -> bool:
     return bool(host) and not set(host) & set("/@?#\\ ")
 
 
 def _bounded(scope: Scope, headers: Headers, receive: Receive) -> Receive:
     """A body without a length is counted as it comes; it ends early when it grows too large."""
-    if scope["path"].startswith(UPLOADS) or "content-length" in headers:
+    if takes_files(scope["path"]) or "content-length" in headers:
         return receive
     seen = 0
 

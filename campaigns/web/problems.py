@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -50,7 +50,14 @@ STATUSES: dict[type[errors.CampaignsError], int] = {
 RETRY_SECONDS = 5
 """When to ask again, where the refusal does not know."""
 
-CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
+CODES = {
+    400: "invalid",
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "too_slow",
+    413: "too_large",
+    415: "unsupported_media_type",
+}
 """Codes of refusals that no verb made: the path, the method or the body does not fit any route."""
 
 
@@ -75,6 +82,13 @@ class Problem:
     retryable: bool
     remedies: Sequence[Remedy] = ()
     errors: Sequence[FieldProblem] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class NewerRevision(Problem):
+    """The body of a refusal for a campaign that has another revision by now."""
+
+    revision: int = 0
 
 
 def refuse_with(app: FastAPI) -> None:
@@ -117,6 +131,10 @@ def refused(request: Request, refusal: errors.CampaignsError) -> Response:
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="campaigns"'
     problem = _problem(status, refusal.code, str(refusal), remedies=refusal.remedies, faults=faults)
+    if isinstance(refusal, errors.Outdated) and refusal.revision is not None:
+        problem = NewerRevision(
+            **{each.name: getattr(problem, each.name) for each in fields(problem)}, revision=refusal.revision
+        )
     return _reply(request, problem, headers=headers)
 
 
@@ -151,5 +169,8 @@ def _reply(request: Request, problem: Problem, *, headers: dict[str, str] | None
         reply.headers.update(headers or {})
         return reply
     return Response(
-        to_json(problem), status_code=problem.status, headers=headers, media_type="application/problem+json"
+        to_json(problem).encode(errors="replace"),
+        status_code=problem.status,
+        headers=headers,
+        media_type="application/problem+json",
     )

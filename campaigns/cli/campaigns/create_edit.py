@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from campaigns.flow.campaigns.drafts import Created, Edited
     from campaigns.wiring import Parts
 
+
 @click.command(cls=GroupedCommand)
 @click.argument("file", required=False, metavar="[FILE.yaml|-]")
 @field_options()

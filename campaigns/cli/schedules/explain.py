@@ -9,18 +9,10 @@ import click
 
 from campaigns.cli.kit.output import json_option, note, show
 from campaigns.cli.kit.runs_table import print_runs
-from campaigns.domain.errors import UsageError
-from campaigns.inputs.times import parse_local, parse_moment, parse_zone
+from campaigns.inputs.times import parse_moment
 
 if TYPE_CHECKING:
     from campaigns.domain.schedules.explanation import Explanation
-    from campaigns.domain.schedules.timing import Timing
-
-STEP_WORDS = {
-    "every",
-    *(f"{unit}{s}" for unit in ("minute", "hour", "day", "week", "month", "year") for s in ("", "s")),
-}
-"""An expression with one of these words is a step such as `2 weeks`, not a cron expression."""
 
 
 @click.command()
@@ -37,27 +29,11 @@ def explain(expression: str, *, zone: str, starting: str | None, since: str | No
     are marked. Needs no database.
     """
     from campaigns.domain.schedules.explanation import explain as explain_schedule
+    from campaigns.inputs.expressions import read_expression
 
     start = parse_moment(since, zone, field="from") if since is not None else datetime.now(UTC)
-    explained = explain_schedule(_timing(expression, zone, starting, start), start, count)
+    explained = explain_schedule(read_expression(expression, zone, starting, now=start), start, count)
     show(explained, as_json=as_json, people=lambda: _print(explained, zone))
-
-
-def _timing(expression: str, zone: str, starting: str | None, start: datetime) -> Timing:
-    """The timing of an expression. Raises UsageError that names every fault."""
-    from campaigns.domain.schedules.occurrences import schedule_faults
-    from campaigns.domain.schedules.timing import Timing
-
-    parse_zone(zone)
-    first = parse_local(starting, zone, field="starting") if starting is not None else None
-    if STEP_WORDS & set(expression.lower().split()):
-        timing = Timing(every=expression, starting=first, zone=zone)
-    else:
-        timing = Timing(cron=expression, starting=first, zone=zone)
-    faults = schedule_faults(timing, start)
-    if faults:
-        raise UsageError(f"{'; '.join(faults)}.")
-    return timing
 
 
 def _print(explained: Explanation, zone: str) -> None:

@@ -7,4 +7,4 @@ from campaigns.store.database.engine import Store
 
 
 def refuse_own_edit(store: Store, by: Principal, campaign_id: int) -> None:
-    """Raise Forbidden where the rule is on and who asks wrote the newest revision. Here the rule is off."""
+    """Raise Forbidden when the rule is on and this principal edited the campaign. The rule is not built yet."""

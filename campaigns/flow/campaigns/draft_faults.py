@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from campaigns.domain.errors import NotAllowed, UsageError
+from campaigns.domain.errors import NotAllowed, Outdated, UsageError
 from campaigns.domain.messages.contents import contents_faults, rotate_faults, texts_of
 from campaigns.domain.messages.list_checks import list_doubts
 from campaigns.domain.messages.message import Message, from_json, message_faults
 from campaigns.domain.messages.text_checks import doubts_of, launch_faults, text_remedies
-from campaigns.domain.remedies import Do
+from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.schedules.handoff import handoff_faults
 from campaigns.domain.schedules.occurrences import schedule_faults
 from campaigns.domain.schedules.sending_hours import hours_faults
@@ -67,6 +67,17 @@ def refuse_faults(faults: Sequence[str]) -> None:
         clauses = "; ".join(faults)
         end = "" if clauses.endswith("?") else "."
         raise UsageError(f"The campaign cannot be stored: {clauses}{end} Nothing was changed.")
+
+
+def refuse_other_revision(campaign: CampaignRow, made_from: int | None) -> None:
+    """Raise Outdated for an edit or a launch that was made from another revision than the newest; None: from any."""
+    if made_from is not None and made_from != campaign.revision:
+        raise Outdated(
+            f"Campaign {campaign.id} was edited meanwhile: it has revision {campaign.revision} now, and this request "
+            f"was made from revision {made_from}. Nothing was changed.",
+            Remedy(Do.SHOW_CAMPAIGN, campaign=campaign.id),
+            revision=campaign.revision,
+        )
 
 
 def has_same_texts(old: RevisionRow, new: Revision) -> bool:

@@ -20,6 +20,7 @@ from campaigns.flow.campaigns.draft_faults import (
     has_same_texts,
     refuse_doubtful,
     refuse_faults,
+    refuse_other_revision,
 )
 from campaigns.flow.campaigns.revisions import changed_revision, first_revision
 from campaigns.flow.handoff.refuse_edits import refuse_handed_over
@@ -36,7 +37,6 @@ from campaigns.store.campaigns.campaigns import (
     change_campaign,
     find_campaign,
     find_revision,
-    refuse_outdated,
     refuse_probe,
 )
 from campaigns.store.database.engine import Store
@@ -86,7 +86,7 @@ class Changes:
     mark: bool | None = None
     as_written: bool | None = None
     often: bool | None = None
-    seen: int | None = None  # the revision that the editor saw; None: whichever is the newest
+    made_from: int | None = None  # the revision that its author saw: an edit of another one is refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ def edit_campaign(
     """Add a revision. Open runs keep theirs; an armed schedule takes the new one.
 
     What has come due by the old revision is opened first, so that the edit neither loses an occurrence nor repeats one.
-    Raises UsageError that names every fault, Outdated, or NotAllowed; then nothing is written.
+    Raises UsageError that names every fault, NotAllowed, or Outdated; then nothing is written.
     """
     skipped = 0
     while True:
@@ -185,7 +185,6 @@ def _edit(act: Act, campaign: CampaignRow, changes: Changes, *, tick_seconds: fl
     """Write the edit; None when an occurrence came due at this very moment. The caller holds the lane's lock."""
     connection = act.connection
     refuse_probe(campaign)
-    refuse_outdated(campaign, changes.seen)
     if campaign.state is CampaignState.ARCHIVED:
         raise NotAllowed(
             f"Campaign {campaign.id} is archived and cannot be edited.",
@@ -194,6 +193,7 @@ def _edit(act: Act, campaign: CampaignRow, changes: Changes, *, tick_seconds: fl
         )
     if is_due(campaign, act.now):
         return None
+    refuse_other_revision(campaign, changes.made_from)
     refuse_handed_over(connection, campaign.id, now=act.now)
     old = find_revision(connection, campaign.id, campaign.revision)
     new = changed_revision(connection, old, changes)

@@ -47,7 +47,7 @@ def launch(
     again_reason: str | None = None,
     as_written: bool = False,
     although_closed: bool = False,
-    seen: int | None = None,
+    made_from: int | None = None,
     needs_plan: bool = False,
     actor: str,
 ) -> Launched:
@@ -57,7 +57,7 @@ def launch(
     beside the schedule. A launched campaign is launched again only with a reason: fans may get the message a second
     time. A schedule needs none, since no occurrence is opened twice. The first run of a campaign that is older than a
     restore of the database is held until somebody has looked. `as_written` confirms doubtful texts, `although_closed`
-    a run that expires before its sending hours open. `seen` refuses when the campaign has another revision than that;
+    a run that expires before its sending hours open. `made_from` refuses when the campaign has another revision;
     `needs_plan` refuses a large launch without a plan hash. Raises NotAllowed, Outdated, NoRevision; nothing is changed
     then.
     """
@@ -68,7 +68,7 @@ def launch(
         None if again_reason is None else Reason(again_reason),
         as_written=as_written,
         although_closed=although_closed,
-        seen=seen,
+        made_from=made_from,
         needs_plan=needs_plan,
     )
     while True:

@@ -17,19 +17,13 @@ from campaigns.domain.schedules.occurrences import words
 from campaigns.domain.schedules.sending_hours import opens_at
 from campaigns.domain.schedules.timing import expires_at
 from campaigns.domain.states import CampaignState
+from campaigns.flow.campaigns.draft_faults import refuse_other_revision
 from campaigns.flow.planning.content import what_is_said, zone_of_campaign
 from campaigns.flow.planning.plan import Plan, make_plan, plan_faults, refuse_faults
 from campaigns.flow.planning.plan_warnings import PlanWarning, plan_warnings
 from campaigns.flow.schedules.arm import first_occurrence, is_used_up, refuse_often
 from campaigns.store.accounts.bindings import upstream_to_send
-from campaigns.store.campaigns.campaigns import (
-    CampaignRow,
-    RevisionRow,
-    find_campaign,
-    find_revision,
-    refuse_outdated,
-    refuse_probe,
-)
+from campaigns.store.campaigns.campaigns import CampaignRow, RevisionRow, find_campaign, find_revision, refuse_probe
 from campaigns.store.database.engine import Store
 
 LARGE_LAUNCH = 10_000
@@ -46,7 +40,7 @@ class How:
     again_reason: str | None = None  # why a launched campaign is launched again
     as_written: bool = False  # doubtful characters in its texts are meant
     although_closed: bool = False  # it may expire before its sending hours open
-    seen: int | None = None  # the revision that was looked at; None: whichever is the newest
+    made_from: int | None = None  # the revision that was looked at; None: whichever is the newest
     needs_plan: bool = False  # a large launch is refused without the hash of a plan: nobody was asked
 
 
@@ -128,7 +122,7 @@ def check_launch(store: Store, campaign_id: int, how: How, *, refuses_closed: bo
         campaign = find_campaign(connection, campaign_id)
         revision = find_revision(connection, campaign_id, campaign.revision)
         zone = zone_of_campaign(connection, campaign, revision)
-        refuse_outdated(campaign, how.seen)
+        refuse_other_revision(campaign, how.made_from)
         _refuse_wrong_state(campaign, zone, how, recurs=revision.times.recurs)
         _refuse_other_upstream(connection, campaign, how.upstream)
         message = what_is_said(connection, campaign, revision, now).message

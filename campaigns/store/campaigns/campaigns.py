@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
-from campaigns.domain.errors import NotAllowed, NotFound, Outdated
+from campaigns.domain.errors import NotAllowed, NotFound
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.schedules.timing import Timing, timing_from_json, timing_to_json
 from campaigns.domain.states import CampaignState
@@ -159,17 +159,6 @@ def refuse_probe(row: CampaignRow) -> None:
         raise NotAllowed(
             f"Campaign {row.id} is a probe of account {row.account_id}: it is sent once and then deleted.",
             Remedy(Do.PROBE_ACCOUNT, account=row.account_id),
-        )
-
-
-def refuse_outdated(row: CampaignRow, seen: int | None) -> None:
-    """Raise Outdated when the caller saw another revision than the newest. None: the caller does not say."""
-    if seen is not None and seen != row.revision:
-        raise Outdated(
-            f"Campaign {row.id} has revision {row.revision} now, and the request is about revision {seen}. "
-            "Read it again.",
-            Remedy(Do.SHOW_CAMPAIGN, campaign=row.id),
-            revision=row.revision,
         )
 
 
