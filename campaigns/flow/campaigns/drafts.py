@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, TypeVar
-
-from sqlalchemy import Connection
+from typing import Any
 
 from campaigns.domain.audience.user_sets import Reading, pack
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.ids import campaign_name
 from campaigns.domain.messages.campaign_names import name_faults
-from campaigns.domain.messages.message import Message, to_json
+from campaigns.domain.messages.message import Message
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.schedules.timing import Timing
 from campaigns.domain.states import CampaignState
@@ -25,16 +23,16 @@ from campaigns.flow.campaigns.draft_faults import (
     refuse_faults,
     refuse_other_revision,
 )
+from campaigns.flow.campaigns.revisions import changed_revision, first_revision
 from campaigns.flow.handoff.refuse_edits import refuse_handed_over
 from campaigns.flow.schedules.arm import holds_from, rearmed
 from campaigns.flow.schedules.due import catch_up, is_due
 from campaigns.store.accounts.bindings import upstream_to_send
-from campaigns.store.audience.versions import add_audience, audience_reference
+from campaigns.store.audience.versions import add_audience
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.campaigns.campaigns import (
     CampaignRow,
     Revision,
-    RevisionRow,
     add_campaign,
     add_revision,
     change_campaign,
@@ -44,11 +42,8 @@ from campaigns.store.campaigns.campaigns import (
 )
 from campaigns.store.database.engine import Store
 from campaigns.store.holds.stops import stop_of
-from campaigns.store.probe.results import marks_survive
 from campaigns.store.schedules.occurrences import count_skipped
 from campaigns.store.sending.lanes import hold_lane
-
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,22 +121,7 @@ def create_campaign(store: Store, draft: Draft, *, actor: str, tick_seconds: flo
         act = Act(connection, store.now(connection), actor)
         upstream_to_send(connection, draft.account_id)
         size = None if draft.audience is None else len(draft.audience.users)
-        first = Revision(
-            campaign_id=0,  # not known yet
-            number=1,
-            message=to_json(draft.message),
-            audience=None,
-            batch_size=draft.batch_size,
-            on_unknown=draft.on_unknown,
-            starts_at=draft.starts_at,
-            zone=draft.zone,
-            accept_local_suppressions=draft.accept_suppressed,
-            timing=draft.timing,
-            contents=draft.contents,
-            mark=marks_survive(connection, draft.account_id) if draft.mark is None else draft.mark,
-            as_written=draft.as_written,
-            often=draft.often,
-        )
+        first = first_revision(connection, draft)
         faults = draft_faults(act, draft.account_id, first, users=size, tick_seconds=tick_seconds)
         refuse_faults(faults + name_faults(draft.name))
         campaign_id = add_campaign(act, name=draft.name, account_id=draft.account_id)
@@ -217,7 +197,7 @@ def _edit(act: Act, campaign: CampaignRow, changes: Changes, *, tick_seconds: fl
     refuse_other_revision(campaign, changes.made_from)
     refuse_handed_over(connection, campaign.id, now=act.now)
     old = find_revision(connection, campaign.id, campaign.revision)
-    new = _changed(connection, old, changes)
+    new = changed_revision(connection, old, changes)
     _refuse(act, campaign, new, changes, tick_seconds=tick_seconds)
     if not has_same_texts(old, new):
         refuse_doubtful(campaign, new.message, new.contents, as_written=new.as_written)
@@ -255,34 +235,6 @@ def _refuse(act: Act, campaign: CampaignRow, new: Revision, changes: Changes, *,
         checks_times=changes.timing is not None or changes.starts_at is not None,
     )
     refuse_faults(faults + ([] if changes.name is None else name_faults(changes.name)))
-
-
-def _changed(connection: Connection, old: RevisionRow, changes: Changes) -> Revision:
-    """The next revision, without a new audience, which is stored later."""
-    keeps_audience = changes.audience is None and not changes.drop_audience
-    new = Revision(
-        campaign_id=old.campaign_id,
-        number=old.number + 1,
-        message=old.message if changes.message is None else to_json(changes.message),
-        audience=audience_reference(connection, old.audience_version_id) if keeps_audience else None,
-        batch_size=_chosen(changes.batch_size, old.batch_size),
-        on_unknown=_chosen(changes.on_unknown, old.on_unknown),
-        starts_at=None if changes.drop_start else _chosen(changes.starts_at, old.starts_at),
-        zone=changes.zone or old.zone,
-        accept_local_suppressions=_chosen(changes.accept_suppressed, old.accept_local_suppressions),
-        timing=_chosen(changes.timing, old.times),
-        contents=_chosen(changes.contents, tuple(old.contents or ())),
-        mark=_chosen(changes.mark, old.mark),
-        as_written=bool(changes.as_written),
-        often=bool(_chosen(changes.often, old.often)),
-    )
-    # A confirmation of doubtful texts holds for those texts alone.
-    keeps_confirmation = changes.as_written is None and has_same_texts(old, new)
-    return replace(new, as_written=bool(old.as_written)) if keeps_confirmation else new
-
-
-def _chosen(new: Value | None, before: Value) -> Value:
-    return before if new is None else new
 
 
 def _store_audience(act: Act, campaign_id: int, reading: Reading | None, source: str) -> tuple[int, str, int] | None:

@@ -196,8 +196,9 @@ def _refuse_other_upstream(connection: Connection, campaign: CampaignRow, upstre
 def _refuse_changed(campaign_id: int, plan: Plan, plan_hash: str | None) -> None:
     if plan_hash is not None and plan_hash != plan.sha256:
         raise NotAllowed(
-            f"The plan of campaign {campaign_name(campaign_id)} no longer has the hash {plan_hash[:12]}: the campaign was edited or "
-            "launched, its exclusions changed, the database was restored, or an earlier release made the hash.",
+            f"The plan of campaign {campaign_name(campaign_id)} no longer has the hash {plan_hash[:12]}: the campaign "
+            "was edited or launched, its exclusions changed, the database was restored, or an earlier release made the "
+            "hash.",
             Remedy(Do.PLAN_CAMPAIGN, campaign=campaign_id),
         )
 
@@ -206,7 +207,8 @@ def _refuse_unseen(campaign_id: int, plan: Plan, how: How) -> None:
     if how.needs_plan and how.plan_hash is None and (plan.whole_list or plan.recipients >= LARGE_LAUNCH):
         whom = "whole lists" if plan.whole_list else f"{plan.recipients:,} fans"
         raise NoRevision(
-            f"Campaign {campaign_name(campaign_id)} goes to {whom}, so its launch must name the hash of the plan that was looked at.",
+            f"Campaign {campaign_name(campaign_id)} goes to {whom}, so its launch must name the hash of the plan that "
+            "was looked at.",
             Remedy(Do.PLAN_CAMPAIGN, campaign=campaign_id),
             code="plan_missing",
         )

@@ -55,6 +55,14 @@ SUPPRESSED_UNSEEN = (
 
 
 @dataclass(frozen=True, slots=True)
+class Audience:
+    """The user IDs that a campaign names, and their digest."""
+
+    users: BitMap64
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Who would get a run now, and what that was computed from."""
 
@@ -99,17 +107,31 @@ def make_plan(
     connection: Connection, campaign: CampaignRow, revision_number: int, *, says: dict[str, Any] | None = None
 ) -> Plan:
     """Read the sets of a revision and compute who is left; `says`: the message, unless it is the revision's."""
+    revision = find_revision(connection, campaign.id, revision_number)
+    audience: Audience | None = None
+    if revision.audience_version_id is not None:
+        blob, sha256 = audience_users(connection, revision.audience_version_id)
+        audience = Audience(unpack(blob), sha256)
+    return plan_of(connection, campaign, revision, audience, says=says)
+
+
+def plan_of(
+    connection: Connection,
+    campaign: CampaignRow,
+    revision: RevisionRow,
+    audience: Audience | None,
+    *,
+    says: dict[str, Any] | None = None,
+) -> Plan:
+    """The plan of a revision for an audience (None: whole lists); neither needs to be stored."""
     account_id = campaign.account_id
     upstream, _ = find_upstream(connection, account_id)
-    revision = find_revision(connection, campaign.id, revision_number)
     seen = lane_suppressions(connection, account_id)
     users: BitMap64 | None = None
     left_out: dict[str, BitMap64] = {}
-    audience_sha256 = None
-    if revision.audience_version_id is not None:
-        blob, audience_sha256 = audience_users(connection, revision.audience_version_id)
+    if audience is not None:
         users, left_out = subtract(
-            unpack(blob),
+            audience.users,
             [
                 ("suppressed", lambda: suppressed_users(connection, None)),
                 ("suppressed_on_account", lambda: suppressed_users(connection, account_id)),
@@ -124,7 +146,7 @@ def make_plan(
         account_id,
         upstream,
         revision.sha256,
-        audience_sha256,
+        None if audience is None else audience.sha256,
         sorted((reason, out.sha256) for reason, out in excluded.items()),
     ]
     account_hours, account_zone = hours_of_account(connection, account_id)

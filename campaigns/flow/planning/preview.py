@@ -19,6 +19,8 @@ from campaigns.flow.planning.content import what_is_said
 from campaigns.flow.planning.plan import Plan, fault_remedies, make_plan, plan_faults
 from campaigns.flow.planning.plan_warnings import Caution, PlanWarning, late_warnings, often_warnings, plan_warnings
 from campaigns.flow.planning.upcoming import (
+    SHOWN_RUNS,
+    SHOWN_TEXTS,
     ContentAhead,
     ScheduleInWords,
     contents_ahead,
@@ -87,10 +89,12 @@ def preview(
     *,
     text_as: TextAs = "html",
     rf_as: Literal["array", "string"] = "array",
+    at_once: bool = False,
 ) -> Preview:
     """What a launch would do now. Raises NotFound.
 
     `text_as`: how plain text travels where no probe of the account has measured it; `rf_as`: how release-form IDs do.
+    `at_once`: a launch beside the schedule.
     """
     with store.read() as connection:
         now = store.now(connection)
@@ -98,14 +102,44 @@ def preview(
         revision = find_revision(connection, campaign_id, campaign.revision)
         content = what_is_said(connection, campaign, revision, now)
         plan = make_plan(connection, campaign, campaign.revision, says=content.message)
-        ahead = occurrences_ahead(campaign, revision, now)
-        contents = contents_ahead(connection, campaign, revision, ahead, now)
-        schedule = schedule_in_words(connection, campaign, revision)
-        cautions = [*_launch_faults(connection, plan, now), *often_warnings(campaign, revision, now)]
-    fate = TextFate(plan.message.text_mode, plan.takes_mark_up, text_as)
-    expected = _forecast(plan, limits, _opens_at(campaign, ahead, now), ahead)
+        return preview_of(connection, campaign, plan, now, Sending(limits, text_as, rf_as), at_once=at_once)
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """How this installation sends: its limits, and how plain text and release-form IDs travel."""
+
+    limits: Limits
+    text_as: TextAs = "html"
+    rf_as: Literal["array", "string"] = "array"
+
+
+def preview_of(
+    connection: Connection,
+    campaign: CampaignRow,
+    plan: Plan,
+    now: datetime,
+    sending: Sending,
+    *,
+    at_once: bool = False,
+    each_content: bool = False,
+) -> Preview:
+    """What a launch of this plan would do now. `each_content`: what each content of a rotation says, at most ten."""
+    revision = plan.revision
+    ahead = [] if at_once else occurrences_ahead(campaign, revision, now)
+    opens_at = now if at_once else _opens_at(campaign, ahead, now)
+    moments, most = list(ahead), SHOWN_TEXTS
+    if each_content:
+        most = min(max(SHOWN_TEXTS, len(revision.contents or ())), SHOWN_RUNS)
+        lacking = min(len(revision.contents or ()), most) - len(moments)
+        moments += [moments[-1] if moments else now] * max(0, lacking)
+    contents = contents_ahead(connection, campaign, revision, moments, now, most=most)
+    schedule = schedule_in_words(connection, campaign, revision)
+    cautions = [*_launch_faults(connection, plan, now), *often_warnings(campaign, revision, now)]
+    fate = TextFate(plan.message.text_mode, plan.takes_mark_up, sending.text_as)
+    expected = _forecast(plan, sending.limits, opens_at, ahead)
     cautions += [*plan_warnings(plan, schedule.zone), *late_warnings(plan, expected, schedule.zone)]
-    texts = tuple(_text(content, fate, rf_as) for content in contents)
+    texts = tuple(_text(content, fate, sending.rf_as) for content in contents)
     return _preview(campaign, plan, expected, schedule, ahead, warnings=tuple(cautions), mode=fate, texts=texts)
 
 

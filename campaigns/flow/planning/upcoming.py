@@ -62,13 +62,19 @@ def schedule_in_words(connection: Connection, campaign: CampaignRow, revision: R
 
 
 def contents_ahead(
-    connection: Connection, campaign: CampaignRow, revision: RevisionRow, moments: Sequence[datetime], now: datetime
+    connection: Connection,
+    campaign: CampaignRow,
+    revision: RevisionRow,
+    moments: Sequence[datetime],
+    now: datetime,
+    *,
+    most: int = SHOWN_TEXTS,
 ) -> list[ContentAhead]:
     """What the next occurrences would say if none is launched by hand before; without any, what a launch now says."""
     zone = zone_of_campaign(connection, campaign, revision)
     first = next_occurrence(connection, campaign.id)
     ahead = []
-    for number, at in enumerate(list(moments[:SHOWN_TEXTS]) or [now], start=first):
+    for number, at in enumerate(list(moments[:most]) or [now], start=first):
         run = said_by(campaign, revision, number, at, zone)
         ahead.append(ContentAhead(at, run.content, run.message or revision.message))
     return ahead

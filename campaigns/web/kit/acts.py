@@ -60,6 +60,14 @@ def act_once(
 
     The same form sent again goes to the same page and does nothing. Raises what the verb raises.
     """
-    key = Key(f"page:{by.name}", form.get(KEY, ""), digest(request, form))
-    once(store, key, lambda own: Kept(303, plain(verb(own))))
+    acted(request, store, by, form, verb)
     return done(request, to, sentence)
+
+
+def acted(request: Request, store: Store, by: Principal, form: dict[str, str], verb: Callable[[Store], Any]) -> Any:
+    """Do the verb once for the key of the form, and return its answer as JSON: also for the same form sent again.
+
+    For an act whose answer decides which page comes next. Raises what the verb raises.
+    """
+    key = Key(f"page:{by.name}", form.get(KEY, ""), digest(request, form))
+    return once(store, key, lambda own: Kept(303, plain(verb(own)))).answer

@@ -1,0 +1,1 @@
+"""Schedules of all accounts, as a list and as a calendar."""
