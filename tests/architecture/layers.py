@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "domain": {"domain"},
     "ports": PURE,
     "addresses": set(),
+    "as_lines": {"as_json"},
     "as_json": set(),
     "crashpoint": set(),
     "private_files": set(),
@@ -35,8 +36,8 @@ MAY_IMPORT = {
     "wiring": BELOW_EDGES,
     "worker": BELOW_EDGES | {"worker", "crashpoint"},
     "embedded": BELOW_EDGES | {"embedded"},
-    "web": BELOW_EDGES | {"as_json", "inputs", "web"},
-    "cli": BELOW_EDGES | {"as_json", "cli", "embedded", "inputs", "sandbox", "web"},
+    "web": BELOW_EDGES | {"as_lines", "as_json", "inputs", "web"},
+    "cli": BELOW_EDGES | {"as_lines", "as_json", "cli", "embedded", "inputs", "sandbox", "web"},
     "__main__": {"cli"},
 }
 """Edges -> wiring -> flow | adapters -> store | ports -> domain. The command line starts `up` and the desk, and
@@ -94,6 +95,7 @@ THIRD_PARTY = {
     "domain": {"cronsim", "pyroaring"},
     "ports": set(),
     "addresses": set(),
+    "as_lines": set(),
     "as_json": set(),
     "crashpoint": set(),
     "private_files": set(),
@@ -109,7 +111,7 @@ THIRD_PARTY = {
     "wiring": {"structlog", "pydantic"},
     "worker": {"celery", "kombu", "redis", "structlog"},
     "embedded": set(),
-    "web": {"fastapi", "jinja2", "markupsafe", "prometheus_client", "starlette", "uvicorn"},
+    "web": {"fastapi", "jinja2", "markupsafe", "prometheus_client", "pyroaring", "starlette", "uvicorn"},
     "cli": {"click", "rich", "pyroaring"},
     "__main__": set(),
 }

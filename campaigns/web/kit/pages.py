@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from campaigns.domain.access.rights import Principal
+from campaigns.domain.printable import printable
 from campaigns.store.holds.stops import open_stops
 from campaigns.web.desk import desk_of
 from campaigns.web.kit.remedies import links
@@ -27,7 +28,11 @@ NOTICE = "notice"
 
 @cache
 def environment() -> Environment:
-    """The templates. A name that a template misspells is a fault, and every value is escaped."""
+    """The templates. A name that a template misspells is a fault, and every value is escaped.
+
+    What people and the vendor wrote is printed by the filter `text`, which also shows what would act on the page: a
+    mark that turns the text round, or an escape.
+    """
     made = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
@@ -36,6 +41,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["links"] = links
+    made.filters["text"] = lambda text: "" if text is None else printable(str(text))
     made.filters["count"] = lambda number: f"{number:,}"
     return made
 
