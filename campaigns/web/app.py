@@ -15,12 +15,17 @@ from campaigns.web.desk import Desk
 from campaigns.web.guard import Guard
 from campaigns.web.pages import runs as runs_pages
 from campaigns.web.pages.audience import fans, imports, suppressions
+from campaigns.web.pages.audit import events, verify
 from campaigns.web.problems import refuse_with
 
 API = (api_runs.routes,)
 """The routes of every subject of the API, in the order of its reference."""
 
-PAGES = (runs_pages.routes, fans.routes, imports.routes, suppressions.routes)
+PAGES = (
+    runs_pages.routes,
+    *(fans.routes, imports.routes, suppressions.routes),
+    *(events.routes, verify.routes),
+)
 """The routes of every page."""
 
 
