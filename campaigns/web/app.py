@@ -18,6 +18,8 @@ from campaigns.web.api import schedules as api_schedules
 from campaigns.web.desk import Desk
 from campaigns.web.guard import Guard
 from campaigns.web.pages import runs as runs_pages
+from campaigns.web.pages.audience import fans, imports, suppressions
+from campaigns.web.pages.audit import events, verify
 from campaigns.web.pages.campaigns import routes as campaigns_pages
 from campaigns.web.problems import refuse_with
 
@@ -31,7 +33,12 @@ API = (
 )
 """The routes of every subject of the API, in the order of its reference."""
 
-PAGES = (runs_pages.routes, *campaigns_pages.ROUTES)
+PAGES = (
+    runs_pages.routes,
+    *campaigns_pages.ROUTES,
+    *(fans.routes, imports.routes, suppressions.routes),
+    *(events.routes, verify.routes),
+)
 """The routes of every page."""
 
 

@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "domain": {"domain"},
     "ports": PURE,
     "addresses": set(),
+    "as_lines": {"as_json"},
     "as_json": set(),
     "crashpoint": set(),
     "private_files": set(),
@@ -36,8 +37,8 @@ MAY_IMPORT = {
     "wiring": BELOW_EDGES,
     "worker": BELOW_EDGES | {"worker", "crashpoint"},
     "embedded": BELOW_EDGES | {"embedded"},
-    "web": BELOW_EDGES | {"as_json", "inputs", "web"},
-    "cli": BELOW_EDGES | {"as_json", "cli", "embedded", "inputs", "sandbox", "web"},
+    "web": BELOW_EDGES | {"as_lines", "as_json", "inputs", "web"},
+    "cli": BELOW_EDGES | {"as_lines", "as_json", "cli", "embedded", "inputs", "sandbox", "web"},
     "__main__": {"cli"},
 }
 """Edges -> wiring -> flow | adapters -> store | ports -> domain. The command line starts `up` and the desk, and
@@ -96,6 +97,7 @@ THIRD_PARTY = {
     "domain": {"cronsim", "pyroaring"},
     "ports": set(),
     "addresses": set(),
+    "as_lines": set(),
     "as_json": set(),
     "crashpoint": set(),
     "private_files": set(),

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from campaigns.cli.kit.output import NOTHING, json_option, moment, note, one_line, show
+from campaigns.cli.kit.output import json_option, moment, note, one_line, show
 from campaigns.cli.kit.session import CAMPAIGN, RUN, opened
 from campaigns.cli.kit.tables import Column, Kind, print_table
 from campaigns.domain.errors import UsageError
 from campaigns.domain.ids import run_name
-from campaigns.domain.states import BatchState
 from campaigns.inputs.times import parse_moment
 
 if TYPE_CHECKING:
@@ -28,16 +27,6 @@ COLUMNS = (
     Column("message", Kind.NAME, rank=4),
     Column("at", Kind.TIME, rank=3),
 )
-
-BATCH_WORDS = {
-    BatchState.ACCEPTED: "the vendor took the message",
-    BatchState.SAVED: "the vendor keeps the message for later; we did not send it",
-    BatchState.REJECTED: "rejected",
-    BatchState.UNKNOWN: "unknown: it may have reached them",
-    BatchState.CANCELLED: "cancelled",
-    BatchState.READY: "not sent yet",
-    BatchState.SENDING: "a request is in flight",
-}
 
 user_argument = click.argument("user", metavar="USER")
 
@@ -111,27 +100,9 @@ def _suppressed(suppression: SuppressionView) -> str:
 
 
 def _print_why_not(verdict: WhyNot) -> None:
-    click.echo(
-        one_line(f"User {verdict.user_id} in run {run_name(verdict.run_id)} ({verdict.account}): {_why(verdict)}.")
-    )
+    from campaigns.flow.audience.why_not_words import why_not_words
+
+    where = f"User {verdict.user_id} in run {run_name(verdict.run_id)} ({verdict.account})"
+    click.echo(one_line(f"{where}: {why_not_words(verdict)}."))
     for suppression in verdict.suppressions:
         note(_suppressed(suppression))
-
-
-def _why(verdict: WhyNot) -> str:
-    """Half a sentence on what became of the fan."""
-    from campaigns.store.views.who import LEFT_OUT, NOT_IN_AUDIENCE, NOT_KNOWN, NOT_PLANNED
-
-    reason = verdict.reason or NOTHING
-    mention = verdict.mentions[0] if verdict.mentions else None
-    if mention is not None and mention.state != LEFT_OUT:
-        words = BATCH_WORDS[BatchState(mention.state)]
-        words += f" ({mention.reason})" if mention.reason else ""
-        words += f" as message {mention.message_id}" if mention.message_id else ""
-        return f"batch {mention.batch}, {words}{', which was unsent since' if mention.follow else ''}"
-    return {
-        LEFT_OUT: f"left out by the plan ({reason})",
-        NOT_IN_AUDIENCE: "not in its audience",
-        NOT_KNOWN: "it goes to whole lists, and only the vendor knows who is on them",
-        NOT_PLANNED: f"it was never planned ({verdict.reason})" if verdict.reason else "it is not planned yet",
-    }[verdict.state]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import sys
 import threading
 from collections.abc import Iterable
@@ -13,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from campaigns.as_json import to_json
+from campaigns.as_lines import Form, header, lines
 from campaigns.cli.kit.output import counted, json_option, note, one_line, print_json_list, show
 from campaigns.cli.kit.recipient_files import reason
 from campaigns.cli.kit.session import CAMPAIGN, LARGEST_ID, RUN, actor, opened
@@ -26,9 +24,6 @@ if TYPE_CHECKING:
     from campaigns.store.proof.verify import Verified
     from campaigns.store.views.events import EventView
     from campaigns.wiring import Parts
-
-FIELDS = ("id", "at", "actor", "kind", "account", "campaign_id", "run_id", "batch", "reason", "detail")
-"""The columns of a CSV file, which are the fields of an event."""
 
 COLUMNS = (
     Column("event", Kind.NUMBER),
@@ -102,7 +97,7 @@ def list_events(run_id: int | None, campaign_id: int | None, *, after: int, limi
 @run_option
 @campaign_option
 @after_option
-def export(form: str, output: str | None, run_id: int | None, campaign_id: int | None, *, after: int) -> None:
+def export(form: Form, output: str | None, run_id: int | None, campaign_id: int | None, *, after: int) -> None:
     """Write every event as CSV or JSON Lines.
 
     Streamed. In CSV, a text that a spreadsheet would take for a formula begins with an apostrophe.
@@ -167,7 +162,7 @@ def _ask_vendor(parts: Parts, run_id: int, most: int) -> None:
         ask_sent_counts(sender, run_id, most=most, actor=actor(), beforehand=say)
 
 
-def _write_file(events: Iterable[EventView], output: str, form: str) -> int:
+def _write_file(events: Iterable[EventView], output: str, form: Form) -> int:
     """Write the events to a new file; a file that is not whole is removed again. Raises UsageError."""
     if not output:
         raise UsageError("--output is empty; name a file, or - for standard output.")
@@ -191,28 +186,15 @@ def _write_file(events: Iterable[EventView], output: str, form: str) -> int:
         raise UsageError(f"--output '{output}' cannot be written: {why}.") from None
 
 
-def _write(events: Iterable[EventView], stream: TextIO, form: str) -> int:
+def _write(events: Iterable[EventView], stream: TextIO, form: Form) -> int:
+    from campaigns.store.views.events import EventView
+
     count = 0
-    writer = csv.writer(stream, lineterminator="\n")
-    if form == "csv":
-        writer.writerow(FIELDS)
-    for event in events:
+    stream.write(header(EventView, form))
+    for line in lines(EventView, events, form):
         count += 1
-        if form == "jsonl":
-            stream.write(to_json(event) + "\n")
-        else:
-            writer.writerow([_csv(getattr(event, field)) for field in FIELDS])
+        stream.write(line)
     return count
-
-
-def _csv(value: Any) -> Any:
-    """One CSV field; a text that a spreadsheet would take for a formula is defused by an apostrophe."""
-    if isinstance(value, dict | list):
-        return to_json(value)
-    if value is None or isinstance(value, int | float):
-        return value
-    text = value if isinstance(value, str) else json.loads(to_json(value))
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 def _row(event: EventView) -> list[Any]:

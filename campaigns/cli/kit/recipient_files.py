@@ -14,12 +14,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
-from campaigns.cli.kit.output import counted, duration, note, one_line
+from campaigns.cli.kit.output import duration, note, one_line
 from campaigns.cli.kit.streams import drawing
 from campaigns.domain.errors import UsageError
 
 if TYPE_CHECKING:
-    from campaigns.domain.audience.gathering import FileForm
     from campaigns.domain.audience.user_sets import Reading
 
 BIG_BYTES = 4_000_000
@@ -112,32 +111,10 @@ def _copy(stream: BinaryIO, copy: IO[bytes], name: str) -> None:
 
 def say_read(reading: Reading) -> None:
     """Write on standard error how a file was understood, what was read, and how its lines were counted."""
-    words = f"Read {counted(len(reading.users), 'user ID')}"
-    if reading.duplicates:
-        words += f", dropped {counted(reading.duplicates, 'duplicate')}"
-    if reading.bad_count:
-        first = ", ".join(f"line {number} '{one_line(value)}'" for number, value in reading.bad)
-        more = " …" if reading.bad_count > len(reading.bad) else ""
-        words += f", skipped {counted(reading.bad_count, 'bad line')} ({first}{more})"
-    books = reading.books
-    parts = [f"{books.ids:,} with a new ID", f"{books.duplicates:,} with a duplicate", f"{books.bad:,} bad"]
-    parts += [f"{books.blank:,} blank", f"{books.inside_quotes:,} inside quotes", f"{books.header:,} header"]
-    form = f" Understood as {form_words(reading.form)}." if reading.form is not None else ""
-    note(f"{words}. {counted(books.lines, 'line')}: {', '.join(parts)}.{form}")
-    if reading.hidden:
-        note(f"The sheet hides {counted(reading.hidden, 'row')} of these, as a filter does; they were read, too.")
+    from campaigns.inputs.reading_words import reading_words
 
-
-def form_words(form: FileForm) -> str:
-    """How a file was understood: `CSV in UTF-16-LE with a semicolon as separator, column 'User ID'`."""
-    words = form.kind
-    if form.sheet is not None:
-        words += f" sheet '{one_line(form.sheet)}'"
-    if form.encoding is not None:
-        words += f" in {form.encoding}"
-    if form.separator is not None:
-        words += f" with a {form.separator} as separator"
-    return words if form.column is None else f"{words}, column '{one_line(form.column)}'"
+    for sentence in reading_words(reading):
+        note(sentence)
 
 
 def file_facts(reading: Reading) -> dict[str, Any]:

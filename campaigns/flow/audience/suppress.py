@@ -8,7 +8,7 @@ from pyroaring import BitMap64
 
 from campaigns.domain.people import Reason
 from campaigns.store.accounts.bindings import find_upstream
-from campaigns.store.audience.suppressions import add_suppressions, remove_suppressions
+from campaigns.store.audience.suppressions import add_suppressions, remove_suppressions, suppressed_users
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.database.engine import Store
 from campaigns.store.database.postgresql import wait_for_ever
@@ -55,6 +55,21 @@ def suppress(store: Store, users: BitMap64, *, account_id: str | None, reason: s
             detail={"added": added, "already": len(users) - added},
         )
     return Suppressed(account_id, added, len(users) - added)
+
+
+def preview_suppress(store: Store, users: BitMap64, *, account_id: str | None) -> Suppressed:
+    """What `suppress` would do now. Changes nothing. Raises NotFound."""
+    with store.read() as connection:
+        if account_id is not None:
+            find_upstream(connection, account_id)
+        already = len(users & suppressed_users(connection, account_id))
+    return Suppressed(account_id, len(users) - already, already)
+
+
+def preview_unsuppress(store: Store, users: BitMap64, *, account_id: str | None) -> Unsuppressed:
+    """What `unsuppress` would do now. Changes nothing. Raises NotFound."""
+    there = preview_suppress(store, users, account_id=account_id)
+    return Unsuppressed(account_id, there.already, there.added)
 
 
 def unsuppress(store: Store, users: BitMap64, *, account_id: str | None, reason: str, actor: str) -> Unsuppressed:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, literal, select, tuple_
 
 from campaigns.store.accounts.bindings import require_account
 from campaigns.store.audience.suppressions import ALL_ACCOUNTS
@@ -31,6 +31,26 @@ def suppressions(connection: Connection, account_id: str | None = None) -> Itera
         require_account(connection, account_id)
     statement = _BY_ID if account_id is None else _BY_ID.where(suppression.c.account_id == account_id)
     return map(_view, connection.execute(statement.execution_options(yield_per=ROWS_AT_ONCE)))
+
+
+def suppressions_after(
+    connection: Connection, lists: Collection[str | None] | None, after: tuple[str | None, int] | None, *, limit: int
+) -> list[SuppressionView]:
+    """The next suppressed users after one of them, by list and ID; None: from the first on.
+
+    `lists`: the accounts whose own lists are meant, and None for the list for all accounts; None alone: every list.
+    Raises NotFound when the only list is that of an account which does not exist.
+    """
+    if lists is not None and len(lists) == 1:
+        for account_id in filter(None, lists):
+            require_account(connection, account_id)
+    statement = _BY_ID.limit(limit)
+    if lists is not None:
+        statement = statement.where(suppression.c.account_id.in_(sorted(name or ALL_ACCOUNTS for name in lists)))
+    if after is not None:
+        place = tuple_(literal(after[0] or ALL_ACCOUNTS), literal(after[1]))
+        statement = statement.where(tuple_(suppression.c.account_id, suppression.c.user_id) > place)
+    return [_view(row) for row in connection.execute(statement)]
 
 
 def suppressions_of(connection: Connection, user: int, account_id: str | None = None) -> list[SuppressionView]:

@@ -65,6 +65,9 @@ def place(desk: Desk, name: str, filters: Mapping[str, Any], cursor: str | None)
 def paged(at: Place, rows: Sequence[Row], limit: int, position: Callable[[Row], Any]) -> Page[Row]:
     """The first `limit` of `rows`, which the caller read with a limit of one more; `position` orders a row."""
     shown = rows[:limit]
-    more = len(rows) > limit
-    cursor = signed(at.desk.secret, at.purpose, [at.incarnation, position(shown[-1])]) if more else None
-    return Page(shown, cursor)
+    return Page(shown, cursor_after(at, position(shown[-1])) if len(rows) > limit else None)
+
+
+def cursor_after(at: Place, position: Any) -> str:
+    """The cursor of the rows after a position, in the list of a place."""
+    return signed(at.desk.secret, at.purpose, [at.incarnation, position])

@@ -42,6 +42,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["links"] = links
+    made.filters["text"] = lambda text: "" if text is None else printable(str(text))
     made.filters["count"] = lambda number: f"{number:,}"
     return made
 

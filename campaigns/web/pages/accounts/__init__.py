@@ -1,0 +1,1 @@
+"""The pages of accounts, and what a person does to one."""
