@@ -13,13 +13,15 @@ from campaigns.web import api, pages
 from campaigns.web.api import runs as api_runs
 from campaigns.web.desk import Desk
 from campaigns.web.guard import Guard
+from campaigns.web.kit.watcher import Watcher
+from campaigns.web.pages import live, search, zone
 from campaigns.web.pages import runs as runs_pages
 from campaigns.web.problems import refuse_with
 
 API = (api_runs.routes,)
 """The routes of every subject of the API, in the order of its reference."""
 
-PAGES = (runs_pages.routes,)
+PAGES = (live.routes, zone.routes, search.routes, runs_pages.routes)
 """The routes of every page."""
 
 
@@ -36,6 +38,7 @@ def desk_app(desk: Desk) -> FastAPI:
         middleware=[Middleware(Guard, hosts=desk.hosts)],
     )
     app.state.desk = desk
+    app.state.watcher = Watcher(desk.store)
     refuse_with(app)
     under_version = APIRouter(prefix="/api/v1")
     for routes in API:
