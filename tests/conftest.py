@@ -18,6 +18,7 @@ from campaigns.store.database.engine import Store, open_store
 from campaigns.store.database.migrations import upgrade
 from tests.clock import DrivenClock
 from tests.servers import pgbouncer, postgres_server, redis_server
+from tests.web.browser.find import HOW_TO_GET_IT, find_browser
 
 _numbers = itertools.count(1)
 
@@ -25,19 +26,19 @@ TESTS = Path(__file__).parent
 MEMORY = Path("/dev/shm")
 ENOUGH_MEMORY = 2 << 30
 
-LEFT_OUT = {"postgres": "PostgreSQL", "pgbouncer": "PgBouncer"}
-"""Servers that a developer's machine may lack; their tests are left out by name, never skipped."""
+LEFT_OUT = {"postgres": "a PostgreSQL server", "pgbouncer": "a PgBouncer server", "browser": "Chromium"}
+"""What a developer's machine may lack; its tests are left out by name, never skipped."""
 
 DEFAULT_MARKS = "not slow and not again"
 """As pyproject.toml has it."""
 
-LONGEST_FIRST = ("stories", "faults", "law", "embedded", "tests", "crash_points", "flow", "store", "cli")
+LONGEST_FIRST = ("stories", "faults", "law", "embedded", "web", "tests", "crash_points", "flow", "store", "cli")
 """Folders: first those that start real programs and wait for them. The others take next to no time."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     for name, what in LEFT_OUT.items():
-        parser.addoption(f"--no-{name}", action="store_true", help=f"leave out the tests that need a {what} server")
+        parser.addoption(f"--no-{name}", action="store_true", help=f"leave out the tests that need {what}")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -68,12 +69,23 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=_turn)
-    needs = {"postgres": _needs_postgres, "pgbouncer": _needs_pgbouncer}
+    needs = {"postgres": _needs_postgres, "pgbouncer": _needs_pgbouncer, "browser": _needs_browser}
     asked = [needs[name] for name in LEFT_OUT if config.getoption(f"--no-{name}")]
+    asked += [_needs_browser] if _lacks_browser() else []
     left_out = [item for item in items if any(needed(item) for needed in asked)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if _lacks_browser() and not config.getoption("--no-browser"):
+        terminalreporter.line(f"The tests of pages in a browser were left out. {HOW_TO_GET_IT}")
+
+
+def _lacks_browser() -> bool:
+    """A browser is large, so a machine without one leaves its tests out; with CI set they fail."""
+    return find_browser() is None and not os.environ.get("CI")
 
 
 def _turn(item: pytest.Item) -> int:
@@ -90,6 +102,10 @@ def _needs_postgres(item: pytest.Item) -> bool:
 
 def _needs_pgbouncer(item: pytest.Item) -> bool:
     return "pgbouncer_url" in getattr(item, "fixturenames", ())
+
+
+def _needs_browser(item: pytest.Item) -> bool:
+    return "chromium" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,8 @@ from campaigns.web.api import runs as api_runs
 from campaigns.web.api import schedules as api_schedules
 from campaigns.web.desk import Desk
 from campaigns.web.guard import Guard
+from campaigns.web.kit.watcher import Watcher
+from campaigns.web.pages import live, search, zone
 from campaigns.web.pages import runs as runs_pages
 from campaigns.web.pages.audience import fans, imports, suppressions
 from campaigns.web.pages.audit import events, verify
@@ -39,6 +41,7 @@ PAGES = (
     *(fans.routes, imports.routes, suppressions.routes),
     *(events.routes, verify.routes),
 )
+PAGES = (live.routes, zone.routes, search.routes, runs_pages.routes)
 """The routes of every page."""
 
 
@@ -56,6 +59,8 @@ def desk_app(desk: Desk) -> FastAPI:
         middleware=[Middleware(door.Requests, requests.counter), Middleware(Guard, hosts=desk.hosts)],
     )
     app.state.desk, app.state.requests = desk, requests
+    app.state.desk = desk
+    app.state.watcher = Watcher(desk.store)
     refuse_with(app)
     under_version = APIRouter(prefix="/api/v1")
     for routes in API:

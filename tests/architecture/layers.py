@@ -86,6 +86,7 @@ SUBJECTS = {
     ),
     "adapters": ("disk", "redis", "upstream"),
     "web": ("desk", "guard", "kit", "problems", "door", "api", "pages", "app", "serve"),
+    "web": ("desk", "guard", "kit", "problems", "api", "pages", "app", "server"),
     "cli": (
         *("kit", "main", "accounts", "audience", "audit", "runs", "campaigns", "schedules", "demo"),
         "system",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from campaigns import __version__
 from campaigns.domain.access.rights import Principal
 from campaigns.domain.printable import printable
 from campaigns.store.holds.stops import open_stops
@@ -21,7 +23,7 @@ from campaigns.web.kit.times import clock_of
 
 FOLDER = Path(__file__).resolve().parent.parent / "templates"
 
-FOR_PROGRAMS = ("/api/", "/livez", "/readyz", "/metrics", "/.well-known/")
+FOR_PROGRAMS = ("/api/", "/events", "/livez", "/readyz", "/metrics", "/.well-known/")
 
 NOTICE = "notice"
 """The parameter with which the page after an act says what was done."""
@@ -61,7 +63,9 @@ def page(
 ) -> Response:
     """A whole page. Templates get the values of `context`, and `by`, `path`, `stops`, `is_live`, `vendor`, `notice`.
 
-    They print every time by `when(moment, zone_of_the_account)` and nothing else.
+    They print every time by `when(moment, zone_of_the_account)` and nothing else. A page that was read before and would
+    be the same now is a 304 without a body. `is_followed`: the browser may read the page again whenever something
+    changes, so it is a page for somebody who is logged in, and no reply to a form.
     """
     desk = desk_of(request)
     clock = clock_of(request)
@@ -82,10 +86,15 @@ def page(
             notice=_notice(request, desk.secret),
             when=clock.print,
             clock=clock,
+            version=__version__,
+            is_followed=by is not None and request.method == "GET" and status_code == 200,
             **context,
         )
     )
-    return HTMLResponse(text, status_code=status_code)
+    etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+    if status_code == 200 and request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers={"ETag": etag})
+    return HTMLResponse(text, status_code=status_code, headers={"ETag": etag})
 
 
 def done(request: Request, address: str, sentence: str) -> Response:
