@@ -36,12 +36,12 @@ API = (
 """The routes of every subject of the API, in the order of its reference."""
 
 PAGES = (
+    *(live.routes, zone.routes, search.routes),
     runs_pages.routes,
     *campaigns_pages.ROUTES,
     *(fans.routes, imports.routes, suppressions.routes),
     *(events.routes, verify.routes),
 )
-PAGES = (live.routes, zone.routes, search.routes, runs_pages.routes)
 """The routes of every page."""
 
 
@@ -59,7 +59,6 @@ def desk_app(desk: Desk) -> FastAPI:
         middleware=[Middleware(door.Requests, requests.counter), Middleware(Guard, hosts=desk.hosts)],
     )
     app.state.desk, app.state.requests = desk, requests
-    app.state.desk = desk
     app.state.watcher = Watcher(desk.store)
     refuse_with(app)
     under_version = APIRouter(prefix="/api/v1")

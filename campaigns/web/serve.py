@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+from types import FrameType
+
 from fastapi import FastAPI, Request
 
 from campaigns.adapters.disk.secret_key import secret_of_home
@@ -22,7 +26,26 @@ def make_app() -> FastAPI:
     keep_private()
     settings = load_settings()
     configure_logging(settings)
-    return desk_app(Desk(open_parts(settings), _secret(settings), _identify, settings.web_hosts))
+    app = desk_app(Desk(open_parts(settings), _secret(settings), _identify, settings.web_hosts))
+    _end_streams_first(app)
+    return app
+
+
+def _end_streams_first(app: FastAPI) -> None:
+    """End the event streams of open pages when the process is asked to stop: uvicorn waits for every connection.
+
+    uvicorn has installed its own handlers when it calls the factory; they are called after ours.
+    """
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        stop = signal.getsignal(number)
+
+        def handle(number: int, frame: FrameType | None, stop: object = stop) -> None:
+            loop.call_soon_threadsafe(app.state.watcher.close)
+            if callable(stop):
+                stop(number, frame)
+
+        signal.signal(number, handle)
 
 
 def _secret(settings: Settings) -> bytes:

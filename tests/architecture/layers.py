@@ -85,8 +85,7 @@ SUBJECTS = {
         *("schedules", "backup", "campaigns", "lanes", "access"),
     ),
     "adapters": ("disk", "redis", "upstream"),
-    "web": ("desk", "guard", "kit", "problems", "door", "api", "pages", "app", "serve"),
-    "web": ("desk", "guard", "kit", "problems", "api", "pages", "app", "server"),
+    "web": ("desk", "guard", "kit", "problems", "door", "api", "pages", "app", "server", "serve"),
     "cli": (
         *("kit", "main", "accounts", "audience", "audit", "runs", "campaigns", "schedules", "demo"),
         "system",
