@@ -213,11 +213,24 @@ def _refuse_bytes(words: Sequence[str]) -> None:
 
 def _usage_sentence(fault: click.ClickException) -> str:
     """Click's message without its lines of usage, and where to read more."""
-    message = fault.format_message()
+    message = _missing(fault) if isinstance(fault, click.MissingParameter) else fault.format_message()
     context = getattr(fault, "ctx", None)
     if context is None or isinstance(fault, click.exceptions.NoArgsIsHelpError):
         return message
     return f"{context.command_path}: {message} See `{context.command_path} --help`."
+
+
+def _missing(fault: click.MissingParameter) -> str:
+    """Which option or argument is missing, on one line; click writes the choices below one another."""
+    param = fault.param
+    if param is None:
+        return fault.format_message()
+    name = param.opts[0] if isinstance(param, click.Option) else param.make_metavar(fault.ctx or _NOWHERE)
+    choices = list(param.type.choices) if isinstance(param.type, click.Choice) else []
+    return f"{name} is missing" + (f"; give one of {', '.join(map(str, choices))}." if choices else ".")
+
+
+_NOWHERE = click.Context(click.Command("campaigns"))
 
 
 def _is_debugging(ctx: click.Context) -> bool:

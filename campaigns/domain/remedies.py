@@ -64,6 +64,7 @@ class Do(StrEnum):
     RECALL_AGAIN = "runs.recall_again"
     SKIP_BAD_LINES = "recipients.skip_bad"
     RERUN_EXPIRED = "runs.rerun_expired"
+    CONFIRM = "confirm"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import click
 from campaigns.cli.accounts.waiting_runs import people_of, run_lines
 from campaigns.cli.kit.agree import agree, yes_option
 from campaigns.cli.kit.in_force import vendor_in_force
-from campaigns.cli.kit.output import counted, json_option, moment, note, one_line, show
+from campaigns.cli.kit.output import counted, json_option, note, one_line, show
 from campaigns.cli.kit.reasons import reason_option
 from campaigns.cli.kit.session import actor, opened
 from campaigns.domain.ids import campaign_name, run_name
@@ -75,6 +75,8 @@ def go(account_id: str | None, *, reason: str | None, is_agreed: bool, as_json: 
 
 
 def _print_stopped(stopped: Stopped) -> None:
+    from campaigns.domain.clocks import on_clocks
+
     where = "Everything is" if stopped.account is None else f"Account {stopped.account} is"
     again = "campaigns go" if stopped.account is None else f"campaigns go --account {stopped.account}"
     before = " since before" if stopped.was_stopped else ""
@@ -82,14 +84,14 @@ def _print_stopped(stopped: Stopped) -> None:
     for request in stopped.in_flight[:LISTED]:
         click.echo(
             f"In flight, cannot be stopped: run {run_name(request.run_id)} batch {request.batch} on {request.account}, "
-            f"{counted(request.size, 'recipient')}, since {moment(request.started_at)}."
+            f"{counted(request.size, 'recipient')}, since {on_clocks(request.started_at, None)}."
         )
     _print_rest(len(stopped.in_flight), "request in flight")
     for run in stopped.with_vendor[:LISTED]:
+        name = run_name(run.run_id)
         click.echo(
-            f"With the vendor: run {run_name(run.run_id)} on {run.account}, {counted(run.batches, 'batch')}, which "
-            "it sends at "
-            f"{moment(run.due_at)}. `campaigns runs cancel {run_name(run.run_id)} --reason TEXT` takes it back."
+            f"With the vendor: run {name} on {run.account}, {counted(run.batches, 'batch')}, which it sends at "
+            f"{on_clocks(run.due_at, None)}. `campaigns runs cancel {name} --reason TEXT` takes it back."
         )
     _print_rest(len(stopped.with_vendor), "run with the vendor")
     for account_id in stopped.not_confirmed:
@@ -106,8 +108,10 @@ def _print_rest(number: int, thing: str) -> None:
 
 def _what_follows(preview: AfterStop) -> Iterator[str]:
     """What happens after the stop, for a person who is to agree."""
+    from campaigns.domain.clocks import on_clocks
+
     if preview.stop is not None:
-        at, by = moment(preview.stop.at), preview.stop.actor.removeprefix("operator:")
+        at, by = on_clocks(preview.stop.at, None), preview.stop.actor.removeprefix("operator:")
         yield f"Stopped by {by} at {at}: {preview.stop.reason}"
     yield from run_lines(preview.runs)
     sent = [each for each in preview.occurrences if each.skipped is None]
@@ -119,7 +123,10 @@ def _what_follows(preview: AfterStop) -> Iterator[str]:
 
 
 def _name(overdue: Overdue) -> str:
-    return f"Campaign {campaign_name(overdue.campaign_id)} ({overdue.campaign}) of {moment(overdue.scheduled_for)}"
+    from campaigns.domain.clocks import on_clocks
+
+    at = on_clocks(overdue.scheduled_for, overdue.zone)
+    return f"Campaign {campaign_name(overdue.campaign_id)} ({overdue.campaign}) of {at}"
 
 
 def _print_going(going: Going) -> None:

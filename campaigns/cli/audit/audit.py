@@ -82,7 +82,7 @@ def list_events(run_id: int | None, campaign_id: int | None, *, after: int, limi
     if as_json:
         print_json_list(listed[:limit])
     else:
-        print_table(COLUMNS, map(_row, listed[:limit]), empty="There is no such event.")
+        print_table(COLUMNS, map(_row, listed[:limit]), empty="No events yet.")
     if len(listed) <= limit:
         return
     if newest_first:

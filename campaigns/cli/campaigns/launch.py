@@ -171,6 +171,8 @@ def _summary(preview: LaunchPreview, whom: str) -> Iterator[str]:
     yield f"Account    {preview.account}, {whom}"
     to_whom = "known to the vendor alone (whole lists)" if preview.recipients is None else f"{preview.recipients:,}"
     yield f"Recipients {to_whom}, in {counted(preview.requests, 'request')} for {counted(preview.credits, 'credit')}"
+    if preview.excluded:
+        yield f"Left out   {', '.join(f'{number:,} {reason}' for reason, number in preview.excluded.items())}"
     if preview.price:
         total = "" if preview.exposure is None else f"; ${preview.exposure:,} if every recipient unlocks it"
         yield f"Price      ${preview.price}{total}"

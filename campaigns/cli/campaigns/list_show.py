@@ -9,7 +9,7 @@ import click
 from campaigns.as_json import plain
 from campaigns.cli.campaigns.plan import say_plan_warnings, warning_sentence
 from campaigns.cli.kit.in_force import note_nobody_sends
-from campaigns.cli.kit.output import duration, json_option, note
+from campaigns.cli.kit.output import duration, json_option, note, print_json
 from campaigns.cli.kit.output import show as show_result
 from campaigns.cli.kit.runs_table import print_runs
 from campaigns.cli.kit.session import CAMPAIGN, opened
@@ -29,6 +29,9 @@ FEW = 3
 
 NEWEST = 50
 """How many campaigns a list shows to people when they name no limit."""
+
+NOTHING_YET = "No campaigns yet, or all are archived (--all lists those); `campaigns create` writes one."
+NO_SUCH = "No campaign is like that; without options `campaigns list` lists all that are not archived."
 
 COLUMNS = (
     Column("campaign", Kind.NAME),
@@ -76,7 +79,11 @@ def list_campaigns(
     with opened() as parts, parts.store.read() as connection:
         lines = campaigns(connection, wanted)
     listed = lines[:shown]
-    show_result(listed, as_json=as_json, people=lambda: _table(listed, has_more=len(lines) > len(listed)))
+    is_narrowed, has_more = state is not None or account_id is not None, len(lines) > len(listed)
+    if as_json:
+        print_json(listed)
+    else:
+        _table(listed, has_more=has_more, is_narrowed=is_narrowed)
 
 
 @click.command()
@@ -102,7 +109,7 @@ def state_of(line: CampaignLine | CampaignView) -> str:
     return f"{line.state}, paused" if line.paused is not None else line.state.value
 
 
-def _table(lines: list[CampaignLine], *, has_more: bool) -> None:
+def _table(lines: list[CampaignLine], *, has_more: bool, is_narrowed: bool) -> None:
     print_table(
         COLUMNS,
         (
@@ -123,7 +130,7 @@ def _table(lines: list[CampaignLine], *, has_more: bool) -> None:
             )
             for line in reversed(lines)
         ),
-        empty="There is no such campaign; `campaigns create` writes one.",
+        empty=NO_SUCH if is_narrowed else NOTHING_YET,
     )
     if has_more:
         note(f"These are the newest {len(lines)}; --limit N shows more, --all shows all of them.")

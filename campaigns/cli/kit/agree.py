@@ -9,6 +9,7 @@ import click
 
 from campaigns.cli.kit.output import note, one_line
 from campaigns.domain.errors import UsageError
+from campaigns.domain.remedies import Do, Remedy
 
 INTERRUPTED = 130
 
@@ -36,8 +37,8 @@ def agree(
     if is_agreed:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        way = f"pass {option}, or {instead}" if instead else f"pass {option}"
-        raise UsageError(f"{question} Nobody can be asked here, and nothing was done: {way}.", code="needs_agreement")
+        ways = [Remedy(Do.CONFIRM, value=each) for each in (option, instead) if each]
+        raise UsageError(f"{question} Nobody can be asked here, and nothing was done.", *ways, code="needs_agreement")
     for line in summary:
         note(one_line(line))
     if people is not None and people >= TYPED_FROM:

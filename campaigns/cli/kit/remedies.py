@@ -65,6 +65,7 @@ SENTENCES: dict[Do, str] = {
     Do.SHOW_UNSENDS: "`campaigns runs attempts {run} --unsend` lists the requests that were to unsend it.",
     Do.RECALL_AGAIN: "`campaigns runs recall {run} --reason TEXT` tries again.",
     Do.SKIP_BAD_LINES: "--skip-bad leaves such lines out.",
+    Do.CONFIRM: "Pass {value} to agree.",
     Do.RERUN_EXPIRED: "`campaigns runs rerun {run} --cancelled --reason TEXT` sends to those who were cancelled.",
 }
 """Fields in braces are those of the remedy. A test reads each command with the real command line."""

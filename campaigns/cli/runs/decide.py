@@ -8,7 +8,7 @@ import click
 
 from campaigns.cli.kit.agree import agree, yes_option
 from campaigns.cli.kit.in_force import vendor_in_force
-from campaigns.cli.kit.output import counted, json_option, print_json
+from campaigns.cli.kit.output import counted, json_option, note, one_line, print_json
 from campaigns.cli.kit.session import actor, opened
 from campaigns.cli.runs.recall import runs
 from campaigns.cli.runs.runs import batch_numbers, batch_option, run_argument, with_reason
@@ -100,8 +100,10 @@ def _agreed(
     resend = preview_resend(parts.store, run_id, seqs=seqs, despite=despite)
     campaign = f"{campaign_name(resend.campaign_id)} ({resend.campaign})"
     price = "free" if resend.price is None else f"price {resend.price}"
+    waits = [] if resend.stopped is None else [f"It is sent after `campaigns go`: it is stopped ({resend.stopped})."]
     summary = [
         vendor_in_force(parts.settings),
+        *waits,
         f"Run {run_name(run_id)} of campaign {campaign} on account {resend.account_id}, {price}.",
         f"Message: {resend.text[:FIRST_WORDS]}",
         f"It costs {counted(len(resend.batches), 'request')}, a credit each.",
@@ -110,6 +112,8 @@ def _agreed(
     batches = counted(len(resend.batches), "unknown batch")
     question = f"Send {batches} again to {counted(resend.recipients, 'fan')} of {resend.account_id}?"
     agree(summary, question, people=resend.recipients, is_agreed=is_agreed)
+    for sentence in waits if is_agreed else []:
+        note(one_line(sentence))
     return resend.batches
 
 

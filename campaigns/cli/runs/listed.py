@@ -80,7 +80,9 @@ def list_runs(
     if as_json:
         print_json_list(lines[:most])
         return
-    print_table(COLUMNS, map(row_of, reversed(lines[:most])), empty="There is no such run.")
+    is_narrowed = any(each is not None for each in (campaign_id, account, state, since))
+    empty = "No run is like that; without options `campaigns runs list` lists all." if is_narrowed else "No runs yet."
+    print_table(COLUMNS, map(row_of, reversed(lines[:most])), empty=empty)
     if most is not None and len(lines) > most:
         note(f"These are the newest {most:,}; --all lists all of them.")
 
@@ -92,6 +94,10 @@ def _since(text: str, now: datetime) -> datetime:
     try:
         return now - timedelta(seconds=parse_duration(text))
     except ValueError:
+        if not text[:4].isdigit():
+            raise UsageError(
+                f"--since '{text}' is not a length or a time; write 24h, 7d, or 2026-11-27T18:00Z."
+            ) from None
         return parse_moment(text, None, field="since")
     except OverflowError:
         raise UsageError(f"--since '{text}' is longer ago than there are dates.") from None

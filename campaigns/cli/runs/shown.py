@@ -44,7 +44,7 @@ def print_batches(batches: Sequence[BatchView]) -> None:
         (each.seq, each.state, each.follow, each.size, each.message_id, each.attempts, each.available_at, each.error)
         for each in batches
     )
-    print_table(BATCH_COLUMNS, rows, empty="There is no such batch.")
+    print_table(BATCH_COLUMNS, rows, empty="No batches of that kind yet.")
 
 
 def print_attempts(requests: Sequence[AttemptView] | Sequence[UnsendView]) -> None:
@@ -107,9 +107,10 @@ def _counts(run: ShownRun) -> list[Fact]:
 
 def _waits(run: ShownRun, now: datetime) -> list[Fact]:
     wait = wait_text(run, now)
+    is_paused = not has_ended(run) or is_recalled_now(run)  # a hold on the account of a run that ended pauses others
     return [
-        Fact("paused by", [f"{hold.kind}: {hold.reason}" for hold in run.holds]),
-        *(Fact("to go on", way) for way in (ways_on(run) if not has_ended(run) or is_recalled_now(run) else [])),
+        Fact("paused by", [f"{hold.kind}: {hold.reason}" for hold in run.holds] if is_paused else []),
+        *(Fact("to go on", way) for way in (ways_on(run) if is_paused else [])),
         Fact("lane", None if run.lane is None else _lane_text(run.lane)),
         *([] if wait is None else [Fact("waits", wait)]),
         Fact("sending hours", [f"{each.hours} {each.zone}" for each in run.sending_hours]),

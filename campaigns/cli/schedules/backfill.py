@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -12,7 +13,7 @@ from campaigns.cli.kit.output import counted, json_option, note, show
 from campaigns.cli.kit.remedies import in_words
 from campaigns.cli.kit.session import actor, opened
 from campaigns.cli.kit.tables import Column, Kind, print_table
-from campaigns.cli.schedules.pause_resume_skip import campaign_argument, optional_reason
+from campaigns.cli.schedules.pause_resume_skip import campaign_argument, note_skipped, optional_reason
 from campaigns.domain.ids import campaign_name
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.inputs.times import parse_moment
@@ -75,8 +76,10 @@ def backfill(
         shown = preview_backfill(
             parts.store, campaign_id, period, upstream=parts.upstream_name, actor=None if dry_run else actor()
         )
+        note_skipped(shown.skipped)  # by the look itself, whatever is agreed to
         if not dry_run:
             refuse_often(shown)  # before anybody is asked
+            skipped = shown.skipped
             _agree(parts, shown, is_agreed=is_agreed, before_created=before_created)
             shown = open_missed(
                 parts.store,
@@ -88,6 +91,7 @@ def backfill(
                 before_created=before_created or shown.before_created > 0,  # then a person has agreed to it
                 agreed=None if is_agreed else shown,
             )
+            shown = replace(shown, skipped=shown.skipped + skipped)
     show(shown, as_json=as_json, people=lambda: _print(shown))
 
 

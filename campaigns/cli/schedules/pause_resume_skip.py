@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from campaigns.cli.kit.output import json_option, note, show
+from campaigns.cli.kit.output import counted, json_option, note, show
 from campaigns.cli.kit.reasons import reason_option
 from campaigns.cli.kit.remedies import in_words
 from campaigns.cli.kit.session import CAMPAIGN, actor, opened
@@ -23,17 +23,19 @@ optional_reason = click.option("--reason", metavar="TEXT", help="Why, for the au
 
 @click.command()
 @campaign_argument
+@click.option("--runs", "with_runs", is_flag=True, help="Pause its open runs too.")
 @with_reason
 @json_option
-def pause(campaign_id: int, *, reason: str, as_json: bool) -> None:
+def pause(campaign_id: int, *, with_runs: bool, reason: str, as_json: bool) -> None:
     """Pause a campaign's schedule.
 
-    Occurrences that come due meanwhile are skipped, with the reason. Open runs go on; `runs pause` pauses one.
+    Occurrences that come due meanwhile are skipped, with the reason. Open runs go on; `runs pause` pauses one, and
+    --runs all of the campaign at once.
     """
     from campaigns.flow.schedules.pause_resume_skip import pause_schedule
 
     with opened() as parts:
-        paused = pause_schedule(parts.store, campaign_id, reason=reason, actor=actor())
+        paused = pause_schedule(parts.store, campaign_id, reason=reason, actor=actor(), with_runs=with_runs)
     show(paused, as_json=as_json, people=lambda: _print_paused(paused))
 
 
@@ -71,16 +73,24 @@ def skip_next(campaign_id: int, *, reason: str | None, as_json: bool) -> None:
 
 def _print_paused(paused: SchedulePaused) -> None:
     campaign = campaign_name(paused.id)
-    sentences = [f"The schedule of campaign {campaign} is paused: what comes due is skipped until `campaigns resume`."]
+    what = f"The schedule of campaign {campaign} is paused: what comes due is skipped until `campaigns resume`."
+    sentences = [what] if paused.paused else []
     if paused.recalling:
         sentences.append(f"Handed over and recalled now: run {run_names(paused.recalling)}.")
-    click.echo(" ".join(sentences))
+    if paused.paused_runs:
+        sentences.append(f"Paused: run {run_names(paused.paused_runs)}; `campaigns runs resume RUN` lets one go on.")
+    click.echo(" ".join(sentences) or f"Every open run of campaign {campaign} was paused before.")
+    note_skipped(paused.skipped)
     for run_id in paused.open_runs:
-        note(
-            " ".join(
-                [f"Run {run_name(run_id)} has not ended and goes on.", *in_words([Remedy(Do.PAUSE_RUN, run=run_id)])]
-            )
-        )
+        ways = in_words([Remedy(Do.PAUSE_RUN, run=run_id)])
+        note(" ".join([f"Run {run_name(run_id)} has not ended and goes on.", *ways]))
+
+
+def note_skipped(occurrences: int) -> None:
+    """Say that this command skipped what a stop had let wait; nothing when there was none."""
+    if occurrences:
+        times = counted(occurrences, "occurrence")
+        note(f"Note: this skips {times} that came due during the stop; `campaigns schedule backfill` sends them.")
 
 
 def _print_resumed(resumed: ScheduleResumed) -> None:

@@ -26,7 +26,7 @@ from campaigns.flow.campaigns.draft_faults import (
 from campaigns.flow.campaigns.revisions import changed_revision, first_revision
 from campaigns.flow.handoff.refuse_edits import refuse_handed_over
 from campaigns.flow.schedules.arm import holds_from, rearmed
-from campaigns.flow.schedules.due import catch_up, is_due
+from campaigns.flow.schedules.due import catch_up_counting, is_due
 from campaigns.store.accounts.bindings import upstream_to_send
 from campaigns.store.audience.versions import add_audience
 from campaigns.store.audit.events import Act, EventKind
@@ -41,8 +41,6 @@ from campaigns.store.campaigns.campaigns import (
     refuse_probe,
 )
 from campaigns.store.database.engine import Store
-from campaigns.store.holds.stops import stop_of
-from campaigns.store.schedules.occurrences import count_skipped
 from campaigns.store.sending.lanes import hold_lane
 
 
@@ -153,25 +151,13 @@ def edit_campaign(
     """
     skipped = 0
     while True:
-        skipped += _catch_up(store, campaign_id, actor)
+        skipped += catch_up_counting(store, campaign_id, actor=actor)
         with store.write() as connection:
             hold_lane(connection, find_campaign(connection, campaign_id).account_id)
             act = Act(connection, store.now(connection), actor)
             edited = _edit(act, find_campaign(connection, campaign_id), changes, tick_seconds=tick_seconds)
             if edited is not None:
                 return _with_skipped(edited, skipped)
-
-
-def _catch_up(store: Store, campaign_id: int, actor: str) -> int:
-    """Catch up with what has come due; returns how many occurrences a stop skips by that, which nobody may overlook."""
-    with store.read() as connection:
-        is_stopped = stop_of(connection, find_campaign(connection, campaign_id).account_id) is not None
-        before = count_skipped(connection, campaign_id)
-    catch_up(store, campaign_id, actor=actor)
-    if not is_stopped:
-        return 0
-    with store.read() as connection:
-        return count_skipped(connection, campaign_id) - before
 
 
 def _with_skipped(edited: Edited, skipped: int) -> Edited:

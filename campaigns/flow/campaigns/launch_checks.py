@@ -75,6 +75,7 @@ class LaunchPreview:
     account: str
     plan_hash: str
     recipients: int | None  # None: whole lists, which only the vendor knows
+    excluded: dict[str, int]  # how many are left out, by the reason
     requests: int
     credits: int
     text: str
@@ -102,6 +103,7 @@ def preview_launch(store: Store, campaign_id: int, how: How) -> LaunchPreview:
         account=plan.account_id,
         plan_hash=plan.sha256,
         recipients=recipients,
+        excluded={reason: users.size for reason, users in plan.excluded.items() if users.size},
         requests=plan.batch_count,
         credits=plan.batch_count,
         text=plan.message.text,

@@ -15,6 +15,7 @@ from campaigns.flow.reconcile.decidable import (
 )
 from campaigns.store.campaigns.campaigns import find_campaign
 from campaigns.store.database.engine import Store
+from campaigns.store.holds.stops import stop_of
 from campaigns.store.runs.content import message_of_run
 from campaigns.store.runs.runs import find_run
 
@@ -31,6 +32,7 @@ class Resend:
     price: Decimal | None  # US dollars; None: the message is free
     batches: list[int]
     recipients: int
+    stopped: str | None  # why its account is stopped: nothing is sent before that is lifted
 
 
 def preview_resend(store: Store, run_id: int, *, seqs: Sequence[int] | None, despite: Sequence[str] = ()) -> Resend:
@@ -46,6 +48,7 @@ def preview_resend(store: Store, run_id: int, *, seqs: Sequence[int] | None, des
             refuse_what_passes_over(connection, run, row, "resend", despite)
         refuse_reopening(connection, run, now=store.now(connection))
         message = from_json(message_of_run(connection, run_id))
+        stop = stop_of(connection, run.account_id)
         return Resend(
             run_id=run_id,
             campaign_id=run.campaign_id,
@@ -55,4 +58,5 @@ def preview_resend(store: Store, run_id: int, *, seqs: Sequence[int] | None, des
             price=message.price,
             batches=[row.seq for row in rows],
             recipients=sum(row.size for row in rows),
+            stopped=None if stop is None else stop.reason,
         )

@@ -133,11 +133,22 @@ def _run_held(picture: Picture, held: HoldRow) -> tuple[str, tuple[Remedy, ...]]
 
 
 def _account_held(picture: Picture, held: HoldRow) -> tuple[str, tuple[Remedy, ...]]:
-    """Of a hold on every account of a vendor, any of them is named: a release concerns them all."""
-    named = held.account or next((each.id for each in picture.accounts if each.upstream == held.upstream), None)
+    """Of a hold on every account of a vendor, one without a hold of its own is named: a release lifts that, too."""
     whom = f"Account {held.account}" if held.account else "Every account"
+    named = held.account or _without_own_hold(picture, held.upstream)
+    also = ""
+    if named is None:
+        named = next((each.id for each in picture.accounts if each.upstream == held.upstream), None)
+        also = f", and a release of {named} lifts its own hold, too"
     ways = () if named is None else (lifted_by(held.kind, held.scope, account_id=named),)
-    return f"{whom} is paused{_waiting(picture, held)}", ways
+    return f"{whom} is paused{_waiting(picture, held)}{also if ways else ''}", ways
+
+
+def _without_own_hold(picture: Picture, upstream: str | None) -> str | None:
+    """An account of a vendor whose release lifts no hold on that account alone."""
+    held = {each.account for each in picture.holds if each.kind is not HoldKind.STOP}
+    mine = (each.id for each in picture.accounts if each.upstream == upstream and not each.is_removed)
+    return next((account for account in mine if account not in held), None)
 
 
 def _waiting(picture: Picture, held: HoldRow) -> str:

@@ -30,6 +30,7 @@ class Overdue:
     account: str
     scheduled_for: datetime
     skipped: str | None  # why it will be skipped; None: a run is opened for it
+    zone: str | None  # whose clocks the schedule follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def _overdue(connection: Connection, campaign: CampaignRow, now: datetime) -> It
         yield from _judged(connection, campaign, now)
     except (ValueError, TypeError, LookupError, ArithmeticError) as fault:
         why = one_line(f"its schedule cannot be computed: {fault}")
-        yield Overdue(campaign.id, campaign.name, campaign.account_id, campaign.occurrence_at or now, why)
+        yield Overdue(campaign.id, campaign.name, campaign.account_id, campaign.occurrence_at or now, why, None)
 
 
 def _judged(connection: Connection, campaign: CampaignRow, now: datetime) -> Iterator[Overdue]:
@@ -109,4 +110,4 @@ def _judged(connection: Connection, campaign: CampaignRow, now: datetime) -> Ite
             return
         skipped = why_skipped(opening, revision.times, occurrence, newer)
         opened += skipped is None
-        yield Overdue(campaign.id, campaign.name, campaign.account_id, occurrence, skipped)
+        yield Overdue(campaign.id, campaign.name, campaign.account_id, occurrence, skipped, opening.zone)

@@ -15,7 +15,7 @@ from campaigns.flow.planning.plan import confirm_texts, make_plan, plan_faults, 
 from campaigns.flow.planning.upcoming import contents_ahead
 from campaigns.flow.runs.hold_restored import hold_restored
 from campaigns.flow.schedules.arm import DISARMED, TOO_OFTEN, is_used_up
-from campaigns.flow.schedules.due import catch_up, is_due, record_ended
+from campaigns.flow.schedules.due import catch_up_counting, is_due, record_ended
 from campaigns.flow.schedules.gaps import Gaps, Period, find_gaps
 from campaigns.flow.schedules.open_occurrence import Opening, occurrence_may_repeat, open_backfilled
 from campaigns.store.audit.events import Act
@@ -53,6 +53,7 @@ class Backfill:
     text: str  # what the first run says
     before_created: int  # runs whose time was before the campaign was written
     needs_often: bool  # more than one run within 24 hours, which the campaign does not allow
+    skipped: int  # occurrences that came due during a stop, and are skipped now, as the backfill looks at them
     opened_lately: tuple[int, ...]  # runs of the campaign that were opened in the last 24 hours
     zone: str | None  # whose clocks the schedule follows
 
@@ -77,8 +78,9 @@ def backfill(
     All runs are opened in one transaction. Raises NotAllowed, UsageError; nothing is changed then.
     """
     kept_reason = "backfill" if reason is None else f"backfill: {Reason(reason)}"
+    skipped = 0
     while True:
-        catch_up(store, campaign_id, actor=actor)
+        skipped += catch_up_counting(store, campaign_id, actor=actor)
         recipients = _sendable(store, campaign_id)
         with store.write() as connection:
             hold_lane(connection, find_campaign(connection, campaign_id).account_id)
@@ -90,7 +92,8 @@ def backfill(
             refuse_often(seen)
             _refuse_before_created(seen, is_meant=before_created)
             _refuse_changed(seen, agreed)
-            return replace(seen, dry_run=False, runs=tuple(_open(opening, gaps, kept_reason)))
+            opened = tuple(_open(opening, gaps, kept_reason))
+            return replace(seen, dry_run=False, runs=opened, skipped=skipped)
 
 
 def preview_backfill(
@@ -101,12 +104,11 @@ def preview_backfill(
     Changes nothing without an `actor`. With one, what has come due is opened or skipped first, as beat does it, and
     then the backfill opens exactly this. Raises NotAllowed, UsageError for the rest of what the backfill refuses.
     """
-    if actor is not None:
-        catch_up(store, campaign_id, actor=actor)
+    skipped = 0 if actor is None else catch_up_counting(store, campaign_id, actor=actor)
     recipients = _sendable(store, campaign_id)
     with store.read() as connection:
         opening = _opening(Act(connection, store.now(connection), "nobody"), campaign_id)
-        return _answer(opening, period, find_gaps(opening, period, upstream), recipients)
+        return replace(_answer(opening, period, find_gaps(opening, period, upstream), recipients), skipped=skipped)
 
 
 def _opening(act: Act, campaign_id: int) -> Opening:
@@ -186,6 +188,7 @@ def _answer(opening: Opening, period: Period, gaps: Gaps, recipients: int | None
         text=contents_ahead(connection, campaign, revision, moments, opening.act.now)[0].text,
         before_created=sum(moment < created_at for moment in moments),
         needs_often=bool(moments) and len(moments) + len(lately) > 1 and not revision.often,
+        skipped=0,
         opened_lately=tuple(lately),
         zone=opening.zone,
     )

@@ -33,7 +33,7 @@ from campaigns.store.campaigns.campaigns import (
 )
 from campaigns.store.database.engine import Store
 from campaigns.store.holds.stops import Stop, stop_of
-from campaigns.store.schedules.occurrences import Skipped, rows_between
+from campaigns.store.schedules.occurrences import Skipped, count_skipped, rows_between
 from campaigns.store.sending.lanes import hold_lane, hold_lane_briefly
 
 MOST_CAMPAIGNS = 200
@@ -90,6 +90,18 @@ def catch_up(store: Store, campaign_id: int, *, actor: str) -> None:
             if not is_due(find_campaign(connection, campaign_id), store.now(connection)):
                 return
         open_due(store, campaign_id, actor=actor, skips_stopped=True)
+
+
+def catch_up_counting(store: Store, campaign_id: int, *, actor: str) -> int:
+    """Catch up; returns how many occurrences a stop skips by that, which nobody may overlook. Raises NotFound."""
+    with store.read() as connection:
+        is_stopped = stop_of(connection, find_campaign(connection, campaign_id).account_id) is not None
+        before = count_skipped(connection, campaign_id)
+    catch_up(store, campaign_id, actor=actor)
+    if not is_stopped:
+        return 0
+    with store.read() as connection:
+        return count_skipped(connection, campaign_id) - before
 
 
 def open_due(
@@ -156,7 +168,7 @@ def _take(opening: Opening, stop: Stop | None = None) -> list[int]:
             after = occurrence
             break
         newer = due[place + 1] if place + 1 < len(due) else after
-        reason = why_skipped(opening, timing, occurrence, newer) if stop is None else f"it was stopped: {stop.reason}"
+        reason = why_skipped(opening, timing, occurrence, newer) if stop is None else _stopped_by(stop)
         if reason is not None:
             skipped.append(Skipped(occurrence, reason))
             continue
@@ -169,6 +181,10 @@ def _take(opening: Opening, stop: Stop | None = None) -> list[int]:
         after = None
     _go_on(opening, after, opened=len(opened))
     return opened
+
+
+def _stopped_by(stop: Stop) -> str:
+    return f"stopped by {stop.actor.removeprefix('operator:')}: {stop.reason}"
 
 
 def come_due(opening: Opening) -> tuple[list[datetime], datetime | None]:

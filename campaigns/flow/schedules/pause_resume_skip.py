@@ -6,7 +6,7 @@ What had come due before is opened first, by the schedule as it was: beat may ha
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -15,16 +15,16 @@ from campaigns.domain.errors import NotAllowed, Outdated
 from campaigns.domain.ids import campaign_name, run_name, run_names
 from campaigns.domain.people import Reason
 from campaigns.domain.remedies import Do, Remedy
-from campaigns.domain.states import CampaignState
+from campaigns.domain.states import CampaignState, HoldKind
 from campaigns.flow.handoff.cancel import take_back_ahead
 from campaigns.flow.schedules.arm import columns_for, following
-from campaigns.flow.schedules.due import catch_up, is_due, record_ended
+from campaigns.flow.schedules.due import catch_up_counting, is_due, record_ended
 from campaigns.flow.schedules.open_occurrence import Opening, skip_occurrence
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.campaigns.campaigns import change_campaign, find_campaign, find_revision
 from campaigns.store.database.engine import Store
 from campaigns.store.handoff.handed_over import runs_handed_over
-from campaigns.store.holds.holds import Held, holds_on
+from campaigns.store.holds.holds import Held, holds_on, place_hold
 from campaigns.store.schedules.occurrences import skipped_after, unfinished_runs
 from campaigns.store.sending.lanes import hold_lane
 
@@ -55,6 +55,8 @@ class SchedulePaused:
     recalling: tuple[int, ...]  # runs that were handed over and are now recalled
     zone: str | None
     open_runs: tuple[int, ...]  # runs that have not ended and go on
+    paused_runs: tuple[int, ...]  # runs that are paused with the schedule
+    skipped: int  # occurrences that came due during a stop, and are skipped now
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +72,17 @@ class NextSkipped:
     with_vendor: tuple[int, ...]  # runs of earlier occurrences that the vendor still sends
 
 
-def pause_schedule(store: Store, campaign_id: int, *, reason: str, actor: str) -> SchedulePaused:
+def pause_schedule(
+    store: Store, campaign_id: int, *, reason: str, actor: str, with_runs: bool = False
+) -> SchedulePaused:
     """Let occurrences that come due from now on be skipped; open runs go on. Raises NotAllowed, UsageError.
 
+    `with_runs`: pause the open runs too, in the same transaction; then a campaign that has only runs may be paused.
     Runs that were handed over ahead of their time are recalled: a worker does it, and `recalling` names them.
     """
     given = Reason(reason)
+    if with_runs:
+        return _change(store, campaign_id, lambda opening: _pause_with_runs(opening, given), actor=actor, armed=False)
     return _change(store, campaign_id, lambda opening: _pause(opening, given), actor=actor)
 
 
@@ -100,10 +107,16 @@ def skip_next(
     return _change(store, campaign_id, lambda opening: _skip_next(opening, given, seen), actor=actor)
 
 
-def _change(store: Store, campaign_id: int, change: Callable[[Opening], Answer], *, actor: str) -> Answer:
-    """Change an armed schedule in one transaction, after everything that has come due was opened or skipped."""
+def _change(
+    store: Store, campaign_id: int, change: Callable[[Opening], Answer], *, actor: str, armed: bool = True
+) -> Answer:
+    """Change a schedule in one transaction, after everything that has come due was opened or skipped.
+
+    `armed`: a campaign that is not armed is refused.
+    """
+    skipped = 0
     while True:
-        catch_up(store, campaign_id, actor=actor)
+        skipped += catch_up_counting(store, campaign_id, actor=actor)
         with store.write() as connection:
             hold_lane(connection, find_campaign(connection, campaign_id).account_id)
             campaign, now = find_campaign(connection, campaign_id), store.now(connection)
@@ -111,9 +124,10 @@ def _change(store: Store, campaign_id: int, change: Callable[[Opening], Answer],
                 continue
             revision = find_revision(connection, campaign_id, campaign.revision)
             opening = Opening(Act(connection, now, actor), campaign, revision)
-            if campaign.state is not CampaignState.SCHEDULED:
+            if armed and campaign.state is not CampaignState.SCHEDULED:
                 raise _nothing_scheduled(opening)
-            return change(opening)
+            answer = change(opening)
+            return replace(answer, skipped=skipped) if isinstance(answer, SchedulePaused) else answer
 
 
 def _nothing_scheduled(opening: Opening) -> NotAllowed:
@@ -164,7 +178,26 @@ def _pause(opening: Opening, reason: Reason) -> SchedulePaused:
         recalling=tuple(recalling),
         zone=opening.zone,
         open_runs=tuple(going_on),
+        paused_runs=(),
+        skipped=0,
     )
+
+
+def _pause_with_runs(opening: Opening, reason: Reason) -> SchedulePaused:
+    """Pause the schedule, if it is armed and not paused yet, and every open run that no operator has paused yet."""
+    campaign, act = opening.campaign, opening.act
+    if campaign.state is CampaignState.SCHEDULED and campaign.pause_reason is None:
+        paused = _pause(opening, reason)
+    else:
+        runs = tuple(run.id for run in unfinished_runs(act.connection, campaign.id))
+        is_paused = campaign.pause_reason is not None
+        paused = SchedulePaused(
+            campaign.id, campaign.state, is_paused, campaign.occurrence_at, (), opening.zone, runs, (), 0
+        )
+    held = [each for each in paused.open_runs if place_hold(act, Held(run_id=each), HoldKind.OPERATOR, reason=reason)]
+    if not held and paused.open_runs == () and not paused.paused:
+        raise _nothing_scheduled(opening)
+    return replace(paused, open_runs=(), paused_runs=tuple(held))
 
 
 def _resume(opening: Opening, reason: Reason) -> ScheduleResumed:

@@ -47,6 +47,6 @@ heartbeat = Table(
     metadata,
     Column("component", String(40), primary_key=True),
     Column("at", Instant, nullable=False),
-    Column("seconds", Float),  # not used: always NULL, in every release
+    Column("seconds", Float),  # unused since the first release: always NULL
     Column("upstream", Text),  # which vendor a worker serves; NULL in the row that the previous release writes too
 )

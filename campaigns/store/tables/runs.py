@@ -32,7 +32,7 @@ run = Table(
     Column("audience_version_id", ForeignKey("audience_version.id")),
     Column("account_id", ForeignKey("account.id"), nullable=False),
     Column("upstream", Text, nullable=False),
-    Column("team", Text),  # not used: always NULL; the team is that of the account
+    Column("team", Text),  # unused since the first release: always NULL; the team is that of the account
     Column("kind", String(10), nullable=False),
     Column("launch", Integer),  # number of the launch of its campaign; NULL for reruns and occurrences
     Column("scheduled_for", Instant),

@@ -77,7 +77,7 @@ def test_without_yes_it_asks_on_a_terminal_and_refuses_off_it(
     shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answered = shell.run(*ASK)
-    assert (answered.exit_code, "pass --yes" in answered.stderr) == (2, True)
+    assert (answered.exit_code, "Pass --yes" in answered.stderr) == (2, True)
 
     on_a_terminal(monkeypatch)
     answered = shell.run(*ASK, stdin=b"n\n")

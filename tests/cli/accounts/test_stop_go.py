@@ -53,7 +53,7 @@ def test_go_shows_what_follows_and_is_not_done_unasked(shell: Shell, world: Worl
 
     refusal = shell.refusal("go", code=2)
     assert refusal == (
-        "Let everything go on, with no run? Nobody can be asked here, and nothing was done: pass --yes."
+        "Let everything go on, with no run? Nobody can be asked here, and nothing was done. Pass --yes to agree."
     ), "the run is stopped by itself, too"
     assert world.serve() == 0
 
@@ -111,7 +111,7 @@ def test_a_run_that_is_paused_as_well_does_not_go_on_and_one_without_a_plan_has_
 
 
 def test_on_a_terminal_a_missing_reason_is_asked_for(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "Missing option '--reason'" in shell.refusal("stop", code=2)
+    assert "--reason is missing." in shell.refusal("stop", code=2)
     _is_terminal(monkeypatch, "reasons")
 
     stopped = shell.run("stop", stdin=b"a wrong price\n")

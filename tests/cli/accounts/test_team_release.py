@@ -32,7 +32,7 @@ def test_a_team_is_not_released_without_an_agreement(
 
     sentence = shell.refusal(*RELEASE, code=2)
     assert "Let 2 accounts of" in sentence
-    assert "nothing was done: pass --yes" in sentence
+    assert "nothing was done. Pass --yes" in sentence
 
     on_a_terminal(monkeypatch)
     refused = shell.run(*RELEASE, stdin=b"n\n")

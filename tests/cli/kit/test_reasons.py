@@ -58,7 +58,7 @@ def test_every_command_with_a_reason_is_one_of_the_two_kinds() -> None:
 def test_off_a_terminal_a_missing_or_empty_reason_is_refused(shell: Shell, path: str) -> None:
     line = (*path.split(), *LINES.get(path, ("1",)))
 
-    assert "Missing option '--reason'" in shell.refusal(*line, code=2)
+    assert "--reason is missing." in shell.refusal(*line, code=2)
     assert "--reason is empty" in shell.refusal(*line, "--reason", " ", code=2)
 
 

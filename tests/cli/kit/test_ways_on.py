@@ -23,6 +23,6 @@ def test_a_hold_names_commands_that_there_are(kind: HoldKind, scope: HoldScope) 
 
 def test_every_kind_has_its_words_and_the_scope_says_what_lets_it_go_on() -> None:
     assert set(FIX) == set(HoldKind)
-    assert "runs resume 7" in way_on(HoldKind.RESTORED, HoldScope.RUN, run_id=7, account_id="acct_one")
+    assert "runs resume r7" in way_on(HoldKind.RESTORED, HoldScope.RUN, run_id=7, account_id="acct_one")
     assert "accounts release acct_one" in way_on(HoldKind.RESTORED, HoldScope.ACCOUNT, run_id=7, account_id="acct_one")
     assert "accounts release ACCT" in way_on(HoldKind.KEY, HoldScope.TEAM)

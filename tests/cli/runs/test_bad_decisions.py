@@ -30,7 +30,7 @@ def everything(shell: Shell) -> list[Any]:
 @pytest.mark.parametrize(
     ("words", "said", "code"),
     [
-        (("--batch", "2", "--as", "accepted"), "Missing option '--reason'", 2),
+        (("--batch", "2", "--as", "accepted"), "--reason is missing.", 2),
         (("--batch", "2", "--as", "accepted", "--reason", " "), "--reason is empty", 2),
         (("--batch", "1", "--as", "not-sent", "--reason", "x"), "Batch 1 of run r1 is accepted, not unknown", 4),
         (("--batch", "3", "--as", "resend", "--reason", "x"), "Batch 3 of run r1 is ready, not unknown", 4),

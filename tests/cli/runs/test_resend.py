@@ -36,7 +36,7 @@ def test_off_a_terminal_it_is_refused_and_nothing_is_done(given_up: Shell) -> No
     sentence = given_up.refusal(*RESEND, code=2)
 
     assert "Send 1 unknown batch again to 2 fans of acct_one?" in sentence
-    assert "nothing was done: pass --yes" in sentence
+    assert "nothing was done. Pass --yes" in sentence
     assert decided(given_up) == []
     assert [batch["state"] for batch in given_up.ok("runs", "batches", "1")][1] == "unknown"
 

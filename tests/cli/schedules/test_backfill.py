@@ -67,7 +67,7 @@ def test_off_a_terminal_a_backfill_needs_a_word_and_nothing_is_done_without(
 
     assert sentence == (
         "Send 4 runs to 5 fans of acct_one, 20 messages in all? "
-        "Nobody can be asked here, and nothing was done: pass --yes."
+        "Nobody can be asked here, and nothing was done. Pass --yes to agree."
     )
     assert shell.ok("runs", "list") == []
 
@@ -111,7 +111,7 @@ def test_times_before_the_campaign_was_written_need_a_word_of_their_own(
     sentence = shell.refusal(*missed, "--yes", code=2)
 
     assert before in {2, 3}
-    assert sentence.endswith("nothing was done: pass --before-created.")
+    assert sentence.endswith("nothing was done. Pass --before-created to agree.")
     assert shell.ok("runs", "list") == []
     assert len(shell.ok(*missed, "--yes", "--before-created")["runs"]) == 4
 

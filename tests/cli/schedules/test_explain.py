@@ -73,7 +73,7 @@ def test_a_step_needs_where_it_starts(empty_shell: Shell, step: str) -> None:
         (("0 9 ? * *", *BERLIN), "write * in place of ?"),
         (("every 1 month", *BERLIN), "'0 18 L * *' (on the last day)"),
         (("2 months", *BERLIN), "for months use cron"),
-        (("0 9 * * *",), "Missing option '--zone'"),
+        (("0 9 * * *",), "--zone is missing."),
         (("0 9 * * *", *BERLIN, "--from", "2026-03-29 02:30"), "--from '2026-03-29 02:30' does not exist"),
         (("0 9 * * *", *BERLIN, "--starting", "2026-03-28 02:30"), "there is no every"),
         (("0 9 * * *", *BERLIN, "--count", "0"), "0 is not in the range"),

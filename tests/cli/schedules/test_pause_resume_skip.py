@@ -90,7 +90,7 @@ def test_what_has_no_schedule_is_not_launched_by_following_a_hint(shell: Shell, 
     for sentence in (draft, sending, *over):
         assert "launch" not in sentence.replace("is launched", "")
     hints = re.findall(r"`campaigns ([^`]*)`", " ".join([draft, *over]))
-    assert set(hints) == {"show 1"}
+    assert set(hints) == {"show c1"}
     for hint in hints:
         shell.ok(*hint.split())
     world.serve()
@@ -130,3 +130,33 @@ def test_a_launch_that_waits_watches_the_run_it_was_armed_for(
     assert watched.exit_code == 4
     run = json.loads(watched.stdout)
     assert (run["state"], run["reason"]) == ("skipped", "an operator skipped it ahead of its time: a fair")
+
+
+def test_a_pause_with_its_runs_pauses_the_schedule_and_every_open_run_at_once(armed: Shell, world: World) -> None:
+    for _ in range(2):
+        armed.ok(
+            "launch", "1", "--now", "--yes", *(("--again", "--reason", "more") if armed.ok("runs", "list") else ())
+        )
+    armed.ok("runs", "pause", "2", "--reason", "mine")
+
+    paused = armed.ok("pause", "c1", "--runs", "--reason", "a wrong price")
+
+    assert (paused["paused"], paused["paused_runs"], paused["open_runs"]) == (True, [1], [])
+    assert [hold["kind"] for hold in armed.ok("runs", "show", "1")["holds"]] == ["operator"]
+    assert world.serve() == 0
+    assert world.events().count("hold_opened") == 2
+    again = armed.run("pause", "c1", "--runs", "--reason", "again")
+    assert (again.exit_code, again.stdout.count("Paused")) == (0, 0)
+
+
+def test_a_campaign_that_has_only_a_run_is_paused_with_its_run(shell: Shell, world: World) -> None:
+    campaign = str(shell.campaign())
+    shell.ok("launch", "--yes", campaign)
+
+    assert "`campaigns runs pause r1" in shell.refusal("pause", campaign, "--reason", "x", code=4)
+    paused = shell.run("pause", campaign, "--runs", "--reason", "a wrong price")
+
+    assert paused.stdout == "Paused: run r1; `campaigns runs resume RUN` lets one go on.\n"
+    assert world.serve() == 0
+    other = str(shell.campaign())
+    assert "nothing of it is scheduled" in shell.refusal("pause", other, "--runs", "--reason", "x", code=4)

@@ -233,7 +233,7 @@ def test_a_schedule_that_is_changed_during_a_stop_skips_what_came_due_with_the_r
     pause_schedule(world.store, campaign_id, reason="later", actor=ANNA)
 
     assert [(run["scheduled_for"], run["state"], run["reason"]) for run in runs(world, campaign_id)] == [
-        (at.isoformat(), "skipped", "it was stopped: a wrong text")
+        (at.isoformat(), "skipped", "stopped by anna: a wrong text")
     ]
 
 

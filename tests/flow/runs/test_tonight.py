@@ -186,6 +186,22 @@ def test_an_account_of_another_vendor_is_named(world: World) -> None:
     ]
 
 
+def test_no_way_on_lifts_the_hold_of_one_account_with_that_of_its_team_unless_it_says_so(world: World) -> None:
+    world.account("acct_anna")
+    world.account("acct_bea")
+    signs(world)
+    hold(world, Held(upstream=UPSTREAM), HoldKind.KEY, "HTTP 401")
+    hold(world, Held(account_id="acct_anna"), HoldKind.ACCOUNT, "logged out")
+
+    def of_team() -> Any:
+        return next(each for each in look(world).needs if each.hold is HoldKind.KEY)
+
+    assert of_team().remedies[0].account == "acct_bea"
+    hold(world, Held(account_id="acct_bea"), HoldKind.ACCOUNT, "logged out")
+    assert of_team().remedies[0].account == "acct_anna"
+    assert "a release of acct_anna lifts its own hold, too" in of_team().sentence
+
+
 def test_no_end_is_told_of_a_run_that_nobody_serves(world: World) -> None:
     world.launched([1, 2, 3])
 

@@ -31,7 +31,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "unarchive": ("campaigns unarchive 12",),
     "plan": ("campaigns plan 12",),
     "launch": ("campaigns launch 12", "campaigns launch 12 --wait"),
-    "pause": ('campaigns pause 12 --reason "on holiday"',),
+    "pause": ('campaigns pause 12 --reason "on holiday"', 'campaigns pause 12 --runs --reason "a wrong price"'),
     "resume": ('campaigns resume 12 --reason "back again"',),
     "schedule backfill": ("campaigns schedule backfill 12 --from 2026-11-20T00:00Z --to 2026-11-21T00:00Z --dry-run",),
     "schedule explain": ('campaigns schedule explain "0 18 * * FRI" --zone Europe/Berlin',),
