@@ -10,13 +10,14 @@ from fastapi.staticfiles import StaticFiles
 
 from campaigns import __version__
 from campaigns.web import api, pages
+from campaigns.web.api import run_acts as api_run_acts
 from campaigns.web.api import runs as api_runs
 from campaigns.web.desk import Desk
 from campaigns.web.guard import Guard
 from campaigns.web.pages import runs as runs_pages
 from campaigns.web.problems import refuse_with
 
-API = (api_runs.routes,)
+API = (api_runs.routes, api_run_acts.routes)
 """The routes of every subject of the API, in the order of its reference."""
 
 PAGES = (runs_pages.routes,)

@@ -13,7 +13,7 @@ def find_upstream(connection: Connection, account_id: str) -> tuple[str, str | N
     """The upstream and the team of an account, also of one that was removed. Raises NotFound, UsageError."""
     row = connection.execute(select(account.c.upstream, account.c.team).where(account.c.id == account_id)).one_or_none()
     if row is None:
-        raise _unknown(account_id)
+        raise unknown_account(account_id)
     return row.upstream, row.team
 
 
@@ -50,7 +50,8 @@ def zone_of_account(connection: Connection, account_id: str) -> str | None:
     return connection.scalar(select(account.c.zone).where(account.c.id == account_id))
 
 
-def _unknown(account_id: str) -> NotFound | UsageError:
+def unknown_account(account_id: str) -> NotFound | UsageError:
+    """What refuses an account that was never added; an empty ID is a typing error."""
     if not account_id.strip():
         return UsageError("The ID of the account is empty.", Remedy(Do.LIST_ACCOUNTS))
     return NotFound(

@@ -72,6 +72,9 @@ class EventKind(StrEnum):
     PROBE_ASKED = "probe_asked"  # an operator asked to try what the vendor does with a scheduled message
     PROBE_READ = "probe_read"  # the vendor showed it, and it is to be deleted
     PROBE_ENDED = "probe_ended"  # nothing of it is left at the vendor
+    OPERATION_ASKED = "operation_asked"  # an operator asked for an act on many runs at once
+    OPERATION_ABORTED = "operation_aborted"  # what was not done of it by then is left
+    OPERATION_ENDED = "operation_ended"  # each of its runs was acted on, or the act was refused there
 
 
 @dataclass(frozen=True, slots=True)
