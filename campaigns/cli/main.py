@@ -46,6 +46,7 @@ EXIT_CODES: dict[type[errors.CampaignsError], int] = {
     errors.NotAllowed: 4,
     errors.Forbidden: 4,
     errors.Outdated: 4,
+    errors.OtherCount: 4,
     errors.KeyInUse: 4,
     errors.StaleClaim: 4,
     errors.RequestLost: 4,

@@ -12,6 +12,7 @@ CampaignsError
 ├── NotAllowed            it exists, but its state forbids what was asked
 │   ├── Forbidden         the rights of who asks do not allow it
 │   ├── Outdated          it was changed since the caller read it
+│   ├── OtherCount        a bulk act fits another number than its author saw
 │   ├── KeyInUse          the first request with this idempotency key has not ended
 │   └── StaleClaim        the claim was lost to somebody else; the caller stops
 │       └── RequestLost   the database knows no such request: it was restored from a backup, or is a new one
@@ -145,6 +146,12 @@ class Outdated(NotAllowed):
     def __init__(self, message: str, *remedies: Remedy, revision: int | None = None) -> None:
         super().__init__(message, *remedies)
         self.revision = revision  # the newest one; None: it is about no campaign
+
+
+class OtherCount(NotAllowed):
+    """A bulk act fits another number than its author saw; nothing was done."""
+
+    code = "other_count"
 
 
 class KeyInUse(NotAllowed):

@@ -13,6 +13,7 @@ handoff     runs that the vendor sends at their own time
 schedules   occurrences that come due, and what operators do to a schedule
 backup      a database that was restored
 campaigns   drafts, and launching them
+operations  acts on many runs at once, and long checks
 access      who may act on what, and acts that are done once
 lanes       what beat and workers call: the tick, and serving a lane
 """

@@ -13,6 +13,7 @@ from campaigns.web import api, door, pages
 from campaigns.web.api import audiences as api_audiences
 from campaigns.web.api import campaign_acts as api_campaign_acts
 from campaigns.web.api import campaigns as api_campaigns
+from campaigns.web.api import run_acts as api_run_acts
 from campaigns.web.api import runs as api_runs
 from campaigns.web.api import schedules as api_schedules
 from campaigns.web.desk import Desk
@@ -31,7 +32,7 @@ API = (
     api_audiences.routes,
     api_schedules.routes,
     api_schedules.of_campaigns,
-    api_runs.routes,
+    *(api_runs.routes, api_run_acts.routes),
 )
 """The routes of every subject of the API, in the order of its reference."""
 

@@ -32,6 +32,7 @@ STATUSES: dict[type[errors.CampaignsError], int] = {
     errors.NotAllowed: 409,
     errors.Forbidden: 403,
     errors.Outdated: 412,
+    errors.OtherCount: 409,
     errors.KeyInUse: 409,
     errors.StaleClaim: 409,
     errors.RequestLost: 409,

@@ -98,7 +98,7 @@ app.conf.update(
     task_default_queue="control",
     # Each queue has its own routing key: queues that share the default key would all get every message.
     task_queues=[Queue("control", routing_key="control"), Queue("send", routing_key="send")],
-    task_routes={"campaigns.serve": {"queue": "send"}},
+    task_routes={"campaigns.serve": {"queue": "send"}, "campaigns.operate": {"queue": "send"}},
     beat_schedule={
         "tick": {
             "task": "campaigns.tick",

@@ -1,4 +1,4 @@
-"""Three thin tasks: tick once a second, freeze a run, serve a lane. Their arguments are only IDs.
+"""Four thin tasks: tick once a second, freeze a run, serve a lane, carry out an operation. Arguments are only IDs.
 
 A task that cannot do its work now logs that and ends: the next tick starts it again.
 """
@@ -18,6 +18,7 @@ from campaigns.domain.errors import DatabaseBusy, NotFound, TryLater
 from campaigns.flow.backup.detect_restore import watch_lanes
 from campaigns.flow.lanes.serve import give_back_stranded, serve_lane
 from campaigns.flow.lanes.tick import tick as look
+from campaigns.flow.operations.carry_out import Hand, carry_out
 from campaigns.flow.planning.plan import plan_run
 from campaigns.flow.sending.lane_context import LaneContext
 from campaigns.flow.sending.spool_outcome import write_kept
@@ -157,6 +158,8 @@ def tick() -> None:
         plan.apply_async((run_id,))
     for account_id in wake.lanes:
         serve.apply_async((account_id,))
+    for operation_id in wake.operations:
+        operate.apply_async((operation_id,))
     crash_point("tick.woken")
 
 
@@ -196,5 +199,25 @@ def serve(account_id: str) -> None:
             log.info("lane_served", account_id=account_id, requests=requests)
     except TryLater as away:
         log.warning("lane_postponed", account_id=account_id, reason=str(away))
+    finally:
+        seats.leave()
+
+
+@app.task(name="campaigns.operate")
+def operate(operation_id: int) -> None:
+    """Carry out an operation for the length of a slice; a later tick goes on with the rest."""
+    if not seats.take():
+        return
+    try:
+        started = clock_of_the_machine()
+
+        def goes_on() -> bool:
+            return clock_of_the_machine() - started < SLICE_SECONDS and not stopping.is_set()
+
+        tried = carry_out(Hand(parts().store, settings.upstream_name, worker_name(), goes_on), operation_id)
+        if tried:
+            log.info("operation_carried_out", operation_id=operation_id, targets=tried)
+    except TryLater as away:
+        log.warning("operation_postponed", operation_id=operation_id, reason=str(away))
     finally:
         seats.leave()

@@ -1,8 +1,14 @@
-"""Check the rights of whoever asks, on the account that the thing belongs to."""
+"""Check the rights of whoever asks, on the account that the thing belongs to.
+
+What is hidden is refused with the very words for what does not exist.
+"""
 
 from __future__ import annotations
 
 from campaigns.domain.access.rights import Principal, Right
+from campaigns.domain.errors import NotFound
+from campaigns.domain.ids import campaign_name, run_name
+from campaigns.domain.remedies import Do, Remedy
 from campaigns.store.campaigns.campaigns import find_campaign
 from campaigns.store.database.engine import Store
 from campaigns.store.runs.runs import find_run
@@ -13,7 +19,8 @@ def allow_campaign(store: Store, by: Principal, any_of: frozenset[Right], campai
     by.require(any_of)
     with store.read() as connection:
         account_id = find_campaign(connection, campaign_id).account_id
-    by.require_account(account_id, f"campaign {campaign_id}")
+    if not by.sees(account_id):
+        raise NotFound(f"There is no campaign {campaign_name(campaign_id)}.", Remedy(Do.LIST_CAMPAIGNS))
 
 
 def allow_run(store: Store, by: Principal, any_of: frozenset[Right], run_id: int) -> None:
@@ -21,7 +28,8 @@ def allow_run(store: Store, by: Principal, any_of: frozenset[Right], run_id: int
     by.require(any_of)
     with store.read() as connection:
         account_id = find_run(connection, run_id).account_id
-    by.require_account(account_id, f"run {run_id}")
+    if not by.sees(account_id):
+        raise NotFound(f"There is no run {run_name(run_id)}.", Remedy(Do.LIST_RUNS))
 
 
 def allow_account(by: Principal, any_of: frozenset[Right], account_id: str | None) -> None:
@@ -29,5 +37,5 @@ def allow_account(by: Principal, any_of: frozenset[Right], account_id: str | Non
     by.require(any_of)
     if account_id is None:
         by.require_every_account()
-    else:
-        by.require_account(account_id, f"account {account_id}")
+    elif not by.sees(account_id):
+        raise NotFound(f"Account {account_id} is not known here.", Remedy(Do.LIST_ACCOUNTS))

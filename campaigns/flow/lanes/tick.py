@@ -6,7 +6,7 @@ Wake-ups may be lost, doubled or late: each is repeated until SQL shows that its
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from campaigns.crashpoint import crash_point
@@ -18,6 +18,7 @@ from campaigns.flow.schedules.due import open_due_runs
 from campaigns.ports import Recovery
 from campaigns.store.database.engine import Store
 from campaigns.store.health.heartbeats import beat_heart, worker_serves
+from campaigns.store.operations.operations import operations_to_do
 from campaigns.store.runs.wake_ups import mark_plan_wanted, runs_to_plan
 from campaigns.store.sending.lanes import lanes_to_wake, lock_free_lanes, mark_woken
 from campaigns.store.sending.recent_requests import cool_downs, recent_requests, was_ever_used
@@ -31,10 +32,11 @@ PLAN_AGAIN = timedelta(seconds=20)
 
 @dataclass(frozen=True, slots=True)
 class WakeUps:
-    """The runs to plan and the lanes to serve."""
+    """The runs to plan, the lanes to serve, and the operation to carry out."""
 
     plans: list[int]  # run IDs
     lanes: list[str]  # account IDs
+    operations: list[int] = field(default_factory=list)  # at most one
 
 
 def tick(store: Store, *, upstream: str, settle_seconds: float, actor: str) -> WakeUps:
@@ -49,6 +51,7 @@ def tick(store: Store, *, upstream: str, settle_seconds: float, actor: str) -> W
         now = store.now(connection)
         plans = runs_to_plan(connection, now=now, again_before=now - PLAN_AGAIN)
         lanes = lanes_to_wake(connection, upstream=upstream, now=now, again_before=now - WAKE_AGAIN)
+        operations = operations_to_do(connection, now=now)
     with store.write() as connection:
         # Lanes before runs, the order in which everybody locks: else a plan that holds its lane would wait for us, and
         # we for it. A locked lane is at work, or stuck; either way the next tick wakes it again.
@@ -62,7 +65,7 @@ def tick(store: Store, *, upstream: str, settle_seconds: float, actor: str) -> W
     crash_point("tick.marked")
     with suppress(TryLater):  # sealing can wait for the next tick, wake-ups cannot
         seal_events(store)
-    return WakeUps(plans, lanes)
+    return WakeUps(plans, lanes, operations)
 
 
 def recovery(store: Store, *, within: timedelta) -> Recovery:

@@ -1,4 +1,4 @@
-"""What sending unknown batches again would do, to be agreed to before it is decided."""
+"""What a decision about unknown batches would do, to be agreed to before it is made."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from campaigns.domain.messages.message import from_json
 from campaigns.flow.reconcile.decidable import (
+    Verdict,
     decidable_batches,
     refuse_for_probe,
     refuse_reopening,
@@ -22,7 +23,7 @@ from campaigns.store.runs.runs import find_run
 
 @dataclass(frozen=True, slots=True)
 class Resend:
-    """The batches that would be sent again."""
+    """The batches that would be decided, and for `resend` sent again."""
 
     run_id: int
     campaign_id: int
@@ -40,13 +41,27 @@ def preview_resend(store: Store, run_id: int, *, seqs: Sequence[int] | None, des
 
     Raises what `decide` would raise, so that nobody is asked about what is refused afterwards.
     """
+    return preview_decision(store, run_id, seqs=seqs, verdict="resend", despite=despite)
+
+
+def preview_decision(
+    store: Store,
+    run_id: int,
+    *,
+    seqs: Sequence[int] | None,
+    verdict: Verdict,
+    message_id: str | None = None,
+    despite: Sequence[str] = (),
+) -> Resend:
+    """What `decide` would decide about; changes nothing. Raises what `decide` would raise."""
     with store.read() as connection:
         run = find_run(connection, run_id)
-        rows = decidable_batches(connection, run, seqs, "resend")
-        refuse_for_probe(connection, run, "resend", None)
+        rows = decidable_batches(connection, run, seqs, verdict)
+        refuse_for_probe(connection, run, verdict, message_id)
         for row in rows:
-            refuse_what_passes_over(connection, run, row, "resend", despite)
-        refuse_reopening(connection, run, now=store.now(connection))
+            refuse_what_passes_over(connection, run, row, verdict, despite)
+        if verdict == "resend":
+            refuse_reopening(connection, run, now=store.now(connection))
         message = from_json(message_of_run(connection, run_id))
         stop = stop_of(connection, run.account_id)
         return Resend(

@@ -53,8 +53,11 @@ def pause_run(store: Store, run_id: int, *, reason: str, actor: str) -> Paused:
         return Paused(run_id, run.state, paused=True)
 
 
-def resume_run(store: Store, run_id: int, *, reason: str, actor: str) -> Resumed:
-    """Close one hold on the run: the operator's if there is one, else the oldest. Others stay. Raises NotAllowed."""
+def resume_run(store: Store, run_id: int, *, reason: str, actor: str, only: HoldKind | None = None) -> Resumed:
+    """Close one hold on the run: the operator's if there is one, else the oldest. Others stay. Raises NotAllowed.
+
+    `only`: the one kind of hold that may be closed, for somebody who has not seen the others.
+    """
     reason = Reason(reason)
     with store.write() as connection:
         run = lock_run(connection, run_id)
@@ -62,6 +65,8 @@ def resume_run(store: Store, run_id: int, *, reason: str, actor: str) -> Resumed
         holds, wider = holds_on(connection, Held(run_id=run_id)), _wider_holds(connection, run)
         if not holds:
             raise _nothing_to_resume(run, wider)
+        if only is not None and holds[0].kind is not only:
+            raise NotAllowed(f"Run {run_id} is paused for another reason now: {holds[0].reason.rstrip('.')}.")
         lift_hold(act, holds[0].id, reason=reason, suppressions=lane_suppressions(connection, run.account_id))
         others = [hold.kind for hold in [*holds[1:], *wider]]
         return Resumed(run_id, run.state, paused=bool(others), closed=holds[0].kind, still_held_by=others)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -13,10 +11,14 @@ from sqlalchemy.exc import IntegrityError
 
 from campaigns.domain.errors import KeyInUse, KeyReused
 from campaigns.store.database.engine import Store
+from campaigns.store.database.held_store import HeldStore
 from campaigns.store.tables.desk import idempotency_key
 
 KEPT = timedelta(days=30)
 """A key is remembered for this long. The draft of the header names no time; a day is usual, and short for a weekend."""
+
+FORGOTTEN_AT_ONCE = 100
+"""At most this many old keys are deleted with an act, so that an act after a busy month takes no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,66 +38,38 @@ class Kept:
     answer: Any  # its JSON
 
 
-@dataclass(slots=True)
-class _Pending:
-    """The last transaction of an act, which is not committed yet."""
+class Simultaneous(Exception):
+    """Another request with this key was committed since the caller looked; this one did nothing.
 
-    claimed: bool = False
-    connection: Connection | None = None
-    transaction: ExitStack = field(default_factory=ExitStack)
-
-    def hold(self, connection: Connection, transaction: ExitStack) -> None:
-        self.connection, self.transaction = connection, transaction
-
-    def commit(self) -> None:
-        self.connection = None
-        self.transaction.close()
+    No refusal: whoever gets it looks for the answer of the other request.
+    """
 
 
 @dataclass(frozen=True, slots=True)
-class KeyedStore(Store):
-    """The store of one act with an idempotency key.
+class KeyedStore(HeldStore):
+    """The store of one act with an idempotency key, whose row is the claim.
 
-    The first transaction of the act writes the row of the key; the last one, which `finish` commits, the answer. For an
-    act of one transaction both are in it. A crash between two transactions leaves a key without an answer: the act may
-    be half done, and the key is never taken again. An act that fails in its first transaction leaves no key.
+    A crash between two transactions leaves a key without an answer, which is never taken again.
     """
 
     key: Key = field(kw_only=True)
-    pending: _Pending = field(default_factory=_Pending, kw_only=True)
 
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """One transaction, committed before the next one begins, or by `finish`. Raises KeyInUse, KeyReused."""
-        self.pending.commit()
-        with ExitStack() as transaction:
-            connection = transaction.enter_context(Store.write(self))
-            if not self.pending.claimed:
-                _claim(self, connection, self.key)
-                self.pending.claimed = True
-            yield connection
-            self.pending.hold(connection, transaction.pop_all())
-
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """A snapshot that has everything that the act wrote so far."""
-        self.pending.commit()
-        with Store.read(self) as connection:
-            yield connection
+    def claim(self, connection: Connection) -> None:
+        """Write the row of the key. Raises Simultaneous when another request was first; waits for one that writes."""
+        now = self.now(connection)
+        _forget_old(connection, self.key, now)
+        try:
+            connection.execute(
+                insert(idempotency_key).values(
+                    scope=self.key.scope, value=self.key.value, request_sha256=self.key.request_sha256, at=now
+                )
+            )
+        except IntegrityError:
+            raise Simultaneous from None
 
     def finish(self, status: int, answer: Any) -> None:
         """Write the answer and commit. For an act that wrote nothing, write the key, too."""
-        if self.pending.connection is None:
-            with self.write():
-                pass
-        connection = self.pending.connection
-        assert connection is not None
-        connection.execute(update(idempotency_key).where(*_is(self.key)).values(status=status, answer=answer))
-        self.pending.commit()
-
-    def release(self) -> None:
-        """Commit what an act wrote before it failed, as a plain store does; the key has no answer then."""
-        self.pending.commit()
+        self.end(lambda connection: _keep(connection, self.key, status, answer))
 
 
 def keyed(store: Store, key: Key) -> KeyedStore:
@@ -103,11 +77,18 @@ def keyed(store: Store, key: Key) -> KeyedStore:
     return KeyedStore(store.writer, store.reader, store.clock, store.turn, key=key)
 
 
-def find_answer(connection: Connection, key: Key) -> Kept | None:
-    """The answer to the first request with this key; None: there was none. Raises KeyReused, KeyInUse."""
-    row = connection.execute(
-        select(idempotency_key.c.request_sha256, idempotency_key.c.status, idempotency_key.c.answer).where(*_is(key))
-    ).one_or_none()
+def find_answer(store: Store, key: Key) -> Kept | None:
+    """The answer to the first request with this key; None: there was none in the last 30 days.
+
+    Raises KeyReused, KeyInUse.
+    """
+    with store.read() as connection:
+        oldest = store.now(connection) - KEPT
+        row = connection.execute(
+            select(idempotency_key.c.request_sha256, idempotency_key.c.status, idempotency_key.c.answer).where(
+                *_is(key), idempotency_key.c.at >= oldest
+            )
+        ).one_or_none()
     if row is None:
         return None
     if row.request_sha256 != key.request_sha256:
@@ -120,19 +101,22 @@ def find_answer(connection: Connection, key: Key) -> Kept | None:
     return Kept(row.status, row.answer)
 
 
-def _claim(store: Store, connection: Connection, key: Key) -> None:
-    """Write the row of the key. Raises KeyInUse when a simultaneous request was first."""
-    now = store.now(connection)
-    connection.execute(delete(idempotency_key).where(idempotency_key.c.at < now - KEPT))
-    try:
-        connection.execute(
-            insert(idempotency_key).values(scope=key.scope, value=key.value, request_sha256=key.request_sha256, at=now)
-        )
-    except IntegrityError:
-        raise KeyInUse(
-            "Another request with this idempotency key came at the same time. Ask again with the same key for its "
-            "answer."
-        ) from None
+def _keep(connection: Connection, key: Key, status: int, answer: Any) -> None:
+    kept = connection.execute(update(idempotency_key).where(*_is(key)).values(status=status, answer=answer))
+    assert kept.rowcount == 1, "an act ends in the transaction of its claim, or after it"
+
+
+def _forget_old(connection: Connection, key: Key, now: datetime) -> None:
+    """Delete this key if it is old, and some other old ones: those that nobody else deletes at this moment."""
+    connection.execute(delete(idempotency_key).where(*_is(key), idempotency_key.c.at < now - KEPT))
+    old = (
+        select(idempotency_key.c.id)
+        .where(idempotency_key.c.at < now - KEPT)
+        .order_by(idempotency_key.c.id)
+        .limit(FORGOTTEN_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    connection.execute(delete(idempotency_key).where(idempotency_key.c.id.in_(old)))
 
 
 def _is(key: Key) -> tuple[Any, Any]:

@@ -85,6 +85,9 @@ class EventKind(StrEnum):
     TOKEN_MADE = "token_made"  # noqa: S105 - as above
     TOKEN_REVOKED = "token_revoked"  # noqa: S105 - as above
     ACCESS_RULE_CHANGED = "access_rule_changed"
+    OPERATION_ASKED = "operation_asked"  # an operator asked for an act on many runs at once
+    OPERATION_ABORTED = "operation_aborted"  # what was not done of it by then is left
+    OPERATION_ENDED = "operation_ended"  # each of its runs was acted on, or the act was refused there
 
 
 @dataclass(frozen=True, slots=True)

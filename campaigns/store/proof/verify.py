@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -44,7 +44,13 @@ class Verified:
     heads: Mapping[str, Head]  # by the name of the chain
 
 
-def verify(connection: Connection, earlier: Mapping[str, Head] | None = None, *, every_chain: bool = False) -> Verified:
+def verify(
+    connection: Connection,
+    earlier: Mapping[str, Head] | None = None,
+    *,
+    every_chain: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Verified:
     """Prove the books of every run again from the sets, law 1 from the requests, and the sealed log.
 
     Every request's body is built again and compared with the digest on record. The vendor's sent counts are compared
@@ -52,10 +58,12 @@ def verify(connection: Connection, earlier: Mapping[str, Head] | None = None, *,
 
     `earlier`: the heads of an earlier proof, without which a log that was cut off or rewritten as a whole cannot be
     distinguished from a true one. `every_chain`: return the head of each chain too, one for each run and account.
+    `progress`: called with how many runs are proved, of how many; what it raises ends the proof.
     """
     run_ids = list(connection.scalars(select(run.c.id).order_by(run.c.id)))
     log_proof, compared, bodies = LogProof(), Compared(), Bodies()
-    faults = _listed(_book_faults(connection, run_ids, bodies))
+    told = run_ids if progress is None else _told(run_ids, progress)
+    faults = _listed(_book_faults(connection, told, bodies))
     faults += _listed(count_faults(connection, compared))
     faults += _listed(log_faults(connection, log_proof, earlier, every_chain=every_chain))
     return Verified(
@@ -68,6 +76,16 @@ def verify(connection: Connection, earlier: Mapping[str, Head] | None = None, *,
         sent_counts=compared,
         heads=log_proof.heads,
     )
+
+
+def _told(run_ids: Sequence[int], progress: Callable[[int, int], None]) -> Iterator[int]:
+    """The runs, with a call for each hundredth part that is proved."""
+    every = max(1, len(run_ids) // 100)
+    for place, run_id in enumerate(run_ids):
+        if place % every == 0:
+            progress(place, len(run_ids))
+        yield run_id
+    progress(len(run_ids), len(run_ids))
 
 
 def _listed(faults: Iterable[str]) -> list[str]:

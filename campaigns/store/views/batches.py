@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, select, tuple_
 
 from campaigns.domain.states import BatchState
 from campaigns.domain.upstream.outcome import OutcomeKind
+from campaigns.store.database.parts import WHOLE, Part
 from campaigns.store.recall.unsend_requests import UNSENT, unsent_at
 from campaigns.store.reconcile.message_sets import sets_of_run
 from campaigns.store.runs.runs import find_run
@@ -17,6 +18,7 @@ from campaigns.store.sending.replies import COLUMNS_OF_REPLY, SendReply, send_re
 from campaigns.store.tables.attempts import attempt as attempt_table
 from campaigns.store.tables.attempts import attempt_outcome
 from campaigns.store.tables.batches import batch
+from campaigns.store.tables.recalls import recall
 from campaigns.store.views.text import as_id
 
 ATTEMPTS = (
@@ -85,10 +87,14 @@ class AttemptView:
     reply: SendReply | None  # None: no reply came
 
 
-def batches(connection: Connection, run_id: int, state: BatchState | None = None) -> list[BatchView]:
-    """The batches of a run, or those in one state. Raises NotFound."""
+def batches(
+    connection: Connection, run_id: int, state: BatchState | None = None, part: Part = WHOLE
+) -> list[BatchView]:
+    """The batches of a run, or those in one state, by their number; the position of a batch is its number.
+
+    Raises NotFound.
+    """
     account_id = find_run(connection, run_id).account_id
-    unsent, sets = unsent_at(connection, run_id), sets_of_run(connection, account_id, run_id)
     statement = (
         select(batch, attempt_outcome.c.report)
         .outerjoin(
@@ -97,9 +103,16 @@ def batches(connection: Connection, run_id: int, state: BatchState | None = None
         )
         .where(batch.c.run_id == run_id)
         .order_by(batch.c.seq)
+        .limit(part.limit)
     )
     if state is not None:
         statement = statement.where(batch.c.state == state.value)
+    if part.after is not None:
+        statement = statement.where(batch.c.seq > part.after)
+    rows = connection.execute(statement).all()
+    unsent = unsent_at(connection, run_id) if _was_recalled(connection, run_id) else {}
+    is_shared = any(row.message_set is not None for row in rows)
+    sets = sets_of_run(connection, account_id, run_id) if is_shared else {}
     return [
         BatchView(
             seq=row.seq,
@@ -116,13 +129,30 @@ def batches(connection: Connection, run_id: int, state: BatchState | None = None
             follow=UNSENT if row.id in unsent else None,
             recalled_at=unsent.get(row.id),
         )
-        for row in connection.execute(statement)
+        for row in rows
     ]
 
 
-def attempts(connection: Connection, run_id: int) -> list[AttemptView]:
-    """Every request that was made to send a run, in the order they were made. Raises NotFound."""
+def _was_recalled(connection: Connection, run_id: int) -> bool:
+    return connection.scalar(select(recall.c.id).where(recall.c.run_id == run_id).limit(1)) is not None
+
+
+def attempts(connection: Connection, run_id: int, part: Part = WHOLE) -> list[AttemptView]:
+    """Every request that was made to send a run, in the order they were made. Raises NotFound.
+
+    The position of a request is the number of its batch, and its own number.
+    """
     find_run(connection, run_id)
+    statement = ATTEMPTS.limit(part.limit)
+    if part.after is not None:
+        seq, number = part.after
+        last = connection.execute(
+            select(attempt_table.c.started_at, attempt_table.c.fence)
+            .join(batch, batch.c.id == attempt_table.c.batch_id)
+            .where(batch.c.run_id == run_id, batch.c.seq == seq, attempt_table.c.number == number)
+        ).one()
+        order = tuple_(attempt_table.c.started_at, attempt_table.c.fence)
+        statement = statement.where(order > (last.started_at, last.fence))
     return [
         AttemptView(
             batch=row.seq,
@@ -141,5 +171,5 @@ def attempts(connection: Connection, run_id: int) -> list[AttemptView]:
             mark=row.mark,
             reply=send_reply(row),
         )
-        for row in connection.execute(ATTEMPTS, {"run": run_id})
+        for row in connection.execute(statement, {"run": run_id})
     ]

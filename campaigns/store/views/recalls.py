@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, tuple_
 
 from campaigns.domain.states import BatchState
 from campaigns.domain.upstream.unsend_outcome import UnsendKind
+from campaigns.store.database.parts import WHOLE, Part
 from campaigns.store.recall.recalls import IS_OPEN
 from campaigns.store.recall.unsend_requests import is_unsent, standing_of
 from campaigns.store.sending.replies import UnsendReply, unsend_reply
@@ -96,9 +98,13 @@ def _newest(connection: Connection, run_id: int) -> RecallView | None:
     )
 
 
-def requests_to_unsend(connection: Connection, run_id: int) -> list[UnsendView]:
-    """Every request to unsend a message of a run, in the order they were made."""
-    rows = connection.execute(
+def requests_to_unsend(connection: Connection, run_id: int, part: Part = WHOLE) -> list[UnsendView]:
+    """Every request to unsend a message of a run, in the order they were made.
+
+    The position of a request is the number of its batch, its own number, and when it was started: a second recall
+    numbers its requests again.
+    """
+    statement = (
         select(batch.c.seq, unsend, unsend_outcome)
         .join(batch, batch.c.id == unsend.c.batch_id)
         .outerjoin(
@@ -109,7 +115,13 @@ def requests_to_unsend(connection: Connection, run_id: int) -> list[UnsendView]:
         )
         .where(batch.c.run_id == run_id)
         .order_by(unsend.c.started_at, unsend.c.fence)
-    ).mappings()
+        .limit(part.limit)
+    )
+    if part.after is not None:
+        statement = statement.where(
+            tuple_(unsend.c.started_at, unsend.c.fence) > _order(connection, run_id, part.after)
+        )
+    rows = connection.execute(statement).mappings()
     return [
         UnsendView(
             batch=row[batch.c.seq],
@@ -127,3 +139,16 @@ def requests_to_unsend(connection: Connection, run_id: int) -> list[UnsendView]:
         )
         for row in rows
     ]
+
+
+def _order(connection: Connection, run_id: int, position: Any) -> tuple[datetime, int]:
+    """What a request to unsend is ordered by."""
+    seq, number, started_at = position
+    row = connection.execute(
+        select(unsend.c.started_at, unsend.c.fence)
+        .join(batch, batch.c.id == unsend.c.batch_id)
+        .where(batch.c.run_id == run_id, batch.c.seq == seq, unsend.c.number == number)
+        .where(unsend.c.started_at == datetime.fromisoformat(started_at))
+        .limit(1)
+    ).one()
+    return row.started_at, row.fence

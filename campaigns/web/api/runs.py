@@ -1,34 +1,42 @@
-"""Runs: `/api/v1/runs`."""
+"""Runs, their batches, their requests and their recipients: `/api/v1/runs`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
-from campaigns.domain.access.rights import HOLD_BACK, LOOK
-from campaigns.domain.states import RunState
+from campaigns.domain.access.rights import LOOK
+from campaigns.domain.errors import InputFault, InvalidInput, UsageError
+from campaigns.domain.states import BatchState, RunState
 from campaigns.flow.access.allow import allow_run
-from campaigns.flow.runs.pause_resume_cancel import Paused, pause_run
+from campaigns.flow.runs.outlook import ShownRun
+from campaigns.flow.runs.outlook import show_run as shown_run
+from campaigns.inputs.times import parse_duration, parse_moment
+from campaigns.store.database.parts import Part
+from campaigns.store.runs.recipients import recipients_in_state, recipients_left_out
+from campaigns.store.views.batches import AttemptView, BatchView, attempts, batches
+from campaigns.store.views.desk.operations import as_of_now
+from campaigns.store.views.recalls import UnsendView, requests_to_unsend
 from campaigns.store.views.run_lines import RunFilter, RunLine, runs
-from campaigns.store.views.runs import RunView, run_of
-from campaigns.web.desk import Here, Holder, Viewer
+from campaigns.web.desk import Here, Viewer
 from campaigns.web.kit.answers import answer
+from campaigns.web.kit.bodies import Seq
 from campaigns.web.kit.lists import After, Limit, Page, paged, place
-from campaigns.web.kit.once import IdempotencyKey, done_once
+from campaigns.web.kit.streams import streamed
 
 routes = APIRouter(prefix="/runs", tags=["runs"])
 
-RunId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+LARGEST_ID = 2**63 - 1
 
+RunId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
+Seqs = Annotated[list[Seq] | None, Query(alias="batch", description="Only these batches; may be given again.")]
 
-@dataclass(frozen=True, slots=True)
-class WithReason:
-    """Why somebody acts; the audit keeps it."""
-
-    reason: str
+AS_OF = "As-Of"
+"""The header of a list with the moment that it shows; a bulk act acts on nothing that came later."""
 
 
 @routes.get("", response_model=Page[RunLine])
@@ -36,43 +44,108 @@ def list_runs(
     desk: Here,
     by: Viewer,
     *,
-    campaign: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
+    campaign: Annotated[int | None, Query(ge=1, le=LARGEST_ID)] = None,
     account: str | None = None,
     state: RunState | None = None,
+    since: Annotated[str | None, Query(description="Opened since: 24h, 7d, or a time with its offset.")] = None,
     limit: Limit = 50,
     cursor: After = None,
 ) -> Response:
     """Runs, the newest first."""
-    filters = {"campaign": campaign, "account": account, "state": state, "of": by.accounts and sorted(by.accounts)}
+    if account is not None:
+        by.require_account(account, f"account '{account}'")
+    of = None if by.accounts is None else sorted(by.accounts)
+    filters = {"campaign": campaign, "account": account, "state": state, "since": since, "of": of}
     at = place(desk, "runs", filters, cursor)
-    which = RunFilter(
-        campaign_id=campaign, account=account, state=state, accounts=by.accounts, below=at.after, limit=limit + 1
-    )
     with desk.store.read() as connection:
-        rows = runs(connection, which)
-    return answer(paged(at, rows, limit, lambda row: row.id))
+        now = desk.store.now(connection)
+        which = RunFilter(
+            campaign_id=campaign,
+            account=account,
+            state=state,
+            since=None if since is None else moment_of(since, now),
+            accounts=by.accounts,
+            below=at.after,
+            limit=limit + 1,
+        )
+        rows, as_of = runs(connection, which), as_of_now(connection, now)
+    return answer(paged(at, rows, limit, lambda row: row.id), headers={AS_OF: as_of})
 
 
-@routes.get("/{run_id}", response_model=RunView)
+@routes.get("/{run_id}", response_model=ShownRun)
 def show_run(desk: Here, by: Viewer, run_id: RunId) -> Response:
-    """One run with its books."""
+    """One run with its books, what it waits for, and when it will end."""
     allow_run(desk.store, by, LOOK, run_id)
     with desk.store.read() as connection:
-        return answer(run_of(connection, run_id))
+        now = desk.store.now(connection)
+        return answer(shown_run(connection, run_id, limits=desk.parts.limits, now=now))
 
 
-@routes.post("/{run_id}/pause", response_model=Paused)
-def pause(
-    request: Request, desk: Here, by: Holder, run_id: RunId, body: WithReason, key: IdempotencyKey = None
+@routes.get("/{run_id}/batches", response_model=Page[BatchView])
+def list_batches(
+    desk: Here, by: Viewer, run_id: RunId, *, state: BatchState | None = None, limit: Limit = 50, cursor: After = None
 ) -> Response:
-    """Let the run wait. Requests in flight are not stopped."""
-    allow_run(desk.store, by, HOLD_BACK, run_id)
-    return done_once(
-        request,
-        desk.store,
-        by,
-        key,
-        body,
-        lambda store: pause_run(store, run_id, reason=body.reason, actor=by.actor),
-        required=False,
-    )
+    """The batches of a run, by their number."""
+    allow_run(desk.store, by, LOOK, run_id)
+    at = place(desk, f"batches of run {run_id}", {"state": state}, cursor)
+    with desk.store.read() as connection:
+        rows = batches(connection, run_id, state, Part(at.after, limit + 1))
+    return answer(paged(at, rows, limit, lambda row: row.seq))
+
+
+@routes.get("/{run_id}/attempts", response_model=Page[AttemptView])
+def list_attempts(desk: Here, by: Viewer, run_id: RunId, *, limit: Limit = 50, cursor: After = None) -> Response:
+    """The requests that were made to send a run, the oldest first."""
+    allow_run(desk.store, by, LOOK, run_id)
+    at = place(desk, f"attempts of run {run_id}", {}, cursor)
+    with desk.store.read() as connection:
+        rows = attempts(connection, run_id, Part(at.after, limit + 1))
+    return answer(paged(at, rows, limit, lambda row: [row.batch, row.number]))
+
+
+@routes.get("/{run_id}/unsend-attempts", response_model=Page[UnsendView])
+def list_unsend_attempts(desk: Here, by: Viewer, run_id: RunId, *, limit: Limit = 50, cursor: After = None) -> Response:
+    """The requests that were made to unsend messages of a run, the oldest first."""
+    allow_run(desk.store, by, LOOK, run_id)
+    at = place(desk, f"unsend attempts of run {run_id}", {}, cursor)
+    with desk.store.read() as connection:
+        rows = requests_to_unsend(connection, run_id, Part(at.after, limit + 1))
+    return answer(paged(at, rows, limit, lambda row: [row.batch, row.number, row.started_at.isoformat()]))
+
+
+@routes.get("/{run_id}/recipients", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+def list_recipients(
+    desk: Here,
+    by: Viewer,
+    run_id: RunId,
+    *,
+    state: BatchState | None = None,
+    left_out: Annotated[str | None, Query(description="Those whom the run left out for this reason.")] = None,
+    batch: Seqs = None,
+) -> Response:
+    """The user IDs of one part of a run's books, one a line."""
+    allow_run(desk.store, by, LOOK, run_id)
+    if (state is None) == (left_out is None):
+        raise UsageError("Name either a state or a reason to be left out.")
+    if left_out is not None and batch is not None:
+        raise UsageError("A user who was left out is in no batch; name batches beside a state only.")
+
+    def lines(connection: Any) -> Iterator[str]:
+        sets: Iterable[Iterable[int]] = []
+        if left_out is not None:
+            sets = [recipients_left_out(connection, run_id, left_out)]
+        elif state is not None:
+            sets = recipients_in_state(connection, run_id, state, seqs=batch)
+        return (f"{user}\n" for users in sets for user in users)
+
+    return streamed(desk.store, lines, media_type="text/plain; charset=utf-8", file_name=f"run-{run_id}.txt")
+
+
+def moment_of(since: str, now: datetime) -> datetime:
+    """The time that a filter means: so long ago, or a time. Raises InvalidInput."""
+    try:
+        return now - timedelta(seconds=parse_duration(since))
+    except ValueError:
+        return parse_moment(since, None, field="since")
+    except OverflowError:
+        raise InvalidInput(InputFault(f"'{since}' is longer ago than there are dates", "since")) from None

@@ -56,6 +56,6 @@ def done_once(
 
 
 def digest(request: Request, body: Any) -> str:
-    """What makes two requests the same: method, path and body."""
-    text = json.dumps([request.method, request.url.path, plain(body)], sort_keys=True)
+    """What makes two requests the same: method, path, query and body."""
+    text = json.dumps([request.method, request.url.path, request.url.query, plain(body)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
