@@ -14,6 +14,8 @@ from campaigns.web.api import runs as api_runs
 from campaigns.web.desk import Desk
 from campaigns.web.guard import Guard
 from campaigns.web.pages import runs as runs_pages
+from campaigns.web.pages.accounts import acts as account_acts
+from campaigns.web.pages.accounts import shown as accounts_shown
 from campaigns.web.pages.audience import fans, imports, suppressions
 from campaigns.web.pages.audit import events, verify
 from campaigns.web.problems import refuse_with
@@ -25,6 +27,7 @@ PAGES = (
     runs_pages.routes,
     *(fans.routes, imports.routes, suppressions.routes),
     *(events.routes, verify.routes),
+    *(account_acts.routes, accounts_shown.routes),
 )
 """The routes of every page."""
 

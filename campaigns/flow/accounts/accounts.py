@@ -192,7 +192,7 @@ def release_account(
         on_account = holds_on(connection, Held(account_id=account_id))
         holds = [hold for hold in [*on_account, *on_team] if hold.kind is not HoldKind.STOP]
         if not holds:
-            raise _nothing_to_release(account_id, on_account, on_team)
+            raise nothing_to_release(account_id, on_account, on_team)
         if shown is not None:
             _refuse_not_shown(account_id, [hold for hold in holds if hold in on_team and hold.id not in shown])
         for hold in holds:
@@ -211,7 +211,7 @@ def _refuse_not_shown(account_id: str, holds: Sequence[OpenHold]) -> None:
         )
 
 
-def _nothing_to_release(account_id: str, on_account: Sequence[object], on_team: Sequence[object]) -> NotAllowed:
+def nothing_to_release(account_id: str, on_account: Sequence[object], on_team: Sequence[object]) -> NotAllowed:
     """The refusal: all that is left of its holds are stops."""
     if on_team:
         return NotAllowed(f"Account {account_id} is only stopped, as everything is.", Remedy(Do.GO))

@@ -47,6 +47,12 @@ def every_account_id(connection: Connection) -> list[str]:
     return list(connection.scalars(select(account.c.id).order_by(account.c.id)))
 
 
+def accounts_of(connection: Connection, upstream: str) -> list[str]:
+    """The IDs of all accounts that belong to a vendor, but those that were removed."""
+    mine = select(account.c.id).where(account.c.upstream == upstream, account.c.removed_at.is_(None))
+    return list(connection.scalars(mine.order_by(account.c.id)))
+
+
 def add_account(act: Act, new: AccountRow) -> None:
     """Add an account with its lane; while everything is stopped, its address is stopped too.
 
