@@ -21,6 +21,8 @@ from campaigns.web.guard import Guard
 from campaigns.web.kit.watcher import Watcher
 from campaigns.web.pages import live, search, zone
 from campaigns.web.pages import runs as runs_pages
+from campaigns.web.pages.accounts import acts as account_acts
+from campaigns.web.pages.accounts import shown as accounts_shown
 from campaigns.web.pages.audience import fans, imports, suppressions
 from campaigns.web.pages.audit import events, verify
 from campaigns.web.pages.campaigns import routes as campaigns_pages
@@ -42,6 +44,7 @@ PAGES = (
     *campaigns_pages.ROUTES,
     *(fans.routes, imports.routes, suppressions.routes),
     *(events.routes, verify.routes),
+    *(account_acts.routes, accounts_shown.routes),
 )
 """The routes of every page."""
 

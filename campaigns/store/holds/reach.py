@@ -82,6 +82,15 @@ def runs_freed(connection: Connection, lifted: Collection[int]) -> list[WaitingR
 
     A run that another hold pauses as well does not.
     """
+    return _waiting(connection, _is_held(hold.c.id.in_(lifted)) & ~_is_held(hold.c.id.not_in(lifted)))
+
+
+def waiting_runs(connection: Connection, account_id: str) -> list[WaitingRun]:
+    """The runs of an account that still have something to send, held or not, the oldest first."""
+    return _waiting(connection, run.c.account_id == account_id)
+
+
+def _waiting(connection: Connection, which: ColumnElement[bool]) -> list[WaitingRun]:
     ready = and_(batch.c.run_id == run.c.id, batch.c.state == BatchState.READY.value)
     rows = connection.execute(
         select(run.c.id, campaign.c.name, run.c.account_id, run.c.whole_list, func.sum(batch.c.size).label("waiting"))
@@ -89,8 +98,7 @@ def runs_freed(connection: Connection, lifted: Collection[int]) -> list[WaitingR
         .outerjoin(batch, ready)
         .where(
             or_(run.c.state == RunState.DUE.value, run.c.state.in_(sorted(RUN_SENDS)) & batch.c.id.is_not(None)),
-            _is_held(hold.c.id.in_(lifted)),
-            ~_is_held(hold.c.id.not_in(lifted)),
+            which,
         )
         .group_by(run.c.id, campaign.c.name, run.c.account_id, run.c.whole_list)
         .order_by(run.c.id)

@@ -7,6 +7,7 @@ page, so that a second click, or the form in a second tab, does not act twice.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,8 +16,9 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import Response
 
-from campaigns.as_json import plain
+from campaigns.as_json import plain, to_json
 from campaigns.domain.access.rights import Principal
+from campaigns.domain.errors import Outdated
 from campaigns.flow.access.once import once
 from campaigns.store.access.keyed_store import Kept, Key
 from campaigns.store.database.engine import Store
@@ -62,6 +64,20 @@ def act_once(
     """
     acted(request, store, by, form, verb)
     return done(request, to, sentence)
+
+
+def seen(shown: Any) -> str:
+    """A digest of what a question shows, for a hidden field of its form."""
+    return hashlib.sha256(to_json(shown).encode()).hexdigest()
+
+
+def require_seen(shown: Any, digest_of_form: str, *, now: str) -> None:
+    """Raise Outdated when an act would concern something else than its question showed.
+
+    `now`: what it would concern at this moment, as the sentence names it.
+    """
+    if seen(shown) != digest_of_form:
+        raise Outdated(f"This has changed since the page was made: it would concern {now} now. Nothing was done.")
 
 
 def acted(request: Request, store: Store, by: Principal, form: dict[str, str], verb: Callable[[Store], Any]) -> Any:
