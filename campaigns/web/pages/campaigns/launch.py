@@ -10,12 +10,12 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from starlette.responses import Response
 
 from campaigns.domain.access.rights import LOOK, Principal
-from campaigns.domain.errors import CampaignsError, InputFault, InvalidInput, NotAllowed, Outdated, UsageError
-from campaigns.domain.remedies import Do, Remedy
+from campaigns.domain.errors import CampaignsError, InputFault, InvalidInput, NotAllowed, UsageError
+from campaigns.domain.remedies import Do
 from campaigns.flow.access.allow import allow_campaign
 from campaigns.flow.access.four_eyes import refuse_own_edit
 from campaigns.flow.campaigns.launch import Launched, launch
-from campaigns.flow.campaigns.launch_checks import How, LaunchPreview, preview_launch
+from campaigns.flow.campaigns.launch_checks import LARGE_LAUNCH, How, LaunchPreview, preview_launch
 from campaigns.flow.planning.preview import Preview, preview
 from campaigns.store.database.engine import Store
 from campaigns.store.views.campaigns import campaign_of
@@ -28,9 +28,6 @@ from campaigns.web.pages.campaigns.shown import CampaignId
 from campaigns.web.problems import STATUSES
 
 routes = APIRouter(prefix="/campaigns/{campaign_id}")
-
-TYPED_FROM = 10_000
-"""From this many recipients on, and for whole lists, a person types the campaign's name."""
 
 CHOICES = {
     Do.LAUNCH_AT_ONCE: ("now", "Send at once, in addition to the schedule"),
@@ -150,12 +147,6 @@ def _launched(store: Store, by: Principal, campaign_id: int, how: How, agreed: A
     refuse_own_edit(store, by, campaign_id)
     with store.read() as connection:
         view = campaign_of(connection, campaign_id)
-    if view.revision != agreed.revision:
-        raise Outdated(
-            f"Campaign {campaign_id} was edited meanwhile: it has revision {view.revision} now, and the plan that was "
-            f"shown is of revision {agreed.revision}. Nothing was launched.",
-            Remedy(Do.PLAN_CAMPAIGN, campaign=campaign_id),
-        )
     if how.again_reason is not None and not agreed.reason.strip():
         raise InvalidInput(InputFault("is missing: a second launch needs a reason", "reason"))
     seen = preview_launch(store, campaign_id, how)
@@ -166,6 +157,7 @@ def _launched(store: Store, by: Principal, campaign_id: int, how: How, agreed: A
         campaign_id,
         upstream=how.upstream,
         plan_hash=agreed.plan,
+        made_from=agreed.revision,
         at_once=how.at_once,
         again_reason=agreed.reason if how.again_reason is not None else None,
         as_written=how.as_written,
@@ -176,7 +168,7 @@ def _launched(store: Store, by: Principal, campaign_id: int, how: How, agreed: A
 
 def must_type(recipients: int | None) -> bool:
     """Whether the name must be typed before a launch to so many; None: whole lists, whose size nobody knows."""
-    return recipients is None or recipients >= TYPED_FROM
+    return recipients is None or recipients >= LARGE_LAUNCH
 
 
 def _plan(desk: Desk, campaign_id: int, *, at_once: bool = False) -> Preview:
