@@ -64,6 +64,8 @@ class Do(StrEnum):
     RECALL_AGAIN = "runs.recall_again"
     SKIP_BAD_LINES = "recipients.skip_bad"
     RERUN_EXPIRED = "runs.rerun_expired"
+    LIST_OPERATORS = "operators.list"
+    LIST_TOKENS = "tokens.list"
 
 
 @dataclass(frozen=True, slots=True)

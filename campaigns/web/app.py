@@ -14,12 +14,15 @@ from campaigns.web.api import runs as api_runs
 from campaigns.web.desk import Desk
 from campaigns.web.guard import Guard
 from campaigns.web.pages import runs as runs_pages
+from campaigns.web.pages.access import login as login_pages
+from campaigns.web.pages.access import me as me_pages
+from campaigns.web.pages.access import people as people_pages
 from campaigns.web.problems import refuse_with
 
 API = (api_runs.routes,)
 """The routes of every subject of the API, in the order of its reference."""
 
-PAGES = (runs_pages.routes,)
+PAGES = (runs_pages.routes, login_pages.routes, me_pages.routes, people_pages.routes)
 """The routes of every page."""
 
 

@@ -102,7 +102,7 @@ THIRD_PARTY = {
     "vendor_key": set(),
     "settings": {"pydantic", "pydantic_settings"},
     "store": {"sqlalchemy", "alembic", "pyroaring"},
-    "flow": {"pyroaring", "sqlalchemy"},
+    "flow": {"argon2", "pyroaring", "sqlalchemy"},
     "adapters": {"httpx", "httpcore", "redis", "pydantic", "pyroaring", "openpyxl"},
     "sandbox": {"h11", "pydantic", "pyroaring", "yaml"},
     "inputs": {"yaml"},
