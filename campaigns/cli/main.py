@@ -56,6 +56,7 @@ EXIT_CODES: dict[type[errors.CampaignsError], int] = {
     errors.DatabaseAway: 75,
     errors.DatabaseBusy: 75,
     errors.RoleTooWeak: 75,
+    errors.TooManyTries: 75,
     errors.PacerAway: 75,
     errors.FencesAway: 75,
     errors.VendorAway: 75,

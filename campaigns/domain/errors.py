@@ -22,6 +22,7 @@ CampaignsError
     ├── DatabaseAway
     │   ├── DatabaseBusy  somebody else has locked what is needed
     │   └── RoleTooWeak   the database does not let our role do it
+    ├── TooManyTries      too many logins did not succeed
     ├── PacerAway         the shared rate budget cannot be reached: nothing is sent
     ├── FencesAway        the committed fences cannot be written outside the database: nothing is sent
     └── VendorAway
@@ -214,6 +215,12 @@ class RoleTooWeak(DatabaseAway):
     """The database does not let our role do what is needed; the message names the GRANT that allows it."""
 
     code = "role_too_weak"
+
+
+class TooManyTries(TryLater):
+    """Too many logins under this name or from this address did not succeed; this one was not looked at."""
+
+    code = "too_many_tries"
 
 
 class PacerAway(TryLater):

@@ -33,17 +33,25 @@ class Actor(_Given):
 
 
 class Person(Actor):
-    """An operator at the desk or in the API: the audit also keeps the address that the request came from."""
+    """An operator at the desk or in the API: the audit also keeps the address of the request, and its token's name."""
 
-    __slots__ = ("address",)
+    __slots__ = ("address", "token")
 
     address: str | None
+    token: str | None
 
-    def __new__(cls, text: str, *, address: str | None = None) -> Self:
+    def __new__(cls, text: str, *, address: str | None = None, token: str | None = None) -> Self:
         """Raise UsageError for an empty name."""
         person = super().__new__(cls, text)
         person.address = address
+        person.token = token
         return person
+
+    @property
+    def origin(self) -> dict[str, str]:
+        """What the audit keeps beside the name."""
+        known = {"address": self.address, "token": self.token}
+        return {name: value for name, value in known.items() if value is not None}
 
 
 class Reason(_Given):

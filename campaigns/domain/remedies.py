@@ -65,6 +65,8 @@ class Do(StrEnum):
     SKIP_BAD_LINES = "recipients.skip_bad"
     RERUN_EXPIRED = "runs.rerun_expired"
     CONFIRM = "confirm"
+    LIST_OPERATORS = "operators.list"
+    LIST_TOKENS = "tokens.list"
 
 
 @dataclass(frozen=True, slots=True)

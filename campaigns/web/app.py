@@ -21,6 +21,9 @@ from campaigns.web.guard import Guard
 from campaigns.web.kit.watcher import Watcher
 from campaigns.web.pages import live, search, zone
 from campaigns.web.pages import runs as runs_pages
+from campaigns.web.pages.access import login as login_pages
+from campaigns.web.pages.access import me as me_pages
+from campaigns.web.pages.access import people as people_pages
 from campaigns.web.pages.accounts import acts as account_acts
 from campaigns.web.pages.accounts import shown as accounts_shown
 from campaigns.web.pages.audience import fans, imports, suppressions
@@ -45,6 +48,7 @@ PAGES = (
     *(fans.routes, imports.routes, suppressions.routes),
     *(events.routes, verify.routes),
     *(account_acts.routes, accounts_shown.routes),
+    *(login_pages.routes, me_pages.routes, people_pages.routes),
 )
 """The routes of every page."""
 

@@ -23,7 +23,7 @@ class Desk:
 
     parts: Parts
     secret: bytes  # signs cursors and notices; every host has the same
-    identify: Identify
+    identify: Identify  # `campaigns.web.kit.identify.identify`, but for tests
     hosts: frozenset[str] = field(default=frozenset())  # names under which it may be reached, beside loopback
 
     @property
@@ -53,6 +53,7 @@ class May:
         if by is None:
             raise NotIdentified("Nobody is logged in, or the token is not valid here. Log in, or send another token.")
         by.require(self.any_of)
+        request.state.by = by
         return by
 
 

@@ -99,7 +99,8 @@ def is_same_site(headers: Headers) -> bool:
     """Whether a request that changes something comes from a page of the desk, or from no browser.
 
     Sec-Fetch-Site is a header that no page can forge. Older browsers lack it: then the origin must be our own. A
-    request with neither is from a program, and must bring a token.
+    request with neither is from a program, and must bring a token: `kit.identify` then looks at the token alone, and
+    never at a cookie. So a header that only looks like a token gains nothing.
     """
     site = headers.get("sec-fetch-site")
     if site is not None:
@@ -107,7 +108,7 @@ def is_same_site(headers: Headers) -> bool:
     origin = headers.get("origin")
     if origin is not None:
         return urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
-    return "authorization" in headers
+    return headers.get("authorization", "").lower().startswith("bearer ")
 
 
 def takes_files(path: str) -> bool:

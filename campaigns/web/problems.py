@@ -10,11 +10,12 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from campaigns.as_json import to_json
 from campaigns.domain import errors
 from campaigns.domain.remedies import Remedy
+from campaigns.web.kit.own_paths import login_address
 from campaigns.web.kit.pages import is_for_people, page
 
 log = logging.getLogger(__name__)
@@ -42,11 +43,15 @@ STATUSES: dict[type[errors.CampaignsError], int] = {
     errors.DatabaseAway: 503,
     errors.DatabaseBusy: 503,
     errors.RoleTooWeak: 503,
+    errors.TooManyTries: 429,
     errors.PacerAway: 503,
     errors.FencesAway: 503,
     errors.VendorAway: 503,
 }
 """Every class of the error tree; a test walks the tree and fails on one that is missing."""
+
+LATER = {429, 503}
+"""Statuses of what may work when it is asked for again."""
 
 RETRY_SECONDS = 5
 """When to ask again, where the refusal does not know."""
@@ -122,11 +127,13 @@ def refuse_with(app: FastAPI) -> None:
 def refused(request: Request, refusal: errors.CampaignsError) -> Response:
     """The reply to a request that a verb refuses."""
     status = STATUSES[type(refusal)]
+    if status == 401 and is_for_people(request) and "authorization" not in request.headers:
+        return RedirectResponse(login_address(request), status_code=303)
     faults: Sequence[FieldProblem] = ()
     if isinstance(refusal, errors.InvalidInput):
         faults = [FieldProblem(each.text, pointer=_pointer(each.field)) for each in refusal.faults]
     headers = {}
-    if status == 503:
+    if status in LATER:
         after = getattr(refusal, "after_seconds", None)
         headers["Retry-After"] = str(round(RETRY_SECONDS if after is None else max(1, after)))
     if status == 401:
@@ -143,7 +150,7 @@ def _problem(
     status: int, code: str, detail: str, *, remedies: Sequence[Remedy] = (), faults: Sequence[FieldProblem] = ()
 ) -> Problem:
     title = code.replace("_", " ").capitalize()
-    return Problem(f"/problems/{code}", title, status, detail, code, status == 503, remedies, faults)
+    return Problem(f"/problems/{code}", title, status, detail, code, status in LATER, remedies, faults)
 
 
 def _of_validation(refusal: RequestValidationError) -> Problem:

@@ -108,7 +108,7 @@ THIRD_PARTY = {
     "desk_settings": {"pydantic", "pydantic_settings"},
     "settings": {"pydantic", "pydantic_settings"},
     "store": {"sqlalchemy", "alembic", "pyroaring"},
-    "flow": {"pyroaring", "sqlalchemy"},
+    "flow": {"argon2", "pyroaring", "sqlalchemy"},
     "adapters": {"httpx", "httpcore", "redis", "pydantic", "pyroaring", "openpyxl"},
     "sandbox": {"h11", "pydantic", "pyroaring", "yaml"},
     "inputs": {"yaml"},

@@ -67,6 +67,8 @@ SENTENCES: dict[Do, str] = {
     Do.SKIP_BAD_LINES: "--skip-bad leaves such lines out.",
     Do.CONFIRM: "Pass {value} to agree.",
     Do.RERUN_EXPIRED: "`campaigns runs rerun {run} --cancelled --reason TEXT` sends to those who were cancelled.",
+    Do.LIST_OPERATORS: "`campaigns operators list` lists them.",
+    Do.LIST_TOKENS: "`campaigns tokens list` lists them.",
 }
 """Fields in braces are those of the remedy. A test reads each command with the real command line."""
 

@@ -25,19 +25,39 @@ HOLD_BACK = frozenset({Right.EDITOR, Right.SENDER})
 """Either of them is enough to stop, pause or cancel: that messages nobody."""
 
 
+def full(rights: frozenset[Right]) -> frozenset[Right]:
+    """The rights with those that they bring: everybody may look, and an admin has every right."""
+    return frozenset(Right) if Right.ADMIN in rights else rights | {Right.VIEWER}
+
+
+def fewer(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
+    """The accounts that are in both; None is every account."""
+    if one is None or other is None:
+        return one if other is None else other
+    return one & other
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The operator or the token behind a request."""
+    """The operator behind a request; with a token, as far as both of them may."""
 
     name: str
     rights: frozenset[Right]
     accounts: frozenset[str] | None = None  # None: every account, also those added later
     address: str | None = None  # the network address that it came from
+    token: str | None = None  # the name of the token; None: a session
+    session_id: int | None = None  # of the session; None: a token
 
     @property
     def actor(self) -> Person:
-        """The name in the audit, with the address."""
-        return Person(f"operator:{self.name}", address=self.address)
+        """The name in the audit, with the address and the token."""
+        return Person(f"operator:{self.name}", address=self.address, token=self.token)
+
+    def require_at_least(self, rights: frozenset[Right], accounts: frozenset[str] | None) -> None:
+        """Raise Forbidden for rights that are more than one's own: nobody gives away what they do not have."""
+        has_all = full(rights) <= full(self.rights)
+        if not has_all or (self.accounts is not None and (accounts is None or not accounts <= self.accounts)):
+            raise Forbidden(f"This would be more than {self.name} may do. Give fewer rights, or fewer accounts.")
 
     def may(self, any_of: frozenset[Right]) -> bool:
         """Whether one of these rights is there."""

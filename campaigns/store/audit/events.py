@@ -115,10 +115,10 @@ class Act:
     ) -> None:
         """Write one event in the transaction: it is kept if and only if the change is. It is sealed later.
 
-        The detail of what was done at the desk also has the `address` that the request came from.
+        The detail of what was done at the desk also has the `address` of the request, and the name of its `token`.
         """
-        if isinstance(self.actor, Person) and self.actor.address is not None:
-            detail = {**(detail or {}), "address": self.actor.address}
+        if isinstance(self.actor, Person):
+            detail = {**(detail or {}), **self.actor.origin} or None
         made = self.connection.scalar(
             insert(event)
             .values(

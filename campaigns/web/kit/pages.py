@@ -63,14 +63,16 @@ def page(
 ) -> Response:
     """A whole page. Templates get the values of `context`, and `by`, `path`, `stops`, `is_live`, `vendor`, `notice`.
 
-    They print every time by `when(moment, zone_of_the_account)` and nothing else. A page that was read before and would
-    be the same now is a 304 without a body. `is_followed`: the browser may read the page again whenever something
-    changes, so it is a page for somebody who is logged in, and no reply to a form.
+    `by`: who asks; without it, whoever a route before has identified. A page for nobody shows nothing of the desk. They
+    print every time by `when(moment, zone_of_the_account)` and nothing else. A page that was read before and would be
+    the same now is a 304 without a body. `is_followed`: the browser may read the page again whenever something changes,
+    so it is a page for somebody who is logged in, and no reply to a form.
     """
     desk = desk_of(request)
     clock = clock_of(request)
+    by = by or getattr(request.state, "by", None)
     with desk.store.read() as connection:
-        stops = open_stops(connection)
+        stops = open_stops(connection) if by is not None else []
         now = desk.store.now(connection)
     text = (
         environment()

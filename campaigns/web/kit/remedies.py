@@ -77,6 +77,8 @@ LINKS: dict[Do, tuple[str, str | None]] = {
     Do.RECALL_AGAIN: ("Try to recall it again", f"{RUN}/recall"),
     Do.SKIP_BAD_LINES: ("Leave such lines out", None),
     Do.RERUN_EXPIRED: ("Send to those who were cancelled", f"{RUN}/rerun?cancelled=1"),
+    Do.LIST_OPERATORS: ("The operators", "/people"),
+    Do.LIST_TOKENS: ("Your tokens", "/me"),
 }
 """A text and an address for each remedy. Fields in braces are those of the remedy; a test opens every address."""
 

@@ -1,0 +1,1 @@
+"""Who may use the desk: operators, their sessions and their tokens."""
