@@ -10,14 +10,29 @@ from fastapi.staticfiles import StaticFiles
 
 from campaigns import __version__
 from campaigns.web import api, pages
+from campaigns.web.api import accounts as api_accounts
+from campaigns.web.api import audit as api_audit
+from campaigns.web.api import fans as api_fans
+from campaigns.web.api import operations as api_operations
 from campaigns.web.api import run_acts as api_run_acts
 from campaigns.web.api import runs as api_runs
+from campaigns.web.api import status as api_status
+from campaigns.web.api import suppressions as api_suppressions
 from campaigns.web.desk import Desk
 from campaigns.web.guard import Guard
 from campaigns.web.pages import runs as runs_pages
 from campaigns.web.problems import refuse_with
 
-API = (api_runs.routes, api_run_acts.routes)
+API = (
+    api_runs.routes,
+    api_run_acts.routes,
+    api_status.routes,
+    api_accounts.routes,
+    api_suppressions.routes,
+    api_fans.routes,
+    api_audit.routes,
+    api_operations.routes,
+)
 """The routes of every subject of the API, in the order of its reference."""
 
 PAGES = (runs_pages.routes,)

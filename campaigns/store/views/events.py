@@ -57,10 +57,11 @@ def events(
         statement = statement.where(event.c.run_id == run_id)
     if campaign_id is not None:
         statement = statement.where(event.c.campaign_id == campaign_id)
-    return map(_view, connection.execute(statement.execution_options(yield_per=ROWS_AT_ONCE)))
+    return map(event_view, connection.execute(statement.execution_options(yield_per=ROWS_AT_ONCE)))
 
 
-def _view(row: Row[Any]) -> EventView:
+def event_view(row: Row[Any]) -> EventView:
+    """The event of a row. Raises Damaged for one that cannot be read."""
     try:
         written = content(row, event)
     except Unreadable as fault:
