@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
-from campaigns.domain.access.rights import HOLD_BACK, LOOK, Right
+from campaigns.domain.access.rights import HOLD_BACK, Right
+from campaigns.domain.states import RunState
 
 
 class OperationAct(StrEnum):
@@ -28,8 +32,16 @@ class TargetState(StrEnum):
     LEFT = "left"  # the operation was aborted before
 
 
-BULK = tuple(act for act in OperationAct if act is not OperationAct.VERIFY)
-"""The acts that are done to each run that fits a filter."""
+@dataclass(frozen=True, slots=True)
+class BulkFilter:
+    """Which runs an operation is about; a field that is None leaves none out."""
+
+    campaign: int | None = None
+    account: str | None = None
+    state: RunState | None = None
+    since: datetime | None = None  # opened at that time or later
+    runs: Sequence[int] | None = None  # of these
+
 
 OF_BATCHES = frozenset({OperationAct.RERUN, OperationAct.DECIDE})
 """Acts that are about some batches of a run, which are fixed with it."""
@@ -41,6 +53,6 @@ NEEDS: dict[OperationAct, frozenset[Right]] = {
     OperationAct.RERUN: frozenset({Right.SENDER}),
     OperationAct.DECIDE: frozenset({Right.SENDER}),
     OperationAct.RECALL: frozenset({Right.SENDER}),
-    OperationAct.VERIFY: LOOK,
+    OperationAct.VERIFY: HOLD_BACK,
 }
 """The rights of which one is needed, as for the same act on one run."""

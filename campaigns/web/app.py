@@ -10,12 +10,18 @@ from fastapi.staticfiles import StaticFiles
 
 from campaigns import __version__
 from campaigns.web import api, door, pages
+from campaigns.web.api import accounts as api_accounts
 from campaigns.web.api import audiences as api_audiences
+from campaigns.web.api import audit as api_audit
 from campaigns.web.api import campaign_acts as api_campaign_acts
 from campaigns.web.api import campaigns as api_campaigns
+from campaigns.web.api import fans as api_fans
+from campaigns.web.api import operations as api_operations
 from campaigns.web.api import run_acts as api_run_acts
 from campaigns.web.api import runs as api_runs
 from campaigns.web.api import schedules as api_schedules
+from campaigns.web.api import status as api_status
+from campaigns.web.api import suppressions as api_suppressions
 from campaigns.web.desk import Desk
 from campaigns.web.guard import Guard
 from campaigns.web.kit.watcher import Watcher
@@ -37,7 +43,14 @@ API = (
     api_audiences.routes,
     api_schedules.routes,
     api_schedules.of_campaigns,
-    *(api_runs.routes, api_run_acts.routes),
+    api_runs.routes,
+    api_run_acts.routes,
+    api_status.routes,
+    api_accounts.routes,
+    api_suppressions.routes,
+    api_fans.routes,
+    api_audit.routes,
+    api_operations.routes,
 )
 """The routes of every subject of the API, in the order of its reference."""
 

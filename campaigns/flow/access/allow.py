@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from campaigns.domain.access.rights import Principal, Right
 from campaigns.domain.errors import NotFound
-from campaigns.domain.ids import campaign_name, run_name
 from campaigns.domain.remedies import Do, Remedy
-from campaigns.store.campaigns.campaigns import find_campaign
+from campaigns.store.campaigns.campaigns import find_campaign, unknown_campaign
 from campaigns.store.database.engine import Store
-from campaigns.store.runs.runs import find_run
+from campaigns.store.runs.runs import find_run, unknown_run
 
 
 def allow_campaign(store: Store, by: Principal, any_of: frozenset[Right], campaign_id: int) -> None:
@@ -20,7 +19,7 @@ def allow_campaign(store: Store, by: Principal, any_of: frozenset[Right], campai
     with store.read() as connection:
         account_id = find_campaign(connection, campaign_id).account_id
     if not by.sees(account_id):
-        raise NotFound(f"There is no campaign {campaign_name(campaign_id)}.", Remedy(Do.LIST_CAMPAIGNS))
+        raise unknown_campaign(campaign_id)
 
 
 def allow_run(store: Store, by: Principal, any_of: frozenset[Right], run_id: int) -> None:
@@ -29,7 +28,7 @@ def allow_run(store: Store, by: Principal, any_of: frozenset[Right], run_id: int
     with store.read() as connection:
         account_id = find_run(connection, run_id).account_id
     if not by.sees(account_id):
-        raise NotFound(f"There is no run {run_name(run_id)}.", Remedy(Do.LIST_RUNS))
+        raise unknown_run(run_id)
 
 
 def allow_account(by: Principal, any_of: frozenset[Right], account_id: str | None) -> None:

@@ -27,8 +27,10 @@ class LimitsNow:
     vendor_clock: VendorClock | None
 
 
-def limits_now(store: Store, pacer: Pacer, limits: Limits, upstream: str) -> LimitsNow:
-    """Read the limits. Raises DatabaseAway or PacerAway."""
+def limits_now(
+    store: Store, pacer: Pacer, limits: Limits, upstream: str, *, accounts: frozenset[str] | None = None
+) -> LimitsNow:
+    """Read the limits. Raises DatabaseAway or PacerAway. `accounts`: without any other account; None: with all."""
     with store.read() as connection:
         balance = credits_balance(connection)
         circuits = tripped_circuits(connection, now=store.now(connection))
@@ -40,9 +42,9 @@ def limits_now(store: Store, pacer: Pacer, limits: Limits, upstream: str) -> Lim
         used=state.used,
         vendor_limit=state.vendor_limit,
         vendor_remaining=state.vendor_remaining,
-        accounts=state.accounts,
+        accounts=[each for each in state.accounts if accounts is None or each.account in accounts],
         account_gap_seconds=limits.account_gap_seconds,
         credits=None if balance is None else balance.credits,
-        circuits=circuits,
+        circuits=[each for each in circuits if accounts is None or each.account in accounts],
         vendor_clock=clock,
     )

@@ -16,13 +16,13 @@ from sqlalchemy import Connection
 
 from campaigns.domain.access.rights import Principal
 from campaigns.domain.errors import InputFault, InvalidInput, NotAllowed, OtherCount
-from campaigns.domain.operations import NEEDS, OperationAct
+from campaigns.domain.operations import NEEDS, BulkFilter, OperationAct
 from campaigns.domain.people import Reason
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.database.engine import Store
 from campaigns.store.operations.as_of import AsOf, parse_as_of, read_as_of
 from campaigns.store.operations.operations import NewOperation, abort, add_operation, find_operation, set_total
-from campaigns.store.operations.targets import BulkFilter, Wanted, find_targets, fix_targets, refuse_unknown
+from campaigns.store.operations.targets import Wanted, find_targets, fix_targets, refuse_unknown
 
 BulkVerdict = Literal["accepted", "not-sent", "resend"]
 

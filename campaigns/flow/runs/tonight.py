@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from campaigns.domain.sending.forecast import HOURS
 from campaigns.domain.sending.pacing import Limits
@@ -18,7 +19,16 @@ from campaigns.store.runs.times import OpenHours
 from campaigns.store.views.accounts import credits_balance
 from campaigns.store.views.tonight.accounts import AccountRow, NextRun, accounts_of_tonight, next_runs
 from campaigns.store.views.tonight.runs import RunOfTonight, runs_of_tonight, vendor_sends_at
-from campaigns.store.views.tonight.troubles import HoldRow, failed_recalls, holds_of_tonight, unknowns_of_tonight
+from campaigns.store.views.tonight.troubles import (
+    FailedRecall,
+    HoldRow,
+    UnknownOfRun,
+    failed_recalls,
+    holds_of_tonight,
+    unknowns_of_tonight,
+)
+
+Row = TypeVar("Row", RunOfTonight, UnknownOfRun, NextRun, FailedRecall)
 
 RECENT = timedelta(hours=24)
 """Runs that ended within this time are shown."""
@@ -82,17 +92,20 @@ class Tonight:
     idle_accounts: list[str]  # they have no run here and no next run
 
 
-def tonight(store: Store, limits: Limits, *, upstream: str, is_live: bool) -> Tonight:
+def tonight(
+    store: Store, limits: Limits, *, upstream: str, is_live: bool, accounts: frozenset[str] | None = None
+) -> Tonight:
     """The picture of all accounts, read in one transaction with a fixed number of statements.
 
-    Raises DatabaseAway.
+    `accounts`: nothing of any other account is in it; None: of every one. Raises DatabaseAway.
     """
     with store.read() as connection:
         now = store.now(connection)
         since = now - RECENT
-        accounts, holds = accounts_of_tonight(connection), holds_of_tonight(connection)
-        rows, unknowns = runs_of_tonight(connection, since=since), unknowns_of_tonight(connection)
-        coming, recalls = next_runs(connection), failed_recalls(connection, since=since)
+        lanes, holds = accounts_of_tonight(connection), holds_of_tonight(connection)
+        rows = _of(accounts, runs_of_tonight(connection, since=since))
+        unknowns = _of(accounts, unknowns_of_tonight(connection))
+        coming, recalls = _of(accounts, next_runs(connection)), _of(accounts, failed_recalls(connection, since=since))
         signs, balance = heartbeats(connection), credits_balance(connection)
         service = serving(connection, upstream, now)
         work = lane_work_of_open_runs(connection, now=now)
@@ -101,10 +114,13 @@ def tonight(store: Store, limits: Limits, *, upstream: str, is_live: bool) -> To
         services = [service, *(serving(connection, each, now) for each in sorted(others))]
     # `beat` is written by a worker that took a tick: beat itself may run while no worker does.
     beat = max((signs[name] for name in (BEAT_SENDS, "beat") if name in signs), default=None)
+    if accounts is not None:
+        lanes = [each for each in lanes if each.id in accounts]
+        holds = _holds_seen(holds, accounts, {each.id for each in rows})
     scene = _Scene(
         now=now,
         limits=limits,
-        lanes={each.id: each for each in accounts},
+        lanes={each.id: each for each in lanes},
         holds=holds,
         searched={each.run_id: each.searched for each in unknowns},
         work=work,
@@ -113,7 +129,7 @@ def tonight(store: Store, limits: Limits, *, upstream: str, is_live: bool) -> To
     )
     runs = [_run(row, scene) for row in rows]
     busy = {each.account for each in runs} | {each.account for each in coming}
-    picture = Picture(now, upstream, accounts, holds, rows, unknowns, recalls, beat, service)
+    picture = Picture(now, upstream, lanes, holds, rows, unknowns, recalls, beat, service)
     return Tonight(
         at=now,
         upstream=upstream,
@@ -124,8 +140,18 @@ def tonight(store: Store, limits: Limits, *, upstream: str, is_live: bool) -> To
         needs=needs_of(picture),
         runs=runs,
         next_runs=coming,
-        idle_accounts=[each.id for each in accounts if each.id not in busy and not each.is_removed],
+        idle_accounts=[each.id for each in lanes if each.id not in busy and not each.is_removed],
     )
+
+
+def _of(accounts: frozenset[str] | None, rows: list[Row]) -> list[Row]:
+    """The rows of these accounts; None: every row."""
+    return [row for row in rows if accounts is None or row.account in accounts]
+
+
+def _holds_seen(holds: list[HoldRow], accounts: frozenset[str], run_ids: set[int]) -> list[HoldRow]:
+    """The holds on these accounts, on these runs, and on every account."""
+    return [each for each in holds if each.upstream is not None or each.account in accounts or each.run_id in run_ids]
 
 
 @dataclass(frozen=True, slots=True)

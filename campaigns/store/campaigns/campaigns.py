@@ -150,8 +150,13 @@ def find_campaign(connection: Connection, campaign_id: int) -> CampaignRow:
     """The campaign. Raises NotFound."""
     row = connection.execute(CAMPAIGNS.where(campaign.c.id == campaign_id)).mappings().one_or_none()
     if row is None:
-        raise NotFound(f"There is no campaign {campaign_name(campaign_id)}.", Remedy(Do.LIST_CAMPAIGNS))
+        raise unknown_campaign(campaign_id)
     return _campaign_row(row)
+
+
+def unknown_campaign(campaign_id: int) -> NotFound:
+    """The refusal for a campaign that does not exist, or that must look like one."""
+    return NotFound(f"There is no campaign {campaign_name(campaign_id)}.", Remedy(Do.LIST_CAMPAIGNS))
 
 
 def refuse_probe(row: CampaignRow) -> None:

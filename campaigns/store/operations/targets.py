@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, literal, select, update
 
-from campaigns.domain.operations import OF_BATCHES, OperationAct
+from campaigns.domain.operations import OF_BATCHES, BulkFilter, OperationAct
 from campaigns.domain.states import RUN_OPEN, BatchState, HoldKind, RunState
 from campaigns.store.accounts.bindings import require_account
 from campaigns.store.campaigns.campaigns import find_campaign
@@ -23,17 +21,6 @@ from campaigns.store.tables.recalls import recall
 from campaigns.store.tables.runs import hold, run
 
 OPEN = sorted(state.value for state in RUN_OPEN)
-
-
-@dataclass(frozen=True, slots=True)
-class BulkFilter:
-    """Which runs an operation is about; a field that is None leaves none out."""
-
-    campaign: int | None = None
-    account: str | None = None
-    state: RunState | None = None
-    since: datetime | None = None  # opened at that time or later
-    runs: Sequence[int] | None = None  # of these
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,8 +96,13 @@ def find_run(connection: Connection, run_id: int) -> RunRow:
     columns = [run.c[field.name] for field in fields(RunRow)]
     row = connection.execute(select(*columns).where(run.c.id == run_id)).one_or_none()
     if row is None:
-        raise NotFound(f"There is no run {run_name(run_id)}.", Remedy(Do.LIST_RUNS))
+        raise unknown_run(run_id)
     return RunRow(**{**row._mapping, "kind": RunKind(row.kind), "state": RunState(row.state)})  # noqa: SLF001
+
+
+def unknown_run(run_id: int) -> NotFound:
+    """The refusal for a run that does not exist, or that must look like one."""
+    return NotFound(f"There is no run {run_name(run_id)}.", Remedy(Do.LIST_RUNS))
 
 
 def add_run(act: Act, *, reason: str | None, as_written: bool = False, **columns: Any) -> int:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.outcome import HoldScope
+from campaigns.store.database.parts import WHOLE, Part
 from campaigns.store.tables.accounts import account, lane
 from campaigns.store.tables.attempts import attempt_outcome
 from campaigns.store.tables.runs import hold
@@ -40,14 +41,20 @@ class AccountView:
     created_at: datetime
 
 
-def accounts(connection: Connection) -> list[AccountView]:
-    """All accounts but those that were removed, by ID."""
-    rows = connection.execute(
+def accounts(connection: Connection, among: frozenset[str] | None = None, part: Part = WHOLE) -> list[AccountView]:
+    """All accounts but those that were removed, by ID, which is the position of each. `among`: these alone."""
+    statement = (
         select(account, lane.c.owner, lane.c.available_at, lane.c.waits_for)
         .join(lane, lane.c.account_id == account.c.id)
         .where(account.c.removed_at.is_(None))
         .order_by(account.c.id)
-    ).all()
+        .limit(part.limit)
+    )
+    if among is not None:
+        statement = statement.where(account.c.id.in_(sorted(among)))
+    if part.after is not None:
+        statement = statement.where(account.c.id > part.after)
+    rows = connection.execute(statement).all()
     holds = connection.execute(
         select(hold.c.account_id, hold.c.upstream, hold.c.kind, hold.c.reason)
         .where(hold.c.closed_at.is_(None), hold.c.scope != HoldScope.RUN.value)

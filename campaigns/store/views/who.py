@@ -66,11 +66,12 @@ def who(
     account_id: str | None = None,
     campaign_id: int | None = None,
     since: datetime | None = None,
+    accounts: frozenset[str] | None = None,
 ) -> list[Mention]:
     """What became of a user in every run that named them or left them out, the newest run first.
 
-    Runs to whole lists are not among them: only the vendor knows who is on its lists. Raises NotFound for an unknown
-    account or campaign.
+    Runs to whole lists are not among them: only the vendor knows who is on its lists. `accounts`: only of runs on
+    these. Raises NotFound for an unknown account or campaign.
     """
     if account_id is not None:
         require_account(connection, account_id)
@@ -82,6 +83,7 @@ def who(
         if account_id in {None, each.account}
         and campaign_id in {None, each.campaign_id}
         and (since is None or each.at >= since)
+        and (accounts is None or each.account in accounts)
     ]
     return sorted(mentions, key=lambda each: (-each.run_id, each.batch or 0))
 

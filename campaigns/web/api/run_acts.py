@@ -26,10 +26,10 @@ from campaigns.flow.runs.pause_resume_cancel import Paused, Resumed, pause_run, 
 from campaigns.flow.runs.rerun import RerunAnswer
 from campaigns.flow.runs.rerun import rerun as rerun_run
 from campaigns.store.database.engine import Store
-from campaigns.web.api.runs import RunId
+from campaigns.web.api.runs import RunId, Seq
 from campaigns.web.desk import Here, Holder, Sender
 from campaigns.web.kit.answers import answer
-from campaigns.web.kit.bodies import STRICT, Seq, WithReason
+from campaigns.web.kit.bodies import STRICT, WithReason
 from campaigns.web.kit.once import IdempotencyKey, done_once
 
 routes = APIRouter(prefix="/runs", tags=["runs"])

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
+from pydantic import Field
 from starlette.responses import Response
 
 from campaigns.domain.access.rights import LOOK
@@ -23,16 +24,17 @@ from campaigns.store.views.desk.operations import as_of_now
 from campaigns.store.views.recalls import UnsendView, requests_to_unsend
 from campaigns.store.views.run_lines import RunFilter, RunLine, runs
 from campaigns.web.desk import Here, Viewer
-from campaigns.web.kit.answers import answer
-from campaigns.web.kit.bodies import Seq
+from campaigns.web.kit.answers import answer, streamed
 from campaigns.web.kit.lists import After, Limit, Page, paged, place
-from campaigns.web.kit.streams import streamed
 
 routes = APIRouter(prefix="/runs", tags=["runs"])
 
 LARGEST_ID = 2**63 - 1
 
 RunId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
+Seq = Annotated[int, Field(ge=1, le=2**31 - 1)]
+"""The number of a batch."""
+
 Seqs = Annotated[list[Seq] | None, Query(alias="batch", description="Only these batches; may be given again.")]
 
 AS_OF = "As-Of"
