@@ -6,10 +6,9 @@ from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware import Middleware
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 
-from campaigns import __version__
-from campaigns.web import api, pages
 from campaigns.web.api import audiences as api_audiences
 from campaigns.web.api import campaign_acts as api_campaign_acts
 from campaigns.web.api import campaigns as api_campaigns
@@ -17,6 +16,7 @@ from campaigns.web.api import runs as api_runs
 from campaigns.web.api import schedules as api_schedules
 from campaigns.web.desk import Desk
 from campaigns.web.guard import Guard
+from campaigns.web.openapi import describe
 from campaigns.web.pages import runs as runs_pages
 from campaigns.web.problems import refuse_with
 
@@ -37,10 +37,6 @@ PAGES = (runs_pages.routes,)
 def desk_app(desk: Desk) -> FastAPI:
     """The desk as an ASGI application. It opens nothing and starts nothing before its first request."""
     app = FastAPI(
-        title="campaigns",
-        version=__version__,
-        summary=api.__doc__,
-        description=pages.__doc__ or "",
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
@@ -48,11 +44,16 @@ def desk_app(desk: Desk) -> FastAPI:
     )
     app.state.desk = desk
     refuse_with(app)
-    under_version = APIRouter(prefix="/api/v1")
+    under_version = APIRouter(prefix="/api/v1", generate_unique_id_function=_operation_id)
     for routes in API:
         under_version.include_router(routes)
     app.include_router(under_version)
     for routes in PAGES:
         app.include_router(routes, include_in_schema=False)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return f"{route.tags[0] if route.tags else 'desk'}_{route.name}"
