@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware import Middleware
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 
 from campaigns import __version__
@@ -26,6 +27,7 @@ from campaigns.web.desk import Desk
 from campaigns.web.guard import Guard
 from campaigns.web.kit.watcher import Watcher
 from campaigns.web.pages import live, search, zone
+from campaigns.web.openapi import describe
 from campaigns.web.pages import runs as runs_pages
 from campaigns.web.pages.access import login as login_pages
 from campaigns.web.pages.access import me as me_pages
@@ -70,10 +72,6 @@ def desk_app(desk: Desk) -> FastAPI:
     """The desk as an ASGI application. It opens nothing and starts nothing before its first request."""
     requests = door.RequestCount()
     app = FastAPI(
-        title="campaigns",
-        version=__version__,
-        summary=api.__doc__,
-        description=pages.__doc__ or "",
         openapi_url="/api/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
@@ -82,12 +80,17 @@ def desk_app(desk: Desk) -> FastAPI:
     app.state.desk, app.state.requests = desk, requests
     app.state.watcher = Watcher(desk.store)
     refuse_with(app)
-    under_version = APIRouter(prefix="/api/v1")
+    under_version = APIRouter(prefix="/api/v1", generate_unique_id_function=_operation_id)
     for routes in API:
         under_version.include_router(routes)
     app.include_router(under_version)
     app.include_router(door.routes, include_in_schema=False)
     for routes in PAGES:
         app.include_router(routes, include_in_schema=False)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return f"{route.tags[0] if route.tags else 'desk'}_{route.name}"

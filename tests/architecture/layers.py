@@ -87,6 +87,7 @@ SUBJECTS = {
     ),
     "adapters": ("disk", "redis", "upstream"),
     "web": ("desk", "guard", "kit", "problems", "door", "api", "pages", "app", "server", "serve"),
+    "web": ("desk", "guard", "kit", "problems", "openapi", "api", "pages", "app"),
     "cli": (
         *("kit", "main", "accounts", "audience", "audit", "runs", "campaigns", "schedules", "demo"),
         "system",

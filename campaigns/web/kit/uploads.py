@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from email.message import Message
 from tempfile import SpooledTemporaryFile
 from typing import Annotated, Any, BinaryIO, cast
 
@@ -33,6 +34,7 @@ SLOWEST = 16_000
 """A body may take this many seconds, and longer if it brings this many bytes a second."""
 
 LONGEST_NAME = 200
+LONGEST_EPILOGUE = 100
 
 MULTIPART = "multipart/form-data"
 JSON = "application/json"
@@ -144,24 +146,33 @@ def _sent(form: Mapping[str, UploadFile | str]) -> Sent:
 
 
 def _upload(part: UploadFile) -> Upload:
-    """The file of a part. The parser goes back to its beginning only when the part is complete."""
-    if part.file.tell():
-        raise UsageError("The body ended in the middle of the file. Nothing was imported.")
     name = "".join(each for each in (part.filename or "") if each.isprintable())
     return Upload(name[:LONGEST_NAME], part.file)
 
 
 async def _form(request: Request) -> Mapping[str, UploadFile | str]:
-    pieces = _pieces(request, LARGEST_UPLOAD)
-    parser = MultiPartParser(request.headers, pieces, max_files=2, max_fields=2, max_part_size=LARGEST_BODY)
+    parts = _whole_parts(request)
+    parser = MultiPartParser(request.headers, parts, max_files=2, max_fields=2, max_part_size=LARGEST_BODY)
     try:
         form = await parser.parse()
     except MultiPartException as fault:
         raise UsageError(f"The body is not valid {MULTIPART}: {fault.message}") from None
-    parts = form.multi_items()
-    if len({name for name, _ in parts}) < len(parts):
+    items = form.multi_items()
+    if len({name for name, _ in items}) < len(items):
         raise UsageError("The body has a part twice.")
-    return dict(parts)
+    return dict(items)
+
+
+async def _whole_parts(request: Request) -> AsyncGenerator[bytes]:
+    """The pieces of a multipart body. The parser does not see that the end is missing, and leaves out the last part."""
+    header = Message()
+    header["content-type"] = request.headers.get("content-type", "")
+    closing, tail = f"--{header.get_boundary('')}--".encode(errors="replace"), b""
+    async for piece in _pieces(request, LARGEST_UPLOAD):
+        tail = (tail + piece)[-len(closing) - LONGEST_EPILOGUE :]
+        yield piece
+    if closing not in tail:
+        raise MultiPartException("it ends before its last part does. Nothing was imported.")
 
 
 async def _whole(request: Request) -> bytes:
