@@ -59,7 +59,7 @@ def test_a_form_leads_back_to_its_page(wanted: str) -> None:
     [
         ("r7", "/runs/7"),
         (" C3 ", "/campaigns/3"),
-        ("12345678901", "/fans?user=12345678901"),
+        ("12345678901", "/fans/12345678901"),
         ("acct_one", "/accounts/acct_one"),
         ("Friday & Co", "/campaigns?q=Friday+%26+Co"),
         ("99999999999999999999", "/campaigns?q=99999999999999999999"),

@@ -32,7 +32,7 @@ def marks(connection: Connection, now: datetime) -> Marks:
     """The marks of this moment, in one statement.
 
     Every part of it reads the end of an index, or a table with a row for each account. Signs of life, which come each
-    second, are no change; a part that becomes quiet, or is back, is one.
+    second, do not count; a part that becomes quiet, or is back, does.
     """
     row = connection.execute(
         select(

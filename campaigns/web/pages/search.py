@@ -18,7 +18,7 @@ LARGEST_ID = 2**63 - 1
 PLACES = (
     (re.compile(r"r(?:un )?(\d{1,19})", re.IGNORECASE), "/runs/{}"),
     (re.compile(r"c(?:ampaign )?(\d{1,19})", re.IGNORECASE), "/campaigns/{}"),
-    (re.compile(r"(?:fan )?(\d{1,19})", re.IGNORECASE), "/fans?user={}"),
+    (re.compile(r"(?:fan )?(\d{1,19})", re.IGNORECASE), "/fans/{}"),
     (re.compile(r"(acct_\w+)"), "/accounts/{}"),
 )
 """What is typed, and where that leads."""
