@@ -14,6 +14,7 @@ import click
 
 from campaigns import __version__
 from campaigns.as_json import to_json
+from campaigns.cli.kit.agree import INTERRUPTED
 from campaigns.cli.kit.help_pages.commands import write_commands
 from campaigns.cli.kit.help_pages.flags import settings_flags
 from campaigns.cli.kit.help_pages.options import prepare
@@ -29,7 +30,6 @@ from campaigns.private_files import keep_private
 UNEXPECTED = 1
 USAGE = 2
 TRY_LATER = 75
-INTERRUPTED = 130
 READER_GONE = 141
 """The reader of a pipe stopped reading; a shell reports SIGPIPE by this number."""
 

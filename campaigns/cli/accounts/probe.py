@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from campaigns.cli.kit.agree import agree, yes_option
+from campaigns.cli.kit.agree import INTERRUPTED, agree, yes_option
 from campaigns.cli.kit.in_force import vendor_in_force
 from campaigns.cli.kit.output import counted, duration, json_option, moment, note, show
 from campaigns.cli.kit.session import actor, opened
@@ -29,7 +29,7 @@ POLL_SECONDS = 0.5
 QUIET_SECONDS = 15.0
 """Beat and worker write a heartbeat each second; after this many seconds without one they are missing."""
 
-OK, STOPPED, UNKNOWN, VENDOR, LATER, INTERRUPTED = 0, 4, 6, 7, 75, 130
+OK, STOPPED, UNKNOWN, VENDOR, LATER = 0, 4, 6, 7, 75
 
 NOT_SHOWN = "the vendor does not show it"
 

@@ -13,11 +13,12 @@ from campaigns.cli.demo.books import COUNTS, Audit, make_audit
 from campaigns.cli.demo.installation import SHORT, DemoSettings, own_home, running_parts
 from campaigns.cli.demo.story import Story
 from campaigns.cli.demo.telling import Telling
+from campaigns.cli.kit.agree import INTERRUPTED
 from campaigns.cli.kit.output import counted, note, print_json
 from campaigns.cli.kit.tables import Column, Kind
 from campaigns.settings import Settings
 
-AGREE, DIFFER, INTERRUPTED = 0, 1, 130
+AGREE, DIFFER = 0, 1
 
 
 def run_demo(as_json: bool, *, keep: bool = False) -> int:

@@ -12,6 +12,7 @@ from campaigns.domain.errors import UsageError
 from campaigns.domain.remedies import Do, Remedy
 
 INTERRUPTED = 130
+"""The exit code after Ctrl-C, and after a question was answered with no."""
 
 TYPED_FROM = 10_000
 """From this many people on, a person types their number instead of `y`."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from campaigns.cli.kit.agree import INTERRUPTED
 from campaigns.cli.kit.in_force import vendor_in_force
 from campaigns.cli.kit.output import json_option, print_json
 from campaigns.cli.kit.session import opened
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 2.0
 """With --watch the screen is updated after this time."""
-
-INTERRUPTED = 130
 
 
 @click.command()

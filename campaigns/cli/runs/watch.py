@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from campaigns.as_json import plain
+from campaigns.cli.kit.agree import INTERRUPTED
 from campaigns.cli.kit.in_force import note_nobody_sends
 from campaigns.cli.kit.output import counted, note, one_line, print_json
 from campaigns.cli.kit.remedies import in_words
@@ -34,7 +35,7 @@ LINE_SECONDS = 5.0
 AWAY_SECONDS = 30.0
 """For how long the database may be away before the watching ends."""
 
-INTERRUPTED, TIMED_OUT = 130, 75
+TIMED_OUT = 75
 
 
 def watch(

@@ -105,12 +105,12 @@ def _fences(settings: Settings) -> Iterator[Check]:
 
 
 def _missing_host(host: HostRow) -> Check:
-    found = (
+    fact = (
         f"has not compared its fences since Redis lost its state, so every lane waits for it (ID {host.id}, last seen "
         f"at {moment(host.last_seen_at)})"
     )
     fix = f"start a worker on it, or `campaigns hosts forget {host.id} --reason TEXT` if its home is lost"
-    return Check(f"host {host.name}", "fault", found, fix, AWAY)
+    return Check(f"host {host.name}", "fault", fact, fix, AWAY)
 
 
 def _fence_trouble(
@@ -144,8 +144,8 @@ def paused_checks(store: Store) -> Iterator[Check]:
         yield Check("hold", "note", f"and {len(holds) - LISTED} more", "`campaigns runs show RUN` names a run's")
     for circuit in circuits:
         until = "now" if circuit.until is None else moment(circuit.until)
-        said = f"{circuit.account}: {circuit.failures} requests in a row came to nothing ({circuit.why})"
-        yield Check("circuit", "note", said, f"nothing: it is tried again, next at {until}")
+        fact = f"{circuit.account}: {circuit.failures} requests in a row came to nothing ({circuit.why})"
+        yield Check("circuit", "note", fact, f"nothing: it is tried again, next at {until}")
 
 
 def probe_checks(store: Store) -> Iterator[Check]:

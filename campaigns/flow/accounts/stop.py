@@ -80,15 +80,15 @@ def _wait_for_commits(store: Store, account_ids: Sequence[str]) -> list[str]:
     """
     with store.write() as connection:
         free = set(lock_free_lanes(connection, account_ids))
-    kept = []
+    locked = []
     for account_id in account_ids:
         try:
             if account_id not in free:
                 with store.write() as connection:
                     hold_lane_briefly(connection, account_id)
         except DatabaseBusy:
-            kept.append(account_id)
-    return kept
+            locked.append(account_id)
+    return locked
 
 
 def go(

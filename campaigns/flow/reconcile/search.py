@@ -162,8 +162,8 @@ def _not_listed_yet(context: LaneContext, looked: Looked) -> dict[Key, datetime]
     """When the vendor is to send the scheduled messages that its list does not show, by request."""
     with context.store.read() as connection:
         now = context.store.now(connection)
-    found = {Finding.FOUND, Finding.FOUND_TOGETHER}
-    open_ones = [case for case, judgement in looked.judged if judgement.finding not in found]
+    conclusive = {Finding.FOUND, Finding.FOUND_TOGETHER}
+    open_ones = [case for case, judgement in looked.judged if judgement.finding not in conclusive]
     return {case.batch.key: due for case in open_ones if (due := case.due_ahead(now)) is not None}
 
 

@@ -203,7 +203,7 @@ def _said(
         return content_of_run(connection, parent.id).content, own
     first = find_run(connection, parent.lineage)
     number, date = content_of_run(connection, first.id).occurrence or 1, (own or {}).get("scheduled_date")
-    said = said_by(
+    now_says = said_by(
         campaign,
         revision,
         number,
@@ -211,7 +211,7 @@ def _said(
         zone_of_campaign(connection, campaign, revision),
         scheduled_date=None if date is None else datetime.fromisoformat(date),
     )
-    return said.content, said.message
+    return now_says.content, now_says.message
 
 
 def _refuse_faults(run_id: int, message: Message, users: int, batches: int, now: datetime) -> None:
@@ -269,8 +269,8 @@ def _reached(connection: Connection, lineage: int) -> BitMap64:
 
     A message ID on record outweighs any decision that does not name it.
     """
-    found = _users(connection, lineage_runs(connection, lineage), REACHED, None)
-    return found | known_users(connection, lineage)
+    reached = _users(connection, lineage_runs(connection, lineage), REACHED, None)
+    return reached | known_users(connection, lineage)
 
 
 def _users(

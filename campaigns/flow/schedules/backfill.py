@@ -77,7 +77,7 @@ def backfill(
     was written are meant. `agreed`: the preview that a person agreed to; more or other runs than it shows are refused.
     All runs are opened in one transaction. Raises NotAllowed, UsageError; nothing is changed then.
     """
-    kept_reason = "backfill" if reason is None else f"backfill: {Reason(reason)}"
+    recorded_reason = "backfill" if reason is None else f"backfill: {Reason(reason)}"
     skipped = 0
     while True:
         skipped += catch_up_counting(store, campaign_id, actor=actor)
@@ -92,7 +92,7 @@ def backfill(
             refuse_often(seen)
             _refuse_before_created(seen, is_meant=before_created)
             _refuse_changed(seen, agreed)
-            opened = tuple(_open(opening, gaps, kept_reason))
+            opened = tuple(_open(opening, gaps, recorded_reason))
             return replace(seen, dry_run=False, runs=opened, skipped=skipped)
 
 

@@ -47,13 +47,13 @@ def handed_over_batch(connection: Connection, batch_id: int) -> HandedOver | Non
 def runs_handed_over(connection: Connection, campaign_id: int, *, now: datetime) -> list[int]:
     """The runs of a campaign of which the vendor is still to send something."""
     mine = and_(run.c.campaign_id == campaign_id, run.c.watch_at > now)
-    return sorted({found.run_id for found in _read(connection, _asked(mine)) if found.due > now})
+    return sorted({each.run_id for each in _read(connection, _asked(mine)) if each.due > now})
 
 
 def is_ahead(connection: Connection, run_id: int, *, now: datetime) -> bool:
     """Whether the vendor is to send a run, at a time that is still to come."""
-    said = connection.scalar(select(run.c.message).where(run.c.id == run_id, run.c.message.is_not(None)))
-    date = (said or {}).get("scheduled_date")
+    message = connection.scalar(select(run.c.message).where(run.c.id == run_id, run.c.message.is_not(None)))
+    date = (message or {}).get("scheduled_date")
     return date is not None and now < datetime.fromisoformat(date)
 
 
@@ -62,7 +62,7 @@ def open_runs_ahead(connection: Connection, campaign_id: int, *, now: datetime) 
     opened = select(run.c.id).where(
         run.c.campaign_id == campaign_id, run.c.watch_at > now, run.c.state.in_(sorted(RUN_OPEN))
     )
-    return [found for found in connection.scalars(opened.order_by(run.c.id)) if is_ahead(connection, found, now=now)]
+    return [run_id for run_id in connection.scalars(opened.order_by(run.c.id)) if is_ahead(connection, run_id, now=now)]
 
 
 def _asked(which: ColumnElement[bool]) -> Select[Any]:
@@ -126,11 +126,11 @@ def due_watch(connection: Connection, account_id: str, *, upstream: str, now: da
     return Watched(run_id=row.id, campaign_id=row.campaign_id, account_id=row.account_id, watch_at=row.watch_at)
 
 
-def settle_watch(connection: Connection, found: Watched, *, watch_at: datetime | None) -> bool:
+def settle_watch(connection: Connection, watched: Watched, *, watch_at: datetime | None) -> bool:
     """Set when the vendor is asked next, None for never; False when somebody else went on meanwhile."""
     moved = connection.scalar(
         update(run)
-        .where(run.c.id == found.run_id, run.c.watch_at == found.watch_at)
+        .where(run.c.id == watched.run_id, run.c.watch_at == watched.watch_at)
         .values(watch_at=watch_at)
         .returning(run.c.id)
     )

@@ -9,15 +9,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pyroaring import BitMap64
 from sqlalchemy import Connection, Row, func, select
 from sqlalchemy.exc import DBAPIError
 
-from campaigns.domain.audience.user_sets import unpack
-from campaigns.domain.ids import run_name
 from campaigns.store.audit.canonical import ROWS_AT_ONCE, Unreadable, covered_by, instant_text, raw, sealed_content
 from campaigns.store.audit.seals import START, TRAIL, Head, Speaks, seal_digest, trail_digest
 from campaigns.store.audit.versions import VERSION
-from campaigns.store.proof.sealed_recalls import sealed_recall_faults
+from campaigns.store.proof.sealed_ends import Cover, Rows, cover_faults
+from campaigns.store.proof.sealed_recalls import RECALLS
 from campaigns.store.tables.audit import event, seal, unsealed
 
 DAMAGES = ("malformed", "decode", "not a database", "invalid", "out of range", "too large", "too small")
@@ -43,8 +43,8 @@ def log_faults(
     parts = (
         _link_faults(connection, proof, kept or {}),
         _chain_faults(connection, proof, kept or {}, every_chain=every_chain),
-        _record_faults(connection),
-        sealed_recall_faults(connection),
+        cover_faults(connection, RECORDS),
+        cover_faults(connection, RECALLS),
         _unsealed_faults(connection, proof),
     )
     try:
@@ -151,44 +151,26 @@ def _seal_fault(row: Row[Any], before: Head, number: int) -> str | None:
     try:
         sealed_at = instant_text(row.seal_sealed_at)
         speaks = Speaks(sealed_at, row.seal_version, row.seal_covered_sha256, row.seal_recalls_sha256)
-        found = seal_digest(before, row.seal_chain, row, speaks, "event_")
+        digest = seal_digest(before, row.seal_chain, row, speaks, "event_")
     except (Unreadable, TypeError, ValueError) as error:
         return f"{place} cannot be read: {error}"
-    return None if found == row.seal_sha256 else f"{place} is not what was sealed there: edited, or moved"
+    return None if digest == row.seal_sha256 else f"{place} is not what was sealed there: edited, or moved"
 
 
-def _record_faults(connection: Connection) -> Iterator[str]:
-    """Check that the attempts, outcomes and evidence that were sealed with the end of a run are there, unchanged."""
-    rows = connection.execute(
-        select(
-            event.c.id,
-            event.c.run_id,
-            seal.c.version,
-            seal.c.covered_attempts,
-            seal.c.covered_evidence,
-            seal.c.covered_sha256,
-        )
-        .join(event, event.c.id == seal.c.event_id)
-        .where(seal.c.covered_sha256.is_not(None))
-        .order_by(seal.c.number)
-        .execution_options(yield_per=ROWS_AT_ONCE // 10)
-    )
-    for row in rows:
-        name = f"run {run_name(row.run_id)}, as it ended with event {row.id}"
-        try:
-            attempts, proofs = unpack(row.covered_attempts), unpack(row.covered_evidence)
-            found = covered_by(connection, row.run_id, attempts, proofs, version=row.version)
-        except (ValueError, TypeError) as error:
-            yield f"{name}: its attempts, outcomes and evidence cannot be read ({error})"
-            continue
-        attempts_gone, proofs_gone = attempts - found.attempts, proofs - found.evidence
-        if attempts_gone or proofs_gone:
-            yield (
-                f"{name}: of the sealed rows, {len(attempts_gone)} attempts or outcomes and {len(proofs_gone)} rows "
-                "of evidence are missing"
-            )
-        elif found.sha256 != row.covered_sha256:
-            yield f"{name}: its attempts, outcomes or evidence were edited since they were sealed"
+def _records(connection: Connection, row: Row[Any], attempts: BitMap64, evidence: BitMap64) -> Rows:
+    now = covered_by(connection, row.run_id, attempts, evidence, version=row.version)
+    return Rows(now.attempts, now.evidence, now.sha256)
+
+
+RECORDS = Cover(
+    columns=(seal.c.covered_attempts, seal.c.covered_evidence, seal.c.covered_sha256),
+    read=_records,
+    end="it ended",
+    all_rows="attempts, outcomes and evidence",
+    some_rows="attempts, outcomes or evidence",
+    parts=("attempts or outcomes", "rows of evidence"),
+)
+"""The attempts, outcomes and evidence that were sealed with the end of a run."""
 
 
 def _unsealed_faults(connection: Connection, proof: LogProof) -> Iterator[str]:

@@ -1,57 +1,21 @@
-"""Prove that recalls and their requests are unchanged since the end of a recall was sealed."""
+"""Which rows the seal of the end of a recall covers: the recalls of its run, their requests and the outcomes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Any
 
 from pyroaring import BitMap64
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, Row, and_, select
 
-from campaigns.domain.audience.user_sets import unpack
-from campaigns.domain.ids import run_name
-from campaigns.store.audit.canonical import ROWS_AT_ONCE, recalls_covered_by
-from campaigns.store.tables.audit import event, seal
+from campaigns.store.audit.canonical import recalls_covered_by
+from campaigns.store.proof.sealed_ends import Cover, Rows
+from campaigns.store.tables.audit import seal
 from campaigns.store.tables.recalls import recall, unsend, unsend_outcome
 
 
-def sealed_recall_faults(connection: Connection) -> Iterator[str]:
-    """Recalls, requests and outcomes that were edited, are missing, or were added after they were sealed.
-
-    Seals of an earlier release do not cover recalls; they are left out.
-    """
-    rows = connection.execute(
-        select(
-            event.c.id,
-            event.c.run_id,
-            seal.c.version,
-            seal.c.recalls_covered,
-            seal.c.unsends_covered,
-            seal.c.recalls_sha256,
-        )
-        .join(event, event.c.id == seal.c.event_id)
-        .where(seal.c.recalls_sha256.is_not(None))
-        .order_by(seal.c.number)
-        .execution_options(yield_per=ROWS_AT_ONCE // 10)
-    )
-    for row in rows:
-        name = f"run {run_name(row.run_id)}, as its recall ended with event {row.id}"
-        try:
-            recalls, unsends = unpack(row.recalls_covered), unpack(row.unsends_covered)
-            found = recalls_covered_by(connection, row.run_id, recalls, unsends, version=row.version)
-            added = _earlier_requests(connection, recalls) - unsends
-        except (ValueError, TypeError) as error:
-            yield f"{name}: its recalls and requests to unsend cannot be read ({error})"
-            continue
-        recalls_gone, unsends_gone = recalls - found.recalls, unsends - found.unsends
-        if recalls_gone or unsends_gone:
-            yield (
-                f"{name}: of the sealed rows, {len(recalls_gone)} recalls and {len(unsends_gone)} requests to "
-                "unsend or outcomes are missing"
-            )
-        elif found.sha256 != row.recalls_sha256:
-            yield f"{name}: its recalls, or requests to unsend, were edited since they were sealed"
-        if added:
-            yield f"{name}: {len(added)} requests to unsend were added after they were sealed"
+def _recalls(connection: Connection, row: Row[Any], recalls: BitMap64, unsends: BitMap64) -> Rows:
+    now = recalls_covered_by(connection, row.run_id, recalls, unsends, version=row.version)
+    return Rows(now.recalls, now.unsends, now.sha256, added=len(_earlier_requests(connection, recalls) - unsends))
 
 
 def _earlier_requests(connection: Connection, recalls: BitMap64) -> BitMap64:
@@ -73,3 +37,14 @@ def _earlier_requests(connection: Connection, recalls: BitMap64) -> BitMap64:
             ).all()
         )
     return fences
+
+
+RECALLS = Cover(
+    columns=(seal.c.recalls_covered, seal.c.unsends_covered, seal.c.recalls_sha256),
+    read=_recalls,
+    end="its recall ended",
+    all_rows="recalls and requests to unsend",
+    some_rows="recalls, or requests to unsend,",
+    parts=("recalls", "requests to unsend or outcomes"),
+)
+"""What was sealed with the end of a recall. Seals of an earlier release do not cover recalls; they are left out."""

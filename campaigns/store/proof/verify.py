@@ -117,9 +117,9 @@ def run_faults(connection: Connection, run_id: int) -> list[str]:
     counted = books(connection, run_id)
     if not counted.balanced:
         faults.append(f"run {run_name(run_id)}: planned {counted.planned}, but its batches hold {counted}")
-    found = connection.execute(select(run).where(run.c.id == run_id)).one()
-    if counted.waiting and found.state not in RUN_OPEN:
-        faults.append(f"run {run_name(run_id)}: {found.state}, but {counted.waiting} recipients wait")
+    stored = connection.execute(select(run).where(run.c.id == run_id)).one()
+    if counted.waiting and stored.state not in RUN_OPEN:
+        faults.append(f"run {run_name(run_id)}: {stored.state}, but {counted.waiting} recipients wait")
     union = BitMap64()
     last = 0
     rows = connection.execute(
@@ -138,9 +138,9 @@ def run_faults(connection: Connection, run_id: int) -> list[str]:
             )
         union |= users
         last = max(last, row.last_user)
-    if not found.whole_list and len(union) != found.planned:
-        faults.append(f"run {run_name(run_id)}: planned {found.planned} users, but its batches name {len(union)}")
-    return faults + _audience_faults(connection, found, union)
+    if not stored.whole_list and len(union) != stored.planned:
+        faults.append(f"run {run_name(run_id)}: planned {stored.planned} users, but its batches name {len(union)}")
+    return faults + _audience_faults(connection, stored, union)
 
 
 def _set_faults(name: str, row: Any, users: BitMap64) -> list[str]:
@@ -152,24 +152,25 @@ def _set_faults(name: str, row: Any, users: BitMap64) -> list[str]:
     return faults
 
 
-def _audience_faults(connection: Connection, found: Any, union: BitMap64) -> list[str]:
+def _audience_faults(connection: Connection, stored: Any, union: BitMap64) -> list[str]:
     """Faults when a run's batches and exclusions together are not exactly its audience.
 
     Those of a rerun are a part of it; so are those of a run to whole lists, whose batch has no user IDs.
     """
-    if found.audience_version_id is None or found.planned_at is None:
+    if stored.audience_version_id is None or stored.planned_at is None:
         return []
-    kept = connection.execute(select(audience_version).where(audience_version.c.id == found.audience_version_id)).one()
-    audience = unpack(kept.users)
-    faults = _set_faults(f"run {run_name(found.id)}, audience version {kept.id}", kept, audience)
+    its_version = select(audience_version).where(audience_version.c.id == stored.audience_version_id)
+    version = connection.execute(its_version).one()
+    audience = unpack(version.users)
+    faults = _set_faults(f"run {run_name(stored.id)}, audience version {version.id}", version, audience)
     left_out = BitMap64()
-    for row in connection.execute(select(exclusion).where(exclusion.c.run_id == found.id)):
+    for row in connection.execute(select(exclusion).where(exclusion.c.run_id == stored.id)):
         users = unpack(row.users)
-        faults += _set_faults(f"run {run_name(found.id)}, left out as {row.reason}", row, users)
+        faults += _set_faults(f"run {run_name(stored.id)}, left out as {row.reason}", row, users)
         left_out |= users
     if union & left_out:
-        faults.append(f"run {run_name(found.id)}: {len(union & left_out)} users are both left out and in a batch")
+        faults.append(f"run {run_name(stored.id)}: {len(union & left_out)} users are both left out and in a batch")
     whole = union | left_out
-    if whole - audience or (found.kind != RunKind.RERUN and not found.whole_list and audience - whole):
-        faults.append(f"run {run_name(found.id)}: its batches and exclusions are not its audience")
+    if whole - audience or (stored.kind != RunKind.RERUN and not stored.whole_list and audience - whole):
+        faults.append(f"run {run_name(stored.id)}: its batches and exclusions are not its audience")
     return faults

@@ -80,5 +80,5 @@ def test_a_recall_is_asked_about_first(shell: Shell, world: World) -> None:
     refused = shell.refusal("runs", "recall", "1", "--reason", "x", code=2)
 
     assert "Recall run r1?" in refused
-    assert "pass --yes" in refused
+    assert "Pass --yes" in refused
     assert shell.ok("runs", "show", "1")["recall"] is None

@@ -60,7 +60,7 @@ def test_an_evening_of_ten_accounts(terminal: Terminal, played: Evening, columns
         '3. Run r2 of "Friday teaser" (acct_bea): the vendor rejected 1 batch, 500 recipients (refused).',
     ):
         assert fact in flowing
-    for command in ("accounts release acct_anna --reason TEXT", "runs decide 3", "runs rerun 2 --reason TEXT"):
+    for command in ("accounts release acct_anna --reason TEXT", "runs decide r3", "runs rerun r2 --reason TEXT"):
         assert sum(f"`campaigns {command}`" in line for line in shown.lines) == 1, command
     assert {"paused:", "key", "1,000/120,000"} <= set(row(shown, "acct_dora", "r4"))
     assert {"1,500/1,500"} <= set(row(shown, "acct_anna", "r1"))

@@ -189,7 +189,7 @@ def test_open_holds_are_told_with_the_way_out(shell: Shell, world: World) -> Non
     assert account["found"].startswith("account acct_one: account: the account is logged out")
     assert "accounts release acct_one" in account["fix"]
     assert (run["found"], run["state"]) == ("run r1: operator: too late", "note")
-    assert "runs resume 1" in run["fix"]
+    assert "runs resume r1" in run["fix"]
 
 
 def test_an_open_circuit_is_told(shell: Shell, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
