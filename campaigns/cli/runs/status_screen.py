@@ -10,7 +10,8 @@ from campaigns.cli.kit.output import counted, duration, one_line
 from campaigns.cli.kit.remedies import in_words
 from campaigns.cli.kit.tables import Column, Kind, drawn_table, table_lines
 from campaigns.cli.kit.ways_on import fix_of
-from campaigns.domain.states import RUN_OPEN, RunState
+from campaigns.domain.states import RUN_OPEN
+from campaigns.flow.runs.words import words_of_state
 
 if TYPE_CHECKING:
     from campaigns.flow.runs.tonight import RunTonight, Tonight
@@ -187,16 +188,8 @@ def _of(number: int, run: RunTonight) -> str:
 
 
 def _state(run: RunTonight, now: datetime) -> str:
-    """The state in words that say what happens next."""
-    if run.paused is not None:
-        return f"paused: {run.paused.kind.replace('_', ' ')}"
-    if run.after_run_id is not None:
-        return f"waits for r{run.after_run_id}"
-    if run.waits_until is not None and run.state is not RunState.CANCELLING:
-        return f"waits until {clock(run.waits_until, now)}" + (f" ({run.waits_for})" if run.waits_for else "")
-    if run.searched and run.state in RUN_OPEN and not run.waiting:
-        return "searches"
-    return run.state.replace("_", " ")
+    words = words_of_state(run)
+    return words.text.format(until=clock(words.until, now), **words.values)
 
 
 def _idle(seen: Tonight) -> str:
