@@ -6,7 +6,7 @@ Searches at the vendor and recalls go on, since neither messages anybody. Schedu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from campaigns.domain.errors import DatabaseBusy, NotAllowed
@@ -89,17 +89,52 @@ def _wait_for_commits(store: Store, account_ids: Sequence[str]) -> list[str]:
     return kept
 
 
-def go(store: Store, account_id: str | None, *, reason: str | None = None, actor: str) -> Going:
-    """Lift the stop of an account, or that of everything (None); every other hold stays. Raises NotAllowed, NotFound.
+@dataclass(frozen=True, slots=True)
+class BeyondStop:
+    """What a stop cannot stop, and the stop if there is one."""
+
+    account: str | None  # None: everything
+    stop: Stop | None
+    in_flight: Sequence[InFlight]
+    with_vendor: Sequence[WithVendor]
+
+
+def beyond_stop(store: Store, account_id: str | None) -> BeyondStop:
+    """What a stop of an account, or of everything (None), does not reach now. Changes nothing. Raises NotFound."""
+    with store.read() as connection:
+        if account_id is not None:
+            find_upstream(connection, account_id)
+        return BeyondStop(
+            account_id,
+            next((each for each in open_stops(connection) if each.account == account_id), None),
+            requests_in_flight(connection, account_id),
+            runs_with_vendor(connection, account_id, now=store.now(connection)),
+        )
+
+
+def go(
+    store: Store,
+    account_id: str | None,
+    *,
+    reason: str | None = None,
+    agreed: Callable[[Act], None] | None = None,
+    actor: str,
+) -> Going:
+    """Lift the stop of an account, or that of everything (None); every other hold stays.
 
     Runs go on, and occurrences that came due meanwhile follow the misfire rule and the grace time of their campaigns.
+    `agreed` is called in the transaction that lifts the stop, before it does: what it raises leaves the stop in force.
+    Raises NotAllowed, NotFound.
     """
     why = LIFTED if reason is None else Reason(reason)
     with store.write() as connection:
         if account_id is not None:
             find_upstream(connection, account_id)
         hold_stops(connection)
-        if not lift_stop(Act(connection, store.now(connection), actor), account_id, reason=why):
+        act = Act(connection, store.now(connection), actor)
+        if agreed is not None:
+            agreed(act)
+        if not lift_stop(act, account_id, reason=why):
             raise _nothing_to_lift(account_id, open_stops(connection))
         return Going(account_id, open_stops(connection))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from campaigns.domain.sending.forecast import HOURS
 from campaigns.domain.sending.pacing import Limits
@@ -19,6 +20,8 @@ from campaigns.store.views.accounts import credits_balance
 from campaigns.store.views.tonight.accounts import AccountRow, NextRun, accounts_of_tonight, next_runs
 from campaigns.store.views.tonight.runs import RunOfTonight, runs_of_tonight
 from campaigns.store.views.tonight.troubles import HoldRow, failed_recalls, holds_of_tonight, unknowns_of_tonight
+
+Row = TypeVar("Row")
 
 RECENT = timedelta(hours=24)
 """Runs that ended within this time are shown."""
@@ -77,17 +80,20 @@ class Tonight:
     idle_accounts: list[str]  # they have no run here and no next run
 
 
-def tonight(store: Store, limits: Limits, *, upstream: str, is_live: bool) -> Tonight:
+def tonight(
+    store: Store, limits: Limits, *, upstream: str, is_live: bool, seen: frozenset[str] | None = None
+) -> Tonight:
     """The picture of all accounts, read in one transaction with a fixed number of statements.
 
+    `seen`: the accounts that the reader may see; None: every account. Nothing of another one is listed or counted.
     Raises DatabaseAway.
     """
     with store.read() as connection:
         now = store.now(connection)
         since = now - RECENT
-        accounts, holds = accounts_of_tonight(connection), holds_of_tonight(connection)
-        rows, unknowns = runs_of_tonight(connection, since=since), unknowns_of_tonight(connection)
-        coming, recalls = next_runs(connection), failed_recalls(connection, since=since)
+        accounts, holds = _of(seen, accounts_of_tonight(connection), "id"), holds_of_tonight(connection, seen)
+        rows, unknowns = _of(seen, runs_of_tonight(connection, since=since)), _of(seen, unknowns_of_tonight(connection))
+        coming, recalls = _of(seen, next_runs(connection)), _of(seen, failed_recalls(connection, since=since))
         signs, balance = heartbeats(connection), credits_balance(connection)
         service = serving(connection, upstream, now)
         work = lane_work_of_open_runs(connection, now=now)
@@ -116,6 +122,11 @@ def tonight(store: Store, limits: Limits, *, upstream: str, is_live: bool) -> To
         next_runs=coming,
         idle_accounts=[each.id for each in accounts if each.id not in busy and not each.is_removed],
     )
+
+
+def _of(seen: frozenset[str] | None, rows: list[Row], name: str = "account") -> list[Row]:
+    """The rows of the accounts that the reader may see; `name`: the field with the account."""
+    return rows if seen is None else [row for row in rows if getattr(row, name) in seen]
 
 
 @dataclass(frozen=True, slots=True)

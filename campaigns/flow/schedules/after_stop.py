@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
 
 from campaigns.domain.upstream.outcome import one_line
+from campaigns.flow.runs.shown import refuse_other
 from campaigns.flow.schedules.arm import is_used_up
 from campaigns.flow.schedules.due import come_due, why_skipped
 from campaigns.flow.schedules.open_occurrence import Opening
@@ -37,19 +38,41 @@ class AfterStop:
     runs: Sequence[WaitingRun]
     occurrences: Sequence[Overdue]
 
+    @property
+    def sent(self) -> Sequence[Overdue]:
+        """The occurrences for which a run is opened at once."""
+        return [each for each in self.occurrences if each.skipped is None]
+
 
 def preview_go(store: Store, account_id: str | None) -> AfterStop:
     """What would happen if the stop of an account, or that of everything (None), were lifted now. Changes nothing."""
     with store.read() as connection:
-        now = store.now(connection)
-        others = {each.account for each in open_stops(connection)} - {account_id}
+        return _after(connection, account_id, store.now(connection))
 
-        def is_freed(of: str) -> bool:
-            return None not in others and of not in others and account_id in {None, of}
 
-        runs = [each for each in waiting_runs(connection) if is_freed(each.account)]
-        due = [each for each in due_campaigns(connection, now=now, stopped=True) if is_freed(each.account_id)]
-        return AfterStop(runs, [overdue for campaign in due for overdue in _overdue(connection, campaign, now)])
+def as_shown(account_id: str | None, *, runs: int, sent: int) -> Callable[[Act], None]:
+    """The check that `go` makes for somebody who was shown so many runs that go on, and occurrences that are sent.
+
+    It raises Outdated when there are others by then.
+    """
+
+    def check(act: Act) -> None:
+        after = _after(act.connection, account_id, act.now)
+        refuse_other(runs, len(after.runs), "runs that go on")
+        refuse_other(sent, len(after.sent), "occurrences that are sent at once")
+
+    return check
+
+
+def _after(connection: Connection, account_id: str | None, now: datetime) -> AfterStop:
+    others = {each.account for each in open_stops(connection)} - {account_id}
+
+    def is_freed(of: str) -> bool:
+        return None not in others and of not in others and account_id in {None, of}
+
+    runs = [each for each in waiting_runs(connection) if is_freed(each.account)]
+    due = [each for each in due_campaigns(connection, now=now, stopped=True) if is_freed(each.account_id)]
+    return AfterStop(runs, [overdue for campaign in due for overdue in _overdue(connection, campaign, now)])
 
 
 def _overdue(connection: Connection, campaign: CampaignRow, now: datetime) -> Iterator[Overdue]:
