@@ -13,13 +13,23 @@ from campaigns.web import api, pages
 from campaigns.web.api import runs as api_runs
 from campaigns.web.desk import Desk
 from campaigns.web.guard import Guard
-from campaigns.web.pages import runs as runs_pages
+from campaigns.web.pages.evening import batches, decide, rerun, run_acts, stop
+from campaigns.web.pages.evening import desk as desk_pages
+from campaigns.web.pages.evening import runs as runs_pages
 from campaigns.web.problems import refuse_with
 
 API = (api_runs.routes,)
 """The routes of every subject of the API, in the order of its reference."""
 
-PAGES = (runs_pages.routes,)
+PAGES = (
+    desk_pages.routes,
+    runs_pages.routes,
+    batches.routes,
+    run_acts.routes,
+    rerun.routes,
+    decide.routes,
+    stop.routes,
+)
 """The routes of every page."""
 
 

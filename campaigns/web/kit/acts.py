@@ -8,7 +8,7 @@ page, so that a second click, or the form in a second tab, does not act twice.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,11 +39,14 @@ class Question:
     is_grave: bool = False  # fans are messaged, or something cannot be undone
     type_name: str | None = None  # the text that must be typed to confirm
     fields: dict[str, str] = field(default_factory=dict)  # hidden fields that the POST gets back
+    lines: Sequence[str] = ()  # what else to know before, each a line of a list; Markup for those with a time
 
 
-def ask(request: Request, by: Principal, question: Question) -> Response:
-    """The page that asks."""
-    return page(request, "confirm.html", by=by, question=question, key=secrets.token_urlsafe(24))
+def ask(
+    request: Request, by: Principal, question: Question, *, template: str = "confirm.html", **context: Any
+) -> Response:
+    """The page that asks. `template`: one that extends `confirm.html`, with its `context`."""
+    return page(request, template, by=by, question=question, key=secrets.token_urlsafe(24), **context)
 
 
 def act_once(
@@ -53,13 +56,15 @@ def act_once(
     form: dict[str, str],
     verb: Callable[[Store], Any],
     *,
-    to: str,
-    sentence: str,
+    to: str | Callable[[Any], str],
+    sentence: str | Callable[[Any], str],
 ) -> Response:
     """Do the verb once for the key of the form, then go to the page `to`, which says `sentence`.
 
-    The same form sent again goes to the same page and does nothing. Raises what the verb raises.
+    Either may be made from the JSON of the answer. The same form sent again goes to the same page and does nothing.
+    Raises what the verb raises.
     """
     key = Key(f"page:{by.name}", form.get(KEY, ""), digest(request, form))
-    once(store, key, lambda own: Kept(303, plain(verb(own))))
-    return done(request, to, sentence)
+    kept = once(store, key, lambda own: Kept(303, plain(verb(own))))
+    address, words = (each if isinstance(each, str) else each(kept.answer) for each in (to, sentence))
+    return done(request, address, words)

@@ -8,9 +8,11 @@ from typing import Any
 
 from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from campaigns.domain.access.rights import Principal
+from campaigns.domain.printable import printable
 from campaigns.store.holds.stops import open_stops
 from campaigns.web.desk import desk_of
 from campaigns.web.kit.remedies import links
@@ -36,8 +38,14 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["links"] = links
+    made.filters["printable"] = shown
     made.filters["count"] = lambda number: f"{number:,}"
     return made
+
+
+def shown(text: object) -> str:
+    """What a fan, a vendor or a person wrote, with each character written out that would turn or hide other text."""
+    return text if isinstance(text, Markup) else printable(str(text))
 
 
 def is_for_people(request: Request) -> bool:
@@ -55,7 +63,7 @@ def page(
     desk = desk_of(request)
     clock = clock_of(request)
     with desk.store.read() as connection:
-        stops = open_stops(connection)
+        stops = [] if by is None else [each for each in open_stops(connection) if _is_seen(by, each.account)]
         now = desk.store.now(connection)
     text = (
         environment()
@@ -82,6 +90,10 @@ def done(request: Request, address: str, sentence: str) -> Response:
     word = signed(desk_of(request).secret, NOTICE, sentence)
     joint = "&" if "?" in address else "?"
     return RedirectResponse(f"{address}{joint}{NOTICE}={word}", status_code=303)
+
+
+def _is_seen(by: Principal, account_id: str | None) -> bool:
+    return account_id is None or by.sees(account_id)
 
 
 def _notice(request: Request, secret: bytes) -> str | None:
