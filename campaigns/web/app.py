@@ -9,8 +9,7 @@ from fastapi.middleware import Middleware
 from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 
-from campaigns import __version__
-from campaigns.web import api, door, pages
+from campaigns.web import door
 from campaigns.web.api import accounts as api_accounts
 from campaigns.web.api import audiences as api_audiences
 from campaigns.web.api import audit as api_audit
@@ -26,9 +25,8 @@ from campaigns.web.api import suppressions as api_suppressions
 from campaigns.web.desk import Desk
 from campaigns.web.guard import Guard
 from campaigns.web.kit.watcher import Watcher
-from campaigns.web.pages import live, search, zone
 from campaigns.web.openapi import describe
-from campaigns.web.pages import runs as runs_pages
+from campaigns.web.pages import live, search, zone
 from campaigns.web.pages.access import login as login_pages
 from campaigns.web.pages.access import me as me_pages
 from campaigns.web.pages.access import people as people_pages
@@ -37,6 +35,9 @@ from campaigns.web.pages.accounts import shown as accounts_shown
 from campaigns.web.pages.audience import fans, imports, suppressions
 from campaigns.web.pages.audit import events, verify
 from campaigns.web.pages.campaigns import routes as campaigns_pages
+from campaigns.web.pages.evening import batches, decide, rerun, run_acts, stop
+from campaigns.web.pages.evening import desk as desk_pages
+from campaigns.web.pages.evening import runs as runs_pages
 from campaigns.web.problems import refuse_with
 
 API = (
@@ -58,12 +59,13 @@ API = (
 
 PAGES = (
     *(live.routes, zone.routes, search.routes),
-    runs_pages.routes,
     *campaigns_pages.ROUTES,
     *(fans.routes, imports.routes, suppressions.routes),
     *(events.routes, verify.routes),
     *(account_acts.routes, accounts_shown.routes),
     *(login_pages.routes, me_pages.routes, people_pages.routes),
+    *(desk_pages.routes, runs_pages.routes, batches.routes),
+    *(run_acts.routes, rerun.routes, decide.routes, stop.routes),
 )
 """The routes of every page."""
 

@@ -86,8 +86,7 @@ SUBJECTS = {
         *("schedules", "backup", "campaigns", "operations", "lanes", "access"),
     ),
     "adapters": ("disk", "redis", "upstream"),
-    "web": ("desk", "guard", "kit", "problems", "door", "api", "pages", "app", "server", "serve"),
-    "web": ("desk", "guard", "kit", "problems", "openapi", "api", "pages", "app"),
+    "web": ("desk", "guard", "kit", "problems", "openapi", "door", "api", "pages", "app", "server", "serve"),
     "cli": (
         *("kit", "main", "accounts", "audience", "audit", "runs", "campaigns", "schedules", "demo"),
         "system",

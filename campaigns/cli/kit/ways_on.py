@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from campaigns.cli.kit.remedies import in_words
 from campaigns.domain.ids import run_name
+from campaigns.domain.sending import lifting
 from campaigns.domain.sending.lifting import lifted_by
 from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.outcome import HoldScope
@@ -14,24 +15,15 @@ if TYPE_CHECKING:
     from campaigns.store.views.runs import RunView
 
 FIX: dict[HoldKind, str] = {
+    **lifting.FIX,
     HoldKind.OPERATOR: "",
     HoldKind.STOP: "",
-    HoldKind.KEY: "Set a valid key and restart the workers.",
-    HoldKind.CREDITS: "Buy credits at the vendor.",
-    HoldKind.ACCOUNT: "Log the account in at the vendor.",
     HoldKind.CONFIGURATION: "Check CAMPAIGNS_UPSTREAM_URL, and any proxy in front of the vendor.",
-    HoldKind.REFUSED: "Correct the message, or cancel the run.",
-    HoldKind.SUPPRESSIONS: "Cancel the run, or accept that the suppressed users get it.",
-    HoldKind.RECIPIENTS: "Cancel the run, and give its campaign a list or user IDs.",
     HoldKind.RECALL: "See what the run before it still has at the vendor: `campaigns runs show RUN`.",
-    HoldKind.HANDOVER: "Look at the vendor for the message.",
     HoldKind.ERRORS: "See `campaigns runs batches {run} --state rejected`, and fix the cause.",
     HoldKind.LATE_ANSWER: "Decide about the batch that the reason names: `campaigns runs decide {run} --batch SEQ "
     "--as accepted --message-id ID --reason TEXT`, or name the message with `--despite ID`.",
-    HoldKind.RESTORED: "Make the suppressions again that are lost, and compare with the vendor what may have been sent "
-    "(docs/operating.md, Backups).",
     HoldKind.UNREADABLE: "Bring every host to the newest release; `campaigns audit verify` shows changes.",
-    HoldKind.HOURS: "Bring the zone data of the host up to date.",
     HoldKind.BOOKS: "Run `campaigns audit verify`, and report what it shows.",
 }
 """What comes first, for each kind; empty where nothing does."""

@@ -12,12 +12,12 @@ from campaigns.domain.sending.forecast import EXPIRY, HOURS, SPREAD
 from campaigns.flow.runs.outlook import (
     End,
     ShownRun,
-    Wait,
     batches_done,
     batches_left,
     has_ended,
     recipients_done,
 )
+from campaigns.flow.runs.words import words_of_wait
 from campaigns.store.views.runs import RunView
 
 RATE_SECONDS = 60.0
@@ -31,20 +31,6 @@ MUCH_SLOWER = 1.5
 """A measured pace that is slower than the estimate by this factor replaces it."""
 
 REQUEST_TIME = "request time"
-
-WAITS = {
-    Wait.HOLD: "paused: {reason}",
-    Wait.RECALL: "waits until run {run} is recalled",
-    Wait.EARLIER_RUN: "waits until run {run} has ended",
-    Wait.PLAN: "planning",
-    Wait.SEARCH: "searching the vendor's queue for an unknown batch of run {run}",
-    Wait.OWN_TIME: "not handed over; sent at {until}",
-    Wait.HOURS: "outside its sending hours until {until}",
-    Wait.LANE: "the account waits {left} more ({reason})",
-    Wait.NEXT_BATCH: "its next batch goes at {until}",
-    Wait.VENDOR: "with the vendor until {until}",
-}
-UNSENT_FIRST = "messages of {account} are unsent first"
 
 EXIT_CODES = {End.SUCCESS: 0, End.STOPPED: 4, End.REJECTED: 5, End.UNKNOWN: 6, End.REFUSED: 7}
 
@@ -125,16 +111,13 @@ def _left(look: Look, rates: Rates) -> str | None:
 
 def wait_text(run: ShownRun, now: datetime) -> str | None:
     """What a run waits for; None when it goes on, and when it has ended."""
-    wait = run.wait
-    if wait is None:
+    if run.wait is None:
         return None
-    template = UNSENT_FIRST if wait.kind is Wait.RECALL and wait.run_id is None else WAITS[wait.kind]
-    return template.format(
-        reason=one_line(wait.reason or "its turn"),
-        until=moment(wait.until),
-        run=run_name(wait.run_id),
-        account=run.account,
-        left=duration(0.0 if wait.until is None else (wait.until - now).total_seconds()),
+    words = words_of_wait(run.wait, run.account)
+    return words.text.format(
+        until=moment(words.until),
+        left=duration(0.0 if words.until is None else (words.until - now).total_seconds()),
+        **{name: one_line(value) for name, value in words.values.items()},
     )
 
 

@@ -11,7 +11,8 @@ from campaigns.cli.kit.remedies import in_words
 from campaigns.cli.kit.tables import Column, Kind, drawn_table, table_lines
 from campaigns.cli.kit.ways_on import fix_of
 from campaigns.domain.ids import campaign_name, run_name
-from campaigns.domain.states import RUN_OPEN, RunState
+from campaigns.domain.states import RUN_OPEN
+from campaigns.flow.runs.words import words_of_state
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
@@ -261,16 +262,8 @@ def _of(number: int, run: RunTonight) -> str:
 
 
 def _state(run: RunTonight, now: datetime) -> str:
-    """The state in few words that say what happens next; another column says what it waits for."""
-    if run.paused is not None:
-        return f"paused: {run.paused.kind.replace('_', ' ')}"
-    if run.after_run_id is not None:
-        return f"waits for {run_name(run.after_run_id)}"
-    if run.waits_until is not None and run.state is not RunState.CANCELLING:
-        return f"waits until {clock(run.waits_until, now)}"
-    if run.searched and run.state in RUN_OPEN and not run.waiting:
-        return "searches"
-    return run.state.replace("_", " ")
+    words = words_of_state(run)
+    return words.text.format(until=clock(words.until, now), **words.values)
 
 
 def _idle(seen: Tonight) -> str:

@@ -91,6 +91,29 @@ def _wait_for_commits(store: Store, account_ids: Sequence[str]) -> list[str]:
     return locked
 
 
+@dataclass(frozen=True, slots=True)
+class BeyondStop:
+    """What a stop cannot stop, and the stop if there is one."""
+
+    account: str | None  # None: everything
+    stop: Stop | None
+    in_flight: Sequence[InFlight]
+    with_vendor: Sequence[WithVendor]
+
+
+def beyond_stop(store: Store, account_id: str | None) -> BeyondStop:
+    """What a stop of an account, or of everything (None), does not reach now. Changes nothing. Raises NotFound."""
+    with store.read() as connection:
+        if account_id is not None:
+            find_upstream(connection, account_id)
+        return BeyondStop(
+            account_id,
+            next((each for each in open_stops(connection) if each.account == account_id), None),
+            requests_in_flight(connection, account_id),
+            runs_with_vendor(connection, account_id, now=store.now(connection)),
+        )
+
+
 def go(
     store: Store,
     account_id: str | None,

@@ -16,10 +16,11 @@ from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.states import RUN_OPEN, RunState
 from campaigns.flow.recall.recall import MAY_SEND, ask_back
 from campaigns.flow.runs.pause_resume_cancel import cancel_open_run, lock_run, refuse_ended
+from campaigns.flow.runs.shown import refuse_more
 from campaigns.store.audit.events import Act
 from campaigns.store.database.engine import Store
 from campaigns.store.handoff.handed_over import HandedOver, handed_over, is_ahead, open_runs_ahead, runs_handed_over
-from campaigns.store.runs.runs import RunRow, find_run
+from campaigns.store.runs.runs import RunRow, books, find_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,10 @@ class Cancelled:
     recalling: int  # batches that a worker unsends from now on
 
 
-def cancel_run(store: Store, run_id: int, *, reason: str, actor: str) -> Cancelled:
-    """Cancel what was not sent of a run, and let a worker unsend what was handed over of it. Raises NotAllowed.
+def cancel_run(store: Store, run_id: int, *, reason: str, shown: int | None = None, actor: str) -> Cancelled:
+    """Cancel what was not sent of a run, and let a worker unsend what was handed over of it.
+
+    `shown`: the recipients that a person was shown as waiting. Raises NotAllowed; Outdated when more wait now.
 
     A request in flight, or one that is searched for, may turn out to be handed over: it is unsent as soon as that is
     known.
@@ -42,6 +45,7 @@ def cancel_run(store: Store, run_id: int, *, reason: str, actor: str) -> Cancell
     with store.write() as connection:
         run = lock_run(connection, run_id)
         act = Act(connection, store.now(connection), actor)
+        refuse_more(shown, books(connection, run_id).waiting, f"recipients of run {run_id} who wait")
         ahead = len(_still_ahead(act, run_id))
         if ahead or (run.state in MAY_SEND and is_ahead(connection, run_id, now=act.now)):
             batches, is_asked = _cancel_ahead(act, run, reason=reason)

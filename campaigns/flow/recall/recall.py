@@ -20,6 +20,7 @@ from campaigns.domain.printable import MOST_NAMED
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.states import RUN_OPEN, BatchState, EvidenceKind, HoldKind, RunState
 from campaigns.flow.runs.pause_resume_cancel import cancel_open_run
+from campaigns.flow.runs.shown import refuse_other
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.database.engine import Store
 from campaigns.store.handoff.handed_over import handed_over
@@ -66,10 +67,13 @@ class RecallAnswer:
     unknown: int  # those that cannot be unsent, since nobody knows their messages
 
 
-def recall_run(store: Store, run_id: int, *, reason: str, actor: str, dry_run: bool = False) -> RecallAnswer:
+def recall_run(
+    store: Store, run_id: int, *, reason: str, actor: str, dry_run: bool = False, shown: int | None = None
+) -> RecallAnswer:
     """Ask for every accepted batch of a run to be unsent; a worker does it, the newest batch first.
 
-    `dry_run` writes nothing, and needs no reason. Raises NotAllowed when the run may still send, when nothing of it is
+    `dry_run` writes nothing, and needs no reason. `shown`: the batches that a person was shown; another number raises
+    Outdated. Raises NotAllowed when the run may still send, when nothing of it is
     accepted or all of that is unsent, or when it is being recalled already.
     """
     if dry_run:
@@ -79,6 +83,7 @@ def recall_run(store: Store, run_id: int, *, reason: str, actor: str, dry_run: b
     with store.write() as connection:
         hold_lane(connection, find_run(connection, run_id).account_id)
         standing = _refuse_or_count(connection, run_id)
+        refuse_other(shown, len(standing.out), f"accepted batches of run {run_id} that are not unsent")
         run = find_run(connection, run_id)
         _ask(Act(connection, store.now(connection), actor), run, for_run_id=None, reason=reason)
         return _answer(run, standing)

@@ -23,6 +23,7 @@ from campaigns.flow.reconcile.decidable import (
     taken_by_search,
 )
 from campaigns.flow.reconcile.message_sets import leave_set
+from campaigns.flow.runs.shown import refuse_other
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.database.engine import Store
 from campaigns.store.reconcile.known_messages import KnownMessage
@@ -72,6 +73,7 @@ def decide(
     message_id: str | None = None,
     despite: Sequence[str] = (),
     reason: str,
+    shown: int | None = None,
     actor: str,
 ) -> Decided:
     """Settle unknown batches as an operator decides (all of the run for None); all of them or none.
@@ -79,15 +81,13 @@ def decide(
     `resend` may message fans a second time: it is the one exception to law 1, and the audit keeps the operator's name
     and reason. A message ID on record for any of the users must be named: as `message_id` when it is the batch's own,
     in `despite` when it is not. An ID that a search or an earlier decision took wrongly is given back. A batch that is
-    accepted without an ID is looked up at the vendor. Raises NotAllowed when one of the batches may not be decided so,
-    or the message ID belongs to another batch; UsageError for an ID that is not valid; NotFound.
+    accepted without an ID is looked up at the vendor. `shown`: how many of these batches a person was shown as unknown.
+    Raises NotAllowed when one of the batches may not be decided so, or the message ID belongs to another batch;
+    UsageError for an ID that is not valid; Outdated when another number is unknown now, since a search may have proved
+    one; NotFound.
     """
     reason = Reason(reason)
-    for given in (message_id, *despite):
-        if given is not None and not MESSAGE_ID.fullmatch(given):
-            raise UsageError(
-                f"'{given}' is not a valid message ID; copy it from the vendor's queue: digits, or letters and - _."
-            )
+    _refuse_invalid([*([] if message_id is None else [message_id]), *despite])
     with store.write() as connection:
         hold_lane(connection, find_run(connection, run_id).account_id)
         # Read again under the lock: whoever had the lock may have cancelled or ended the run.
@@ -95,6 +95,7 @@ def decide(
         act = Act(connection, store.now(connection), actor)
         decision = _Decision(verdict, message_id, frozenset(despite), reason)
         rows = decidable_batches(connection, run, seqs, verdict)
+        refuse_other(shown, sum(row.state is BatchState.UNKNOWN for row in rows), f"unknown batches of run {run_id}")
         refuse_for_probe(connection, run, verdict, message_id)
         if message_id is not None and (verdict != "accepted" or len(rows) != 1):
             raise NotAllowed("A message ID belongs to one batch, which is decided accepted; name that batch alone.")
@@ -107,6 +108,14 @@ def decide(
         end_run_if_done(act, run_id)
         recipients = sum(row.size for row in rows)
         return Decided(run_id, verdict, [row.seq for row in rows], recipients, find_run(connection, run_id).state)
+
+
+def _refuse_invalid(message_ids: Sequence[str]) -> None:
+    for given in message_ids:
+        if not MESSAGE_ID.fullmatch(given):
+            raise UsageError(
+                f"'{given}' is not a valid message ID; copy it from the vendor's queue: digits, or letters and - _."
+            )
 
 
 def _reopen(act: Act, run: RunRow, reason: str) -> None:

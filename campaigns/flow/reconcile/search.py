@@ -27,6 +27,7 @@ from campaigns.flow.reconcile.questions import (
     postpone,
 )
 from campaigns.flow.reconcile.settle_search import settle
+from campaigns.flow.runs.shown import refuse_other
 from campaigns.flow.sending.account_questions import QuestionsUsedUp
 from campaigns.flow.sending.lane_context import LaneContext
 from campaigns.store.audit.events import Act, EventKind
@@ -74,10 +75,11 @@ def look_for_unknowns(context: LaneContext, claim: LaneClaim) -> Searched:
     return Searched(made, apart.total_seconds())
 
 
-def ask_to_look(store: Store, run_id: int | None, *, actor: str) -> SearchAsked:
+def ask_to_look(store: Store, run_id: int | None, *, shown: int | None = None, actor: str) -> SearchAsked:
     """Have every unknown batch searched for now, of one run or of all, also those that were given up. A worker looks.
 
-    Raises NotFound, or NotAllowed when nothing is unknown.
+    `shown`: the unknown batches that a person was shown; another number raises Outdated. Raises NotFound, or NotAllowed
+    when nothing is unknown.
     """
     with store.write() as connection:
         lock_lanes(connection, None if run_id is None else [find_run(connection, run_id).account_id])
@@ -86,6 +88,7 @@ def ask_to_look(store: Store, run_id: int | None, *, actor: str) -> SearchAsked:
         if not of_batches:
             which = "No run has an" if run_id is None else f"Run {run_name(run_id)} has no"
             raise NotAllowed(f"{which} unknown batch, so there is nothing to search for.")
+        refuse_other(shown, len(of_batches), "unknown batches")
         runs = sorted(set(of_batches))
         for each in runs:
             act.record(EventKind.SEARCH_ASKED, run_id=each)

@@ -23,6 +23,7 @@ from campaigns.flow.planning.content import said_by, zone_of_campaign
 from campaigns.flow.planning.plan import confirm_texts, text_faults
 from campaigns.flow.planning.split import split
 from campaigns.flow.runs.hold_restored import hold_restored
+from campaigns.flow.runs.shown import refuse_other
 from campaigns.store.audience.suppressions import suppressed_users
 from campaigns.store.audit.events import Act
 from campaigns.store.backup.restored import MAY_HAVE_BEEN_SENT, rerun_may_repeat
@@ -82,6 +83,7 @@ def rerun(
     current: bool = False,
     reason: str,
     dry_run: bool = False,
+    shown: int | None = None,
     actor: str,
 ) -> RerunAnswer:
     """Open a child run over exactly the recipients of these batches whom nothing of the lineage may have reached.
@@ -90,8 +92,8 @@ def rerun(
     content instead of the parent's. It keeps to the sending hours; its expiry counts from now; it is not spread, since
     those it goes to have waited long enough. The check and the opening are one transaction under the account's lock,
     so two operators at once cannot both take the same users. A rerun of a run from before a restore is paused until
-    somebody has looked at the vendor. `dry_run` opens nothing and needs no reason. Raises NotAllowed when nobody is
-    left.
+    somebody has looked at the vendor. `dry_run` opens nothing and needs no reason. `shown`: the recipients that a
+    person was shown; another number is refused. Raises NotAllowed when nobody is left, Outdated.
     """
     if dry_run:
         with store.read() as connection:
@@ -103,6 +105,7 @@ def rerun(
         suppressions = lock_lanes(connection, [account_id])[account_id]
         act = Act(connection, store.now(connection), actor)
         planned = _work_out(connection, run_id, upstream, states, seqs, current=current, now=act.now)
+        refuse_other(shown, planned.recipients, f"recipients whom a rerun of run {run_id} would reach")
         return _answer(planned, _open(act, planned, suppressions=suppressions, reason=reason))
 
 

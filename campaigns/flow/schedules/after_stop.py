@@ -41,6 +41,25 @@ class AfterStop:
     runs: Sequence[WaitingRun]
     occurrences: Sequence[Overdue]
 
+    @property
+    def sent(self) -> Sequence[Overdue]:
+        """The occurrences for which a run is opened at once."""
+        return [each for each in self.occurrences if each.skipped is None]
+
+    @property
+    def facts(self) -> tuple[object, ...]:
+        """What a person agrees to. How late an occurrence is changes with every second, and is not among it."""
+        occurrences = [(each.campaign_id, each.scheduled_for, each.skipped is None) for each in self.occurrences]
+        return self.stop, tuple(self.runs), tuple(sorted(occurrences))
+
+    @property
+    def in_numbers(self) -> str:
+        """The runs that go on and the occurrences that are sent, such as `2 runs to 1,200 recipients`."""
+        number = len(self.occurrences)
+        due = f", and {len(self.sent):,} of {number:,} overdue occurrences are sent" if number else ""
+        why = "" if self.stop is None else f' after the stop "{self.stop.reason}"'
+        return f"{runs_in_numbers(self.runs)}{due}{why}"
+
 
 def preview_go(store: Store, account_id: str | None) -> AfterStop:
     """What would happen if the stop of an account, or that of everything (None), were lifted now. Changes nothing."""
@@ -58,23 +77,10 @@ def go_as_shown(
 
     def check(connection: Connection) -> None:
         seen = _after_stop(connection, account_id, store.now(connection))
-        if seen.stop is not None and _compared(seen) != _compared(shown):
-            raise changed(_in_numbers(shown), _in_numbers(seen))
+        if seen.stop is not None and seen.facts != shown.facts:
+            raise changed(shown.in_numbers, seen.in_numbers)
 
     return go(store, account_id, reason=reason, actor=actor, check=check)
-
-
-def _compared(picture: AfterStop) -> tuple[object, ...]:
-    """What must not change: not in it is how late an occurrence is, since that changes with every second."""
-    occurrences = {(each.campaign_id, each.scheduled_for): each.skipped is None for each in picture.occurrences}
-    return picture.stop, tuple(picture.runs), occurrences
-
-
-def _in_numbers(picture: AfterStop) -> str:
-    sent = sum(each.skipped is None for each in picture.occurrences)
-    due = f", and {sent:,} of {len(picture.occurrences):,} overdue occurrences are sent" if picture.occurrences else ""
-    why = "" if picture.stop is None else f' after the stop "{picture.stop.reason}"'
-    return f"{runs_in_numbers(picture.runs)}{due}{why}"
 
 
 def _after_stop(connection: Connection, account_id: str | None, now: datetime) -> AfterStop:

@@ -64,13 +64,14 @@ class UnsendView:
 
 def recalls_of(connection: Connection, run_id: int) -> RunRecalls:
     """What recalls did to a run, and which runs it waits for."""
+    newest = _newest(connection, run_id)
     recipients = select(func.coalesce(func.sum(batch.c.size), 0)).where(
         batch.c.run_id == run_id, batch.c.state == BatchState.ACCEPTED.value, is_unsent()
     )
     waits_for = select(recall.c.run_id).where(recall.c.for_run_id == run_id, IS_OPEN).order_by(recall.c.run_id)
     return RunRecalls(
-        recalled=int(connection.scalar(recipients) or 0),
-        recall=_newest(connection, run_id),
+        recalled=0 if newest is None else int(connection.scalar(recipients) or 0),
+        recall=newest,
         waits_for_recall_of=list(connection.scalars(waits_for)),
     )
 

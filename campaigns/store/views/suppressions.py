@@ -54,10 +54,6 @@ def suppressions_after(
     return [_view(row) for row in connection.execute(statement)]
 
 
-def suppressions_of(connection: Connection, user: int, account_id: str | None = None) -> list[SuppressionView]:
-    """The suppressions of one user: those that concern an account, or all of them."""
-
-
 def suppressions_seen(
     connection: Connection, account_id: str | None, accounts: frozenset[str] | None, part: Part
 ) -> list[SuppressionView]:

@@ -16,25 +16,25 @@ from campaigns.flow.access.allow import allow_account
 from campaigns.flow.accounts.accounts import (
     AccountHours,
     Added,
-    Released,
     Renamed,
     add_account,
-    release_account,
     set_account,
     set_name,
 )
+from campaigns.flow.accounts.release import Released, ReleasePreview, preview_release, release_account
 from campaigns.flow.accounts.remove import Removed, remove_account
 from campaigns.inputs.times import parse_zone
 from campaigns.store.database.engine import Store
 from campaigns.store.database.parts import Part
 from campaigns.store.probe.results import latest_probe
 from campaigns.store.views.accounts import AccountView, accounts
-from campaigns.store.views.limits import TeamOnHold, team_on_hold
+from campaigns.store.views.pages.account_now import account_now
 from campaigns.web.desk import Admin, Here, Sender, Viewer
 from campaigns.web.kit.answers import answer
 from campaigns.web.kit.bodies import STRICT, WithReason
 from campaigns.web.kit.lists import After, Limit, Page, paged, place
 from campaigns.web.kit.once import IdempotencyKey, done_once
+from campaigns.web.kit.seen import require_seen, seen
 
 routes = APIRouter(prefix="/accounts", tags=["accounts"])
 
@@ -76,23 +76,20 @@ class NameBody:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseBody:
-    """What was corrected. `shown`: the holds on the whole team that the caller saw, as the reply to GET shows them.
-
-    If the team has another one, nothing is lifted.
-    """
+    """What was corrected. `seen` is from the reply that showed what goes on, so that nothing else is released."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
 
+    seen: str
     reason: str
-    shown: Annotated[list[int], Field(max_length=100)] = ()  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True)
-class ReleasePreview:
-    """What a release of the account would lift beside its own holds; null: the team is not on hold."""
+class ReleaseSeen:
+    """What a release of the account would lift, on its team too, and the runs that go on then."""
 
-    id: str
-    team: TeamOnHold | None
+    seen: str  # names exactly this; send it back to let it happen
+    follows: ReleasePreview
 
 
 @routes.get("", response_model=Page[AccountView])
@@ -161,25 +158,27 @@ def remove(
     return done_once(request, desk.store, by, key, body, verb, required=False)
 
 
-@routes.get("/{account}/release", response_model=ReleasePreview)
-def preview_release(desk: Here, by: Sender, account: str) -> Response:
-    """What a release of the account would lift of its team: every account of the team would send again."""
+@routes.get("/{account}/release", response_model=ReleaseSeen)
+def show_release(desk: Here, by: Sender, account: str) -> Response:
+    """What a release of the account would lift, on its team too. Changes nothing."""
     allow_account(by, SEND, account)
-    with desk.store.read() as connection:
-        return answer(ReleasePreview(account, team_on_hold(connection, account)))
+    follows = preview_release(desk.store, account)
+    return answer(ReleaseSeen(seen(follows), follows))
 
 
 @routes.post("/{account}/release", response_model=Released)
 def release(
     request: Request, desk: Here, by: Sender, account: str, body: ReleaseBody, key: IdempotencyKey = None
 ) -> Response:
-    """Lift the holds on an account, and those on its team that the caller saw. A stop stays."""
+    """Lift the holds on an account, and those on its team, if they are those that the caller saw. A stop stays."""
     allow_account(by, SEND, account)
-    if body.shown:
-        allow_account(by, SEND, None)  # the whole team sends again
 
     def verb(store: Store) -> Released:
-        return release_account(store, account, reason=body.reason, actor=by.actor, shown=body.shown)
+        follows = preview_release(store, account)
+        if follows.accounts:
+            allow_account(by, SEND, None)  # the whole team sends again
+        require_seen(follows, body.seen, now=follows.in_numbers)
+        return release_account(store, account, reason=body.reason, actor=by.actor, shown=follows)
 
     return done_once(request, desk.store, by, key, body, verb, required=False)
 
@@ -189,7 +188,7 @@ def show_probe(desk: Here, by: Viewer, account: str) -> Response:
     """What the newest probe of an account learned about the vendor."""
     allow_account(by, LOOK, account)
     with desk.store.read() as connection:
-        team_on_hold(connection, account)  # raises NotFound for an account that does not exist
+        account_now(connection, account)  # raises NotFound for an account that does not exist
         reading = latest_probe(connection, account)
     if reading is None:
         raise NotFound(f"No probe of account {account} was read yet.")

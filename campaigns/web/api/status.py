@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,17 +13,15 @@ from pydantic import ConfigDict
 from starlette.responses import Response
 
 from campaigns import __version__
-from campaigns.as_json import to_json
 from campaigns.domain.access.rights import HOLD_BACK, Right
-from campaigns.domain.errors import Outdated
 from campaigns.flow.access.allow import allow_account
 from campaigns.flow.accounts.limits_now import LimitsNow, limits_now
-from campaigns.flow.accounts.stop import Going, Stopped, go, refuse_to_go, stop
+from campaigns.flow.accounts.stop import Going, Stopped, refuse_to_go, stop
 from campaigns.flow.backup.hosts import ForgottenHost, forget
 from campaigns.flow.reconcile.search import SearchAsked, ask_to_look
 from campaigns.flow.runs.needs import Need
 from campaigns.flow.runs.tonight import Tonight, tonight
-from campaigns.flow.schedules.after_stop import AfterStop, preview_go
+from campaigns.flow.schedules.after_stop import AfterStop, go_as_shown, preview_go
 from campaigns.store.backup.hosts import HostRow, every_host
 from campaigns.store.database.engine import Store
 from campaigns.store.health.heartbeats import Serves, heartbeats, serving
@@ -34,6 +31,7 @@ from campaigns.web.kit.answers import answer
 from campaigns.web.kit.bodies import STRICT, WithReason
 from campaigns.web.kit.lists import Page
 from campaigns.web.kit.once import IdempotencyKey, done_once
+from campaigns.web.kit.seen import require_seen, seen
 
 routes = APIRouter(tags=["now"])
 
@@ -113,7 +111,8 @@ def preview_to_go(desk: Here, by: Sender, account: str | None = None) -> Respons
     """What would follow if the stop of an account, or that of everything, were lifted now. Changes nothing."""
     allow_account(by, SEND, account)
     refuse_to_go(desk.store, account)
-    return answer(_seen(desk.store, account))
+    follows = preview_go(desk.store, account)
+    return answer(GoPreview(account, seen(follows.facts), follows))
 
 
 @routes.post("/go", response_model=Going)
@@ -123,9 +122,9 @@ def let_go_on(request: Request, desk: Here, by: Sender, body: GoBody, key: Idemp
 
     def verb(store: Store) -> Going:
         refuse_to_go(store, body.account)
-        if _seen(store, body.account).seen != body.seen:
-            raise Outdated("Something else would follow now than what you saw. Look again; nothing was let go on.")
-        return go(store, body.account, reason=body.reason, actor=by.actor)
+        follows = preview_go(store, body.account)
+        require_seen(follows.facts, body.seen, now=follows.in_numbers)
+        return go_as_shown(store, body.account, follows, reason=body.reason, actor=by.actor)
 
     return done_once(request, desk.store, by, key, body, verb, required=False)
 
@@ -201,8 +200,3 @@ def _tonight(desk: Desk, accounts: frozenset[str] | None) -> Tonight:
     parts = desk.parts
     upstream, is_live = parts.upstream_name, parts.settings.is_live
     return tonight(desk.store, parts.limits, upstream=upstream, is_live=is_live, accounts=accounts)
-
-
-def _seen(store: Store, account: str | None) -> GoPreview:
-    follows = preview_go(store, account)
-    return GoPreview(account, hashlib.sha256(to_json(follows).encode()).hexdigest(), follows)

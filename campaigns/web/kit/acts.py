@@ -7,18 +7,16 @@ page, so that a second click, or the form in a second tab, does not act twice.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import Request
 from starlette.responses import Response
 
-from campaigns.as_json import plain, to_json
+from campaigns.as_json import plain
 from campaigns.domain.access.rights import Principal
-from campaigns.domain.errors import Outdated
 from campaigns.flow.access.once import once
 from campaigns.store.access.keyed_store import Kept, Key
 from campaigns.store.database.engine import Store
@@ -41,11 +39,14 @@ class Question:
     is_grave: bool = False  # fans are messaged, or something cannot be undone
     type_name: str | None = None  # the text that must be typed to confirm
     fields: dict[str, str] = field(default_factory=dict)  # hidden fields that the POST gets back
+    lines: Sequence[str] = ()  # what else to know before, each a line of a list; Markup for those with a time
 
 
-def ask(request: Request, by: Principal, question: Question) -> Response:
-    """The page that asks."""
-    return page(request, "confirm.html", by=by, question=question, key=secrets.token_urlsafe(24))
+def ask(
+    request: Request, by: Principal, question: Question, *, template: str = "confirm.html", **context: Any
+) -> Response:
+    """The page that asks. `template`: one that extends `confirm.html`, with its `context`."""
+    return page(request, template, by=by, question=question, key=secrets.token_urlsafe(24), **context)
 
 
 def act_once(
@@ -55,29 +56,17 @@ def act_once(
     form: dict[str, str],
     verb: Callable[[Store], Any],
     *,
-    to: str,
-    sentence: str,
+    to: str | Callable[[Any], str],
+    sentence: str | Callable[[Any], str],
 ) -> Response:
     """Do the verb once for the key of the form, then go to the page `to`, which says `sentence`.
 
-    The same form sent again goes to the same page and does nothing. Raises what the verb raises.
+    Either may be made from the JSON of the answer. The same form sent again goes to the same page and does nothing.
+    Raises what the verb raises.
     """
-    acted(request, store, by, form, verb)
-    return done(request, to, sentence)
-
-
-def seen(shown: Any) -> str:
-    """A digest of what a question shows, for a hidden field of its form."""
-    return hashlib.sha256(to_json(shown).encode()).hexdigest()
-
-
-def require_seen(shown: Any, digest_of_form: str, *, now: str) -> None:
-    """Raise Outdated when an act would concern something else than its question showed.
-
-    `now`: what it would concern at this moment, as the sentence names it.
-    """
-    if seen(shown) != digest_of_form:
-        raise Outdated(f"This has changed since the page was made: it would concern {now} now. Nothing was done.")
+    kept = acted(request, store, by, form, verb)
+    address, words = (each if isinstance(each, str) else each(kept) for each in (to, sentence))
+    return done(request, address, words)
 
 
 def acted(request: Request, store: Store, by: Principal, form: dict[str, str], verb: Callable[[Store], Any]) -> Any:

@@ -44,7 +44,6 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["links"] = links
-    made.filters["text"] = lambda text: "" if text is None else printable(str(text))
     made.filters["count"] = lambda number: f"{number:,}"
     return made
 
@@ -72,7 +71,7 @@ def page(
     clock = clock_of(request)
     by = by or getattr(request.state, "by", None)
     with desk.store.read() as connection:
-        stops = open_stops(connection) if by is not None else []
+        stops = [] if by is None else [each for each in open_stops(connection) if _is_seen(by, each.account)]
         now = desk.store.now(connection)
     text = (
         environment()
@@ -104,6 +103,10 @@ def done(request: Request, address: str, sentence: str) -> Response:
     word = signed(desk_of(request).secret, NOTICE, sentence)
     joint = "&" if "?" in address else "?"
     return RedirectResponse(f"{address}{joint}{NOTICE}={word}", status_code=303)
+
+
+def _is_seen(by: Principal, account_id: str | None) -> bool:
+    return account_id is None or by.sees(account_id)
 
 
 def _notice(request: Request, secret: bytes) -> str | None:

@@ -9,7 +9,7 @@ import re
 from typing import Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from fastapi.routing import APIRoute, iter_route_contexts
 from playwright.sync_api import BrowserContext, Page
 

@@ -95,7 +95,7 @@ def test_a_hold_on_the_team_that_was_not_shown_stays(world: World, desk: httpx.C
     whole = desk.get(f"/accounts/{ACCOUNT}/release").text
 
     assert late.status_code == 412
-    assert "has changed since the page was made" in late.text
+    assert "has changed since you looked" in late.text
     assert "the whole team of account acct_one" in whole
     with served(world.store, of_one(Right.SENDER)) as theirs:
         assert theirs.get(f"/accounts/{ACCOUNT}/release").status_code == 403

@@ -88,3 +88,8 @@ def next_runs(connection: Connection) -> list[NextRun]:
         )
         for row in rows
     ]
+
+
+def zones_of_accounts(connection: Connection) -> dict[str, str | None]:
+    """The zone of each account."""
+    return {row.id: row.zone for row in connection.execute(select(account.c.id, account.c.zone))}

@@ -18,8 +18,9 @@ from campaigns.inputs.times import parse_zone
 from campaigns.store.database.engine import Store
 from campaigns.store.views.pages.account_now import AccountNow, account_now
 from campaigns.web.desk import Admin, Desk, Here, Sender
-from campaigns.web.kit.acts import Question, act_once, ask, require_seen, seen
+from campaigns.web.kit.acts import Question, act_once, ask
 from campaigns.web.kit.pages import page
+from campaigns.web.kit.seen import require_seen, seen
 
 routes = APIRouter(prefix="/accounts")
 
