@@ -21,6 +21,7 @@ from campaigns.embedded.home import only_up, prepare_home, write_private
 from campaigns.embedded.output import Output
 from campaigns.embedded.supervisor import Part, Supervisor
 from campaigns.embedded.web_port import WebPort
+from campaigns.flow.access.login_links import first_link
 from campaigns.settings import Settings
 from campaigns.store.database.engine import Store, open_store
 from campaigns.store.database.migrations import upgrade
@@ -119,6 +120,8 @@ class _Installation:
             if self._web is not None:
                 await supervisor.start(self._desk(self._web))
                 self.output.say(f"The desk is at {self._web.address}")
+                if sys.stderr.isatty():  # a link lets whoever reads it in, so it is for a person and for no log
+                    await self._show_link(store, self._web)
             await self._await_tick(store, began)
         finally:
             store.close()
@@ -133,6 +136,11 @@ class _Installation:
                 )
             await asyncio.sleep(POLL_SECONDS)
         self.output.say("ready")
+
+    async def _show_link(self, store: Store, web: WebPort) -> None:
+        link = await _in_thread(lambda: first_link(store, actor="up"))
+        if link is not None:
+            self.output.say(f"Log in for the first time, within 15 minutes: {web.address}welcome?code={link.code}")
 
     def without(self, *names: str) -> dict[str, str]:
         """The environment of a part that does not need these settings."""

@@ -6,15 +6,15 @@ import asyncio
 import signal
 from types import FrameType
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 
 from campaigns.adapters.disk.secret_key import secret_of_home
-from campaigns.domain.access.rights import Principal
 from campaigns.domain.errors import SettingsError
 from campaigns.private_files import keep_private
 from campaigns.settings import Settings, load_settings
 from campaigns.web.app import desk_app
 from campaigns.web.desk import Desk
+from campaigns.web.kit.identify import identify
 from campaigns.wiring import configure_logging, open_parts
 
 FACTORY = "campaigns.web.serve:make_app"
@@ -26,7 +26,7 @@ def make_app() -> FastAPI:
     keep_private()
     settings = load_settings()
     configure_logging(settings)
-    app = desk_app(Desk(open_parts(settings), _secret(settings), _identify, settings.web_hosts))
+    app = desk_app(Desk(open_parts(settings), _secret(settings), identify, settings.web_hosts))
     _end_streams_first(app)
     return app
 
@@ -58,7 +58,3 @@ def _secret(settings: Settings) -> bytes:
             f"The key of the desk cannot be kept in CAMPAIGNS_HOME '{settings.home}': {error.strerror}. Set "
             "CAMPAIGNS_SECRET_KEY, or a home that can be written."
         ) from None
-
-
-def _identify(request: Request) -> Principal | None:  # noqa: ARG001 - the merge brings it
-    return None

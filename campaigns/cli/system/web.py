@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import click
 
 from campaigns.cli.kit.output import note
-from campaigns.cli.kit.session import environment_for_children, opened, settings_in_force
-from campaigns.domain.errors import SettingsError
+from campaigns.cli.kit.session import actor, environment_for_children, opened, settings_in_force
+from campaigns.domain.errors import NotAllowed, SettingsError
 
 if TYPE_CHECKING:
     from campaigns.settings import Settings
+    from campaigns.wiring import Parts
 
 PORT = 8400
 """Where the desk is, unless a port is given."""
@@ -35,8 +36,8 @@ def web(*, port: int, host: str) -> None:
     """
     settings = settings_in_force()
     _refuse_open_door(settings, host)
-    with opened(with_vendor=False):  # refuses a database that is missing or not migrated
-        pass
+    with opened(with_vendor=False) as parts:  # refuses a database that is missing or not migrated
+        _first_operator(parts, settings, host, port)
     command = [sys.executable, "-m", "uvicorn", *_options(settings, host, port)]
     note(shlex.join(["uvicorn", *command[3:]]))
     note(f"The desk is at {address(settings, host, port)}; Ctrl-C stops it.")
@@ -44,10 +45,35 @@ def web(*, port: int, host: str) -> None:
     os.execve(sys.executable, command, environment_for_children())  # noqa: S606 - no shell is wanted
 
 
+def is_for_a_person() -> bool:
+    """Whether standard error is a terminal, and so no log keeps what is written to it."""
+    return sys.stderr.isatty()
+
+
 def address(settings: Settings, host: str, port: int) -> str:
     """The address of the desk for people on this machine."""
     shown = f"[{host}]" if ":" in host else host
     return f"http://{shown}:{port}{settings.web_prefix or ''}/"
+
+
+def _first_operator(parts: Parts, settings: Settings, host: str, port: int) -> None:
+    """Show how the first operator comes in. Raises NotAllowed for a desk that others reach and that nobody owns yet."""
+    from campaigns.flow.access.login_links import first_link, is_owned
+
+    if is_owned(parts.store):
+        return
+    if not _is_loopback(host):
+        raise NotAllowed(
+            f"The desk is to listen on {host}, but it has no operator yet, so nobody could log in. Make one with "
+            "`campaigns operators add NAME --right admin`."
+        )
+    if is_for_a_person():  # a link lets whoever reads it in, so it is for a person and for no log
+        link = first_link(parts.store, actor=actor())
+        if link is not None:
+            where = address(settings, host, port)
+            note(f"Log in for the first time, within 15 minutes: {where}welcome?code={link.code}")
+    else:
+        note("There is no operator yet: `campaigns operators add NAME --right admin` makes a login link.")
 
 
 def _options(settings: Settings, host: str, port: int) -> list[str]:

@@ -66,6 +66,17 @@ def make_link(store: Store, name: str | None, *, actor: str) -> LinkMade:
         return link_in(act, operator.id, operator.name)
 
 
+def is_owned(store: Store) -> bool:
+    """Whether the desk has an operator. Raises DatabaseAway."""
+    with store.read() as connection:
+        return has_operators(connection)
+
+
+def first_link(store: Store, *, actor: str) -> LinkMade | None:
+    """A link for the first operator; None when there are operators. Raises DatabaseAway."""
+    return None if is_owned(store) else make_link(store, None, actor=actor)
+
+
 def link_in(act: Act, operator_id: int | None, name: str | None) -> LinkMade:
     """Make a link in the transaction of the caller."""
     code = secrets.token_urlsafe(32)

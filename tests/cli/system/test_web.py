@@ -78,7 +78,24 @@ def test_the_process_serves_and_keeps_its_key_to_itself(desk: str, tmp_path: Pat
 
     key = tmp_path / "home" / "secret.key"
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
-    assert "uvicorn --factory campaigns.web.serve:make_app --host 127.0.0.1" in (tmp_path / "log").read_text()
+    log = (tmp_path / "log").read_text()
+    assert "uvicorn --factory campaigns.web.serve:make_app --host 127.0.0.1" in log
+    assert "There is no operator yet" in log
+    assert "code=" not in log, "a link lets in whoever reads it"
+
+
+def test_a_person_at_a_terminal_gets_a_link_that_lets_the_first_operator_in(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def started(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "execve", started)
+    monkeypatch.setattr("campaigns.cli.system.web.is_for_a_person", lambda: True)
+
+    first = shell.run("web")
+
+    assert "http://127.0.0.1:8400/welcome?code=" in first.stderr
 
 
 def test_up_takes_the_next_free_port_unless_one_was_asked_for() -> None:
