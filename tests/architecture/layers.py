@@ -84,7 +84,7 @@ SUBJECTS = {
     "adapters": ("disk", "redis", "upstream"),
     "web": ("desk", "guard", "kit", "problems", "api", "pages", "app"),
     "cli": (
-        *("kit", "main", "accounts", "audience", "audit", "runs", "campaigns", "schedules", "demo"),
+        *("kit", "main", "accounts", "audience", "audit", "runs", "campaigns", "schedules", "demo", "access"),
         "system",
     ),
 }
