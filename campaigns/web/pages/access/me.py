@@ -48,7 +48,7 @@ def set_password(request: Request, desk: Here, by: Viewer, old: Word, new: Word)
 @routes.get("/sessions/end")
 def ask_to_end_others(request: Request, by: Viewer) -> Response:
     """Ask whether every other session is to end."""
-    sentence = f"Every session of {by.name} ends, but for the one of this browser."
+    sentence = f"Every session of {by.name} ends, except the one of this browser."
     return ask(request, by, Question("End other sessions", sentence, "End them", "/me", needs_reason=False))
 
 
