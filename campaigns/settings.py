@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from campaigns import addresses
 from campaigns.desk_settings import DeskSettings
+from campaigns.domain.access.typed import IS_NAME
 from campaigns.domain.errors import SettingsError
 from campaigns.domain.printable import IS_TEXT
 from campaigns.domain.sending.pacing import LARGEST_BATCH
@@ -22,6 +23,8 @@ from campaigns.tls import key_log_faults, verified
 from campaigns.vendor_key import key_fault, read_key_file
 
 VENDOR_URL = "https://app.onlyfansapi.com"
+
+DESK_URL = "http://127.0.0.1:8400"
 
 LEASE_MARGIN_SECONDS = 2.0
 """Seconds that a lease must be longer than the deadline of a POST, for two commits and a slow disk."""
@@ -65,6 +68,7 @@ class Settings(DeskSettings):
     prepare_threshold: int | None = Field(None, alias="CAMPAIGNS_PREPARE_THRESHOLD", ge=0, le=1_000_000)
     rf_as: Literal["array", "string"] = Field("array", alias="CAMPAIGNS_RF_AS")
     text_as: Literal["html", "unchanged"] = Field("html", alias="CAMPAIGNS_TEXT_AS")
+    operator: str | None = Field(None, alias="CAMPAIGNS_OPERATOR")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="LOG_LEVEL")
     log_format: Literal["json", "console"] | None = Field(None, alias="LOG_FORMAT")
 
@@ -84,6 +88,15 @@ class Settings(DeskSettings):
     @classmethod
     def _an_empty_key_is_none(cls, value: Any) -> Any:
         return (value.strip() or None) if isinstance(value, str) else value
+
+    @field_validator("operator", mode="before")
+    @classmethod
+    def _an_operator_is_named(cls, value: Any) -> Any:
+        if not isinstance(value, str) or not value.strip():
+            return None
+        if not IS_NAME(value.strip().lower()):
+            raise ValueError("is not a valid name of an operator; leave it out, or take one that is listed")
+        return value.strip().lower()
 
     @field_validator("home", mode="before")
     @classmethod
@@ -195,6 +208,11 @@ class Settings(DeskSettings):
         if self.upstream_url_setting is not None:
             return self.upstream_url_setting.rstrip("/")
         return VENDOR_URL if self.has_key else self._recorded("sandbox.url")
+
+    @property
+    def desk_url(self) -> str:
+        """The address of the desk on this machine: that of the running one, else where it would be."""
+        return self._recorded("desk.url") or DESK_URL
 
     @property
     def is_live(self) -> bool:

@@ -102,6 +102,8 @@ COMMANDS: dict[str, str] = {
     "limits": "accounts.limits:limits",
     "probe": "accounts.probe:probe",
     "hosts": "system.hosts:hosts",
+    "operators": "access.operators:operators",
+    "tokens": "access.tokens:tokens",
 }
 """Where each command lives; a module is imported when its command is asked for, so that `--help` stays fast."""
 

@@ -88,7 +88,7 @@ SUBJECTS = {
     "adapters": ("disk", "redis", "upstream"),
     "web": ("desk", "guard", "kit", "problems", "openapi", "door", "api", "pages", "app", "server", "serve"),
     "cli": (
-        *("kit", "main", "accounts", "audience", "audit", "runs", "campaigns", "schedules", "demo"),
+        *("kit", "main", "accounts", "audience", "audit", "runs", "campaigns", "schedules", "demo", "access"),
         "system",
     ),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,21 @@ LATE_IN_THE_DAY = {
 AT_ITS_END = {"archive": ("1", "--yes"), "unarchive": ("1",), "copy": ("1",)}
 
 
+def access(does: Callable[..., None]) -> None:
+    """An operator and a token."""
+    does("operators add", "Anna")
+    does("operators add", "ben", "--rights", "editor", "--account", "acct_one")
+    does("operators set", "ben", "--rights", "sender", "--every-account")
+    does("operators list")
+    does("operators link", "ben")
+    does("tokens create", "nightly", "--operator", "ben", "--rights", "sender", "--expires", "30d")
+    does("tokens list")
+    does("tokens revoke", "1")
+    does("operators four-eyes", "on")
+    does("operators disable", "ben", "--reason", "x")
+    does("operators enable", "ben")
+
+
 def every_answer(shell: Shell, world: World) -> dict[str, Any]:
     """What the commands print in the course of one day."""
     day: dict[str, Any] = {}
@@ -143,6 +159,7 @@ def every_answer(shell: Shell, world: World) -> dict[str, Any]:
     for command in ("audit list", "audit verify", "hosts list"):
         does(command)
     does("hosts forget", "0" * 8, "--reason", "x")
+    access(does)
     for command, words in LATE_IN_THE_DAY.items():
         does(command, *words)
     shell.ok("create", "--account", "acct_one", "--text", "Hi", "--users", path, "--cron", "0 * * * *", "--often")

@@ -26,6 +26,9 @@ LARGEST_ID = 2**63 - 1
 SAID = "campaigns.in_force"
 """The name in click's `meta` under which a command notes that it has named the vendor in force."""
 
+OPERATOR = "campaigns.operator"
+"""The name in click's `meta` under which `opened` notes the operator that the settings name."""
+
 
 def settings_in_force(*, asks_vendor: bool = True, **flags: Any) -> Settings:
     """The settings, with the options of `campaigns` itself above the environment. Raises SettingsError.
@@ -70,9 +73,28 @@ def opened(*, with_vendor: bool = True) -> Iterator[Parts]:
     parts = open_parts(settings)
     try:
         require_head(parts.store)
+        if settings.operator is not None:
+            _require_operator(parts, settings.operator)
         yield parts
     finally:
         parts.store.close()
+
+
+def _require_operator(parts: Parts, name: str) -> None:
+    """Let `actor` return the operator that the settings name. Raises NotAllowed for one who may do nothing."""
+    from campaigns.store.views.people.operators import operator_view
+
+    try:
+        with parts.store.read() as connection:
+            is_disabled = operator_view(connection, name).disabled_at is not None
+    except NotFound:
+        raise NotAllowed(
+            f"CAMPAIGNS_OPERATOR names {name}, and there is no such operator. Add one, or leave it out.",
+            Remedy(Do.LIST_OPERATORS),
+        ) from None
+    if is_disabled:
+        raise NotAllowed(f"CAMPAIGNS_OPERATOR names {name}, who is disabled.", Remedy(Do.LIST_OPERATORS))
+    click.get_current_context().meta[OPERATOR] = name
 
 
 def refuse_missing_file(database_url: str) -> None:
@@ -89,7 +111,10 @@ def refuse_missing_file(database_url: str) -> None:
 
 
 def actor() -> str:
-    """Who is asking, as the audit names them."""
+    """Who is asking, as the audit names them: the operator that the settings name, else the user of this machine."""
+    named = click.get_current_context().meta.get(OPERATOR)
+    if named is not None:
+        return f"operator:{named}"
     try:
         return f"operator:{getpass.getuser()}"
     except (KeyError, OSError):  # a user ID without a name, as containers have

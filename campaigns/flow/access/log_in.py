@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from campaigns.domain.access.rights import Principal
 from campaigns.domain.access.tokens import digest
+from campaigns.domain.access.typed import IS_NAME
 from campaigns.domain.errors import Forbidden, NotIdentified
 from campaigns.domain.people import Person
 from campaigns.flow.access.passwords import hash_password, is_outdated, is_password
@@ -51,7 +52,7 @@ def log_in(store: Store, name: str, password: str, browser: Browser, *, secret: 
     own = tries(secret, name, browser.address)
     own.begin(store)
     with store.read() as connection:
-        operator = operator_or_none(connection, name)
+        operator = operator_or_none(connection, name) if IS_NAME(name) else None
     if operator is None or not is_password(operator.password, password):
         if operator is None:
             is_password(None, password)

@@ -166,7 +166,7 @@ def end_one_session(store: Store, by: Principal, name: str, session_id: int) -> 
 
 
 def end_every_session(store: Store, name: str, *, actor: str, keep: int | None = None) -> int:
-    """End the sessions of an operator, but for the one with the number `keep`; returns how many there were."""
+    """End the sessions of an operator, except the one with the number `keep`; returns how many there were."""
     with store.write() as connection:
         act = Act(connection, store.now(connection), actor)
         operator = find_operator(connection, operator_name(name))

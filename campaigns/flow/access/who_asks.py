@@ -15,8 +15,8 @@ from campaigns.store.database.engine import Store
 def who_has_token(store: Store, text: str, *, is_live: bool, address: str | None) -> Principal:
     """The operator of a token, with the rights and accounts that both have; `is_live`: whether the vendor is.
 
-    Raises NotIdentified, with the reason: a mistyped token is refused without a look-up, and what a known one lacks
-    is told only to who has all of it.
+    Raises NotIdentified, with the reason. A mistyped token is refused without a look-up. Only whoever has the whole of
+    a token learns that it is revoked or expired.
     """
     if is_live_token(text) is not is_live:
         here, there = ("a live vendor", "the sandbox") if is_live else ("the sandbox", "a live vendor")

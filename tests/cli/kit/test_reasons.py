@@ -14,7 +14,7 @@ from campaigns.cli.main import cli
 from tests.cli.conftest import Shell
 
 NEEDING = {
-    *("stop", "pause", "resume", "hosts forget", "accounts release", "accounts remove"),
+    *("stop", "pause", "resume", "hosts forget", "accounts release", "accounts remove", "operators disable"),
     *("suppress add", "suppress remove", "suppress import"),
     *("runs pause", "runs resume", "runs cancel", "runs rerun", "runs decide", "runs recall"),
 }
@@ -25,6 +25,7 @@ LINES = {
     "pause": ("1",),
     "resume": ("1",),
     "hosts forget": ("gone",),
+    "operators disable": ("ben",),
     "accounts release": ("acct_one",),
     "accounts remove": ("acct_one",),
     "suppress add": ("7",),

@@ -15,6 +15,7 @@ COMMAND_GROUPS: dict[str, tuple[str, ...]] = {
     "Runs": ("runs", "reconcile"),
     "People": ("who", "why-not", "suppress"),
     "Accounts and records": ("accounts", "probe", "audit"),
+    "Access": ("operators", "tokens"),
     "Installation": ("demo", "up", "worker", "beat", "web", "sandbox", "db", "hosts"),
 }
 """What an operator does, and the commands for it: the order of `campaigns --help`. A test finds a command in none."""

@@ -70,6 +70,19 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "probe": ("campaigns probe acct_abc123 --to 123456",),
     "hosts forget": ('campaigns hosts forget worker-2 --reason "its disk is lost"',),
     "hosts list": ("campaigns hosts list",),
+    "operators add": (
+        "campaigns operators add anna --rights admin",
+        "campaigns operators add ben --rights editor,sender --account acct_abc123",
+    ),
+    "operators disable": ('campaigns operators disable ben --reason "left the team"',),
+    "operators enable": ("campaigns operators enable ben",),
+    "operators four-eyes": ("campaigns operators four-eyes on",),
+    "operators link": ("campaigns operators link ben",),
+    "operators list": ("campaigns operators list",),
+    "operators set": ("campaigns operators set ben --rights sender --every-account",),
+    "tokens create": ("campaigns tokens create nightly --operator ben --rights sender --expires 30d",),
+    "tokens list": ("campaigns tokens list",),
+    "tokens revoke": ("campaigns tokens revoke 3",),
 }
 """By the words of the command."""
 

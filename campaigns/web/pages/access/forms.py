@@ -1,27 +1,29 @@
-"""The fields that the forms of access have in common: rights, accounts, and the age of a token."""
+"""What the forms and addresses of access have in common: names, numbers, rights, accounts, and the age of a token."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import Form
+from fastapi import Depends, Form, Path
 
 from campaigns.domain.access.rights import Right
-from campaigns.domain.access.typed import chosen_rights
+from campaigns.domain.access.typed import LONGEST_NAME, chosen_rights
 from campaigns.domain.errors import InputFault, InvalidInput
 
 Key = Annotated[str, Form(max_length=255)]
-Word = Annotated[str, Form(max_length=200)]
+Word = Annotated[str, Form(max_length=2000)]
+Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
+OperatorName = Annotated[str, Path(max_length=LONGEST_NAME, pattern=r"^[a-z0-9][a-z0-9._@+-]*$")]
 
 
 @dataclass(frozen=True, slots=True)
 class MayForm:
     """What somebody may do, as a form sends it: a box for each right, and accounts with blanks between them."""
 
-    rights: Annotated[list[str], Form()] = field(default_factory=list)
-    accounts: Annotated[str, Form(max_length=20_000)] = ""  # none: every account
+    rights: list[str]
+    accounts: str  # empty: every account
 
     @property
     def chosen_rights(self) -> frozenset[Right]:
@@ -36,6 +38,16 @@ class MayForm:
     def as_key(self) -> dict[str, str]:
         """What makes two forms the same."""
         return {"rights": " ".join(sorted(self.rights)), "accounts": self.accounts}
+
+
+def may_form(
+    rights: Annotated[list[str] | None, Form()] = None, accounts: Annotated[str, Form(max_length=20_000)] = ""
+) -> MayForm:
+    """The fields of a form; boxes that are not ticked are not sent."""
+    return MayForm(rights or [], accounts)
+
+
+May = Annotated[MayForm, Depends(may_form)]
 
 
 def days(text: str) -> timedelta:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from campaigns.flow.access.operators import change_password, end_every_session, end_one_session
@@ -13,7 +11,7 @@ from campaigns.store.views.people.operators import operator_view, sessions_of, t
 from campaigns.web.desk import Here, Viewer
 from campaigns.web.kit.acts import Question, act_once, ask
 from campaigns.web.kit.pages import done, page
-from campaigns.web.pages.access.forms import Key, MayForm, Word
+from campaigns.web.pages.access.forms import Key, May, Number, Word
 from campaigns.web.pages.access.token_form import made_token, token_form
 
 routes = APIRouter(prefix="/me")
@@ -50,7 +48,7 @@ def set_password(request: Request, desk: Here, by: Viewer, old: Word, new: Word)
 @routes.get("/sessions/end")
 def ask_to_end_others(request: Request, by: Viewer) -> Response:
     """Ask whether every other session is to end."""
-    sentence = f"Every session of {by.name} ends, but for the one of this browser."
+    sentence = f"Every session of {by.name} ends, except the one of this browser."
     return ask(request, by, Question("End other sessions", sentence, "End them", "/me", needs_reason=False))
 
 
@@ -69,14 +67,14 @@ def end_others(request: Request, desk: Here, by: Viewer, key: Key) -> Response:
 
 
 @routes.get("/sessions/{session_id}/end")
-def ask_to_end(request: Request, by: Viewer, session_id: int) -> Response:
+def ask_to_end(request: Request, by: Viewer, session_id: Number) -> Response:
     """Ask whether one session is to end."""
     question = Question("End a session", f"Session {session_id} ends.", "End it", "/me", needs_reason=False)
     return ask(request, by, question)
 
 
 @routes.post("/sessions/{session_id}/end")
-def end(request: Request, desk: Here, by: Viewer, session_id: int, key: Key) -> Response:
+def end(request: Request, desk: Here, by: Viewer, session_id: Number, key: Key) -> Response:
     """End one session of one's own."""
     return act_once(
         request,
@@ -102,7 +100,7 @@ def new_token(
     by: Viewer,
     key: Key,
     named: Word,
-    may: Annotated[MayForm, Depends()],
+    may: May,
     expires: Word = "90",
 ) -> Response:
     """Make a token, and show it once."""
@@ -110,14 +108,14 @@ def new_token(
 
 
 @routes.get("/tokens/{token_id}/revoke")
-def ask_to_revoke(request: Request, by: Viewer, token_id: int) -> Response:
+def ask_to_revoke(request: Request, by: Viewer, token_id: Number) -> Response:
     """Ask whether a token is to be revoked."""
     sentence = f"Token {token_id} no longer works. This cannot be undone."
     return ask(request, by, Question("Revoke a token", sentence, "Revoke it", "/me", needs_reason=False))
 
 
 @routes.post("/tokens/{token_id}/revoke")
-def revoke(request: Request, desk: Here, by: Viewer, token_id: int, key: Key) -> Response:
+def revoke(request: Request, desk: Here, by: Viewer, token_id: Number, key: Key) -> Response:
     """Revoke a token; somebody who is not an admin has only their own."""
     return act_once(
         request,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request
@@ -25,7 +24,7 @@ from campaigns.web.desk import Admin, Here
 from campaigns.web.kit.acts import Question, act_once, ask
 from campaigns.web.kit.pages import done, page
 from campaigns.web.kit.shown_once import Shown
-from campaigns.web.pages.access.forms import Key, MayForm, Word
+from campaigns.web.pages.access.forms import Key, May, OperatorName, Word
 from campaigns.web.pages.access.token_form import made_token, token_form
 
 
@@ -37,8 +36,6 @@ def every_account(by: Admin) -> None:
 routes = APIRouter(prefix="/people", dependencies=[Depends(every_account)])
 
 OPERATOR = "/operators/{name}"
-
-May = Annotated[MayForm, Depends()]
 
 
 @routes.get("")
@@ -96,7 +93,7 @@ def four_eyes(request: Request, desk: Here, by: Admin, key: Key, is_on: Word) ->
 
 
 @routes.get(OPERATOR)
-def show_operator(request: Request, desk: Here, by: Admin, name: str) -> Response:
+def show_operator(request: Request, desk: Here, by: Admin, name: OperatorName) -> Response:
     """One operator: rights, sessions, tokens."""
     with desk.store.read() as connection:
         now = desk.store.now(connection)
@@ -112,7 +109,7 @@ def show_operator(request: Request, desk: Here, by: Admin, name: str) -> Respons
 
 
 @routes.post(f"{OPERATOR}/may")
-def change(request: Request, desk: Here, by: Admin, name: str, may: May) -> Response:
+def change(request: Request, desk: Here, by: Admin, name: OperatorName, may: May) -> Response:
     """Change the rights and the accounts."""
     accounts = may.chosen_accounts
     set_operator(
@@ -127,28 +124,28 @@ def change(request: Request, desk: Here, by: Admin, name: str, may: May) -> Resp
 
 
 @routes.get(f"{OPERATOR}/link")
-def ask_for_link(request: Request, by: Admin, name: str) -> Response:
+def ask_for_link(request: Request, by: Admin, name: OperatorName) -> Response:
     """Ask whether a login link is to be made."""
     sentence = f"Whoever opens the link within 15 minutes chooses a new password for {name}, once."
     return ask(request, by, Question("Login link", sentence, "Make the link", _of(name), needs_reason=False))
 
 
 @routes.post(f"{OPERATOR}/link")
-def link(request: Request, by: Admin, name: str, key: Key) -> Response:
+def link(request: Request, by: Admin, name: OperatorName, key: Key) -> Response:
     """Make a login link, and show it once."""
     shown = Shown[LinkMade](request, by, {"key": key})
     return shown.page(lambda store: make_link(store, name, actor=by.actor), "access/link.html", back=_of(name))
 
 
 @routes.get(f"{OPERATOR}/disable")
-def ask_to_disable(request: Request, by: Admin, name: str) -> Response:
+def ask_to_disable(request: Request, by: Admin, name: OperatorName) -> Response:
     """Ask whether an operator is to be disabled."""
     sentence = f"{name} can no longer log in, every session of {name} ends, and no token of {name} works."
     return ask(request, by, Question(f"Disable {name}", sentence, "Disable", _of(name)))
 
 
 @routes.post(f"{OPERATOR}/disable")
-def disable(request: Request, desk: Here, by: Admin, name: str, key: Key, reason: Word) -> Response:
+def disable(request: Request, desk: Here, by: Admin, name: OperatorName, key: Key, reason: Word) -> Response:
     """Disable an operator."""
     return act_once(
         request,
@@ -162,14 +159,14 @@ def disable(request: Request, desk: Here, by: Admin, name: str, key: Key, reason
 
 
 @routes.get(f"{OPERATOR}/enable")
-def ask_to_enable(request: Request, by: Admin, name: str) -> Response:
+def ask_to_enable(request: Request, by: Admin, name: OperatorName) -> Response:
     """Ask whether an operator is to be enabled again."""
     sentence = f"{name} can log in with the password from before, and the tokens of {name} work again."
     return ask(request, by, Question(f"Enable {name}", sentence, "Enable", _of(name), needs_reason=False))
 
 
 @routes.post(f"{OPERATOR}/enable")
-def enable(request: Request, desk: Here, by: Admin, name: str, key: Key) -> Response:
+def enable(request: Request, desk: Here, by: Admin, name: OperatorName, key: Key) -> Response:
     """Enable an operator."""
     return act_once(
         request,
@@ -183,14 +180,14 @@ def enable(request: Request, desk: Here, by: Admin, name: str, key: Key) -> Resp
 
 
 @routes.get(f"{OPERATOR}/sessions/end")
-def ask_to_end(request: Request, by: Admin, name: str) -> Response:
+def ask_to_end(request: Request, by: Admin, name: OperatorName) -> Response:
     """Ask whether every session of an operator is to end."""
     question = Question("End sessions", f"Every session of {name} ends.", "End them", _of(name), needs_reason=False)
     return ask(request, by, question)
 
 
 @routes.post(f"{OPERATOR}/sessions/end")
-def end(request: Request, desk: Here, by: Admin, name: str, key: Key) -> Response:
+def end(request: Request, desk: Here, by: Admin, name: OperatorName, key: Key) -> Response:
     """End every session of an operator."""
     return act_once(
         request,
@@ -204,14 +201,14 @@ def end(request: Request, desk: Here, by: Admin, name: str, key: Key) -> Respons
 
 
 @routes.get(f"{OPERATOR}/tokens/new")
-def ask_for_token(request: Request, desk: Here, by: Admin, name: str) -> Response:
+def ask_for_token(request: Request, desk: Here, by: Admin, name: OperatorName) -> Response:
     """The form for a token of an operator."""
     return token_form(request, desk, by, name, back=_of(name))
 
 
 @routes.post(f"{OPERATOR}/tokens/new")
 def new_token(
-    request: Request, desk: Here, by: Admin, name: str, key: Key, named: Word, may: May, expires: Word = "90"
+    request: Request, desk: Here, by: Admin, name: OperatorName, key: Key, named: Word, may: May, expires: Word = "90"
 ) -> Response:
     """Make a token of an operator, and show it once."""
     return made_token(request, desk, by, name, {"key": key, "name": named, "expires": expires, **may.as_key()}, may)

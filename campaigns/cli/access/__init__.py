@@ -1,0 +1,1 @@
+"""`operators` and `tokens`: who may use the desk and its API."""
