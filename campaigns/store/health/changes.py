@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, literal_column, select
 
 from campaigns.domain.states import BatchState
 from campaigns.store.health.heartbeats import QUIET
@@ -13,6 +13,9 @@ from campaigns.store.tables.accounts import heartbeat, lane
 from campaigns.store.tables.attempts import evidence
 from campaigns.store.tables.audit import event
 from campaigns.store.tables.batches import batch
+
+_SENDING: ColumnElement[str] = literal_column(f"'{BatchState.SENDING}'")
+"""As a literal: SQLite uses the index of the batches in flight only for a value that the statement itself has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ def marks(connection: Connection, now: datetime) -> Marks:
             select(func.max(event.c.id)).scalar_subquery().label("event"),
             select(func.max(evidence.c.id)).scalar_subquery().label("evidence"),
             select(func.sum(lane.c.fence)).scalar_subquery().label("fences"),
-            select(func.count()).where(batch.c.state == BatchState.SENDING.value).scalar_subquery().label("in_flight"),
+            select(func.count()).where(batch.c.state == _SENDING).scalar_subquery().label("in_flight"),
             select(func.max(lane.c.available_at)).scalar_subquery().label("waits"),
             select(func.max(lane.c.ask_at)).scalar_subquery().label("searches"),
             select(func.count()).where(heartbeat.c.at < now - QUIET).scalar_subquery().label("quiet"),

@@ -10,8 +10,8 @@ from starlette.responses import RedirectResponse, Response
 
 from campaigns.domain.errors import InputFault, InvalidInput
 from campaigns.web.desk import Viewer
+from campaigns.web.kit.own_paths import own_path
 from campaigns.web.kit.pages import page
-from campaigns.web.kit.places import own_place
 from campaigns.web.kit.times import ACCOUNTS, COOKIE, is_zone
 
 routes = APIRouter(prefix="/zone")
@@ -22,7 +22,7 @@ A_YEAR = 365 * 86_400
 @routes.get("")
 def choose_zone(request: Request, by: Viewer, to: str = "/") -> Response:
     """Every zone to choose from."""
-    return page(request, "zone.html", by=by, zones=sorted(available_timezones()), to=own_place(to))
+    return page(request, "zone.html", by=by, zones=sorted(available_timezones()), to=own_path(to))
 
 
 @routes.post("")
@@ -37,7 +37,7 @@ def set_zone(
         raise InvalidInput(
             InputFault(f"is not the name of a time zone: {zone!r}", "zone"), closing="Choose one of the list."
         )
-    reply = RedirectResponse(own_place(to), status_code=303)
+    reply = RedirectResponse(own_path(to), status_code=303)
     secure = request.url.scheme == "https"
     reply.set_cookie(COOKIE, zone, max_age=A_YEAR, httponly=True, samesite="lax", secure=secure)
     return reply

@@ -23,6 +23,8 @@ WIDTHS = (320, 768, 1440)
 
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
+A_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ,]+\d\d:\d\d|\d{1,2} [A-Z][a-z]{2} \d{4},? \d\d:\d\d")
+
 REFUSED = "the server responded with a status of 4"
 """Chromium's words about a page of refusal, which is a page too: an act that is not possible now, for example."""
 
@@ -71,6 +73,7 @@ def test_pages_hold_the_policy_and_fit_a_telephone(evening: World, person: Brows
         if "{" not in path and _is_page(person, path):
             tab.goto(path)
             assert _overflow(tab) <= 0, path
+            assert _loose_times(tab) == [], path
 
 
 @pytest.mark.parametrize("theme", THEMES)
@@ -97,9 +100,11 @@ def test_each_page_in_each_width_and_theme(evening: World, person: BrowserContex
         tab.goto(address)
         assert _overflow(tab) <= 0, f"wider than {width} px"
         assert tab.locator("h1").count() == 1
-        for theme in THEMES if width != 768 else ():
-            tab.emulate_media(color_scheme=theme)
-            assert _violations(tab) == [], f"{theme}, {width} px"
+        assert _loose_times(tab) == []
+    for theme, width in zip(THEMES, (WIDTHS[-1], WIDTHS[0]), strict=True):
+        tab.set_viewport_size({"width": width, "height": 800})
+        tab.emulate_media(color_scheme=theme)
+        assert _violations(tab) == [], f"{theme}, {width} px"
 
 
 def _is_page(person: BrowserContext, address: str) -> bool:
@@ -113,6 +118,18 @@ def _overflow(tab: Page) -> int:
     """By how many pixels the page is wider than the window."""
     wider: int = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     return wider
+
+
+def _loose_times(tab: Page) -> list[str]:
+    """Times outside of `time` elements: nobody could tell in which zone they are."""
+    text: str = tab.evaluate(
+        """() => {
+          const copy = document.querySelector("main").cloneNode(true);
+          copy.querySelectorAll("time, pre, code, textarea").forEach((each) => each.remove());
+          return copy.textContent;
+        }"""
+    )
+    return [found[0] for found in A_TIME.finditer(text)]
 
 
 def _violations(tab: Page) -> list[str]:
