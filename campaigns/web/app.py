@@ -17,6 +17,7 @@ from campaigns.web.api import schedules as api_schedules
 from campaigns.web.desk import Desk
 from campaigns.web.guard import Guard
 from campaigns.web.openapi import describe
+from campaigns.web.pages import reference as reference_pages
 from campaigns.web.pages import runs as runs_pages
 from campaigns.web.problems import refuse_with
 
@@ -30,7 +31,7 @@ API = (
 )
 """The routes of every subject of the API, in the order of its reference."""
 
-PAGES = (runs_pages.routes,)
+PAGES = (runs_pages.routes, reference_pages.routes)
 """The routes of every page."""
 
 

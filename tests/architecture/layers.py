@@ -82,7 +82,7 @@ SUBJECTS = {
         *("schedules", "backup", "campaigns", "lanes", "access"),
     ),
     "adapters": ("disk", "redis", "upstream"),
-    "web": ("desk", "guard", "kit", "problems", "openapi", "api", "pages", "app"),
+    "web": ("desk", "guard", "kit", "problems", "problem_codes", "openapi", "api", "pages", "app"),
     "cli": (
         *("kit", "main", "accounts", "audience", "audit", "runs", "campaigns", "schedules", "demo"),
         "system",
