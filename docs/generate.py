@@ -1,7 +1,11 @@
-"""Print docs/states.md from the tables in campaigns/domain/states.py: `python docs/generate.py > docs/states.md`."""
+"""Print docs/states.md from the tables in campaigns/domain/states.py: `python docs/generate.py > docs/states.md`.
+
+With `openapi`, print the description of the API: `python docs/generate.py openapi > docs/openapi.json`.
+"""
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping
 from enum import StrEnum
@@ -44,5 +48,17 @@ def _machine(name: str, sentences: Mapping[StrEnum, str], moves: Mapping[StrEnum
     return [*lines, ""]
 
 
+def description() -> str:
+    """The description of the API. It needs no database."""
+    from campaigns.settings import load_settings
+    from campaigns.store.database.engine import open_store
+    from campaigns.web.app import desk_app
+    from campaigns.web.desk import Desk
+    from campaigns.wiring import Parts
+
+    desk = Desk(Parts(load_settings(), open_store("sqlite:///never-opened.db")), b"", lambda _: None)
+    return json.dumps(desk_app(desk).openapi(), indent=1, sort_keys=True) + "\n"
+
+
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    sys.stdout.write(description() if sys.argv[1:] == ["openapi"] else page())

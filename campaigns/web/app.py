@@ -38,6 +38,8 @@ from campaigns.web.pages.campaigns import routes as campaigns_pages
 from campaigns.web.pages.evening import batches, decide, rerun, run_acts, stop
 from campaigns.web.pages.evening import desk as desk_pages
 from campaigns.web.pages.evening import runs as runs_pages
+from campaigns.web.pages import reference as reference_pages
+from campaigns.web.pages import runs as runs_pages
 from campaigns.web.problems import refuse_with
 
 API = (
@@ -67,6 +69,7 @@ PAGES = (
     *(desk_pages.routes, runs_pages.routes, batches.routes),
     *(run_acts.routes, rerun.routes, decide.routes, stop.routes),
 )
+PAGES = (runs_pages.routes, reference_pages.routes)
 """The routes of every page."""
 
 

@@ -87,6 +87,7 @@ SUBJECTS = {
     ),
     "adapters": ("disk", "redis", "upstream"),
     "web": ("desk", "guard", "kit", "problems", "openapi", "door", "api", "pages", "app", "server", "serve"),
+    "web": ("desk", "guard", "kit", "problems", "problem_codes", "openapi", "api", "pages", "app"),
     "cli": (
         *("kit", "main", "accounts", "audience", "audit", "runs", "campaigns", "schedules", "demo", "access"),
         "system",
