@@ -24,7 +24,7 @@ def test_nobody_is_asked_about_an_archive_that_is_refused(shell: Shell) -> None:
     campaign = str(shell.campaign())
     shell.ok("launch", campaign, "--yes")
 
-    assert "has an open run (1)" in shell.refusal("archive", campaign, code=4)
+    assert "has an open run (r1)" in shell.refusal("archive", campaign, code=4)
     shell.ok("runs", "cancel", "1", "--reason", "over")
     shell.ok("archive", campaign, "--yes")
     assert "is archived already" in shell.refusal("archive", campaign, code=4)
