@@ -21,12 +21,14 @@ PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 class DeskSettings(BaseSettings):
     """The settings of the desk and its API, as a part of all settings."""
 
+    operator: str | None = Field(None, alias="CAMPAIGNS_OPERATOR")
     secret_key: SecretStr | None = Field(None, alias="CAMPAIGNS_SECRET_KEY")
     web_hosts_setting: str | None = Field(None, alias="CAMPAIGNS_WEB_HOSTS")
     web_proxies_setting: str | None = Field(None, alias="CAMPAIGNS_WEB_PROXIES")
     web_prefix: str | None = Field(None, alias="CAMPAIGNS_WEB_PREFIX")
     security_contact: str | None = Field(None, alias="CAMPAIGNS_SECURITY_CONTACT")
 
+    @field_validator("operator", mode="before")
     @field_validator("secret_key", mode="before")
     @classmethod
     def _a_secret_is_long(cls, value: Any) -> Any:

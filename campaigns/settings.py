@@ -13,7 +13,6 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from campaigns import addresses
 from campaigns.desk_settings import DeskSettings
-from campaigns.domain.access.typed import IS_NAME
 from campaigns.domain.errors import SettingsError
 from campaigns.domain.printable import IS_TEXT
 from campaigns.domain.sending.pacing import LARGEST_BATCH
@@ -68,7 +67,6 @@ class Settings(DeskSettings):
     prepare_threshold: int | None = Field(None, alias="CAMPAIGNS_PREPARE_THRESHOLD", ge=0, le=1_000_000)
     rf_as: Literal["array", "string"] = Field("array", alias="CAMPAIGNS_RF_AS")
     text_as: Literal["html", "unchanged"] = Field("html", alias="CAMPAIGNS_TEXT_AS")
-    operator: str | None = Field(None, alias="CAMPAIGNS_OPERATOR")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="LOG_LEVEL")
     log_format: Literal["json", "console"] | None = Field(None, alias="LOG_FORMAT")
 
@@ -89,7 +87,6 @@ class Settings(DeskSettings):
     def _an_empty_key_is_none(cls, value: Any) -> Any:
         return (value.strip() or None) if isinstance(value, str) else value
 
-    @field_validator("operator", mode="before")
     @classmethod
     def _an_operator_is_named(cls, value: Any) -> Any:
         if not isinstance(value, str) or not value.strip():

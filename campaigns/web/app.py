@@ -26,7 +26,7 @@ from campaigns.web.desk import Desk
 from campaigns.web.guard import Guard
 from campaigns.web.kit.watcher import Watcher
 from campaigns.web.openapi import describe
-from campaigns.web.pages import live, search, zone
+from campaigns.web.pages import live, reference, search, zone
 from campaigns.web.pages.access import login as login_pages
 from campaigns.web.pages.access import me as me_pages
 from campaigns.web.pages.access import people as people_pages
@@ -38,8 +38,6 @@ from campaigns.web.pages.campaigns import routes as campaigns_pages
 from campaigns.web.pages.evening import batches, decide, rerun, run_acts, stop
 from campaigns.web.pages.evening import desk as desk_pages
 from campaigns.web.pages.evening import runs as runs_pages
-from campaigns.web.pages import reference as reference_pages
-from campaigns.web.pages import runs as runs_pages
 from campaigns.web.problems import refuse_with
 
 API = (
@@ -60,7 +58,7 @@ API = (
 """The routes of every subject of the API, in the order of its reference."""
 
 PAGES = (
-    *(live.routes, zone.routes, search.routes),
+    *(live.routes, zone.routes, search.routes, reference.routes),
     *campaigns_pages.ROUTES,
     *(fans.routes, imports.routes, suppressions.routes),
     *(events.routes, verify.routes),
@@ -69,7 +67,6 @@ PAGES = (
     *(desk_pages.routes, runs_pages.routes, batches.routes),
     *(run_acts.routes, rerun.routes, decide.routes, stop.routes),
 )
-PAGES = (runs_pages.routes, reference_pages.routes)
 """The routes of every page."""
 
 

@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "env_file": {"domain", "private_files"},
     "vendor_key": {"private_files"},
     "tls": {"domain"},
-    "desk_settings": set(),
+    "desk_settings": {"domain"},
     "settings": {"domain", "addresses", "desk_settings", "env_file", "vendor_key", "private_files", "tls"},
     "store": PURE | {"store", "private_files"},
     "flow": PURE | {"store", "flow", "crashpoint"},
@@ -86,8 +86,10 @@ SUBJECTS = {
         *("schedules", "backup", "campaigns", "operations", "lanes", "access"),
     ),
     "adapters": ("disk", "redis", "upstream"),
-    "web": ("desk", "guard", "kit", "problems", "openapi", "door", "api", "pages", "app", "server", "serve"),
-    "web": ("desk", "guard", "kit", "problems", "problem_codes", "openapi", "api", "pages", "app"),
+    "web": (
+        *("desk", "guard", "kit", "problems", "problem_codes", "openapi", "door", "api", "pages", "app"),
+        *("server", "serve"),
+    ),
     "cli": (
         *("kit", "main", "accounts", "audience", "audit", "runs", "campaigns", "schedules", "demo", "access"),
         "system",
