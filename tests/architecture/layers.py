@@ -33,11 +33,12 @@ MAY_IMPORT = {
     "adapters": PURE | {"adapters", "private_files", "tls"},
     "sandbox": {"domain", "sandbox", "private_files"},
     "inputs": {"domain", "inputs"},
+    "checks": BELOW_EDGES | {"checks"},
     "wiring": BELOW_EDGES,
     "worker": BELOW_EDGES | {"worker", "crashpoint"},
     "embedded": BELOW_EDGES | {"embedded"},
-    "web": BELOW_EDGES | {"as_lines", "as_json", "inputs", "web"},
-    "cli": BELOW_EDGES | {"as_lines", "as_json", "cli", "embedded", "inputs", "sandbox", "web"},
+    "web": BELOW_EDGES | {"as_lines", "as_json", "checks", "inputs", "web"},
+    "cli": BELOW_EDGES | {"as_lines", "as_json", "checks", "cli", "embedded", "inputs", "sandbox", "web"},
     "__main__": {"cli"},
 }
 """Edges -> wiring -> flow | adapters -> store | ports -> domain. The command line starts `up` and the desk, and
@@ -46,6 +47,7 @@ that is all that edges know of each other."""
 SUBJECTS = {
     "domain": (
         "printable",
+        "words",
         "remedies",
         "states",
         "errors",
@@ -108,6 +110,7 @@ THIRD_PARTY = {
     "adapters": {"httpx", "httpcore", "redis", "pydantic", "pyroaring", "openpyxl"},
     "sandbox": {"h11", "pydantic", "pyroaring", "yaml"},
     "inputs": {"yaml"},
+    "checks": set(),
     "wiring": {"structlog", "pydantic"},
     "worker": {"celery", "kombu", "redis", "structlog"},
     "embedded": set(),
@@ -127,7 +130,7 @@ IMPURE = {
 
 CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("date", "today"), ("time", "time")}
 
-MAY_ASK_A_CLOCK = ("store/database/engine.py", "cli/", "adapters/", "sandbox/", "worker/", "embedded/")
+MAY_ASK_A_CLOCK = ("store/database/engine.py", "checks/", "cli/", "adapters/", "sandbox/", "worker/", "embedded/")
 
 CALLS_OF_THE_VENDOR = {"send": "flow/sending/send.py", "unsend": "flow/recall/unsend.py"}
 """The one file that may call each method of the gateway which changes something at the vendor."""
@@ -151,7 +154,7 @@ READ_WITH_A_REASON = {
     ("cli/campaigns/create_edit.py", "campaigns"): "an edit changes the revision as it is stored, not as it is shown",
     ("cli/demo/books.py", "sending"): "the demo counts the users of all runs against the record of the sandbox",
     ("cli/runs/recipients.py", "runs"): "reads the users of a run, a set of each batch, which no view can show",
-    ("cli/system/checks.py", "backup"): "a host is a row of few columns, and its view would have the same",
+    ("checks/memory.py", "backup"): "a host is a row of few columns, and its view would have the same",
     ("cli/system/hosts.py", "backup"): "a host is a row of few columns, and its view would have the same",
     ("web/kit/acts.py", "access"): "an idempotency key is a value that the flow takes, and no more",
     ("web/kit/lists.py", "backup"): "the incarnation of the database is one value, and its view would be the same",
