@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 def memory_checks(settings: Settings) -> Iterator[Check]:
     """What this host stores beside the database, and whether both agree."""
-    yield from _spool(settings)
+    yield from spool_checks(settings)
     yield from _fences(settings)
 
 
-def _spool(settings: Settings) -> Iterator[Check]:
+def spool_checks(settings: Settings) -> Iterator[Check]:
+    """Whether outcomes of requests wait in the home of this host to be written."""
     from campaigns.adapters.disk.spool import FileSpool
 
     try:

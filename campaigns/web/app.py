@@ -14,6 +14,7 @@ from campaigns.web.api import runs as api_runs
 from campaigns.web.desk import Desk
 from campaigns.web.guard import Guard
 from campaigns.web.pages import runs as runs_pages
+from campaigns.web.pages import system
 from campaigns.web.pages.accounts import acts as account_acts
 from campaigns.web.pages.accounts import shown as accounts_shown
 from campaigns.web.pages.audience import fans, imports, suppressions
@@ -28,6 +29,7 @@ PAGES = (
     *(fans.routes, imports.routes, suppressions.routes),
     *(events.routes, verify.routes),
     *(account_acts.routes, accounts_shown.routes),
+    system.routes,
 )
 """The routes of every page."""
 

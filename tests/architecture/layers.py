@@ -161,6 +161,7 @@ READ_WITH_A_REASON = {
     ("web/kit/once.py", "access"): "an idempotency key is a value that the flow takes, and no more",
     ("web/kit/pages.py", "holds"): "the stops in force are rows of few columns, and their view would have the same",
     ("web/kit/revisions.py", "backup"): "the incarnation of the database is one value, and its view would be the same",
+    ("web/pages/system.py", "backup"): "a host is a row of few columns, and its view would have the same",
     ("worker/tasks.py", "runs"): "after a plan the worker serves the account of the run at once",
 }
 """Modules of an edge that read another subject of the store, with the subject and the reason. None of them writes."""
