@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings
 
+from campaigns.domain.access.typed import IS_NAME
+
 SHORTEST_SECRET = 32
 """Characters of CAMPAIGNS_SECRET_KEY: a shorter one could be guessed."""
 
@@ -29,6 +31,14 @@ class DeskSettings(BaseSettings):
     security_contact: str | None = Field(None, alias="CAMPAIGNS_SECURITY_CONTACT")
 
     @field_validator("operator", mode="before")
+    @classmethod
+    def _an_operator_is_named(cls, value: Any) -> Any:
+        if not isinstance(value, str) or not value.strip():
+            return None
+        if not IS_NAME(value.strip().lower()):
+            raise ValueError("is not a valid name of an operator; leave it out, or take one that is listed")
+        return value.strip().lower()
+
     @field_validator("secret_key", mode="before")
     @classmethod
     def _a_secret_is_long(cls, value: Any) -> Any:

@@ -87,14 +87,6 @@ class Settings(DeskSettings):
     def _an_empty_key_is_none(cls, value: Any) -> Any:
         return (value.strip() or None) if isinstance(value, str) else value
 
-    @classmethod
-    def _an_operator_is_named(cls, value: Any) -> Any:
-        if not isinstance(value, str) or not value.strip():
-            return None
-        if not IS_NAME(value.strip().lower()):
-            raise ValueError("is not a valid name of an operator; leave it out, or take one that is listed")
-        return value.strip().lower()
-
     @field_validator("home", mode="before")
     @classmethod
     def _home_is_named(cls, value: Any) -> Any:

@@ -26,7 +26,7 @@ from campaigns.web.desk import Desk
 from campaigns.web.guard import Guard
 from campaigns.web.kit.watcher import Watcher
 from campaigns.web.openapi import describe
-from campaigns.web.pages import live, reference, search, zone
+from campaigns.web.pages import live, reference, search, system, zone
 from campaigns.web.pages.access import login as login_pages
 from campaigns.web.pages.access import me as me_pages
 from campaigns.web.pages.access import people as people_pages
@@ -66,6 +66,7 @@ PAGES = (
     *(login_pages.routes, me_pages.routes, people_pages.routes),
     *(desk_pages.routes, runs_pages.routes, batches.routes),
     *(run_acts.routes, rerun.routes, decide.routes, stop.routes),
+    system.routes,
 )
 """The routes of every page."""
 

@@ -23,7 +23,7 @@ COMMAND = re.compile(
 )
 """A command in backticks, with or without the name of the program, or an option."""
 
-EDGES = {"cli", "worker", "embedded", "wiring", "web"}
+EDGES = {"checks", "cli", "worker", "embedded", "wiring", "web"}
 
 
 def sentences_name_no_command(source: Source) -> Iterator[str]:

@@ -34,11 +34,12 @@ MAY_IMPORT = {
     "adapters": PURE | {"adapters", "private_files", "tls"},
     "sandbox": {"domain", "sandbox", "private_files"},
     "inputs": PURE | {"store", "flow", "inputs"},
+    "checks": BELOW_EDGES | {"checks"},
     "wiring": BELOW_EDGES,
     "worker": BELOW_EDGES | {"worker", "crashpoint"},
     "embedded": BELOW_EDGES | {"embedded"},
-    "web": BELOW_EDGES | {"as_lines", "as_json", "inputs", "web"},
-    "cli": BELOW_EDGES | {"as_lines", "as_json", "cli", "embedded", "inputs", "sandbox", "web"},
+    "web": BELOW_EDGES | {"as_lines", "as_json", "checks", "inputs", "web"},
+    "cli": BELOW_EDGES | {"as_lines", "as_json", "checks", "cli", "embedded", "inputs", "sandbox", "web"},
     "__main__": {"cli"},
 }
 """Edges -> wiring -> flow | adapters -> store | ports -> domain. The command line starts `up` and the desk, and
@@ -48,6 +49,7 @@ SUBJECTS = {
     "domain": (
         "printable",
         "ids",
+        "words",
         "remedies",
         "states",
         "errors",
@@ -115,6 +117,7 @@ THIRD_PARTY = {
     "adapters": {"httpx", "httpcore", "redis", "pydantic", "pyroaring", "openpyxl"},
     "sandbox": {"h11", "pydantic", "pyroaring", "yaml"},
     "inputs": {"yaml"},
+    "checks": set(),
     "wiring": {"structlog", "pydantic"},
     "worker": {"celery", "kombu", "redis", "structlog"},
     "embedded": set(),
@@ -134,7 +137,7 @@ IMPURE = {
 
 CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("date", "today"), ("time", "time")}
 
-MAY_ASK_A_CLOCK = ("store/database/engine.py", "cli/", "adapters/", "sandbox/", "worker/", "embedded/")
+MAY_ASK_A_CLOCK = ("store/database/engine.py", "checks/", "cli/", "adapters/", "sandbox/", "worker/", "embedded/")
 
 CALLS_OF_THE_VENDOR = {"send": "flow/sending/send.py", "unsend": "flow/recall/unsend.py"}
 """The one file that may call each method of the gateway which changes something at the vendor."""
@@ -156,7 +159,7 @@ READ_WITH_A_REASON = {
     ("cli/audit/kept_heads.py", "audit"): "a head of the sealed log is the value that `proof` compares with",
     ("cli/demo/books.py", "sending"): "the demo counts the users of all runs against the record of the sandbox",
     ("cli/runs/recipients.py", "runs"): "reads the users of a run, a set of each batch, which no view can show",
-    ("cli/system/checks.py", "backup"): "a host is a row of few columns, and its view would have the same",
+    ("checks/memory.py", "backup"): "a host is a row of few columns, and its view would have the same",
     ("cli/system/hosts.py", "backup"): "a host is a row of few columns, and its view would have the same",
     ("web/door.py", "holds"): "whether sending is stopped is a row of few columns",
     ("web/api/runs.py", "runs"): "reads the users of a run, a set of each batch, which no view can show",
@@ -168,6 +171,7 @@ READ_WITH_A_REASON = {
     ("web/kit/once.py", "access"): "an idempotency key is a value that the flow takes, and no more",
     ("web/kit/pages.py", "holds"): "the stops in force are rows of few columns, and their view would have the same",
     ("web/kit/revisions.py", "backup"): "the incarnation of the database is one value, and its view would be the same",
+    ("web/pages/system.py", "backup"): "a host is a row of few columns, and its view would have the same",
     ("worker/tasks.py", "runs"): "after a plan the worker serves the account of the run at once",
 }
 """Modules of an edge that read another subject of the store, with the subject and the reason. None of them writes."""

@@ -10,6 +10,9 @@ from typing import Any
 import click
 
 from campaigns.as_json import to_json
+from campaigns.domain import words
+
+counted, duration = words.counted, words.duration
 
 NOTHING = "-"
 """How a table shows that there is no value."""
@@ -49,30 +52,12 @@ def moment(value: datetime | str | None, zone: str | None = None) -> str:
     return time.isoformat(sep=" ", timespec="seconds")
 
 
-def duration(seconds: float) -> str:
-    """A length of time for display, in its two largest units: `3 min 20 s`."""
-    whole = max(0, round(seconds))
-    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
-    parts: list[str] = []
-    for name, size in units:
-        count, whole = divmod(whole, size)
-        if count or (name == "s" and not parts):
-            parts.append(f"{count} {name}")
-    return " ".join(parts[:2])
-
-
 def show(value: Any, *, as_json: bool, people: Callable[[], None]) -> None:
     """Print a result: as JSON when asked, else by `people`."""
     if as_json:
         print_json(value)
     else:
         people()
-
-
-def counted(number: int, thing: str) -> str:
-    """`1 batch`, `2 batches`."""
-    ending = "" if number == 1 else "es" if thing.endswith(("ch", "s")) else "s"
-    return f"{number:,} {thing}{ending}"
 
 
 def note(sentence: str) -> None:

@@ -57,6 +57,24 @@ def serving(connection: Connection, upstream: str, now: datetime) -> Service:
     return Service(upstream, Serves.NO, seen_at)
 
 
+@dataclass(frozen=True, slots=True)
+class ServedVendor:
+    """A vendor, and when a worker that serves it was last seen."""
+
+    upstream: str
+    seen_at: datetime
+
+
+def served_vendors(connection: Connection) -> list[ServedVendor]:
+    """Every vendor that a worker of this release has ever served, the one that was seen last first."""
+    rows = connection.execute(
+        select(heartbeat.c.upstream, heartbeat.c.at)
+        .where(heartbeat.c.upstream.is_not(None))
+        .order_by(heartbeat.c.at.desc(), heartbeat.c.upstream)
+    )
+    return [ServedVendor(row.upstream, row.at) for row in rows]
+
+
 _NEW = text(
     "INSERT INTO heartbeat (component, at, upstream) VALUES (:component, :at, :upstream)"
     " ON CONFLICT (component) DO NOTHING"

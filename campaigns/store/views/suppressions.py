@@ -42,16 +42,23 @@ def suppressions_after(
     `lists`: the accounts whose own lists are meant, and None for the list for all accounts; None alone: every list.
     Raises NotFound when the only list is that of an account which does not exist.
     """
-    if lists is not None and len(lists) == 1:
+    if lists is None:
+        statement = _BY_ID.limit(limit)
+        if after is not None:
+            place = tuple_(literal(after[0] or ALL_ACCOUNTS), literal(after[1]))
+            statement = statement.where(tuple_(suppression.c.account_id, suppression.c.user_id) > place)
+        return [_view(row) for row in connection.execute(statement)]
+    if len(lists) == 1:
         for account_id in filter(None, lists):
             require_account(connection, account_id)
-    statement = _BY_ID.limit(limit)
-    if lists is not None:
-        statement = statement.where(suppression.c.account_id.in_(sorted(name or ALL_ACCOUNTS for name in lists)))
-    if after is not None:
-        place = tuple_(literal(after[0] or ALL_ACCOUNTS), literal(after[1]))
-        statement = statement.where(tuple_(suppression.c.account_id, suppression.c.user_id) > place)
-    return [_view(row) for row in connection.execute(statement)]
+    first, user = (ALL_ACCOUNTS, 0) if after is None else (after[0] or ALL_ACCOUNTS, after[1])
+    found: list[SuppressionView] = []
+    for name in sorted(name or ALL_ACCOUNTS for name in lists):  # list by list, each by its own part of the key
+        if name >= first and len(found) < limit:
+            beyond = suppression.c.user_id > (user if name == first else 0)
+            mine = _BY_ID.where(suppression.c.account_id == name, beyond).limit(limit - len(found))
+            found += [_view(row) for row in connection.execute(mine)]
+    return found
 
 
 def suppressions_seen(

@@ -39,7 +39,7 @@ LINKS: dict[Do, tuple[str, str | None]] = {
     Do.UPGRADE_DATABASE: ("Run `campaigns db upgrade` on the server", None),
     Do.GO: ("Let everything send again", "/go"),
     Do.GO_ACCOUNT: ("Let account {account} go on", "/go?account={account}"),
-    Do.SET_ACCOUNT: ("Set the hours and the zone of account {account}", f"{ACCOUNT}"),
+    Do.SET_ACCOUNT: ("Set the hours and the zone of account {account}", f"{ACCOUNT}/hours"),
     Do.ARCHIVE_CAMPAIGN: ("Archive campaign {campaign}", f"{CAMPAIGN}/archive"),
     Do.PAUSE_RUN: ("Pause run {run}", f"{RUN}/pause"),
     Do.SHOW_CAMPAIGN: ("Campaign {campaign}", CAMPAIGN),

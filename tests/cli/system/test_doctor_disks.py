@@ -16,8 +16,9 @@ import pytest
 from redis import Redis, RedisError
 from sqlalchemy import Connection, Engine, event
 
+from campaigns.checks.disks import room_checks
 from campaigns.cli.system import disk_checks
-from campaigns.cli.system.disk_checks import room_checks, write_check
+from campaigns.cli.system.disk_checks import write_check
 from campaigns.domain.errors import DatabaseAway
 from campaigns.embedded.parent_death import bound
 from campaigns.embedded.server import find_server

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 import pytest
 from sqlalchemy import inspect
 
-from campaigns.cli.system.server_checks import server_checks
+from campaigns.checks.server import server_checks
 from campaigns.domain.errors import NotAllowed
 from campaigns.domain.upstream.outcome import Outcome, OutcomeKind
 from campaigns.flow.runs.pause_resume_cancel import pause_run

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from campaigns.cli.system.server_checks import server_checks
+from campaigns.checks.server import server_checks
 from campaigns.domain.errors import DatabaseAway
 from campaigns.domain.upstream.outcome import Outcome
 from campaigns.settings import load_settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from campaigns.cli.system.server_checks import server_checks
+from campaigns.checks.server import server_checks
 from campaigns.store.database import postgresql_tls
 from campaigns.store.database.engine import Store
 from campaigns.store.database.postgresql_tls import Line, line_of

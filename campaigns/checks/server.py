@@ -1,19 +1,18 @@
-"""Checks of `doctor` about the database server itself."""
+"""Checks of the database server itself."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from campaigns.cli.system.checks import AWAY, FAULTY, Check
-from campaigns.cli.system.disk_checks import write_check
+from campaigns.checks.check import AWAY, FAULTY, Check
 
 if TYPE_CHECKING:
     from campaigns.store.database.engine import Store
 
 
 def server_checks(store: Store) -> Iterator[Check]:
-    """Whether it takes writes, keeps them through a power cut, and can hold every text. Raises DatabaseAway."""
+    """Whether it may take writes, keeps them through a power cut, and can hold every text. Raises DatabaseAway."""
     from campaigns.store.database.encoding import UTF8, server_encoding
     from campaigns.store.database.postgresql_tls import VERIFIED, line_of
     from campaigns.store.database.server_facts import commits_are_durable, is_standby
@@ -35,8 +34,6 @@ def server_checks(store: Store) -> Iterator[Check]:
         found = "the server is a standby, which takes no writes: nothing is sent"
         fix = "name its primary in DATABASE_URL, or both hosts with target_session_attrs=read-write"
         yield Check("database server", "fault", found, fix, AWAY)
-    else:
-        yield write_check(store)
     if not durable:
         found = "synchronous_commit is off: a confirmed attempt may be lost, and its fans messaged twice"
         yield Check("durability", "fault", found, "set synchronous_commit to on", FAULTY)
