@@ -21,7 +21,7 @@ def recipients_of(form: FormData) -> Recipients:
 
 
 def revision_of(form: FormData) -> int:
-    """The revision that the form was made from; 0 when it does not say, which is no revision."""
+    """The revision that the form was made from; 0 when it does not name one."""
     text = form.get("revision")
     return int(text) if isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 10 else 0
 
