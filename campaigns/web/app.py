@@ -19,6 +19,7 @@ from campaigns.web.desk import Desk
 from campaigns.web.guard import Guard
 from campaigns.web.pages import runs as runs_pages
 from campaigns.web.pages.campaigns import routes as campaigns_pages
+from campaigns.web.pages.schedules import routes as schedules_pages
 from campaigns.web.problems import refuse_with
 
 API = (
@@ -31,7 +32,7 @@ API = (
 )
 """The routes of every subject of the API, in the order of its reference."""
 
-PAGES = (runs_pages.routes, *campaigns_pages.ROUTES)
+PAGES = (runs_pages.routes, *campaigns_pages.ROUTES, *schedules_pages.ROUTES)
 """The routes of every page."""
 
 
