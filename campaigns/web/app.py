@@ -38,6 +38,7 @@ from campaigns.web.pages.campaigns import routes as campaigns_pages
 from campaigns.web.pages.evening import batches, decide, rerun, run_acts, stop
 from campaigns.web.pages.evening import desk as desk_pages
 from campaigns.web.pages.evening import runs as runs_pages
+from campaigns.web.pages.schedules import routes as schedules_pages
 from campaigns.web.problems import refuse_with
 
 API = (
@@ -68,6 +69,7 @@ PAGES = (
     *(run_acts.routes, rerun.routes, decide.routes, stop.routes),
     system.routes,
 )
+PAGES = (runs_pages.routes, *campaigns_pages.ROUTES, *schedules_pages.ROUTES)
 """The routes of every page."""
 
 

@@ -9,6 +9,7 @@ from pyroaring import BitMap64
 
 from campaigns.domain.audience.user_sets import Reading, unpack
 from campaigns.domain.messages.campaign_names import name_faults
+from campaigns.domain.messages.message import NO_RECIPIENTS
 from campaigns.domain.states import CampaignState
 from campaigns.flow.campaigns.draft_faults import USUAL_TICK_SECONDS, draft_faults
 from campaigns.flow.campaigns.drafts import Changes, Draft
@@ -25,7 +26,7 @@ from campaigns.store.database.engine import Store
 
 @dataclass(frozen=True, slots=True)
 class DraftPreview:
-    """What a launch would do; None while a fault would keep the campaign from being stored."""
+    """What a launch would do; None while another fault than missing recipients would refuse the campaign."""
 
     faults: Sequence[str]  # a clause each
     preview: Preview | None
@@ -49,7 +50,7 @@ def preview_draft(
         )
         faults += name_faults(draft.name)
         campaign = CampaignRow(0, draft.name, draft.account_id, CampaignState.DRAFT, 1, 0, None, None, 0, None)
-        return DraftPreview(faults, None if faults else _preview(act, campaign, new, users, sending))
+        return DraftPreview(faults, None if _hides(faults) else _preview(act, campaign, new, users, sending))
 
 
 def preview_changes(
@@ -73,7 +74,12 @@ def preview_changes(
             checks_times=changes.timing is not None or changes.starts_at is not None,
         )
         faults += [] if changes.name is None else name_faults(changes.name)
-        return DraftPreview(faults, None if faults else _preview(act, campaign, new, users, sending))
+        return DraftPreview(faults, None if _hides(faults) else _preview(act, campaign, new, users, sending))
+
+
+def _hides(faults: Sequence[str]) -> bool:
+    """Whether faults leave nothing to show. Recipients are often chosen last, so without them the rest is shown."""
+    return any(fault != NO_RECIPIENTS for fault in faults)
 
 
 def _users(reading: Reading | None) -> BitMap64 | None:

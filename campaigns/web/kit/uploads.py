@@ -14,9 +14,9 @@ from tempfile import SpooledTemporaryFile
 from typing import Annotated, Any, BinaryIO, cast
 
 from fastapi import Depends, Request
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
 from campaigns.domain.errors import InputFault, InvalidInput, UsageError
@@ -32,6 +32,9 @@ IN_MEMORY = 1 << 20
 PATIENCE_SECONDS = 30.0
 SLOWEST = 16_000
 """A body may take this many seconds, and longer if it brings this many bytes a second."""
+
+LARGEST_TYPED = 8 * LARGEST_BODY
+"""Bytes of one field of a form: half a million user IDs that were typed or pasted."""
 
 LONGEST_NAME = 200
 LONGEST_EPILOGUE = 100
@@ -202,3 +205,28 @@ async def _pieces(request: Request, largest: int) -> AsyncGenerator[bytes]:
         if received > largest:
             raise HTTPException(413, f"The body is larger than {largest:,} bytes")
         yield piece
+
+
+async def sent_form(request: Request) -> AsyncGenerator[FormData]:
+    """Read the form of a page, with files if it has any. Raises UsageError; the files are gone after the request."""
+    pieces = _pieces(request, LARGEST_UPLOAD)
+    parser: MultiPartParser | FormParser = FormParser(request.headers, pieces, max_part_size=LARGEST_TYPED)
+    if _kind(request) == MULTIPART:
+        parser = MultiPartParser(request.headers, pieces, max_files=2, max_part_size=LARGEST_TYPED)
+    try:
+        form = await parser.parse()
+    except MultiPartException as fault:
+        raise UsageError(f"The form cannot be read: {fault.message}") from None
+    try:
+        yield form
+    finally:
+        await form.close()
+
+
+def file_of(form: FormData, name: str) -> Upload | None:
+    """The file that was chosen in a field; None when none was. Raises UsageError for one that was cut off."""
+    part = form.get(name)
+    return _upload(part) if isinstance(part, UploadFile) and part.filename else None
+
+
+SentForm = Annotated[FormData, Depends(sent_form)]

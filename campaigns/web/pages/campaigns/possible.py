@@ -28,6 +28,14 @@ def acts_on(
     return _links(by, campaign_id, [*every, *_writing(state)], query)
 
 
+def schedule_acts(
+    by: Principal, campaign_id: int, state: CampaignState, *, is_paused: bool, query: str = ""
+) -> list[ActLink]:
+    """The acts on a schedule: run it now, resume or pause it, skip the next run."""
+    acts = [*_sending(state, is_paused=is_paused, recurs=False), *_holding(state, is_paused=is_paused)]
+    return _links(by, campaign_id, acts, query)
+
+
 def writing_acts(by: Principal, campaign_id: int, state: CampaignState, *, query: str = "") -> list[ActLink]:
     """The acts that message nobody: what a row of a list has room for."""
     return _links(by, campaign_id, _writing(state), query)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from campaigns.web.pages.campaigns import acts, launch, listed, shown
+from campaigns.web.pages.campaigns import acts, backfill, launch, listed, shown
+from campaigns.web.pages.campaigns.form import preview, write
 
-ROUTES = (listed.routes, shown.routes, acts.routes, launch.routes)
+ROUTES = (listed.routes, preview.routes, write.routes, shown.routes, acts.routes, launch.routes, backfill.routes)

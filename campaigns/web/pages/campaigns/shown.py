@@ -11,13 +11,13 @@ from campaigns.domain.access.rights import LOOK
 from campaigns.flow.access.allow import allow_campaign
 from campaigns.flow.campaigns.show import show_campaign
 from campaigns.inputs.field_table import BY_KEY
+from campaigns.inputs.lengths import length_words
 from campaigns.store.views.campaigns import CampaignView
 from campaigns.store.views.run_lines import RunFilter, runs
 from campaigns.web.desk import Here, Viewer
-from campaigns.web.kit.own_clocks import from_now, on_its_clock
 from campaigns.web.kit.pages import page
 from campaigns.web.pages.campaigns.ahead import runs_ahead
-from campaigns.web.pages.campaigns.lengths import length_words
+from campaigns.web.pages.campaigns.own_clocks import from_now, on_its_clock
 from campaigns.web.pages.campaigns.possible import acts_on
 
 routes = APIRouter(prefix="/campaigns")
