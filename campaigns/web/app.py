@@ -61,6 +61,7 @@ API = (
 PAGES = (
     *(live.routes, zone.routes, search.routes, reference.routes),
     *campaigns_pages.ROUTES,
+    *schedules_pages.ROUTES,
     *(fans.routes, imports.routes, suppressions.routes),
     *(events.routes, verify.routes),
     *(account_acts.routes, accounts_shown.routes),
@@ -69,7 +70,6 @@ PAGES = (
     *(run_acts.routes, rerun.routes, decide.routes, stop.routes),
     system.routes,
 )
-PAGES = (runs_pages.routes, *campaigns_pages.ROUTES, *schedules_pages.ROUTES)
 """The routes of every page."""
 
 

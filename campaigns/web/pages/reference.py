@@ -93,7 +93,7 @@ def _route(operation: Operation, description: dict[str, Any]) -> RouteOfReferenc
     described = operation.described
     text = str(described.get("description", "")).partition("\n")[2].strip()
     contents: dict[str, Any] = described.get("requestBody", {}).get("content", {})
-    first = next(iter(contents.values()), {}).get("schema", {})
+    first: dict[str, Any] = next((each.get("schema", {}) for each in contents.values()), {})
     return RouteOfReference(
         tag=described.get("tags", ["desk"])[0],
         method=operation.method.upper(),
@@ -113,7 +113,7 @@ def _route(operation: Operation, description: dict[str, Any]) -> RouteOfReferenc
 
 def _answers(described: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     for status, each in sorted(described["responses"].items()):
-        schema = next(iter(each.get("content", {}).values()), {}).get("schema", {})
+        schema: dict[str, Any] = next((kind.get("schema", {}) for kind in each.get("content", {}).values()), {})
         yield status, each["description"], _name(schema)
 
 
