@@ -43,7 +43,7 @@ SAFE = {"GET", "HEAD", "OPTIONS"}
 LARGEST_BODY = 1 << 20
 """Bytes of a request, except for the uploads of recipient files."""
 
-UPLOADS = ("/api/v1/audiences", "/campaigns/new", "/suppressions/import")
+UPLOADS = ("/api/v1/audiences", "/api/v1/suppressions/import", "/campaigns/new", "/suppressions/import")
 WHOLE_UPLOADS = re.compile(r"/api/v1/campaigns(/\d+)?")
 """Paths whose bodies are files: routes read them as a stream, with a limit of their own."""
 

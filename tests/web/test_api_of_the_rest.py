@@ -107,6 +107,32 @@ def test_suppressions_come_in_pages_and_bad_ids_change_nothing(world: World, des
     assert len(desk.get("/api/v1/suppressions").json()["items"]) == 4
 
 
+def test_a_file_of_suppressions_is_read_as_the_command_line_reads_it(
+    world: World, desk: httpx.Client, shell: Shell
+) -> None:
+    world.account()
+    address, fans = (
+        "/api/v1/suppressions/import",
+        "user_id;name\n" + "".join(f"{user};x\n" for user in range(1, 99_999)),
+    )
+    assert len(fans) > 1 << 19
+    key = {"Idempotency-Key": "the key of one import"}
+    first, second = (desk.post(address, params={"reason": "x"}, content=fans, headers=key).json() for _ in range(2))
+    assert first == second
+    assert (first["added"], first["already"]) == (99_998, 0)
+    assert first.keys() == shell.ok("suppress", "import", shell.file("fans.csv", fans), "--reason", "x").keys()
+    file = shell.ok("suppress", "import", shell.file("fans2.csv", fans), "--reason", "x")["file"]
+    assert {name: value for name, value in first["file"].items() if value is not None} == {
+        name: value for name, value in file.items() if value is not None
+    }
+
+    for bad in ("user_id\n5\nx\n", "", "\x00\x01", "name\nAnna\n"):
+        refused = desk.post(address, params={"reason": "x"}, content=bad)
+        assert refused.status_code in {400, 422}, bad
+        assert refused.headers["content-type"] == "application/problem+json"
+    assert world.events().count("suppressions_added") == 3
+
+
 def test_the_audit_is_filtered_paged_and_exported(world: World, desk: httpx.Client) -> None:
     run_id = world.launched()
     desk.post(f"/api/v1/runs/{run_id}/pause", json={"reason": "=1+1"})

@@ -13,10 +13,14 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import text
 
+from campaigns.domain.access.rights import Principal, Right
+from campaigns.domain.operations import BulkFilter, OperationAct
 from campaigns.domain.upstream.outcome import Outcome
 from campaigns.flow.backup.detect_restore import Memory
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.lanes.serve import serve_lane
+from campaigns.flow.lanes.tick import tick
+from campaigns.flow.operations.ask import Bulk, ask_bulk, preview_bulk
 from campaigns.flow.schedules.due import open_due_runs
 from campaigns.store.database import postgresql
 from campaigns.store.database.engine import Store
@@ -118,3 +122,24 @@ def test_threads_that_start_together_share_one_sender() -> None:
         built = {id(one.result()) for one in [threads.submit(shared) for _ in range(8)]}
 
     assert len(built) == len(builders) == 1
+
+
+def test_an_operation_is_carried_out_by_whoever_is_woken_for_it(
+    store: Store, clock: DrivenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(store, clock)
+    run_id = world.launched([1])
+    admin, bulk = Principal("anna", frozenset({Right.ADMIN})), Bulk(OperationAct.PAUSE, BulkFilter())
+    as_of = preview_bulk(store, admin, bulk, as_of=None).as_of
+    asked = ask_bulk(store, admin, bulk, as_of=as_of, count=1, reason="wrong price")
+    monkeypatch.setattr(tasks, "parts", lambda: SimpleNamespace(store=store))
+
+    def woken() -> list[int]:
+        return tick(store, upstream=UPSTREAM, settle_seconds=1, actor=BEAT).operations
+
+    assert woken() == [asked.operation_id]
+    tasks.operate(asked.operation_id)
+    assert [hold.reason for hold in world.view(run_id).holds] == ["wrong price"]
+    assert woken() == []
+    tasks.operate(asked.operation_id)
+    assert world.events().count("hold_opened") == 1

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import ConfigDict, Field
 from pyroaring import BitMap64
 from starlette.responses import Response
 
+from campaigns.adapters.disk.recipients import read_recipients
 from campaigns.domain.access.rights import Principal, Right
-from campaigns.domain.audience.user_sets import LARGEST_USER_ID, parse_user
+from campaigns.domain.audience.user_sets import LARGEST_USER_ID, pack, parse_user
 from campaigns.domain.errors import InputFault, InvalidInput
 from campaigns.flow.access.allow import allow_account
 from campaigns.flow.audience.suppress import Suppressed, Unsuppressed, suppress, unsuppress
@@ -23,6 +24,8 @@ from campaigns.web.kit.answers import answer
 from campaigns.web.kit.bodies import STRICT
 from campaigns.web.kit.lists import After, Limit, Page, paged, place
 from campaigns.web.kit.once import IdempotencyKey, done_once
+from campaigns.web.kit.recipients import FileRead
+from campaigns.web.kit.uploads import SentFile
 
 routes = APIRouter(prefix="/suppressions", tags=["suppressions"])
 
@@ -30,6 +33,16 @@ EDIT = frozenset({Right.EDITOR})
 
 MOST_USERS = 10_000
 """At most this many users in one request; a file may have any number."""
+
+
+FILE = {"type": "string", "format": "binary"}
+
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": FILE}, "text/csv": {"schema": FILE}},
+    }
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +54,16 @@ class UsersBody:
     users: Annotated[list[str], Field(min_length=1, max_length=MOST_USERS)]
     reason: str
     account: str | None = None  # null: on all accounts
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """How many users are suppressed now, how many were before, and how their file was understood."""
+
+    account: str | None  # null: on all accounts
+    added: int
+    already: int
+    file: FileRead
 
 
 @routes.get("", response_model=Page[SuppressionView])
@@ -66,6 +89,33 @@ def add(request: Request, desk: Here, by: Editor, body: UsersBody, key: Idempote
     def verb(store: Store) -> Suppressed:
         return suppress(store, users, account_id=body.account, reason=body.reason, actor=by.actor)
 
+    return done_once(request, desk.store, by, key, body, verb, required=False)
+
+
+@routes.post("/import", response_model=Imported, openapi_extra=BODY)
+def import_file(
+    request: Request,
+    desk: Here,
+    by: Editor,
+    file: SentFile,
+    *,
+    reason: Annotated[str, Query(max_length=1000)],
+    account: str | None = None,
+    sheet: Annotated[str | None, Query(max_length=200, description="The sheet of a workbook with several.")] = None,
+    skip_bad: Annotated[bool, Query(description="Leave bad lines out.")] = False,
+    key: IdempotencyKey = None,
+) -> Response:
+    """Suppress everybody in a file: CSV or .xlsx with a user_id column, JSON Lines, or one ID a line."""
+    allow_account(by, EDIT, account)
+    reading = read_recipients(file.stream, name=file.name, skip_bad=skip_bad, sheet=sheet)
+    read = FileRead.of(reading)
+    assert read is not None
+
+    def verb(store: Store) -> Imported:
+        made = suppress(store, reading.users, account_id=account, reason=reason, actor=by.actor)
+        return Imported(made.account, made.added, made.already, read)
+
+    body = {"users": pack(reading.users).sha256 if reading.users else "", "file": read}
     return done_once(request, desk.store, by, key, body, verb, required=False)
 
 
