@@ -93,7 +93,9 @@ def test_an_account_that_is_hidden_is_in_no_list_sum_or_need(world: World) -> No
     mine = world.launch(world.campaign())
 
     with served(world.store, HALF) as desk:
-        pages = [read(desk, address) for address in ("/", "/tonight", "/runs", f"/runs/{mine}", "/stop?account=acct_one")]
+        pages = [
+            read(desk, address) for address in ("/", "/tonight", "/runs", f"/runs/{mine}", "/stop?account=acct_one")
+        ]
         refused = [read(desk, address).status for address in (f"/runs/{hidden}", f"/runs/{hidden}/batches/1")]
         everything = [desk.get(address).status_code for address in ("/stop", "/go")]
 
