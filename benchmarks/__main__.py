@@ -13,6 +13,7 @@ BENCHMARKS = {
     "accounts": "200 accounts at once on one worker with the default settings: who waits how long, and what it costs",
     "tick": "a tick that finds nothing due: 100,000 schedules against 1,000, both databases",
     "due": "from due to the first POST on an idle system, against a Celery task with an ETA",
+    "desk": "the pages of a run of 100,000 batches and 10,000,000 recipients, both databases",
     "pacer": "the shared rate budget: cost against a bare PING; used share and over-limit count, live",
 }
 

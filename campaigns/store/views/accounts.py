@@ -12,7 +12,7 @@ from campaigns.domain.states import HoldKind
 from campaigns.domain.upstream.outcome import HoldScope
 from campaigns.store.database.parts import WHOLE, Part
 from campaigns.store.tables.accounts import account, lane
-from campaigns.store.tables.attempts import attempt_outcome
+from campaigns.store.tables.attempts import attempt, attempt_outcome
 from campaigns.store.tables.runs import hold
 
 
@@ -90,10 +90,21 @@ class CreditsBalance:
     at: datetime
 
 
+NEWEST_REQUESTS = 1_000
+"""The balance is looked for in the replies to so many requests: there is no index on it, and there may be millions."""
+
+
 def credits_balance(connection: Connection) -> CreditsBalance | None:
-    """The team's credits by the newest reply that named them; None when none did."""
+    """The team's credits by the newest reply that named them; None when none of the newest requests brought one."""
+    newest = (
+        select(attempt.c.batch_id, attempt.c.number)
+        .order_by(attempt.c.started_at.desc())
+        .limit(NEWEST_REQUESTS)
+        .subquery()
+    )
     row = connection.execute(
         select(attempt_outcome.c.credits_balance, attempt_outcome.c.finished_at)
+        .join(newest, (newest.c.batch_id == attempt_outcome.c.batch_id) & (newest.c.number == attempt_outcome.c.number))
         .where(attempt_outcome.c.credits_balance.is_not(None))
         .order_by(attempt_outcome.c.finished_at.desc())
         .limit(1)
