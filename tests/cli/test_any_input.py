@@ -17,7 +17,7 @@ from tests.cli.judging import PLAIN, STDIN, judge, judge_result
 from tests.cli.vendors import vendor
 from tests.world import REJECTED, UNKNOWN, World
 
-GO_ON = {("up",), ("demo",), ("sandbox",), ("worker",), ("beat",), ("runs", "watch")}
+GO_ON = {("up",), ("demo",), ("sandbox",), ("worker",), ("beat",), ("web",), ("runs", "watch")}
 """Commands that do not end by themselves."""
 
 PROCESSES = 200

@@ -7,8 +7,10 @@ import re
 import socket
 from pathlib import Path
 
+import click
 import pytest
 
+from tests.cli.command_lines import EVERY_COMMAND
 from tests.cli.conftest import Shell
 from tests.world import LOGGED_OUT, REJECTED, UNKNOWN, World
 
@@ -428,3 +430,13 @@ def test_an_option_with_one_value_is_not_given_twice(shell: Shell, words: tuple[
 @pytest.mark.parametrize("account", ["", " "])
 def test_an_empty_account_is_named_as_such(shell: Shell, account: str) -> None:
     assert "ID of the account is empty" in shell.refusal("accounts", "set", account, "--zone", "UTC", code=2)
+
+
+def test_every_number_has_a_largest_value_that_the_database_can_hold() -> None:
+    unbounded = [
+        f"{' '.join(path)} {param.opts[0]}"
+        for path, command in EVERY_COMMAND.items()
+        for param in command.params
+        if param.type is click.INT or (isinstance(param.type, click.IntRange) and param.type.max is None)
+    ]
+    assert unbounded == []

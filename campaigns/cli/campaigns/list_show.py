@@ -12,7 +12,7 @@ from campaigns.cli.kit.in_force import note_nobody_sends
 from campaigns.cli.kit.output import duration, json_option, note, print_json
 from campaigns.cli.kit.output import show as show_result
 from campaigns.cli.kit.runs_table import print_runs
-from campaigns.cli.kit.session import CAMPAIGN, opened
+from campaigns.cli.kit.session import CAMPAIGN, LARGEST_ID, opened
 from campaigns.cli.kit.tables import Column, Fact, Kind, print_facts, print_table
 from campaigns.domain.ids import campaign_name, run_name
 from campaigns.domain.states import CampaignState
@@ -56,7 +56,10 @@ COLUMNS = (
 )
 @click.option("--account", "account_id", metavar="ACCT", help="Only campaigns of this account.")
 @click.option(
-    "--limit", type=click.IntRange(1), metavar="N", help=f"At most this many, the newest ones; {NEWEST} unless given."
+    "--limit",
+    type=click.IntRange(1, LARGEST_ID),
+    metavar="N",
+    help=f"At most this many, the newest ones; {NEWEST} unless given.",
 )
 @click.option("--all", "shows_all", is_flag=True, help="All campaigns, archived ones too.")
 @json_option

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from campaigns.cli.kit.output import json_option, note, print_json_list
-from campaigns.cli.kit.session import CAMPAIGN, opened
+from campaigns.cli.kit.session import CAMPAIGN, LARGEST_ID, opened
 from campaigns.cli.kit.tables import Column, Kind, print_table
 from campaigns.cli.runs.runs import runs
 from campaigns.domain.errors import UsageError
@@ -44,7 +44,9 @@ COLUMNS = (
 @click.option("--account", metavar="ACCOUNT", help="Only runs on this account.")
 @click.option("--state", type=click.Choice([state.value for state in RunState]), help="Only runs in this state.")
 @click.option("--since", metavar="TIME", help="Only runs opened since: 24h, 7d, or a time with its offset.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help=f"At most the newest N; {SHOWN} unless given.")
+@click.option(
+    "--limit", type=click.IntRange(1, LARGEST_ID), metavar="N", help=f"At most the newest N; {SHOWN} unless given."
+)
 @click.option("--all", "every", is_flag=True, help="Every run.")
 @json_option
 def list_runs(
