@@ -36,6 +36,9 @@ SLOWEST = 16_000
 LARGEST_TYPED = 8 * LARGEST_BODY
 """Bytes of one field of a form: half a million user IDs that were typed or pasted."""
 
+MOST_FIELDS = 2000
+"""Fields of a form: a hundred contents have ten each."""
+
 LONGEST_NAME = 200
 LONGEST_EPILOGUE = 100
 
@@ -210,9 +213,13 @@ async def _pieces(request: Request, largest: int) -> AsyncGenerator[bytes]:
 async def sent_form(request: Request) -> AsyncGenerator[FormData]:
     """Read the form of a page, with files if it has any. Raises UsageError; the files are gone after the request."""
     pieces = _pieces(request, LARGEST_UPLOAD)
-    parser: MultiPartParser | FormParser = FormParser(request.headers, pieces, max_part_size=LARGEST_TYPED)
+    parser: MultiPartParser | FormParser = FormParser(
+        request.headers, pieces, max_fields=MOST_FIELDS, max_part_size=LARGEST_TYPED
+    )
     if _kind(request) == MULTIPART:
-        parser = MultiPartParser(request.headers, pieces, max_files=2, max_part_size=LARGEST_TYPED)
+        parser = MultiPartParser(
+            request.headers, pieces, max_files=2, max_fields=MOST_FIELDS, max_part_size=LARGEST_TYPED
+        )
     try:
         form = await parser.parse()
     except MultiPartException as fault:

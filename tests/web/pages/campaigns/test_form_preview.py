@@ -10,7 +10,7 @@ from pyroaring import BitMap64
 
 from campaigns.flow.audience.suppress import suppress
 from campaigns.web.pages.campaigns.form import drafting
-from tests.web.pages.campaigns.test_form import fields_of
+from tests.web.pages.forms import fields_of
 from tests.world import ACCOUNT, ANNA, World
 
 FORM = {

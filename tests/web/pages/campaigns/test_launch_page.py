@@ -14,17 +14,8 @@ from campaigns.domain.schedules.timing import Timing
 from campaigns.flow.audience.suppress import suppress
 from campaigns.flow.campaigns.drafts import Changes, edit_campaign
 from campaigns.web.pages.campaigns import launch
+from tests.web.pages.forms import confirmed, hidden
 from tests.world import ACCOUNT, ANNA, World
-
-
-def hidden(page: httpx.Response) -> dict[str, str]:
-    """The hidden fields of a page that asks."""
-    return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', page.text))
-
-
-def confirmed(desk: httpx.Client, page: httpx.Response, **typed: str) -> httpx.Response:
-    """Send the form of a page that asks."""
-    return desk.post(page.url, data=hidden(page) | typed)
 
 
 def test_the_plan_is_shown_and_launched_once_by_a_second_click_and_a_second_tab(

@@ -11,6 +11,7 @@ from campaigns.domain.access.rights import Principal, Right
 from campaigns.domain.schedules.timing import Timing
 from campaigns.flow.campaigns.archive import archive_campaign
 from campaigns.web.pages.campaigns import listed
+from tests.web.pages.forms import confirmed
 from tests.web.served import VIEWER, served
 from tests.world import ACCOUNT, ANNA, World
 
@@ -134,13 +135,13 @@ def test_a_schedule_is_paused_skipped_and_resumed_and_the_page_goes_back_to_wher
     world.account()
     campaign_id = _armed(world, desk)
     asked = desk.get(f"/campaigns/{campaign_id}/pause?back=/campaigns%3Fname%3DFri")
-    done = _confirm(desk, asked, reason="holiday")
+    done = confirmed(desk, asked, reason="holiday")
 
     assert "Friday" in asked.text
     assert done.headers["location"].startswith("/campaigns?name=Fri&notice=")
     assert "by anna: holiday" in desk.get(f"/campaigns/{campaign_id}").text
-    _confirm(desk, desk.get(f"/campaigns/{campaign_id}/resume"), reason="back again")
-    _confirm(desk, desk.get(f"/campaigns/{campaign_id}/skip-next"), reason="Good Friday")
+    confirmed(desk, desk.get(f"/campaigns/{campaign_id}/resume"), reason="back again")
+    confirmed(desk, desk.get(f"/campaigns/{campaign_id}/skip-next"), reason="Good Friday")
     assert world.events()[-3:] == ["schedule_paused", "schedule_resumed", "run_skipped"]
     elsewhere = desk.get(f"/campaigns/{campaign_id}/archive?back=//evil.example/")
     assert f'href="/campaigns/{campaign_id}"' in elsewhere.text
@@ -152,7 +153,7 @@ def test_only_the_run_that_was_shown_is_skipped(world: World, desk: httpx.Client
     campaign_id = _armed(world, desk)
     asked = desk.get(f"/campaigns/{campaign_id}/skip-next")
     world.clock.advance(timedelta(days=7).total_seconds())  # the run that the page shows has come due
-    refused = _confirm(desk, asked, reason="")
+    refused = confirmed(desk, asked, reason="")
 
     assert refused.status_code == 412
     assert "no longer waits for the run at 2026-03-06 21:00+01:00 Europe/Berlin" in refused.text
@@ -162,13 +163,13 @@ def test_a_copy_is_written_once_and_archived_and_brought_back(world: World, desk
     world.account()
     campaign_id = world.campaign()
     asked = desk.get(f"/campaigns/{campaign_id}/copy")
-    first, second = (_confirm(desk, asked, name="Second") for _ in range(2))
+    first, second = (confirmed(desk, asked, name="Second") for _ in range(2))
 
     assert first.headers["location"].partition("?")[0] == second.headers["location"].partition("?")[0] == "/campaigns/2"
     assert rows(desk.get("/campaigns"))[0] == "Second"
-    _confirm(desk, desk.get("/campaigns/2/archive"))
+    confirmed(desk, desk.get("/campaigns/2/archive"))
     assert rows(desk.get("/campaigns?state=archived")) == ["Second"]
-    _confirm(desk, desk.get("/campaigns/2/unarchive"))
+    confirmed(desk, desk.get("/campaigns/2/unarchive"))
     assert rows(desk.get("/campaigns?state=archived")) == []
 
 
@@ -185,12 +186,5 @@ def _acts(desk: httpx.Client, campaign_id: int) -> list[str]:
 
 def _armed(world: World, desk: httpx.Client) -> int:
     campaign_id = world.campaign(timing=FRIDAYS, zone="Europe/Berlin")
-    assert _confirm(desk, desk.get(f"/campaigns/{campaign_id}/launch")).status_code == 303
+    assert confirmed(desk, desk.get(f"/campaigns/{campaign_id}/launch")).status_code == 303
     return campaign_id
-
-
-def _confirm(desk: httpx.Client, asked: httpx.Response, **typed: str) -> httpx.Response:
-    """Send the form of a page that asks, with its hidden fields."""
-    assert asked.status_code == 200, asked.text
-    hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', asked.text))
-    return desk.post(asked.url, data=hidden | typed)

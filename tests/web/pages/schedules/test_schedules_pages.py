@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 
@@ -90,13 +91,13 @@ def test_the_calendar_and_the_list_say_their_bounds(world: World, desk: httpx.Cl
     for _ in range(2):
         _armed(world, "* * * * *", "UTC")
     page = desk.get("/schedules/calendar?month=2026-04").text
-    assert f"Only {calendar.MOST:,} runs are shown" in page
+    assert "Only 1,000 runs are shown" in page
     assert "All armed schedules" in desk.get("/schedules").text
     assert desk.get("/schedules/calendar?month=nonsense").status_code == 200
     assert listed.MOST == 200
 
 
-def _armed(world: World, cron: str, zone: str, **changes: str) -> int:
+def _armed(world: World, cron: str, zone: str, **changes: Any) -> int:
     campaign_id = world.campaign(timing=Timing(cron=cron, zone=zone), zone=zone, **changes)
     launch(world.store, campaign_id, upstream=UPSTREAM, actor=ANNA)
     return campaign_id

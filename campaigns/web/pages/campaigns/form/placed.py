@@ -36,6 +36,14 @@ OTHER_SUBJECTS = {
 }
 """How clauses begin that do not begin with the key of their field."""
 
+IN_THE_FORM = {
+    Do.CONFIRM_TEXT_IN_EDIT: ("as_written", "Tick it to confirm that fans are to see the text as it is."),
+    Do.TEXT_IS_HTML: ("html", "Choose HTML if the tags are meant."),
+    Do.ALLOW_OFTEN: ("often", "Choose yes to allow more than one run in 24 hours."),
+    Do.ACCEPT_SUPPRESSED: ("accept_suppressed", "Tick it to accept that suppressed fans may be on the lists."),
+}
+"""Remedies that are controls of this form: a link to it would lose what was typed."""
+
 _KEY = re.compile(r"^([a-z]+(?:_[a-z]+)*)\b")
 _KEYS_INSIDE = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
 _OF_A_CONTENT = re.compile(r"^content (\d+): ")
@@ -70,13 +78,21 @@ class Faults:
             self.add_clauses(_clauses(match["clauses"]))
         else:
             self.of_all.append(str(refusal))
-            self.remedies += refusal.remedies
+            self._offer(refusal.remedies)
 
     def add_clauses(self, clauses: Sequence[str]) -> None:
         """Place clauses that begin with the key of their field, or with other words."""
         for clause in clauses:
             key = _subject(clause)
             self._place(InputFault(clause if key is None else clause.removeprefix(f"{key} "), key))
+
+    def _offer(self, remedies: Sequence[Remedy]) -> None:
+        for remedy in remedies:
+            if remedy.do in IN_THE_FORM:
+                key, sentence = IN_THE_FORM[remedy.do]
+                self.of_fields.setdefault(key, []).append(sentence)
+            else:
+                self.remedies.append(remedy)
 
     def _place(self, fault: InputFault) -> None:
         if fault.field in BY_KEY:
