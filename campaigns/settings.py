@@ -12,7 +12,6 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from campaigns import addresses
-from campaigns.domain.access.typed import IS_NAME
 from campaigns.domain.errors import SettingsError
 from campaigns.domain.printable import IS_TEXT
 from campaigns.domain.sending.pacing import LARGEST_BATCH
@@ -22,8 +21,6 @@ from campaigns.tls import key_log_faults, verified
 from campaigns.vendor_key import key_fault, read_key_file
 
 VENDOR_URL = "https://app.onlyfansapi.com"
-
-DESK_URL = "http://127.0.0.1:8400"
 
 LEASE_MARGIN_SECONDS = 2.0
 """Seconds that a lease must be longer than the deadline of a POST, for two commits and a slow disk."""
@@ -87,15 +84,6 @@ class Settings(BaseSettings):
     @classmethod
     def _an_empty_key_is_none(cls, value: Any) -> Any:
         return (value.strip() or None) if isinstance(value, str) else value
-
-    @field_validator("operator", mode="before")
-    @classmethod
-    def _an_operator_is_named(cls, value: Any) -> Any:
-        if not isinstance(value, str) or not value.strip():
-            return None
-        if not IS_NAME(value.strip().lower()):
-            raise ValueError("is not a valid name of an operator; leave it out, or take one that is listed")
-        return value.strip().lower()
 
     @field_validator("home", mode="before")
     @classmethod
@@ -211,7 +199,7 @@ class Settings(BaseSettings):
     @property
     def desk_url(self) -> str:
         """The address of the desk on this machine: that of the running one, else where it would be."""
-        return self._recorded("desk.url") or DESK_URL
+        return self._recorded("desk.url") or "http://127.0.0.1:8400"
 
     @property
     def is_live(self) -> bool:

@@ -10,6 +10,7 @@ from fastapi.staticfiles import StaticFiles
 
 from campaigns import __version__
 from campaigns.web import api, pages
+from campaigns.web.api import access as api_access
 from campaigns.web.api import runs as api_runs
 from campaigns.web.desk import Desk
 from campaigns.web.guard import Guard
@@ -19,7 +20,7 @@ from campaigns.web.pages.access import me as me_pages
 from campaigns.web.pages.access import people as people_pages
 from campaigns.web.problems import refuse_with
 
-API = (api_runs.routes,)
+API = (api_runs.routes, api_access.routes)
 """The routes of every subject of the API, in the order of its reference."""
 
 PAGES = (runs_pages.routes, login_pages.routes, me_pages.routes, people_pages.routes)

@@ -58,7 +58,7 @@ def make_token(store: Store, wanted: Wanted, *, is_live: bool, actor: str, by: P
             require_account(connection, account_id)
         new = NewToken(name, operator.id, wanted.rights, wanted.accounts, act.now + age, is_live)
         token_id = add_token(act, new, sha256=digest(text), last_four=text[-4:])
-        detail = {"token": token_id, "named": name, "name": operator.name, "rights": sorted(wanted.rights)}
+        detail = {"token_id": token_id, "named": name, "name": operator.name, "rights": sorted(wanted.rights)}
         act.record(EventKind.TOKEN_MADE, detail=detail)
         return TokenMade(text, tokens(connection, now=act.now, token_id=token_id)[0])
 
@@ -84,6 +84,6 @@ def revoke_token(store: Store, token_id: int, *, actor: str, by: Principal | Non
         if token is None or (is_hidden and by is not None and token.operator.name != by.name):
             raise NotFound(f"There is no token {token_id}.", Remedy(Do.LIST_TOKENS))
         if revoke(act, token_id):
-            detail = {"token": token_id, "named": token.name, "name": token.operator.name}
+            detail = {"token_id": token_id, "named": token.name, "name": token.operator.name}
             act.record(EventKind.TOKEN_REVOKED, detail=detail)
         return tokens(connection, now=act.now, token_id=token_id)[0]
