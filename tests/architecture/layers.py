@@ -109,7 +109,7 @@ THIRD_PARTY = {
     "wiring": {"structlog", "pydantic"},
     "worker": {"celery", "kombu", "redis", "structlog"},
     "embedded": set(),
-    "web": {"fastapi", "jinja2", "markupsafe", "prometheus_client", "starlette", "uvicorn"},
+    "web": {"fastapi", "jinja2", "markupsafe", "prometheus_client", "pydantic", "starlette", "uvicorn"},
     "cli": {"click", "rich", "pyroaring"},
     "__main__": set(),
 }

@@ -11,10 +11,11 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 from starlette.responses import Response
 
 from campaigns.domain.access.rights import Right
-from campaigns.domain.access.typed import LONGEST_NAME, chosen_rights
+from campaigns.domain.access.typed import LONGEST_NAME, LONGEST_TOKEN_AGE, chosen_rights
 from campaigns.flow.access.four_eyes import FourEyes, choose_four_eyes
 from campaigns.flow.access.login_links import LinkMade, make_link
 from campaigns.flow.access.operators import (
@@ -28,7 +29,7 @@ from campaigns.flow.access.operators import (
 from campaigns.flow.access.tokens import TokenMade, Wanted, make_token, revoke_token
 from campaigns.store.views.people.operators import OperatorView, People, TokenView, operator_view, people, tokens
 from campaigns.web.desk import Here, Viewer
-from campaigns.web.kit.access.people import AdminOfAll, Number, OperatorName
+from campaigns.web.kit.access.people import NAME, AdminOfAll, Number, OperatorName
 from campaigns.web.kit.answers import answer
 
 routes = APIRouter(tags=["access"])
@@ -93,7 +94,7 @@ class TokenWanted:
     rights: list[str]
     operator: str | None = None  # null: who asks
     accounts: list[str] | None = None  # null: every account of its operator
-    days: int | None = None  # null: 90
+    days: Annotated[int, Field(ge=1, le=LONGEST_TOKEN_AGE.days)] | None = None  # null: 90
 
 
 @routes.get("/me", response_model=Me)
@@ -168,7 +169,7 @@ def four_eyes(desk: Here, by: AdminOfAll, body: Rule) -> Response:
 
 @routes.get("/tokens", response_model=list[TokenView])
 def list_tokens(
-    desk: Here, by: Viewer, operator: Annotated[str | None, Query(max_length=LONGEST_NAME)] = None
+    desk: Here, by: Viewer, operator: Annotated[str | None, Query(max_length=LONGEST_NAME, pattern=NAME)] = None
 ) -> Response:
     """Tokens, the newest first. Who is not an admin of every account sees their own."""
     sees_all = by.may(frozenset({Right.ADMIN})) and by.accounts is None
@@ -184,7 +185,7 @@ def create_token(desk: Here, by: Viewer, body: TokenWanted) -> Response:
         body.operator or by.name,
         chosen_rights(body.rights),
         None if body.accounts is None else frozenset(body.accounts),
-        None if body.days is None else timedelta(days=min(body.days, 10_000)),
+        None if body.days is None else timedelta(days=body.days),
     )
     made = make_token(desk.store, wanted, is_live=desk.parts.settings.is_live, actor=by.actor, by=by)
     return answer(made, status=201)
