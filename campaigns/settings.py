@@ -23,8 +23,6 @@ from campaigns.vendor_key import key_fault, read_key_file
 
 VENDOR_URL = "https://app.onlyfansapi.com"
 
-DESK_URL = "http://127.0.0.1:8400"
-
 LEASE_MARGIN_SECONDS = 2.0
 """Seconds that a lease must be longer than the deadline of a POST, for two commits and a slow disk."""
 
@@ -201,7 +199,7 @@ class Settings(DeskSettings):
     @property
     def desk_url(self) -> str:
         """The address of the desk on this machine: that of the running one, else where it would be."""
-        return self._recorded("desk.url") or DESK_URL
+        return self._recorded("desk.url") or "http://127.0.0.1:8400"
 
     @property
     def is_live(self) -> bool:

@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 
 from campaigns.web import door
+from campaigns.web.api import access as api_access
 from campaigns.web.api import accounts as api_accounts
 from campaigns.web.api import audiences as api_audiences
 from campaigns.web.api import audit as api_audit
@@ -55,6 +56,7 @@ API = (
     api_fans.routes,
     api_audit.routes,
     api_operations.routes,
+    api_access.routes,
 )
 """The routes of every subject of the API, in the order of its reference."""
 

@@ -13,7 +13,8 @@ from click.shell_completion import CompletionItem
 
 from campaigns.cli.kit.help_pages.completion import complete
 from campaigns.cli.kit.in_force import say_what_is_in_force
-from campaigns.domain.errors import NotAllowed, NotFound, UsageError
+from campaigns.cli.kit.output import one_line
+from campaigns.domain.errors import InvalidInput, NotAllowed, NotFound, SettingsError, UsageError
 from campaigns.domain.ids import CAMPAIGN_LETTER, RUN_LETTER
 from campaigns.domain.remedies import Do, Remedy
 
@@ -73,7 +74,7 @@ def opened(*, with_vendor: bool = True) -> Iterator[Parts]:
     parts = open_parts(settings)
     try:
         require_head(parts.store)
-        if settings.operator is not None:
+        if settings.operator:
             _require_operator(parts, settings.operator)
         yield parts
     finally:
@@ -82,8 +83,13 @@ def opened(*, with_vendor: bool = True) -> Iterator[Parts]:
 
 def _require_operator(parts: Parts, name: str) -> None:
     """Let `actor` return the operator that the settings name. Raises NotAllowed for one who may do nothing."""
+    from campaigns.domain.access.typed import operator_name
     from campaigns.store.views.people.operators import operator_view
 
+    try:
+        name = operator_name(name)
+    except InvalidInput:
+        raise SettingsError(f"CAMPAIGNS_OPERATOR is '{one_line(name)}', which is not a valid name.") from None
     try:
         with parts.store.read() as connection:
             is_disabled = operator_view(connection, name).disabled_at is not None

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from campaigns.domain.access.rights import Principal
+from campaigns.domain.access.rights import Principal, Right
 from campaigns.domain.errors import Forbidden
 from campaigns.domain.remedies import Do, Remedy
+from campaigns.domain.states import CampaignState
 from campaigns.store.access.rules import author_of_newest, has_four_eyes, set_four_eyes
 from campaigns.store.audit.events import Act, EventKind
+from campaigns.store.campaigns.campaigns import find_campaign
 from campaigns.store.database.engine import Store
 
 
@@ -48,3 +50,28 @@ def refuse_own_edit(store: Store, by: Principal, campaign_id: int) -> None:
         Remedy(Do.SHOW_CAMPAIGN, campaign=campaign_id),
         code="own_edit",
     )
+
+
+def refuse_armed_edit(store: Store, by: Principal, campaign_id: int) -> None:
+    """Raise Forbidden for an edit that would be sent although `by` may not send it.
+
+    The schedule of an armed campaign sends the newest revision, and nobody launches that. So an edit of it needs the
+    right to send, and where the rule is on nobody may do it alone. Call it before each edit at the desk or by the API.
+    """
+    with store.read() as connection:
+        if find_campaign(connection, campaign_id).state is not CampaignState.SCHEDULED:
+            return
+        is_on = has_four_eyes(connection)
+    if not by.may(frozenset({Right.SENDER})):
+        raise Forbidden(
+            f"Campaign {campaign_id} is armed: what is written now is sent by its schedule. That needs the "
+            "right sender.",
+            Remedy(Do.COPY_CAMPAIGN, campaign=campaign_id),
+        )
+    if is_on:
+        raise Forbidden(
+            f"Campaign {campaign_id} is armed: its schedule would send what {by.name} writes now, and here "
+            "nobody sends alone what they wrote. Archive it, edit a copy, and let somebody else launch that.",
+            Remedy(Do.COPY_CAMPAIGN, campaign=campaign_id),
+            code="own_edit",
+        )

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from campaigns.domain.access.rights import Principal, Right, full
 from campaigns.domain.access.typed import new_password, operator_name
 from campaigns.domain.errors import Forbidden, InputFault, InvalidInput, NotAllowed, NotFound
+from campaigns.domain.people import Reason
+from campaigns.domain.printable import IS_TEXT, printable
+from campaigns.domain.remedies import Do, Remedy
 from campaigns.flow.access.login_links import LinkMade, link_in
 from campaigns.flow.access.passwords import hash_password, is_password
 from campaigns.flow.access.tries import tries
@@ -56,7 +59,7 @@ def add_operator(
         act = Act(connection, store.now(connection), actor)
         if operator_or_none(connection, name) is not None:
             raise NotAllowed(f"There is an operator {name} already. Names are never used again: the audit has them.")
-        _require_accounts(act, accounts)
+        require_accounts(act, accounts)
         operator_id = insert_operator(act, name, rights, accounts)
         act.record(EventKind.OPERATOR_ADDED, detail={"name": name, **may_columns(rights, accounts)})
         if hashed is not None:
@@ -82,7 +85,7 @@ def set_operator(
         hold_access(connection)
         act = Act(connection, store.now(connection), actor)
         old = find_operator(connection, operator_name(name))
-        _require_accounts(act, accounts)
+        require_accounts(act, accounts)
         new_rights = old.rights if rights is None else rights
         new_accounts = None if every_account else old.accounts if accounts is None else accounts
         if Right.ADMIN not in new_rights or new_accounts is not None:
@@ -98,10 +101,11 @@ def set_operator(
         return operator_view(connection, old.name)
 
 
-def disable_operator(store: Store, name: str, *, reason: str | None = None, actor: str) -> OperatorView:
+def disable_operator(store: Store, name: str, *, reason: str, actor: str) -> OperatorView:
     """Let an operator do nothing more: sessions end, tokens do not work. Does nothing for one who is disabled.
 
-    Raises NotFound, and NotAllowed when nobody would be left who is an admin of every account.
+    Raises NotFound, UsageError for an empty reason, NotAllowed when nobody would be left who is an admin of every
+    account.
     """
     with store.write() as connection:
         hold_access(connection)
@@ -111,7 +115,7 @@ def disable_operator(store: Store, name: str, *, reason: str | None = None, acto
             _keep_an_admin(act, operator)
             change_operator(connection, operator.id, disabled_at=act.now)
             detail = {"name": operator.name, "sessions_ended": end_sessions(act, operator.id)}
-            act.record(EventKind.OPERATOR_DISABLED, reason=reason, detail=detail)
+            act.record(EventKind.OPERATOR_DISABLED, reason=Reason(reason), detail=detail)
         return operator_view(connection, operator.name)
 
 
@@ -187,6 +191,9 @@ def _keep_an_admin(act: Act, operator: OperatorRow) -> None:
         raise NotAllowed(f"{operator.name} is the last admin of every account. Make somebody else one first.")
 
 
-def _require_accounts(act: Act, accounts: frozenset[str] | None) -> None:
+def require_accounts(act: Act, accounts: frozenset[str] | None) -> None:
+    """Raise NotFound for an account that is not known here."""
     for account_id in sorted(accounts or ()):
+        if not IS_TEXT(account_id):
+            raise NotFound(f"There is no account '{printable(account_id)}'.", Remedy(Do.LIST_ACCOUNTS))
         require_account(act.connection, account_id)

@@ -11,9 +11,9 @@ from campaigns.domain.access.tokens import ENTROPY_BYTES, digest, token_text
 from campaigns.domain.access.typed import operator_name, token_age, token_name
 from campaigns.domain.errors import NotAllowed, NotFound
 from campaigns.domain.remedies import Do, Remedy
+from campaigns.flow.access.operators import require_accounts
 from campaigns.store.access.operators import find_operator
 from campaigns.store.access.tokens import NewToken, add_token, revoke, token_of_number
-from campaigns.store.accounts.bindings import require_account
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.database.engine import Store
 from campaigns.store.views.people.operators import TokenView, tokens
@@ -54,11 +54,10 @@ def make_token(store: Store, wanted: Wanted, *, is_live: bool, actor: str, by: P
         if operator.disabled_at is not None:
             raise NotAllowed(f"Operator {operator.name} is disabled. Enable it first.")
         operator.as_principal().require_at_least(wanted.rights, wanted.accounts or operator.accounts)
-        for account_id in sorted(wanted.accounts or ()):
-            require_account(connection, account_id)
+        require_accounts(act, wanted.accounts)
         new = NewToken(name, operator.id, wanted.rights, wanted.accounts, act.now + age, is_live)
         token_id = add_token(act, new, sha256=digest(text), last_four=text[-4:])
-        detail = {"token": token_id, "named": name, "name": operator.name, "rights": sorted(wanted.rights)}
+        detail = {"token_id": token_id, "named": name, "name": operator.name, "rights": sorted(wanted.rights)}
         act.record(EventKind.TOKEN_MADE, detail=detail)
         return TokenMade(text, tokens(connection, now=act.now, token_id=token_id)[0])
 
@@ -84,6 +83,6 @@ def revoke_token(store: Store, token_id: int, *, actor: str, by: Principal | Non
         if token is None or (is_hidden and by is not None and token.operator.name != by.name):
             raise NotFound(f"There is no token {token_id}.", Remedy(Do.LIST_TOKENS))
         if revoke(act, token_id):
-            detail = {"token": token_id, "named": token.name, "name": token.operator.name}
+            detail = {"token_id": token_id, "named": token.name, "name": token.operator.name}
             act.record(EventKind.TOKEN_REVOKED, detail=detail)
         return tokens(connection, now=act.now, token_id=token_id)[0]

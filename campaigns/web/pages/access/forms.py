@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import Depends, Form, Path
+from fastapi import Depends, Form
 
 from campaigns.domain.access.rights import Right
-from campaigns.domain.access.typed import LONGEST_NAME, chosen_rights
+from campaigns.domain.access.typed import chosen_rights
 from campaigns.domain.errors import InputFault, InvalidInput
 
 Key = Annotated[str, Form(max_length=255)]
 Word = Annotated[str, Form(max_length=2000)]
-Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
-OperatorName = Annotated[str, Path(max_length=LONGEST_NAME, pattern=r"^[a-z0-9][a-z0-9._@+-]*$")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ from campaigns.flow.access.operators import change_password, end_every_session, 
 from campaigns.flow.access.tokens import revoke_token
 from campaigns.store.views.people.operators import operator_view, sessions_of, tokens
 from campaigns.web.desk import Here, Viewer
+from campaigns.web.kit.access.people import Number
 from campaigns.web.kit.acts import Question, act_once, ask
 from campaigns.web.kit.pages import done, page
-from campaigns.web.pages.access.forms import Key, May, Number, Word
+from campaigns.web.pages.access.forms import Key, May, Word
 from campaigns.web.pages.access.token_form import made_token, token_form
 
 routes = APIRouter(prefix="/me")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from campaigns.domain.access.rights import Right
@@ -20,26 +20,21 @@ from campaigns.flow.access.operators import (
     set_operator,
 )
 from campaigns.store.views.people.operators import operator_view, people, sessions_of, tokens
-from campaigns.web.desk import Admin, Here
+from campaigns.web.desk import Here
+from campaigns.web.kit.access.people import AdminOfAll, OperatorName
+from campaigns.web.kit.access.shown_once import Shown
 from campaigns.web.kit.acts import Question, act_once, ask
 from campaigns.web.kit.pages import done, page
-from campaigns.web.kit.shown_once import Shown
-from campaigns.web.pages.access.forms import Key, May, OperatorName, Word
+from campaigns.web.pages.access.forms import Key, May, Word
 from campaigns.web.pages.access.token_form import made_token, token_form
 
-
-def every_account(by: Admin) -> None:
-    """Raise Forbidden for an admin of some accounts: they could give themselves the others here."""
-    by.require_every_account()
-
-
-routes = APIRouter(prefix="/people", dependencies=[Depends(every_account)])
+routes = APIRouter(prefix="/people")
 
 OPERATOR = "/operators/{name}"
 
 
 @routes.get("")
-def list_people(request: Request, desk: Here, by: Admin) -> Response:
+def list_people(request: Request, desk: Here, by: AdminOfAll) -> Response:
     """Every operator, every token, and the rules."""
     with desk.store.read() as connection:
         now = desk.store.now(connection)
@@ -47,13 +42,13 @@ def list_people(request: Request, desk: Here, by: Admin) -> Response:
 
 
 @routes.get("/add")
-def ask_to_add(request: Request, by: Admin) -> Response:
+def ask_to_add(request: Request, by: AdminOfAll) -> Response:
     """The form for a new operator."""
     return page(request, "access/new_operator.html", by=by, rights=list(Right), key=secrets.token_urlsafe(24))
 
 
 @routes.post("/add")
-def add(request: Request, by: Admin, key: Key, name: Word, may: May) -> Response:
+def add(request: Request, by: AdminOfAll, key: Key, name: Word, may: May) -> Response:
     """Add an operator, and show the login link once."""
     shown = Shown[Added](request, by, {"key": key, "name": name, **may.as_key()})
     rights, accounts = may.chosen_rights, may.chosen_accounts
@@ -63,7 +58,7 @@ def add(request: Request, by: Admin, key: Key, name: Word, may: May) -> Response
 
 
 @routes.get("/four-eyes")
-def ask_four_eyes(request: Request, desk: Here, by: Admin) -> Response:
+def ask_four_eyes(request: Request, desk: Here, by: AdminOfAll) -> Response:
     """Ask whether the rule is to be turned on, or off."""
     with desk.store.read() as connection:
         is_on = people(connection).four_eyes
@@ -78,7 +73,7 @@ def ask_four_eyes(request: Request, desk: Here, by: Admin) -> Response:
 
 
 @routes.post("/four-eyes")
-def four_eyes(request: Request, desk: Here, by: Admin, key: Key, is_on: Word) -> Response:
+def four_eyes(request: Request, desk: Here, by: AdminOfAll, key: Key, is_on: Word) -> Response:
     """Turn the rule on or off."""
     wanted = is_on == "yes"
     return act_once(
@@ -93,7 +88,7 @@ def four_eyes(request: Request, desk: Here, by: Admin, key: Key, is_on: Word) ->
 
 
 @routes.get(OPERATOR)
-def show_operator(request: Request, desk: Here, by: Admin, name: OperatorName) -> Response:
+def show_operator(request: Request, desk: Here, by: AdminOfAll, name: OperatorName) -> Response:
     """One operator: rights, sessions, tokens."""
     with desk.store.read() as connection:
         now = desk.store.now(connection)
@@ -109,7 +104,7 @@ def show_operator(request: Request, desk: Here, by: Admin, name: OperatorName) -
 
 
 @routes.post(f"{OPERATOR}/may")
-def change(request: Request, desk: Here, by: Admin, name: OperatorName, may: May) -> Response:
+def change(request: Request, desk: Here, by: AdminOfAll, name: OperatorName, may: May) -> Response:
     """Change the rights and the accounts."""
     accounts = may.chosen_accounts
     set_operator(
@@ -124,28 +119,28 @@ def change(request: Request, desk: Here, by: Admin, name: OperatorName, may: May
 
 
 @routes.get(f"{OPERATOR}/link")
-def ask_for_link(request: Request, by: Admin, name: OperatorName) -> Response:
+def ask_for_link(request: Request, by: AdminOfAll, name: OperatorName) -> Response:
     """Ask whether a login link is to be made."""
     sentence = f"Whoever opens the link within 15 minutes chooses a new password for {name}, once."
     return ask(request, by, Question("Login link", sentence, "Make the link", _of(name), needs_reason=False))
 
 
 @routes.post(f"{OPERATOR}/link")
-def link(request: Request, by: Admin, name: OperatorName, key: Key) -> Response:
+def link(request: Request, by: AdminOfAll, name: OperatorName, key: Key) -> Response:
     """Make a login link, and show it once."""
     shown = Shown[LinkMade](request, by, {"key": key})
     return shown.page(lambda store: make_link(store, name, actor=by.actor), "access/link.html", back=_of(name))
 
 
 @routes.get(f"{OPERATOR}/disable")
-def ask_to_disable(request: Request, by: Admin, name: OperatorName) -> Response:
+def ask_to_disable(request: Request, by: AdminOfAll, name: OperatorName) -> Response:
     """Ask whether an operator is to be disabled."""
     sentence = f"{name} can no longer log in, every session of {name} ends, and no token of {name} works."
     return ask(request, by, Question(f"Disable {name}", sentence, "Disable", _of(name)))
 
 
 @routes.post(f"{OPERATOR}/disable")
-def disable(request: Request, desk: Here, by: Admin, name: OperatorName, key: Key, reason: Word) -> Response:
+def disable(request: Request, desk: Here, by: AdminOfAll, name: OperatorName, key: Key, reason: Word) -> Response:
     """Disable an operator."""
     return act_once(
         request,
@@ -159,14 +154,14 @@ def disable(request: Request, desk: Here, by: Admin, name: OperatorName, key: Ke
 
 
 @routes.get(f"{OPERATOR}/enable")
-def ask_to_enable(request: Request, by: Admin, name: OperatorName) -> Response:
+def ask_to_enable(request: Request, by: AdminOfAll, name: OperatorName) -> Response:
     """Ask whether an operator is to be enabled again."""
     sentence = f"{name} can log in with the password from before, and the tokens of {name} work again."
     return ask(request, by, Question(f"Enable {name}", sentence, "Enable", _of(name), needs_reason=False))
 
 
 @routes.post(f"{OPERATOR}/enable")
-def enable(request: Request, desk: Here, by: Admin, name: OperatorName, key: Key) -> Response:
+def enable(request: Request, desk: Here, by: AdminOfAll, name: OperatorName, key: Key) -> Response:
     """Enable an operator."""
     return act_once(
         request,
@@ -180,14 +175,14 @@ def enable(request: Request, desk: Here, by: Admin, name: OperatorName, key: Key
 
 
 @routes.get(f"{OPERATOR}/sessions/end")
-def ask_to_end(request: Request, by: Admin, name: OperatorName) -> Response:
+def ask_to_end(request: Request, by: AdminOfAll, name: OperatorName) -> Response:
     """Ask whether every session of an operator is to end."""
     question = Question("End sessions", f"Every session of {name} ends.", "End them", _of(name), needs_reason=False)
     return ask(request, by, question)
 
 
 @routes.post(f"{OPERATOR}/sessions/end")
-def end(request: Request, desk: Here, by: Admin, name: OperatorName, key: Key) -> Response:
+def end(request: Request, desk: Here, by: AdminOfAll, name: OperatorName, key: Key) -> Response:
     """End every session of an operator."""
     return act_once(
         request,
@@ -201,14 +196,21 @@ def end(request: Request, desk: Here, by: Admin, name: OperatorName, key: Key) -
 
 
 @routes.get(f"{OPERATOR}/tokens/new")
-def ask_for_token(request: Request, desk: Here, by: Admin, name: OperatorName) -> Response:
+def ask_for_token(request: Request, desk: Here, by: AdminOfAll, name: OperatorName) -> Response:
     """The form for a token of an operator."""
     return token_form(request, desk, by, name, back=_of(name))
 
 
 @routes.post(f"{OPERATOR}/tokens/new")
 def new_token(
-    request: Request, desk: Here, by: Admin, name: OperatorName, key: Key, named: Word, may: May, expires: Word = "90"
+    request: Request,
+    desk: Here,
+    by: AdminOfAll,
+    name: OperatorName,
+    key: Key,
+    named: Word,
+    may: May,
+    expires: Word = "90",
 ) -> Response:
     """Make a token of an operator, and show it once."""
     return made_token(request, desk, by, name, {"key": key, "name": named, "expires": expires, **may.as_key()}, may)

@@ -12,8 +12,8 @@ from campaigns.domain.access.rights import Principal
 from campaigns.flow.access.tokens import TokenMade, Wanted, make_token
 from campaigns.store.views.people.operators import operator_view
 from campaigns.web.desk import Desk
+from campaigns.web.kit.access.shown_once import Shown
 from campaigns.web.kit.pages import page
-from campaigns.web.kit.shown_once import Shown
 from campaigns.web.pages.access.forms import MayForm, days
 
 

@@ -22,9 +22,8 @@ from campaigns.web.app import desk_app
 from campaigns.web.desk import Desk, May
 from campaigns.wiring import Parts
 from tests.clock import DrivenClock
-from tests.web.access.doors import operator
+from tests.web.pages.access.doors import operator, trail
 from tests.web.served import SECRET, running
-from tests.web.test_runs_of_the_desk import trail
 from tests.world import ACCOUNT, World
 
 OPEN = frozenset(

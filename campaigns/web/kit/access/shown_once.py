@@ -30,11 +30,13 @@ class Shown(Generic[Made]):
 
     def page(self, make: Callable[[Store], Made], template: str, *, back: str) -> Response:
         """The page with what was made, or, for the same form sent again, without it."""
-        made: list[Made] = []
+        tried: list[tuple[Kept, Made]] = []
 
         def act(own: Store) -> Kept:
-            made.append(make(own))
-            return Kept(200, None)
+            tried.append((Kept(200, None), make(own)))
+            return tried[0][0]
 
-        once(desk_of(self._request).store, self._key, act)
-        return page(self._request, template, by=self._by, made=made[0] if made else None, back=back)
+        kept = once(desk_of(self._request).store, self._key, act)
+        # Of two simultaneous forms one is rolled back: what it made does not exist, and `kept` is of the other.
+        made = next((each for own, each in tried if own is kept), None)
+        return page(self._request, template, by=self._by, made=made, back=back)

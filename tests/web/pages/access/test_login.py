@@ -9,16 +9,25 @@ from typing import Any, Literal
 import httpx
 import pytest
 from argon2 import PasswordHasher
-from sqlalchemy import select, text
+from sqlalchemy import text
 
 from campaigns.domain.access.rights import Right
 from campaigns.flow.access.login_links import make_link
 from campaigns.flow.access.operators import disable_operator, set_operator
 from campaigns.store.database.engine import Store
-from campaigns.store.tables.columns import metadata
 from tests.clock import DrivenClock
-from tests.web.access.doors import PASSWORD, ROOT, bearer, browser, doors, key_of, login, operator
-from tests.web.test_runs_of_the_desk import trail
+from tests.web.pages.access.doors import (
+    PASSWORD,
+    ROOT,
+    bearer,
+    browser,
+    doors,
+    everything,
+    key_of,
+    login,
+    operator,
+    trail,
+)
 
 
 @pytest.fixture
@@ -316,14 +325,3 @@ def operator_without_password(store: Store) -> None:
     from campaigns.flow.access.operators import add_operator
 
     add_operator(store, "robot", frozenset({Right.VIEWER}), actor=ROOT, has_link=False)
-
-
-def everything(store: Store) -> set[str]:
-    """Every text in every row of the database, and every word of it."""
-    words: set[str] = set()
-    with store.read() as connection:
-        for table in metadata.sorted_tables:
-            for row in connection.execute(select(table)):
-                for value in row:
-                    words |= {str(value), *str(value).replace('"', " ").replace("'", " ").split()}
-    return words

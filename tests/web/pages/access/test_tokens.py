@@ -16,8 +16,7 @@ from campaigns.flow.access.operators import disable_operator, set_operator
 from campaigns.flow.access.tokens import Wanted, make_token, revoke_token
 from campaigns.store.database.engine import Store
 from tests.clock import DrivenClock
-from tests.web.access.doors import ROOT, bearer, browser, doors, login, operator, token
-from tests.web.test_runs_of_the_desk import trail
+from tests.web.pages.access.doors import ROOT, bearer, browser, doors, login, operator, token, trail
 from tests.world import ACCOUNT, World
 
 RUNS = "/api/v1/runs"

@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
+from sqlalchemy import select
 
 from campaigns.domain.access.rights import Right
 from campaigns.flow.access.operators import add_operator
 from campaigns.flow.access.tokens import TokenMade, Wanted, make_token
 from campaigns.settings import load_settings
 from campaigns.store.database.engine import Store
+from campaigns.store.tables.columns import metadata
+from campaigns.store.views.events import EventView, events
 from campaigns.web.desk import Desk
 from campaigns.web.kit.identify import identify
 from campaigns.wiring import Parts
@@ -60,3 +63,20 @@ def key_of(page: httpx.Response) -> str:
     found = re.search(r'name="key" value="([^"]+)"', page.text)
     assert found, page.text
     return found[1]
+
+
+def trail(store: Store) -> list[EventView]:
+    """Every event."""
+    with store.read() as connection:
+        return list(events(connection))
+
+
+def everything(store: Store) -> set[str]:
+    """Every text in every row of the database, and every word of it."""
+    words: set[str] = set()
+    with store.read() as connection:
+        for table in metadata.sorted_tables:
+            for row in connection.execute(select(table)):
+                for value in row:
+                    words |= {str(value), *str(value).replace('"', " ").replace("'", " ").split()}
+    return words
