@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from campaigns.domain.errors import NotAllowed
+from campaigns.domain.errors import NotAllowed, Outdated
 from campaigns.domain.people import Reason
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.sending.lifting import lifted_by
 from campaigns.domain.states import RUN_OPEN, HoldKind, RunState
+from campaigns.flow.runs.shown import refuse_more
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.database.engine import Store
 from campaigns.store.holds.holds import Held, OpenHold, holds_on, lift_hold, place_hold
-from campaigns.store.runs.runs import RunRow, end_run_if_done, find_run, move_run
+from campaigns.store.runs.runs import RunRow, books, end_run_if_done, find_run, move_run
 from campaigns.store.sending.batches import anything_is_looked_for, anything_waits, cancel_ready
 from campaigns.store.sending.lanes import hold_lane, lane_suppressions
 
@@ -52,10 +53,13 @@ def pause_run(store: Store, run_id: int, *, reason: str, actor: str) -> Paused:
         return Paused(run_id, run.state, paused=True)
 
 
-def resume_run(store: Store, run_id: int, *, reason: str, actor: str, only: HoldKind | None = None) -> Resumed:
-    """Close one hold on the run: the operator's if there is one, else the oldest. Others stay. Raises NotAllowed.
+def resume_run(
+    store: Store, run_id: int, *, reason: str, shown: int | None = None, closing: int | None = None, actor: str
+) -> Resumed:
+    """Close one hold on the run: the operator's if there is one, else the oldest. Others stay.
 
-    `only`: the one kind of hold that may be closed, for somebody who has not seen the others.
+    `shown`: the recipients that a person was shown as waiting. `closing`: the hold that they were shown; without it any
+    is closed. Raises NotAllowed; Outdated when more wait now, or when it would be another hold.
     """
     reason = Reason(reason)
     with store.write() as connection:
@@ -64,8 +68,13 @@ def resume_run(store: Store, run_id: int, *, reason: str, actor: str, only: Hold
         holds, wider = holds_on(connection, Held(run_id=run_id)), _wider_holds(connection, run)
         if not holds:
             raise _nothing_to_resume(run, wider)
-        if only is not None and holds[0].kind is not only:
-            raise NotAllowed(f"Run {run_id} is paused for another reason now: {holds[0].reason.rstrip('.')}.")
+        if closing not in {None, holds[0].id}:
+            raise Outdated(
+                f"The pause of run {run_id} that the page showed has ended. Another one ({holds[0].kind}) stays: look "
+                "at the run again.",
+                Remedy(Do.SHOW_RUN, run=run_id),
+            )
+        refuse_more(shown, books(connection, run_id).waiting, f"recipients of run {run_id} who wait")
         lift_hold(act, holds[0].id, reason=reason, suppressions=lane_suppressions(connection, run.account_id))
         others = [hold.kind for hold in [*holds[1:], *wider]]
         return Resumed(run_id, run.state, paused=bool(others), closed=holds[0].kind, still_held_by=others)

@@ -19,16 +19,9 @@ from campaigns.store.runs.times import OpenHours
 from campaigns.store.views.accounts import credits_balance
 from campaigns.store.views.tonight.accounts import AccountRow, NextRun, accounts_of_tonight, next_runs
 from campaigns.store.views.tonight.runs import RunOfTonight, runs_of_tonight
-from campaigns.store.views.tonight.troubles import (
-    FailedRecall,
-    HoldRow,
-    UnknownOfRun,
-    failed_recalls,
-    holds_of_tonight,
-    unknowns_of_tonight,
-)
+from campaigns.store.views.tonight.troubles import HoldRow, failed_recalls, holds_of_tonight, unknowns_of_tonight
 
-Row = TypeVar("Row", RunOfTonight, UnknownOfRun, NextRun, FailedRecall)
+Row = TypeVar("Row")
 
 RECENT = timedelta(hours=24)
 """Runs that ended within this time are shown."""
@@ -88,29 +81,26 @@ class Tonight:
 
 
 def tonight(
-    store: Store, limits: Limits, *, upstream: str, is_live: bool, accounts: frozenset[str] | None = None
+    store: Store, limits: Limits, *, upstream: str, is_live: bool, seen: frozenset[str] | None = None
 ) -> Tonight:
     """The picture of all accounts, read in one transaction with a fixed number of statements.
 
-    `accounts`: nothing of any other account is in it; None: of every one. Raises DatabaseAway.
+    `seen`: the accounts that the reader may see; None: every account. Nothing of another one is listed or counted.
+    Raises DatabaseAway.
     """
     with store.read() as connection:
         now = store.now(connection)
         since = now - RECENT
-        lanes, holds = accounts_of_tonight(connection), holds_of_tonight(connection)
-        rows = _of(accounts, runs_of_tonight(connection, since=since))
-        unknowns = _of(accounts, unknowns_of_tonight(connection))
-        coming, recalls = _of(accounts, next_runs(connection)), _of(accounts, failed_recalls(connection, since=since))
+        accounts, holds = _of(seen, accounts_of_tonight(connection), "id"), holds_of_tonight(connection, seen)
+        rows, unknowns = _of(seen, runs_of_tonight(connection, since=since)), _of(seen, unknowns_of_tonight(connection))
+        coming, recalls = _of(seen, next_runs(connection)), _of(seen, failed_recalls(connection, since=since))
         signs, balance = heartbeats(connection), credits_balance(connection)
         service = serving(connection, upstream, now)
         work = lane_work_of_open_runs(connection, now=now)
-    if accounts is not None:
-        lanes = [each for each in lanes if each.id in accounts]
-        holds = _holds_seen(holds, accounts, {each.id for each in rows})
     scene = _Scene(
         now=now,
         limits=limits,
-        lanes={each.id: each for each in lanes},
+        lanes={each.id: each for each in accounts},
         holds=holds,
         searched={each.run_id: each.searched for each in unknowns},
         work=work,
@@ -119,7 +109,7 @@ def tonight(
     # `beat` is written by a worker that took a tick: beat itself may run while no worker does.
     beat = max((signs[name] for name in (BEAT_SENDS, "beat") if name in signs), default=None)
     busy = {each.account for each in runs} | {each.account for each in coming}
-    picture = Picture(now, upstream, lanes, holds, rows, unknowns, recalls, beat, service)
+    picture = Picture(now, upstream, accounts, holds, rows, unknowns, recalls, beat, service)
     return Tonight(
         at=now,
         upstream=upstream,
@@ -130,18 +120,13 @@ def tonight(
         needs=needs_of(picture),
         runs=runs,
         next_runs=coming,
-        idle_accounts=[each.id for each in lanes if each.id not in busy and not each.is_removed],
+        idle_accounts=[each.id for each in accounts if each.id not in busy and not each.is_removed],
     )
 
 
-def _of(accounts: frozenset[str] | None, rows: list[Row]) -> list[Row]:
-    """The rows of these accounts; None: every row."""
-    return [row for row in rows if accounts is None or row.account in accounts]
-
-
-def _holds_seen(holds: list[HoldRow], accounts: frozenset[str], run_ids: set[int]) -> list[HoldRow]:
-    """The holds on these accounts, on these runs, and on every account."""
-    return [each for each in holds if each.upstream is not None or each.account in accounts or each.run_id in run_ids]
+def _of(seen: frozenset[str] | None, rows: list[Row], name: str = "account") -> list[Row]:
+    """The rows of the accounts that the reader may see; `name`: the field with the account."""
+    return rows if seen is None else [row for row in rows if getattr(row, name) in seen]
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,3 +76,8 @@ def next_runs(connection: Connection) -> list[NextRun]:
         NextRun(campaign_id=row.id, campaign=row.name, account=row.account_id, at=row.at, paused=row.pause_reason)
         for row in rows
     ]
+
+
+def zones_of_accounts(connection: Connection) -> dict[str, str | None]:
+    """The zone of each account."""
+    return {row.id: row.zone for row in connection.execute(select(account.c.id, account.c.zone))}

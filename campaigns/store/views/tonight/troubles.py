@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
 from campaigns.domain.states import BatchState, HoldKind
 from campaigns.domain.upstream.outcome import HoldScope
@@ -53,9 +53,17 @@ class FailedRecall:
     finished_at: datetime
 
 
-def holds_of_tonight(connection: Connection) -> list[HoldRow]:
-    """Every open hold, the oldest first."""
-    rows = connection.execute(select(hold).where(hold.c.closed_at.is_(None)).order_by(hold.c.id))
+def holds_of_tonight(connection: Connection, seen: frozenset[str] | None = None) -> list[HoldRow]:
+    """Every open hold, the oldest first.
+
+    `seen`: only those on these accounts and their runs, and those of the vendor on every account.
+    """
+    statement = select(hold).where(hold.c.closed_at.is_(None)).order_by(hold.c.id)
+    if seen is not None:
+        of_run = select(run.c.account_id).where(run.c.id == hold.c.run_id).scalar_subquery()
+        team = hold.c.scope == HoldScope.TEAM.value
+        statement = statement.where(or_(team, func.coalesce(hold.c.account_id, of_run).in_(sorted(seen))))
+    rows = connection.execute(statement)
     return [
         HoldRow(
             scope=HoldScope(row.scope),
