@@ -13,7 +13,7 @@ from starlette.responses import Response
 from campaigns.domain.access.rights import LOOK
 from campaigns.domain.errors import InputFault, InvalidInput, UsageError
 from campaigns.domain.states import BatchState, RunState
-from campaigns.flow.access.allow import allow_run
+from campaigns.flow.access.allow import allow_account, allow_campaign, allow_run
 from campaigns.flow.runs.outlook import ShownRun
 from campaigns.flow.runs.outlook import show_run as shown_run
 from campaigns.inputs.times import parse_duration, parse_moment
@@ -55,7 +55,9 @@ def list_runs(
 ) -> Response:
     """Runs, the newest first."""
     if account is not None:
-        by.require_account(account, f"account '{account}'")
+        allow_account(by, LOOK, account)
+    if campaign is not None:
+        allow_campaign(desk.store, by, LOOK, campaign)
     of = None if by.accounts is None else sorted(by.accounts)
     filters = {"campaign": campaign, "account": account, "state": state, "since": since, "of": of}
     at = place(desk, "runs", filters, cursor)
