@@ -99,7 +99,7 @@ def list_batches(
 
 @routes.get("/{run_id}/attempts", response_model=Page[AttemptView])
 def list_attempts(desk: Here, by: Viewer, run_id: RunId, *, limit: Limit = 50, cursor: After = None) -> Response:
-    """The requests that were made to send a run, the oldest first."""
+    """The requests that were made to send a run, by batch."""
     allow_run(desk.store, by, LOOK, run_id)
     at = place(desk, f"attempts of run {run_id}", {}, cursor)
     with desk.store.read() as connection:
@@ -109,7 +109,7 @@ def list_attempts(desk: Here, by: Viewer, run_id: RunId, *, limit: Limit = 50, c
 
 @routes.get("/{run_id}/unsend-attempts", response_model=Page[UnsendView])
 def list_unsend_attempts(desk: Here, by: Viewer, run_id: RunId, *, limit: Limit = 50, cursor: After = None) -> Response:
-    """The requests that were made to unsend messages of a run, the oldest first."""
+    """The requests that were made to unsend messages of a run, by batch."""
     allow_run(desk.store, by, LOOK, run_id)
     at = place(desk, f"unsend attempts of run {run_id}", {}, cursor)
     with desk.store.read() as connection:
