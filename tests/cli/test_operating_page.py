@@ -12,8 +12,8 @@ from tests.cli.command_lines import EVERY_COMMAND
 
 PAGE = (Path(__file__).parents[2] / "docs/operating.md").read_text()
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
-WITHOUT_NUMBERS = {"A database that is not UTF-8"}
-"""Its commands are PostgreSQL's, in a block."""
+WITHOUT_NUMBERS = {"A database that is not UTF-8", "Many runs at once"}
+"""The commands of the one are PostgreSQL's, in a block; the other has requests of the API."""
 
 STEP = re.compile(r"^(?:\d+\. |   ).*", re.MULTILINE)
 COMMAND = re.compile(r"`campaigns ([^`]+)`")

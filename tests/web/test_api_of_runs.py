@@ -123,7 +123,17 @@ def test_a_hidden_run_is_like_one_that_does_not_exist(world: World, run_id: int)
             absent = desk.request(method, f"/api/v1/runs/{run_id + 1}{end}", json=asked)
             assert hidden.status_code == absent.status_code == 404, (method, end)
             assert hidden.text.replace(str(run_id), "N") == absent.text.replace(str(run_id + 1), "N")
-        assert desk.get("/api/v1/runs", params={"account": ACCOUNT}).status_code == 404
+        campaign = world.view(run_id).campaign_id
+        for name, there, nowhere in (("account", ACCOUNT, "acct_none"), ("campaign", str(campaign), "999")):
+            hidden, absent = (desk.get("/api/v1/runs", params={name: value}) for value in (there, nowhere))
+            assert hidden.status_code == absent.status_code == 404
+            assert hidden.text.replace(there, "N") == absent.text.replace(nowhere, "N")
+            bulk = [
+                desk.post("/api/v1/operations", json={"act": "pause", "filter": {name: value}, "dry_run": True})
+                for value in ((ACCOUNT, "acct_none") if name == "account" else (campaign, 999))
+            ]
+            assert bulk[0].text.replace(there, "N") == bulk[1].text.replace(nowhere, "N")
+            assert bulk[0].status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -138,9 +138,7 @@ def _allow(by: Principal, bulk: Bulk) -> None:
 
 
 def _wanted(connection: Connection, by: Principal, bulk: Bulk, as_of: str | None, now: datetime) -> Wanted:
-    if bulk.which.account is not None:
-        by.require_account(bulk.which.account, f"account {bulk.which.account}")
-    refuse_unknown(connection, bulk.which)
+    refuse_unknown(connection, bulk.which, by.accounts)
     moment: AsOf = read_as_of(connection, now) if as_of is None else parse_as_of(connection, as_of, now)
     return Wanted(bulk.act, bulk.which, by.accounts, moment)
 

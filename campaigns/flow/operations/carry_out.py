@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from campaigns.domain.errors import CampaignsError, TryLater
+from campaigns.domain.errors import CampaignsError, NotAllowed, TryLater
 from campaigns.domain.operations import OperationAct
 from campaigns.domain.people import Actor
 from campaigns.domain.states import BatchState, HoldKind
@@ -25,6 +25,7 @@ from campaigns.flow.runs.rerun import RerunAnswer, rerun
 from campaigns.store.audit.events import Act
 from campaigns.store.backup.incarnation import find_incarnation
 from campaigns.store.database.engine import Store
+from campaigns.store.holds.holds import Held, holds_on
 from campaigns.store.operations.operations import (
     OperationRow,
     TargetGone,
@@ -121,7 +122,7 @@ def _done_to(store: Store, row: OperationRow, run_id: int, seqs: list[int], *, u
     if row.act is OperationAct.PAUSE:
         return pause_run(store, run_id, **why)
     if row.act is OperationAct.RESUME:
-        return resume_run(store, run_id, only=HoldKind.OPERATOR, **why)
+        return resume_run(store, run_id, closing=_pause_of_a_person(store, run_id), **why)
     if row.act is OperationAct.CANCEL:
         return cancel_run(store, run_id, **why)
     if row.act is OperationAct.RECALL:
@@ -130,6 +131,15 @@ def _done_to(store: Store, row: OperationRow, run_id: int, seqs: list[int], *, u
         return decide(store, run_id, seqs=seqs, verdict=row.options["verdict"], **why)
     rejected = frozenset({BatchState.REJECTED})
     return rerun(store, run_id, states=rejected, seqs=seqs, upstream=upstream, **why)
+
+
+def _pause_of_a_person(store: Store, run_id: int) -> int:
+    """The hold that a resume is about: no other is closed. Raises NotAllowed when there is none any more."""
+    with store.read() as connection:
+        holds = [hold for hold in holds_on(connection, Held(run_id=run_id)) if hold.kind is HoldKind.OPERATOR]
+    if not holds:
+        raise NotAllowed(f"Run {run_id} is no longer paused by a person.")
+    return holds[0].id
 
 
 def _fail(hand: Hand, row: OperationRow, run_id: int, error: str, code: str) -> None:

@@ -7,28 +7,23 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from sqlalchemy import Connection
+
 from campaigns.domain.sending.forecast import HOURS
 from campaigns.domain.sending.pacing import Limits
 from campaigns.domain.states import RUN_OPEN, BatchState, HoldKind, RunState
 from campaigns.flow.runs.needs import Need, Picture, beat_is_missing, needs_of
 from campaigns.flow.runs.outlook import RunWait, Wait, outlook, wait_of
 from campaigns.store.database.engine import Store
-from campaigns.store.health.heartbeats import BEAT_SENDS, Serves, heartbeats, serving
+from campaigns.store.health.heartbeats import BEAT_SENDS, Serves, Service, heartbeats, serving
 from campaigns.store.runs.lane_work import LaneWork, lane_work_of_open_runs
 from campaigns.store.runs.times import OpenHours
 from campaigns.store.views.accounts import credits_balance
 from campaigns.store.views.tonight.accounts import AccountRow, NextRun, accounts_of_tonight, next_runs
 from campaigns.store.views.tonight.runs import RunOfTonight, runs_of_tonight, vendor_sends_at
-from campaigns.store.views.tonight.troubles import (
-    FailedRecall,
-    HoldRow,
-    UnknownOfRun,
-    failed_recalls,
-    holds_of_tonight,
-    unknowns_of_tonight,
-)
+from campaigns.store.views.tonight.troubles import HoldRow, failed_recalls, holds_of_tonight, unknowns_of_tonight
 
-Row = TypeVar("Row", RunOfTonight, UnknownOfRun, NextRun, FailedRecall)
+Row = TypeVar("Row")
 
 RECENT = timedelta(hours=24)
 """Runs that ended within this time are shown."""
@@ -93,43 +88,39 @@ class Tonight:
 
 
 def tonight(
-    store: Store, limits: Limits, *, upstream: str, is_live: bool, accounts: frozenset[str] | None = None
+    store: Store, limits: Limits, *, upstream: str, is_live: bool, seen: frozenset[str] | None = None
 ) -> Tonight:
     """The picture of all accounts, read in one transaction with a fixed number of statements.
 
-    `accounts`: nothing of any other account is in it; None: of every one. Raises DatabaseAway.
+    `seen`: the accounts that the reader may see; None: every account. Nothing of another one is listed or counted.
+    Raises DatabaseAway.
     """
     with store.read() as connection:
         now = store.now(connection)
         since = now - RECENT
-        lanes, holds = accounts_of_tonight(connection), holds_of_tonight(connection)
-        rows = _of(accounts, runs_of_tonight(connection, since=since))
-        unknowns = _of(accounts, unknowns_of_tonight(connection))
-        coming, recalls = _of(accounts, next_runs(connection)), _of(accounts, failed_recalls(connection, since=since))
+        accounts, holds = _of(seen, accounts_of_tonight(connection), "id"), holds_of_tonight(connection, seen)
+        rows, unknowns = _of(seen, runs_of_tonight(connection, since=since)), _of(seen, unknowns_of_tonight(connection))
+        coming, recalls = _of(seen, next_runs(connection)), _of(seen, failed_recalls(connection, since=since))
         signs, balance = heartbeats(connection), credits_balance(connection)
         service = serving(connection, upstream, now)
         work = lane_work_of_open_runs(connection, now=now)
         handed_over = vendor_sends_at(connection, now=now)
-        others = {each.upstream for each in rows if each.state in RUN_OPEN} - {upstream}
-        services = [service, *(serving(connection, each, now) for each in sorted(others))]
-    # `beat` is written by a worker that took a tick: beat itself may run while no worker does.
-    beat = max((signs[name] for name in (BEAT_SENDS, "beat") if name in signs), default=None)
-    if accounts is not None:
-        lanes = [each for each in lanes if each.id in accounts]
-        holds = _holds_seen(holds, accounts, {each.id for each in rows})
+        # `beat` is written by a worker that took a tick: beat itself may run while no worker does.
+        beat = max((signs[name] for name in (BEAT_SENDS, "beat") if name in signs), default=None)
+        not_served = _not_served(connection, rows, service, beat, now)
     scene = _Scene(
         now=now,
         limits=limits,
-        lanes={each.id: each for each in lanes},
+        lanes={each.id: each for each in accounts},
         holds=holds,
         searched={each.run_id: each.searched for each in unknowns},
         work=work,
         handed_over=handed_over,
-        not_served={each.upstream for each in services if each.serves is Serves.NO or beat_is_missing(beat, now)},
+        not_served=not_served,
     )
     runs = [_run(row, scene) for row in rows]
     busy = {each.account for each in runs} | {each.account for each in coming}
-    picture = Picture(now, upstream, lanes, holds, rows, unknowns, recalls, beat, service)
+    picture = Picture(now, upstream, accounts, holds, rows, unknowns, recalls, beat, service)
     return Tonight(
         at=now,
         upstream=upstream,
@@ -140,18 +131,22 @@ def tonight(
         needs=needs_of(picture),
         runs=runs,
         next_runs=coming,
-        idle_accounts=[each.id for each in lanes if each.id not in busy and not each.is_removed],
+        idle_accounts=[each.id for each in accounts if each.id not in busy and not each.is_removed],
     )
 
 
-def _of(accounts: frozenset[str] | None, rows: list[Row]) -> list[Row]:
-    """The rows of these accounts; None: every row."""
-    return [row for row in rows if accounts is None or row.account in accounts]
+def _not_served(
+    connection: Connection, rows: list[RunOfTonight], service: Service, beat: datetime | None, now: datetime
+) -> set[str]:
+    """The vendors of open runs, and the one in force, for which nobody sends."""
+    others = {each.upstream for each in rows if each.state in RUN_OPEN} - {service.upstream}
+    services = [service, *(serving(connection, each, now) for each in sorted(others))]
+    return {each.upstream for each in services if each.serves is Serves.NO or beat_is_missing(beat, now)}
 
 
-def _holds_seen(holds: list[HoldRow], accounts: frozenset[str], run_ids: set[int]) -> list[HoldRow]:
-    """The holds on these accounts, on these runs, and on every account."""
-    return [each for each in holds if each.upstream is not None or each.account in accounts or each.run_id in run_ids]
+def _of(seen: frozenset[str] | None, rows: list[Row], name: str = "account") -> list[Row]:
+    """The rows of the accounts that the reader may see; `name`: the field with the account."""
+    return rows if seen is None else [row for row in rows if getattr(row, name) in seen]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, 
 
 from campaigns.domain.operations import OF_BATCHES, BulkFilter, OperationAct
 from campaigns.domain.states import RUN_OPEN, BatchState, HoldKind, RunState
-from campaigns.store.accounts.bindings import require_account
-from campaigns.store.campaigns.campaigns import find_campaign
+from campaigns.store.accounts.bindings import require_account, unknown_account
+from campaigns.store.campaigns.campaigns import find_campaign, unknown_campaign
 from campaigns.store.operations.as_of import AsOf
 from campaigns.store.recall.recalls import IS_OPEN
 from campaigns.store.recall.unsend_requests import is_unsent
@@ -33,12 +33,16 @@ class Wanted:
     as_of: AsOf
 
 
-def refuse_unknown(connection: Connection, which: BulkFilter) -> None:
-    """Raise NotFound for a campaign or an account that does not exist: nothing would fit."""
+def refuse_unknown(connection: Connection, which: BulkFilter, accounts: frozenset[str] | None) -> None:
+    """Raise NotFound for a campaign or an account that does not exist, or is not among `accounts`."""
     if which.campaign is not None:
-        find_campaign(connection, which.campaign)
+        of = find_campaign(connection, which.campaign).account_id
+        if accounts is not None and of not in accounts:
+            raise unknown_campaign(which.campaign)
     if which.account is not None:
         require_account(connection, which.account)
+        if accounts is not None and which.account not in accounts:
+            raise unknown_account(which.account)
 
 
 def find_targets(connection: Connection, wanted: Wanted) -> list[tuple[int, int]]:

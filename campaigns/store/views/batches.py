@@ -137,22 +137,20 @@ def _was_recalled(connection: Connection, run_id: int) -> bool:
     return connection.scalar(select(recall.c.id).where(recall.c.run_id == run_id).limit(1)) is not None
 
 
-def attempts(connection: Connection, run_id: int, part: Part = WHOLE) -> list[AttemptView]:
+def attempts(connection: Connection, run_id: int, part: Part | None = None) -> list[AttemptView]:
     """Every request that was made to send a run, in the order they were made. Raises NotFound.
 
-    The position of a request is the number of its batch, and its own number.
+    A part of them is by batch, since no index serves the time: the position of a request is the number of its batch,
+    and its own.
     """
     find_run(connection, run_id)
-    statement = ATTEMPTS.limit(part.limit)
-    if part.after is not None:
-        seq, number = part.after
-        last = connection.execute(
-            select(attempt_table.c.started_at, attempt_table.c.fence)
-            .join(batch, batch.c.id == attempt_table.c.batch_id)
-            .where(batch.c.run_id == run_id, batch.c.seq == seq, attempt_table.c.number == number)
-        ).one()
-        order = tuple_(attempt_table.c.started_at, attempt_table.c.fence)
-        statement = statement.where(order > (last.started_at, last.fence))
+    statement = ATTEMPTS
+    if part is not None:
+        statement = ATTEMPTS.order_by(None).order_by(batch.c.seq, attempt_table.c.number).limit(part.limit)
+        if part.after is not None:
+            seq, number = part.after
+            behind = tuple_(batch.c.seq, attempt_table.c.number) > (seq, number)
+            statement = statement.where(batch.c.seq >= seq, behind)
     return [
         AttemptView(
             batch=row.seq,

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy import Connection, Select, func, select, tuple_
 
 from campaigns.domain.states import BatchState
 from campaigns.domain.upstream.unsend_outcome import UnsendKind
-from campaigns.store.database.parts import WHOLE, Part
+from campaigns.store.database.parts import Part
 from campaigns.store.recall.recalls import IS_OPEN
 from campaigns.store.recall.unsend_requests import is_unsent, standing_of
 from campaigns.store.sending.replies import UnsendReply, unsend_reply
@@ -99,8 +99,8 @@ def _newest(connection: Connection, run_id: int) -> RecallView | None:
     )
 
 
-def requests_to_unsend(connection: Connection, run_id: int, part: Part = WHOLE) -> list[UnsendView]:
-    """Every request to unsend a message of a run, in the order they were made.
+def requests_to_unsend(connection: Connection, run_id: int, part: Part | None = None) -> list[UnsendView]:
+    """Every request to unsend a message of a run, in the order they were made; a part of them is by batch.
 
     The position of a request is the number of its batch, its own number, and when it was started: a second recall
     numbers its requests again.
@@ -116,12 +116,9 @@ def requests_to_unsend(connection: Connection, run_id: int, part: Part = WHOLE) 
         )
         .where(batch.c.run_id == run_id)
         .order_by(unsend.c.started_at, unsend.c.fence)
-        .limit(part.limit)
     )
-    if part.after is not None:
-        statement = statement.where(
-            tuple_(unsend.c.started_at, unsend.c.fence) > _order(connection, run_id, part.after)
-        )
+    if part is not None:
+        statement = _part_of(connection, statement, run_id, part)
     rows = connection.execute(statement).mappings()
     return [
         UnsendView(
@@ -142,14 +139,18 @@ def requests_to_unsend(connection: Connection, run_id: int, part: Part = WHOLE) 
     ]
 
 
-def _order(connection: Connection, run_id: int, position: Any) -> tuple[datetime, int]:
-    """What a request to unsend is ordered by."""
-    seq, number, started_at = position
-    row = connection.execute(
+def _part_of(connection: Connection, statement: Select[Any], run_id: int, part: Part) -> Select[Any]:
+    """The requests behind a position, by batch."""
+    by_batch = statement.order_by(None).order_by(batch.c.seq, unsend.c.started_at, unsend.c.fence).limit(part.limit)
+    if part.after is None:
+        return by_batch
+    seq, number, started_at = part.after
+    last = connection.execute(
         select(unsend.c.started_at, unsend.c.fence)
         .join(batch, batch.c.id == unsend.c.batch_id)
         .where(batch.c.run_id == run_id, batch.c.seq == seq, unsend.c.number == number)
         .where(unsend.c.started_at == datetime.fromisoformat(started_at))
         .limit(1)
     ).one()
-    return row.started_at, row.fence
+    behind = tuple_(batch.c.seq, unsend.c.started_at, unsend.c.fence) > (seq, last.started_at, last.fence)
+    return by_batch.where(batch.c.seq >= seq, behind)

@@ -79,7 +79,7 @@ Wanted = Annotated[Filter, Depends()]
 
 @routes.get("/events", response_model=Page[EventView])
 def list_events(desk: Here, by: Viewer, wanted: Wanted, *, limit: Limit = 50, cursor: After = None) -> Response:
-    """Events, the newest first. A filter by kind or actor looks through 100,000 of them; the cursor goes on."""
+    """Events, the newest first. A filter looks through 20,000 of them at once; the cursor goes on behind those."""
     which = _filter(desk, by, wanted)
     of = None if by.accounts is None else sorted(by.accounts)
     at = place(desk, "events", {**plain(wanted), "of": of}, cursor)

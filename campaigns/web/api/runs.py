@@ -13,7 +13,7 @@ from starlette.responses import Response
 from campaigns.domain.access.rights import LOOK
 from campaigns.domain.errors import InputFault, InvalidInput, UsageError
 from campaigns.domain.states import BatchState, RunState
-from campaigns.flow.access.allow import allow_run
+from campaigns.flow.access.allow import allow_account, allow_campaign, allow_run
 from campaigns.flow.runs.outlook import ShownRun
 from campaigns.flow.runs.outlook import show_run as shown_run
 from campaigns.inputs.times import parse_duration, parse_moment
@@ -55,7 +55,9 @@ def list_runs(
 ) -> Response:
     """Runs, the newest first."""
     if account is not None:
-        by.require_account(account, f"account '{account}'")
+        allow_account(by, LOOK, account)
+    if campaign is not None:
+        allow_campaign(desk.store, by, LOOK, campaign)
     of = None if by.accounts is None else sorted(by.accounts)
     filters = {"campaign": campaign, "account": account, "state": state, "since": since, "of": of}
     at = place(desk, "runs", filters, cursor)
@@ -97,7 +99,7 @@ def list_batches(
 
 @routes.get("/{run_id}/attempts", response_model=Page[AttemptView])
 def list_attempts(desk: Here, by: Viewer, run_id: RunId, *, limit: Limit = 50, cursor: After = None) -> Response:
-    """The requests that were made to send a run, the oldest first."""
+    """The requests that were made to send a run, by batch."""
     allow_run(desk.store, by, LOOK, run_id)
     at = place(desk, f"attempts of run {run_id}", {}, cursor)
     with desk.store.read() as connection:
@@ -107,7 +109,7 @@ def list_attempts(desk: Here, by: Viewer, run_id: RunId, *, limit: Limit = 50, c
 
 @routes.get("/{run_id}/unsend-attempts", response_model=Page[UnsendView])
 def list_unsend_attempts(desk: Here, by: Viewer, run_id: RunId, *, limit: Limit = 50, cursor: After = None) -> Response:
-    """The requests that were made to unsend messages of a run, the oldest first."""
+    """The requests that were made to unsend messages of a run, by batch."""
     allow_run(desk.store, by, LOOK, run_id)
     at = place(desk, f"unsend attempts of run {run_id}", {}, cursor)
     with desk.store.read() as connection:

@@ -199,4 +199,4 @@ def forget_host(
 def _tonight(desk: Desk, accounts: frozenset[str] | None) -> Tonight:
     parts = desk.parts
     upstream, is_live = parts.upstream_name, parts.settings.is_live
-    return tonight(desk.store, parts.limits, upstream=upstream, is_live=is_live, accounts=accounts)
+    return tonight(desk.store, parts.limits, upstream=upstream, is_live=is_live, seen=accounts)

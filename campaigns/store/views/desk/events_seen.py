@@ -18,7 +18,7 @@ from campaigns.store.runs.runs import find_run
 from campaigns.store.tables.audit import event
 from campaigns.store.views.events import EventView, event_view
 
-NEWEST = 100_000
+NEWEST = 20_000
 """A list that is filtered by kind or by actor looks through at most this many events at once: no index serves those."""
 
 

@@ -46,7 +46,7 @@ def _picture(request: Request, desk: Desk, by: Principal) -> dict[str, Any]:
         desk.parts.limits,
         upstream=desk.parts.upstream_name,
         is_live=desk.parts.settings.is_live,
-        accounts=by.accounts,
+        seen=by.accounts,
     )
     with desk.store.read() as connection:
         zones, pace = zones_of_accounts(connection), paces(connection, since=seen.at - PACE)
