@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -81,8 +82,11 @@ def calendar(
         armed = armed_schedules(connection, accounts, limit=MOST + 1, account_id=account_id)
     entries = [_that_was(run) for run in were]
     taken = {(entry.campaign_id, entry.at) for entry in entries}
-    for schedule in armed[:MOST]:
-        entries += [one for one in _to_come(schedule, max(start, now), end) if (one.campaign_id, one.at) not in taken]
+    # The earliest first: of a thousand schedules that run each minute, no more is computed than is shown.
+    to_come = heapq.merge(
+        *(_to_come(schedule, max(start, now), end) for schedule in armed[:MOST]), key=lambda entry: entry.at
+    )
+    entries += islice((one for one in to_come if (one.campaign_id, one.at) not in taken), MOST + 1)
     entries.sort(key=lambda entry: (entry.at, entry.campaign_id, entry.run_id or 0))
     is_complete = len(entries) <= MOST and len(armed) <= MOST
     return Calendar(start, end, entries[:MOST], is_complete)
@@ -110,11 +114,13 @@ def _that_was(run: DatedRun) -> CalendarEntry:
 
 def _to_come(schedule: ArmedSchedule, start: datetime, end: datetime) -> Iterator[CalendarEntry]:
     """The occurrences of a schedule from the one that it waits for, as many as it may still have."""
-    left = MOST + 1
+    first, left = max(schedule.next_at, start), MOST + 1
     if schedule.timing.max_runs is not None:
-        left = min(left, max(0, schedule.timing.max_runs - schedule.occurrences))
-    first = schedule.next_at - INSTANT
-    for at in islice(occurrences(schedule.timing, first, end - INSTANT, starts_at=schedule.starts_at), left):
+        may_have = max(0, schedule.timing.max_runs - schedule.occurrences)
+        if may_have <= MOST:  # cheap to count from the next one on
+            first, left = schedule.next_at, may_have
+    coming = occurrences(schedule.timing, first - INSTANT, end - INSTANT, starts_at=schedule.starts_at)
+    for at in islice(coming, left):
         if at >= start:
             yield CalendarEntry(
                 at.astimezone(UTC),

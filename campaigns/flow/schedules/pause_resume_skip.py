@@ -200,9 +200,10 @@ def _skip_next(opening: Opening, reason: Reason | None, seen: datetime | None) -
     campaign, act, occurrence = opening.campaign, opening.act, opening.campaign.occurrence_at
     assert occurrence is not None
     if seen is not None and seen != occurrence:
+        then, now = on_clocks(seen, opening.zone), on_clocks(occurrence, opening.zone)
         raise Outdated(
-            f"Campaign {campaign.id} no longer waits for the run at {on_clocks(seen, opening.zone)}, but for the one "
-            f"at {on_clocks(occurrence, opening.zone)}. Nothing was skipped.",
+            f"Campaign {campaign.id} no longer waits for the run at {then}: it waits for the one at {now} now. Nothing "
+            "was skipped.",
             Remedy(Do.SHOW_CAMPAIGN, campaign=campaign.id),
         )
     skipped_before = skipped_after(act.connection, campaign.id, act.now)
