@@ -93,7 +93,7 @@ def _route(operation: Operation, description: dict[str, Any]) -> RouteOfReferenc
     described = operation.described
     text = str(described.get("description", "")).partition("\n")[2].strip()
     contents: dict[str, Any] = described.get("requestBody", {}).get("content", {})
-    first = _first_schema(contents)
+    first: dict[str, Any] = next((each.get("schema", {}) for each in contents.values()), {})
     return RouteOfReference(
         tag=described.get("tags", ["desk"])[0],
         method=operation.method.upper(),
@@ -113,16 +113,8 @@ def _route(operation: Operation, description: dict[str, Any]) -> RouteOfReferenc
 
 def _answers(described: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     for status, each in sorted(described["responses"].items()):
-        schema = _first_schema(each.get("content", {}))
+        schema: dict[str, Any] = next((kind.get("schema", {}) for kind in each.get("content", {}).values()), {})
         yield status, each["description"], _name(schema)
-
-
-def _first_schema(contents: dict[str, Any]) -> dict[str, Any]:
-    """The schema of the first media type; empty where there is none."""
-    for content in contents.values():
-        schema: dict[str, Any] = content.get("schema", {})
-        return schema
-    return {}
 
 
 def _name(schema: dict[str, Any]) -> str:
