@@ -40,7 +40,9 @@ FEW = {GenerationMode.POSITIVE: 2, GenerationMode.NEGATIVE: 1}
 MANY = {GenerationMode.POSITIVE: 100, GenerationMode.NEGATIVE: 50}
 
 
-@pytest.mark.parametrize("counts", [FEW, pytest.param(MANY, marks=pytest.mark.slow)], ids=["few", "many"])
+@pytest.mark.parametrize(
+    "counts", [FEW, pytest.param(MANY, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])], ids=["few", "many"]
+)
 def test_every_route_keeps_its_promises(world: World, counts: dict[GenerationMode, int]) -> None:
     stock(world)
     with served(world.store) as desk:
@@ -49,10 +51,18 @@ def test_every_route_keeps_its_promises(world: World, counts: dict[GenerationMod
         asking = _Asking(desk)
         for result in schemathesis.openapi.from_dict(description).get_all_operations():
             assert isinstance(result, Ok)
+            operation = result.ok()
             for mode, count in counts.items():
-                asking.ask(result.ok(), mode, count)
+                if mode is GenerationMode.POSITIVE or takes_anything(operation):
+                    asking.ask(operation, mode, count)
     assert asking.asked > len(description["paths"]) * counts[GenerationMode.POSITIVE]
     assert asking.faults == [], "\n\n".join(asking.faults)
+
+
+def takes_anything(operation: Any) -> bool:
+    """Whether there is a parameter or a body that could be wrong."""
+    places = (operation.path_parameters, operation.query, operation.headers, operation.body)
+    return any(len(place) > 0 for place in places)
 
 
 @dataclass
