@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
@@ -33,6 +35,9 @@ PROMISES = [
     response_schema_conformance,
 ]
 
+AWAY = 503
+"""This desk has no Redis, so what asks the pacer is refused: that is no fault."""
+
 ROWS = 12
 """What is allowed is asked about the campaigns and runs from 1 to this: some exist."""
 
@@ -51,18 +56,10 @@ def test_every_route_keeps_its_promises(world: World, counts: dict[GenerationMod
         asking = _Asking(desk)
         for result in schemathesis.openapi.from_dict(description).get_all_operations():
             assert isinstance(result, Ok)
-            operation = result.ok()
             for mode, count in counts.items():
-                if mode is GenerationMode.POSITIVE or takes_anything(operation):
-                    asking.ask(operation, mode, count)
+                asking.ask(result.ok(), mode, count)
     assert asking.asked > len(description["paths"]) * counts[GenerationMode.POSITIVE]
     assert asking.faults == [], "\n\n".join(asking.faults)
-
-
-def takes_anything(operation: Any) -> bool:
-    """Whether there is a parameter or a body that could be wrong."""
-    places = (operation.path_parameters, operation.query, operation.headers, operation.body)
-    return any(len(place) > 0 for place in places)
 
 
 @dataclass
@@ -91,13 +88,17 @@ class _Asking:
                 self._let_it_be_done(case)
             try:
                 headers = {"Sec-Fetch-Site": "same-origin"}
-                case.call_and_validate(base_url=str(self.desk.base_url), headers=headers, checks=checks)
+                response = case.call(base_url=str(self.desk.base_url), headers=headers)
+                is_away = response.status_code == AWAY and response.json()["code"] == "pacer_away"
+                case.validate_response(response, checks=checks[1:] if is_away else checks)
             except BaseExceptionGroup as faults:
                 self.faults += [f"{operation.label}: {fault}" for fault in faults.exceptions]
             except AssertionError as fault:
                 self.faults.append(f"{operation.label}: {fault}")
 
-        each()
+        # Nothing can be wrong about a route without parameters, or with those that may be any text.
+        with nullcontext() if is_allowed else suppress(Unsatisfiable):
+            each()
 
     def _let_it_be_done(self, case: Any) -> None:
         """Ask about rows that exist, with the newest revision and a new key: else all would be refused."""
