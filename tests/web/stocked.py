@@ -13,12 +13,12 @@ from campaigns.flow.audience.suppress import suppress
 from campaigns.flow.campaigns.archive import archive_campaign
 from campaigns.flow.campaigns.launch import launch
 from campaigns.flow.recall.recall import recall_run
-from campaigns.flow.runs.pause_resume_cancel import cancel_run, pause_run
+from campaigns.flow.runs.pause_resume_cancel import pause_run
 from campaigns.flow.runs.rerun import rerun
 from campaigns.flow.schedules.pause_resume_skip import pause_schedule, skip_next
 from tests.world import ACCOUNT, ANNA, NO_CREDITS, REJECTED, UNKNOWN, UPSTREAM, World, accepted
 
-WEEKLY = {"timing": Timing(cron="0 18 * * 5", zone="Europe/Berlin", hours="09:00-22:00", max_runs=50)}
+WEEKLY = Timing(cron="0 18 * * 5", zone="Europe/Berlin", hours="09:00-22:00", max_runs=50)
 
 
 def stock(world: World) -> None:
@@ -27,19 +27,23 @@ def stock(world: World) -> None:
     world.account("acct_two")
     suppress(world.store, BitMap64([3]), account_id=None, reason="asked", actor=ANNA)
     suppress(world.store, BitMap64([4]), account_id=ACCOUNT, reason="asked here", actor=ANNA)
-    world.gateway.script = [accepted("900"), REJECTED, UNKNOWN]
+    world.gateway.script = [accepted("900"), REJECTED]
     sent = world.launch(world.campaign(users=range(1, 9), message={"price": Decimal(5), "media_files": ("71",)}))
     world.serve()
     rerun(world.store, sent, upstream=UPSTREAM, reason="again", actor=ANNA)
-    recall_run(world.store, sent, reason="a wrong price", actor=ANNA)
-    whole = world.launch(world.campaign(message={"user_lists": ("5",)}, accept_suppressed=True))
-    cancel_run(world.store, whole, reason="a mistake", actor=ANNA)
+    recalled = world.launch(world.campaign(users=[21, 22]))
+    world.serve()
+    recall_run(world.store, recalled, reason="a wrong price", actor=ANNA)
+    world.gateway.script = [UNKNOWN]
+    world.launch(world.campaign(users=[31, 32]))
+    world.serve(turns=1)
+    world.launch(world.campaign(message={"user_lists": ("5",)}, accept_suppressed=True))
     pause_run(world.store, world.launch(world.campaign()), reason="later", actor=ANNA)
     archive_campaign(
         world.store, world.campaign(name="\u202e<script>alert(1)</script>".replace("\u202e", "")), actor=ANNA
     )
     for name in ("Weekly", "Paused"):
-        scheduled = world.campaign(name=name, zone="Europe/Berlin", **WEEKLY)
+        scheduled = world.campaign(name=name, zone="Europe/Berlin", timing=WEEKLY)
         launch(world.store, scheduled, upstream=UPSTREAM, actor=ANNA)
         skip_next(world.store, scheduled, reason="a holiday", actor=ANNA)
     pause_schedule(world.store, scheduled, reason="a holiday", actor=ANNA)

@@ -103,7 +103,7 @@ def _take_fewer_rows(described: Json) -> None:
         (_drop_a_field, "items[].revision is gone"),
         (_let_a_field_be_null, "items[].name may be null now"),
         (_need_a_field, "body.plan is needed now"),
-        (_take_fewer_kinds, "body.price no longer takes number"),
+        (_take_fewer_kinds, "body.price no longer takes null, number"),
         (_take_fewer_rows, "query limit has a tighter maximum"),
     ],
 )

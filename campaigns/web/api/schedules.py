@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -101,7 +100,8 @@ def list_schedules(
 
 @routes.get("/explain", response_model=Explanation)
 def explain(
-    by: Viewer,  # noqa: ARG001 - it needs no database
+    desk: Here,
+    by: Viewer,  # noqa: ARG001 - whoever may look
     *,
     expression: Annotated[str, Query(max_length=200, examples=["0 18 * * 5"])],
     zone: Annotated[str, Query(max_length=100, examples=["Europe/Berlin"])],
@@ -110,7 +110,9 @@ def explain(
     count: Annotated[int, Query(ge=1, le=1000)] = 10,
 ) -> Response:
     """A cron expression of five fields, or a step such as `2 weeks`, in words, with its next runs."""
-    start = parse_moment(since, zone, field="from") if since is not None else datetime.now(UTC)
+    with desk.store.read() as connection:
+        now = desk.store.now(connection)
+    start = now if since is None else parse_moment(since, zone, field="from")
     return answer(explain_schedule(read_expression(expression, zone, starting, now=start), start, count))
 
 

@@ -68,7 +68,7 @@ def reference(request: Request, by: Viewer) -> Response:
         "reference/api.html",
         by=by,
         text=description["info"]["description"],
-        version=description["info"]["version"],
+        release=description["info"]["version"],
         groups=groups,
         shapes=shapes,
     )
