@@ -91,7 +91,7 @@ class CreditsBalance:
 
 
 NEWEST_REQUESTS = 1_000
-"""The balance is looked for in the replies to so many requests: there is no index on it, and there may be millions."""
+"""The balance is read from the replies to so many requests: there is no index on it, and there may be millions."""
 
 
 def credits_balance(connection: Connection) -> CreditsBalance | None:

@@ -8,6 +8,7 @@ from campaigns.domain.access.rights import Principal, Right
 from campaigns.domain.states import HoldKind
 from campaigns.flow.accounts.stop import stop
 from campaigns.flow.runs.pause_resume_cancel import pause_run
+from campaigns.store.health.heartbeats import BEAT_SENDS, beat_heart, worker_serves
 from campaigns.web.pages.evening.words import FIX
 from tests.web.pages.reading import read
 from tests.web.served import VIEWER, served
@@ -107,3 +108,18 @@ def test_an_account_that_is_hidden_is_in_no_list_sum_or_need(world: World) -> No
     assert "1 thing needs a person" in pages[0].text
     assert refused == [404, 404]
     assert everything == [403, 403]
+
+
+def test_when_nothing_needs_a_person_the_start_page_shows_tonight(world: World, desk: httpx.Client) -> None:
+    run_id = world.launched()
+    with world.store.write() as connection:
+        now = world.store.now(connection)
+        beat_heart(connection, "beat", now=now)
+        beat_heart(connection, BEAT_SENDS, now=now)
+        worker_serves(connection, UPSTREAM, now=now)
+
+    page = read(desk, "/")
+
+    assert "Nothing needs a person." in page.text
+    assert f"/runs/{run_id}" in page.links
+    assert "Running" in page.text

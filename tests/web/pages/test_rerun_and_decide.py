@@ -123,5 +123,20 @@ def test_a_decision_is_about_the_batches_that_were_shown(world: World, desk: htt
     assert "Decided as not-sent: 1 batch of run r1." in not_sent.text
     assert world.states(run_id) == ["cancelled", "accepted", "accepted"]
     assert world.batches(run_id)[1]["message_id"] == "4711"
-    assert read(desk, f"/runs/{run_id}/decide").status == 409
+    assert "nobody knows whether 0 batches (0 recipients)" in read(desk, f"/runs/{run_id}/decide").text
     assert read(desk, f"/runs/{run_id}/decide?verdict=accepted&batches=9").status == 404
+
+
+def test_a_batch_that_is_named_may_be_overruled_and_the_question_says_so(world: World, desk: httpx.Client) -> None:
+    run_id = unknown_run(world)
+    decide(world.store, run_id, seqs=[1], verdict="accepted", message_id="777", reason="it is there", actor=ANNA)
+    address = f"/runs/{run_id}/decide?verdict=not-sent&batches=1&despite=777"
+
+    asked = read(desk, address)
+    done = send(desk, address, asked, reason="that was another one")
+    proved = act(desk, f"/runs/{run_id}/decide?verdict=not-sent&batches=3", reason="no")
+
+    assert "Batch 1 is accepted: this overrules it." in asked.text
+    assert "Decided as not-sent: 1 batch of run r1." in done.text
+    assert proved.status == 409
+    assert world.states(run_id) == ["cancelled", "unknown", "accepted"]

@@ -21,7 +21,7 @@ from campaigns.store.views.progress.run_heads import run_head
 from campaigns.web.desk import Desk, Here, Sender
 from campaigns.web.kit.acts import Question, act_once, ask
 from campaigns.web.kit.pages import page
-from campaigns.web.pages.evening.run_acts import Number, Text, run_for
+from campaigns.web.pages.evening.run_acts import Number, Text
 from campaigns.web.pages.evening.typed import RunId, batch_numbers, number_ranges, require_typed
 from campaigns.web.pages.evening.words import counted, people
 
@@ -60,10 +60,20 @@ def ask_to_decide(
     despite: str = "",
 ) -> Response:
     """Let somebody choose; with a verdict, ask whether it is meant."""
-    if not verdict:
-        run, _ = run_for(desk, by, run_id, RunAct.DECIDE)
-        return page(request, "runs/decide.html", by=by, run=run, batches=batches)
     allow_run(desk.store, by, NEEDS[RunAct.DECIDE], run_id)
+    if not verdict:
+        with desk.store.read() as connection:
+            run, unknown = run_head(connection, run_id), named_batches(connection, run_id, None)
+        recipients = sum(each.size for each in unknown.values())
+        return page(
+            request,
+            "runs/decide.html",
+            by=by,
+            run=run,
+            batches=batches,
+            unknown=counted(len(unknown), "batch"),
+            whom=people(recipients, whole_list=run.whole_list),
+        )
     chosen = {"verdict": verdict, "batches": batches, "message_id": message_id.strip(), "despite": despite}
     return ask(request, by, _question(desk, run_id, verdict, chosen))
 
