@@ -31,8 +31,8 @@ routes = APIRouter(prefix="/suppressions/import")
 
 EDIT = frozenset({Right.EDITOR})
 
-LARGEST_FILE = 2_000_000_000
-"""Bytes: a hundred million user IDs. The file is on disk while it is read."""
+LARGEST_FILE = 256_000_000
+"""Bytes of the request: twenty million user IDs. The file is on disk while it is read."""
 
 MOST_HELD = 8
 """Files that wait for a yes, one of each operator."""
