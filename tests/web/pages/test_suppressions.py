@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+from typing import Any
 
 import httpx
 import pytest
 from pyroaring import BitMap64
 
-from campaigns.flow.audience.suppress import suppress
+from campaigns.flow.audience.suppress import Suppressed, suppress
 from campaigns.store.views.suppressions import suppressions
+from campaigns.web.pages.audience import imports
 from campaigns.web.pages.audience import suppressions as pages
+from campaigns.web.pages.audience.running_imports import RunningImports
 from tests.web.pages.reading import OTHER, field_of, key_of, next_page, of_one
 from tests.web.served import VIEWER, served
 from tests.workbooks import workbook
@@ -107,6 +111,44 @@ def test_a_file_is_counted_first_and_imported_after_a_yes(world: World, desk: ht
     assert (first.status_code, second.status_code) == (303, 303)
     assert kept(world) == [("7", ACCOUNT), ("8", ACCOUNT)]
     assert world.events().count("suppressions_added") == 2
+
+
+def test_a_large_file_is_imported_beside_the_request(
+    world: World, desk: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+
+    def gated(*arguments: Any, **named: Any) -> Suppressed:
+        go_on.wait(30)
+        return suppress(*arguments, **named)
+
+    monkeypatch.setattr(imports, "RUNNING", RunningImports())
+    monkeypatch.setattr(imports, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(imports, "suppress", gated)
+    world.account()
+    file = {"file": ("fans.csv", b"user_id\n7\n8\n9\n")}
+    question = desk.post("/suppressions/import", data={"account": ACCOUNT}, files=file).text
+    form = {name: field_of(question, name) for name in ("key", "held", "account", "large")} | {"reason": "x"}
+    try:
+        assert desk.post("/suppressions/import", data={**form, "reason": " "}).status_code == 400
+        statuses = [desk.post("/suppressions/import", data=form).status_code for _ in range(2)]
+        other = desk.post("/suppressions/import", data={**form, "key": "the key of another form"})
+        page = desk.get("/suppressions/import")
+        assert kept(world) == []
+    finally:
+        go_on.set()
+    for thread in [each for each in threading.enumerate() if each.name == "import"]:
+        thread.join(30)
+
+    assert statuses == [303, 303]
+    assert other.status_code == 409
+    assert "are being suppressed since" in page.text
+    assert page.headers["refresh"] == "3"
+    assert kept(world) == [("7", ACCOUNT), ("8", ACCOUNT), ("9", ACCOUNT)]
+    assert world.events().count("suppressions_added") == 1
+    ended = desk.get("/suppressions/import")
+    assert "3 were suppressed, ended at" in ended.text
+    assert "refresh" not in ended.headers
 
 
 def test_a_file_that_is_not_held_any_longer_imports_nothing(world: World, desk: httpx.Client) -> None:

@@ -17,13 +17,16 @@ from campaigns.adapters.disk.recipients import read_recipients
 from campaigns.domain.access.rights import Principal, Right
 from campaigns.domain.audience.gathering import shown
 from campaigns.domain.errors import NotFound, UsageError
+from campaigns.domain.people import Reason
 from campaigns.flow.access.allow import allow_account
-from campaigns.flow.audience.suppress import preview_suppress, suppress
+from campaigns.flow.audience.suppress import Suppressed, preview_suppress, suppress
 from campaigns.inputs.reading_words import reading_words
+from campaigns.store.database.engine import Store
 from campaigns.web.desk import Desk, Editor, Here
 from campaigns.web.kit.acts import Question, act_once, ask
 from campaigns.web.kit.addresses import address
 from campaigns.web.kit.pages import page
+from campaigns.web.pages.audience.running_imports import RunningImport, RunningImports
 from campaigns.web.pages.audience.suppressions import FOR_ALL, visible_accounts
 from campaigns.web.pages.audience.users import WHAT_IT_REACHES, where
 
@@ -31,8 +34,14 @@ routes = APIRouter(prefix="/suppressions/import")
 
 EDIT = frozenset({Right.EDITOR})
 
-LARGEST_FILE = 2_000_000_000
-"""Bytes: a hundred million user IDs. The file is on disk while it is read."""
+LARGEST_FILE = 256_000_000
+"""Bytes of the request: twenty million user IDs. The file is on disk while it is read."""
+
+MOST_AT_ONCE = 20_000
+"""Users that one request suppresses, in less than a second; more are suppressed beside the requests."""
+
+LOOK_AGAIN_SECONDS = 3
+"""A browser without script loads the page again after this long while an import runs."""
 
 MOST_HELD = 8
 """Files that wait for a yes, one of each operator."""
@@ -75,11 +84,17 @@ class HeldFiles:
 
 HELD = HeldFiles()
 
+RUNNING = RunningImports()
+
 
 @routes.get("")
 def show(request: Request, desk: Here, by: Editor) -> Response:
-    """The form for a file."""
-    return _form(request, desk, by, FormData())
+    """The form for a file, and how the last large import goes."""
+    reply = _form(request, desk, by, FormData())
+    running = RUNNING.of(by.name)
+    if running is not None and running.ended_at is None:
+        reply.headers["Refresh"] = str(LOOK_AGAIN_SECONDS)
+    return reply
 
 
 @routes.post("")
@@ -110,6 +125,8 @@ def _read(request: Request, desk: Desk, by: Principal, form: FormData) -> Respon
         f"{len(reading.users):,} users; {counts.already:,} are suppressed already. {WHAT_IT_REACHES}"
     )
     fields = {"account": account, "held": held.token}
+    if len(reading.users) > MOST_AT_ONCE:
+        fields["large"] = "1"  # the page that follows shows how the import goes
     return ask(
         request, by, Question(f"Suppress everybody in {name}", sentence, "Suppress", "/suppressions", fields=fields)
     )
@@ -118,17 +135,23 @@ def _read(request: Request, desk: Desk, by: Principal, form: FormData) -> Respon
 def _import(request: Request, desk: Desk, by: Principal, form: FormData) -> Response:
     account, reason, token = (_text(form, name) for name in ("account", "reason", "held"))
     allow_account(by, EDIT, account or None)
-    return act_once(
-        request,
-        desk.store,
-        by,
-        {"account": account, "reason": reason, "held": token, "key": _text(form, "key")},
-        lambda store: suppress(
-            store, HELD.of(by.name, token).users, account_id=account or None, reason=reason, actor=by.actor
-        ),
-        to=address("/suppressions", account=account or FOR_ALL),
-        sentence=f"The users of the file are suppressed on {where(account)}.",
-    )
+    fields = {"account": account, "reason": reason, "held": token, "key": _text(form, "key")}
+
+    def suppress_all(store: Store, held: HeldFile) -> Suppressed:
+        return suppress(store, held.users, account_id=account or None, reason=reason, actor=by.actor)
+
+    def verb(store: Store) -> Suppressed | RunningImport:
+        held = HELD.of(by.name, token)
+        if len(held.users) <= MOST_AT_ONCE:
+            return suppress_all(store, held)
+        Reason(reason)  # before the thread, which nobody could tell
+        return RUNNING.start(store, by.name, held.name, len(held.users), lambda: suppress_all(desk.store, held))
+
+    is_large = bool(form.get("large"))
+    to = "/suppressions/import" if is_large else address("/suppressions", account=account or FOR_ALL)
+    done = "are being suppressed" if is_large else "are suppressed"
+    sentence = f"The users of the file {done} on {where(account)}."
+    return act_once(request, desk.store, by, fields, verb, to=to, sentence=sentence)
 
 
 def _form(request: Request, desk: Desk, by: Principal, form: FormData, refusal: UsageError | None = None) -> Response:
@@ -141,6 +164,7 @@ def _form(request: Request, desk: Desk, by: Principal, form: FormData, refusal: 
         sheet=_text(form, "sheet"),
         skip_bad=bool(form.get("skip_bad")),
         most_bytes=LARGEST_FILE,
+        running=RUNNING.of(by.name),
         fault=None if refusal is None else str(refusal),
         status_code=200 if refusal is None else 422,
     )
