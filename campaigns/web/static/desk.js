@@ -5,7 +5,7 @@
 // so a stream in each of seven tabs would leave none for pages. A control that a person holds is never touched.
 
 const root = document.documentElement;
-const pulse = document.getElementById("pulse");
+const pulse = document.getElementById("desk-pulse");
 const STREAM = new URL("../events", import.meta.url);
 const SHORTEST_REST_MS = 1000;
 const RELOAD_MS = 5000;
@@ -247,8 +247,9 @@ function preview(form) {
     const fields = new URLSearchParams([...new FormData(form)].filter(([, value]) => typeof value === "string"));
     const reply = await read(form.dataset.preview, { form: fields, signal: own.signal });
     if (own.signal.aborted || !reply.response) return;
-    for (const region of reply.response.querySelectorAll("[data-live]")) previewed.add(region.dataset.live);
-    patchRegions(reply.response, () => true);
+    // What it returns is a page: its main part is about the form, and the rest is that of every page.
+    for (const region of reply.response.querySelectorAll("main [data-live]")) previewed.add(region.dataset.live);
+    patchRegions(reply.response, (name) => previewed.has(name));
   };
   form.addEventListener("input", () => {
     clearTimeout(timer);
@@ -259,7 +260,7 @@ function preview(form) {
 // ---- Keys, and the reader's own zone
 
 function takeKeys(dialog) {
-  const switchedOff = document.getElementById("keys-off");
+  const switchedOff = document.getElementById("desk-keys-off");
   switchedOff.checked = switchedOff.defaultChecked = localStorage.getItem("keys") === "off";
   switchedOff.addEventListener("change", () => localStorage.setItem("keys", switchedOff.checked ? "off" : "on"));
   let isGoing = false;
@@ -269,7 +270,7 @@ function takeKeys(dialog) {
     const place = isGoing && document.querySelector(`[data-go="${CSS.escape(event.key)}"]`);
     isGoing = event.key === "g";
     if (place) place.click();
-    else if (event.key === "/") document.getElementById("search").focus();
+    else if (event.key === "/") document.getElementById("desk-search").focus();
     else if (event.key === "?") dialog.showModal();
     else return;
     event.preventDefault();
@@ -284,9 +285,9 @@ function offerOwnZone(select) {
 }
 
 root.classList.add("scripted");
-const keys = document.getElementById("keys");
+const keys = document.getElementById("desk-keys");
 if (keys) takeKeys(keys);
-const zones = document.getElementById("zone");
+const zones = document.getElementById("desk-zone");
 if (zones) offerOwnZone(zones);
 document.querySelectorAll("form[data-preview]").forEach(preview);
 if ("followed" in root.dataset) follow();

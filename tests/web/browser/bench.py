@@ -65,6 +65,7 @@ class Bench:
 
         @routes.post("/preview")
         def preview(by: Viewer, text: Annotated[str, Form()] = "") -> Response:
-            return HTMLResponse(f'<p id="shown" data-live="shown">{len(text)} letters for {by.name}</p>')
+            words = f"{len(text)} letters for {by.name}"
+            return HTMLResponse(f'<main><p id="shown" data-live="shown">{words}</p></main>')
 
         return routes

@@ -40,7 +40,7 @@ def streams(person: BrowserContext) -> list[Request]:
 
 def test_a_change_appears_in_place_and_what_a_person_holds_stays(bench: Bench, tab: Page) -> None:
     tab.goto("/bench")
-    expect(tab.locator("#pulse")).to_have_text("Live")
+    expect(tab.locator("#desk-pulse")).to_have_text("Live")
     tab.evaluate("window.isSameDocument = true")
     tab.get_by_label("row 2").check()
     tab.locator("summary", has_text="More").click()
@@ -63,7 +63,7 @@ def test_a_change_appears_in_place_and_what_a_person_holds_stays(bench: Bench, t
 
 def test_a_field_that_nobody_holds_follows_and_a_selection_stays(bench: Bench, tab: Page) -> None:
     tab.goto("/bench")
-    expect(tab.locator("#pulse")).to_have_text("Live")
+    expect(tab.locator("#desk-pulse")).to_have_text("Live")
     tab.evaluate("getSelection().selectAllChildren(document.querySelector('#word'))")
 
     bench.change("second")
@@ -103,15 +103,15 @@ def test_a_tab_says_that_it_is_offline_and_resumes_when_the_desk_is_back(world: 
         with browsing(chromium, faults) as person:
             tab = person.new_page()
             tab.goto("/bench")
-            expect(tab.locator("#pulse")).to_have_text("Live")
+            expect(tab.locator("#desk-pulse")).to_have_text("Live")
             serving.close()
-            expect(tab.locator("#pulse")).to_contain_text("Offline since")
+            expect(tab.locator("#desk-pulse")).to_contain_text("Offline since")
 
             bench.change("second")
             serving.enter_context(bench.served(urlsplit(url).port or 0))
 
             expect(tab.locator("#word")).to_have_text("second")
-            expect(tab.locator("#pulse")).to_have_text("Live")
+            expect(tab.locator("#desk-pulse")).to_have_text("Live")
         assert not faults.unexpected()
 
 
@@ -119,7 +119,7 @@ def test_a_hidden_tab_drops_its_stream_and_catches_up_when_it_is_looked_at(
     bench: Bench, tab: Page, streams: list[Request]
 ) -> None:
     tab.goto("/bench")
-    expect(tab.locator("#pulse")).to_have_text("Live")
+    expect(tab.locator("#desk-pulse")).to_have_text("Live")
     with tab.expect_event("requestfailed", lambda request: request == streams[0]):
         _hide(tab, True)
     bench.change("second")
@@ -136,7 +136,7 @@ def test_the_page_after_the_end_of_a_session_says_so_and_asks_no_more(
 ) -> None:
     faults.expected.append("401")
     tab.goto("/bench")
-    expect(tab.locator("#pulse")).to_have_text("Live")
+    expect(tab.locator("#desk-pulse")).to_have_text("Live")
 
     bench.by = None
     bench.change("secret")
@@ -150,7 +150,7 @@ def test_a_browser_that_cannot_share_a_stream_reloads_unless_a_field_is_held(ben
     tab.clock.install()
     tab.add_init_script("Object.defineProperty(Navigator.prototype, 'locks', { value: undefined })")
     tab.goto("/bench")
-    expect(tab.locator("#pulse")).to_have_text("Reloading every 5 s")
+    expect(tab.locator("#desk-pulse")).to_have_text("Reloading every 5 s")
     tab.get_by_label("Note").fill("half typ")
     bench.change("second")
     tab.clock.run_for(5000)
@@ -165,7 +165,7 @@ def test_a_browser_that_cannot_share_a_stream_reloads_unless_a_field_is_held(ben
 
 def test_a_form_shows_what_it_would_do_and_a_change_does_not_undo_that(bench: Bench, tab: Page) -> None:
     tab.goto("/bench")
-    expect(tab.locator("#pulse")).to_have_text("Live")
+    expect(tab.locator("#desk-pulse")).to_have_text("Live")
     tab.get_by_label("Text").press_sequentially("hello")
     expect(tab.locator("#shown")).to_have_text("5 letters for anna")
 
