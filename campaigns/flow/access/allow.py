@@ -6,8 +6,7 @@ What is hidden is refused with the very words for what does not exist.
 from __future__ import annotations
 
 from campaigns.domain.access.rights import Principal, Right
-from campaigns.domain.errors import NotFound
-from campaigns.domain.remedies import Do, Remedy
+from campaigns.store.accounts.bindings import hidden_account
 from campaigns.store.campaigns.campaigns import find_campaign, unknown_campaign
 from campaigns.store.database.engine import Store
 from campaigns.store.runs.runs import find_run, unknown_run
@@ -37,4 +36,4 @@ def allow_account(by: Principal, any_of: frozenset[Right], account_id: str | Non
     if account_id is None:
         by.require_every_account()
     elif not by.sees(account_id):
-        raise NotFound(f"Account {account_id} is not known here.", Remedy(Do.LIST_ACCOUNTS))
+        raise hidden_account(account_id)

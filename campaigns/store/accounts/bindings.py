@@ -58,6 +58,11 @@ def zone_of_account(connection: Connection, account_id: str) -> str | None:
     return connection.scalar(select(account.c.zone).where(account.c.id == account_id))
 
 
+def hidden_account(account_id: str) -> NotFound:
+    """The refusal for an account that the reader may not see: it names no other account, as `_unknown` may."""
+    return NotFound(f"Account {account_id} is not known here.", Remedy(Do.LIST_ACCOUNTS))
+
+
 def _unknown(connection: Connection, account_id: str) -> NotFound | UsageError:
     """The refusal. It names the nearest accounts, and suggests to add this one only where none is near."""
     if not account_id.strip():

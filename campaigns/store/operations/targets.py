@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, 
 
 from campaigns.domain.operations import OF_BATCHES, BulkFilter, OperationAct
 from campaigns.domain.states import RUN_OPEN, BatchState, HoldKind, RunState
-from campaigns.store.accounts.bindings import require_account, unknown_account
+from campaigns.store.accounts.bindings import hidden_account, require_account
 from campaigns.store.campaigns.campaigns import find_campaign, unknown_campaign
 from campaigns.store.operations.as_of import AsOf
 from campaigns.store.recall.recalls import IS_OPEN
@@ -40,9 +40,9 @@ def refuse_unknown(connection: Connection, which: BulkFilter, accounts: frozense
         if accounts is not None and of not in accounts:
             raise unknown_campaign(which.campaign)
     if which.account is not None:
-        require_account(connection, which.account)
         if accounts is not None and which.account not in accounts:
-            raise unknown_account(which.account)
+            raise hidden_account(which.account)
+        require_account(connection, which.account)
 
 
 def find_targets(connection: Connection, wanted: Wanted) -> list[tuple[int, int]]:
