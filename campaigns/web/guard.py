@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,6 +39,9 @@ HEADERS = {
 """Set on every reply that does not set them itself."""
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
+
+IS_HOST = re.compile(r"(?:[^/@?#\\ \[\]]+|\[[0-9A-Fa-f:.]+\](?::\d+)?)").fullmatch
+"""A name or an address, with or without a port; of IPv6 nothing behind its bracket but the port."""
 
 LARGEST_BODY = 1 << 20
 """Bytes of a request, except for the uploads of recipient files."""
@@ -105,12 +109,12 @@ def is_same_site(headers: Headers) -> bool:
         return site in {"same-origin", "none"}
     origin = headers.get("origin")
     if origin is not None:
-        return urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
+        return origin.partition("://")[2].lower() == headers.get("host", "").lower()
     return headers.get("authorization", "").lower().startswith("bearer ")
 
 
 def _is_plain(host: str) -> bool:
-    return bool(host) and not set(host) & set("/@?#\\ ")
+    return IS_HOST(host) is not None
 
 
 def _bounded(scope: Scope, headers: Headers, receive: Receive) -> Receive:

@@ -304,6 +304,7 @@ def test_an_admin_adds_an_operator_who_chooses_a_password_and_gets_a_token(
         twice = ben.post("/me/tokens/new", data=wanted)
         too_much = ben.post("/me/tokens/new", data={**wanted, "key": "another key", "rights": ["admin"]})
         forbidden = ben.get("/people")
+        seen = [anna.get(path) for path in ("/people/operators/ben", "/people", "/me")] + [ben.get("/me")]
     token = made.text.partition("<code>")[2].partition("</code>")[0]
 
     assert code
@@ -311,6 +312,9 @@ def test_an_admin_adds_an_operator_who_chooses_a_password_and_gets_a_token(
     assert token.startswith("cmpt_")
     assert (twice.status_code, token in twice.text) == (200, False)
     assert (too_much.status_code, forbidden.status_code) == (403, 403)
+    assert [each.status_code for each in seen] == [200] * 4
+    assert ["nightly" in each.text for each in seen] == [True, True, False, True]
+    assert ["127.0.0.1" in each.text for each in seen] == [True, False, True, True]
     assert httpx.get(f"{url}/api/v1/runs", headers=bearer(token)).status_code == 200
     assert everything(store).isdisjoint({code, token})
     made_events = [(each.kind, each.actor) for each in trail(store) if each.kind in {"operator_added", "token_made"}]
