@@ -40,6 +40,9 @@ HEADERS = {
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
+IS_HOST = re.compile(r"(?:[^/@?#\\ \[\]]+|\[[0-9A-Fa-f:.]+\](?::\d+)?)").fullmatch
+"""A name or an address, with or without a port; of IPv6 nothing behind its bracket but the port."""
+
 LARGEST_BODY = 1 << 20
 """Bytes of a request, except for the uploads of recipient files."""
 
@@ -107,7 +110,7 @@ def is_same_site(headers: Headers) -> bool:
         return site in {"same-origin", "none"}
     origin = headers.get("origin")
     if origin is not None:
-        return urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
+        return origin.partition("://")[2].lower() == headers.get("host", "").lower()
     return headers.get("authorization", "").lower().startswith("bearer ")
 
 
@@ -117,7 +120,7 @@ def takes_files(path: str) -> bool:
 
 
 def _is_plain(host: str) -> bool:
-    return bool(host) and not set(host) & set("/@?#\\ ")
+    return IS_HOST(host) is not None
 
 
 def _bounded(scope: Scope, headers: Headers, receive: Receive) -> Receive:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 
 from campaigns.domain.access.rights import Principal, fewer, full
 from campaigns.domain.access.tokens import digest, is_live_token
-from campaigns.domain.errors import NotIdentified
+from campaigns.domain.errors import NotIdentified, TryLater
 from campaigns.store.access.sessions import SEEN_EVERY, find_session, session_was_used
 from campaigns.store.access.tokens import TokenRow, find_token, token_was_used
 from campaigns.store.database.engine import Store
@@ -28,7 +29,7 @@ def who_has_token(store: Store, text: str, *, is_live: bool, address: str | None
         raise NotIdentified("This desk does not know the token: it was made for another installation.")
     _refuse(token, now)
     if _is_old(token.used_at, now):
-        with store.write() as connection:
+        with suppress(TryLater), store.write() as connection:  # who may look may look while nothing can be written
             token_was_used(connection, token.id, now=now)
     operator = token.operator
     return Principal(
@@ -48,7 +49,7 @@ def who_has_session(store: Store, session: str, *, address: str | None) -> Princ
     if found is None:
         return None
     if _is_old(found.seen_at, now):
-        with store.write() as connection:
+        with suppress(TryLater), store.write() as connection:
             session_was_used(connection, found.id, now=now)
     return found.operator.as_principal(address=address, session_id=found.id)
 
