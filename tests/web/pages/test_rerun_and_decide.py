@@ -49,7 +49,7 @@ def test_two_forms_of_two_tabs_open_one_rerun(world: World, desk: httpx.Client) 
 
 def test_a_rerun_shows_whom_it_leaves_out_and_sends_to_as_many_as_it_showed(world: World, desk: httpx.Client) -> None:
     run_id = rejected_run(world)
-    address = f"/runs/{run_id}/rerun?rejected=1&batches=1"
+    address = f"/runs/{run_id}/rerun?rejected=on&batches=1"
     asked = read(desk, address)
     suppress(world.store, BitMap64([1]), account_id=ACCOUNT, reason="asked to", actor=ANNA)
 

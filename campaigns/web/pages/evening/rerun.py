@@ -44,7 +44,8 @@ def ask_to_rerun(
     run, _ = run_for(desk, by, run_id, RunAct.RERUN)
     if not (rejected or cancelled or current):
         return page(request, "runs/rerun.html", by=by, run=run)
-    chosen = {"rejected": rejected, "cancelled": cancelled, "current": current, "batches": batches}
+    ticked = {"rejected": rejected, "cancelled": cancelled, "current": current}
+    chosen = {**{name: "1" if value else "" for name, value in ticked.items()}, "batches": batches}
     would = _rerun(desk.store, run_id, desk.parts.upstream_name, chosen, dry_run=True, actor=by.actor)
     return ask(request, by, _question(run, would, chosen))
 

@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar
 from fastapi import Path, Query
 
 from campaigns.domain.errors import InputFault, InvalidInput
+from campaigns.domain.printable import printable
 
 SEQ_DIGITS = 7
 """A batch number has at most this many digits."""
@@ -55,6 +56,6 @@ def number_ranges(numbers: list[int]) -> str:
 
 
 def require_typed(typed: str, name: str) -> None:
-    """Raise InvalidInput when the name that confirms an act was not typed as it is."""
-    if typed.strip() != name.strip():
+    """Raise InvalidInput when the name that confirms an act was typed neither as it is, nor as the page shows it."""
+    if typed.strip() not in {name.strip(), printable(name).strip()}:
         raise InvalidInput(InputFault("is not the name that was asked for; nothing was done", "typed"))
