@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
+from markupsafe import Markup
 from starlette.responses import Response
 
 from campaigns.domain.access.rights import HOLD_BACK
-from campaigns.domain.clocks import on_clocks
 from campaigns.domain.errors import InputFault, InvalidInput, NotAllowed
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.flow.access.allow import allow_campaign
@@ -25,6 +25,7 @@ from campaigns.store.views.campaigns import CampaignView, campaign_of
 from campaigns.web.desk import Desk, Editor, Here, Holder, Sender
 from campaigns.web.kit.acts import Question, act_once, acted, ask
 from campaigns.web.kit.pages import done, page
+from campaigns.web.kit.times import clock_of
 from campaigns.web.pages.campaigns.back import back_of
 from campaigns.web.pages.campaigns.possible import EDITOR, SENDER
 from campaigns.web.pages.campaigns.shown import CampaignId
@@ -42,6 +43,10 @@ def _view(desk: Desk, campaign_id: int) -> CampaignView:
 
 def _named(view: CampaignView) -> str:
     return f"Campaign c{view.id} '{view.name}' of account {view.account}"
+
+
+def _next_at(request: Request, view: CampaignView) -> Markup:
+    return clock_of(request).print(view.next_at, view.zone)
 
 
 def _page(campaign_id: int) -> str:
@@ -86,8 +91,10 @@ def ask_to_archive(request: Request, desk: Here, by: Editor, campaign_id: Campai
     allow_campaign(desk.store, by, EDITOR, campaign_id)
     refuse_to_archive(desk.store, campaign_id)
     view = _view(desk, campaign_id)
-    armed = "" if view.next_at is None else f" Its next run at {on_clocks(view.next_at, view.zone)} will not come."
-    sentence = f"{_named(view)} opens no more runs and leaves the list.{armed} It can be brought back, not armed."
+    armed = "" if view.next_at is None else Markup(" Its next run at {} will not come.").format(_next_at(request, view))
+    sentence = Markup("{} opens no more runs and leaves the list.{} It can be brought back, not armed.").format(
+        _named(view), armed
+    )
     back = back_of(request, _page(campaign_id))
     return ask(request, by, Question(f"Archive campaign c{campaign_id}", sentence, "Archive", back, needs_reason=False))
 
@@ -170,8 +177,10 @@ def ask_to_resume(request: Request, desk: Here, by: Sender, campaign_id: Campaig
     """Ask whether the schedule is to go on."""
     allow_campaign(desk.store, by, SENDER, campaign_id)
     view = _view(desk, campaign_id)
-    at = "" if view.next_at is None else f" Its next run is at {on_clocks(view.next_at, view.zone)}."
-    sentence = f"{_named(view)} goes on ({view.schedule}).{at} What was skipped meanwhile stays skipped."
+    at = "" if view.next_at is None else Markup(" Its next run is at {}.").format(_next_at(request, view))
+    sentence = Markup("{} goes on ({}).{} What was skipped meanwhile stays skipped.").format(
+        _named(view), view.schedule, at
+    )
     question = Question(
         f"Resume the schedule of c{campaign_id}",
         sentence,
@@ -207,7 +216,9 @@ def ask_to_skip(request: Request, desk: Here, by: Holder, campaign_id: CampaignI
             f"Campaign {campaign_id} is {view.state}, and nothing of it is scheduled.",
             Remedy(Do.SHOW_CAMPAIGN, campaign=campaign_id),
         )
-    sentence = f"{_named(view)}: the run at {on_clocks(view.next_at, view.zone)} is skipped. Those after it are sent."
+    sentence = Markup("{}: the run at {} is skipped. Those after it are sent.").format(
+        _named(view), _next_at(request, view)
+    )
     question = Question(
         f"Skip the next run of c{campaign_id}",
         sentence,

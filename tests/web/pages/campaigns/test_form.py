@@ -46,7 +46,7 @@ def test_the_form_has_a_control_for_each_field_and_no_other(world: World, desk: 
     for each in FIELDS:
         if each.key != "contents":
             assert f'name="{each.key}"' in page, each.key
-            assert f'for="{each.key}"' in page, each.key
+            assert f'for="field-{each.key}"' in page, each.key
 
 
 @pytest.mark.parametrize("name", FILES)

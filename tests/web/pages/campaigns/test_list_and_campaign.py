@@ -152,6 +152,7 @@ def test_only_the_run_that_was_shown_is_skipped(world: World, desk: httpx.Client
     world.account()
     campaign_id = _armed(world, desk)
     asked = desk.get(f"/campaigns/{campaign_id}/skip-next")
+    assert '<time datetime="2026-03-06T20:00:00+00:00">06 Mar 2026, 21:00:00 CET</time> is skipped' in asked.text
     world.clock.advance(timedelta(days=7).total_seconds())  # the run that the page shows has come due
     refused = confirmed(desk, asked, reason="")
 
@@ -163,13 +164,15 @@ def test_a_copy_is_written_once_and_archived_and_brought_back(world: World, desk
     world.account()
     campaign_id = world.campaign()
     asked = desk.get(f"/campaigns/{campaign_id}/copy")
+    named = world.campaign(name="<b>Bold</b>")
+    assert "&lt;b&gt;Bold&lt;/b&gt;" in desk.get(f"/campaigns/{named}/archive").text
     first, second = (confirmed(desk, asked, name="Second") for _ in range(2))
 
-    assert first.headers["location"].partition("?")[0] == second.headers["location"].partition("?")[0] == "/campaigns/2"
+    assert first.headers["location"].partition("?")[0] == second.headers["location"].partition("?")[0] == "/campaigns/3"
     assert rows(desk.get("/campaigns"))[0] == "Second"
-    confirmed(desk, desk.get("/campaigns/2/archive"))
+    confirmed(desk, desk.get("/campaigns/3/archive"))
     assert rows(desk.get("/campaigns?state=archived")) == ["Second"]
-    confirmed(desk, desk.get("/campaigns/2/unarchive"))
+    confirmed(desk, desk.get("/campaigns/3/unarchive"))
     assert rows(desk.get("/campaigns?state=archived")) == []
 
 

@@ -95,7 +95,8 @@ class Part:
 def label_of(key: str) -> str:
     """What the form calls a field."""
     words = BY_KEY[key].name.replace("-", " ")
-    return {"list": "Lists", "exclude list": "Lists to leave out", "users": "Recipients"}.get(words, words.capitalize())
+    own = {"list": "Lists", "exclude list": "Lists to leave out", "users": "Recipients", "preview": "Media previews"}
+    return own.get(words, words.capitalize())
 
 
 def parts(
