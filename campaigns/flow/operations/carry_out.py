@@ -134,7 +134,7 @@ def _done_to(store: Store, row: OperationRow, run_id: int, seqs: list[int], *, u
 
 
 def _pause_of_a_person(store: Store, run_id: int) -> int:
-    """The hold that a resume is about: no other is closed. Raises NotAllowed when there is none any more."""
+    """The hold that a resume is about: no other is closed. Raises NotAllowed when there is none now."""
     with store.read() as connection:
         holds = [hold for hold in holds_on(connection, Held(run_id=run_id)) if hold.kind is HoldKind.OPERATOR]
     if not holds:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, Select, select, tuple_
+from sqlalchemy import Connection, Row, Select, literal, select, tuple_
 
 from campaigns.store.accounts.bindings import require_account
 from campaigns.store.audience.suppressions import ALL_ACCOUNTS
 from campaigns.store.database.engine import ROWS_AT_ONCE
-from campaigns.store.database.parts import Part
 from campaigns.store.tables.audience import suppression
 
 
@@ -34,28 +33,31 @@ def suppressions(connection: Connection, account_id: str | None = None) -> Itera
     return map(_view, connection.execute(statement.execution_options(yield_per=ROWS_AT_ONCE)))
 
 
-def suppressions_seen(
-    connection: Connection, account_id: str | None, accounts: frozenset[str] | None, part: Part
+def suppressions_after(
+    connection: Connection, lists: Collection[str | None] | None, after: tuple[str | None, int] | None, *, limit: int
 ) -> list[SuppressionView]:
-    """A part of the suppressed users: on one account's own list, or on all lists. Raises NotFound.
+    """The next suppressed users after one of them, by list and ID; None: from the first on.
 
-    `accounts`: without the lists of any other account; None: every list. The position of one is its list, and the user.
+    `lists`: the accounts whose own lists are meant, and None for the list for all accounts; None alone: every list.
+    Raises NotFound when the only list is that of an account which does not exist.
     """
-    statement = _BY_ID.limit(part.limit)
-    if account_id is not None:
-        require_account(connection, account_id)
-        statement = statement.where(suppression.c.account_id == account_id)
-    if accounts is not None:
-        statement = statement.where(suppression.c.account_id.in_([ALL_ACCOUNTS, *sorted(accounts)]))
-    if part.after is not None:
-        of, user = part.after
-        statement = statement.where(tuple_(suppression.c.account_id, suppression.c.user_id) > (of, int(user)))
-    return [_view(row) for row in connection.execute(statement)]
-
-
-def position_of(view: SuppressionView) -> tuple[str, str]:
-    """The position of a suppression in the list of all."""
-    return view.account or ALL_ACCOUNTS, view.user_id
+    if lists is None:
+        statement = _BY_ID.limit(limit)
+        if after is not None:
+            place = tuple_(literal(after[0] or ALL_ACCOUNTS), literal(after[1]))
+            statement = statement.where(tuple_(suppression.c.account_id, suppression.c.user_id) > place)
+        return [_view(row) for row in connection.execute(statement)]
+    if len(lists) == 1:
+        for account_id in filter(None, lists):
+            require_account(connection, account_id)
+    first, user = (ALL_ACCOUNTS, 0) if after is None else (after[0] or ALL_ACCOUNTS, after[1])
+    found: list[SuppressionView] = []
+    for name in sorted(name or ALL_ACCOUNTS for name in lists):  # list by list, each by its own part of the key
+        if name >= first and len(found) < limit:
+            beyond = suppression.c.user_id > (user if name == first else 0)
+            mine = _BY_ID.where(suppression.c.account_id == name, beyond).limit(limit - len(found))
+            found += [_view(row) for row in connection.execute(mine)]
+    return found
 
 
 def suppressions_of(

@@ -7,6 +7,7 @@ import io
 import json
 import time
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from email.message import Message
@@ -72,13 +73,8 @@ async def sent_campaign(request: Request) -> AsyncGenerator[Sent]:
     if kind == JSON:
         yield Sent(object_of(await _whole(request)))
     elif kind == MULTIPART:
-        form = await _form(request)
-        try:
+        async with _form(request) as form:
             yield _sent(form)
-        finally:
-            for part in form.values():
-                if isinstance(part, UploadFile):
-                    part.file.close()
     else:
         raise HTTPException(415, f"Send {JSON}, or {MULTIPART} with the parts campaign and users")
 
@@ -86,11 +82,10 @@ async def sent_campaign(request: Request) -> AsyncGenerator[Sent]:
 async def sent_file(request: Request) -> AsyncGenerator[Upload]:
     """Read a file: the whole body, or the part `users` of multipart. Raises UsageError."""
     if _kind(request) == MULTIPART:
-        form = await _form(request)
-        part = form.get("users")
-        if not isinstance(part, UploadFile) or len(form) > 1:
-            raise UsageError("The body must have one part, the file `users`.")
-        with part.file:
+        async with _form(request) as form:
+            part = form.get("users")
+            if not isinstance(part, UploadFile) or len(form) > 1:
+                raise UsageError("The body must have one part, the file `users`.")
             yield _upload(part)
         return
     with SpooledTemporaryFile(max_size=IN_MEMORY) as copy:
@@ -150,17 +145,21 @@ def _upload(part: UploadFile) -> Upload:
     return Upload(name[:LONGEST_NAME], part.file)
 
 
-async def _form(request: Request) -> Mapping[str, UploadFile | str]:
+@asynccontextmanager
+async def _form(request: Request) -> AsyncGenerator[Mapping[str, UploadFile | str]]:
+    """The parts of a body. Their files are closed afterwards. Raises UsageError."""
     parts = _whole_parts(request)
     parser = MultiPartParser(request.headers, parts, max_files=2, max_fields=2, max_part_size=LARGEST_BODY)
     try:
         form = await parser.parse()
     except MultiPartException as fault:
         raise UsageError(f"The body is not valid {MULTIPART}: {fault.message}") from None
-    items = form.multi_items()
-    if len({name for name, _ in items}) < len(items):
-        raise UsageError("The body has a part twice.")
-    return dict(items)
+    try:
+        if len({name for name, _ in form.multi_items()}) < len(form.multi_items()):
+            raise UsageError("The body has a part twice.")
+        yield form
+    finally:
+        await form.close()
 
 
 async def _whole_parts(request: Request) -> AsyncGenerator[bytes]:

@@ -81,22 +81,24 @@ def holds_of_tonight(connection: Connection, seen: frozenset[str] | None = None)
 
 def unknowns_of_tonight(connection: Connection) -> list[UnknownOfRun]:
     """Every run with a batch whose outcome is unknown, the oldest first."""
-    rows = connection.execute(
+    # Counted before the join, by the index on what is unknown: else SQLite looks at every batch of every run.
+    unknown = (
         select(
             batch.c.run_id,
-            campaign.c.name,
-            run.c.account_id,
-            run.c.whole_list,
             func.count().label("batches"),
             func.coalesce(func.sum(batch.c.size), 0).label("recipients"),
             func.count(batch.c.look_at).label("searched"),
             func.min(batch.c.look_at).label("next_search_at"),
         )
-        .join(run, run.c.id == batch.c.run_id)
-        .join(campaign, campaign.c.id == run.c.campaign_id)
         .where(batch.c.state == BatchState.UNKNOWN.value)
-        .group_by(batch.c.run_id, campaign.c.name, run.c.account_id, run.c.whole_list)
-        .order_by(batch.c.run_id)
+        .group_by(batch.c.run_id)
+        .subquery()
+    )
+    rows = connection.execute(
+        select(unknown, campaign.c.name, run.c.account_id, run.c.whole_list)
+        .join(run, run.c.id == unknown.c.run_id)
+        .join(campaign, campaign.c.id == run.c.campaign_id)
+        .order_by(unknown.c.run_id)
     )
     return [
         UnknownOfRun(
