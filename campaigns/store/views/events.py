@@ -61,7 +61,7 @@ def events(
 
 
 def event_view(row: Row[Any]) -> EventView:
-    """The event of a row. Raises Damaged for one that cannot be read."""
+    """The event in a row that was selected by `raw`. Raises Damaged."""
     try:
         written = content(row, event)
     except Unreadable as fault:

@@ -11,7 +11,6 @@ from sqlalchemy import Connection, Row, Select, literal, select, tuple_
 from campaigns.store.accounts.bindings import require_account
 from campaigns.store.audience.suppressions import ALL_ACCOUNTS
 from campaigns.store.database.engine import ROWS_AT_ONCE
-from campaigns.store.database.parts import Part
 from campaigns.store.tables.audience import suppression
 
 
@@ -59,30 +58,6 @@ def suppressions_after(
             mine = _BY_ID.where(suppression.c.account_id == name, beyond).limit(limit - len(found))
             found += [_view(row) for row in connection.execute(mine)]
     return found
-
-
-def suppressions_seen(
-    connection: Connection, account_id: str | None, accounts: frozenset[str] | None, part: Part
-) -> list[SuppressionView]:
-    """A part of the suppressed users: on one account's own list, or on all lists. Raises NotFound.
-
-    `accounts`: without the lists of any other account; None: every list. The position of one is its list, and the user.
-    """
-    statement = _BY_ID.limit(part.limit)
-    if account_id is not None:
-        require_account(connection, account_id)
-        statement = statement.where(suppression.c.account_id == account_id)
-    if accounts is not None:
-        statement = statement.where(suppression.c.account_id.in_([ALL_ACCOUNTS, *sorted(accounts)]))
-    if part.after is not None:
-        of, user = part.after
-        statement = statement.where(tuple_(suppression.c.account_id, suppression.c.user_id) > (of, int(user)))
-    return [_view(row) for row in connection.execute(statement)]
-
-
-def position_of(view: SuppressionView) -> tuple[str, str]:
-    """The position of a suppression in the list of all."""
-    return view.account or ALL_ACCOUNTS, view.user_id
 
 
 def suppressions_of(

@@ -17,8 +17,7 @@ from campaigns.domain.errors import InputFault, InvalidInput
 from campaigns.flow.access.allow import allow_account
 from campaigns.flow.audience.suppress import Suppressed, Unsuppressed, suppress, unsuppress
 from campaigns.store.database.engine import Store
-from campaigns.store.database.parts import Part
-from campaigns.store.views.suppressions import SuppressionView, position_of, suppressions_seen
+from campaigns.store.views.suppressions import SuppressionView, suppressions_after
 from campaigns.web.desk import Editor, Here, Viewer
 from campaigns.web.kit.answers import answer
 from campaigns.web.kit.bodies import STRICT
@@ -74,10 +73,11 @@ def list_suppressed(
     if account is not None:
         allow_account(by, by.rights, account)
     of = None if by.accounts is None else sorted(by.accounts)
+    lists = [account] if account is not None else None if of is None else [None, *of]
     at = place(desk, "suppressions", {"account": account, "of": of}, cursor)
     with desk.store.read() as connection:
-        rows = suppressions_seen(connection, account, by.accounts, Part(at.after, limit + 1))
-    return answer(paged(at, rows, limit, position_of))
+        rows = suppressions_after(connection, lists, at.after, limit=limit + 1)
+    return answer(paged(at, rows, limit, lambda row: [row.account, int(row.user_id)]))
 
 
 @routes.post("", response_model=Suppressed)

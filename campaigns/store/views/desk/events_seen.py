@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -47,14 +47,17 @@ class EventsSeen:
 
 def events_seen(connection: Connection, which: EventFilter, part: Part) -> EventsSeen:
     """Events, the newest first; the position of one is its ID. Raises NotFound for what does not exist; Damaged."""
-    statement = _filtered(connection, which).order_by(event.c.id.desc()).limit(part.limit)
-    bound = select(event.c.id).order_by(event.c.id.desc()).offset(NEWEST - 1).limit(1)
-    if part.after is not None:
-        statement, bound = statement.where(event.c.id < part.after), bound.where(event.c.id < part.after)
     down_to = None
     if which.run_id is None and which.campaign_id is None:
-        down_to = connection.scalar(bound)
-        statement = statement if down_to is None else statement.where(event.c.id >= down_to)
+        bound = select(event.c.id).order_by(event.c.id.desc()).offset(NEWEST - 1).limit(1)
+        down_to = connection.scalar(bound if part.after is None else bound.where(event.c.id < part.after))
+    if down_to is not None and down_to <= which.after + 1:
+        down_to = None  # what is older is not asked for
+    if down_to is not None:  # one lower bound: with two, SQLite takes the wrong one
+        which = replace(which, after=down_to - 1)
+    statement = _filtered(connection, which).order_by(event.c.id.desc()).limit(part.limit)
+    if part.after is not None:
+        statement = statement.where(event.c.id < part.after)
     return EventsSeen([event_view(row) for row in connection.execute(statement)], down_to)
 
 
