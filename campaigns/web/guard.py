@@ -54,6 +54,7 @@ FORGED = "This request comes from another site. Open the desk itself and try aga
 OTHER_HOST = (
     "This desk is not served under the name of this request. Use its own address, or name the host in its settings."
 )
+NO_TEXT = "The address of this request has the character U+0000, which no text has. Take it out."
 LARGE = f"The request is larger than {LARGEST_BODY:,} bytes. Send less at once."
 
 
@@ -81,6 +82,8 @@ class Guard:
             return 421, "other_host", OTHER_HOST
         if scope["method"] not in SAFE and not is_same_site(headers):
             return 403, "forged", FORGED
+        if "\0" in scope["path"] or b"%00" in scope["query_string"]:  # PostgreSQL fails on it
+            return 400, "invalid", NO_TEXT
         length = headers.get("content-length", "0")
         if not takes_files(scope["path"]) and (not length.isdigit() or int(length) > LARGEST_BODY):
             return 413, "too_large", LARGE

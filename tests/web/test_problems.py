@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from campaigns.domain.errors import CampaignsError
@@ -20,6 +21,12 @@ def test_every_remedy_has_a_link_or_says_what_to_do_elsewhere(do: Do) -> None:
     link = links([Remedy(do, campaign=1, run=2, account="acct_one", value="3")])[0]
     assert "None" not in link.text + (link.address or "")
     assert link.address is None or link.address.startswith("/")
+
+
+def test_an_address_that_no_database_can_hold_is_refused(desk: httpx.Client) -> None:
+    for address in ("/api/v1/campaigns?account=a%00b", "/api/v1/campaigns?cursor=%00", "/runs/%00"):
+        refusal = desk.get(address)
+        assert (refusal.status_code, refusal.json()["code"]) == (400, "invalid"), address
 
 
 def _below(kind: type[CampaignsError]) -> set[type[CampaignsError]]:
