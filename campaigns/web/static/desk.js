@@ -10,6 +10,7 @@ const STREAM = new URL("../events", import.meta.url);
 const SHORTEST_REST_MS = 1000;
 const RELOAD_MS = 5000;
 const PREVIEW_MS = 300;
+const LONGEST_ACT_MS = 60000;
 
 // ---- What a person holds
 
@@ -124,6 +125,11 @@ const previewed = new Set(); // regions that show what a form would do: the page
 let etag = "";
 let isReading = false;
 let isAsked = false;
+let leavesUntil = 0; // a form was sent, or a link followed: a reload now would cut that off
+
+const isLeaving = () => performance.now() < leavesUntil;
+addEventListener("beforeunload", () => (leavesUntil = performance.now() + LONGEST_ACT_MS));
+addEventListener("pageshow", () => (leavesUntil = 0));
 
 function say(words, isWarning = false) {
   if (pulse.textContent === words) return;
@@ -137,12 +143,13 @@ function sayOffline() {
 
 async function refresh() {
   isAsked = true;
-  if (isReading || document.hidden) return;
+  if (isReading || isLeaving() || document.hidden) return;
   isAsked = false;
   isReading = true;
   const began = performance.now();
   const reply = await read(location.href, { etag });
-  if (reply.status === 0 || reply.status >= 500) sayOffline();
+  if (isLeaving()) isAsked = true;
+  else if (reply.status === 0 || reply.status >= 500) sayOffline();
   else if (reply.status === 304) say("Live");
   else if (reply.status !== 200 || new URL(reply.responseURL).pathname !== location.pathname) leave();
   else {

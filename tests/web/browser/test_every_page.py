@@ -28,7 +28,17 @@ A_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ,]+\d\d:\d\d|\d{1,2} [A-Z][a-z]{2} \d{4}
 REFUSED = "the server responded with a status of 4"
 """Chromium's words about a page of refusal, which is a page too: an act that is not possible now, for example."""
 
-NAMED = {"run_id": "1", "campaign_id": "1", "account_id": ACCOUNT, "user": "1", "seq": "1"}
+NAMED = {
+    "run_id": "1",
+    "campaign_id": "1",
+    "account_id": ACCOUNT,
+    "user": "1",
+    "seq": "1",
+    "event_id": "1",
+    "session_id": "1",
+    "token_id": "1",
+    "name": "anna",
+}
 """A value for each name in the path of a page; those of things that the test makes."""
 
 
@@ -70,7 +80,7 @@ def test_pages_hold_the_policy_and_fit_a_telephone(evening: World, person: Brows
     tab = person.new_page()
     tab.set_viewport_size({"width": WIDTHS[0], "height": 640})
     for path in paths():
-        if "{" not in path and _is_page(person, path):
+        if path.count("/") == 1 and "{" not in path and _is_page(person, path):
             tab.goto(path)
             assert _overflow(tab) <= 0, path
             assert _loose_times(tab) == [], path

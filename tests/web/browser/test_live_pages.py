@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, expect
 
 from tests.web.browser.bench import Bench
 from tests.web.browser.chromium import LONGEST_WAIT_MS, Faults, browsing
@@ -144,6 +144,27 @@ def test_the_page_after_the_end_of_a_session_says_so_and_asks_no_more(
     expect(tab.locator("main")).to_contain_text("Nobody is logged in")
     expect(tab.locator("html")).not_to_have_attribute("data-followed", "")
     assert len(streams) == 1
+
+
+def test_a_change_does_not_cut_off_a_form_that_is_being_sent(
+    bench: Bench, person: BrowserContext, faults: Faults
+) -> None:
+    faults.expected.append("401")
+    tab, other = person.new_page(), person.new_page()
+    held: list[Route] = []
+    tab.route("**/bench/act", lambda route: held.append(route))  # noqa: PLW0108 - it marks the function
+    for each in (tab, other):
+        each.goto("/bench")
+        expect(each.locator("#desk-pulse")).to_have_text("Live")
+    with tab.expect_request("**/bench/act"):
+        tab.get_by_role("button", name="Act").click(no_wait_after=True)
+
+    bench.by = None  # as when the act makes its own page a refusal
+    bench.change("second")
+    expect(other.locator("main")).to_contain_text("Nobody is logged in")
+    held[0].fulfill(body="<h1>Done</h1>", content_type="text/html")
+
+    expect(tab.get_by_role("heading", level=1)).to_have_text("Done")
 
 
 def test_a_browser_that_cannot_share_a_stream_reloads_unless_a_field_is_held(bench: Bench, tab: Page) -> None:
