@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 from campaigns.domain.access.rights import Principal, Right
 from campaigns.domain.errors import Forbidden
+from campaigns.domain.ids import campaign_name
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.states import CampaignState
 from campaigns.store.access.rules import author_of_newest, has_four_eyes, set_four_eyes
 from campaigns.store.audit.events import Act, EventKind
 from campaigns.store.campaigns.campaigns import find_campaign
 from campaigns.store.database.engine import Store
+from campaigns.store.runs.runs import find_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +47,18 @@ def refuse_own_edit(store: Store, by: Principal, campaign_id: int) -> None:
         if not has_four_eyes(connection) or author_of_newest(connection, campaign_id) != by.actor:
             return
     raise Forbidden(
-        f"{by.name} wrote the newest revision of campaign {campaign_id}, and here nobody launches what they wrote. "
-        "Ask somebody else to look at it and launch it.",
+        f"{by.name} wrote the newest revision of campaign {campaign_name(campaign_id)}, and here nobody launches what "
+        "they wrote. Ask somebody else to look at it and launch it.",
         Remedy(Do.SHOW_CAMPAIGN, campaign=campaign_id),
         code="own_edit",
     )
+
+
+def refuse_own_content(store: Store, by: Principal, run_id: int) -> None:
+    """The same before a rerun that sends the campaign's newest content in place of what its run said."""
+    with store.read() as connection:
+        campaign_id = find_run(connection, run_id).campaign_id
+    refuse_own_edit(store, by, campaign_id)
 
 
 def refuse_armed_edit(store: Store, by: Principal, campaign_id: int) -> None:
@@ -64,14 +73,14 @@ def refuse_armed_edit(store: Store, by: Principal, campaign_id: int) -> None:
         is_on = has_four_eyes(connection)
     if not by.may(frozenset({Right.SENDER})):
         raise Forbidden(
-            f"Campaign {campaign_id} is armed: what is written now is sent by its schedule. That needs the "
-            "right sender.",
+            f"Campaign {campaign_name(campaign_id)} is armed: what is written now is sent by its schedule. "
+            "That needs the right sender.",
             Remedy(Do.COPY_CAMPAIGN, campaign=campaign_id),
         )
     if is_on:
         raise Forbidden(
-            f"Campaign {campaign_id} is armed: its schedule would send what {by.name} writes now, and here "
-            "nobody sends alone what they wrote. Archive it, edit a copy, and let somebody else launch that.",
+            f"Campaign {campaign_name(campaign_id)} is armed: its schedule would send what {by.name} writes now, "
+            "and here nobody sends alone what they wrote. Archive it, edit a copy, and let somebody else launch that.",
             Remedy(Do.COPY_CAMPAIGN, campaign=campaign_id),
             code="own_edit",
         )

@@ -16,6 +16,7 @@ from campaigns.domain.audience.user_sets import Reading, set_digest
 from campaigns.domain.errors import InputFault, InvalidInput
 from campaigns.domain.states import CampaignState
 from campaigns.flow.access.allow import allow_account, allow_campaign
+from campaigns.flow.access.four_eyes import refuse_armed_edit
 from campaigns.flow.campaigns.drafts import create_campaign, edit_campaign
 from campaigns.flow.campaigns.show import show_campaign
 from campaigns.inputs.drafts import changes_of, draft_of
@@ -151,6 +152,7 @@ def edit(
         with naming_json():
             changes = changes_of(store, campaign_id, given, read.cleared)
         changes = replace(changes, audience=reading, audience_source=source, made_from=revision)
+        refuse_armed_edit(store, by, campaign_id)
         made = edit_campaign(store, campaign_id, changes, actor=by.actor, tick_seconds=desk.parts.settings.tick_seconds)
         return Written(made.id, made.name, made.state, made.revision, made.note, made.warnings, FileRead.of(reading))
 

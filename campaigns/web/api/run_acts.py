@@ -17,6 +17,7 @@ from campaigns.domain.access.rights import HOLD_BACK, Right
 from campaigns.domain.errors import UsageError
 from campaigns.domain.states import BatchState, RunState
 from campaigns.flow.access.allow import allow_run
+from campaigns.flow.access.four_eyes import refuse_own_content
 from campaigns.flow.handoff.cancel import Cancelled, cancel_run
 from campaigns.flow.recall.recall import RecallAnswer, recall_run
 from campaigns.flow.reconcile.decide import decide as decide_run
@@ -137,6 +138,8 @@ def rerun(
     allow_run(desk.store, by, SEND, run_id)
 
     def verb(store: Store) -> RerunAnswer:
+        if body.current:
+            refuse_own_content(store, by, run_id)
         return rerun_run(
             store,
             run_id,

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from campaigns.domain.states import BatchState
 from campaigns.flow.access.allow import allow_run
+from campaigns.flow.access.four_eyes import refuse_own_content
 from campaigns.flow.runs.acts import NEEDS, RunAct
 from campaigns.flow.runs.rerun import RerunAnswer
 from campaigns.flow.runs.rerun import rerun as rerun_run
@@ -87,6 +88,8 @@ def rerun(
     """Open the child run."""
     allow_run(desk.store, by, NEEDS[RunAct.RERUN], run_id)
     chosen = {"rejected": rejected, "cancelled": cancelled, "current": current, "batches": batches}
+    if current:
+        refuse_own_content(desk.store, by, run_id)
     upstream = desk.parts.upstream_name
     return act_once(
         request,

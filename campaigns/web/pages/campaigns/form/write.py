@@ -18,6 +18,7 @@ from campaigns.domain.errors import CampaignsError, KeyReused, NotAllowed, Outda
 from campaigns.domain.remedies import Do, Remedy
 from campaigns.domain.states import CampaignState
 from campaigns.flow.access.allow import allow_campaign
+from campaigns.flow.access.four_eyes import refuse_armed_edit
 from campaigns.flow.campaigns.drafts import create_campaign, edit_campaign
 from campaigns.inputs.field_table import FIELDS
 from campaigns.inputs.forms import Typed, difference, merged, typed_of_campaign
@@ -115,6 +116,7 @@ def _edited(request: Request, desk: Desk, by: Principal, form: FormData, shown: 
     tick, own = desk.parts.settings.tick_seconds, replace(changes, made_from=newest)
 
     def verb(store: Store) -> Any:
+        refuse_armed_edit(store, by, campaign_id)
         return edit_campaign(store, campaign_id, own, actor=by.actor, tick_seconds=tick)
 
     return _stored(request, desk, by, form, verb, faults)
