@@ -54,7 +54,7 @@ def show(request: Request, desk: Here, by: Viewer) -> Response:
         more_hosts=max(0, len(hosts) - NEWEST),
         newest=NEWEST,
         incarnations=newest,
-        version=__version__,
+        release=__version__,
         python=platform.python_version(),
         migration=current(desk.store),
         head=head(),
