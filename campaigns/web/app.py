@@ -25,7 +25,6 @@ from campaigns.web.api import status as api_status
 from campaigns.web.api import suppressions as api_suppressions
 from campaigns.web.desk import Desk
 from campaigns.web.guard import Guard
-from campaigns.web.kit.watcher import Watcher
 from campaigns.web.openapi import describe
 from campaigns.web.pages import live, reference, search, system, zone
 from campaigns.web.pages.access import login as login_pages
@@ -41,6 +40,7 @@ from campaigns.web.pages.evening import desk as desk_pages
 from campaigns.web.pages.evening import runs as runs_pages
 from campaigns.web.pages.schedules import routes as schedules_pages
 from campaigns.web.problems import refuse_with
+from campaigns.web.watcher import Watcher
 
 API = (
     api_campaigns.routes,

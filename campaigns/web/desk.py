@@ -23,7 +23,7 @@ class Desk:
 
     parts: Parts
     secret: bytes  # signs cursors and notices; every host has the same
-    identify: Identify  # `campaigns.web.kit.identify.identify`, but for tests
+    identify: Identify  # `campaigns.web.kit.access.identify.identify`, but for tests
     hosts: frozenset[str] = field(default=frozenset())  # names under which it may be reached, beside loopback
 
     @property

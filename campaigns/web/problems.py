@@ -15,7 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from campaigns.as_json import to_json
 from campaigns.domain import errors
 from campaigns.domain.remedies import Remedy
-from campaigns.web.kit.own_paths import login_address
+from campaigns.web.kit.access.own_paths import login_address
 from campaigns.web.kit.pages import is_for_people, page
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from campaigns.private_files import keep_private
 from campaigns.settings import Settings, load_settings
 from campaigns.web.app import desk_app
 from campaigns.web.desk import Desk
-from campaigns.web.kit.identify import identify
+from campaigns.web.kit.access.identify import identify
 from campaigns.wiring import configure_logging, open_parts
 
 FACTORY = "campaigns.web.serve:make_app"

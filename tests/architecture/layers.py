@@ -89,8 +89,8 @@ SUBJECTS = {
     ),
     "adapters": ("disk", "redis", "upstream"),
     "web": (
-        *("desk", "guard", "kit", "problems", "problem_codes", "openapi", "door", "api", "pages", "app"),
-        *("server", "serve"),
+        *("desk", "guard", "watcher", "kit", "problems", "problem_codes", "openapi", "door", "api", "pages", "app"),
+        "serve",
     ),
     "cli": (
         *("kit", "main", "accounts", "audience", "audit", "runs", "campaigns", "schedules", "demo", "access"),

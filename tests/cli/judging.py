@@ -7,7 +7,8 @@ import json
 from click.testing import Result
 from hypothesis import HealthCheck, settings
 
-from campaigns.cli.main import EXIT_CODES, INTERRUPTED, READER_GONE
+from campaigns.cli.kit.agree import INTERRUPTED
+from campaigns.cli.main import EXIT_CODES, READER_GONE
 from campaigns.cli.runs.progress import EXIT_CODES as ENDS
 
 CODES = {*EXIT_CODES.values(), *ENDS.values(), INTERRUPTED, READER_GONE}

@@ -13,7 +13,8 @@ from typing import Any
 import click
 import pytest
 
-from campaigns.cli.main import EXIT_CODES, INTERRUPTED, READER_GONE, cli
+from campaigns.cli.kit.agree import INTERRUPTED
+from campaigns.cli.main import EXIT_CODES, READER_GONE, cli
 from campaigns.cli.runs.progress import EXIT_CODES as ENDS
 from tests.cli.command_lines import EVERY_COMMAND
 from tests.cli.conftest import Shell

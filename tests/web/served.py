@@ -16,8 +16,16 @@ from campaigns.settings import load_settings
 from campaigns.store.database.engine import Store
 from campaigns.web.app import desk_app
 from campaigns.web.desk import Desk
-from campaigns.web.server import DeskServer
 from campaigns.wiring import Parts
+
+
+class DeskServer(uvicorn.Server):
+    """A server in a thread, which gets no signals: it ends the open streams itself before it stops."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.config.app.state.watcher.close()  # type: ignore[union-attr]
+        await super().shutdown(sockets)
+
 
 SECRET = b"a secret of the tests, never of an installation"
 
@@ -53,7 +61,7 @@ def running(desk: Desk, port: int = 0, *, also: APIRouter | None = None) -> Iter
         app = desk_app(desk)
         if also is not None:
             app.include_router(also)
-        server = DeskServer(app, uvicorn.Config(app, log_level="error", lifespan="on", ws="none"))
+        server = DeskServer(uvicorn.Config(app, log_level="error", lifespan="on", ws="none"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         try:

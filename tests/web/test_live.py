@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from campaigns.store.database.engine import Store
-from campaigns.web.kit import watcher
-from campaigns.web.kit.watcher import Watcher
+from campaigns.web import watcher
+from campaigns.web.watcher import Watcher
 from tests.web.served import ADMIN, desk_of_tests, running, served
 from tests.world import World
 

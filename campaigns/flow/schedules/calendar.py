@@ -16,8 +16,8 @@ from campaigns.domain.states import RunKind, RunState
 from campaigns.flow.planning.upcoming import occurrences_ahead
 from campaigns.store.campaigns.campaigns import find_campaign, find_revision
 from campaigns.store.database.engine import Store
-from campaigns.store.views.armed import ArmedSchedule, DatedRun, armed_schedules, runs_between
 from campaigns.store.views.campaigns import CampaignLine, Wanted, campaigns
+from campaigns.store.views.desk.armed import ArmedSchedule, DatedRun, armed_schedules, runs_between
 
 LONGEST = timedelta(days=62)
 """The longest period of a calendar: two months."""

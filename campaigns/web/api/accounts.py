@@ -31,10 +31,10 @@ from campaigns.store.views.accounts import AccountView, accounts
 from campaigns.store.views.pages.account_now import account_now
 from campaigns.web.desk import Admin, Here, Sender, Viewer
 from campaigns.web.kit.answers import answer
-from campaigns.web.kit.bodies import STRICT, WithReason
 from campaigns.web.kit.lists import After, Limit, Page, paged, place
 from campaigns.web.kit.once import IdempotencyKey, done_once
 from campaigns.web.kit.seen import require_seen, seen
+from campaigns.web.kit.sent.bodies import STRICT, WithReason
 
 routes = APIRouter(prefix="/accounts", tags=["accounts"])
 

@@ -12,9 +12,9 @@ from campaigns.adapters.disk.recipients import read_recipients
 from campaigns.domain.audience.user_sets import pack
 from campaigns.web.desk import Editor
 from campaigns.web.kit.answers import answer
-from campaigns.web.kit.campaign_bodies import FILE
-from campaigns.web.kit.recipients import FileRead
-from campaigns.web.kit.uploads import SentFile
+from campaigns.web.kit.sent.campaign_bodies import FILE
+from campaigns.web.kit.sent.recipients import FileRead
+from campaigns.web.kit.sent.uploads import SentFile
 
 routes = APIRouter(prefix="/audiences", tags=["audiences"])
 

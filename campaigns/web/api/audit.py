@@ -24,9 +24,9 @@ from campaigns.store.views.events import EventView
 from campaigns.web.api.runs import LARGEST_ID, moment_of
 from campaigns.web.desk import Desk, Here, Holder, Viewer
 from campaigns.web.kit.answers import answer, streamed
-from campaigns.web.kit.bodies import STRICT
 from campaigns.web.kit.lists import After, Limit, Page, Place, paged, place
 from campaigns.web.kit.once import IdempotencyKey, done_once
+from campaigns.web.kit.sent.bodies import STRICT
 from campaigns.web.kit.signing import signed
 
 routes = APIRouter(prefix="/audit", tags=["audit"])

@@ -22,10 +22,10 @@ from campaigns.store.database.engine import Store
 from campaigns.web.api.campaigns import EDIT, CampaignId, revision_of
 from campaigns.web.desk import Editor, Here, Sender, Viewer
 from campaigns.web.kit.answers import answer
-from campaigns.web.kit.bodies import STRICT
 from campaigns.web.kit.once import IdempotencyKey, done_once
 from campaigns.web.kit.revisions import ETAG, IfMatch, etag, require_if_match, require_match
-from campaigns.web.kit.warned import warned, with_warnings
+from campaigns.web.kit.sent.bodies import STRICT
+from campaigns.web.kit.sent.warned import warned, with_warnings
 
 routes = APIRouter(prefix="/campaigns/{campaign_id}", tags=["campaigns"])
 

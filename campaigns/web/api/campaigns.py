@@ -26,13 +26,13 @@ from campaigns.store.database.engine import Store
 from campaigns.store.views.campaigns import CampaignLine, CampaignView, Wanted, campaign_of, campaigns
 from campaigns.web.desk import Editor, Here, Viewer
 from campaigns.web.kit.answers import answer
-from campaigns.web.kit.campaign_bodies import CHANGES, CREATION
 from campaigns.web.kit.lists import After, Limit, Page, paged, place
 from campaigns.web.kit.once import IdempotencyKey, done_once
-from campaigns.web.kit.recipients import FileRead, read_recipients_of
 from campaigns.web.kit.revisions import ETAG, IfMatch, etag, require_if_match, require_match
-from campaigns.web.kit.uploads import Sent, SentCampaign
-from campaigns.web.kit.warned import warned, with_warnings
+from campaigns.web.kit.sent.campaign_bodies import CHANGES, CREATION
+from campaigns.web.kit.sent.recipients import FileRead, read_recipients_of
+from campaigns.web.kit.sent.uploads import Sent, SentCampaign
+from campaigns.web.kit.sent.warned import warned, with_warnings
 
 routes = APIRouter(prefix="/campaigns", tags=["campaigns"])
 

@@ -27,9 +27,9 @@ from campaigns.store.views.desk.operations import OperationView, TargetView, ope
 from campaigns.web.api.runs import LARGEST_ID, moment_of
 from campaigns.web.desk import Desk, Here, Holder, Viewer
 from campaigns.web.kit.answers import answer
-from campaigns.web.kit.bodies import STRICT
 from campaigns.web.kit.lists import After, Limit, Page, paged, place
 from campaigns.web.kit.once import IdempotencyKey, done_once
+from campaigns.web.kit.sent.bodies import STRICT
 
 routes = APIRouter(prefix="/operations", tags=["operations"])
 

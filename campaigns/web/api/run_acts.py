@@ -30,8 +30,8 @@ from campaigns.store.database.engine import Store
 from campaigns.web.api.runs import RunId, Seq
 from campaigns.web.desk import Here, Holder, Sender
 from campaigns.web.kit.answers import answer
-from campaigns.web.kit.bodies import STRICT, WithReason
 from campaigns.web.kit.once import IdempotencyKey, done_once
+from campaigns.web.kit.sent.bodies import STRICT, WithReason
 
 routes = APIRouter(prefix="/runs", tags=["runs"])
 

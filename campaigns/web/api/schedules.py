@@ -37,9 +37,9 @@ from campaigns.web.api.campaign_acts import SEND
 from campaigns.web.api.campaigns import CampaignId
 from campaigns.web.desk import Here, Holder, Sender, Viewer
 from campaigns.web.kit.answers import answer
-from campaigns.web.kit.bodies import STRICT, WithReason
 from campaigns.web.kit.lists import After, Limit, Page, paged, place
 from campaigns.web.kit.once import IdempotencyKey, done_once
+from campaigns.web.kit.sent.bodies import STRICT, WithReason
 
 routes = APIRouter(prefix="/schedules", tags=["schedules"])
 of_campaigns = APIRouter(prefix="/campaigns/{campaign_id}", tags=["schedules"])

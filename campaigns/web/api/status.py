@@ -28,10 +28,10 @@ from campaigns.store.health.heartbeats import Serves, heartbeats, serving
 from campaigns.store.holds.stops import Stop, open_stops
 from campaigns.web.desk import Admin, Desk, Here, Holder, Sender, Viewer
 from campaigns.web.kit.answers import answer
-from campaigns.web.kit.bodies import STRICT, WithReason
 from campaigns.web.kit.lists import Page
 from campaigns.web.kit.once import IdempotencyKey, done_once
 from campaigns.web.kit.seen import require_seen, seen
+from campaigns.web.kit.sent.bodies import STRICT, WithReason
 
 routes = APIRouter(tags=["now"])
 

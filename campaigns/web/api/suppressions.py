@@ -20,11 +20,11 @@ from campaigns.store.database.engine import Store
 from campaigns.store.views.suppressions import SuppressionView, suppressions_after
 from campaigns.web.desk import Editor, Here, Viewer
 from campaigns.web.kit.answers import answer
-from campaigns.web.kit.bodies import STRICT
 from campaigns.web.kit.lists import After, Limit, Page, paged, place
 from campaigns.web.kit.once import IdempotencyKey, done_once
-from campaigns.web.kit.recipients import FileRead
-from campaigns.web.kit.uploads import SentFile
+from campaigns.web.kit.sent.bodies import STRICT
+from campaigns.web.kit.sent.recipients import FileRead
+from campaigns.web.kit.sent.uploads import SentFile
 
 routes = APIRouter(prefix="/suppressions", tags=["suppressions"])
 

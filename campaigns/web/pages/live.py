@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from campaigns.web.desk import Viewer
-from campaigns.web.kit.watcher import Watcher
+from campaigns.web.watcher import Watcher
 
 routes = APIRouter()
 

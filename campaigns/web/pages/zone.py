@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from campaigns.domain.errors import InputFault, InvalidInput
 from campaigns.web.desk import Viewer
-from campaigns.web.kit.own_paths import own_path
+from campaigns.web.kit.access.own_paths import own_path
 from campaigns.web.kit.pages import page
 from campaigns.web.kit.times import ACCOUNTS, COOKIE, is_zone
 

@@ -10,7 +10,7 @@ import pytest
 
 from campaigns.domain.access.rights import Principal, Right
 from campaigns.store.database.engine import Store
-from campaigns.web.kit import uploads
+from campaigns.web.kit.sent import uploads
 from tests.web.served import VIEWER, served
 from tests.workbooks import workbook
 

@@ -12,8 +12,8 @@ from campaigns.flow.access.log_in import log_in, log_out
 from campaigns.flow.access.login_links import read_link, use_link
 from campaigns.store.views.people.operators import has_an_operator
 from campaigns.web.desk import Here, Viewer
-from campaigns.web.kit.identify import browser_of, with_session
-from campaigns.web.kit.own_paths import own_path
+from campaigns.web.kit.access.identify import browser_of, with_session
+from campaigns.web.kit.access.own_paths import own_path
 from campaigns.web.kit.pages import page
 
 STATUS = {NotIdentified: 401, Forbidden: 403, TooManyTries: 429}

@@ -18,7 +18,7 @@ from campaigns.domain.clocks import zone_of
 from campaigns.domain.states import CampaignState
 from campaigns.flow.schedules.calendar import MOST, CalendarEntry, calendar
 from campaigns.store.views.accounts import accounts
-from campaigns.store.views.armed import armed_schedules
+from campaigns.store.views.desk.armed import armed_schedules
 from campaigns.web.desk import Here, Viewer
 from campaigns.web.kit.pages import page
 from campaigns.web.kit.times import ACCOUNTS, clock_of

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from campaigns.domain.access.rights import Principal
 from campaigns.domain.states import CampaignState
 from campaigns.store.views.accounts import accounts
-from campaigns.store.views.armed import ArmedSchedule, armed_schedules
+from campaigns.store.views.desk.armed import ArmedSchedule, armed_schedules
 from campaigns.web.desk import Here, Viewer
 from campaigns.web.kit.pages import page
 from campaigns.web.pages.campaigns.back import here

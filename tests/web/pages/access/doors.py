@@ -17,7 +17,7 @@ from campaigns.store.database.engine import Store
 from campaigns.store.tables.columns import metadata
 from campaigns.store.views.events import EventView, events
 from campaigns.web.desk import Desk
-from campaigns.web.kit.identify import identify
+from campaigns.web.kit.access.identify import identify
 from campaigns.wiring import Parts
 from tests.web.served import SECRET, running
 

@@ -17,7 +17,7 @@ from campaigns.inputs.fields import Given, gather
 from campaigns.inputs.forms import Difference, Typed, values_of
 from campaigns.inputs.written import require_changes, require_new
 from campaigns.web.desk import Desk
-from campaigns.web.kit.uploads import Upload
+from campaigns.web.kit.sent.uploads import Upload
 from campaigns.web.pages.campaigns.form.placed import Faults
 from campaigns.web.pages.campaigns.possible import EDITOR
 

@@ -16,7 +16,7 @@ from campaigns.flow.planning.preview import Sending
 from campaigns.inputs.forms import difference, typed_of_campaign
 from campaigns.web.desk import Desk, Editor, Here
 from campaigns.web.kit.pages import page
-from campaigns.web.kit.uploads import SentForm
+from campaigns.web.kit.sent.uploads import SentForm
 from campaigns.web.pages.campaigns.form.controls import typed_of
 from campaigns.web.pages.campaigns.form.drafting import Recipients, changes_in, draft_in
 from campaigns.web.pages.campaigns.form.placed import Faults

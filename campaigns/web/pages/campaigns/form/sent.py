@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.datastructures import FormData
 
 from campaigns.web.kit.acts import KEY
-from campaigns.web.kit.uploads import file_of
+from campaigns.web.kit.sent.uploads import file_of
 from campaigns.web.pages.campaigns.form.drafting import Recipients
 
 FILE = "file"

@@ -27,7 +27,7 @@ from campaigns.store.views.campaigns import campaign_of
 from campaigns.web.desk import Desk, Editor, Here
 from campaigns.web.kit.acts import acted
 from campaigns.web.kit.pages import done
-from campaigns.web.kit.uploads import SentForm
+from campaigns.web.kit.sent.uploads import SentForm
 from campaigns.web.pages.campaigns.form.controls import label_of, typed_of
 from campaigns.web.pages.campaigns.form.drafting import changes_in, draft_in
 from campaigns.web.pages.campaigns.form.page import Compared, Form, form_page

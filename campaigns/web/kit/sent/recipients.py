@@ -8,7 +8,7 @@ from campaigns.adapters.disk.recipients import read_recipients
 from campaigns.domain.audience.gathering import Gathering, Reading
 from campaigns.domain.audience.recipient_file import complete
 from campaigns.inputs.fields import Given
-from campaigns.web.kit.uploads import Upload
+from campaigns.web.kit.sent.uploads import Upload
 
 IN_JSON = "users"
 

@@ -1,0 +1,1 @@
+"""What requests bring: bodies of the API, forms, and files of recipients."""
