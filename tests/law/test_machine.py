@@ -86,13 +86,13 @@ def hold_in_any_story(places: Places, stories: int) -> None:
 MANY = 100
 
 
-@pytest.mark.timeout(3000)
+@pytest.mark.timeout(0)  # a busy machine plays them all, too
 @pytest.mark.parametrize("stories", [8, pytest.param(500, marks=pytest.mark.slow)])
 def test_the_law_holds_in_any_story_on_sqlite(sqlite_places: Places, stories: int) -> None:
     hold_in_any_story(sqlite_places, stories)
 
 
-@pytest.mark.timeout(3000)
+@pytest.mark.timeout(0)
 @pytest.mark.parametrize("stories", [2, pytest.param(150, marks=pytest.mark.slow)])
 def test_the_law_holds_in_any_story_on_postgresql(postgresql_places: Places, stories: int) -> None:
     hold_in_any_story(postgresql_places, stories)
