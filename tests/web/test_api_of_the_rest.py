@@ -87,9 +87,12 @@ def test_a_team_is_released_only_from_holds_that_were_seen(world: World, desk: h
     address = f"/api/v1/accounts/{ACCOUNT}/release"
 
     unseen = desk.post(address, json={"reason": "paid"})
-    assert unseen.status_code == 409
-    shown = [hold["id"] for hold in desk.get(address).json()["team"]["holds"]]
-    assert desk.post(address, json={"reason": "paid", "shown": shown}).json()["released"] == ["credits"]
+    assert unseen.status_code == 422
+    shown = desk.get(address).json()
+    assert [hold["kind"] for hold in shown["follows"]["holds"]] == ["credits"]
+    other = desk.post(address, json={"reason": "paid", "seen": "0" * 64})
+    assert (other.status_code, other.json()["code"]) == (412, "outdated")
+    assert desk.post(address, json={"reason": "paid", "seen": shown["seen"]}).json()["released"] == ["credits"]
 
 
 def test_suppressions_come_in_pages_and_bad_ids_change_nothing(world: World, desk: httpx.Client) -> None:

@@ -46,6 +46,8 @@ def environment() -> Environment:
     )
     made.filters["links"] = links
     made.filters["exact"] = _exact
+    made.filters["month"] = lambda first: f"{first:%B %Y}"
+    made.filters["day"] = lambda date: f"{date:%A, %d %B}"
     made.filters["count"] = lambda number: f"{number:,}"
     return made
 

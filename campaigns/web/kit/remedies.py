@@ -77,6 +77,7 @@ LINKS: dict[Do, tuple[str, str | None]] = {
     Do.RECALL_AGAIN: ("Try to recall it again", f"{RUN}/recall"),
     Do.SKIP_BAD_LINES: ("Leave such lines out", None),
     Do.RERUN_EXPIRED: ("Send to those who were cancelled", f"{RUN}/rerun?cancelled=1"),
+    Do.CONFIRM: ("Confirm it", None),
     Do.LIST_OPERATORS: ("The operators", "/people"),
     Do.LIST_TOKENS: ("Your tokens", "/me"),
 }

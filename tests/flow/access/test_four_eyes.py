@@ -29,7 +29,7 @@ def test_the_rule_is_off_until_somebody_turns_it_on(store: Store, clock: DrivenC
 
     refuse_own_edit(store, ANNA_AT_THE_DESK, campaign_id)
     assert choose_four_eyes(store, is_on=True, actor=BEN.actor).is_changed
-    with pytest.raises(Forbidden, match=f"anna wrote the newest revision of campaign {campaign_id}") as refusal:
+    with pytest.raises(Forbidden, match=f"anna wrote the newest revision of campaign c{campaign_id}") as refusal:
         refuse_own_edit(store, ANNA_AT_THE_DESK, campaign_id)
     refuse_own_edit(store, BEN, campaign_id)
 

@@ -10,7 +10,7 @@ import httpx
 
 def fields_of(page: httpx.Response) -> dict[str, str]:
     """What the controls of the form hold, as a browser would send it."""
-    form = page.text[page.text.index('<form class="stack"') :]
+    form = page.text[page.text.index('<form class="stack"') : page.text.index("</main>")]
     held = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', form))
     held |= dict(re.findall(r'<input id="[^"]+" name="([^"]+)" value="([^"]*)"', form))
     held |= dict(re.findall(r'<textarea id="[^"]+" name="([^"]+)"[^>]*>\n(.*?)</textarea>', form, re.DOTALL))
@@ -30,7 +30,8 @@ def fault(page: httpx.Response, name: str) -> str | None:
 
 def hidden(page: httpx.Response) -> dict[str, str]:
     """The hidden fields of a page that asks."""
-    return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', page.text))
+    main = page.text[page.text.index("<main") : page.text.index("</main>")]
+    return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', main))
 
 
 def confirmed(desk: httpx.Client, page: httpx.Response, **typed: str) -> httpx.Response:

@@ -48,6 +48,9 @@ def test_every_kind_of_hold_has_words() -> None:
 
 
 def test_tonight_shows_the_pace_the_end_and_why_a_run_is_paused(world: World, desk: httpx.Client) -> None:
+    with world.store.write() as connection:
+        beat_heart(connection, BEAT_SENDS, now=world.clock.now)
+        worker_serves(connection, UPSTREAM, now=world.clock.now)
     going = world.launched(users=range(1, 12))
     world.serve(turns=2)
     paused = world.launched(users=[21, 22], name="Saturday")

@@ -73,7 +73,7 @@ def test_go_is_refused_when_more_would_go_on_than_was_shown(world: World, desk: 
     late = send(desk, "/go", asked, reason="fixed")
 
     assert late.status == 412
-    assert "The page showed 1 runs that go on, and now there are 2." in late.text
+    assert "This has changed since you looked: it would concern 2 runs to 4 recipients" in late.text
     world.serve()
     assert not world.gateway.received
     with world.store.read() as connection:

@@ -236,5 +236,5 @@ def _whom(desk: Desk) -> str:
     if desk.parts.settings.is_live:
         return "LIVE: fans get it"
     if desk.parts.settings.has_key:
-        return "a vendor on this machine, with your key: fans may get it"
-    return "the sandbox: no fan gets it"
+        return "A vendor on this machine, with your key: fans may get it"
+    return "The sandbox: no fan gets it"

@@ -87,6 +87,7 @@ def month(
         "schedules/calendar.html",
         by=by,
         first=first,
+        month=f"{first:%Y-%m}",
         weeks=_weeks(first, in_month, _local(now, None, choice).date()),
         days=in_month,
         before=_address(first - timedelta(days=1), account),

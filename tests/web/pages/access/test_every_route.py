@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +30,7 @@ from tests.world import ACCOUNT, World
 OPEN = frozenset(
     {
         *("GET /login", "POST /login", "GET /welcome", "POST /welcome", "GET /static"),
-        *("GET /livez", "GET /readyz", "GET /.well-known/security.txt", "GET /api/v1/openapi.json"),
+        *("GET /livez", "GET /readyz", "GET /metrics", "GET /.well-known/security.txt", "GET /api/v1/openapi.json"),
     }
 )
 """Routes for whoever is not known yet. A new route is not among them unless somebody writes it here."""
@@ -48,6 +49,14 @@ SAFE = {"GET", "HEAD"}
 
 VALUES = {"account": ACCOUNT, "account_id": ACCOUNT, "name": "anna", "user_id": "1", "user": "1"}
 """What stands in a path; whatever is not here is a number."""
+
+WHAT_WAS_ASKED = re.compile(f'Account {ACCOUNT} is not known here|There is no account {ACCOUNT}|value="{ACCOUNT}"')
+"""A refusal and a search repeat what somebody typed."""
+
+OF_ANY_NUMBER = {
+    *("GET /api/v1/fans/{user}", "GET /fans/{user}"),  # a fan of hidden accounts looks like a fan of nobody
+    "GET /api/v1/campaigns/{campaign_id}/backfill",  # refused before that, since no range is given
+}
 
 WORDS = {"rights": ["viewer"], "accounts": "", "expires": "90", "is_on": "yes"}
 
@@ -68,7 +77,7 @@ class Door:
 
     @property
     def is_for_programs(self) -> bool:
-        return self.path.startswith(("/api/", "/metrics"))
+        return self.path.startswith(("/api/", "/events"))
 
     @property
     def address(self) -> str:
@@ -154,7 +163,8 @@ def test_each_right_gets_through_where_it_is_enough_and_nowhere_else(
         reply = send(desk, door, who)
         is_through = reply.status_code not in {401, 403} and not reply.headers.get("location", "").startswith("/login?")
         faults += [] if is_through or door.path == "/logout" else [f"{who} at {door.name}: {reply.status_code}"]
-        faults += [] if reply.status_code < 500 else [f"{who} at {door.name}: {reply.status_code} {reply.text}"]
+        is_fault = reply.status_code >= 500 and '"pacer_away"' not in reply.text  # this desk has no Redis
+        faults += [f"{who} at {door.name}: {reply.status_code} {reply.text}"] if is_fault else []
     assert faults == []
 
 
@@ -189,11 +199,12 @@ def test_who_has_rights_on_another_account_sees_and_changes_nothing_of_this_one(
         if door.is_stream or door.path.startswith(("/me", "/logout")):
             continue
         reply = send(desk, door, "stranger", filled=True)
-        if ACCOUNT in reply.text.replace(door.address, ""):
+        if ACCOUNT in WHAT_WAS_ASKED.sub("", reply.text.replace(door.address, "")):
             faults.append(f"{door.name} shows {ACCOUNT}: {reply.status_code}")
-        if reply.status_code >= 500:
+        if reply.status_code >= 500 and '"pacer_away"' not in reply.text:
             faults.append(f"{door.name}: {reply.status_code} {reply.text}")
-        if "{" in door.path and door.method in SAFE and reply.status_code not in {403, 404}:
+        is_about_one = "{" in door.path and door.method in SAFE and door.name not in OF_ANY_NUMBER
+        if is_about_one and reply.status_code not in {403, 404}:
             faults.append(f"{door.name}: {reply.status_code}, not 404")
     changed = [(each.kind, each.account) for each in trail(store)[before:] if each.account != OTHER]
     assert faults == []

@@ -81,7 +81,7 @@ def test_over_https_the_cookie_is_bound_to_this_host(url: str) -> None:
 
 ELSEWHERE = (
     *("https://evil.example/", "//evil.example", "/\\evil.example", "/\t/evil.example", "\\\\evil.example"),
-    *("javascript:alert(1)", "runs", "/login?to=/runs", "/logout", "/a\r\nX: y", "", "/%00\0"),
+    *("javascript:alert(1)", "runs", "/login?to=/runs", "/logout", "/a\r\nX: y", ""),
 )
 
 
