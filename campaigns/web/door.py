@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -11,13 +12,14 @@ from prometheus_client.core import GaugeMetricFamily
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from campaigns.domain.errors import CampaignsError, NotFound, PacerAway
+from campaigns.domain.errors import CampaignsError, NotFound, NotIdentified, PacerAway
 from campaigns.domain.states import BatchState, HoldKind
 from campaigns.domain.upstream.outcome import OutcomeKind
 from campaigns.store.database.migrations import require_head
 from campaigns.store.health.metrics import Figures, figures
 from campaigns.store.holds.stops import open_stops
 from campaigns.web.desk import Desk, Here
+from campaigns.web.kit.access.identify import address_of
 from campaigns.wiring import closed_after
 
 routes = APIRouter()
@@ -46,7 +48,12 @@ def is_ready(desk: Here) -> Response:
 
 @routes.get("/metrics")
 def metrics(request: Request, desk: Here) -> Response:
-    """The figures of the database and of this process, as Prometheus reads them."""
+    """The figures of the database and of this process, as Prometheus reads them.
+
+    A monitor on this machine needs no login; from elsewhere the request needs a token of any right.
+    """
+    if not _is_near(address_of(request)) and desk.identify(request) is None:
+        raise NotIdentified("The figures are for this machine. From elsewhere, send a token of the desk.")
     with desk.store.read() as connection:
         now = figures(connection, now=desk.store.now(connection))
     registry = CollectorRegistry()
@@ -134,6 +141,13 @@ def _of_limiter(desk: Desk) -> Iterator[GaugeMetricFamily]:
         return
     yield _one("campaigns_limiter_used", "Requests that count against the limit of the minute.", state.used)
     yield _one("campaigns_limiter_limit", "The limit of the minute in force.", state.limit_per_minute)
+
+
+def _is_near(address: str | None) -> bool:
+    try:
+        return ipaddress.ip_address(address or "").is_loopback
+    except ValueError:
+        return False
 
 
 def _age(now: datetime, moment: datetime | None) -> float:

@@ -42,6 +42,15 @@ def test_the_figures_are_those_of_the_database(world: World, desk: httpx.Client)
     assert _figures(desk.get("/metrics").text)['campaigns_http_requests_total{method="GET",status="2xx"}'] == 1
 
 
+def test_the_figures_from_another_machine_need_a_token(world: World) -> None:
+    behind_a_proxy = {"X-Forwarded-For": "203.0.113.9"}
+    with served(world.store, by=None) as desk:
+        refused = desk.get("/metrics", headers=behind_a_proxy)
+        assert (refused.status_code, refused.json()["code"]) == (401, "not_identified")
+    with served(world.store) as desk:
+        assert desk.get("/metrics", headers=behind_a_proxy).status_code == 200
+
+
 def test_a_contact_is_named_only_where_one_is_set(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     with served(world.store) as desk:
         assert desk.get("/.well-known/security.txt").status_code == 404

@@ -38,4 +38,4 @@ def _place(words: str) -> str:
         named = pattern.fullmatch(words)
         if named is not None and not (named[1].isdecimal() and int(named[1]) > LARGEST_ID):
             return place.format(quote(named[1], safe=""))
-    return f"/campaigns?{urlencode({'q': words})}"
+    return f"/campaigns?{urlencode({'name': words})}"

@@ -38,6 +38,8 @@ NAMED = {
     "session_id": "1",
     "token_id": "1",
     "name": "anna",
+    "code": "not_found",
+    "host_id": "0" * 32,
 }
 """A value for each name in the path of a page; those of things that the test makes."""
 

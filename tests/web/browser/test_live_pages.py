@@ -141,7 +141,7 @@ def test_the_page_after_the_end_of_a_session_says_so_and_asks_no_more(
     bench.by = None
     bench.change("secret")
 
-    expect(tab.locator("main")).to_contain_text("Nobody is logged in")
+    expect(tab.locator("main")).to_contain_text("Log in")
     expect(tab.locator("html")).not_to_have_attribute("data-followed", "")
     assert len(streams) == 1
 
@@ -161,7 +161,7 @@ def test_a_change_does_not_cut_off_a_form_that_is_being_sent(
 
     bench.by = None  # as when the act makes its own page a refusal
     bench.change("second")
-    expect(other.locator("main")).to_contain_text("Nobody is logged in")
+    expect(other.locator("main")).to_contain_text("Log in")
     held[0].fulfill(body="<h1>Done</h1>", content_type="text/html")
 
     expect(tab.get_by_role("heading", level=1)).to_have_text("Done")
