@@ -10,12 +10,11 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
@@ -29,8 +28,6 @@ from campaigns.store.database.engine import Store, open_store
 if TYPE_CHECKING:
     from campaigns.flow.backup.detect_restore import Memory
     from campaigns.flow.sending.lane_context import LaneContext
-
-Part = TypeVar("Part")
 
 SANDBOX_KEY = SecretStr("sandbox")
 """The key for the sandbox. It is sent when no key is set."""
@@ -176,17 +173,6 @@ def open_parts(settings: Settings) -> Parts:
         prepare_threshold=settings.prepare_threshold,
     )
     return Parts(settings, store)
-
-
-@contextmanager
-def closed_after(part: Part) -> Iterator[Part]:
-    """A gateway or a pacer, whose connections are closed at the end."""
-    try:
-        yield part
-    finally:
-        close = getattr(part, "close", None)
-        if close is not None:
-            close()
 
 
 def clock_of_the_machine() -> float:

@@ -12,6 +12,7 @@ from prometheus_client.core import GaugeMetricFamily
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from campaigns.closing import closed_after
 from campaigns.domain.errors import CampaignsError, NotFound, NotIdentified, PacerAway
 from campaigns.domain.states import BatchState, HoldKind
 from campaigns.domain.upstream.outcome import OutcomeKind
@@ -20,7 +21,6 @@ from campaigns.store.health.metrics import Figures, figures
 from campaigns.store.holds.stops import open_stops
 from campaigns.web.desk import Desk, Here
 from campaigns.web.kit.access.identify import address_of
-from campaigns.wiring import closed_after
 
 routes = APIRouter()
 

@@ -9,7 +9,7 @@ import click
 from campaigns.cli.kit.output import json_option, show
 from campaigns.cli.kit.session import opened
 from campaigns.cli.kit.tables import Column, Fact, Kind, print_facts, print_table
-from campaigns.wiring import closed_after
+from campaigns.closing import closed_after
 
 if TYPE_CHECKING:
     from campaigns.flow.accounts.limits_now import LimitsNow

@@ -16,9 +16,9 @@ from campaigns.cli.kit.output import counted, json_option, note, one_line, print
 from campaigns.cli.kit.recipient_files import reason
 from campaigns.cli.kit.session import CAMPAIGN, LARGEST_ID, RUN, actor, opened
 from campaigns.cli.kit.tables import Column, Kind, print_table
+from campaigns.closing import closed_after
 from campaigns.domain.errors import UsageError
 from campaigns.private_files import FULL_DISK
-from campaigns.wiring import closed_after
 
 if TYPE_CHECKING:
     from campaigns.store.proof.verify import Verified

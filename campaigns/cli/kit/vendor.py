@@ -6,8 +6,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from campaigns.cli.kit.session import actor
+from campaigns.closing import closed_after
 from campaigns.domain.errors import CampaignsError, PacerAway
-from campaigns.wiring import closed_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable

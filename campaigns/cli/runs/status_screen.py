@@ -12,7 +12,6 @@ from campaigns.cli.kit.tables import Column, Kind, drawn_table, table_lines
 from campaigns.cli.kit.ways_on import fix_of
 from campaigns.domain.ids import campaign_name, run_name
 from campaigns.domain.states import RUN_OPEN
-from campaigns.flow.runs.words import words_of_state
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
@@ -262,6 +261,8 @@ def _of(number: int, run: RunTonight) -> str:
 
 
 def _state(run: RunTonight, now: datetime) -> str:
+    from campaigns.flow.runs.words import words_of_state
+
     words = words_of_state(run)
     return words.text.format(until=clock(words.until, now), **words.values)
 
