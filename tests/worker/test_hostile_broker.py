@@ -213,5 +213,5 @@ def test_beat_ticks_says_so_in_the_database_and_leaves_no_file(line: Line) -> No
 
 def test_the_application_knows_our_tasks_alone() -> None:
     app.finalize()
-    assert sorted(app.tasks) == ["campaigns.plan", "campaigns.serve", "campaigns.tick"]
+    assert sorted(app.tasks) == ["campaigns.operate", "campaigns.plan", "campaigns.serve", "campaigns.tick"]
     assert isinstance(tick, WakeUp)
