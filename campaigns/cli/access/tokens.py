@@ -12,7 +12,7 @@ from campaigns.cli.kit.output import json_option, moment, note, show
 from campaigns.cli.kit.session import actor, opened
 from campaigns.cli.kit.tables import Column, Kind, print_table
 from campaigns.domain.access.rights import Right
-from campaigns.domain.errors import NotFound, UsageError
+from campaigns.domain.errors import InputFault, InvalidInput, NotFound, UsageError
 from campaigns.domain.remedies import Do, Remedy
 
 COLUMNS = (
@@ -56,9 +56,8 @@ def create(
     unless --rights says otherwise. One that is made with a live vendor in force works only at desks of a live vendor.
     """
     from campaigns.flow.access.tokens import Wanted, make_token
-    from campaigns.inputs.times import parse_duration
 
-    age = None if expires is None else timedelta(seconds=parse_duration(expires))
+    age = None if expires is None else _age(expires)
     with opened() as parts:
         of = operator or parts.settings.operator
         if of is None:
@@ -107,3 +106,13 @@ def revoke(token: str, *, as_json: bool) -> None:
         revoked = revoke_token(parts.store, int(token), actor=actor())
     sentence = f"Token {revoked.id} '{revoked.name}' of {revoked.operator} is revoked."
     show(revoked, as_json=as_json, people=lambda: click.echo(sentence))
+
+
+def _age(text: str) -> timedelta:
+    """How long a token works. Raises InvalidInput."""
+    from campaigns.inputs.times import parse_duration
+
+    try:
+        return timedelta(seconds=parse_duration(text))
+    except (ValueError, OverflowError) as fault:
+        raise InvalidInput(InputFault(f"--expires {fault}")) from None

@@ -72,7 +72,7 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
 
 
 def test_from_a_file_of_fans_to_the_audit(desk: Desk, chromium: Browser, tmp_path: Path) -> None:
-    faults = Faults(desk.url, expected=["409 (Conflict) " + desk.url + "/runs/1/rerun"])
+    faults = Faults(desk.url, expected=["412 (Precondition Failed) " + desk.url + "/runs/1/rerun"])
     with browsing(chromium, faults) as person:
         tab = person.new_page()
         tab.set_default_timeout(STEP_MS)
@@ -100,7 +100,7 @@ def _create(tab: Page, folder: Path) -> None:
     tab.goto("/campaigns/new")
     tab.get_by_label("Account", exact=True).select_option(ACCOUNT)
     tab.get_by_label("Name", exact=True).fill("Friday")
-    tab.locator("#text").fill("Hello")
+    tab.locator("#field-text").fill("Hello")
     tab.get_by_label("File of recipients").set_input_files(fans)
     expect(tab.locator("[data-live=preview]")).not_to_contain_text("is shown here while you type")
     _picture(tab, "new")
