@@ -101,3 +101,9 @@ def test_what_cannot_be_is_refused_in_one_sentence(shell: Shell) -> None:
         "tokens", "create", "x", "--operator", "anna", "--expires", "400d", code=2
     )
     assert "There is no token 7" in shell.refusal("tokens", "revoke", "7", code=3)
+
+
+@pytest.mark.parametrize("length", ["", "x", "999999999999999999d"])
+def test_a_token_that_lasts_for_no_length_of_time_is_refused(shell: Shell, length: str) -> None:
+    refused = shell.refusal("tokens", "create", "nightly", "--operator", "anna", "--expires", length, code=2)
+    assert "not a length of time; write 90s" in refused
