@@ -23,6 +23,7 @@ class Do(StrEnum):
     LIST_ACCOUNTS = "accounts.list"
     ADD_ACCOUNT = "accounts.add"
     RELEASE_ACCOUNT = "accounts.release"
+    RELEASE_TEAM = "accounts.release_team"
     UPGRADE_DATABASE = "database.upgrade"
     GO = "go"
     GO_ACCOUNT = "go.account"

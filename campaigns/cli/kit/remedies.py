@@ -23,6 +23,7 @@ SENTENCES: dict[Do, str] = {
     Do.LIST_ACCOUNTS: "`campaigns accounts list` lists the accounts.",
     Do.ADD_ACCOUNT: "`campaigns accounts add {account}` adds it.",
     Do.RELEASE_ACCOUNT: "`campaigns accounts release {account} --reason TEXT` lets it go on.",
+    Do.RELEASE_TEAM: "Then `campaigns accounts release {account} --reason TEXT` lets every account go on.",
     Do.UPGRADE_DATABASE: "`campaigns db upgrade` brings the database up to date.",
     Do.GO: "`campaigns go` lets everything send again.",
     Do.GO_ACCOUNT: "`campaigns go --account {account}` lets it go on.",

@@ -30,4 +30,4 @@ def lifted_by(kind: HoldKind, scope: HoldScope, *, run_id: int | None = None, ac
         return Remedy(Do.GO) if scope is HoldScope.TEAM else Remedy(Do.GO_ACCOUNT, account=account_id)
     if scope is HoldScope.RUN:
         return Remedy(Do.RESUME_RUN, run=run_id)
-    return Remedy(Do.RELEASE_ACCOUNT, account=account_id)
+    return Remedy(Do.RELEASE_TEAM if scope is HoldScope.TEAM else Do.RELEASE_ACCOUNT, account=account_id)

@@ -36,6 +36,7 @@ LINKS: dict[Do, tuple[str, str | None]] = {
     Do.LIST_ACCOUNTS: ("The accounts", "/accounts"),
     Do.ADD_ACCOUNT: ("Add account {account}", "/accounts/new?account={account}"),
     Do.RELEASE_ACCOUNT: ("Let account {account} go on", f"{ACCOUNT}/release"),
+    Do.RELEASE_TEAM: ("Let every account go on", f"{ACCOUNT}/release"),
     Do.UPGRADE_DATABASE: ("Run `campaigns db upgrade` on the server", None),
     Do.GO: ("Let everything send again", "/go"),
     Do.GO_ACCOUNT: ("Let account {account} go on", "/go?account={account}"),

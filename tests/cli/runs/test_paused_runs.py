@@ -10,7 +10,7 @@ from tests.world import NO_CREDITS, World
 GO = "`campaigns go` lets everything send again."
 GO_ACCOUNT = "`campaigns go --account acct_one` lets it go on."
 BUY = "Buy credits at the vendor."
-RELEASE = "`campaigns accounts release acct_one --reason TEXT` lets it go on."
+RELEASE = "`campaigns accounts release acct_one --reason TEXT` lets"
 
 
 def everywhere(shell: Shell) -> list[str]:

@@ -21,7 +21,7 @@ def test_an_evening_of_ten_accounts(world: World) -> None:
         (Matter.UNKNOWN, played.unknown),
         (Matter.REJECTED, played.rejected),
     ]
-    assert [each.remedies[-1].do for each in seen.needs] == [Do.RELEASE_ACCOUNT, Do.DECIDE, Do.RERUN]
+    assert [each.remedies[-1].do for each in seen.needs] == [Do.RELEASE_TEAM, Do.DECIDE, Do.RERUN]
     runs = {each.id: each for each in seen.runs}
     assert [runs[run].state for run in (played.finished, played.rejected)] == [
         RunState.FINISHED,

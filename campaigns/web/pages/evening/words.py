@@ -34,7 +34,8 @@ FIX: dict[HoldKind, str] = {
 
 ACTS: dict[Do, frozenset[Right]] = {
     **dict.fromkeys((Do.PAUSE_RUN, Do.CANCEL_RUN), HOLD_BACK),
-    **dict.fromkeys((Do.RESUME_RUN, Do.RERUN, Do.DECIDE, Do.RECALL, Do.GO, Do.GO_ACCOUNT, Do.RELEASE_ACCOUNT), SENDS),
+    **dict.fromkeys((Do.RESUME_RUN, Do.RERUN, Do.DECIDE, Do.RECALL, Do.GO, Do.GO_ACCOUNT), SENDS),
+    **dict.fromkeys((Do.RELEASE_ACCOUNT, Do.RELEASE_TEAM), SENDS),
     **dict.fromkeys((Do.SHOW_ATTEMPTS, Do.START, Do.CHECK), LOOK),
 }
 """The rights that a remedy of a need takes; a link to any other is shown to an admin only."""
@@ -77,7 +78,7 @@ def acts_of(need: Need, by: Principal) -> list[Link]:
 def _usable(need: Need, by: Principal) -> Iterable[Remedy]:
     """What concerns every account is not for somebody who has some of them."""
     for remedy in need.remedies:
-        concerns_all = remedy.do is Do.GO or (remedy.do is Do.RELEASE_ACCOUNT and need.account is None)
+        concerns_all = remedy.do in {Do.GO, Do.RELEASE_TEAM}
         if by.may(ACTS.get(remedy.do, frozenset())) and not (concerns_all and by.accounts is not None):
             yield remedy
 
