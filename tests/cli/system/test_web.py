@@ -62,7 +62,7 @@ def desk(tmp_path: Path, sqlite_template: Path) -> Iterator[str]:
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=log, stderr=log)
     try:
-        wait_until(lambda: _answers(port) or process.poll() is not None)
+        wait_until(lambda: _answers(port) or process.poll() is not None, 100)
         assert process.poll() is None, (tmp_path / "log").read_text()
         yield f"http://127.0.0.1:{port}"
     finally:
