@@ -17,8 +17,6 @@ SHORTEST_SECRET = 32
 
 HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?", re.IGNORECASE)
 
-PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
-
 
 class DeskSettings(BaseSettings):
     """The settings of the desk and its API, as a part of all settings."""
@@ -27,7 +25,6 @@ class DeskSettings(BaseSettings):
     secret_key: SecretStr | None = Field(None, alias="CAMPAIGNS_SECRET_KEY")
     web_hosts_setting: str | None = Field(None, alias="CAMPAIGNS_WEB_HOSTS")
     web_proxies_setting: str | None = Field(None, alias="CAMPAIGNS_WEB_PROXIES")
-    web_prefix: str | None = Field(None, alias="CAMPAIGNS_WEB_PREFIX")
     security_contact: str | None = Field(None, alias="CAMPAIGNS_SECURITY_CONTACT")
 
     @field_validator("operator", mode="before")
@@ -64,13 +61,6 @@ class DeskSettings(BaseSettings):
                 ipaddress.ip_network(name)
             except ValueError:
                 raise ValueError(f"'{name[:100]}' is not an IP address or network such as 10.0.0.0/24") from None
-        return value
-
-    @field_validator("web_prefix")
-    @classmethod
-    def _prefix_is_a_path(cls, value: str | None) -> str | None:
-        if value and PREFIX.fullmatch(value) is None:
-            raise ValueError(f"'{value[:100]}' is not a path such as /campaigns, without a slash at its end")
         return value
 
     @field_validator("security_contact")

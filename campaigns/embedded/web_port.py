@@ -18,10 +18,9 @@ IN_USE = "address already in use"
 class WebPort:
     """Where the desk listens, on loopback. Without a port that was asked for, the next free one is taken."""
 
-    def __init__(self, asked: int | None, prefix: str = "") -> None:
+    def __init__(self, asked: int | None) -> None:
         """Raise NotAllowed when the port that was asked for is in use, or none is free."""
         self._is_fixed = asked is not None
-        self._prefix = prefix
         self.port = FIRST if asked is None else asked
         if not _is_free(self.port):
             if self._is_fixed:
@@ -31,7 +30,7 @@ class WebPort:
     @property
     def address(self) -> str:
         """The address for a browser on this machine."""
-        return f"http://127.0.0.1:{self.port}{self._prefix}/"
+        return f"http://127.0.0.1:{self.port}/"
 
     def repair(self, last_lines: Sequence[str]) -> str | None:
         """Take the next port when somebody took ours between our look and the start; returns what was done."""

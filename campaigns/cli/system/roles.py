@@ -63,7 +63,7 @@ def up(*, port: int | None, no_web: bool) -> None:
 
     settings = settings_in_force()
     refuse_no_database(settings.database_url)
-    web = None if no_web else WebPort(port, settings.web_prefix or "")
+    web = None if no_web else WebPort(port)
     click.get_current_context().exit(run_up(settings, environment_for_children(), web))
 
 

@@ -37,10 +37,10 @@ def web(*, port: int, host: str) -> None:
     settings = settings_in_force()
     _refuse_open_door(settings, host)
     with opened(with_vendor=False) as parts:  # refuses a database that is missing or not migrated
-        _first_operator(parts, settings, host, port)
+        _first_operator(parts, host, port)
     command = [sys.executable, "-m", "uvicorn", *_options(settings, host, port)]
     note(shlex.join(["uvicorn", *command[3:]]))
-    note(f"The desk is at {address(settings, host, port)}; Ctrl-C stops it.")
+    note(f"The desk is at {address(host, port)}; Ctrl-C stops it.")
     sys.stdout.flush()
     os.execve(sys.executable, command, environment_for_children())  # noqa: S606 - no shell is wanted
 
@@ -50,13 +50,13 @@ def is_for_a_person() -> bool:
     return sys.stderr.isatty()
 
 
-def address(settings: Settings, host: str, port: int) -> str:
+def address(host: str, port: int) -> str:
     """The address of the desk for people on this machine."""
     shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{port}{settings.web_prefix or ''}/"
+    return f"http://{shown}:{port}/"
 
 
-def _first_operator(parts: Parts, settings: Settings, host: str, port: int) -> None:
+def _first_operator(parts: Parts, host: str, port: int) -> None:
     """Show how the first operator comes in. Raises NotAllowed for a desk that others reach and that nobody owns yet."""
     from campaigns.flow.access.login_links import first_link, is_owned
 
@@ -70,7 +70,7 @@ def _first_operator(parts: Parts, settings: Settings, host: str, port: int) -> N
     if is_for_a_person():  # a link lets whoever reads it in, so it is for a person and for no log
         link = first_link(parts.store, actor=actor())
         if link is not None:
-            where = address(settings, host, port)
+            where = address(host, port)
             note(f"Log in for the first time, within 15 minutes: {where}welcome?code={link.code}")
     else:
         note("There is no operator yet: `campaigns operators add NAME --right admin` makes a login link.")

@@ -34,7 +34,6 @@ def test_an_address_that_others_reach_needs_a_proxy_and_a_name(shell: Shell, mon
     [
         ("CAMPAIGNS_WEB_HOSTS", "desk.example.com, http://x", "is not a host name"),
         ("CAMPAIGNS_WEB_PROXIES", "10.0.0.300", "is not an IP address or network"),
-        ("CAMPAIGNS_WEB_PREFIX", "campaigns/", "is not a path"),
         ("CAMPAIGNS_SECURITY_CONTACT", "security@example.com", "is not an address"),
         ("CAMPAIGNS_SECRET_KEY", "short", "is shorter than 32 characters"),
     ],
