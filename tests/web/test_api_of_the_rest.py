@@ -155,7 +155,7 @@ def test_the_audit_is_filtered_paged_and_exported(world: World, desk: httpx.Clie
 def test_an_audit_that_is_filtered_goes_on_behind_what_was_looked_through(
     world: World, desk: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("campaigns.store.views.desk.events_seen.NEWEST", 2)
+    monkeypatch.setattr("campaigns.store.views.pages.event_search.SEARCHED", 2)
     world.launched()
     kinds, cursor = [], None
     while True:

@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
-from campaigns.as_json import plain, to_json
+from campaigns.as_json import plain
+from campaigns.as_lines import Form
 from campaigns.domain.access.rights import LOOK, Principal
 from campaigns.flow.access.allow import allow_account, allow_campaign, allow_run
 from campaigns.flow.operations.ask import OperationAsked, ask_verify
 from campaigns.store.database.engine import Store
-from campaigns.store.database.parts import Part
-from campaigns.store.views.desk.events_seen import EventFilter, events_seen, every_event_seen
 from campaigns.store.views.events import EventView
+from campaigns.store.views.pages.event_search import EventFilter, search_events
 from campaigns.web.api.runs import LARGEST_ID, moment_of
 from campaigns.web.desk import Desk, Here, Holder, Viewer
-from campaigns.web.kit.answers import answer, streamed
-from campaigns.web.kit.lists import After, Limit, Page, Place, paged, place
+from campaigns.web.kit.answers import answer
+from campaigns.web.kit.event_files import events_file
+from campaigns.web.kit.lists import After, Limit, Page, cursor_after, place
 from campaigns.web.kit.once import IdempotencyKey, done_once
 from campaigns.web.kit.sent.bodies import STRICT
-from campaigns.web.kit.signing import signed
 
 routes = APIRouter(prefix="/audit", tags=["audit"])
-
-FIELDS = ("id", "at", "actor", "kind", "account", "campaign_id", "run_id", "batch", "reason", "detail")
-"""The columns of a CSV file, which are the fields of an event."""
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A text that begins so is a formula to a spreadsheet; an apostrophe before it makes it a text."""
 
 Number = Annotated[int | None, Query(ge=1, le=LARGEST_ID)]
 
@@ -79,31 +69,21 @@ Wanted = Annotated[Filter, Depends()]
 
 @routes.get("/events", response_model=Page[EventView])
 def list_events(desk: Here, by: Viewer, wanted: Wanted, *, limit: Limit = 50, cursor: After = None) -> Response:
-    """Events, the newest first. A filter looks through 20,000 of them at once; the cursor goes on behind those."""
+    """Events, the newest first. A filter looks at 100,000 of them at once; the cursor goes on behind those."""
     which = _filter(desk, by, wanted)
     of = None if by.accounts is None else sorted(by.accounts)
     at = place(desk, "events", {**plain(wanted), "of": of}, cursor)
     with desk.store.read() as connection:
-        seen = events_seen(connection, which, Part(at.after, limit + 1))
-    page = paged(at, seen.events, limit, lambda row: row.id)
-    if page.cursor is None and seen.down_to is not None:
-        page = Page(page.items, _cursor_at(at, seen.down_to))
-    return answer(page)
+        part = search_events(connection, which, below=at.after, limit=limit)
+    return answer(Page(part.events, cursor_after(at, part.first) if part.has_older else None))
 
 
 @routes.get("/export", response_class=Response, responses={200: {"content": {"application/jsonl": {}, "text/csv": {}}}})
 def export(
-    desk: Here, by: Viewer, wanted: Wanted, *, form: Annotated[Literal["csv", "jsonl"], Query(alias="format")] = "jsonl"
+    desk: Here, by: Viewer, wanted: Wanted, *, form: Annotated[Form, Query(alias="format")] = "jsonl"
 ) -> Response:
     """Every event that fits, the oldest first, as CSV or JSON Lines."""
-    which = _filter(desk, by, wanted)
-
-    def lines(connection: Any) -> Iterator[str]:
-        events = every_event_seen(connection, which)
-        return _csv_lines(events) if form == "csv" else (f"{to_json(each)}\n" for each in events)
-
-    kind = "text/csv; charset=utf-8" if form == "csv" else "application/jsonl"
-    return streamed(desk.store, lines, media_type=kind, file_name=f"audit.{form}")
+    return events_file(desk.store, _filter(desk, by, wanted), form)
 
 
 @routes.post("/verify", response_model=OperationAsked, status_code=202)
@@ -137,29 +117,3 @@ def _filter(desk: Desk, by: Principal, wanted: Filter) -> EventFilter:
         after=wanted.after,
         accounts=by.accounts,
     )
-
-
-def _cursor_at(at: Place, position: int) -> str:
-    """The cursor of the events below a position, where a page ended before the list did."""
-    return signed(at.desk.secret, at.purpose, [at.incarnation, position])
-
-
-def _csv_lines(events: Iterator[EventView]) -> Iterator[str]:
-    yield _csv_line(FIELDS)
-    for each in events:
-        yield _csv_line([_cell(getattr(each, name)) for name in FIELDS])
-
-
-def _csv_line(cells: Any) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, dict | list):
-        return to_json(value)
-    if value is None or isinstance(value, int | float):
-        return value
-    text = value if isinstance(value, str) else json.loads(to_json(value))
-    return f"'{text}" if text.startswith(FORMULA) else text

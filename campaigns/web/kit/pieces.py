@@ -13,7 +13,7 @@ Row = TypeVar("Row")
 
 ROWS_AT_ONCE = 1000
 
-MEDIA = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
+MEDIA = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
 
 
 def in_pieces(name: str, form: Form, kind: type[Row], next_rows: Callable[[Row | None], Sequence[Row]]) -> Response:

@@ -6,21 +6,21 @@ import csv
 import io
 import json
 import re
-import threading
 from datetime import timedelta
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from campaigns.domain.access.rights import Right
 from campaigns.flow.accounts.accounts import set_name
 from campaigns.flow.accounts.stop import go, stop
+from campaigns.flow.operations.carry_out import Hand, carry_out
 from campaigns.flow.runs.pause_resume_cancel import pause_run
-from campaigns.store.proof.verify import Verified
 from campaigns.store.views.events import EventView, events
 from campaigns.store.views.pages import event_search
+from campaigns.web.kit import event_files
 from campaigns.web.pages.audit import events as pages
-from campaigns.web.pages.audit import verify as proof_pages
 from tests.web.pages.reading import OTHER, key_of, next_page, of_one
 from tests.web.served import VIEWER, served
 from tests.world import ACCOUNT, ANNA, UPSTREAM, World
@@ -133,7 +133,7 @@ def test_one_event_is_shown_with_its_detail(world: World, desk: httpx.Client) ->
 def test_an_export_has_the_events_of_the_filter_in_order(
     world: World, desk: httpx.Client, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
-    monkeypatch.setattr(pages, "ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(event_files, "ROWS_AT_ONCE", 2)
     world.launched(users=[1, 2])
     for name in ("=1+1", "b", "c"):
         set_name(world.store, ACCOUNT, name, actor=ANNA)
@@ -179,46 +179,35 @@ def test_what_a_hidden_account_did_is_in_no_list_event_or_export(world: World) -
     assert proof == 403
 
 
-def test_a_proof_runs_beside_the_request_and_is_shown(
-    world: World, desk: httpx.Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(proof_pages, "PROOFS", proof_pages.Proofs())
+def test_a_proof_is_made_by_a_worker_and_shown(world: World, desk: httpx.Client) -> None:
     world.launched(users=[1, 2])
     world.serve_out()
     assert "None was made" in desk.get("/audit/verify").text
 
     form = {"key": key_of(desk.get("/audit/verify/start").text)}
     first, second = (desk.post("/audit/verify/start", data=form) for _ in range(2))
-    ended()
+    waiting = desk.get("/audit/verify")
+    carry_out(Hand(world.store, UPSTREAM, "worker:one", lambda: True), 1)
+    ended = desk.get("/audit/verify")
 
-    page = desk.get("/audit/verify")
     assert (first.status_code, second.status_code) == (303, 303)
-    assert "The books balance, and the log is whole." in page.text
-    assert "refresh" not in page.headers
+    assert world.events().count("operation_asked") == 1
+    assert "No worker has begun it yet." in waiting.text
+    assert (waiting.headers["refresh"], "Verify now" in waiting.text) == ("3", False)
+    assert "The books balance, and the log is whole." in ended.text
+    assert "refresh" not in ended.headers
 
 
-def test_one_proof_at_a_time_and_its_faults_are_shown(
-    world: World, desk: httpx.Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    go_on = threading.Event()
+def test_a_proof_that_finds_a_fault_says_so(world: World, desk: httpx.Client) -> None:
+    run_id = world.launched(users=[1, 2])
+    with world.store.write() as connection:
+        connection.execute(text("UPDATE run SET planned = 3 WHERE id = :run"), {"run": run_id})
+    desk.post("/audit/verify/start", data={"key": "the key of one form"})
+    carry_out(Hand(world.store, UPSTREAM, "worker:one", lambda: True), 1)
 
-    def slow(_connection: object) -> Verified:
-        go_on.wait(30)
-        raise RuntimeError("a fault of a test")
-
-    monkeypatch.setattr(proof_pages, "PROOFS", proof_pages.Proofs())
-    monkeypatch.setattr(proof_pages, "verify", slow)
-    world.account()
-    try:
-        assert desk.post("/audit/verify/start", data={"key": "the first key"}).status_code == 303
-        running = desk.get("/audit/verify")
-        assert "A proof runs since" in running.text
-        assert running.headers["refresh"] == "3"
-        assert desk.post("/audit/verify/start", data={"key": "the second key"}).status_code == 409
-    finally:
-        go_on.set()
-    ended()
-    assert "by a fault of campaigns" in desk.get("/audit/verify").text
+    ended = desk.get("/audit/verify").text
+    assert "WRONG:" in ended
+    assert "r1" in ended
 
 
 def test_a_viewer_reads_a_proof_and_starts_none(world: World) -> None:
@@ -226,12 +215,6 @@ def test_a_viewer_reads_a_proof_and_starts_none(world: World) -> None:
     with served(world.store, VIEWER) as desk:
         assert desk.get("/audit/verify").status_code == 200
         assert desk.post("/audit/verify/start", data={"key": "the key of one form"}).status_code == 403
-
-
-def ended() -> None:
-    for thread in threading.enumerate():
-        if thread.name == "proof":
-            thread.join(30)
 
 
 def every(world: World) -> list[EventView]:

@@ -77,6 +77,13 @@ def operation_of(connection: Connection, operation_id: int, accounts: frozenset[
     return _view(connection, row)
 
 
+def newest_operation(connection: Connection, act: OperationAct) -> OperationView | None:
+    """The operation of this act that was asked for last; None: there was none."""
+    newest = select(operation).where(operation.c.act == act.value).order_by(operation.c.id.desc()).limit(1)
+    row = connection.execute(newest).one_or_none()
+    return None if row is None else _view(connection, row)
+
+
 def targets_of(
     connection: Connection, operation_id: int, state: TargetState | None = None, part: Part = WHOLE
 ) -> list[TargetView]:

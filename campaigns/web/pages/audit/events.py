@@ -12,20 +12,12 @@ from campaigns.as_json import to_json
 from campaigns.as_lines import Form
 from campaigns.domain.errors import InvalidInput
 from campaigns.store.views.accounts import accounts
-from campaigns.store.views.events import EventView
-from campaigns.store.views.pages.event_search import (
-    EVENT_KINDS,
-    EventsFound,
-    events_in_order,
-    find_event,
-    newest_event,
-    search_events,
-)
+from campaigns.store.views.pages.event_search import EVENT_KINDS, EventsFound, find_event, search_events
 from campaigns.web.desk import Here, Viewer
 from campaigns.web.kit.addresses import address
+from campaigns.web.kit.event_files import events_file
 from campaigns.web.kit.lists import After, cursor_after, place
 from campaigns.web.kit.pages import page
-from campaigns.web.kit.pieces import ROWS_AT_ONCE, in_pieces
 from campaigns.web.kit.times import clock_of
 from campaigns.web.pages.audit.filters import LARGEST, Asked, filter_of, zone_of_times
 
@@ -76,16 +68,7 @@ def show(request: Request, desk: Here, by: Viewer, typed: Typed, cursor: After =
 @routes.get("/export")
 def export(request: Request, desk: Here, by: Viewer, typed: Typed, form: Form = "csv") -> Response:
     """The events that fit the filter and are there now, the oldest first, as a file."""
-    which = filter_of(desk.store, by, typed, clock_of(request))
-    with desk.store.read() as connection:
-        until = newest_event(connection)
-
-    def next_rows(last: EventView | None) -> list[EventView]:
-        above = which.after if last is None else last.id
-        with desk.store.read() as connection:
-            return events_in_order(connection, which, above=above, until=until, limit=ROWS_AT_ONCE)
-
-    return in_pieces("audit", form, EventView, next_rows)
+    return events_file(desk.store, filter_of(desk.store, by, typed, clock_of(request)), form)
 
 
 @routes.get("/events/{event_id}")
